@@ -1,0 +1,89 @@
+//! What the host says when no plugin did: well-formed for every kind of callback, in the user's language.
+
+use serde_json::json;
+
+use crate::callback::model::Callback;
+use crate::callback::model::Kind;
+use crate::callback::reply::Answer;
+use crate::callback::reply::InlinePreview;
+use crate::callback::reply::Reply;
+use crate::callback::reply::Toast;
+use crate::callback::reply::ToastKind;
+
+/// Longest link that is repeated as its own preview, in characters.
+const MAX_TITLE: usize = 200;
+
+/// Why the host speaks for itself.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Reason {
+    /// The plugin is still at it.
+    StillWorking,
+    /// The plugin failed.
+    Failed,
+    /// No plugin takes this callback.
+    NoHandler,
+    /// Too much is going on to start another call.
+    Busy,
+}
+
+impl Reason {
+    fn words(self) -> (ToastKind, &'static str, &'static str, &'static str) {
+        match self {
+            Self::StillWorking => (
+                ToastKind::Info,
+                "Still working on it. The result will follow.",
+                "正在处理，请稍候。",
+                "処理中です。しばらくお待ちください。",
+            ),
+            Self::Failed => (
+                ToastKind::Error,
+                "That did not work. Please try again later.",
+                "操作失败，请稍后重试。",
+                "処理に失敗しました。後でもう一度お試しください。",
+            ),
+            Self::NoHandler => (
+                ToastKind::Error,
+                "Nothing answers this button at the moment.",
+                "当前没有可以处理此操作的服务。",
+                "現在この操作に応答できるものがありません。",
+            ),
+            Self::Busy => (
+                ToastKind::Warning,
+                "Too much is going on. Please try again in a moment.",
+                "当前请求较多，请稍后重试。",
+                "混み合っています。しばらくしてからお試しください。",
+            ),
+        }
+    }
+
+    fn toast(self) -> Toast {
+        let (kind, english, chinese, japanese) = self.words();
+        let i18n = [("en_us", english), ("zh_cn", chinese), ("ja_jp", japanese)];
+        Toast {
+            kind,
+            content: english.to_owned(),
+            i18n: i18n.map(|(locale, text)| (locale.to_owned(), text.to_owned())).into(),
+        }
+    }
+}
+
+/// The host's own answer to that callback.
+pub fn fallback(callback: &Callback, reason: Reason) -> Reply {
+    match callback.kind() {
+        Kind::CardAction | Kind::LegacyCard => with_toast(&reason.toast()),
+        // The link as it stands: what the user would see if there were no preview.
+        Kind::LinkPreview => {
+            let title = callback.url().unwrap_or_default().chars().take(MAX_TITLE).collect();
+            let inline = InlinePreview { title: Some(title), ..InlinePreview::default() };
+            Reply::ok(&json!({ "inline": inline.to_json() }))
+        }
+        // Nobody wants it: sending it again would change nothing.
+        Kind::Other if reason == Reason::NoHandler => Reply::accepted(),
+        // Not taken yet, or not taken: acknowledging it would lose it.
+        Kind::Other => Reply(Answer::Redeliver),
+    }
+}
+
+fn with_toast(toast: &Toast) -> Reply {
+    Reply::ok(&json!({ "toast": toast.to_json() }))
+}

@@ -1,0 +1,239 @@
+//! A callback, understood: the host's own types, one for each thing the platform says.
+//!
+//! They mirror `wit/types.wit`; free-form JSON stays text, so that nothing parses it unless somebody asks.
+
+use bytes::Bytes;
+use serde_json::Value;
+
+/// `header.event_type` of a click on a card.
+pub const CARD_ACTION: &str = "card.action.trigger";
+/// `header.event_type` of a link preview.
+pub const LINK_PREVIEW: &str = "url.preview.get";
+/// What the old card protocol is called in the console; its flat body has no header to say so.
+pub const LEGACY_CARD: &str = "card.action.trigger_v1";
+
+/// JSON text that was found well-formed.
+pub type Json = String;
+
+/// What every callback and event shares.
+#[derive(Clone, Debug, Default)]
+pub struct Header {
+    /// Absent on some link previews and on every old card.
+    pub event_id: Option<String>,
+    /// For example `card.action.trigger`.
+    pub event_type: String,
+    /// The app it is for; empty where the body does not say.
+    pub app_id: String,
+    /// The tenant it is from; empty where the body does not say.
+    pub tenant_key: String,
+    /// Milliseconds since the Unix epoch; 0 where the body does not say.
+    pub created_ms: u64,
+}
+
+/// Who touched it.
+#[derive(Clone, Debug, Default)]
+pub struct Operator {
+    /// `ou_…`
+    pub open_id: String,
+    /// `on_…`
+    pub union_id: Option<String>,
+    /// Only with the permission to read employee ids.
+    pub user_id: Option<String>,
+    /// The operator's tenant.
+    pub tenant_key: Option<String>,
+}
+
+/// Where it is shown.
+#[derive(Clone, Debug, Default)]
+pub struct Location {
+    /// `im_message`, `im_top_notice`.
+    pub host: String,
+    /// `url_preview` for a card that a link preview put there.
+    pub delivery_type: Option<String>,
+    /// The link.
+    pub url: Option<String>,
+    /// Refreshes the preview later.
+    pub preview_token: Option<String>,
+    /// `om_…`
+    pub open_message_id: Option<String>,
+    /// `oc_…`
+    pub open_chat_id: Option<String>,
+}
+
+/// The component that was touched.
+#[derive(Clone, Debug, Default)]
+pub struct Action {
+    /// `button`, `select_static`, …
+    pub tag: String,
+    /// The element's name.
+    pub name: Option<String>,
+    /// An object or a string, as JSON.
+    pub value: Option<Json>,
+    /// A single choice.
+    pub option: Option<String>,
+    /// A multiple choice.
+    pub options: Vec<String>,
+    /// A checker.
+    pub checked: Option<bool>,
+    /// An input outside a form.
+    pub input_value: Option<String>,
+    /// A form's fields, as JSON.
+    pub form_value: Option<Json>,
+    /// For dates and times.
+    pub timezone: Option<String>,
+}
+
+/// A click on a card, by the new or the old protocol.
+#[derive(Clone, Debug, Default)]
+pub struct CardAction {
+    /// Who.
+    pub operator: Operator,
+    /// What.
+    pub action: Action,
+    /// Where.
+    pub location: Location,
+    /// `c-…`: good for 2 updates within 30 minutes.
+    pub update_token: String,
+}
+
+/// A client asks what a link looks like.
+#[derive(Clone, Debug, Default)]
+pub struct PreviewRequest {
+    /// Who.
+    pub operator: Operator,
+    /// The link.
+    pub url: String,
+    /// Where.
+    pub location: Location,
+}
+
+/// What it is about.
+#[derive(Clone, Debug)]
+pub enum Body {
+    /// `card.action.trigger`
+    CardAction(CardAction),
+    /// `url.preview.get`
+    LinkPreview(PreviewRequest),
+    /// `card.action.trigger_v1`
+    LegacyCard(CardAction),
+    /// Every other type: an event, or a callback this host does not know yet. The `event` object as it was sent.
+    Other(Json),
+}
+
+/// The same, without the contents: what decides the shape of an answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Kind {
+    /// `card.action.trigger`
+    CardAction,
+    /// `url.preview.get`
+    LinkPreview,
+    /// `card.action.trigger_v1`
+    LegacyCard,
+    /// Every other type.
+    Other,
+}
+
+impl Default for Body {
+    fn default() -> Self {
+        Self::Other("{}".to_owned())
+    }
+}
+
+/// One callback or event. The default one is empty: it stands in where a plugin is asked about itself.
+#[derive(Clone, Debug, Default)]
+pub struct Callback {
+    /// What they all share.
+    pub header: Header,
+    /// What this one is about.
+    pub body: Body,
+    pub(super) raw: Bytes,
+}
+
+impl Callback {
+    /// What decides the shape of the answer.
+    pub fn kind(&self) -> Kind {
+        match self.body {
+            Body::CardAction(_) => Kind::CardAction,
+            Body::LinkPreview(_) => Kind::LinkPreview,
+            Body::LegacyCard(_) => Kind::LegacyCard,
+            Body::Other(_) => Kind::Other,
+        }
+    }
+
+    /// The touched component, where there is one.
+    pub fn action(&self) -> Option<&Action> {
+        self.card_action().map(|card| &card.action)
+    }
+
+    /// The click, by either card protocol.
+    pub fn card_action(&self) -> Option<&CardAction> {
+        match &self.body {
+            Body::CardAction(card) | Body::LegacyCard(card) => Some(card),
+            Body::LinkPreview(_) | Body::Other(_) => None,
+        }
+    }
+
+    /// Where it is shown, where that is known.
+    pub fn location(&self) -> Option<&Location> {
+        match &self.body {
+            Body::CardAction(card) | Body::LegacyCard(card) => Some(&card.location),
+            Body::LinkPreview(preview) => Some(&preview.location),
+            Body::Other(_) => None,
+        }
+    }
+
+    /// The link it is about, where there is one.
+    pub fn url(&self) -> Option<&str> {
+        match &self.body {
+            Body::LinkPreview(preview) => Some(&preview.url),
+            Body::CardAction(card) | Body::LegacyCard(card) => card.location.url.as_deref(),
+            Body::Other(_) => None,
+        }
+    }
+
+    /// The `event` object as it was sent; for an old card, which has none, the whole flat body.
+    pub fn event_json(&self) -> Json {
+        #[derive(serde::Deserialize)]
+        struct Envelope<'a> {
+            #[serde(borrow)]
+            event: Option<&'a serde_json::value::RawValue>,
+        }
+        if let Body::Other(event) = &self.body {
+            return event.clone();
+        }
+        // Both were found to be JSON when the envelope was parsed.
+        let event = serde_json::from_slice::<Envelope<'_>>(&self.raw)
+            .ok()
+            .and_then(|envelope| envelope.event);
+        event.map_or_else(
+            || String::from_utf8_lossy(&self.raw).into_owned(),
+            |event| event.get().to_owned(),
+        )
+    }
+
+    /// The whole callback for a guest to read: as it was sent, without the verification token.
+    pub fn raw(&self) -> RawJson {
+        RawJson(self.raw.clone())
+    }
+}
+
+/// The bytes of a callback, kept until a guest asks for them.
+#[derive(Clone, Debug)]
+pub struct RawJson(Bytes);
+
+impl RawJson {
+    /// The JSON with the app's verification token removed. It is parsed here, and only here, because few guests ask.
+    pub fn without_secrets(&self) -> Json {
+        // The envelope was parsed from these very bytes, so the empty object below is never what a guest sees.
+        let mut value = serde_json::from_slice(&self.0)
+            .unwrap_or_else(|_| Value::Object(serde_json::Map::new()));
+        if let Some(header) = value.get_mut("header").and_then(Value::as_object_mut) {
+            header.shift_remove("token");
+        } else if value.get("event").is_some()
+            && let Some(envelope) = value.as_object_mut()
+        {
+            envelope.shift_remove("token");
+        }
+        value.to_string()
+    }
+}

@@ -1,0 +1,86 @@
+//! When an answer is due. Made once, when a callback's first byte arrives, and passed on by value: nothing recomputes it.
+
+use std::time::Duration;
+
+use serde::Deserialize;
+use tokio::time::Instant;
+
+/// The point in time at which the host answers, with or without a plugin.
+#[derive(Clone, Copy, Debug)]
+pub struct Deadline {
+    received: Instant,
+    soft: Instant,
+    hard: Instant,
+}
+
+/// `[deadline]`
+#[derive(Clone, Copy, Debug, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct DeadlineConfig {
+    /// Milliseconds from the first byte to the answer, 100 to 2900. The platform gives up at 3000, network included.
+    pub soft_ms: u64,
+    /// Milliseconds that a plugin may go on for, up to 600000; what it returns after `soft_ms` updates the card.
+    pub late_ms: u64,
+}
+
+impl Default for DeadlineConfig {
+    fn default() -> Self {
+        Self { soft_ms: 2500, late_ms: 30_000 }
+    }
+}
+
+/// Not deadlines.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum DeadlineConfigError {
+    /// Too soon to do anything, or after the platform gave up.
+    #[error("deadline.soft_ms: {0} is not between 100 and 2900")]
+    Soft(u64),
+    /// Before the answer, or longer than anyone waits.
+    #[error("deadline.late_ms: {0} is not between soft_ms and 600000")]
+    Late(u64),
+}
+
+impl DeadlineConfig {
+    /// Checks the numbers.
+    pub fn validate(&self) -> Result<(), DeadlineConfigError> {
+        if !(100..=2900).contains(&self.soft_ms) {
+            return Err(DeadlineConfigError::Soft(self.soft_ms));
+        }
+        if !(self.soft_ms..=600_000).contains(&self.late_ms) {
+            return Err(DeadlineConfigError::Late(self.late_ms));
+        }
+        Ok(())
+    }
+
+    /// The deadline of a callback whose first byte arrived at `received`.
+    pub fn starting(&self, received: Instant) -> Deadline {
+        Deadline {
+            received,
+            soft: received + Duration::from_millis(self.soft_ms),
+            hard: received + Duration::from_millis(self.late_ms),
+        }
+    }
+}
+
+impl Deadline {
+    /// When the host answers, with or without a plugin.
+    pub fn soft(&self) -> Instant {
+        self.soft
+    }
+
+    /// When the plugin is stopped.
+    pub fn hard(&self) -> Instant {
+        self.hard
+    }
+
+    /// How long ago the first byte arrived.
+    pub fn elapsed(&self) -> Duration {
+        self.received.elapsed()
+    }
+
+    /// What is left, zero once it has passed.
+    pub fn remaining(&self) -> Duration {
+        self.soft.saturating_duration_since(Instant::now())
+    }
+}

@@ -1,0 +1,287 @@
+//! What the host says about itself: one log line for each callback, counters, and nothing secret in either.
+
+use std::sync::Arc;
+use std::sync::OnceLock;
+use std::time::Duration;
+
+use metrics::counter;
+use metrics::gauge;
+use metrics::histogram;
+use metrics_exporter_prometheus::PrometheusBuilder;
+use metrics_exporter_prometheus::PrometheusHandle;
+use serde::Deserialize;
+use tokio::sync::broadcast;
+use tracing_subscriber::EnvFilter;
+use tracing_subscriber::fmt::format::FmtSpan;
+
+/// `[log]`
+#[derive(Clone, Debug, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct LogConfig {
+    /// Machines read `json`, people read `text`.
+    pub format: LogFormat,
+    /// A level, or directives as `tracing` has them: `info`, `aviary=debug`.
+    pub level: String,
+}
+
+/// How a log line looks.
+#[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq)]
+#[serde(rename_all = "lowercase")]
+pub enum LogFormat {
+    /// One JSON object in each line.
+    Json,
+    /// For a terminal.
+    Text,
+}
+
+impl Default for LogConfig {
+    fn default() -> Self {
+        Self { format: LogFormat::Text, level: "info".to_owned() }
+    }
+}
+
+/// The level is not one.
+#[derive(Debug, thiserror::Error)]
+#[error("log.level: {0}")]
+pub struct LogConfigError(String);
+
+/// Starts logging to standard error. A second call in one process changes nothing.
+pub fn init(config: &LogConfig) -> Result<(), LogConfigError> {
+    let filter =
+        EnvFilter::try_new(&config.level).map_err(|error| LogConfigError(error.to_string()))?;
+    let builder = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr)
+        .with_span_events(FmtSpan::NONE)
+        .with_target(false);
+    // Only an already installed subscriber makes this fail, and then that one is the right one.
+    let _already_set = match config.format {
+        LogFormat::Json => builder.json().flatten_event(true).try_init(),
+        LogFormat::Text => builder.try_init(),
+    };
+    Ok(())
+}
+
+/// How a callback ended. Each has its own count and its own word in the log.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    /// The plugin's reply went out.
+    Answered,
+    /// The plugin said that it failed.
+    PluginFailure,
+    /// The plugin was still at it when the answer was due.
+    Deadline,
+    /// It used up its CPU budget.
+    OutOfFuel,
+    /// It wanted more memory than it may have.
+    OutOfMemory,
+    /// It crashed.
+    Trap,
+    /// Its reply, or a part of it, broke a rule of the platform.
+    InvalidReply,
+    /// No plugin takes this callback.
+    NoHandler,
+    /// Too many calls were under way.
+    Overload,
+}
+
+impl Outcome {
+    /// As it stands in the log and in the metrics.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Answered => "answered",
+            Self::PluginFailure => "plugin_failure",
+            Self::Deadline => "deadline",
+            Self::OutOfFuel => "out_of_fuel",
+            Self::OutOfMemory => "out_of_memory",
+            Self::Trap => "trap",
+            Self::InvalidReply => "invalid_reply",
+            Self::NoHandler => "no_handler",
+            Self::Overload => "overload",
+        }
+    }
+}
+
+/// The way a callback came in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Door {
+    /// HTTP.
+    Webhook,
+    /// WebSocket.
+    LongConnection,
+}
+
+impl Door {
+    /// As it stands in the log and in the metrics.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Webhook => "webhook",
+            Self::LongConnection => "long_connection",
+        }
+    }
+}
+
+/// What the line about a callback says.
+#[derive(Clone, Debug)]
+pub struct CallbackRecord {
+    /// Which app it was for.
+    pub app: Arc<str>,
+    /// The way it came in.
+    pub door: Door,
+    /// Absent where the platform gave none.
+    pub event_id: Option<String>,
+    /// For example `card.action.trigger`.
+    pub event_type: String,
+    /// The plugin that was called.
+    pub plugin: Option<PluginVersion>,
+    /// Absent where no call ended before the answer.
+    pub fuel: Option<u64>,
+    /// Since the first byte.
+    pub elapsed: Duration,
+    /// How it ended.
+    pub outcome: Outcome,
+    /// Why, where it did not end well.
+    pub reason: Option<String>,
+}
+
+/// Which plugin, and which version of it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PluginVersion {
+    /// The file's name.
+    pub name: Arc<str>,
+    /// The first 12 hex digits of the file's SHA-256.
+    pub version: Arc<str>,
+}
+
+/// Records that a slow observer may be behind before it loses the oldest.
+const OBSERVED: usize = 4096;
+
+/// Those who want to see every callback as it ends.
+#[derive(Clone, Debug)]
+pub struct Observers(broadcast::Sender<Arc<CallbackRecord>>);
+
+impl Default for Observers {
+    fn default() -> Self {
+        Self(broadcast::Sender::new(OBSERVED))
+    }
+}
+
+impl Observers {
+    /// Every callback from now on.
+    pub fn subscribe(&self) -> broadcast::Receiver<Arc<CallbackRecord>> {
+        self.0.subscribe()
+    }
+
+    /// Writes the one line, counts, and tells the observers.
+    pub fn record(&self, record: CallbackRecord) {
+        log_callback(&record);
+        if self.0.receiver_count() > 0 {
+            // The last observer may have left in between.
+            let _ = self.0.send(Arc::new(record));
+        }
+    }
+}
+
+fn log_callback(record: &CallbackRecord) {
+    let outcome = record.outcome.as_str();
+    let door = record.door.as_str();
+    let ms = record.elapsed.as_secs_f64() * 1000.0;
+    let plugin = record.plugin.as_ref().map(|plugin| &*plugin.name);
+    let version = record.plugin.as_ref().map(|plugin| &*plugin.version);
+    // `tracing` fixes the level of a line at compile time, hence the two of them.
+    macro_rules! line {
+        ($level:ident) => {
+            tracing::$level!(
+                event_id = record.event_id.as_deref(),
+                r#type = record.event_type,
+                app = %record.app,
+                door,
+                plugin,
+                version,
+                fuel = record.fuel,
+                ms,
+                outcome,
+                reason = record.reason.as_deref(),
+                "callback"
+            )
+        };
+    }
+    match record.outcome {
+        Outcome::Answered => line!(info),
+        _ => line!(warn),
+    }
+    let kind = known_type(&record.event_type);
+    counter!(
+        "aviary_callbacks_total",
+        "app" => Arc::clone(&record.app), "type" => kind, "door" => door, "outcome" => outcome
+    )
+    .increment(1);
+    histogram!("aviary_callback_seconds", "type" => kind, "door" => door)
+        .record(record.elapsed.as_secs_f64());
+}
+
+/// From a tenth of a millisecond to the platform's three seconds.
+const BUCKETS: [f64; 14] =
+    [0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.5, 1.0, 2.5, 3.0];
+
+fn recorder() -> Option<&'static PrometheusHandle> {
+    static RECORDER: OnceLock<Option<PrometheusHandle>> = OnceLock::new();
+    let install = || PrometheusBuilder::new().set_buckets(&BUCKETS).ok()?.install_recorder().ok();
+    RECORDER.get_or_init(install).as_ref()
+}
+
+/// Starts counting. What is counted before is lost.
+pub fn start_metrics() {
+    if recorder().is_none() {
+        tracing::error!("metrics are off: another recorder is installed in this process");
+    }
+}
+
+/// Everything counted so far, as Prometheus reads it.
+pub fn metrics() -> String {
+    recorder().map_or_else(String::new, |recorder| {
+        recorder.run_upkeep();
+        recorder.render()
+    })
+}
+
+/// How often samples are to be folded into their buckets, so that they do not pile up where nobody asks for them.
+pub const METRICS_UPKEEP: Duration = Duration::from_secs(5);
+
+/// Folds them.
+pub fn fold_metrics() {
+    if let Some(recorder) = recorder() {
+        recorder.run_upkeep();
+    }
+}
+
+/// A label must not take as many values as a stranger can invent.
+fn known_type(event_type: &str) -> &'static str {
+    match event_type {
+        crate::callback::model::CARD_ACTION => crate::callback::model::CARD_ACTION,
+        crate::callback::model::LINK_PREVIEW => crate::callback::model::LINK_PREVIEW,
+        crate::callback::model::LEGACY_CARD => crate::callback::model::LEGACY_CARD,
+        _ => "event",
+    }
+}
+
+/// Something came in that is not a callback, and was turned away.
+pub fn record_rejected(app: &str, door: Door, kind: &'static str, reason: &str) {
+    tracing::warn!(app, door = door.as_str(), kind, reason, "rejected");
+    counter!("aviary_rejected_total", "door" => door.as_str(), "reason" => kind).increment(1);
+}
+
+/// A reply that came after its deadline has ended, one way or another.
+pub fn record_late(result: &'static str) {
+    counter!("aviary_late_replies_total", "result" => result).increment(1);
+}
+
+/// How many plugins answer for an app.
+pub fn set_plugins_live(app: &str, count: usize) {
+    gauge!("aviary_plugins_live", "app" => app.to_owned()).set(count as f64);
+}
+
+/// How many of an app's long connections are up.
+pub fn set_connections_up(app: &str, count: usize) {
+    gauge!("aviary_connections_up", "app" => app.to_owned()).set(count as f64);
+}
