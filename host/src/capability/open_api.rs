@@ -1,0 +1,82 @@
+//! `lark:callback/open-api`: the server API with the app's token added here, where no guest can see it.
+
+use std::sync::Arc;
+
+use tokio::runtime::Handle;
+
+use crate::bindings::lark::callback::open_api;
+use crate::deadline::Deadline;
+use crate::open_api::grant::Grant;
+use crate::open_api::transport::ApiError;
+use crate::open_api::transport::ApiRequest;
+use crate::open_api::transport::OpenApi;
+
+/// What one call may ask of the server API.
+#[derive(Clone, Debug)]
+pub struct OpenApiCtx {
+    api: Arc<OpenApi>,
+    grants: Arc<[Grant]>,
+    deadline: Deadline,
+    io: Handle,
+}
+
+impl OpenApiCtx {
+    /// Requests run on `io`, so that no socket is ever polled on a guest's thread.
+    pub fn new(api: Arc<OpenApi>, grants: Arc<[Grant]>, deadline: Deadline, io: Handle) -> Self {
+        Self { api, grants, deadline, io }
+    }
+}
+
+impl open_api::Host for OpenApiCtx {
+    async fn call(
+        &mut self,
+        request: open_api::ApiRequest,
+    ) -> Result<open_api::ApiResponse, open_api::ApiError> {
+        let method = method_name(request.method);
+        if !is_plain_path(&request.path) {
+            return Err(open_api::ApiError::Other(
+                "the path must begin with /open-apis/ and hold only plain segments; parameters go into `query`".to_owned(),
+            ));
+        }
+        if !self.grants.iter().any(|grant| grant.allows(method, &request.path)) {
+            return Err(open_api::ApiError::NotGranted);
+        }
+        let request =
+            ApiRequest { method, path: request.path, query: request.query, body: request.body };
+        let (api, until) = (Arc::clone(&self.api), self.deadline.hard());
+        let answer = self.io.spawn(async move { api.call(&request, until).await }).await;
+        match answer {
+            Ok(Ok(response)) => Ok(open_api::ApiResponse {
+                status: response.status,
+                body: response.body,
+                log_id: response.log_id,
+            }),
+            Ok(Err(ApiError::Deadline)) => Err(open_api::ApiError::Deadline),
+            Ok(Err(ApiError::Transport(text))) => Err(open_api::ApiError::Transport(text)),
+            Ok(Err(error)) => Err(open_api::ApiError::Other(error.to_string())),
+            Err(_stopping) => Err(open_api::ApiError::Other("the host is stopping".to_owned())),
+        }
+    }
+}
+
+fn method_name(method: open_api::Method) -> &'static str {
+    match method {
+        open_api::Method::Get => "GET",
+        open_api::Method::Post => "POST",
+        open_api::Method::Put => "PUT",
+        open_api::Method::Patch => "PATCH",
+        open_api::Method::Delete => "DELETE",
+    }
+}
+
+/// A grant is compared with the path as text, so the text must mean what it says: no dots that a URL parser would
+/// resolve, no escapes, no query.
+fn is_plain_path(path: &str) -> bool {
+    let Some(rest) = path.strip_prefix("/open-apis/") else { return false };
+    rest.split('/').all(|segment| {
+        !matches!(segment, "" | "." | "..")
+            && segment.bytes().all(|byte| {
+                byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-' | b'.' | b':' | b'~')
+            })
+    })
+}

@@ -1,0 +1,81 @@
+//! What a guest prints to standard output and error: kept up to a limit, for the log.
+
+use std::sync::Arc;
+use std::sync::Mutex;
+use std::sync::PoisonError;
+
+use bytes::Bytes;
+use tokio::io::AsyncWrite;
+use wasmtime_wasi::cli::IsTerminal;
+use wasmtime_wasi::cli::StdoutStream;
+use wasmtime_wasi::p2::OutputStream;
+use wasmtime_wasi::p2::Pollable;
+use wasmtime_wasi::p2::StreamResult;
+
+/// What is kept of one call's output. A panic message fits many times over.
+const MAX_BYTES: usize = 64 * 1024;
+/// How much a guest may hand over at once; it may do so as often as it likes.
+const WRITE_SIZE: usize = 64 * 1024;
+
+/// Both outputs of one call, in the order they were written.
+#[derive(Clone, Debug, Default)]
+pub struct Printed(Arc<Mutex<Buffer>>);
+
+#[derive(Debug, Default)]
+struct Buffer {
+    kept: Vec<u8>,
+    beyond: u64,
+}
+
+impl Printed {
+    /// What was kept, and how many bytes were not.
+    pub fn take(&self) -> (Vec<u8>, u64) {
+        let mut buffer = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        (std::mem::take(&mut buffer.kept), std::mem::take(&mut buffer.beyond))
+    }
+
+    fn append(&self, bytes: &[u8]) {
+        let mut buffer = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let room = MAX_BYTES - buffer.kept.len();
+        let (kept, beyond) = bytes.split_at(bytes.len().min(room));
+        buffer.kept.extend_from_slice(kept);
+        buffer.beyond += beyond.len() as u64;
+    }
+}
+
+impl IsTerminal for Printed {
+    fn is_terminal(&self) -> bool {
+        false
+    }
+}
+
+impl StdoutStream for Printed {
+    fn async_stream(&self) -> Box<dyn AsyncWrite + Send + Sync> {
+        // Only `p2_stream` is used for components; the plain stream would be for wasip3.
+        Box::new(tokio::io::sink())
+    }
+
+    fn p2_stream(&self) -> Box<dyn OutputStream> {
+        Box::new(self.clone())
+    }
+}
+
+#[wasmtime_wasi::async_trait]
+impl Pollable for Printed {
+    async fn ready(&mut self) {}
+}
+
+impl OutputStream for Printed {
+    fn write(&mut self, bytes: Bytes) -> StreamResult<()> {
+        self.append(&bytes);
+        Ok(())
+    }
+
+    fn flush(&mut self) -> StreamResult<()> {
+        Ok(())
+    }
+
+    fn check_write(&mut self) -> StreamResult<usize> {
+        Ok(WRITE_SIZE)
+    }
+}
