@@ -1,0 +1,59 @@
+//! From the bytes of a file to a linked component, or to the reason why not, in words.
+
+use wasmtime::component::Component;
+use wasmtime::component::InstancePre;
+
+use crate::plugin::engine::GuestEngine;
+use crate::plugin::state::GuestState;
+
+/// Why a file is not a plugin.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum CompileError {
+    /// It does not begin as WebAssembly does.
+    #[error(
+        "not WebAssembly: the file does not begin with \\0asm (is it text, or a half-written file?)"
+    )]
+    NotWasm,
+    /// A module without the component wrapper.
+    #[error(
+        "a core WebAssembly module, not a component: build it for wasm32-wasip2, or wrap it with `wasm-tools component new`"
+    )]
+    CoreModule,
+    /// It begins well and is broken.
+    #[error("does not compile: {0}")]
+    Compile(String),
+    /// It asks for what this host does not have.
+    #[error(
+        "cannot be linked: {reason}; this host offers lark:callback@0.1.0 (request, deferred, open-api), wasi:config/store@0.2.0-rc.1, wasi:logging/logging@0.1.0-draft and WASI 0.2 without files and sockets"
+    )]
+    Link {
+        /// Which import, as wasmtime puts it.
+        reason: String,
+    },
+}
+
+const MAGIC: &[u8; 4] = b"\0asm";
+/// Bytes 4 to 8 of a core module: version 1.
+const CORE_VERSION: &[u8; 4] = &[1, 0, 0, 0];
+
+/// Compiles and links. Takes as long as compiling takes: never call it on an I/O thread.
+pub(super) fn compile(
+    engine: &GuestEngine,
+    bytes: &[u8],
+) -> Result<InstancePre<GuestState>, CompileError> {
+    match (bytes.get(..4), bytes.get(4..8)) {
+        (Some(magic), Some(version)) if magic == MAGIC => {
+            if version == CORE_VERSION {
+                return Err(CompileError::CoreModule);
+            }
+        }
+        _ => return Err(CompileError::NotWasm),
+    }
+    let component = Component::from_binary(&engine.engine, bytes)
+        .map_err(|error| CompileError::Compile(format!("{error:#}")))?;
+    engine
+        .linker
+        .instantiate_pre(&component)
+        .map_err(|error| CompileError::Link { reason: format!("{error:#}") })
+}

@@ -1,0 +1,307 @@
+//! One call: a fresh instance, a budget, an answer. The store is gone when the call is, however it ended.
+
+use std::sync::Arc;
+
+use serde_json::Value;
+use tokio::runtime::Handle;
+use tokio::task::JoinHandle;
+use tokio::time::Instant;
+use wasmtime::Store;
+use wasmtime::Trap;
+
+use crate::bindings::exports::lark::callback::plugin_info;
+use crate::bindings::lark::callback::types;
+use crate::callback::model::Body;
+use crate::callback::model::Callback;
+use crate::callback::reply::RawReply;
+use crate::callback::reply::Toast;
+use crate::capability::deferred::DeferredCtx;
+use crate::capability::logging::LogTag;
+use crate::capability::logging::LoggingCtx;
+use crate::capability::open_api::OpenApiCtx;
+use crate::capability::request::RequestCtx;
+use crate::deadline::Deadline;
+use crate::plugin::engine::GuestEngine;
+use crate::plugin::lift;
+use crate::plugin::limits::MemoryLimiter;
+use crate::plugin::lower;
+use crate::plugin::registry::Plugin;
+use crate::plugin::state::GuestState;
+use crate::plugin::state::Wasi;
+
+/// Fuel between two yields: about a millisecond of one core, so that a runaway never holds a thread for longer.
+const YIELD_INTERVAL: u64 = 10_000_000;
+
+/// How a call ended.
+#[derive(Debug)]
+pub struct CallReport {
+    /// What the handler returned, or why it did not.
+    pub result: Result<RawReply, CallError>,
+    /// Units used.
+    pub fuel: u64,
+    /// Cards to show once the answer is on the wire, in the form `card/update` takes.
+    pub deferred: Vec<Value>,
+}
+
+/// Why a handler did not answer.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum CallError {
+    /// It wants the user to see this.
+    #[error("the plugin answered with a failure for the user")]
+    User(Toast),
+    /// It failed, and says why for the log.
+    #[error("the plugin failed: {0}")]
+    Internal(String),
+    /// Its CPU budget is gone.
+    #[error("the plugin used up its {limit} units of fuel")]
+    OutOfFuel {
+        /// Its budget.
+        limit: u64,
+    },
+    /// It was refused memory and crashed.
+    #[error("the plugin wanted more than its {limit} bytes of memory")]
+    OutOfMemory {
+        /// Its limit.
+        limit: usize,
+    },
+    /// It was still at it when all its time was over.
+    #[error("the plugin was stopped at the end of its time")]
+    Stopped,
+    /// It crashed.
+    #[error("the plugin crashed: {0}")]
+    Trap(String),
+    /// Its reply holds more text than it may.
+    #[error("the reply holds {size} bytes; the plugin's limit is {limit}")]
+    ReplyTooLarge {
+        /// Bytes in it.
+        size: usize,
+        /// The limit.
+        limit: usize,
+    },
+    /// As many calls of this plugin are under way as may be.
+    #[error("{limit} calls of this plugin are already under way")]
+    TooManyCalls {
+        /// The limit.
+        limit: u32,
+    },
+    /// There was no place in the pool before the answer was due.
+    #[error("no place for another call was free in time")]
+    NoPlace,
+}
+
+/// Which of a plugin's exports takes a callback.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Handler {
+    /// The one made for that type of callback.
+    Typed,
+    /// `callback-handler`, JSON in and JSON out.
+    Json,
+}
+
+/// A call under way on a guest thread. Dropping it does not stop the call; the call's own time does.
+#[derive(Debug)]
+pub struct RunningCall(JoinHandle<CallReport>);
+
+impl RunningCall {
+    /// Its report, if there is one by then. Cancel safe: asking again later is how a late reply is had.
+    pub async fn report_by(&mut self, until: Instant) -> Option<CallReport> {
+        tokio::time::timeout_at(until, self.report()).await.ok()
+    }
+
+    /// Its report, however long it takes: at most the callback's hard deadline.
+    pub async fn report(&mut self) -> CallReport {
+        (&mut self.0).await.unwrap_or_else(|error| CallReport {
+            result: Err(CallError::Trap(format!("the guest's thread failed: {error}"))),
+            fuel: 0,
+            deferred: Vec::new(),
+        })
+    }
+}
+
+/// Starts a call as soon as there is a place for it, which must be before the answer is due.
+pub async fn start(
+    engine: &GuestEngine,
+    plugin: Arc<Plugin>,
+    handler: Handler,
+    callback: Arc<Callback>,
+    deadline: Deadline,
+) -> Result<RunningCall, CallError> {
+    let own_place = Arc::clone(&plugin.places).try_acquire_owned();
+    let own_place =
+        own_place.map_err(|_full| CallError::TooManyCalls { limit: plugin.limits.calls })?;
+    let waiting = Arc::clone(&engine.places).acquire_owned();
+    // The semaphore is never closed, so the only failure is that the time ran out.
+    let Ok(Ok(place)) = tokio::time::timeout_at(deadline.soft(), waiting).await else {
+        return Err(CallError::NoPlace);
+    };
+    let io = Handle::current();
+    Ok(RunningCall(engine.threads().spawn(async move {
+        let report = run(&plugin, handler, &callback, deadline, io).await;
+        drop((place, own_place));
+        report
+    })))
+}
+
+async fn run(
+    plugin: &Plugin,
+    handler: Handler,
+    callback: &Callback,
+    deadline: Deadline,
+    io: Handle,
+) -> CallReport {
+    let mut store = plugin.store(callback, deadline, io);
+    let limits = plugin.limits;
+    let outcome =
+        tokio::time::timeout_at(deadline.hard(), invoke(plugin, handler, callback, &mut store))
+            .await;
+    let result = match outcome {
+        Err(_elapsed) => Err(CallError::Stopped),
+        Ok(Err(error)) => Err(classify(&error, plugin, store.data().memory.refused())),
+        Ok(Ok(Err(failure))) => Err(match failure {
+            types::Failure::User(toast) => CallError::User(lift::toast(toast)),
+            types::Failure::Internal(text) => CallError::Internal(text),
+        }),
+        Ok(Ok(Ok(reply))) => match reply.text_size() {
+            size if size > limits.reply_bytes => {
+                Err(CallError::ReplyTooLarge { size, limit: limits.reply_bytes })
+            }
+            _ => Ok(reply),
+        },
+    };
+    let fuel = limits.fuel - store.get_fuel().unwrap_or(0);
+    let state = store.into_data();
+    let (printed, beyond) = state.wasi.printed.take();
+    state.logging.finish(&printed, beyond);
+    CallReport { result, fuel, deferred: state.deferred.into_cards() }
+}
+
+async fn invoke(
+    plugin: &Plugin,
+    handler: Handler,
+    callback: &Callback,
+    store: &mut Store<GuestState>,
+) -> wasmtime::Result<Result<RawReply, types::Failure>> {
+    let instance = plugin.instance_pre.instantiate_async(&mut *store).await?;
+    let header = &callback.header;
+    let handlers = &plugin.handlers;
+    let absent = || wasmtime::Error::msg("the plugin does not export a handler for this callback");
+    let reply = match (handler, &callback.body) {
+        (Handler::Json, _) => {
+            let guest =
+                handlers.callback.as_ref().ok_or_else(absent)?.load(&mut *store, &instance)?;
+            let event = callback.event_json();
+            guest.call_handle(store, &lower::header(header), &event).await?.map(RawReply::Json)
+        }
+        (Handler::Typed, Body::CardAction(card)) => {
+            let guest =
+                handlers.card_action.as_ref().ok_or_else(absent)?.load(&mut *store, &instance)?;
+            guest.call_handle(store, &lower::card_action(header, card)).await?.map(lift::card_reply)
+        }
+        (Handler::Typed, Body::LinkPreview(preview)) => {
+            let guest =
+                handlers.link_preview.as_ref().ok_or_else(absent)?.load(&mut *store, &instance)?;
+            guest
+                .call_handle(store, &lower::preview_request(header, preview))
+                .await?
+                .map(lift::preview_reply)
+        }
+        (Handler::Typed, Body::LegacyCard(card)) => {
+            let guest =
+                handlers.legacy_card.as_ref().ok_or_else(absent)?.load(&mut *store, &instance)?;
+            guest
+                .call_handle(store, &lower::card_action(header, card))
+                .await?
+                .map(lift::legacy_reply)
+        }
+        (Handler::Typed, Body::Other(event)) => {
+            let guest = handlers.event.as_ref().ok_or_else(absent)?.load(&mut *store, &instance)?;
+            guest
+                .call_handle(store, &lower::event(header, event))
+                .await?
+                .map(|()| RawReply::Accepted)
+        }
+    };
+    Ok(reply)
+}
+
+fn classify(error: &wasmtime::Error, plugin: &Plugin, memory_refused: bool) -> CallError {
+    match error.downcast_ref::<Trap>() {
+        Some(Trap::OutOfFuel) => CallError::OutOfFuel { limit: plugin.limits.fuel },
+        _ if memory_refused => CallError::OutOfMemory { limit: plugin.limits.memory_bytes },
+        Some(trap) => CallError::Trap(trap.to_string()),
+        None => CallError::Trap(format!("{error:#}")),
+    }
+}
+
+impl Plugin {
+    fn store(&self, callback: &Callback, deadline: Deadline, io: Handle) -> Store<GuestState> {
+        let event_id = callback.header.event_id.as_deref().unwrap_or_default();
+        let has_card = callback.card_action().is_some_and(|card| !card.update_token.is_empty());
+        let open_api =
+            OpenApiCtx::new(Arc::clone(&self.open_api), Arc::clone(&self.grants), deadline, io);
+        let state = GuestState {
+            wasi: Wasi::new(),
+            memory: MemoryLimiter::new(self.limits.memory_bytes),
+            request: RequestCtx::new(callback.raw(), deadline),
+            deferred: DeferredCtx::new(has_card),
+            open_api,
+            config: self.settings.clone(),
+            logging: LoggingCtx::new(self.log_tag(event_id)),
+        };
+        let mut store = Store::new(self.instance_pre.engine(), state);
+        store.limiter(|state| &mut state.memory);
+        // Both fail only where fuel is switched off in the engine, and it never is.
+        store
+            .set_fuel(self.limits.fuel)
+            .unwrap_or_else(|error| unreachable!("fuel is on: {error}"));
+        store
+            .fuel_async_yield_interval(Some(YIELD_INTERVAL))
+            .unwrap_or_else(|error| unreachable!("fuel is on: {error}"));
+        store
+    }
+
+    fn log_tag(&self, event_id: &str) -> LogTag {
+        LogTag {
+            app: Arc::clone(&self.app),
+            plugin: Arc::clone(&self.name),
+            version: Arc::clone(&self.version),
+            event_id: event_id.into(),
+        }
+    }
+}
+
+/// Asks a plugin what it is, before any callback reaches it. `None` if it does not say.
+pub(super) async fn describe(
+    engine: &GuestEngine,
+    plugin: Plugin,
+    deadline: Deadline,
+) -> Result<(Plugin, Option<plugin_info::Info>), CallError> {
+    let io = Handle::current();
+    let asking = engine.threads().spawn(async move {
+        let info = ask(&plugin, deadline, io).await;
+        (plugin, info)
+    });
+    match asking.await {
+        Ok((plugin, info)) => info.map(|info| (plugin, info)),
+        Err(error) => Err(CallError::Trap(format!("the guest's thread failed: {error}"))),
+    }
+}
+
+async fn ask(
+    plugin: &Plugin,
+    deadline: Deadline,
+    io: Handle,
+) -> Result<Option<plugin_info::Info>, CallError> {
+    let Some(indices) = &plugin.handlers.info else { return Ok(None) };
+    let mut store = plugin.store(&Callback::default(), deadline, io);
+    let asking = async {
+        let instance = plugin.instance_pre.instantiate_async(&mut store).await?;
+        indices.load(&mut store, &instance)?.call_describe(&mut store).await
+    };
+    match tokio::time::timeout_at(deadline.soft(), asking).await {
+        Err(_elapsed) => Err(CallError::Stopped),
+        Ok(Ok(info)) => Ok(Some(info)),
+        Ok(Err(error)) => Err(classify(&error, plugin, store.data().memory.refused())),
+    }
+}

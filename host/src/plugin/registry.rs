@@ -1,0 +1,168 @@
+//! The plugins that are live: an immutable snapshot, exchanged as a whole.
+
+use std::sync::Arc;
+
+use arc_swap::ArcSwap;
+use tokio::sync::Semaphore;
+use wasmtime::component::InstancePre;
+
+use crate::bindings::exports::lark::callback::callback_handler;
+use crate::bindings::exports::lark::callback::card_action_handler;
+use crate::bindings::exports::lark::callback::event_handler;
+use crate::bindings::exports::lark::callback::legacy_card_handler;
+use crate::bindings::exports::lark::callback::link_preview_handler;
+use crate::bindings::exports::lark::callback::plugin_info;
+use crate::callback::model::Kind;
+use crate::capability::config::ConfigCtx;
+use crate::open_api::grant::Grant;
+use crate::open_api::transport::OpenApi;
+use crate::plugin::limits::Limits;
+use crate::plugin::route::Route;
+use crate::plugin::state::GuestState;
+use crate::telemetry::PluginVersion;
+
+/// A compiled and linked plugin with everything its calls need.
+pub struct Plugin {
+    pub(super) app: Arc<str>,
+    pub(super) name: Arc<str>,
+    pub(super) version: Arc<str>,
+    pub(super) instance_pre: InstancePre<GuestState>,
+    pub(super) handlers: Handlers,
+    pub(super) routes: Vec<Route>,
+    pub(super) limits: Limits,
+    pub(super) grants: Arc<[Grant]>,
+    pub(super) settings: ConfigCtx,
+    pub(super) open_api: Arc<OpenApi>,
+    pub(super) places: Arc<Semaphore>,
+}
+
+impl std::fmt::Debug for Plugin {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter
+            .debug_struct("Plugin")
+            .field("name", &self.name)
+            .field("version", &self.version)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Plugin {
+    /// The name of its file, without the ending.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// The first 12 hex digits of the file's SHA-256.
+    pub fn version(&self) -> &str {
+        &self.version
+    }
+
+    /// For the log.
+    pub fn identity(&self) -> PluginVersion {
+        PluginVersion { name: Arc::clone(&self.name), version: Arc::clone(&self.version) }
+    }
+
+    /// What it exports.
+    pub fn handlers(&self) -> &Handlers {
+        &self.handlers
+    }
+
+    /// Which callbacks it takes: at least one route, which may be empty and then matches everything.
+    pub fn routes(&self) -> &[Route] {
+        &self.routes
+    }
+
+    /// Whether both claim the same callbacks, so that nobody could tell which of them answers.
+    pub(super) fn conflicts_with(&self, other: &Self) -> bool {
+        self.handlers.overlaps(&other.handlers)
+            && self.routes.iter().any(|route| other.routes.contains(route))
+    }
+}
+
+/// Where a component's handlers are, for those it exports.
+pub struct Handlers {
+    pub(super) card_action: Option<card_action_handler::GuestIndices>,
+    pub(super) link_preview: Option<link_preview_handler::GuestIndices>,
+    pub(super) legacy_card: Option<legacy_card_handler::GuestIndices>,
+    pub(super) event: Option<event_handler::GuestIndices>,
+    pub(super) callback: Option<callback_handler::GuestIndices>,
+    pub(super) info: Option<plugin_info::GuestIndices>,
+}
+
+impl Handlers {
+    /// Finds them. An interface of the right name and the wrong shape is as good as none, and then so is the plugin.
+    pub(super) fn find(instance_pre: &InstancePre<GuestState>) -> Option<Self> {
+        let handlers = Self {
+            card_action: card_action_handler::GuestIndices::new(instance_pre).ok(),
+            link_preview: link_preview_handler::GuestIndices::new(instance_pre).ok(),
+            legacy_card: legacy_card_handler::GuestIndices::new(instance_pre).ok(),
+            event: event_handler::GuestIndices::new(instance_pre).ok(),
+            callback: callback_handler::GuestIndices::new(instance_pre).ok(),
+            info: plugin_info::GuestIndices::new(instance_pre).ok(),
+        };
+        (!handlers.names().is_empty()).then_some(handlers)
+    }
+
+    /// Whether there is one made for that kind of callback.
+    pub fn typed(&self, kind: Kind) -> bool {
+        match kind {
+            Kind::CardAction => self.card_action.is_some(),
+            Kind::LinkPreview => self.link_preview.is_some(),
+            Kind::LegacyCard => self.legacy_card.is_some(),
+            Kind::Other => self.event.is_some(),
+        }
+    }
+
+    /// Whether there is one that takes JSON.
+    pub fn json(&self) -> bool {
+        self.callback.is_some()
+    }
+
+    /// As they are called in the contract.
+    pub fn names(&self) -> Vec<&'static str> {
+        [
+            ("card-action-handler", self.card_action.is_some()),
+            ("link-preview-handler", self.link_preview.is_some()),
+            ("legacy-card-handler", self.legacy_card.is_some()),
+            ("event-handler", self.event.is_some()),
+            ("callback-handler", self.callback.is_some()),
+        ]
+        .into_iter()
+        .filter_map(|(name, present)| present.then_some(name))
+        .collect()
+    }
+
+    fn overlaps(&self, other: &Self) -> bool {
+        self.names().iter().any(|name| other.names().contains(name))
+    }
+}
+
+/// The plugins of one app at one moment. A callback sees one snapshot from start to end.
+#[derive(Debug, Default)]
+pub struct Snapshot(Vec<Arc<Plugin>>);
+
+impl Snapshot {
+    pub(super) fn new(plugins: Vec<Arc<Plugin>>) -> Self {
+        Self(plugins)
+    }
+
+    /// In the order of their names.
+    pub fn plugins(&self) -> &[Arc<Plugin>] {
+        &self.0
+    }
+}
+
+/// The current snapshot of one app.
+#[derive(Clone, Debug, Default)]
+pub struct Registry(Arc<ArcSwap<Snapshot>>);
+
+impl Registry {
+    /// What is live now.
+    pub fn snapshot(&self) -> Arc<Snapshot> {
+        self.0.load_full()
+    }
+
+    pub(super) fn publish(&self, snapshot: Snapshot) {
+        self.0.store(Arc::new(snapshot));
+    }
+}

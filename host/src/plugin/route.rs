@@ -1,0 +1,127 @@
+//! Which callbacks a plugin takes.
+
+use serde::Deserialize;
+use serde_json::Value;
+use wildmatch::WildMatch;
+
+use crate::bindings::exports::lark::callback::plugin_info;
+use crate::callback::model::Callback;
+
+/// A `[[route]]`: every field that is present must match.
+#[derive(Clone, Debug, Default, Deserialize, PartialEq)]
+#[serde(default, deny_unknown_fields)]
+pub struct Route {
+    /// For example `card.action.trigger`.
+    pub event_type: Option<String>,
+    /// `cli_…`
+    pub app_id: Option<String>,
+    /// The tenant it is from.
+    pub tenant_key: Option<String>,
+    /// The component's tag, for example `button`.
+    pub action_tag: Option<String>,
+    /// The component's name.
+    pub action_name: Option<String>,
+    /// A value inside `action.value`.
+    pub value_at: Option<ValueAt>,
+    /// The link; `*` stands for any run of characters.
+    pub url_pattern: Option<UrlPattern>,
+    /// `oc_…`
+    pub chat_id: Option<String>,
+}
+
+/// A JSON pointer and the text that stands there.
+#[derive(Clone, Debug, Deserialize, PartialEq, Eq)]
+#[serde(deny_unknown_fields)]
+pub struct ValueAt {
+    /// For example `/kind`; empty for a `value` that is itself text.
+    pub pointer: String,
+    /// The text.
+    pub equals: String,
+}
+
+/// A pattern for links.
+#[derive(Clone, Debug, Deserialize, PartialEq)]
+#[serde(from = "String")]
+pub struct UrlPattern(WildMatch);
+
+impl From<String> for UrlPattern {
+    fn from(text: String) -> Self {
+        Self(WildMatch::new(&text))
+    }
+}
+
+/// `action.value`, parsed at most once for a callback however many routes look into it.
+#[derive(Debug, Default)]
+pub struct ActionValue(Option<Option<Value>>);
+
+impl ActionValue {
+    fn of(&mut self, callback: &Callback) -> Option<&Value> {
+        self.0
+            .get_or_insert_with(|| serde_json::from_str(callback.action()?.value.as_deref()?).ok())
+            .as_ref()
+    }
+}
+
+impl Route {
+    /// Does it take this callback?
+    pub fn matches(&self, callback: &Callback, value: &mut ActionValue) -> bool {
+        let header = &callback.header;
+        let action = callback.action();
+        let same = |expected: &Option<String>, found: Option<&str>| {
+            expected.as_deref().is_none_or(|expected| found == Some(expected))
+        };
+        same(&self.event_type, Some(&header.event_type))
+            && same(&self.app_id, Some(&header.app_id))
+            && same(&self.tenant_key, Some(&header.tenant_key))
+            && same(&self.action_tag, action.map(|action| action.tag.as_str()))
+            && same(&self.action_name, action.and_then(|action| action.name.as_deref()))
+            && same(
+                &self.chat_id,
+                callback.location().and_then(|place| place.open_chat_id.as_deref()),
+            )
+            && self
+                .url_pattern
+                .as_ref()
+                .is_none_or(|pattern| callback.url().is_some_and(|url| pattern.0.matches(url)))
+            && self.value_at.as_ref().is_none_or(|at| at.matches(value.of(callback)))
+    }
+
+    /// How narrow it is: the number of fields that must match. The narrowest route wins.
+    pub fn specificity(&self) -> usize {
+        [
+            self.event_type.is_some(),
+            self.app_id.is_some(),
+            self.tenant_key.is_some(),
+            self.action_tag.is_some(),
+            self.action_name.is_some(),
+            self.value_at.is_some(),
+            self.url_pattern.is_some(),
+            self.chat_id.is_some(),
+        ]
+        .into_iter()
+        .filter(|present| *present)
+        .count()
+    }
+}
+
+impl ValueAt {
+    fn matches(&self, value: Option<&Value>) -> bool {
+        value.and_then(|value| value.pointer(&self.pointer)).and_then(Value::as_str)
+            == Some(&self.equals)
+    }
+}
+
+impl From<plugin_info::Route> for Route {
+    fn from(route: plugin_info::Route) -> Self {
+        Self {
+            event_type: route.event_type,
+            app_id: route.app_id,
+            tenant_key: route.tenant_key,
+            action_tag: route.action_tag,
+            action_name: route.action_name,
+            value_at: route.value_at.map(|(pointer, equals)| ValueAt { pointer, equals }),
+            url_pattern: route.url_pattern.map(UrlPattern::from),
+            chat_id: route.chat_id,
+        }
+    }
+}
