@@ -1,0 +1,196 @@
+//! The journey of a callback, on one screen: snapshot, route, run, check, answer, and what comes after the answer.
+
+mod late;
+mod route;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::callback::fallback::Reason;
+use crate::callback::fallback::fallback;
+use crate::callback::model::Callback;
+use crate::callback::reply::Fault;
+use crate::callback::reply::RawReply;
+use crate::callback::reply::Reply;
+use crate::callback::reply::check;
+use crate::deadline::Deadline;
+use crate::dispatch::late::Afterwards;
+use crate::open_api::transport::OpenApi;
+use crate::plugin::engine::GuestEngine;
+use crate::plugin::instance;
+use crate::plugin::instance::CallError;
+use crate::plugin::instance::CallReport;
+use crate::plugin::instance::Handler;
+use crate::plugin::registry::Plugin;
+use crate::plugin::registry::Registry;
+use crate::shutdown::Shutdown;
+use crate::telemetry::CallbackRecord;
+use crate::telemetry::Door;
+use crate::telemetry::Observers;
+use crate::telemetry::Outcome;
+
+pub use crate::dispatch::late::Flushed;
+
+/// Answers the callbacks of one app.
+#[derive(Clone, Debug)]
+pub struct Dispatcher {
+    app: Arc<str>,
+    engine: Arc<GuestEngine>,
+    registry: Registry,
+    open_api: Arc<OpenApi>,
+    observers: Observers,
+    shutdown: Shutdown,
+}
+
+/// The one answer to a callback.
+#[derive(Debug)]
+pub struct Answered {
+    /// What to send.
+    pub reply: Reply,
+    /// To be told once it is on the wire: card updates wait for that.
+    pub flushed: Flushed,
+}
+
+/// What is said, and what is known about how it came to that.
+struct Decision {
+    reply: Reply,
+    outcome: Outcome,
+    reason: Option<String>,
+}
+
+impl Dispatcher {
+    /// For the plugins in `registry`.
+    pub fn new(
+        app: Arc<str>,
+        engine: Arc<GuestEngine>,
+        registry: Registry,
+        open_api: Arc<OpenApi>,
+        observers: Observers,
+        shutdown: Shutdown,
+    ) -> Self {
+        Self { app, engine, registry, open_api, observers, shutdown }
+    }
+
+    /// The app whose callbacks these are.
+    pub fn app(&self) -> &str {
+        &self.app
+    }
+
+    /// Answers, by the soft deadline at the latest, whatever the plugin does.
+    pub async fn answer(&self, callback: Callback, door: Door, deadline: Deadline) -> Answered {
+        let callback = Arc::new(callback);
+        let (flushed, afterwards) =
+            late::afterwards(&self.shutdown, &self.open_api, &self.app, &callback);
+        let snapshot = self.registry.snapshot();
+        let mut record = CallbackRecord {
+            app: Arc::clone(&self.app),
+            door,
+            event_id: callback.header.event_id.clone(),
+            event_type: callback.header.event_type.clone(),
+            plugin: None,
+            fuel: None,
+            elapsed: Duration::ZERO,
+            outcome: Outcome::NoHandler,
+            reason: None,
+        };
+        let decision = match route::pick(&snapshot, &callback) {
+            None => host_words(&callback, Reason::NoHandler, Outcome::NoHandler, None),
+            Some((plugin, handler)) => {
+                record.plugin = Some(plugin.identity());
+                let report = self.run(plugin, handler, &callback, deadline, afterwards).await;
+                record.fuel = report.as_ref().map(|report| report.fuel);
+                match report {
+                    None => host_words(&callback, Reason::StillWorking, Outcome::Deadline, None),
+                    Some(report) => decide(&callback, report.result),
+                }
+            }
+        };
+        self.observers.record(CallbackRecord {
+            elapsed: deadline.elapsed(),
+            outcome: decision.outcome,
+            reason: decision.reason,
+            ..record
+        });
+        Answered { reply: decision.reply, flushed }
+    }
+
+    /// One call, awaited until the answer is due. `None`: it goes on, and `afterwards` sees to what it returns.
+    async fn run(
+        &self,
+        plugin: &Arc<Plugin>,
+        handler: Handler,
+        callback: &Arc<Callback>,
+        deadline: Deadline,
+        afterwards: Afterwards,
+    ) -> Option<CallReport> {
+        let started = instance::start(
+            &self.engine,
+            Arc::clone(plugin),
+            handler,
+            Arc::clone(callback),
+            deadline,
+        )
+        .await;
+        let mut running = match started {
+            Ok(running) => running,
+            Err(error) => {
+                return Some(CallReport { result: Err(error), fuel: 0, deferred: Vec::new() });
+            }
+        };
+        let Some(mut report) = running.report_by(deadline.soft()).await else {
+            afterwards.follow(running, Arc::clone(plugin));
+            return None;
+        };
+        afterwards.update(std::mem::take(&mut report.deferred));
+        Some(report)
+    }
+}
+
+/// From how a call ended to what is said.
+fn decide(callback: &Callback, result: Result<RawReply, CallError>) -> Decision {
+    let error = match result {
+        Ok(raw) => return checked(callback, raw, Outcome::Answered),
+        Err(error) => error,
+    };
+    let reason = Some(error.to_string());
+    let failed = |outcome| host_words(callback, Reason::Failed, outcome, reason.clone());
+    match error {
+        CallError::User(toast) => match RawReply::from_toast(callback.kind(), toast) {
+            Some(raw) => checked(callback, raw, Outcome::PluginFailure),
+            None => failed(Outcome::PluginFailure),
+        },
+        CallError::Internal(_) => failed(Outcome::PluginFailure),
+        CallError::OutOfFuel { .. } => failed(Outcome::OutOfFuel),
+        CallError::OutOfMemory { .. } => failed(Outcome::OutOfMemory),
+        CallError::Trap(_) => failed(Outcome::Trap),
+        CallError::ReplyTooLarge { .. } => failed(Outcome::InvalidReply),
+        CallError::Stopped => failed(Outcome::Deadline),
+        CallError::TooManyCalls { .. } | CallError::NoPlace => {
+            host_words(callback, Reason::Busy, Outcome::Overload, reason)
+        }
+    }
+}
+
+/// Only what keeps to the platform's rules goes out; the rest is named in the log.
+fn checked(callback: &Callback, raw: RawReply, outcome: Outcome) -> Decision {
+    let checked = check(callback.kind(), raw);
+    if checked.faults.is_empty()
+        && let Some(reply) = checked.reply
+    {
+        return Decision { reply, outcome, reason: None };
+    }
+    let reason = Some(checked.faults.iter().map(Fault::to_string).collect::<Vec<_>>().join("; "));
+    match checked.reply {
+        Some(reply) => Decision { reply, outcome: Outcome::InvalidReply, reason },
+        None => host_words(callback, Reason::Failed, Outcome::InvalidReply, reason),
+    }
+}
+
+fn host_words(
+    callback: &Callback,
+    why: Reason,
+    outcome: Outcome,
+    reason: Option<String>,
+) -> Decision {
+    Decision { reply: fallback(callback, why), outcome, reason }
+}

@@ -1,0 +1,49 @@
+//! Which plugin answers: the narrowest route wins, and a handler made for the callback's type before a general one.
+
+use std::sync::Arc;
+
+use crate::callback::model::Callback;
+use crate::callback::model::Kind;
+use crate::plugin::instance::Handler;
+use crate::plugin::registry::Plugin;
+use crate::plugin::registry::Snapshot;
+use crate::plugin::route::ActionValue;
+use crate::plugin::route::Route;
+
+/// The plugin for that callback, and which of its exports takes it.
+pub(super) fn pick<'a>(
+    snapshot: &'a Snapshot,
+    callback: &Callback,
+) -> Option<(&'a Arc<Plugin>, Handler)> {
+    let mut value = ActionValue::default();
+    let kind = callback.kind();
+    let mut narrowest = |handler: Handler, takes: &dyn Fn(&Route) -> bool| {
+        snapshot
+            .plugins()
+            .iter()
+            .filter(|plugin| match handler {
+                Handler::Typed => plugin.handlers().typed(kind),
+                Handler::Json => plugin.handlers().json(),
+            })
+            .filter_map(|plugin| {
+                let matching = plugin
+                    .routes()
+                    .iter()
+                    .filter(|route| takes(route) && route.matches(callback, &mut value));
+                Some((matching.map(Route::specificity).max()?, plugin))
+            })
+            // The first of equals, in the order of names: loading has refused equal routes already.
+            .reduce(|best, next| if next.0 > best.0 { next } else { best })
+            .map(|(_, plugin)| (plugin, handler))
+    };
+    // A type that the contract does not know may be a callback which wants an answer. A plugin that names it in a route
+    // says that it gives one; others would only take it as an event.
+    let named = if kind == Kind::Other {
+        narrowest(Handler::Json, &|route| route.event_type.is_some())
+    } else {
+        None
+    };
+    named
+        .or_else(|| narrowest(Handler::Typed, &|_| true))
+        .or_else(|| narrowest(Handler::Json, &|_| true))
+}
