@@ -1,0 +1,171 @@
+//! Joining the fragments of a message, within limits.
+//!
+//! Bytes are joined and only then read: a fragment may end inside a character. A message that completed once is not
+//! run again because a fragment of it came twice.
+
+use std::collections::HashMap;
+use std::collections::VecDeque;
+use std::time::Duration;
+
+use bytes::Bytes;
+use bytes::BytesMut;
+use tokio::time::Instant;
+
+/// The largest message. The platform's are a few kilobytes.
+pub(super) const MAX_MESSAGE_BYTES: usize = 16 * 1024 * 1024;
+/// Parts of one message.
+const MAX_FRAGMENTS: usize = 1024;
+/// Messages of one connection that are incomplete at a time.
+const MAX_PENDING: usize = 256;
+/// Bytes of all of those together.
+const MAX_PENDING_BYTES: usize = 64 * 1024 * 1024;
+/// How long to wait for the next fragment. After that the platform's own three seconds are over anyway.
+const FRAGMENT_TTL: Duration = Duration::from_secs(5);
+/// Ids of completed messages that are remembered, to know a repeated fragment.
+const MAX_COMPLETED: usize = 1024;
+
+/// One fragment's place in its message.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Place<'a> {
+    /// Which message.
+    pub(super) message_id: &'a str,
+    /// How many fragments it has.
+    pub(super) sum: usize,
+    /// Which one this is, from 0.
+    pub(super) seq: usize,
+}
+
+/// A whole message, and when its first byte arrived.
+#[derive(Debug)]
+pub(super) struct Complete {
+    pub(super) payload: Bytes,
+    pub(super) received: Instant,
+}
+
+/// Why a fragment was thrown away.
+#[derive(Debug, thiserror::Error, PartialEq, Eq)]
+pub(super) enum FragmentError {
+    #[error("fragment {seq} of {sum}")]
+    OutOfRange { sum: usize, seq: usize },
+    #[error("a message of {0} fragments; the limit is {MAX_FRAGMENTS}")]
+    TooMany(usize),
+    #[error("a message of {found} fragments that had {expected} before")]
+    SumChanged { expected: usize, found: usize },
+    #[error("a message of more than {MAX_MESSAGE_BYTES} bytes")]
+    TooLarge,
+    #[error("too many incomplete messages at a time")]
+    TooManyPending,
+}
+
+#[derive(Debug)]
+struct Pending {
+    parts: Vec<Option<Bytes>>,
+    missing: usize,
+    bytes: usize,
+    received: Instant,
+    last: Instant,
+}
+
+/// The incomplete messages of one connection.
+#[derive(Debug, Default)]
+pub(super) struct Reassembler {
+    pending: HashMap<String, Pending>,
+    bytes: usize,
+    completed: VecDeque<String>,
+}
+
+impl Reassembler {
+    /// Takes one fragment; gives the message back if it was the last that was missing.
+    pub(super) fn add(
+        &mut self,
+        place: Place<'_>,
+        part: Bytes,
+        now: Instant,
+    ) -> Result<Option<Complete>, FragmentError> {
+        let Place { message_id, sum, seq } = place;
+        if sum <= 1 {
+            return Ok(Some(Complete { payload: part, received: now }));
+        }
+        if sum > MAX_FRAGMENTS {
+            return Err(FragmentError::TooMany(sum));
+        }
+        if seq >= sum {
+            return Err(FragmentError::OutOfRange { sum, seq });
+        }
+        if self.completed.iter().any(|id| id == message_id) {
+            return Ok(None);
+        }
+        if !self.pending.contains_key(message_id) && self.pending.len() == MAX_PENDING {
+            return Err(FragmentError::TooManyPending);
+        }
+        if self.bytes + part.len() > MAX_PENDING_BYTES {
+            return Err(FragmentError::TooManyPending);
+        }
+        let pending = self.pending.entry(message_id.to_owned()).or_insert_with(|| Pending {
+            parts: vec![None; sum],
+            missing: sum,
+            bytes: 0,
+            received: now,
+            last: now,
+        });
+        if pending.parts.len() != sum {
+            return Err(FragmentError::SumChanged { expected: pending.parts.len(), found: sum });
+        }
+        pending.last = now;
+        if pending.parts[seq].is_none() {
+            pending.bytes += part.len();
+            self.bytes += part.len();
+            pending.missing -= 1;
+            pending.parts[seq] = Some(part);
+        }
+        if pending.bytes > MAX_MESSAGE_BYTES {
+            self.forget(message_id);
+            return Err(FragmentError::TooLarge);
+        }
+        if pending.missing > 0 {
+            return Ok(None);
+        }
+        Ok(self.forget(message_id).map(|whole| {
+            self.remember(message_id);
+            whole.join()
+        }))
+    }
+
+    /// Gives up on messages whose next fragment does not come. Returns their ids.
+    pub(super) fn expire(&mut self, now: Instant) -> Vec<String> {
+        let late = |pending: &Pending| now.duration_since(pending.last) > FRAGMENT_TTL;
+        let expired: Vec<_> = self
+            .pending
+            .iter()
+            .filter(|(_, pending)| late(pending))
+            .map(|(id, _)| id.clone())
+            .collect();
+        for id in &expired {
+            self.forget(id);
+        }
+        expired
+    }
+
+    fn forget(&mut self, message_id: &str) -> Option<Pending> {
+        let pending = self.pending.remove(message_id)?;
+        self.bytes -= pending.bytes;
+        Some(pending)
+    }
+
+    fn remember(&mut self, message_id: &str) {
+        if self.completed.len() == MAX_COMPLETED {
+            self.completed.pop_front();
+        }
+        self.completed.push_back(message_id.to_owned());
+    }
+}
+
+impl Pending {
+    fn join(self) -> Complete {
+        let mut payload = BytesMut::with_capacity(self.bytes);
+        for part in self.parts.into_iter().flatten() {
+            payload.extend_from_slice(&part);
+        }
+        Complete { payload: payload.freeze(), received: self.received }
+    }
+}

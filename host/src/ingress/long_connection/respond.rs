@@ -1,0 +1,39 @@
+//! The long connection's table: what each end of a message looks like on the wire.
+//!
+//! A reply is the frame that completed the message with another payload and one header more; everything else goes back
+//! as it came.
+
+use std::time::Duration;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use bytes::Bytes;
+
+use crate::callback::reply::Outgoing;
+use crate::callback::reply::Reply;
+use crate::ingress::long_connection::frame::Frame;
+use crate::ingress::long_connection::frame::Header;
+
+/// The answer to a callback or event.
+pub(super) fn answered(request: Frame, reply: &Reply, elapsed: Duration) -> Frame {
+    let payload = match reply.outgoing() {
+        // The status is an old card's, and those come by webhook only.
+        Outgoing::Body { json, .. } => {
+            format!(r#"{{"code":200,"data":"{}"}}"#, STANDARD.encode(json)).into()
+        }
+        Outgoing::Accepted => Bytes::from_static(br#"{"code":200}"#),
+        Outgoing::Redeliver => Bytes::from_static(br#"{"code":500}"#),
+    };
+    echo(request, payload, elapsed)
+}
+
+/// The answer to what could not be understood.
+pub(super) fn rejected(request: Frame, elapsed: Duration) -> Frame {
+    echo(request, Bytes::from_static(br#"{"code":500}"#), elapsed)
+}
+
+fn echo(mut frame: Frame, payload: Bytes, elapsed: Duration) -> Frame {
+    frame.payload = Some(payload);
+    frame.headers.push(Header { key: "biz_rt".to_owned(), value: elapsed.as_millis().to_string() });
+    frame
+}

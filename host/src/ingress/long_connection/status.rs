@@ -1,0 +1,84 @@
+//! Which connections are up, for `/readyz` and the metrics.
+
+use std::sync::Arc;
+use std::sync::Mutex;
+use std::sync::PoisonError;
+
+use crate::telemetry;
+
+/// How one connection is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum State {
+    /// Messages can arrive.
+    Up,
+    /// Being dialled, and why it is not up yet.
+    Down(String),
+    /// Given up: somebody has to change something first.
+    Fatal(String),
+}
+
+/// All connections of one app.
+#[derive(Clone, Debug)]
+pub struct Connections {
+    app: Arc<str>,
+    states: Arc<Mutex<Vec<State>>>,
+}
+
+impl Connections {
+    /// None is up yet.
+    pub fn new(app: Arc<str>, count: u32) -> Self {
+        let states = vec![State::Down("not connected yet".to_owned()); count as usize];
+        Self { app, states: Arc::new(Mutex::new(states)) }
+    }
+
+    /// One handle for each connection.
+    pub fn handles(&self) -> impl Iterator<Item = ConnectionStatus> {
+        let count = self.states().len();
+        (0..count).map(|index| ConnectionStatus { connections: self.clone(), index })
+    }
+
+    /// The app they belong to.
+    pub fn app(&self) -> &str {
+        &self.app
+    }
+
+    /// How they are, in the order of their numbers.
+    pub fn states(&self) -> Vec<State> {
+        self.states.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    fn set(&self, index: usize, state: State) {
+        let mut states = self.states.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(slot) = states.get_mut(index) {
+            *slot = state;
+        }
+        let up = states.iter().filter(|state| **state == State::Up).count();
+        telemetry::set_connections_up(&self.app, up);
+    }
+}
+
+/// One connection's own.
+#[derive(Clone, Debug)]
+pub struct ConnectionStatus {
+    connections: Connections,
+    index: usize,
+}
+
+impl ConnectionStatus {
+    /// Counted from 1.
+    pub fn number(&self) -> usize {
+        self.index + 1
+    }
+
+    pub(super) fn set_up(&self) {
+        self.connections.set(self.index, State::Up);
+    }
+
+    pub(super) fn set_down(&self, reason: String) {
+        self.connections.set(self.index, State::Down(reason));
+    }
+
+    pub(super) fn set_fatal(&self, reason: String) {
+        self.connections.set(self.index, State::Fatal(reason));
+    }
+}
