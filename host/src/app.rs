@@ -1,0 +1,205 @@
+//! The host, put together: from a checked configuration to open doors, and back to silence.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::net::TcpListener;
+use tokio::sync::broadcast;
+
+use crate::admin;
+use crate::admin::Health;
+use crate::config::AppConfig;
+use crate::config::Config;
+use crate::dispatch::Dispatcher;
+use crate::ingress::long_connection::LongConnection;
+use crate::ingress::long_connection::status::Connections;
+use crate::ingress::webhook;
+use crate::ingress::webhook::WebhookApp;
+use crate::open_api::transport::OpenApi;
+use crate::open_api::transport::http_client;
+use crate::plugin::engine::EngineError;
+use crate::plugin::engine::GuestEngine;
+use crate::plugin::registry::Registry;
+use crate::plugin::reload::Folder;
+use crate::shutdown::Shutdown;
+use crate::telemetry;
+use crate::telemetry::CallbackRecord;
+use crate::telemetry::Observers;
+use crate::tls;
+
+/// How long a stopping host finishes what is under way. Kubernetes kills after 30 s by default.
+const DRAIN: Duration = Duration::from_secs(25);
+
+/// A running host.
+#[derive(Debug)]
+pub struct Host {
+    shutdown: Shutdown,
+    health: Health,
+    observers: Observers,
+    webhook: Option<SocketAddr>,
+    admin: Option<(SocketAddr, tokio::task::JoinHandle<()>)>,
+}
+
+/// Why a host did not start.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum StartError {
+    /// The WebAssembly engine.
+    #[error(transparent)]
+    Engine(#[from] EngineError),
+    /// A port that cannot be had.
+    #[error("{what}.listen: cannot listen on {address}: {error}")]
+    Listen {
+        /// `webhook` or `admin`.
+        what: &'static str,
+        /// As configured.
+        address: SocketAddr,
+        /// The system's words.
+        error: std::io::Error,
+    },
+    /// The HTTP client.
+    #[error("cannot set up the HTTP client: {0}")]
+    Http(#[from] reqwest::Error),
+}
+
+impl Host {
+    /// Loads the plugins, then opens the doors.
+    pub async fn start(config: Config) -> Result<Self, StartError> {
+        telemetry::start_metrics();
+        let shutdown = Shutdown::new();
+        let observers = Observers::default();
+        let engine = Arc::new(GuestEngine::new(config.guests)?);
+        let tls = tls::client_config();
+        let http = http_client(&tls)?;
+        let webhook = match &config.webhook {
+            Some(webhook) => Some((listen("webhook", webhook.listen).await?, webhook.clone())),
+            None => None,
+        };
+        let admin = match config.admin {
+            Some(admin) => Some(listen("admin", admin.listen).await?),
+            None => None,
+        };
+        let mut webhook_apps = Vec::new();
+        let mut connections = Vec::new();
+        for app in config.apps {
+            let dispatcher = load_plugins(&app, &engine, &http, &observers, &shutdown).await;
+            if let Some(path) = app.webhook_path.clone() {
+                webhook_apps.push(WebhookApp {
+                    path,
+                    keys: app.keys.clone(),
+                    dispatcher: dispatcher.clone(),
+                });
+            }
+            if let Some(wanted) = app.long_connection {
+                let all = Connections::new(app.id.as_str().into(), wanted.connections);
+                for status in all.handles() {
+                    let connection = LongConnection {
+                        app_id: app.id.clone(),
+                        app_secret: app.secret.clone(),
+                        domain: app.domain.clone(),
+                        http: http.clone(),
+                        tls: Arc::clone(&tls),
+                        dispatcher: dispatcher.clone(),
+                        deadline: config.deadline,
+                    };
+                    shutdown.spawn(connection.run(status, shutdown.clone()));
+                }
+                connections.push(all);
+            }
+        }
+        let health = Health::new(connections, shutdown.clone());
+        let webhook = webhook.map(|((listener, address), webhook)| {
+            shutdown.spawn(webhook::run(
+                listener,
+                webhook_apps,
+                webhook,
+                config.deadline,
+                shutdown.clone(),
+            ));
+            address
+        });
+        let admin = admin.map(|(listener, address)| {
+            // Not tracked: it answers until the very end.
+            (address, tokio::spawn(admin::serve(listener, health.clone())))
+        });
+        shutdown.spawn(keep_metrics_small(shutdown.clone()));
+        Ok(Self { shutdown, health, observers, webhook, admin })
+    }
+
+    /// Where the webhook listens.
+    pub fn webhook_address(&self) -> Option<SocketAddr> {
+        self.webhook
+    }
+
+    /// Whether every door is open, and what is missing if not.
+    pub fn health(&self) -> &Health {
+        &self.health
+    }
+
+    /// Every callback from now on, as it stands in the log.
+    pub fn observe(&self) -> broadcast::Receiver<Arc<CallbackRecord>> {
+        self.observers.subscribe()
+    }
+
+    /// Takes no more work, finishes what is under way, closes everything. `false` if something did not finish in time.
+    pub async fn stop(self) -> bool {
+        self.shutdown.begin();
+        let clean = self.shutdown.finished(DRAIN).await;
+        if let Some((_, admin)) = self.admin {
+            admin.abort();
+        }
+        tracing::info!(clean, "stopped");
+        clean
+    }
+}
+
+async fn keep_metrics_small(shutdown: Shutdown) {
+    loop {
+        tokio::select! {
+            // Cancel safe: both only wait.
+            () = shutdown.begun() => return,
+            () = tokio::time::sleep(telemetry::METRICS_UPKEEP) => telemetry::fold_metrics(),
+        }
+    }
+}
+
+async fn listen(
+    what: &'static str,
+    address: SocketAddr,
+) -> Result<(TcpListener, SocketAddr), StartError> {
+    let failed = |error| StartError::Listen { what, address, error };
+    let listener = TcpListener::bind(address).await.map_err(failed)?;
+    let address = listener.local_addr().map_err(failed)?;
+    tracing::info!(what, %address, "listening");
+    Ok((listener, address))
+}
+
+/// The plugins of one app, live and followed, and the dispatcher that gives them their callbacks.
+async fn load_plugins(
+    app: &AppConfig,
+    engine: &Arc<GuestEngine>,
+    http: &reqwest::Client,
+    observers: &Observers,
+    shutdown: &Shutdown,
+) -> Dispatcher {
+    let id: Arc<str> = app.id.as_str().into();
+    let open_api = Arc::new(OpenApi::new(
+        app.id.clone(),
+        app.secret.clone(),
+        app.domain.clone(),
+        http.clone(),
+    ));
+    let registry = Registry::default();
+    telemetry::set_plugins_live(&id, 0);
+    let mut folder = Folder::new(
+        Arc::clone(&id),
+        app.plugins.clone(),
+        Arc::clone(engine),
+        Arc::clone(&open_api),
+        registry.clone(),
+    );
+    folder.scan().await;
+    shutdown.spawn(folder.run(shutdown.clone()));
+    Dispatcher::new(id, Arc::clone(engine), registry, open_api, observers.clone(), shutdown.clone())
+}

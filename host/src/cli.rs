@@ -1,0 +1,162 @@
+//! Commands, and the exit codes they end with.
+//!
+//! 0: all went well. 1: it ran and something failed. 64: the command line or the configuration is wrong. 69: a port or
+//! another resource of this machine cannot be had.
+#![expect(clippy::print_stderr, reason = "a command says on standard error why it ends")]
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::Parser;
+use clap::Subcommand;
+use tokio::signal::unix::SignalKind;
+use tokio::signal::unix::signal;
+
+use crate::app::Host;
+use crate::config::Config;
+use crate::demo;
+use crate::secret::Secret;
+use crate::simulator::Simulator;
+use crate::simulator::config::SimulatedApp;
+use crate::simulator::config::SimulatorConfig;
+use crate::telemetry;
+use crate::telemetry::LogConfig;
+
+/// The configuration or the command line is wrong.
+const EXIT_USAGE: u8 = 64;
+/// A resource of this machine cannot be had.
+const EXIT_UNAVAILABLE: u8 = 69;
+
+/// Answers Feishu/Lark callbacks with WebAssembly plugins.
+#[derive(Debug, Parser)]
+#[command(version)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Run the host: open the doors and answer callbacks until SIGTERM or Ctrl-C.
+    #[command(after_help = "Example:\n  AVIARY_APP_SECRET=… aviary run --config aviary.toml")]
+    Run {
+        /// The configuration file.
+        #[arg(long, default_value = "aviary.toml")]
+        config: PathBuf,
+    },
+    /// Run the platform's side of the wire on this machine, for trying things without a tenant.
+    #[command(
+        after_help = "Example:\n  aviary simulate --listen 127.0.0.1:7700\n  curl -s http://127.0.0.1:7700/simulator/state\n\nThe simulated app has the secret `simulated-secret`, the verification token `simulated-token` and the\nencrypt key `simulated-key`; point an aviary.toml at it with domain = \"http://127.0.0.1:7700\"."
+    )]
+    Simulate {
+        /// Address and port on loopback; port 0 takes a free one.
+        #[arg(long, default_value = "127.0.0.1:7700")]
+        listen: SocketAddr,
+        /// The id of the simulated app.
+        #[arg(long, default_value = "cli_0123456789abcdef")]
+        app_id: String,
+    },
+    /// Show everything at once: simulated platform, host, example plugins, on loopback.
+    #[command(after_help = "Example:\n  aviary demo --json | jq .swap")]
+    Demo {
+        /// Print one JSON object instead of a table.
+        #[arg(long)]
+        json: bool,
+    },
+}
+
+/// Runs the program.
+pub fn main() -> ExitCode {
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(usage) => {
+            // Help and version are no errors, and go to standard output.
+            let code = if usage.use_stderr() { EXIT_USAGE } else { 0 };
+            // Nothing is left to do if even this cannot be printed.
+            let _ = usage.print();
+            return ExitCode::from(code);
+        }
+    };
+    let runtime = match tokio::runtime::Runtime::new() {
+        Ok(runtime) => runtime,
+        Err(error) => return fail(EXIT_UNAVAILABLE, &format!("cannot start: {error}")),
+    };
+    runtime.block_on(async {
+        match cli.command {
+            Command::Run { config } => run(&config).await,
+            Command::Simulate { listen, app_id } => simulate(listen, app_id).await,
+            Command::Demo { json } => show(json).await,
+        }
+    })
+}
+
+async fn run(path: &std::path::Path) -> ExitCode {
+    let config = match Config::load(path) {
+        Ok(config) => config,
+        Err(error) => return fail(EXIT_USAGE, &error.to_string()),
+    };
+    if let Err(error) = telemetry::init(&config.log) {
+        return fail(EXIT_USAGE, &error.to_string());
+    }
+    let host = match Host::start(config).await {
+        Ok(host) => host,
+        Err(error) => return fail(EXIT_UNAVAILABLE, &error.to_string()),
+    };
+    if let Err(error) = stop_signal().await {
+        return fail(EXIT_UNAVAILABLE, &format!("cannot listen for signals: {error}"));
+    }
+    if host.stop().await { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}
+
+async fn simulate(listen: SocketAddr, app_id: String) -> ExitCode {
+    if let Err(error) = telemetry::init(&LogConfig::default()) {
+        return fail(EXIT_USAGE, &error.to_string());
+    }
+    if !listen.ip().is_loopback() {
+        return fail(
+            EXIT_USAGE,
+            "--listen: the simulator knows no secrets worth the name, so it stays on loopback",
+        );
+    }
+    let app = SimulatedApp {
+        verification_token: Some(Secret::new("simulated-token")),
+        encrypt_key: Some(Secret::new("simulated-key")),
+        ..SimulatedApp::new(app_id, Secret::new("simulated-secret"))
+    };
+    let config = SimulatorConfig { listen, ..SimulatorConfig::on_loopback(vec![app]) };
+    let simulator = match Simulator::start(config).await {
+        Ok(simulator) => simulator,
+        Err(error) => return fail(EXIT_UNAVAILABLE, &error.to_string()),
+    };
+    tracing::info!(what = "simulator", address = %simulator.address(), "listening");
+    if let Err(error) = stop_signal().await {
+        return fail(EXIT_UNAVAILABLE, &format!("cannot listen for signals: {error}"));
+    }
+    simulator.shutdown().await;
+    ExitCode::SUCCESS
+}
+
+async fn show(json: bool) -> ExitCode {
+    match demo::run(json).await {
+        Ok(true) => ExitCode::SUCCESS,
+        Ok(false) => ExitCode::FAILURE,
+        Err(error) => fail(1, &format!("{error:#}")),
+    }
+}
+
+async fn stop_signal() -> std::io::Result<()> {
+    let mut terminate = signal(SignalKind::terminate())?;
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    tokio::select! {
+        // Cancel safe: both only wait.
+        _ = terminate.recv() => {}
+        _ = interrupt.recv() => {}
+    }
+    Ok(())
+}
+
+fn fail(code: u8, reason: &str) -> ExitCode {
+    eprintln!("aviary: {reason}");
+    ExitCode::from(code)
+}

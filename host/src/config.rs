@@ -1,0 +1,302 @@
+//! `aviary.toml`: read, checked, and turned into values that cannot be wrong any more. No port is bound before that.
+
+use std::collections::BTreeSet;
+use std::net::SocketAddr;
+use std::path::Path;
+use std::path::PathBuf;
+
+use serde::Deserialize;
+
+use crate::callback::verify::WebhookKeys;
+use crate::deadline::DeadlineConfig;
+use crate::deadline::DeadlineConfigError;
+use crate::ingress::long_connection::LongConnectionConfig;
+use crate::ingress::long_connection::MAX_CONNECTIONS;
+use crate::ingress::webhook::WebhookConfig;
+use crate::open_api::domain::Domain;
+use crate::plugin::engine::EngineError;
+use crate::plugin::engine::GuestsConfig;
+use crate::secret::Secret;
+use crate::telemetry::LogConfig;
+
+/// The file as a whole.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct File {
+    #[serde(default, rename = "app")]
+    apps: Vec<AppFile>,
+    webhook: Option<WebhookConfig>,
+    admin: Option<AdminConfig>,
+    #[serde(default)]
+    deadline: DeadlineConfig,
+    #[serde(default)]
+    guests: GuestsConfig,
+    #[serde(default)]
+    log: LogConfig,
+}
+
+/// `[[app]]`
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct AppFile {
+    id: String,
+    secret: SecretSource,
+    verification_token: Option<SecretSource>,
+    encrypt_key: Option<SecretSource>,
+    #[serde(default = "feishu")]
+    domain: Domain,
+    plugins: PathBuf,
+    long_connection: Option<LongConnectionConfig>,
+    webhook: Option<AppWebhook>,
+}
+
+fn feishu() -> Domain {
+    // The one word that is always a domain.
+    Domain::try_from("feishu".to_owned()).unwrap_or_else(|error| unreachable!("{error}"))
+}
+
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct AppWebhook {
+    path: String,
+}
+
+/// Where a secret is. The file itself never holds one.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct SecretSource {
+    env: Option<String>,
+    file: Option<PathBuf>,
+}
+
+/// `[admin]`
+#[derive(Clone, Copy, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct AdminConfig {
+    /// Address and port of `/healthz`, `/readyz` and `/metrics`. A loopback address: there is no password.
+    pub listen: SocketAddr,
+}
+
+/// Everything the host needs to start, checked.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// At least one.
+    pub apps: Vec<AppConfig>,
+    /// Present if any app has a webhook.
+    pub webhook: Option<WebhookConfig>,
+    /// Health and metrics.
+    pub admin: Option<AdminConfig>,
+    /// When answers are due.
+    pub deadline: DeadlineConfig,
+    /// How guests run.
+    pub guests: GuestsConfig,
+    /// What is logged, and how.
+    pub log: LogConfig,
+}
+
+/// One app, its secrets read.
+#[derive(Clone, Debug)]
+pub struct AppConfig {
+    /// `cli_…`
+    pub id: String,
+    /// For discovery and the server API.
+    pub secret: Secret,
+    /// What its webhook requests are checked against.
+    pub keys: WebhookKeys,
+    /// Where the app lives.
+    pub domain: Domain,
+    /// Its plugins folder.
+    pub plugins: PathBuf,
+    /// Its long connections, if it has any.
+    pub long_connection: Option<LongConnectionConfig>,
+    /// Its webhook's path, if it has one.
+    pub webhook_path: Option<String>,
+}
+
+/// What is wrong, with the key that is wrong.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ConfigError {
+    /// The file is not there.
+    #[error("{}: {error}", path.display())]
+    Read {
+        /// Which file.
+        path: PathBuf,
+        /// Why not.
+        error: std::io::Error,
+    },
+    /// Not TOML, an unknown key, a value of the wrong type.
+    #[error("{}: {error}", path.display())]
+    Toml {
+        /// Which file.
+        path: PathBuf,
+        /// Names line and key.
+        error: Box<toml::de::Error>,
+    },
+    /// A secret that cannot be had.
+    #[error("app {app}: {key}: {reason}")]
+    Secret {
+        /// Whose.
+        app: String,
+        /// Which.
+        key: &'static str,
+        /// Why, and what to do.
+        reason: String,
+    },
+    /// A value that makes no sense.
+    #[error("{key}: {reason}")]
+    Invalid {
+        /// Which.
+        key: String,
+        /// Why, and what to do.
+        reason: String,
+    },
+    /// `[deadline]`
+    #[error(transparent)]
+    Deadline(#[from] DeadlineConfigError),
+    /// `[guests]`
+    #[error(transparent)]
+    Guests(#[from] EngineError),
+}
+
+impl Config {
+    /// Reads and checks the file. Paths in it are relative to it.
+    pub fn load(path: &Path) -> Result<Self, ConfigError> {
+        let text = std::fs::read_to_string(path)
+            .map_err(|error| ConfigError::Read { path: path.to_owned(), error })?;
+        let file: File = toml::from_str(&text)
+            .map_err(|error| ConfigError::Toml { path: path.to_owned(), error: Box::new(error) })?;
+        let folder = path.parent().unwrap_or(Path::new("."));
+        file.check(folder)
+    }
+}
+
+impl File {
+    fn check(self, folder: &Path) -> Result<Config, ConfigError> {
+        self.deadline.validate()?;
+        self.guests.validate()?;
+        if self.apps.is_empty() {
+            return Err(invalid("app", "there is none; begin with [[app]], its id and its secret"));
+        }
+        let mut ids = BTreeSet::new();
+        let mut paths = BTreeSet::new();
+        for app in &self.apps {
+            if !ids.insert(&app.id) {
+                return Err(invalid(format!("app {}: id", app.id), "two apps have this id"));
+            }
+            let Some(webhook) = &app.webhook else { continue };
+            if self.webhook.is_none() {
+                return Err(invalid(
+                    "webhook.listen",
+                    "missing, though an app has a webhook; for example \"0.0.0.0:8080\"",
+                ));
+            }
+            if !paths.insert(&webhook.path) {
+                return Err(invalid(
+                    format!("app {}: webhook.path", app.id),
+                    "another app has this path",
+                ));
+            }
+        }
+        let apps = self.apps.iter().map(|app| app.check(folder)).collect::<Result<_, _>>()?;
+        Ok(Config {
+            apps,
+            webhook: self.webhook,
+            admin: self.admin,
+            deadline: self.deadline,
+            guests: self.guests,
+            log: self.log,
+        })
+    }
+}
+
+impl AppFile {
+    fn check(&self, folder: &Path) -> Result<AppConfig, ConfigError> {
+        let app_key = |key: &str| format!("app {}: {key}", self.id);
+        if self.id.is_empty() {
+            return Err(invalid("app: id", "empty; it is in the console, under Credentials"));
+        }
+        if self.long_connection.is_none() && self.webhook.is_none() {
+            return Err(invalid(
+                app_key("long_connection"),
+                "neither this nor webhook is set, so nothing could come in",
+            ));
+        }
+        if let Some(LongConnectionConfig { connections }) = self.long_connection
+            && !(1..=MAX_CONNECTIONS).contains(&connections)
+        {
+            let reason = format!(
+                "{connections} is not between 1 and {MAX_CONNECTIONS}, the platform's limit for an app"
+            );
+            return Err(invalid(app_key("long_connection.connections"), reason));
+        }
+        let optional = |key, source: &Option<SecretSource>| {
+            source.as_ref().map(|source| source.read(&self.id, key, folder)).transpose()
+        };
+        let secret = self.secret.read(&self.id, "secret", folder)?;
+        let verification_token = optional("verification_token", &self.verification_token)?;
+        let encrypt_key = optional("encrypt_key", &self.encrypt_key)?;
+        if let Some(webhook) = &self.webhook {
+            let plain = webhook
+                .path
+                .bytes()
+                .all(|byte| byte.is_ascii_alphanumeric() || b"/_-.~".contains(&byte));
+            if !webhook.path.starts_with('/') || !plain {
+                return Err(invalid(
+                    app_key("webhook.path"),
+                    "must begin with / and hold letters, digits and / _ - . ~ only",
+                ));
+            }
+            if verification_token.is_none() && encrypt_key.is_none() {
+                let reason =
+                    "set this or encrypt_key: without either, anybody could send callbacks";
+                return Err(invalid(app_key("verification_token"), reason));
+            }
+        }
+        let plugins = folder.join(&self.plugins);
+        if !plugins.is_dir() {
+            return Err(invalid(
+                app_key("plugins"),
+                format!("{} is not a folder", plugins.display()),
+            ));
+        }
+        Ok(AppConfig {
+            id: self.id.clone(),
+            secret,
+            keys: WebhookKeys::new(encrypt_key, verification_token),
+            domain: self.domain.clone(),
+            plugins,
+            long_connection: self.long_connection,
+            webhook_path: self.webhook.as_ref().map(|webhook| webhook.path.clone()),
+        })
+    }
+}
+
+impl SecretSource {
+    fn read(&self, app: &str, key: &'static str, folder: &Path) -> Result<Secret, ConfigError> {
+        let missing = |reason: String| ConfigError::Secret { app: app.to_owned(), key, reason };
+        let text = match (&self.env, &self.file) {
+            (Some(name), None) => std::env::var(name).map_err(|_| {
+                missing(format!("the environment variable {name} is not set, or not UTF-8"))
+            })?,
+            (None, Some(path)) => {
+                let path = folder.join(path);
+                std::fs::read_to_string(&path)
+                    .map_err(|error| missing(format!("{}: {error}", path.display())))?
+            }
+            _ => {
+                return Err(missing(
+                    "give either { env = \"NAME\" } or { file = \"path\" }".to_owned(),
+                ));
+            }
+        };
+        match text.trim() {
+            "" => Err(missing("empty".to_owned())),
+            text => Ok(Secret::new(text)),
+        }
+    }
+}
+
+fn invalid(key: impl Into<String>, reason: impl Into<String>) -> ConfigError {
+    ConfigError::Invalid { key: key.into(), reason: reason.into() }
+}
