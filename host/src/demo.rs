@@ -1,0 +1,55 @@
+//! `aviary demo`: the simulated platform and the host in one process on loopback, every callback type through every
+//! door that carries it, a swap while clicks go on, and a plugin that spins for ever.
+
+mod runaway;
+mod scenario;
+mod stage;
+mod swap;
+mod table;
+
+use std::path::Path;
+
+use anyhow::Context as _;
+use serde::Serialize;
+
+use crate::demo::runaway::Runaway;
+use crate::demo::scenario::Outcome;
+use crate::demo::stage::Stage;
+use crate::demo::swap::Swap;
+use crate::guest_build;
+
+/// The example plugins, where this program was built.
+const PLUGINS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../plugins");
+
+/// Everything that happened.
+#[derive(Debug, Serialize)]
+struct Report {
+    ok: bool,
+    scenarios: Vec<Outcome>,
+    swap: Swap,
+    runaway: Runaway,
+}
+
+/// Runs the demo, prints what happened, and says whether all of it was as it should be.
+pub async fn run(json: bool) -> anyhow::Result<bool> {
+    table::progress("building the example plugins (the first time takes a minute)");
+    let target = guest_build::build_folder()?.join("guests");
+    let components = guest_build::build(Path::new(PLUGINS), &target).await?;
+    table::progress("starting the simulated platform and the host on loopback");
+    let mut stage = Stage::set(&components).await.context("the demo could not be set up")?;
+    table::progress("sending every kind of callback through every door");
+    let scenarios = scenario::play_all(&mut stage).await?;
+    table::progress("replacing a plugin while clicks go on");
+    let swap = swap::play(&mut stage).await?;
+    table::progress("letting a plugin spin for ever");
+    let runaway = runaway::play(&mut stage).await?;
+    let stopped = stage.strike().await;
+    let ok = stopped && swap.ok() && runaway.ok && scenarios.iter().all(|outcome| outcome.ok);
+    let report = Report { ok, scenarios, swap, runaway };
+    if json {
+        table::print_json(&report)?;
+    } else {
+        table::print(&report);
+    }
+    Ok(ok)
+}

@@ -1,0 +1,59 @@
+//! A plugin spins for ever. Its user gets an answer in time, and nobody else notices.
+
+use serde::Serialize;
+use serde_json::json;
+
+use crate::demo::scenario::what_was_seen;
+use crate::demo::stage::APP_ID;
+use crate::demo::stage::Stage;
+use crate::simulator::delivery::Delivery;
+use crate::simulator::delivery::Door;
+
+/// The platform's limit, which no answer may exceed.
+const THREE_SECONDS_MS: f64 = 3000.0;
+/// Healthy clicks while it spins.
+const HEALTHY_CLICKS: usize = 20;
+
+/// What came of it.
+#[derive(Debug, Serialize)]
+pub(super) struct Runaway {
+    /// When the user of the runaway got an answer.
+    pub(super) answered_ms: f64,
+    /// What that user saw.
+    pub(super) outcome: String,
+    /// The slowest of the healthy clicks meanwhile.
+    pub(super) slowest_healthy_ms: f64,
+    pub(super) ok: bool,
+}
+
+pub(super) async fn play(stage: &mut Stage) -> anyhow::Result<Runaway> {
+    let platform = &stage.platform;
+    let spinning = Delivery::card_action(json!({"kind": "runaway"}));
+    let healthy = async {
+        let mut slowest = 0.0_f64;
+        let mut all_approved = true;
+        for _ in 0..HEALTHY_CLICKS {
+            let click = Delivery::card_action(
+                json!({"kind": "leave", "decision": "approve", "applicant": "Ana"}),
+            );
+            let exchange = platform.send(APP_ID, &Door::LongConnection, &click).await?;
+            slowest = slowest.max(exchange.elapsed.as_secs_f64() * 1000.0);
+            all_approved &= exchange.verdict.toast.is_some_and(|toast| toast.text == "Approved");
+        }
+        anyhow::Ok((slowest, all_approved))
+    };
+    let (answer, healthy) =
+        tokio::join!(platform.send(APP_ID, &Door::LongConnection, &spinning), healthy);
+    let (answer, (slowest_healthy_ms, all_approved)) = (answer?, healthy?);
+    let answered_ms = answer.elapsed.as_secs_f64() * 1000.0;
+    let saw_toast = answer.verdict.toast.is_some() && answer.verdict.error.is_none();
+    Ok(Runaway {
+        answered_ms,
+        outcome: what_was_seen(&answer),
+        slowest_healthy_ms,
+        ok: saw_toast
+            && all_approved
+            && answered_ms < THREE_SECONDS_MS
+            && slowest_healthy_ms < THREE_SECONDS_MS,
+    })
+}

@@ -1,0 +1,260 @@
+//! One delivery after the other: what is sent, and what the user must see.
+
+use serde::Serialize;
+use serde_json::json;
+
+use crate::demo::stage::Recorded;
+use crate::demo::stage::Stage;
+use crate::simulator::delivery::Delivery;
+use crate::simulator::delivery::Door;
+use crate::simulator::delivery::Signing;
+use crate::simulator::exchange::Exchange;
+
+/// One row of the table.
+#[derive(Debug, Serialize)]
+pub(super) struct Outcome {
+    pub(super) name: &'static str,
+    pub(super) door: &'static str,
+    pub(super) callback: &'static str,
+    pub(super) plugin: Option<String>,
+    pub(super) outcome: String,
+    pub(super) ms: f64,
+    pub(super) fuel: Option<u64>,
+    pub(super) ok: bool,
+}
+
+/// What is sent, through which doors, and what must come of it.
+struct Scenario {
+    name: &'static str,
+    callback: &'static str,
+    doors: Doors,
+    recorded: Recorded,
+    delivery: fn() -> Delivery,
+    /// The plugin that must have answered.
+    plugin: Option<&'static str>,
+    seen: fn(&Exchange) -> bool,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Doors {
+    Both,
+    Webhook,
+    LongConnection,
+}
+
+/// Every callback type, through every door that carries it, and what is not a callback at all.
+const SCENARIOS: [Scenario; 14] = [
+    Scenario {
+        name: "approve a leave",
+        callback: "card.action.trigger",
+        doors: Doors::Both,
+        recorded: Recorded::Yes,
+        delivery: || {
+            Delivery::card_action(
+                json!({"kind": "leave", "decision": "approve", "applicant": "Ana"}),
+            )
+        },
+        plugin: Some("approval_card"),
+        seen: |exchange| shows_toast(exchange, "Approved") && exchange.verdict.card.is_some(),
+    },
+    Scenario {
+        name: "the same, read in Chinese",
+        callback: "card.action.trigger",
+        doors: Doors::Both,
+        recorded: Recorded::Yes,
+        delivery: || {
+            Delivery::card_action(
+                json!({"kind": "leave", "decision": "reject", "applicant": "安娜"}),
+            )
+            .locale("zh_cn")
+        },
+        plugin: Some("approval_card"),
+        seen: |exchange| shows_toast(exchange, "已拒绝") && exchange.verdict.card.is_some(),
+    },
+    Scenario {
+        name: "in five fragments",
+        callback: "card.action.trigger",
+        doors: Doors::LongConnection,
+        recorded: Recorded::Yes,
+        delivery: || {
+            Delivery::card_action(
+                json!({"kind": "leave", "decision": "approve", "applicant": "安娜"}),
+            )
+            .fragments(5)
+        },
+        plugin: Some("approval_card"),
+        seen: |exchange| shows_toast(exchange, "Approved"),
+    },
+    Scenario {
+        name: "a link to an issue",
+        callback: "url.preview.get",
+        doors: Doors::Both,
+        recorded: Recorded::Yes,
+        delivery: || Delivery::link_preview("https://issues.example.com/browse/ABC-123"),
+        plugin: Some("issue_preview"),
+        seen: |exchange| {
+            exchange.verdict.preview_title.as_deref().is_some_and(|title| title.contains("ABC-123"))
+        },
+    },
+    Scenario {
+        name: "old card: toast",
+        callback: "card.action.trigger_v1",
+        doors: Doors::Webhook,
+        recorded: Recorded::Yes,
+        delivery: || Delivery::legacy_card(json!({"answer": "toast"})),
+        plugin: Some("legacy_card"),
+        seen: |exchange| shows_toast(exchange, "Noted"),
+    },
+    Scenario {
+        name: "old card: new card",
+        callback: "card.action.trigger_v1",
+        doors: Doors::Webhook,
+        recorded: Recorded::Yes,
+        delivery: || Delivery::legacy_card(json!({"answer": "card"})),
+        plugin: Some("legacy_card"),
+        seen: |exchange| exchange.verdict.card.as_ref().is_some_and(|card| card["type"] == "raw"),
+    },
+    Scenario {
+        name: "old card: template",
+        callback: "card.action.trigger_v1",
+        doors: Doors::Webhook,
+        recorded: Recorded::Yes,
+        delivery: || Delivery::legacy_card(json!({"answer": "template"})),
+        plugin: Some("legacy_card"),
+        seen: |exchange| {
+            exchange.verdict.card.as_ref().is_some_and(|card| card["type"] == "template")
+        },
+    },
+    Scenario {
+        name: "old card: custom body",
+        callback: "card.action.trigger_v1",
+        doors: Doors::Webhook,
+        recorded: Recorded::Yes,
+        delivery: || Delivery::legacy_card(json!({"answer": "custom"})),
+        plugin: Some("legacy_card"),
+        seen: |exchange| exchange.verdict.toast.is_some() && exchange.verdict.error.is_none(),
+    },
+    Scenario {
+        name: "an event, schema 2.0",
+        callback: "im.message.receive_v1",
+        doors: Doors::Both,
+        recorded: Recorded::Yes,
+        delivery: || {
+            Delivery::event("im.message.receive_v1", json!({"message": {"message_id": "om_1"}}))
+        },
+        plugin: Some("event_logger"),
+        seen: |exchange| exchange.verdict.acknowledged,
+    },
+    Scenario {
+        name: "an event, schema 1.0",
+        callback: "out_approval",
+        doors: Doors::Both,
+        recorded: Recorded::Yes,
+        delivery: || Delivery::event_v1("out_approval", json!({"instance_code": "x"})),
+        plugin: Some("event_logger"),
+        seen: |exchange| exchange.verdict.acknowledged,
+    },
+    Scenario {
+        name: "a type the contract does not know",
+        callback: "profile.view.get",
+        doors: Doors::Both,
+        recorded: Recorded::Yes,
+        delivery: Delivery::profile_view,
+        plugin: Some("profile_card"),
+        seen: |exchange| exchange.verdict.error.is_none() && exchange.received.is_some(),
+    },
+    Scenario {
+        name: "a button that nobody handles",
+        callback: "card.action.trigger",
+        doors: Doors::Both,
+        recorded: Recorded::Yes,
+        delivery: || Delivery::card_action(json!({"kind": "unheard-of"})),
+        plugin: None,
+        seen: |exchange| exchange.verdict.toast.is_some() && exchange.verdict.error.is_none(),
+    },
+    Scenario {
+        name: "the console checks the URL",
+        callback: "url_verification",
+        doors: Doors::Webhook,
+        recorded: Recorded::No,
+        delivery: Delivery::challenge,
+        plugin: None,
+        seen: |exchange| exchange.verdict.acknowledged && exchange.verdict.error.is_none(),
+    },
+    Scenario {
+        name: "a forged click",
+        callback: "card.action.trigger",
+        doors: Doors::Webhook,
+        recorded: Recorded::No,
+        delivery: || {
+            Delivery::card_action(json!({"kind": "leave", "decision": "approve"}))
+                .signing(Signing::WrongKey)
+        },
+        plugin: None,
+        seen: |exchange| exchange.code == Some(401),
+    },
+];
+
+/// Plays them all, in order.
+pub(super) async fn play_all(stage: &mut Stage) -> anyhow::Result<Vec<Outcome>> {
+    let mut outcomes = Vec::new();
+    for scenario in &SCENARIOS {
+        if scenario.doors != Doors::LongConnection {
+            let door = stage.webhook();
+            outcomes.push(play(stage, scenario, &door).await?);
+        }
+        if scenario.doors != Doors::Webhook {
+            outcomes.push(play(stage, scenario, &Door::LongConnection).await?);
+        }
+    }
+    Ok(outcomes)
+}
+
+async fn play(stage: &mut Stage, scenario: &Scenario, door: &Door) -> anyhow::Result<Outcome> {
+    let (exchange, record) = stage.send(door, &(scenario.delivery)(), scenario.recorded).await?;
+    let plugin = record
+        .as_ref()
+        .and_then(|record| record.plugin.as_ref())
+        .map(|plugin| plugin.name.to_string());
+    Ok(Outcome {
+        name: scenario.name,
+        door: match door {
+            Door::Webhook { .. } => "webhook",
+            Door::LongConnection => "long connection",
+        },
+        callback: scenario.callback,
+        ok: (scenario.seen)(&exchange) && plugin.as_deref() == scenario.plugin,
+        plugin,
+        outcome: what_was_seen(&exchange),
+        ms: exchange.elapsed.as_secs_f64() * 1000.0,
+        fuel: record.and_then(|record| record.fuel),
+    })
+}
+
+fn shows_toast(exchange: &Exchange, text: &str) -> bool {
+    exchange.verdict.toast.as_ref().is_some_and(|toast| toast.text == text)
+}
+
+/// In words, as the user would tell it.
+pub(super) fn what_was_seen(exchange: &Exchange) -> String {
+    let verdict = &exchange.verdict;
+    if let Some(error) = &verdict.error {
+        return format!("error {}: {}", error.code, error.words);
+    }
+    let mut seen = Vec::new();
+    seen.extend(
+        verdict.toast.as_ref().map(|toast| format!("toast \u{201c}{}\u{201d}", toast.text)),
+    );
+    seen.extend(verdict.card.as_ref().map(|card| match card["type"].as_str() {
+        Some("template") => "a new card from a template".to_owned(),
+        _ => "a new card".to_owned(),
+    }));
+    seen.extend(
+        verdict.preview_title.as_ref().map(|title| format!("preview \u{201c}{title}\u{201d}")),
+    );
+    match (seen.is_empty(), verdict.acknowledged) {
+        (false, _) => seen.join(", "),
+        (true, true) => "acknowledged".to_owned(),
+        (true, false) => format!("refused with {}", exchange.code.unwrap_or(0)),
+    }
+}

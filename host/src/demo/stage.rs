@@ -1,0 +1,136 @@
+//! What the demo plays on: one app, both doors, and a folder with the example plugins.
+
+use std::path::Path;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::Context as _;
+use tokio::sync::broadcast::Receiver;
+
+use crate::app::Host;
+use crate::config::Config;
+use crate::secret::Secret;
+use crate::simulator::Simulator;
+use crate::simulator::config::SimulatedApp;
+use crate::simulator::config::SimulatorConfig;
+use crate::simulator::delivery::Delivery;
+use crate::simulator::delivery::Door;
+use crate::simulator::exchange::Exchange;
+use crate::telemetry;
+use crate::telemetry::CallbackRecord;
+use crate::telemetry::LogConfig;
+use crate::telemetry::LogFormat;
+
+/// The demo's app. It exists nowhere else, and neither do its secrets.
+pub(super) const APP_ID: &str = "cli_0123456789abcdef";
+const SECRETS: [(&str, &str); 3] = [
+    ("app-secret", "demo-app-secret"),
+    ("token", "demo-verification-token"),
+    ("key", "demo-encrypt-key"),
+];
+/// How long the host may take to be ready.
+const READY: Duration = Duration::from_secs(30);
+/// How long the line about a callback may take to follow its answer.
+const RECORD: Duration = Duration::from_secs(5);
+
+/// Simulated platform and host, up and connected.
+pub(super) struct Stage {
+    pub(super) platform: Simulator,
+    host: Host,
+    records: Receiver<Arc<CallbackRecord>>,
+    webhook: String,
+    folder: tempfile::TempDir,
+}
+
+impl Stage {
+    pub(super) async fn set(components: &[PathBuf]) -> anyhow::Result<Self> {
+        telemetry::init(&LogConfig { format: LogFormat::Text, level: "error".to_owned() })?;
+        let [app_secret, token, key] = SECRETS.map(|(_, text)| Secret::new(text));
+        let app = SimulatedApp {
+            verification_token: Some(token),
+            encrypt_key: Some(key),
+            ..SimulatedApp::new(APP_ID, app_secret)
+        };
+        let platform = Simulator::start(SimulatorConfig::on_loopback(vec![app])).await?;
+        let folder = tempfile::tempdir()?;
+        let plugins = folder.path().join("plugins");
+        std::fs::create_dir(&plugins)?;
+        for component in components {
+            let name = component.file_name().context("a component without a name")?;
+            std::fs::copy(component, plugins.join(name))?;
+        }
+        let config = Config::load(&write_config(folder.path(), &platform.domain())?)?;
+        let host = Host::start(config).await?;
+        let webhook = format!("http://{}/callback", host.webhook_address().context("no webhook")?);
+        platform.wait_connected(APP_ID, 2, READY).await?;
+        Ok(Self { records: host.observe(), platform, host, webhook, folder })
+    }
+
+    pub(super) fn webhook(&self) -> Door {
+        Door::Webhook { url: self.webhook.clone() }
+    }
+
+    pub(super) fn plugins(&self) -> PathBuf {
+        self.folder.path().join("plugins")
+    }
+
+    /// Every callback from now on.
+    pub(super) fn observe(&self) -> Receiver<Arc<CallbackRecord>> {
+        self.host.observe()
+    }
+
+    /// Sends one delivery, and waits for what the host says of it. A delivery that is no callback has no record.
+    pub(super) async fn send(
+        &mut self,
+        door: &Door,
+        delivery: &Delivery,
+        recorded: Recorded,
+    ) -> anyhow::Result<(Exchange, Option<Arc<CallbackRecord>>)> {
+        let exchange = self.platform.send(APP_ID, door, delivery).await?;
+        let record = match recorded {
+            Recorded::Yes => Some(tokio::time::timeout(RECORD, self.records.recv()).await??),
+            Recorded::No => None,
+        };
+        Ok((exchange, record))
+    }
+
+    /// Stops everything. `false` if something did not finish in time.
+    pub(super) async fn strike(self) -> bool {
+        let clean = self.host.stop().await;
+        self.platform.shutdown().await;
+        clean
+    }
+}
+
+/// Whether the host writes a line about a delivery.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Recorded {
+    Yes,
+    No,
+}
+
+fn write_config(folder: &Path, domain: &str) -> anyhow::Result<PathBuf> {
+    for (name, text) in SECRETS {
+        std::fs::write(folder.join(name), text)?;
+    }
+    let path = folder.join("aviary.toml");
+    let text = format!(
+        r#"
+[[app]]
+id = "{APP_ID}"
+secret = {{ file = "app-secret" }}
+verification_token = {{ file = "token" }}
+encrypt_key = {{ file = "key" }}
+domain = "{domain}"
+plugins = "plugins"
+long_connection = {{ connections = 2 }}
+webhook = {{ path = "/callback" }}
+
+[webhook]
+listen = "127.0.0.1:0"
+"#
+    );
+    std::fs::write(&path, text)?;
+    Ok(path)
+}
