@@ -1,0 +1,298 @@
+//! The platform's side of the wire, on one loopback port: discovery, the long connection, the server API that handlers
+//! use, and a user's client that sends callbacks and judges the answers. For people without a tenant, and for tests.
+//!
+//! It imitates; it is not the platform. It knows nothing of plugins or of how a host decides: it shares with the host
+//! only the secret type, the body cipher, the signatures and the frame codec.
+//!
+//! What it does is documented behaviour where there is documentation. Where there is none, the strictest reading is
+//! taken that the official clients survive.
+
+mod access_token;
+mod answers;
+mod app;
+mod call;
+mod card;
+pub mod config;
+mod connections;
+mod control;
+pub mod delivery;
+mod discovery;
+pub mod exchange;
+pub mod fragment;
+mod handshake;
+mod identifier;
+mod loopback_client;
+mod open_api;
+pub mod record;
+pub mod sample;
+pub mod script;
+mod sealing;
+mod server;
+mod socket;
+mod state;
+mod tally;
+mod ticket;
+mod update_token;
+pub mod user_error;
+pub mod verdict;
+
+#[cfg(test)]
+mod test_client;
+#[cfg(test)]
+mod tests;
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use tokio::net::TcpListener;
+use tokio::time::Instant;
+use tokio_tungstenite::tungstenite::Message;
+
+use crate::ingress::long_connection::frame::Frame;
+use crate::simulator::config::ClientConfig;
+use crate::simulator::config::SimulatorConfig;
+use crate::simulator::delivery::Delivery;
+use crate::simulator::delivery::Door;
+use crate::simulator::exchange::Exchange;
+use crate::simulator::exchange::SendError;
+use crate::simulator::fragment::Envelope;
+use crate::simulator::record::ApiCall;
+use crate::simulator::record::CardUpdate;
+use crate::simulator::record::Counters;
+use crate::simulator::record::SentMessage;
+use crate::simulator::script::DiscoveryScript;
+use crate::simulator::script::HandshakeScript;
+use crate::simulator::state::State;
+
+/// Why the simulator did not start.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum SimulatorError {
+    /// The address is taken, or not ours to take.
+    #[error("cannot listen on {address}: {source}")]
+    Listen {
+        /// The address that was asked for.
+        address: SocketAddr,
+        /// What the system said.
+        source: std::io::Error,
+    },
+    /// Two apps with one id: no request could tell them apart.
+    #[error("the app {id} is configured twice")]
+    DuplicateApp {
+        /// The id.
+        id: String,
+    },
+    /// The client that delivers webhooks could not be built.
+    #[error("cannot build the HTTP client: {0}")]
+    Client(#[from] loopback_client::ClientError),
+}
+
+/// A condition that did not become true in the time allowed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("the simulated platform did not see it within {0:?}")]
+pub struct NotInTime(pub Duration);
+
+/// A running simulated platform. Dropping it stops it.
+pub struct Simulator {
+    state: Arc<State>,
+}
+
+impl Simulator {
+    /// Opens the port and serves until [`Simulator::shutdown`] or drop.
+    pub async fn start(config: SimulatorConfig) -> Result<Self, SimulatorError> {
+        let address = config.listen;
+        let listen_error = |source| SimulatorError::Listen { address, source };
+        let listener = TcpListener::bind(address).await.map_err(listen_error)?;
+        let bound = listener.local_addr().map_err(listen_error)?;
+        let state = Arc::new(State::new(config, bound)?);
+        state.tasks.spawn(server::serve(listener, Arc::clone(&state)));
+        Ok(Self { state })
+    }
+
+    /// The address that was bound.
+    pub fn address(&self) -> SocketAddr {
+        self.state.address
+    }
+
+    /// What an app's `domain` has to be for its host to find this platform: `http://127.0.0.1:PORT`.
+    pub fn domain(&self) -> String {
+        format!("http://{}", self.state.address)
+    }
+
+    /// Stops everything and waits until every task has ended. Connections are cut, not closed politely.
+    pub async fn shutdown(self) {
+        self.state.stop.cancel();
+        self.state.tasks.close();
+        self.state.tasks.wait().await;
+    }
+
+    /// Delivers one callback or event and judges the answer as a user's client would.
+    pub async fn send(
+        &self,
+        app_id: &str,
+        door: &Door,
+        delivery: &Delivery,
+    ) -> Result<Exchange, SendError> {
+        call::send(&self.state, app_id, door, delivery).await
+    }
+}
+
+/// Faults, on purpose.
+impl Simulator {
+    /// What discovery answers from now on.
+    pub fn set_discovery(&self, app_id: &str, script: DiscoveryScript) -> Result<(), SendError> {
+        self.state.app(app_id)?.scripts().discovery = script;
+        Ok(())
+    }
+
+    /// What the WebSocket handshake answers from now on.
+    pub fn set_handshake(&self, app_id: &str, script: HandshakeScript) -> Result<(), SendError> {
+        self.state.app(app_id)?.scripts().handshake = script;
+        Ok(())
+    }
+
+    /// The configuration that discovery and pongs carry from now on.
+    pub fn set_client_config(&self, app_id: &str, config: ClientConfig) -> Result<(), SendError> {
+        self.state.app(app_id)?.scripts().client_config = config;
+        Ok(())
+    }
+
+    /// Cuts every connection of the app without a Close frame.
+    pub fn drop_connections(&self, app_id: &str) -> Result<(), SendError> {
+        self.state.app(app_id)?.connections.cut();
+        Ok(())
+    }
+
+    /// Sends a Close frame with `code` on every connection of the app, then drops TCP as the platform does.
+    pub fn close_connections(&self, app_id: &str, code: u16) -> Result<(), SendError> {
+        self.state.app(app_id)?.connections.close(code);
+        Ok(())
+    }
+
+    /// Leaves the connections that are open now half open: nothing is read and no ping is answered, but TCP stays up.
+    /// Connections made later are not affected, and are preferred for delivery.
+    pub fn silence(&self, app_id: &str) -> Result<(), SendError> {
+        self.state.app(app_id)?.connections.silence();
+        Ok(())
+    }
+
+    /// Makes the app's access tokens invalid, as a rotated secret would: the next call with one gets 99991663.
+    pub fn revoke_access_tokens(&self, app_id: &str) -> Result<(), SendError> {
+        self.state.app(app_id)?.access_tokens.revoke();
+        Ok(())
+    }
+
+    /// Lets a card's update token run out its thirty minutes now.
+    pub fn expire_update_token(&self, token: &str) {
+        self.state.update_tokens.expire(token, Instant::now());
+    }
+
+    /// Sends one frame as it stands on a random connection. Its answer, if any, is in [`Simulator::stray_answers`].
+    pub async fn send_frame(&self, app_id: &str, frame: &Frame) -> Result<(), SendError> {
+        self.send_bytes(app_id, frame.to_bytes()).await
+    }
+
+    /// Sends one binary WebSocket message on a random connection, whatever its bytes mean.
+    pub async fn send_bytes(&self, app_id: &str, bytes: Bytes) -> Result<(), SendError> {
+        self.send_message(app_id, Message::Binary(bytes)).await
+    }
+
+    /// Sends one text WebSocket message on a random connection; the platform never does.
+    pub async fn send_text(&self, app_id: &str, text: &str) -> Result<(), SendError> {
+        self.send_message(app_id, Message::text(text)).await
+    }
+
+    async fn send_message(&self, app_id: &str, message: Message) -> Result<(), SendError> {
+        let app = self.state.app(app_id)?;
+        let connection = app.connections.pick().ok_or(SendError::NotOnline)?;
+        connection.send(message).await;
+        Ok(())
+    }
+
+    /// A fresh envelope for frames made by hand, as the platform would address them to this app.
+    pub fn envelope(&self, app_id: &str) -> Result<Envelope, SendError> {
+        Ok(Envelope::new(self.state.app(app_id)?.service_id))
+    }
+}
+
+/// What was seen.
+impl Simulator {
+    /// Counts of one app; all zero for an app that is not configured.
+    pub fn counters(&self, app_id: &str) -> Counters {
+        self.state.app(app_id).map(|app| app.tally.counters()).unwrap_or_default()
+    }
+
+    /// How many connections of the app are open, silenced ones included.
+    pub fn connected(&self, app_id: &str) -> usize {
+        self.state.app(app_id).map(|app| app.connections.count()).unwrap_or_default()
+    }
+
+    /// The bytes of the last ping frame of the app.
+    pub fn last_ping(&self, app_id: &str) -> Option<Bytes> {
+        self.state.app(app_id).ok()?.tally.last_ping()
+    }
+
+    /// Answers that came after their user had been told that there was none, over all apps and both doors.
+    pub fn late_answers(&self) -> u64 {
+        self.state.apps().map(|app| app.tally.counters().late_answers).sum()
+    }
+
+    /// Reply frames to no callback of [`Simulator::send`], oldest first: what came back for a frame sent by hand.
+    pub fn stray_answers(&self, app_id: &str) -> Vec<Frame> {
+        self.state.app(app_id).map(|app| app.tally.stray_answers()).unwrap_or_default()
+    }
+
+    /// Every card update that was asked for, oldest first, refused ones included.
+    pub fn card_updates(&self) -> Vec<CardUpdate> {
+        self.state.records.card_updates()
+    }
+
+    /// The accepted card updates that came before the answer to their own callback: on the platform they fail or are
+    /// reverted.
+    pub fn early_card_updates(&self) -> Vec<CardUpdate> {
+        self.card_updates().into_iter().filter(CardUpdate::is_early).collect()
+    }
+
+    /// Every message that was sent, oldest first; a repeated `uuid` is one message.
+    pub fn messages(&self) -> Vec<SentMessage> {
+        self.state.records.messages()
+    }
+
+    /// Every call of the server API, oldest first, refused ones included.
+    pub fn api_calls(&self) -> Vec<ApiCall> {
+        self.state.records.api_calls()
+    }
+
+    /// Waits until `condition` holds. It is looked at now and after everything the simulator sees.
+    pub async fn wait_until(
+        &self,
+        limit: Duration,
+        condition: impl Fn(&Self) -> bool,
+    ) -> Result<(), NotInTime> {
+        let mut changes = self.state.changes.subscribe();
+        let wait = async {
+            while !condition(self) {
+                changes.seen().await;
+            }
+        };
+        tokio::time::timeout(limit, wait).await.map_err(|_| NotInTime(limit))
+    }
+
+    /// Waits until the app has at least `connections` open.
+    pub async fn wait_connected(
+        &self,
+        app_id: &str,
+        connections: usize,
+        limit: Duration,
+    ) -> Result<(), NotInTime> {
+        self.wait_until(limit, |simulator| simulator.connected(app_id) >= connections).await
+    }
+}
+
+impl Drop for Simulator {
+    fn drop(&mut self) {
+        self.state.stop.cancel();
+    }
+}

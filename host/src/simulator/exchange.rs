@@ -1,0 +1,52 @@
+//! What came of one delivery.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+
+use crate::ingress::long_connection::frame::Frame;
+use crate::simulator::verdict::Verdict;
+
+/// One delivery, its answer, and what the user saw.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct Exchange {
+    /// The payload: what a handler would read after decryption or joining.
+    pub sent: Bytes,
+    /// The frames it travelled in, in the order they were sent; none over the webhook.
+    pub sent_frames: Vec<Frame>,
+    /// The answer's JSON: the HTTP body, or the decoded `data` of the reply frame. Absent if there was none.
+    pub received: Option<Bytes>,
+    /// The HTTP status, or the `code` of the reply frame's payload.
+    pub code: Option<i64>,
+    /// The reply frame as it came.
+    pub reply_frame: Option<Frame>,
+    /// From the first byte sent until the answer was read, or until the user gave up.
+    pub elapsed: Duration,
+    /// What the user saw.
+    pub verdict: Verdict,
+}
+
+/// Why nothing was sent.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum SendError {
+    /// No such app here.
+    #[error("the simulated platform has no app {id}")]
+    UnknownApp {
+        /// The id asked for.
+        id: String,
+    },
+    /// The platform has neither legacy cards nor URL checks on long connections.
+    #[error("legacy cards and URL checks do not travel over a long connection")]
+    WebhookOnly,
+    /// Only a send by hand says so; a delivery shows it to the user instead.
+    #[error("the app has no connection")]
+    NotOnline,
+    /// A simulator must not be a way to reach other machines.
+    #[error("{url} is not an http:// URL on loopback")]
+    NotLoopback {
+        /// The URL asked for.
+        url: String,
+    },
+}

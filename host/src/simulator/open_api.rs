@@ -1,0 +1,146 @@
+//! The server API that handlers reach: access tokens, card updates, messages. Any other path is accepted and recorded,
+//! so that a test can see what got through.
+
+mod card_update;
+mod message;
+
+use std::sync::Arc;
+
+use axum::Json;
+use axum::body::Body;
+use axum::extract;
+use axum::extract::Request;
+use axum::http::HeaderMap;
+use axum::http::HeaderValue;
+use axum::http::Method;
+use axum::http::StatusCode;
+use axum::http::header::AUTHORIZATION;
+use axum::http::request;
+use axum::response::IntoResponse as _;
+use axum::response::Response;
+use serde::Deserialize;
+use serde_json::Value;
+use serde_json::json;
+use tokio::time::Instant;
+
+use crate::simulator::app::App;
+use crate::simulator::identifier;
+use crate::simulator::record::ApiCall;
+use crate::simulator::server::MAX_REQUEST_BYTES;
+use crate::simulator::state::State;
+
+const TOKEN_PATH: &str = "/open-apis/auth/v3/tenant_access_token/internal";
+const CARD_UPDATE_PATH: &str = "/open-apis/interactive/v1/card/update";
+const MESSAGES_PATH: &str = "/open-apis/im/v1/messages";
+
+/// An error answer of the server API.
+#[derive(Debug, PartialEq, Eq)]
+struct ApiError {
+    status: StatusCode,
+    code: i64,
+    msg: String,
+}
+
+impl ApiError {
+    /// Most business errors come with HTTP 400.
+    fn new(code: i64, msg: impl Into<String>) -> Self {
+        Self { status: StatusCode::BAD_REQUEST, code, msg: msg.into() }
+    }
+}
+
+/// A request that carried a valid access token.
+struct Call<'a> {
+    state: &'a State,
+    app: &'a App,
+    parts: &'a request::Parts,
+    body: &'a [u8],
+    arrived: Instant,
+}
+
+/// The handler.
+pub(super) async fn call(
+    extract::State(state): extract::State<Arc<State>>,
+    request: Request<Body>,
+) -> Response {
+    let arrived = Instant::now();
+    let (parts, body) = request.into_parts();
+    let Ok(body) = axum::body::to_bytes(body, MAX_REQUEST_BYTES).await else {
+        return StatusCode::PAYLOAD_TOO_LARGE.into_response();
+    };
+    let is_token_request = parts.uri.path() == TOKEN_PATH && parts.method == Method::POST;
+    let (app_id, answer) = if is_token_request {
+        (None, access_token(&state, &body, arrived))
+    } else {
+        match bearer(&state, &parts.headers, arrived) {
+            Ok(app) => {
+                let call = Call { state: &state, app, parts: &parts, body: &body, arrived };
+                (Some(app.settings.id.clone()), route(&call))
+            }
+            Err(error) => (None, Err(error)),
+        }
+    };
+    let (status, answer) = match answer {
+        Ok(answer) => (StatusCode::OK, answer),
+        Err(error) => (error.status, json!({"code": error.code, "msg": error.msg})),
+    };
+    state.records.add_api_call(ApiCall {
+        app_id,
+        method: parts.method.to_string(),
+        path: parts.uri.path().to_owned(),
+        query: parts.uri.query().unwrap_or_default().to_owned(),
+        // A token request carries the app secret, which no record may keep.
+        body: if is_token_request { None } else { serde_json::from_slice(&body).ok() },
+        code: answer["code"].as_i64().unwrap_or_default(),
+    });
+    let mut response = (status, Json(answer)).into_response();
+    if let Ok(log_id) = HeaderValue::from_str(&identifier::hex(34)) {
+        response.headers_mut().insert("X-Tt-Logid", log_id);
+    }
+    response
+}
+
+/// The app whose access token the request carries.
+fn bearer<'a>(state: &'a State, headers: &HeaderMap, now: Instant) -> Result<&'a App, ApiError> {
+    let token = headers
+        .get(AUTHORIZATION)
+        .and_then(|value| value.to_str().ok()?.strip_prefix("Bearer "))
+        .ok_or_else(|| ApiError::new(99_991_661, "Missing access token for authorization"))?;
+    state
+        .apps()
+        .find(|app| app.access_tokens.is_valid(token, now))
+        .map(Arc::as_ref)
+        .ok_or_else(|| ApiError::new(99_991_663, "Invalid access token for authorization"))
+}
+
+fn route(call: &Call<'_>) -> Result<Value, ApiError> {
+    match (&call.parts.method, call.parts.uri.path()) {
+        (&Method::POST, CARD_UPDATE_PATH) => card_update::update(call),
+        (&Method::POST, MESSAGES_PATH) => message::send(call),
+        _ => Ok(json!({"code": 0, "msg": "success", "data": {}})),
+    }
+}
+
+#[derive(Deserialize)]
+struct TokenRequest {
+    #[serde(default)]
+    app_id: String,
+    #[serde(default)]
+    app_secret: String,
+}
+
+fn access_token(state: &State, body: &[u8], now: Instant) -> Result<Value, ApiError> {
+    let invalid = || ApiError::new(10_003, "invalid param");
+    let request: TokenRequest = serde_json::from_slice(body).map_err(|_| invalid())?;
+    let app = state.app(&request.app_id).map_err(|_| invalid())?;
+    app.tally.count(|counters| counters.token_requests += 1);
+    if request.app_secret != app.settings.secret.expose() {
+        return Err(ApiError::new(10_014, "app secret invalid"));
+    }
+    let token = app.access_tokens.obtain(now);
+    Ok(json!({
+        "code": 0,
+        "msg": "ok",
+        "tenant_access_token": token.text,
+        "expire": token.remaining(now).as_secs(),
+    }))
+}

@@ -1,0 +1,62 @@
+//! `POST /open-apis/interactive/v1/card/update`: the delayed update of the card a callback came from.
+
+use serde_json::Value;
+use serde_json::json;
+
+use crate::simulator::card;
+use crate::simulator::card::CardFault;
+use crate::simulator::delivery::CardSchema;
+use crate::simulator::open_api::ApiError;
+use crate::simulator::open_api::Call;
+use crate::simulator::record::CardUpdate;
+use crate::simulator::update_token::TokenFault;
+
+impl From<TokenFault> for ApiError {
+    fn from(fault: TokenFault) -> Self {
+        match fault {
+            TokenFault::Unknown => Self::new(300_020, "the token is malformed or unknown"),
+            TokenFault::OtherApp => Self::new(200_310, "the card was sent by another app"),
+            TokenFault::Expired => Self::new(300_030, "the token has expired"),
+            TokenFault::UsedUp => Self::new(300_040, "the token has been used up"),
+        }
+    }
+}
+
+pub(super) fn update(call: &Call<'_>) -> Result<Value, ApiError> {
+    let body: Value = serde_json::from_slice(call.body).unwrap_or_default();
+    let outcome = check(call, &body);
+    let token = body["token"].as_str().unwrap_or_default();
+    call.state.records.add_card_update(CardUpdate {
+        app_id: call.app.settings.id.clone(),
+        token: token.to_owned(),
+        card: body["card"].clone(),
+        code: outcome.as_ref().map_or_else(|error| error.code, |()| 0),
+        arrived: call.arrived,
+        answered: call.state.update_tokens.answer_mark(token),
+    });
+    outcome.map(|()| json!({"code": 0, "msg": "ok"}))
+}
+
+fn check(call: &Call<'_>, body: &Value) -> Result<(), ApiError> {
+    if !body.is_object() {
+        return Err(ApiError::new(100_030, "the body is not a JSON object"));
+    }
+    let token = body["token"].as_str().ok_or(TokenFault::Unknown)?;
+    let app_id = &call.app.settings.id;
+    call.state
+        .update_tokens
+        .redeem(app_id, token, call.arrived, |on_screen| check_card(&body["card"], on_screen))
+}
+
+fn check_card(card: &Value, on_screen: CardSchema) -> Result<(), ApiError> {
+    let checked = match card["type"].as_str() {
+        Some("template") => card::check_template(&card["data"]),
+        _ => card::check_raw(card, on_screen),
+    };
+    checked.map_err(|fault| match fault {
+        CardFault::TooLarge(_) => ApiError::new(100_000, fault.to_string()),
+        CardFault::Wrong(_) | CardFault::EmptyName(_) | CardFault::Downgrade => {
+            ApiError::new(11_311, fault.to_string())
+        }
+    })
+}

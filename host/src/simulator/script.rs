@@ -1,0 +1,101 @@
+//! What the two steps of connecting can be told to do wrong.
+
+use axum::http::StatusCode;
+
+/// What `POST /callback/ws/endpoint` does for one app.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum DiscoveryScript {
+    /// Check the credentials and hand out a URL.
+    #[default]
+    Normal,
+    /// HTTP 200 with an error code.
+    Refuse {
+        /// For example 1000040343 (try again) or 1000040345 (do not).
+        code: i64,
+        /// `msg` of the answer.
+        msg: String,
+    },
+    /// Any HTTP answer: an outage, a body that is not JSON, a missing field.
+    Reply {
+        /// The HTTP status.
+        status: u16,
+        /// The body, as it stands.
+        body: String,
+    },
+    /// Accept the request and say nothing.
+    Hang,
+}
+
+impl DiscoveryScript {
+    /// A gateway's error page.
+    pub fn status(status: u16) -> Self {
+        Self::Reply { status, body: format!("{{\"code\":{status},\"msg\":\"gateway\"}}") }
+    }
+
+    /// HTTP 200 and a body that is not JSON, as a captive portal answers.
+    pub fn not_json() -> Self {
+        Self::Reply { status: 200, body: "<html>sign in</html>".into() }
+    }
+}
+
+/// What `GET /ws/v2` does for one app.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum HandshakeScript {
+    /// Check the ticket and upgrade.
+    #[default]
+    Normal,
+    /// Answer without an upgrade.
+    Refuse(HandshakeRefusal),
+    /// Accept the request and say nothing.
+    Hang,
+}
+
+/// An answer other than 101, and the headers that explain it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct HandshakeRefusal {
+    /// The HTTP status.
+    pub status: u16,
+    /// `Handshake-Status`; absent as from a proxy that knows nothing of it.
+    pub handshake_status: Option<i64>,
+    /// `Handshake-Msg`, sent with `Handshake-Status`.
+    pub message: String,
+    /// `Handshake-Autherrcode`.
+    pub auth_error_code: Option<i64>,
+}
+
+impl HandshakeRefusal {
+    /// 514 with 1000040350: more connections than an app may have.
+    pub fn too_many_connections() -> Self {
+        Self::authentication(TOO_MANY_CONNECTIONS, "exceed conn limit")
+    }
+
+    /// 403: the app is forbidden to connect.
+    pub fn forbidden() -> Self {
+        Self {
+            status: StatusCode::FORBIDDEN.as_u16(),
+            handshake_status: Some(403),
+            message: "forbidden".into(),
+            auth_error_code: None,
+        }
+    }
+
+    /// 514 with any other reason.
+    pub fn authentication(auth_error_code: i64, message: &str) -> Self {
+        Self {
+            status: StatusCode::FORBIDDEN.as_u16(),
+            handshake_status: Some(AUTHENTICATION_FAILED),
+            message: message.into(),
+            auth_error_code: Some(auth_error_code),
+        }
+    }
+
+    /// A bare HTTP status, as a proxy on the way would answer.
+    pub fn bare(status: u16) -> Self {
+        Self { status, handshake_status: None, message: String::new(), auth_error_code: None }
+    }
+}
+
+/// `Handshake-Status` of every refusal that `Handshake-Autherrcode` explains.
+const AUTHENTICATION_FAILED: i64 = 514;
+/// The platform's code for the connection limit, at discovery and at the handshake.
+pub(super) const TOO_MANY_CONNECTIONS: i64 = 1_000_040_350;

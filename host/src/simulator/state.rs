@@ -1,0 +1,76 @@
+//! What every task of one simulator shares.
+
+use std::collections::HashMap;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::Mutex;
+use std::sync::MutexGuard;
+use std::sync::PoisonError;
+
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use crate::simulator::SimulatorError;
+use crate::simulator::app::App;
+use crate::simulator::config::SimulatorConfig;
+use crate::simulator::exchange::SendError;
+use crate::simulator::loopback_client::LoopbackClient;
+use crate::simulator::record::Records;
+use crate::simulator::tally::Changes;
+use crate::simulator::update_token::UpdateTokens;
+
+/// `Frame.service` of the first app; the captured frames have this one.
+const FIRST_SERVICE_ID: i32 = 33_554_678;
+
+/// The whole platform.
+pub(super) struct State {
+    pub(super) address: SocketAddr,
+    apps: HashMap<String, Arc<App>>,
+    pub(super) update_tokens: UpdateTokens,
+    pub(super) records: Records,
+    pub(super) client: LoopbackClient,
+    pub(super) changes: Changes,
+    pub(super) tasks: TaskTracker,
+    pub(super) stop: CancellationToken,
+}
+
+impl State {
+    pub(super) fn new(
+        config: SimulatorConfig,
+        address: SocketAddr,
+    ) -> Result<Self, SimulatorError> {
+        let changes = Changes::new();
+        let stop = CancellationToken::new();
+        let mut apps = HashMap::new();
+        for (settings, service_id) in config.apps.into_iter().zip(FIRST_SERVICE_ID..) {
+            let id = settings.id.clone();
+            let app = App::new(settings, service_id, config.client_config, &changes, &stop);
+            if apps.insert(id.clone(), Arc::new(app)).is_some() {
+                return Err(SimulatorError::DuplicateApp { id });
+            }
+        }
+        Ok(Self {
+            address,
+            apps,
+            update_tokens: UpdateTokens::default(),
+            records: Records::new(changes.clone()),
+            client: LoopbackClient::new()?,
+            changes,
+            tasks: TaskTracker::new(),
+            stop,
+        })
+    }
+
+    pub(super) fn app(&self, id: &str) -> Result<&Arc<App>, SendError> {
+        self.apps.get(id).ok_or_else(|| SendError::UnknownApp { id: id.to_owned() })
+    }
+
+    pub(super) fn apps(&self) -> impl Iterator<Item = &Arc<App>> {
+        self.apps.values()
+    }
+}
+
+/// Locks, and goes on after a panic elsewhere: every critical section here leaves its data whole.
+pub(super) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
