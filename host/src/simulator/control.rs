@@ -18,7 +18,8 @@
 //! The answer is `{"sent", "received", "code", "elapsed_ms", "verdict"}`; an unknown app is 404, a request that makes
 //! no sense 400, both with `{"error"}`.
 //!
-//! `GET /simulator/state` answers `{"apps": [{"id", "connected", "counters"}], "card_updates", "messages", "api_calls"}`.
+//! `GET /simulator/state` answers
+//! `{"apps": [{"id", "connected", "counters"}], "card_updates", "messages", "api_calls"}`.
 
 use std::sync::Arc;
 

@@ -61,7 +61,7 @@ impl Envelope {
             ("instance_id", &self.instance_id),
         ];
         Frame {
-            seq_id: self.seq_id + seq as u64,
+            seq_id: self.seq_id.wrapping_add(seq as u64),
             log_id: self.log_id,
             service: self.service,
             method: METHOD_DATA,

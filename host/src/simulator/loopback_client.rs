@@ -21,7 +21,7 @@ use crate::simulator::sealing::Sealed;
 
 /// Two seconds to connect, as documented.
 const CONNECT_LIMIT: Duration = Duration::from_secs(2);
-/// How long a late answer is waited for, so that it can be counted. Handlers that are slower have a deadline of their own.
+/// How long a late answer is waited for, so that it can be counted.
 const LATE_LIMIT: Duration = Duration::from_secs(60);
 /// An answer holds a card of 30 KB; this only bounds what a broken host can send.
 const MAX_ANSWER_BYTES: usize = 4 * 1024 * 1024;
