@@ -12,6 +12,7 @@ use crate::admin::Health;
 use crate::config::AppConfig;
 use crate::config::Config;
 use crate::dispatch::Dispatcher;
+use crate::dispatch::admission::Admission;
 use crate::ingress::long_connection::LongConnection;
 use crate::ingress::long_connection::status::Connections;
 use crate::ingress::webhook;
@@ -70,6 +71,7 @@ impl Host {
         let shutdown = Shutdown::new();
         let observers = Observers::default();
         let engine = Arc::new(GuestEngine::new(config.guests)?);
+        let admission = Arc::new(Admission::new(config.guests));
         let tls = tls::client_config();
         let http = http_client(&tls)?;
         let webhook = match &config.webhook {
@@ -83,7 +85,8 @@ impl Host {
         let mut webhook_apps = Vec::new();
         let mut connections = Vec::new();
         for app in config.apps {
-            let dispatcher = load_plugins(&app, &engine, &http, &observers, &shutdown).await;
+            let dispatcher =
+                load_plugins(&app, &engine, &admission, &http, &observers, &shutdown).await;
             if let Some(path) = app.webhook_path.clone() {
                 webhook_apps.push(WebhookApp {
                     path,
@@ -179,6 +182,7 @@ async fn listen(
 async fn load_plugins(
     app: &AppConfig,
     engine: &Arc<GuestEngine>,
+    admission: &Arc<Admission>,
     http: &reqwest::Client,
     observers: &Observers,
     shutdown: &Shutdown,
@@ -201,5 +205,13 @@ async fn load_plugins(
     );
     folder.scan().await;
     shutdown.spawn(folder.run(shutdown.clone()));
-    Dispatcher::new(id, Arc::clone(engine), registry, open_api, observers.clone(), shutdown.clone())
+    Dispatcher::new(
+        id,
+        Arc::clone(engine),
+        Arc::clone(admission),
+        registry,
+        open_api,
+        observers.clone(),
+        shutdown.clone(),
+    )
 }

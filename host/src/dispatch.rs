@@ -1,10 +1,13 @@
 //! The journey of a callback, on one screen: snapshot, route, run, check, answer, and what comes after the answer.
 
+pub mod admission;
 mod late;
 mod route;
 
 use std::sync::Arc;
 use std::time::Duration;
+
+use tokio::time::Instant;
 
 use crate::callback::fallback::Reason;
 use crate::callback::fallback::fallback;
@@ -14,13 +17,18 @@ use crate::callback::reply::RawReply;
 use crate::callback::reply::Reply;
 use crate::callback::reply::check;
 use crate::deadline::Deadline;
+use crate::dispatch::admission::Admission;
+use crate::dispatch::admission::Ask;
+use crate::dispatch::admission::NotAdmitted;
 use crate::dispatch::late::Afterwards;
 use crate::open_api::transport::OpenApi;
+use crate::plugin::breaker::Paused;
 use crate::plugin::engine::GuestEngine;
 use crate::plugin::instance;
 use crate::plugin::instance::CallError;
 use crate::plugin::instance::CallReport;
 use crate::plugin::instance::Handler;
+use crate::plugin::instance::RunningCall;
 use crate::plugin::registry::Plugin;
 use crate::plugin::registry::Registry;
 use crate::shutdown::Shutdown;
@@ -36,6 +44,7 @@ pub use crate::dispatch::late::Flushed;
 pub struct Dispatcher {
     app: Arc<str>,
     engine: Arc<GuestEngine>,
+    admission: Arc<Admission>,
     registry: Registry,
     open_api: Arc<OpenApi>,
     observers: Observers,
@@ -51,6 +60,15 @@ pub struct Answered {
     pub flushed: Flushed,
 }
 
+/// Why a call was not even started.
+#[derive(Debug, thiserror::Error)]
+enum NotStarted {
+    #[error(transparent)]
+    NotAdmitted(#[from] NotAdmitted),
+    #[error("the plugin is paused for another {} ms because it kept failing", .0.left.as_millis())]
+    Paused(Paused),
+}
+
 /// What is said, and what is known about how it came to that.
 struct Decision {
     reply: Reply,
@@ -63,12 +81,13 @@ impl Dispatcher {
     pub fn new(
         app: Arc<str>,
         engine: Arc<GuestEngine>,
+        admission: Arc<Admission>,
         registry: Registry,
         open_api: Arc<OpenApi>,
         observers: Observers,
         shutdown: Shutdown,
     ) -> Self {
-        Self { app, engine, registry, open_api, observers, shutdown }
+        Self { app, engine, admission, registry, open_api, observers, shutdown }
     }
 
     /// The app whose callbacks these are.
@@ -97,11 +116,19 @@ impl Dispatcher {
             None => host_words(&callback, Reason::NoHandler, Outcome::NoHandler, None),
             Some((plugin, handler)) => {
                 record.plugin = Some(plugin.identity());
-                let report = self.run(plugin, handler, &callback, deadline, afterwards).await;
-                record.fuel = report.as_ref().map(|report| report.fuel);
-                match report {
-                    None => host_words(&callback, Reason::StillWorking, Outcome::Deadline, None),
-                    Some(report) => decide(&callback, report.result),
+                match self.start(plugin, handler, &callback, deadline).await {
+                    Err(why) => not_started(&callback, &why),
+                    Ok(running) => {
+                        let report = in_time(running, plugin, deadline, afterwards).await;
+                        record.fuel = report.as_ref().map(|report| report.fuel);
+                        match report {
+                            None => {
+                                let outcome = Outcome::Deadline;
+                                host_words(&callback, Reason::StillWorking, outcome, None)
+                            }
+                            Some(report) => decide(&callback, report.result),
+                        }
+                    }
                 }
             }
         };
@@ -114,35 +141,41 @@ impl Dispatcher {
         Answered { reply: decision.reply, flushed }
     }
 
-    /// One call, awaited until the answer is due. `None`: it goes on, and `afterwards` sees to what it returns.
-    async fn run(
+    /// Starts the call, as soon as there is a place for it.
+    async fn start(
         &self,
         plugin: &Arc<Plugin>,
         handler: Handler,
         callback: &Arc<Callback>,
         deadline: Deadline,
-        afterwards: Afterwards,
-    ) -> Option<CallReport> {
-        let started = instance::start(
-            &self.engine,
-            Arc::clone(plugin),
-            handler,
-            Arc::clone(callback),
-            deadline,
-        )
-        .await;
-        let mut running = match started {
-            Ok(running) => running,
-            Err(error) => {
-                return Some(CallReport { result: Err(error), fuel: 0, deferred: Vec::new() });
-            }
-        };
-        let Some(mut report) = running.report_by(deadline.soft()).await else {
-            afterwards.follow(running, Arc::clone(plugin));
-            return None;
-        };
-        afterwards.update(std::mem::take(&mut report.deferred));
-        Some(report)
+    ) -> Result<RunningCall, NotStarted> {
+        let pass = plugin.breaker().pass(Instant::now()).map_err(NotStarted::Paused)?;
+        let place = self.admission.enter(Ask::new(plugin, callback.kind(), deadline)).await?;
+        let (plugin, callback) = (Arc::clone(plugin), Arc::clone(callback));
+        Ok(instance::start(&self.engine, plugin, handler, callback, deadline, pass, place))
+    }
+}
+
+/// What the call returned before its answer is due. `None`: it goes on, and `afterwards` sees to what it returns.
+async fn in_time(
+    mut running: RunningCall,
+    plugin: &Arc<Plugin>,
+    deadline: Deadline,
+    afterwards: Afterwards,
+) -> Option<CallReport> {
+    let Some(mut report) = running.report_by(deadline.soft()).await else {
+        afterwards.follow(running, Arc::clone(plugin));
+        return None;
+    };
+    afterwards.update(std::mem::take(&mut report.deferred));
+    Some(report)
+}
+
+fn not_started(callback: &Callback, why: &NotStarted) -> Decision {
+    let reason = Some(why.to_string());
+    match why {
+        NotStarted::NotAdmitted(_) => host_words(callback, Reason::Busy, Outcome::Overload, reason),
+        NotStarted::Paused(_) => host_words(callback, Reason::Failed, Outcome::Paused, reason),
     }
 }
 
@@ -163,9 +196,9 @@ fn decide(callback: &Callback, result: Result<RawReply, CallError>) -> Decision 
         CallError::OutOfFuel { .. } => failed(Outcome::OutOfFuel),
         CallError::OutOfMemory { .. } => failed(Outcome::OutOfMemory),
         CallError::Trap(_) => failed(Outcome::Trap),
-        CallError::ReplyTooLarge { .. } => failed(Outcome::InvalidReply),
+        CallError::ReplyTooLarge { .. } | CallError::Unreadable(_) => failed(Outcome::InvalidReply),
         CallError::Stopped => failed(Outcome::Deadline),
-        CallError::TooManyCalls { .. } | CallError::NoPlace => {
+        CallError::HostMemory | CallError::NoRoom(_) => {
             host_words(callback, Reason::Busy, Outcome::Overload, reason)
         }
     }

@@ -1,5 +1,6 @@
 //! Compiled plugins: from a file in a folder to an answer. The only modules that name wasmtime.
 
+pub mod breaker;
 mod compile;
 pub mod engine;
 pub mod instance;
@@ -7,7 +8,9 @@ mod lift;
 pub mod limits;
 mod lower;
 pub mod manifest;
+pub mod meter;
 pub mod registry;
 pub mod reload;
 pub mod route;
 mod state;
+pub mod usage;

@@ -83,6 +83,8 @@ pub enum Outcome {
     NoHandler,
     /// Too many calls were under way.
     Overload,
+    /// The plugin is paused because it kept failing.
+    Paused,
 }
 
 impl Outcome {
@@ -98,6 +100,7 @@ impl Outcome {
             Self::InvalidReply => "invalid_reply",
             Self::NoHandler => "no_handler",
             Self::Overload => "overload",
+            Self::Paused => "paused",
         }
     }
 }
@@ -279,6 +282,17 @@ pub fn record_late(result: &'static str) {
 /// How many plugins answer for an app.
 pub fn set_plugins_live(app: &str, count: usize) {
     gauge!("aviary_plugins_live", "app" => app.to_owned()).set(count as f64);
+}
+
+/// Whether a plugin is paused for failing.
+pub fn set_plugin_paused(app: &str, plugin: &str, paused: bool) {
+    gauge!("aviary_plugin_paused", "app" => app.to_owned(), "plugin" => plugin.to_owned())
+        .set(f64::from(u8::from(paused)));
+}
+
+/// How many callbacks wait for a place among the calls under way.
+pub fn set_callbacks_waiting(count: usize) {
+    gauge!("aviary_callbacks_waiting").set(count as f64);
 }
 
 /// How many of an app's long connections are up.

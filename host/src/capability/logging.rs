@@ -4,8 +4,6 @@ use std::sync::Arc;
 
 use crate::bindings::wasi::logging::logging;
 
-/// What one call may write to the log before the rest is dropped. A megabyte a second of log helps nobody.
-const MAX_BYTES: usize = 64 * 1024;
 /// The longest single line; the rest of it is cut.
 const MAX_LINE: usize = 8 * 1024;
 
@@ -26,14 +24,15 @@ pub struct LogTag {
 #[derive(Debug)]
 pub struct LoggingCtx {
     tag: LogTag,
+    share: usize,
     left: usize,
     dropped: u64,
 }
 
 impl LoggingCtx {
-    /// A full share.
-    pub fn new(tag: LogTag) -> Self {
-        Self { tag, left: MAX_BYTES, dropped: 0 }
+    /// A share of that many bytes.
+    pub fn new(tag: LogTag, share: usize) -> Self {
+        Self { tag, share, left: share, dropped: 0 }
     }
 
     /// Writes what the guest printed, line by line, from the same share, and says how much did not fit.
@@ -45,7 +44,7 @@ impl LoggingCtx {
             let LogTag { app, plugin, version, event_id } = &self.tag;
             tracing::warn!(
                 %app, %plugin, %version, %event_id, lines = self.dropped, printed_bytes = printed_beyond,
-                "plugin log over {MAX_BYTES} bytes, the rest was dropped"
+                "plugin log over {} bytes, the rest was dropped", self.share
             );
         }
     }

@@ -8,19 +8,21 @@ use crate::deadline::Deadline;
 #[derive(Clone, Debug)]
 pub struct RequestCtx {
     raw: RawJson,
+    without_secrets: Option<String>,
     deadline: Deadline,
 }
 
 impl RequestCtx {
     /// Parses nothing until a guest asks.
     pub fn new(raw: RawJson, deadline: Deadline) -> Self {
-        Self { raw, deadline }
+        Self { raw, without_secrets: None, deadline }
     }
 }
 
 impl request::Host for RequestCtx {
     fn raw(&mut self) -> String {
-        self.raw.without_secrets()
+        // Parsed once in a call, however often a guest asks.
+        self.without_secrets.get_or_insert_with(|| self.raw.without_secrets()).clone()
     }
 
     fn remaining_ms(&mut self) -> u32 {

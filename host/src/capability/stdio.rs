@@ -12,22 +12,26 @@ use wasmtime_wasi::p2::OutputStream;
 use wasmtime_wasi::p2::Pollable;
 use wasmtime_wasi::p2::StreamResult;
 
-/// What is kept of one call's output. A panic message fits many times over.
-const MAX_BYTES: usize = 64 * 1024;
 /// How much a guest may hand over at once; it may do so as often as it likes.
 const WRITE_SIZE: usize = 64 * 1024;
 
 /// Both outputs of one call, in the order they were written.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub struct Printed(Arc<Mutex<Buffer>>);
 
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct Buffer {
+    limit: usize,
     kept: Vec<u8>,
     beyond: u64,
 }
 
 impl Printed {
+    /// Keeps the first `limit` bytes of one call's output, and counts the rest.
+    pub fn new(limit: usize) -> Self {
+        Self(Arc::new(Mutex::new(Buffer { limit, kept: Vec::new(), beyond: 0 })))
+    }
+
     /// What was kept, and how many bytes were not.
     pub fn take(&self) -> (Vec<u8>, u64) {
         let mut buffer = self.0.lock().unwrap_or_else(PoisonError::into_inner);
@@ -36,7 +40,7 @@ impl Printed {
 
     fn append(&self, bytes: &[u8]) {
         let mut buffer = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let room = MAX_BYTES - buffer.kept.len();
+        let room = buffer.limit - buffer.kept.len();
         let (kept, beyond) = bytes.split_at(bytes.len().min(room));
         buffer.kept.extend_from_slice(kept);
         buffer.beyond += beyond.len() as u64;

@@ -1,13 +1,11 @@
 //! The wasmtime engine, configured once, and the threads that guests run on.
 
-use std::sync::Arc;
-
 use serde::Deserialize;
-use tokio::sync::Semaphore;
 use wasmtime::Config;
 use wasmtime::Enabled;
 use wasmtime::Engine;
 use wasmtime::PoolingAllocationConfig;
+use wasmtime::component::Component;
 use wasmtime::component::HasSelf;
 use wasmtime::component::Linker;
 
@@ -16,22 +14,31 @@ use crate::bindings::lark::callback::open_api;
 use crate::bindings::lark::callback::request;
 use crate::bindings::wasi::config::store;
 use crate::bindings::wasi::logging::logging;
+use crate::plugin::limits::MAX_CORE_INSTANCES;
+use crate::plugin::limits::MAX_MEMORIES;
 use crate::plugin::limits::MAX_MEMORY_BYTES;
+use crate::plugin::limits::MAX_TABLE_ELEMENTS;
+use crate::plugin::limits::MAX_TABLES;
+use crate::plugin::limits::MemoryBudget;
 use crate::plugin::state::GuestState;
 
 /// Pages that an instance touched stay mapped for the next one up to this size: page faults, not instantiation, are
 /// what a fresh instance costs.
 const KEEP_RESIDENT: usize = 64 * 1024 * 1024;
-/// A component made by a language with a runtime of its own is several core modules linked together.
-const CORE_INSTANCES_PER_COMPONENT: u32 = 64;
-/// Of those, some bring a memory or a table.
-const MEMORIES_PER_COMPONENT: u32 = 8;
-/// Likewise.
-const TABLES_PER_COMPONENT: u32 = 32;
-/// Function pointers of the largest runtimes, several times over.
-const TABLE_ELEMENTS: usize = 100_000;
+/// Memories and tables for each place among the calls under way. A component that brings more takes several places.
+const MEMORIES_PER_PLACE: u32 = 2;
+/// Likewise; an element of a table is a pointer that is reserved, not used.
+const TABLES_PER_PLACE: u32 = 4;
+/// Places apart from those of calls, for plugins that say what they are while they are loaded, and for the largest
+/// component on the smallest host.
+const SPARE_PLACES: u32 = 8;
 /// Bookkeeping of one instance; wasmtime's default is too small for the largest runtimes.
 const INSTANCE_BYTES: usize = 4 * 1024 * 1024;
+
+/// How far guests stand behind I/O in the queue for a core.
+const GUEST_NICENESS: i32 = 5;
+/// Nobody waits for a compiler in milliseconds.
+const COMPILER_NICENESS: i32 = 15;
 
 /// `[guests]`
 #[derive(Clone, Copy, Debug, Deserialize)]
@@ -39,15 +46,27 @@ const INSTANCE_BYTES: usize = 4 * 1024 * 1024;
 pub struct GuestsConfig {
     /// Threads that run guests, 1 to 256. They are apart from those that do I/O.
     pub threads: usize,
-    /// Calls under way at once, 1 to 1000, over all plugins. Each has a place in the memory pool.
+    /// Calls under way at once, 1 to 1000, over all plugins. Each has a place in the memory pool. A plugin takes at most
+    /// as many as are still free, so that however many of them hang, there is room for the others.
     pub max_calls: u32,
+    /// Callbacks that may wait for a place, 1 to 100000, over all apps. One that would wait for too long is answered at
+    /// once, so this is a limit on memory; a click takes the place of a link preview or an event.
+    pub max_waiting: u32,
+    /// Memory of all guests together. A call that cannot have more is answered as overload.
+    pub memory_bytes: usize,
+    /// Threads that compile plugins, 1 to 64. They are apart from those that do I/O, and come after them.
+    pub compile_threads: usize,
 }
 
 impl Default for GuestsConfig {
     fn default() -> Self {
+        let cores = std::thread::available_parallelism().map_or(2, usize::from);
         Self {
-            threads: std::thread::available_parallelism().map_or(2, usize::from),
+            threads: cores,
             max_calls: 128,
+            max_waiting: 1024,
+            memory_bytes: 2 << 30,
+            compile_threads: cores.div_ceil(2),
         }
     }
 }
@@ -69,6 +88,9 @@ pub enum EngineError {
     /// The threads could not be started.
     #[error("cannot start the threads that run guests: {0}")]
     Threads(#[from] std::io::Error),
+    /// Nor those.
+    #[error("cannot start the threads that compile plugins: {0}")]
+    Compilers(#[from] rayon::ThreadPoolBuildError),
     /// wasmtime refused its configuration: most often too little address space for the pool.
     #[error("cannot set up the WebAssembly engine: {0}")]
     Engine(String),
@@ -82,7 +104,10 @@ impl GuestsConfig {
             if fits { Ok(()) } else { Err(EngineError::OutOfRange { name, value, limit }) }
         };
         in_range("threads", self.threads, 256)?;
-        in_range("max_calls", self.max_calls as usize, 1000)
+        in_range("max_calls", self.max_calls as usize, 1000)?;
+        in_range("max_waiting", self.max_waiting as usize, 100_000)?;
+        in_range("memory_bytes", self.memory_bytes, usize::MAX)?;
+        in_range("compile_threads", self.compile_threads, 64)
     }
 }
 
@@ -90,13 +115,15 @@ impl GuestsConfig {
 pub struct GuestEngine {
     pub(super) engine: Engine,
     pub(super) linker: Linker<GuestState>,
-    pub(super) places: Arc<Semaphore>,
+    pub(super) budget: MemoryBudget,
+    max_calls: u32,
+    compilers: rayon::ThreadPool,
     threads: Option<tokio::runtime::Runtime>,
 }
 
 impl std::fmt::Debug for GuestEngine {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        formatter.debug_struct("GuestEngine").field("places", &self.places).finish_non_exhaustive()
+        formatter.debug_struct("GuestEngine").field("budget", &self.budget).finish_non_exhaustive()
     }
 }
 
@@ -110,14 +137,52 @@ impl GuestEngine {
         let threads = tokio::runtime::Builder::new_multi_thread()
             .worker_threads(config.threads)
             .thread_name("guest")
-            .on_thread_start(Engine::tls_eager_initialize)
+            .on_thread_start(|| {
+                step_back(GUEST_NICENESS);
+                Engine::tls_eager_initialize();
+            })
             // A guest that yields goes to the back of its thread's queue; looking at the queue of new calls after
             // every one of them is what lets a healthy call overtake the runaways.
             .global_queue_interval(1)
             .enable_time()
             .build()?;
-        let places = Arc::new(Semaphore::new(config.max_calls as usize));
-        Ok(Self { engine, linker, places, threads: Some(threads) })
+        let compilers = rayon::ThreadPoolBuilder::new()
+            .num_threads(config.compile_threads)
+            .thread_name(|_| "compile".to_owned())
+            .start_handler(|_| step_back(COMPILER_NICENESS))
+            // The one who waits for the plugin sees that there is none; without this the process would end.
+            .panic_handler(|_| tracing::error!("the compiler panicked"))
+            .build()?;
+        Ok(Self {
+            engine,
+            linker,
+            budget: MemoryBudget::new(config.memory_bytes),
+            max_calls: config.max_calls,
+            compilers,
+            threads: Some(threads),
+        })
+    }
+
+    /// Runs `work` on the threads for compiling; what wasmtime does in parallel stays there too.
+    pub(super) async fn compile<T: Send + 'static>(
+        &self,
+        work: impl FnOnce() -> T + Send + 'static,
+    ) -> Option<T> {
+        let (sender, result) = tokio::sync::oneshot::channel();
+        self.compilers.spawn_fifo(move || {
+            // Nobody waits any more once the host is stopping.
+            let _ = sender.send(work());
+        });
+        result.await.ok()
+    }
+
+    /// How many of the places for calls one call of that component takes.
+    pub(super) fn places(&self, component: &Component) -> u32 {
+        let needed = component.resources_required().map_or(self.max_calls, |needed| {
+            let memories = needed.num_memories.div_ceil(MEMORIES_PER_PLACE);
+            memories.max(needed.num_tables.div_ceil(TABLES_PER_PLACE))
+        });
+        needed.clamp(1, self.max_calls)
     }
 
     /// Where guests run.
@@ -138,17 +203,29 @@ impl Drop for GuestEngine {
     }
 }
 
+/// Puts this thread behind those that do I/O, as far as the system lets it: less priority can always be asked for.
+fn step_back(niceness: i32) {
+    // Elsewhere the call would be about the whole process.
+    #[cfg(target_os = "linux")]
+    if let Err(error) = rustix::process::setpriority_process(None, niceness) {
+        tracing::warn!(%error, "guests run at the same priority as I/O");
+    }
+    #[cfg(not(target_os = "linux"))]
+    let _ = niceness;
+}
+
 fn engine_config(guests: GuestsConfig) -> Config {
     let mut pool = PoolingAllocationConfig::new();
-    pool.total_component_instances(guests.max_calls)
-        .total_core_instances(guests.max_calls * 4)
-        .total_memories(guests.max_calls * 2)
-        .total_tables(guests.max_calls * 4)
-        .total_stacks(guests.max_calls)
-        .max_core_instances_per_component(CORE_INSTANCES_PER_COMPONENT)
-        .max_memories_per_component(MEMORIES_PER_COMPONENT)
-        .max_tables_per_component(TABLES_PER_COMPONENT)
-        .table_elements(TABLE_ELEMENTS)
+    let places = guests.max_calls + SPARE_PLACES;
+    pool.total_component_instances(places)
+        .total_core_instances(places * MAX_CORE_INSTANCES)
+        .total_memories(places * MEMORIES_PER_PLACE)
+        .total_tables(places * TABLES_PER_PLACE)
+        .total_stacks(places)
+        .max_core_instances_per_component(MAX_CORE_INSTANCES)
+        .max_memories_per_component(MAX_MEMORIES)
+        .max_tables_per_component(MAX_TABLES)
+        .table_elements(MAX_TABLE_ELEMENTS)
         .max_core_instance_size(INSTANCE_BYTES)
         .max_component_instance_size(INSTANCE_BYTES)
         .max_memory_size(MAX_MEMORY_BYTES)

@@ -6,8 +6,10 @@ use serde_json::Value;
 use tokio::runtime::Handle;
 use tokio::task::JoinHandle;
 use tokio::time::Instant;
+use wasmtime::PoolConcurrencyLimitError;
 use wasmtime::Store;
 use wasmtime::Trap;
+use wasmtime::WasmBacktrace;
 
 use crate::bindings::exports::lark::callback::plugin_info;
 use crate::bindings::lark::callback::types;
@@ -21,16 +23,24 @@ use crate::capability::logging::LoggingCtx;
 use crate::capability::open_api::OpenApiCtx;
 use crate::capability::request::RequestCtx;
 use crate::deadline::Deadline;
+use crate::plugin::breaker::Change;
+use crate::plugin::breaker::Pass;
+use crate::plugin::breaker::Verdict;
 use crate::plugin::engine::GuestEngine;
 use crate::plugin::lift;
-use crate::plugin::limits::MemoryLimiter;
+use crate::plugin::limits::InstanceLimiter;
+use crate::plugin::limits::Refused;
 use crate::plugin::lower;
+use crate::plugin::meter::Meter;
+use crate::plugin::meter::Turn;
 use crate::plugin::registry::Plugin;
 use crate::plugin::state::GuestState;
 use crate::plugin::state::Wasi;
+use crate::telemetry;
 
-/// Fuel between two yields: about a millisecond of one core, so that a runaway never holds a thread for longer.
-const YIELD_INTERVAL: u64 = 10_000_000;
+/// Fuel between two yields: a tenth to a fifth of a millisecond of one core, so that a runaway never holds a thread for
+/// longer, and a healthy call that is behind a hundred of them still gets its turn within ten milliseconds.
+pub(super) const YIELD_INTERVAL: u64 = 2_000_000;
 
 /// How a call ended.
 #[derive(Debug)]
@@ -79,15 +89,15 @@ pub enum CallError {
         /// The limit.
         limit: usize,
     },
-    /// As many calls of this plugin are under way as may be.
-    #[error("{limit} calls of this plugin are already under way")]
-    TooManyCalls {
-        /// The limit.
-        limit: u32,
-    },
-    /// There was no place in the pool before the answer was due.
-    #[error("no place for another call was free in time")]
-    NoPlace,
+    /// Its reply is not what the contract says, or too long to be copied out of the guest.
+    #[error("the reply cannot be read: {0}")]
+    Unreadable(String),
+    /// All guests together have the memory that there is for guests.
+    #[error("the guests of this host have used up guests.memory_bytes")]
+    HostMemory,
+    /// The pool has nothing left for an instance, although it has a place for every call.
+    #[error("no room for another instance: {0}")]
+    NoRoom(String),
 }
 
 /// Which of a plugin's exports takes a callback.
@@ -119,28 +129,24 @@ impl RunningCall {
     }
 }
 
-/// Starts a call as soon as there is a place for it, which must be before the answer is due.
-pub async fn start(
+/// Starts a call. `place` is let go when the call has ended, which may be long after its callback was answered.
+pub fn start(
     engine: &GuestEngine,
     plugin: Arc<Plugin>,
     handler: Handler,
     callback: Arc<Callback>,
     deadline: Deadline,
-) -> Result<RunningCall, CallError> {
-    let own_place = Arc::clone(&plugin.places).try_acquire_owned();
-    let own_place =
-        own_place.map_err(|_full| CallError::TooManyCalls { limit: plugin.limits.calls })?;
-    let waiting = Arc::clone(&engine.places).acquire_owned();
-    // The semaphore is never closed, so the only failure is that the time ran out.
-    let Ok(Ok(place)) = tokio::time::timeout_at(deadline.soft(), waiting).await else {
-        return Err(CallError::NoPlace);
-    };
+    pass: Pass,
+    place: impl Send + 'static,
+) -> RunningCall {
     let io = Handle::current();
-    Ok(RunningCall(engine.threads().spawn(async move {
+    RunningCall(engine.threads().spawn(async move {
+        let began = Instant::now();
         let report = run(&plugin, handler, &callback, deadline, io).await;
-        drop((place, own_place));
+        plugin.conclude(pass, &report, began, deadline);
+        drop(place);
         report
-    })))
+    }))
 }
 
 async fn run(
@@ -157,7 +163,7 @@ async fn run(
             .await;
     let result = match outcome {
         Err(_elapsed) => Err(CallError::Stopped),
-        Ok(Err(error)) => Err(classify(&error, plugin, store.data().memory.refused())),
+        Ok(Err(error)) => Err(classify(&error, plugin, store.data().limiter.refused())),
         Ok(Ok(Err(failure))) => Err(match failure {
             types::Failure::User(toast) => CallError::User(lift::toast(toast)),
             types::Failure::Internal(text) => CallError::Internal(text),
@@ -225,32 +231,82 @@ async fn invoke(
     Ok(reply)
 }
 
-fn classify(error: &wasmtime::Error, plugin: &Plugin, memory_refused: bool) -> CallError {
-    match error.downcast_ref::<Trap>() {
-        Some(Trap::OutOfFuel) => CallError::OutOfFuel { limit: plugin.limits.fuel },
-        _ if memory_refused => CallError::OutOfMemory { limit: plugin.limits.memory_bytes },
-        Some(trap) => CallError::Trap(trap.to_string()),
-        None => CallError::Trap(format!("{error:#}")),
+fn classify(error: &wasmtime::Error, plugin: &Plugin, refused: Option<Refused>) -> CallError {
+    let said = || format!("{error:#}");
+    match (error.downcast_ref::<Trap>(), refused) {
+        (Some(Trap::OutOfFuel), _) => CallError::OutOfFuel { limit: plugin.limits.fuel },
+        (_, Some(Refused::Own)) => CallError::OutOfMemory { limit: plugin.limits.memory_bytes },
+        (_, Some(Refused::Host)) => CallError::HostMemory,
+        (Some(trap), None) => CallError::Trap(trap.to_string()),
+        (None, None) if error.is::<PoolConcurrencyLimitError>() => CallError::NoRoom(said()),
+        // What goes wrong inside a guest has a trace of its frames; reading what it returned has none.
+        (None, None) if error.downcast_ref::<WasmBacktrace>().is_none() => {
+            CallError::Unreadable(said())
+        }
+        (None, None) => CallError::Trap(said()),
+    }
+}
+
+impl CallError {
+    /// Whom it counts against.
+    fn verdict(&self) -> Verdict {
+        match self {
+            Self::OutOfFuel { .. }
+            | Self::OutOfMemory { .. }
+            | Self::Stopped
+            | Self::Trap(_)
+            | Self::ReplyTooLarge { .. }
+            | Self::Unreadable(_) => Verdict::Failed,
+            // The plugin works: it says that something else does not.
+            Self::User(_) | Self::Internal(_) => Verdict::Good,
+            Self::HostMemory | Self::NoRoom(_) => Verdict::Neither,
+        }
     }
 }
 
 impl Plugin {
+    /// Counts the call, and pauses the plugin if it was one failure too many.
+    fn conclude(&self, pass: Pass, report: &CallReport, began: Instant, deadline: Deadline) {
+        let now = Instant::now();
+        let verdict = report.result.as_ref().map_or_else(CallError::verdict, |_| Verdict::Good);
+        self.usage.record(report.fuel, verdict == Verdict::Failed);
+        if verdict == Verdict::Good && now < deadline.soft() {
+            self.usage.record_duration(now - began);
+        }
+        let (app, plugin, version) = (&self.app, &self.name, &self.version);
+        match pass.settle(verdict, now) {
+            None => {}
+            Some(Change::Paused(pause)) => {
+                let reason = report.result.as_ref().err().map(ToString::to_string);
+                let seconds = pause.as_secs_f64();
+                tracing::error!(%app, %plugin, %version, seconds, reason, "plugin paused");
+                telemetry::set_plugin_paused(app, plugin, true);
+            }
+            Some(Change::Resumed) => {
+                tracing::info!(%app, %plugin, %version, "plugin resumed");
+                telemetry::set_plugin_paused(app, plugin, false);
+            }
+        }
+    }
+
     fn store(&self, callback: &Callback, deadline: Deadline, io: Handle) -> Store<GuestState> {
         let event_id = callback.header.event_id.as_deref().unwrap_or_default();
         let has_card = callback.card_action().is_some_and(|card| !card.update_token.is_empty());
         let open_api =
             OpenApiCtx::new(Arc::clone(&self.open_api), Arc::clone(&self.grants), deadline, io);
         let state = GuestState {
-            wasi: Wasi::new(),
-            memory: MemoryLimiter::new(self.limits.memory_bytes),
+            wasi: Wasi::new(self.limits.log_bytes),
+            limiter: InstanceLimiter::new(self.limits.memory_bytes, self.budget.clone()),
+            turn: Turn::begin(),
             request: RequestCtx::new(callback.raw(), deadline),
             deferred: DeferredCtx::new(has_card),
             open_api,
             config: self.settings.clone(),
-            logging: LoggingCtx::new(self.log_tag(event_id)),
+            logging: LoggingCtx::new(self.log_tag(event_id), self.limits.log_bytes),
         };
         let mut store = Store::new(self.instance_pre.engine(), state);
-        store.limiter(|state| &mut state.memory);
+        store.limiter(|state| &mut state.limiter);
+        store.call_hook_async(Meter::new(self.limits.reply_bytes));
         // Both fail only where fuel is switched off in the engine, and it never is.
         store
             .set_fuel(self.limits.fuel)
@@ -302,6 +358,6 @@ async fn ask(
     match tokio::time::timeout_at(deadline.soft(), asking).await {
         Err(_elapsed) => Err(CallError::Stopped),
         Ok(Ok(info)) => Ok(Some(info)),
-        Ok(Err(error)) => Err(classify(&error, plugin, store.data().memory.refused())),
+        Ok(Err(error)) => Err(classify(&error, plugin, store.data().limiter.refused())),
     }
 }

@@ -5,6 +5,8 @@ use std::collections::BTreeMap;
 use serde::Deserialize;
 
 use crate::open_api::grant::Grant;
+use crate::plugin::breaker::BreakerConfig;
+use crate::plugin::breaker::BreakerConfigError;
 use crate::plugin::limits::Limits;
 use crate::plugin::limits::LimitsError;
 use crate::plugin::route::Route;
@@ -18,6 +20,8 @@ pub struct Manifest {
     pub routes: Vec<Route>,
     /// What one call may use up.
     pub limits: Limits,
+    /// When it is paused for failing.
+    pub breaker: BreakerConfig,
     /// What the plugin may reach.
     pub grants: Grants,
     /// What `wasi:config` gives to the plugin.
@@ -42,6 +46,9 @@ pub enum ManifestError {
     /// A number out of range.
     #[error(transparent)]
     Limits(#[from] LimitsError),
+    /// Likewise.
+    #[error(transparent)]
+    Breaker(#[from] BreakerConfigError),
 }
 
 impl Manifest {
@@ -49,6 +56,7 @@ impl Manifest {
     pub fn parse(text: &str) -> Result<Self, ManifestError> {
         let manifest: Self = toml::from_str(text)?;
         manifest.limits.validate()?;
+        manifest.breaker.validate()?;
         Ok(manifest)
     }
 }

@@ -3,7 +3,6 @@
 use std::sync::Arc;
 
 use arc_swap::ArcSwap;
-use tokio::sync::Semaphore;
 use wasmtime::component::InstancePre;
 
 use crate::bindings::exports::lark::callback::callback_handler;
@@ -16,9 +15,12 @@ use crate::callback::model::Kind;
 use crate::capability::config::ConfigCtx;
 use crate::open_api::grant::Grant;
 use crate::open_api::transport::OpenApi;
+use crate::plugin::breaker::Breaker;
 use crate::plugin::limits::Limits;
+use crate::plugin::limits::MemoryBudget;
 use crate::plugin::route::Route;
 use crate::plugin::state::GuestState;
+use crate::plugin::usage::Usage;
 use crate::telemetry::PluginVersion;
 
 /// A compiled and linked plugin with everything its calls need.
@@ -33,7 +35,10 @@ pub struct Plugin {
     pub(super) grants: Arc<[Grant]>,
     pub(super) settings: ConfigCtx,
     pub(super) open_api: Arc<OpenApi>,
-    pub(super) places: Arc<Semaphore>,
+    pub(super) budget: MemoryBudget,
+    pub(super) places: u32,
+    pub(super) breaker: Arc<Breaker>,
+    pub(super) usage: Usage,
 }
 
 impl std::fmt::Debug for Plugin {
@@ -55,6 +60,26 @@ impl Plugin {
     /// The first 12 hex digits of the file's SHA-256.
     pub fn version(&self) -> &str {
         &self.version
+    }
+
+    /// What one call may use up.
+    pub fn limits(&self) -> &Limits {
+        &self.limits
+    }
+
+    /// How many of the host's places one call takes.
+    pub fn places(&self) -> u32 {
+        self.places
+    }
+
+    /// Whether it may be called.
+    pub fn breaker(&self) -> &Arc<Breaker> {
+        &self.breaker
+    }
+
+    /// What it has done so far.
+    pub fn usage(&self) -> &Usage {
+        &self.usage
     }
 
     /// For the log.

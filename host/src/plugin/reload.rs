@@ -13,13 +13,13 @@ use std::time::SystemTime;
 use notify::RecursiveMode;
 use notify::Watcher as _;
 use sha2::Digest as _;
-use tokio::sync::Semaphore;
 use tokio::sync::watch;
 use tokio::time::Instant;
 
 use crate::capability::config::ConfigCtx;
 use crate::deadline::DeadlineConfig;
 use crate::open_api::transport::OpenApi;
+use crate::plugin::breaker::Breaker;
 use crate::plugin::compile::CompileError;
 use crate::plugin::compile::compile;
 use crate::plugin::engine::GuestEngine;
@@ -32,6 +32,7 @@ use crate::plugin::registry::Plugin;
 use crate::plugin::registry::Registry;
 use crate::plugin::registry::Snapshot;
 use crate::plugin::route::Route;
+use crate::plugin::usage::Usage;
 use crate::shutdown::Shutdown;
 use crate::telemetry;
 
@@ -195,14 +196,19 @@ impl Folder {
         let bytes = tokio::fs::read(&wasm).await?;
         let version = hex::encode(&sha2::Sha256::digest(&bytes)[..6]);
         let engine = Arc::clone(&self.engine);
-        let instance_pre = tokio::task::spawn_blocking(move || compile(&engine, &bytes))
-            .await
-            .unwrap_or_else(|error| Err(CompileError::Compile(error.to_string())))?;
+        let instance_pre =
+            self.engine.compile(move || compile(&engine, &bytes)).await.unwrap_or_else(|| {
+                Err(CompileError::Compile("the compiler panicked".to_owned()))
+            })?;
         let handlers = Handlers::find(&instance_pre).ok_or(LoadError::NoHandler)?;
         let plugin = Plugin {
             app: Arc::clone(&self.app),
             name: name.into(),
             version: version.into(),
+            places: self.engine.places(instance_pre.component()),
+            budget: self.engine.budget.clone(),
+            breaker: Arc::new(Breaker::new(manifest.breaker)),
+            usage: Usage::default(),
             instance_pre,
             handlers,
             routes: manifest.routes,
@@ -210,7 +216,6 @@ impl Folder {
             grants: manifest.grants.open_api.into(),
             settings: ConfigCtx::new(manifest.settings),
             open_api: Arc::clone(&self.open_api),
-            places: Arc::new(Semaphore::new(manifest.limits.calls as usize)),
         };
         let deadline = DeadlineConfig::default().starting(Instant::now());
         let described = describe(&self.engine, plugin, deadline).await;

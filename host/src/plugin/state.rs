@@ -12,12 +12,18 @@ use crate::capability::logging::LoggingCtx;
 use crate::capability::open_api::OpenApiCtx;
 use crate::capability::request::RequestCtx;
 use crate::capability::stdio::Printed;
-use crate::plugin::limits::MemoryLimiter;
+use crate::plugin::limits::InstanceLimiter;
+use crate::plugin::limits::MAX_HANDLES;
+use crate::plugin::meter::Turn;
+
+/// Random bytes a guest gets at once. A key needs 32; the host makes them in one go, and nobody else runs meanwhile.
+const MAX_RANDOM_BYTES: u64 = 64 << 10;
 
 /// The data of one store.
 pub(super) struct GuestState {
     pub(super) wasi: Wasi,
-    pub(super) memory: MemoryLimiter,
+    pub(super) limiter: InstanceLimiter,
+    pub(super) turn: Turn,
     pub(super) request: RequestCtx,
     pub(super) deferred: DeferredCtx,
     pub(super) open_api: OpenApiCtx,
@@ -34,15 +40,19 @@ pub(super) struct Wasi {
 }
 
 impl Wasi {
-    pub(super) fn new() -> Self {
-        let printed = Printed::default();
+    /// Keeps at most `log_bytes` of what the guest prints.
+    pub(super) fn new(log_bytes: usize) -> Self {
+        let printed = Printed::new(log_bytes);
+        let mut table = ResourceTable::new();
+        table.set_max_capacity(MAX_HANDLES);
         let ctx = WasiCtxBuilder::new()
+            .max_random_size(MAX_RANDOM_BYTES)
             .stdout(printed.clone())
             .stderr(printed.clone())
             .allow_tcp(false)
             .allow_udp(false)
             .build();
-        Self { ctx, table: ResourceTable::new(), printed }
+        Self { ctx, table, printed }
     }
 }
 

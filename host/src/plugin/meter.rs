@@ -1,0 +1,76 @@
+//! What a call of the host costs its guest, and whose turn it is afterwards.
+//!
+//! Fuel counts a guest's own instructions. A loop that does nothing but call the host uses almost none, and as yields are
+//! counted in fuel too, it would keep its thread for seconds. So each call has a price, and time counts where it ends.
+
+use std::time::Duration;
+use std::time::Instant;
+
+use wasmtime::CallHook;
+use wasmtime::CallHookHandler;
+use wasmtime::StoreContextMut;
+use wasmtime::Trap;
+
+use crate::plugin::state::GuestState;
+
+/// Fuel that a call of the host costs: about what the shortest of them takes, a third of a microsecond.
+pub const HOST_CALL_FUEL: u64 = 5_000;
+/// What a guest may hand over in one call of the host. The longest things it has to say are cards and requests.
+const HOST_CALL_BYTES: usize = 8 << 20;
+/// A guest that calls the host gives way after this long, as one that does not gives way every
+/// [`YIELD_INTERVAL`](crate::plugin::instance::YIELD_INTERVAL).
+const SLICE: Duration = Duration::from_micros(200);
+/// What the host reads at most before it knows how large a reply is, as a multiple of the text that is allowed:
+/// the records around the text count too.
+const REPLY_FACTOR: usize = 2;
+/// The same for the shortest of limits, in which the records weigh more than the text.
+const REPLY_BASE: usize = 16 << 10;
+
+/// When this call last gave way to others.
+#[derive(Debug)]
+pub(super) struct Turn(Instant);
+
+impl Turn {
+    pub(super) fn begin() -> Self {
+        Self(Instant::now())
+    }
+}
+
+/// Sees every crossing between one call's guest and the host.
+pub(super) struct Meter {
+    reply_bytes: usize,
+}
+
+impl Meter {
+    /// For a plugin that may answer with that much text. A longer reply is not even copied out of the guest.
+    pub(super) fn new(reply_limit: usize) -> Self {
+        Self { reply_bytes: reply_limit * REPLY_FACTOR + REPLY_BASE }
+    }
+}
+
+#[wasmtime_wasi::async_trait]
+impl CallHookHandler<GuestState> for Meter {
+    async fn handle_call_event(
+        &self,
+        mut store: StoreContextMut<'_, GuestState>,
+        event: CallHook,
+    ) -> wasmtime::Result<()> {
+        match event {
+            CallHook::CallingWasm => {}
+            CallHook::CallingHost => {
+                let left = store.get_fuel()?;
+                store.set_fuel(left.checked_sub(HOST_CALL_FUEL).ok_or(Trap::OutOfFuel)?)?;
+                store.set_hostcall_fuel(HOST_CALL_BYTES);
+            }
+            // What is read next is a reply, unless the host is called again before.
+            CallHook::ReturningFromWasm => store.set_hostcall_fuel(self.reply_bytes),
+            CallHook::ReturningFromHost => {
+                if store.data().turn.0.elapsed() >= SLICE {
+                    tokio::task::yield_now().await;
+                    store.data_mut().turn = Turn::begin();
+                }
+            }
+        }
+        Ok(())
+    }
+}
