@@ -1,13 +1,16 @@
 //! What the platform says and what may be answered: pure, without I/O, clock or sockets.
 //!
 //! The way through is `RawCallback` → [`verify`] → `Verified` → [`envelope`] → `Inbound`, and back from a plugin's
-//! `RawReply` through [`reply`] to a `Reply`. Only the step before can make what the next one takes.
+//! `RawReply` through [`reply_check`] to a `Reply`. Only the step before can make what the next one takes.
 
 pub mod card_check;
 pub mod cipher;
 pub mod envelope;
 pub mod fallback;
+pub mod fault;
+mod locale;
 pub mod model;
 pub mod reply;
+pub mod reply_check;
 pub mod signature;
 pub mod verify;

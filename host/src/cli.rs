@@ -4,6 +4,8 @@
 //! another resource of this machine cannot be had.
 #![expect(clippy::print_stderr, reason = "a command says on standard error why it ends")]
 
+mod card;
+
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -14,6 +16,7 @@ use tokio::signal::unix::SignalKind;
 use tokio::signal::unix::signal;
 
 use crate::app::Host;
+use crate::cli::card::CardCommand;
 use crate::config::Config;
 use crate::demo;
 use crate::secret::Secret;
@@ -57,6 +60,11 @@ enum Command {
         #[arg(long, default_value = "cli_0123456789abcdef")]
         app_id: String,
     },
+    /// Work on cards.
+    Card {
+        #[command(subcommand)]
+        command: CardCommand,
+    },
     /// Show everything at once: simulated platform, host, example plugins, on loopback.
     #[command(after_help = "Example:\n  aviary demo --json | jq .swap")]
     Demo {
@@ -87,6 +95,7 @@ pub fn main() -> ExitCode {
             Command::Run { config } => run(&config).await,
             Command::Simulate { listen, app_id } => simulate(listen, app_id).await,
             Command::Demo { json } => show(json).await,
+            Command::Card { command } => card::run(command),
         }
     })
 }

@@ -12,10 +12,9 @@ use tokio::time::Instant;
 use crate::callback::fallback::Reason;
 use crate::callback::fallback::fallback;
 use crate::callback::model::Callback;
-use crate::callback::reply::Fault;
 use crate::callback::reply::RawReply;
 use crate::callback::reply::Reply;
-use crate::callback::reply::check;
+use crate::callback::reply_check::check;
 use crate::deadline::Deadline;
 use crate::dispatch::admission::Admission;
 use crate::dispatch::admission::Ask;
@@ -206,13 +205,14 @@ fn decide(callback: &Callback, result: Result<RawReply, CallError>) -> Decision 
 
 /// Only what keeps to the platform's rules goes out; the rest is named in the log.
 fn checked(callback: &Callback, raw: RawReply, outcome: Outcome) -> Decision {
-    let checked = check(callback.kind(), raw);
+    // The platform does not say which version of card JSON is on screen.
+    let checked = check(callback.kind(), raw, None);
     if checked.faults.is_empty()
         && let Some(reply) = checked.reply
     {
         return Decision { reply, outcome, reason: None };
     }
-    let reason = Some(checked.faults.iter().map(Fault::to_string).collect::<Vec<_>>().join("; "));
+    let reason = Some(checked.faults.to_string());
     match checked.reply {
         Some(reply) => Decision { reply, outcome: Outcome::InvalidReply, reason },
         None => host_words(callback, Reason::Failed, Outcome::InvalidReply, reason),

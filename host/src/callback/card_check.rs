@@ -1,116 +1,238 @@
 //! Is this a card the platform takes? The documented rules that can be checked without asking it.
+//!
+//! Only what is certainly wrong is a fault: a checked card is dropped for one, so a rule that is not documented has no
+//! place here. Nothing is allocated for a sound card but the sets that tell whether a name is used twice.
+
+mod behavior;
+mod component;
+mod tree;
+mod version_1;
+mod version_2;
 
 use serde_json::Map;
 use serde_json::Value;
 
-use crate::callback::reply::Fault;
+use crate::callback::fault::At;
+use crate::callback::fault::Faults;
+use crate::callback::fault::Rule;
 
-/// Card JSON above this is refused by the platform (30 KB, documented for callbacks and updates alike).
+/// Card JSON above this is refused by the platform: 30 KB, documented for answers and updates alike; the variables of a
+/// template count too.
 const MAX_CARD_BYTES: usize = 30 * 1024;
-/// Elements that card JSON 1.0 had and 2.0 refuses.
-const REMOVED_IN_2: [&str; 2] = ["action", "note"];
+/// Text of this size cannot become a card that is too large: writing JSON makes a byte into six at most (`\u0000`).
+/// Most cards are small, and need not be written once more to be measured.
+const SURELY_SMALL: usize = MAX_CARD_BYTES / 6;
+/// A file that is handed to [`check_file`] may hold as much white space as people like to read, and not more than that.
+const MAX_FILE_BYTES: usize = 4 << 20;
 
-/// `{"type": "raw" | "template", "data": {…}}`: the answer to a click or a link.
-pub(super) fn check_wrapped(card: &Value) -> Vec<Fault> {
-    let data = match (card.get("type").and_then(Value::as_str), card.get("data")) {
-        (Some("raw" | "template"), Some(Value::Object(data))) => data,
-        (Some("raw" | "template"), _) => return vec![Fault::new("/data", "must be an object")],
-        _ => return vec![Fault::new("/type", "must be raw or template")],
-    };
-    let template = card["type"] == "template";
-    prefixed("/data", if template { check_template(data) } else { check_card(data) })
+/// The two generations of card JSON. A card is only ever replaced by one of its own.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum CardVersion {
+    /// Card JSON 1.0: `elements` at the top.
+    V1,
+    /// Card JSON 2.0: `schema` and `body`.
+    V2,
 }
 
-/// A card at the top level, or a template: the old protocol.
-pub(super) fn check_legacy(answer: &Map<String, Value>) -> Vec<Fault> {
-    if answer.get("type").and_then(Value::as_str) != Some("template") {
-        return check_card(answer);
-    }
-    match answer.get("data") {
-        Some(Value::Object(data)) => prefixed("/data", check_template(data)),
-        _ => vec![Fault::new("/data", "must be an object")],
-    }
-}
-
-fn prefixed(prefix: &str, faults: Vec<Fault>) -> Vec<Fault> {
-    faults
-        .into_iter()
-        .map(|fault| Fault { path: format!("{prefix}{}", fault.path), ..fault })
-        .collect()
-}
-
-fn check_template(data: &Map<String, Value>) -> Vec<Fault> {
-    let mut faults = check_size(data);
-    if data.get("template_id").and_then(Value::as_str).is_none_or(str::is_empty) {
-        faults.push(Fault::new("/template_id", "must be the id of a template"));
-    }
-    if data.get("template_variable").is_some_and(|variables| !variables.is_object()) {
-        faults.push(Fault::new("/template_variable", "must be an object"));
-    }
-    faults
-}
-
-fn check_card(card: &Map<String, Value>) -> Vec<Fault> {
-    let mut faults = check_size(card);
-    match card.get("schema").and_then(Value::as_str) {
-        Some("2.0") => check_card_2(card, &mut faults),
-        Some("1.0") | None => check_card_1(card, &mut faults),
-        Some(other) => faults
-            .push(Fault::new("/schema", format!("{other:?} is not a card version: 1.0 or 2.0"))),
-    }
-    faults
-}
-
-fn check_size(object: &Map<String, Value>) -> Vec<Fault> {
-    // Serialising once more is the price of counting bytes as the platform does.
-    let size = serde_json::to_vec(object).map_or(usize::MAX, |bytes| bytes.len());
-    if size > MAX_CARD_BYTES {
-        return vec![Fault::new(
-            "",
-            format!("{size} bytes of card JSON; the limit is {MAX_CARD_BYTES}"),
-        )];
-    }
-    Vec::new()
-}
-
-fn check_card_2(card: &Map<String, Value>, faults: &mut Vec<Fault>) {
-    if card.contains_key("elements") || card.contains_key("i18n_elements") {
-        faults.push(Fault::new("/elements", "card JSON 2.0 keeps its elements in /body/elements"));
-    }
-    match card.get("body") {
-        None => {}
-        Some(body) => match body.get("elements") {
-            Some(Value::Array(elements)) => check_elements_2(elements, "/body/elements", faults),
-            _ => faults.push(Fault::new("/body/elements", "must be a list")),
-        },
-    }
-}
-
-fn check_elements_2(elements: &[Value], path: &str, faults: &mut Vec<Fault>) {
-    for (index, element) in elements.iter().enumerate() {
-        let here = format!("{path}/{index}");
-        match element.get("tag").and_then(Value::as_str) {
-            None => faults.push(Fault::new(format!("{here}/tag"), "every element has a tag")),
-            Some(tag) if REMOVED_IN_2.contains(&tag) => {
-                faults.push(Fault::new(
-                    format!("{here}/tag"),
-                    format!("{tag} does not exist in card JSON 2.0"),
-                ));
-            }
-            Some(_) => {}
+impl CardVersion {
+    /// As `schema` has it.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::V1 => "1.0",
+            Self::V2 => "2.0",
         }
     }
 }
 
-fn check_card_1(card: &Map<String, Value>, faults: &mut Vec<Fault>) {
-    const PARTS: [&str; 5] = ["elements", "i18n_elements", "header", "card_link", "config"];
-    if !PARTS.iter().any(|part| card.contains_key(*part)) {
-        faults.push(Fault::new(
-            "",
-            "neither card JSON 1.0 (elements, header, …) nor 2.0 (schema, body)",
-        ));
+/// What is known of a card besides its JSON.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Known {
+    /// Bytes of the text it was read from.
+    pub(super) text_bytes: usize,
+    /// The version of the card it takes the place of. The platform's callbacks do not say it.
+    pub(super) replaces: Option<CardVersion>,
+}
+
+/// What became of a file.
+#[derive(Debug)]
+pub struct FileReport {
+    /// Absent for a template, and for what is no card at all.
+    pub version: Option<CardVersion>,
+    /// Empty if the platform would take it, as far as that can be told without asking.
+    pub faults: Faults,
+}
+
+/// Checks the text of a file: a card, or `{"type": "raw" | "template", "data": {…}}`.
+pub fn check_file(text: &str) -> FileReport {
+    let mut faults = Faults::default();
+    if text.len() > MAX_FILE_BYTES {
+        faults.push(
+            &At::Root,
+            Rule::Size,
+            format_args!(
+                "{} bytes, which is no card; a card has {MAX_CARD_BYTES} at most",
+                text.len()
+            ),
+        );
+        return FileReport { version: None, faults };
     }
-    if card.get("elements").is_some_and(|elements| !elements.is_array()) {
-        faults.push(Fault::new("/elements", "must be a list"));
+    let known = Known { text_bytes: text.len(), replaces: None };
+    let card = match serde_json::from_str::<Value>(text) {
+        Ok(card) => card,
+        Err(error) => {
+            faults.push(&At::Root, Rule::Json, format_args!("not JSON: {error}"));
+            return FileReport { version: None, faults };
+        }
+    };
+    let is_wrapped = matches!(card.get("type").and_then(Value::as_str), Some("raw" | "template"));
+    let version = if is_wrapped {
+        check_wrapped(&card, &At::Root, known, &mut faults)
+    } else {
+        check_card(&card, &At::Root, known, &mut faults)
+    };
+    FileReport { version, faults }
+}
+
+/// `{"type": "raw" | "template", "data": {…}}`: the answer to a click or a link.
+pub(super) fn check_wrapped(
+    card: &Value,
+    at: &At<'_>,
+    known: Known,
+    faults: &mut Faults,
+) -> Option<CardVersion> {
+    let data_at = at.key("data");
+    match (card.get("type").and_then(Value::as_str), card.get("data")) {
+        (Some("raw"), Some(data)) => return check_card(data, &data_at, known, faults),
+        (Some("template"), Some(Value::Object(data))) => {
+            check_template(data, &data_at, known, faults);
+        }
+        (Some("template"), Some(_)) => faults.push(&data_at, Rule::Type, "must be an object"),
+        (Some("raw" | "template"), None) => {
+            faults.push(&data_at, Rule::Required, "the card itself is missing");
+        }
+        _ => faults.push(&at.key("type"), Rule::Value, "must be raw or template"),
+    }
+    None
+}
+
+/// A card at the top level, or a template beside its type: the old protocol.
+pub(super) fn check_legacy(
+    answer: &Value,
+    at: &At<'_>,
+    known: Known,
+    faults: &mut Faults,
+) -> Option<CardVersion> {
+    if answer.get("type").and_then(Value::as_str) == Some("template") {
+        return check_wrapped(answer, at, known, faults);
+    }
+    check_card(answer, at, known, faults)
+}
+
+fn check_template(data: &Map<String, Value>, at: &At<'_>, known: Known, faults: &mut Faults) {
+    check_size(data, at, known, faults);
+    if data.get("template_id").and_then(Value::as_str).is_none_or(str::is_empty) {
+        faults.push(&at.key("template_id"), Rule::Required, "must be the id of a template");
+    }
+    if data.get("template_version_name").is_some_and(|name| !name.is_string()) {
+        faults.push(&at.key("template_version_name"), Rule::Type, "must be text");
+    }
+    if data.get("template_variable").is_some_and(|variables| !variables.is_object()) {
+        faults.push(&at.key("template_variable"), Rule::Type, "must be an object");
     }
 }
+
+fn check_card(card: &Value, at: &At<'_>, known: Known, faults: &mut Faults) -> Option<CardVersion> {
+    let Some(card) = card.as_object() else {
+        faults.push(at, Rule::Type, "the card must be a JSON object");
+        return None;
+    };
+    check_size(card, at, known, faults);
+    let version = match card.get("schema") {
+        None => CardVersion::V1,
+        Some(Value::String(schema)) if schema == "1.0" => CardVersion::V1,
+        Some(Value::String(schema)) if schema == "2.0" => CardVersion::V2,
+        Some(other) => {
+            faults.push(
+                &at.key("schema"),
+                Rule::Version,
+                format_args!("{other} is no card version: \"1.0\" or \"2.0\", as text"),
+            );
+            return None;
+        }
+    };
+    if let Some(replaced) = known.replaces.filter(|replaced| *replaced != version) {
+        faults.push(
+            &at.key("schema"),
+            Rule::Version,
+            format_args!(
+                "a card JSON {} cannot take the place of a {} (200830 for the user)",
+                version.as_str(),
+                replaced.as_str()
+            ),
+        );
+    }
+    match version {
+        CardVersion::V1 => version_1::check(card, at, faults),
+        CardVersion::V2 => version_2::check(card, at, faults),
+    }
+    Some(version)
+}
+
+fn check_size(card: &Map<String, Value>, at: &At<'_>, known: Known, faults: &mut Faults) {
+    if known.text_bytes <= SURELY_SMALL {
+        return;
+    }
+    let mut counted = CountedBytes(0);
+    // Counting bytes cannot fail, and neither can writing JSON that has been read.
+    let _ = serde_json::to_writer(&mut counted, card);
+    if counted.0 > MAX_CARD_BYTES {
+        faults.push(
+            at,
+            Rule::Size,
+            format_args!("{} bytes of card JSON; the limit is {MAX_CARD_BYTES}", counted.0),
+        );
+    }
+}
+
+/// Bytes as the platform gets them, without keeping any.
+struct CountedBytes(usize);
+
+impl std::io::Write for CountedBytes {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        self.0 += bytes.len();
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
+}
+
+/// `value` must be an object whose keys are all in `allowed`. What is not is a fault in card JSON 2.0.
+fn only<'v>(
+    value: &'v Value,
+    allowed: &[&str],
+    what: &str,
+    at: &At<'_>,
+    faults: &mut Faults,
+) -> Option<&'v Map<String, Value>> {
+    let Some(object) = value.as_object() else {
+        faults.push(at, Rule::Type, "must be an object");
+        return None;
+    };
+    for key in object.keys() {
+        if !allowed.contains(&key.as_str()) {
+            faults.push(
+                &at.key(key),
+                Rule::UnknownProperty,
+                format_args!(
+                    "not a property of {what} in card JSON 2.0, which refuses unknown ones"
+                ),
+            );
+        }
+    }
+    Some(object)
+}
+
+#[cfg(test)]
+mod tests;

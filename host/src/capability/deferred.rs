@@ -1,10 +1,10 @@
 //! `lark:callback/deferred`: cards that shall be shown once the answer is on the wire.
 
-use serde_json::Value;
-
 use crate::bindings::lark::callback::deferred;
 use crate::bindings::lark::callback::types;
+use crate::callback::model::Json;
 use crate::callback::reply::Card;
+use crate::callback::reply_check::check_update;
 
 /// Updates that one callback's token is good for, by the platform's documentation.
 pub const MAX_UPDATES: usize = 2;
@@ -13,7 +13,7 @@ pub const MAX_UPDATES: usize = 2;
 #[derive(Debug, Default)]
 pub struct DeferredCtx {
     has_card: bool,
-    cards: Vec<Value>,
+    cards: Vec<Json>,
 }
 
 impl DeferredCtx {
@@ -23,7 +23,7 @@ impl DeferredCtx {
     }
 
     /// The cards in the order they were asked for, ready for `card/update`.
-    pub fn into_cards(self) -> Vec<Value> {
+    pub fn into_cards(self) -> Vec<Json> {
         self.cards
     }
 }
@@ -36,10 +36,9 @@ impl deferred::Host for DeferredCtx {
         if self.cards.len() == MAX_UPDATES {
             return Err(deferred::DeferError::UsedUp);
         }
-        let update = Card::from(card).to_update_json().map_err(|faults| {
-            let faults: Vec<_> = faults.iter().map(ToString::to_string).collect();
-            deferred::DeferError::InvalidCard(faults.join("; "))
-        })?;
+        // The platform does not say which version of card JSON is on screen.
+        let update = check_update(&Card::from(card), None)
+            .map_err(|faults| deferred::DeferError::InvalidCard(faults.to_string()))?;
         self.cards.push(update);
         Ok(())
     }

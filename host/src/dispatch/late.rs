@@ -6,12 +6,13 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use serde_json::Value;
 use tokio::sync::oneshot;
 use tokio::time::Instant;
 
 use crate::callback::model::Callback;
+use crate::callback::model::Json;
 use crate::callback::reply::RawReply;
+use crate::callback::reply_check::check_update;
 use crate::capability::deferred::MAX_UPDATES;
 use crate::open_api::transport::OpenApi;
 use crate::open_api::transport::card_update;
@@ -65,7 +66,7 @@ pub(super) fn afterwards(
 
 impl Afterwards {
     /// Shows these cards, one after the other.
-    pub(super) fn update(self, cards: Vec<Value>) {
+    pub(super) fn update(self, cards: Vec<Json>) {
         if !cards.is_empty() {
             self.shutdown.clone().spawn(self.deliver(cards));
         }
@@ -83,11 +84,10 @@ impl Afterwards {
             );
             let mut cards = report.deferred;
             match report.result.map(RawReply::into_card) {
-                Ok(Some(card)) => match card.to_update_json() {
+                Ok(Some(card)) => match check_update(&card, None) {
                     Ok(card) => cards.push(card),
                     Err(faults) => {
-                        let faults: Vec<_> = faults.iter().map(ToString::to_string).collect();
-                        tracing::warn!(app = %self.app, event_id, faults = faults.join("; "), "late card dropped");
+                        tracing::warn!(app = %self.app, event_id, %faults, "late card dropped");
                         telemetry::record_late("invalid");
                     }
                 },
@@ -102,7 +102,7 @@ impl Afterwards {
         });
     }
 
-    async fn deliver(self, cards: Vec<Value>) {
+    async fn deliver(self, cards: Vec<Json>) {
         let Some(card_action) = self.callback.card_action() else { return };
         // An error means that the answer was never sent, which leaves nothing to wait for either.
         let _ = self.flushed.await;

@@ -4,7 +4,6 @@ use std::time::Duration;
 
 use reqwest::Method;
 use serde::Deserialize;
-use serde_json::Value;
 use serde_json::json;
 use tokio::time::Instant;
 
@@ -198,12 +197,12 @@ pub fn http_client(tls: &rustls::ClientConfig) -> Result<reqwest::Client, reqwes
         .build()
 }
 
-/// What `card/update` is asked: the token of the callback and the card to show.
-pub fn card_update(update_token: &str, card: &Value) -> ApiRequest {
+/// What `card/update` is asked: the token of the callback and the card to show, as JSON.
+pub fn card_update(update_token: &str, card: &str) -> ApiRequest {
     ApiRequest {
         method: "POST",
         path: "/open-apis/interactive/v1/card/update".to_owned(),
         query: Vec::new(),
-        body: Some(json!({ "token": update_token, "card": card }).to_string()),
+        body: Some(format!(r#"{{"token":{},"card":{card}}}"#, json!(update_token))),
     }
 }

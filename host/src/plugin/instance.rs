@@ -2,7 +2,6 @@
 
 use std::sync::Arc;
 
-use serde_json::Value;
 use tokio::runtime::Handle;
 use tokio::task::JoinHandle;
 use tokio::time::Instant;
@@ -15,6 +14,7 @@ use crate::bindings::exports::lark::callback::plugin_info;
 use crate::bindings::lark::callback::types;
 use crate::callback::model::Body;
 use crate::callback::model::Callback;
+use crate::callback::model::Json;
 use crate::callback::reply::RawReply;
 use crate::callback::reply::Toast;
 use crate::capability::deferred::DeferredCtx;
@@ -50,7 +50,7 @@ pub struct CallReport {
     /// Units used.
     pub fuel: u64,
     /// Cards to show once the answer is on the wire, in the form `card/update` takes.
-    pub deferred: Vec<Value>,
+    pub deferred: Vec<Json>,
 }
 
 /// Why a handler did not answer.

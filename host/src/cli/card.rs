@@ -1,0 +1,119 @@
+//! `aviary card check`: is this a card the platform takes? For people and for their build pipelines; asks nobody.
+#![expect(clippy::print_stdout, clippy::print_stderr, reason = "a command prints its result")]
+
+use std::path::Path;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::Args;
+use clap::Subcommand;
+use serde::Serialize;
+
+use crate::callback::card_check::CardVersion;
+use crate::callback::card_check::FileReport;
+use crate::callback::card_check::check_file;
+use crate::cli::EXIT_USAGE;
+
+/// What can be done with a card.
+#[derive(Debug, Subcommand)]
+pub(super) enum CardCommand {
+    /// Check a card against the platform's documented rules, without asking the platform.
+    #[command(
+        after_help = "Example:\n  aviary card check card.json\n\nA file holds card JSON 1.0 or 2.0, or a card as an answer has it: {\"type\": \"raw\", \"data\": {…}} or\n{\"type\": \"template\", \"data\": {\"template_id\": …}}. Exit codes: 0 nothing is wrong, 1 something is, 64 a file cannot be read."
+    )]
+    Check(CheckArgs),
+}
+
+#[derive(Debug, Args)]
+pub(super) struct CheckArgs {
+    /// Files with one card each.
+    #[arg(required = true)]
+    cards: Vec<PathBuf>,
+    /// Print one JSON object for each file instead of text.
+    #[arg(long)]
+    json: bool,
+}
+
+/// One line of `--json`.
+#[derive(Serialize)]
+struct Line<'a> {
+    card: &'a Path,
+    ok: bool,
+    version: Option<&'static str>,
+    faults: Vec<LineFault<'a>>,
+    /// Faults that are not listed any more.
+    beyond: usize,
+}
+
+#[derive(Serialize)]
+struct LineFault<'a> {
+    path: &'a str,
+    rule: &'static str,
+    words: &'a str,
+}
+
+pub(super) fn run(command: CardCommand) -> ExitCode {
+    let CardCommand::Check(CheckArgs { cards, json }) = command;
+    let mut texts = Vec::new();
+    for card in &cards {
+        match std::fs::read_to_string(card) {
+            Ok(text) => texts.push((card, text)),
+            Err(error) => {
+                eprintln!("aviary: {}: {error}", card.display());
+                return ExitCode::from(EXIT_USAGE);
+            }
+        }
+    }
+    let mut sound = true;
+    for (card, text) in texts {
+        let report = check_file(&text);
+        sound &= report.faults.is_empty();
+        if json {
+            print_json(card, &report);
+        } else {
+            print_text(card, &report);
+        }
+    }
+    if sound { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}
+
+fn print_json(card: &Path, report: &FileReport) {
+    let line = Line {
+        card,
+        ok: report.faults.is_empty(),
+        version: report.version.map(CardVersion::as_str),
+        faults: report
+            .faults
+            .found()
+            .iter()
+            .map(|fault| LineFault {
+                path: &fault.path,
+                rule: fault.rule.as_str(),
+                words: &fault.words,
+            })
+            .collect(),
+        beyond: report.faults.beyond(),
+    };
+    match serde_json::to_string(&line) {
+        Ok(line) => println!("{line}"),
+        // A path that is not UTF-8 has no JSON.
+        Err(error) => eprintln!("aviary: {}: {error}", card.display()),
+    }
+}
+
+fn print_text(card: &Path, report: &FileReport) {
+    let what = report.version.map_or("template", |version| match version {
+        CardVersion::V1 => "card JSON 1.0",
+        CardVersion::V2 => "card JSON 2.0",
+    });
+    if report.faults.is_empty() {
+        println!("{}: {what}, nothing wrong", card.display());
+        return;
+    }
+    for fault in report.faults.found() {
+        println!("{}: {fault} [{}]", card.display(), fault.rule.as_str());
+    }
+    if report.faults.beyond() > 0 {
+        println!("{}: and {} more", card.display(), report.faults.beyond());
+    }
+}
