@@ -1,5 +1,7 @@
 //! What operators and their machines ask: is it alive, is it ready, what did it count.
 
+pub mod plugins;
+
 use std::sync::Arc;
 
 use axum::Json;
@@ -13,6 +15,7 @@ use tokio::net::TcpListener;
 
 use crate::ingress::long_connection::status::Connections;
 use crate::ingress::long_connection::status::State as ConnectionState;
+use crate::plugin::status::FolderHandle;
 use crate::shutdown::Shutdown;
 use crate::telemetry;
 
@@ -53,13 +56,19 @@ impl Health {
     }
 }
 
-/// Serves `/healthz`, `/readyz` and `/metrics` for as long as the future is polled.
-pub async fn serve(listener: TcpListener, health: Health) {
+/// Serves `/healthz`, `/readyz`, `/metrics` and `/plugins` for as long as the future is polled.
+pub async fn serve(listener: TcpListener, health: Health, folders: Arc<[FolderHandle]>) {
+    let counted = Arc::clone(&folders);
+    let metrics = move || async move {
+        counted.iter().for_each(FolderHandle::refresh_metrics);
+        telemetry::metrics()
+    };
     let router = Router::new()
         .route("/healthz", get(|| async { Json(json!({ "alive": true })) }))
         .route("/readyz", get(ready))
-        .route("/metrics", get(|| async { telemetry::metrics() }))
-        .with_state(health);
+        .route("/metrics", get(metrics))
+        .with_state(health)
+        .merge(plugins::router(folders));
     if let Err(error) = axum::serve(listener, router).await {
         tracing::error!(%error, "the admin port is closed");
     }

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use tokio::net::TcpListener;
 use tokio::sync::broadcast;
+use tokio::time::Instant;
 
 use crate::admin;
 use crate::admin::Health;
@@ -23,6 +24,7 @@ use crate::plugin::engine::EngineError;
 use crate::plugin::engine::GuestEngine;
 use crate::plugin::registry::Registry;
 use crate::plugin::reload::Folder;
+use crate::plugin::status::FolderHandle;
 use crate::shutdown::Shutdown;
 use crate::telemetry;
 use crate::telemetry::CallbackRecord;
@@ -84,9 +86,11 @@ impl Host {
         };
         let mut webhook_apps = Vec::new();
         let mut connections = Vec::new();
+        let mut folders = Vec::new();
         for app in config.apps {
-            let dispatcher =
+            let (dispatcher, folder) =
                 load_plugins(&app, &engine, &admission, &http, &observers, &shutdown).await;
+            folders.push(folder);
             if let Some(path) = app.webhook_path.clone() {
                 webhook_apps.push(WebhookApp {
                     path,
@@ -124,9 +128,10 @@ impl Host {
         });
         let admin = admin.map(|(listener, address)| {
             // Not tracked: it answers until the very end.
-            (address, tokio::spawn(admin::serve(listener, health.clone())))
+            (address, tokio::spawn(admin::serve(listener, health.clone(), folders.into())))
         });
         shutdown.spawn(keep_metrics_small(shutdown.clone()));
+        shutdown.spawn(feel_the_pulse(shutdown.clone()));
         Ok(Self { shutdown, health, observers, webhook, admin })
     }
 
@@ -167,6 +172,18 @@ async fn keep_metrics_small(shutdown: Shutdown) {
     }
 }
 
+/// Measures how long the threads that do I/O let a timer wait. Whatever slows them slows every answer.
+async fn feel_the_pulse(shutdown: Shutdown) {
+    loop {
+        let due = Instant::now() + telemetry::HEARTBEAT;
+        tokio::select! {
+            // Cancel safe: both only wait.
+            () = shutdown.begun() => return,
+            () = tokio::time::sleep_until(due) => telemetry::record_io_lateness(due.elapsed()),
+        }
+    }
+}
+
 async fn listen(
     what: &'static str,
     address: SocketAddr,
@@ -186,7 +203,7 @@ async fn load_plugins(
     http: &reqwest::Client,
     observers: &Observers,
     shutdown: &Shutdown,
-) -> Dispatcher {
+) -> (Dispatcher, FolderHandle) {
     let id: Arc<str> = app.id.as_str().into();
     let open_api = Arc::new(OpenApi::new(
         app.id.clone(),
@@ -196,16 +213,16 @@ async fn load_plugins(
     ));
     let registry = Registry::default();
     telemetry::set_plugins_live(&id, 0);
-    let mut folder = Folder::new(
+    let (mut folder, handle) = Folder::new(
         Arc::clone(&id),
         app.plugins.clone(),
         Arc::clone(engine),
         Arc::clone(&open_api),
         registry.clone(),
     );
-    folder.scan().await;
+    folder.load_all().await;
     shutdown.spawn(folder.run(shutdown.clone()));
-    Dispatcher::new(
+    let dispatcher = Dispatcher::new(
         id,
         Arc::clone(engine),
         Arc::clone(admission),
@@ -213,5 +230,6 @@ async fn load_plugins(
         open_api,
         observers.clone(),
         shutdown.clone(),
-    )
+    );
+    (dispatcher, handle)
 }

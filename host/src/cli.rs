@@ -5,7 +5,9 @@
 #![expect(clippy::print_stderr, reason = "a command says on standard error why it ends")]
 
 mod card;
+mod plugins;
 
+use std::io::Write as _;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -17,6 +19,7 @@ use tokio::signal::unix::signal;
 
 use crate::app::Host;
 use crate::cli::card::CardCommand;
+use crate::cli::plugins::PluginsCommand;
 use crate::config::Config;
 use crate::demo;
 use crate::secret::Secret;
@@ -65,6 +68,7 @@ enum Command {
         #[command(subcommand)]
         command: CardCommand,
     },
+    Plugins(PluginsCommand),
     /// Show everything at once: simulated platform, host, example plugins, on loopback.
     #[command(after_help = "Example:\n  aviary demo --json | jq .swap")]
     Demo {
@@ -94,6 +98,7 @@ pub fn main() -> ExitCode {
         match cli.command {
             Command::Run { config } => run(&config).await,
             Command::Simulate { listen, app_id } => simulate(listen, app_id).await,
+            Command::Plugins(command) => list_plugins(&command).await,
             Command::Demo { json } => show(json).await,
             Command::Card { command } => card::run(command),
         }
@@ -144,6 +149,17 @@ async fn simulate(listen: SocketAddr, app_id: String) -> ExitCode {
     }
     simulator.shutdown().await;
     ExitCode::SUCCESS
+}
+
+async fn list_plugins(command: &PluginsCommand) -> ExitCode {
+    match plugins::run(command).await {
+        Ok(text) => {
+            // A reader that closed its end, as `head` does, has what it wanted.
+            let _ = std::io::stdout().write_all(text.as_bytes());
+            ExitCode::SUCCESS
+        }
+        Err(error) => fail(1, &format!("{error:#}")),
+    }
 }
 
 async fn show(json: bool) -> ExitCode {

@@ -73,7 +73,7 @@ struct SecretSource {
 #[derive(Clone, Copy, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct AdminConfig {
-    /// Address and port of `/healthz`, `/readyz` and `/metrics`. A loopback address: there is no password.
+    /// Address and port of `/healthz`, `/readyz`, `/metrics` and `/plugins`. A loopback address: there is no password.
     pub listen: SocketAddr,
 }
 
@@ -168,6 +168,16 @@ impl Config {
             .map_err(|error| ConfigError::Toml { path: path.to_owned(), error: Box::new(error) })?;
         let folder = path.parent().unwrap_or(Path::new("."));
         file.check(folder)
+    }
+
+    /// Where a host with this file has its admin port. Reads no secrets: those who ask a running host need none.
+    pub fn admin_address(path: &Path) -> Result<SocketAddr, ConfigError> {
+        let text = std::fs::read_to_string(path)
+            .map_err(|error| ConfigError::Read { path: path.to_owned(), error })?;
+        let file: File = toml::from_str(&text)
+            .map_err(|error| ConfigError::Toml { path: path.to_owned(), error: Box::new(error) })?;
+        let admin = file.admin.ok_or_else(|| invalid("admin.listen", "there is none"))?;
+        Ok(admin.listen)
     }
 }
 

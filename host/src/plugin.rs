@@ -3,6 +3,7 @@
 pub mod breaker;
 mod compile;
 pub mod engine;
+mod explain;
 pub mod instance;
 mod lift;
 pub mod limits;
@@ -12,5 +13,7 @@ pub mod meter;
 pub mod registry;
 pub mod reload;
 pub mod route;
+mod self_test;
 mod state;
+pub mod status;
 pub mod usage;

@@ -146,6 +146,11 @@ impl Breaker {
         Ok(Pass { breaker: Arc::clone(self), kind })
     }
 
+    /// Forgets every failure.
+    pub(super) fn reset(&self) {
+        *self.lock() = State::Closed { failures: 0 };
+    }
+
     /// How it stands.
     pub fn condition(&self, now: Instant) -> Condition {
         match *self.lock() {

@@ -4,12 +4,13 @@ use wasmtime::component::Component;
 use wasmtime::component::InstancePre;
 
 use crate::plugin::engine::GuestEngine;
+use crate::plugin::explain::missing_imports;
 use crate::plugin::state::GuestState;
 
 /// Why a file is not a plugin.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
-pub enum CompileError {
+pub(super) enum CompileError {
     /// It does not begin as WebAssembly does.
     #[error(
         "not WebAssembly: the file does not begin with \\0asm (is it text, or a half-written file?)"
@@ -24,11 +25,9 @@ pub enum CompileError {
     #[error("does not compile: {0}")]
     Compile(String),
     /// It asks for what this host does not have.
-    #[error(
-        "cannot be linked: {reason}; this host offers lark:callback@0.1.0 (request, deferred, open-api), wasi:config/store@0.2.0-rc.1, wasi:logging/logging@0.1.0-draft and WASI 0.2 without files and sockets"
-    )]
+    #[error("cannot be linked: {reason}")]
     Link {
-        /// Which import, as wasmtime puts it.
+        /// Which imports, and what there is instead.
         reason: String,
     },
 }
@@ -52,8 +51,14 @@ pub(super) fn compile(
     }
     let component = Component::from_binary(&engine.engine, bytes)
         .map_err(|error| CompileError::Compile(format!("{error:#}")))?;
-    engine
-        .linker
-        .instantiate_pre(&component)
-        .map_err(|error| CompileError::Link { reason: format!("{error:#}") })
+    engine.linker.instantiate_pre(&component).map_err(|error| {
+        let missing = missing_imports(&component, &engine.engine);
+        let reason = if missing.is_empty() {
+            // All names are right, so a type is wrong; wasmtime says which, in its own terms.
+            format!("{error:#}; its imports have the right names and another shape than in wit/")
+        } else {
+            missing.join("; ")
+        };
+        CompileError::Link { reason }
+    })
 }

@@ -1,6 +1,7 @@
 //! The wasmtime engine, configured once, and the threads that guests run on.
 
 use serde::Deserialize;
+use tokio::sync::Semaphore;
 use wasmtime::Config;
 use wasmtime::Enabled;
 use wasmtime::Engine;
@@ -32,6 +33,9 @@ const TABLES_PER_PLACE: u32 = 4;
 /// Places apart from those of calls, for plugins that say what they are while they are loaded, and for the largest
 /// component on the smallest host.
 const SPARE_PLACES: u32 = 8;
+/// Plugins that are loaded at once, over all apps: while one is described, another is read. Each holds its file in
+/// memory and, for a moment, a spare place.
+const LOADED_AT_ONCE: usize = 4;
 /// Bookkeeping of one instance; wasmtime's default is too small for the largest runtimes.
 const INSTANCE_BYTES: usize = 4 * 1024 * 1024;
 
@@ -118,6 +122,7 @@ pub struct GuestEngine {
     pub(super) budget: MemoryBudget,
     max_calls: u32,
     compilers: rayon::ThreadPool,
+    pub(super) loading: Semaphore,
     threads: Option<tokio::runtime::Runtime>,
 }
 
@@ -159,6 +164,7 @@ impl GuestEngine {
             budget: MemoryBudget::new(config.memory_bytes),
             max_calls: config.max_calls,
             compilers,
+            loading: Semaphore::new(LOADED_AT_ONCE),
             threads: Some(threads),
         })
     }

@@ -23,6 +23,7 @@ use crate::capability::logging::LoggingCtx;
 use crate::capability::open_api::OpenApiCtx;
 use crate::capability::request::RequestCtx;
 use crate::deadline::Deadline;
+use crate::open_api::grant::Grant;
 use crate::plugin::breaker::Change;
 use crate::plugin::breaker::Pass;
 use crate::plugin::breaker::Verdict;
@@ -36,7 +37,6 @@ use crate::plugin::meter::Turn;
 use crate::plugin::registry::Plugin;
 use crate::plugin::state::GuestState;
 use crate::plugin::state::Wasi;
-use crate::telemetry;
 
 /// Fuel between two yields: a tenth to a fifth of a millisecond of one core, so that a runaway never holds a thread for
 /// longer, and a healthy call that is behind a hundred of them still gets its turn within ten milliseconds.
@@ -142,7 +142,8 @@ pub fn start(
     let io = Handle::current();
     RunningCall(engine.threads().spawn(async move {
         let began = Instant::now();
-        let report = run(&plugin, handler, &callback, deadline, io).await;
+        let store = plugin.store(&callback, deadline, io, &plugin.grants);
+        let report = run(&plugin, handler, &callback, deadline, store).await;
         plugin.conclude(pass, &report, began, deadline);
         drop(place);
         report
@@ -154,9 +155,8 @@ async fn run(
     handler: Handler,
     callback: &Callback,
     deadline: Deadline,
-    io: Handle,
+    mut store: Store<GuestState>,
 ) -> CallReport {
-    let mut store = plugin.store(callback, deadline, io);
     let limits = plugin.limits;
     let outcome =
         tokio::time::timeout_at(deadline.hard(), invoke(plugin, handler, callback, &mut store))
@@ -280,20 +280,24 @@ impl Plugin {
                 let reason = report.result.as_ref().err().map(ToString::to_string);
                 let seconds = pause.as_secs_f64();
                 tracing::error!(%app, %plugin, %version, seconds, reason, "plugin paused");
-                telemetry::set_plugin_paused(app, plugin, true);
             }
             Some(Change::Resumed) => {
                 tracing::info!(%app, %plugin, %version, "plugin resumed");
-                telemetry::set_plugin_paused(app, plugin, false);
             }
         }
     }
 
-    fn store(&self, callback: &Callback, deadline: Deadline, io: Handle) -> Store<GuestState> {
+    fn store(
+        &self,
+        callback: &Callback,
+        deadline: Deadline,
+        io: Handle,
+        grants: &Arc<[Grant]>,
+    ) -> Store<GuestState> {
         let event_id = callback.header.event_id.as_deref().unwrap_or_default();
         let has_card = callback.card_action().is_some_and(|card| !card.update_token.is_empty());
         let open_api =
-            OpenApiCtx::new(Arc::clone(&self.open_api), Arc::clone(&self.grants), deadline, io);
+            OpenApiCtx::new(Arc::clone(&self.open_api), Arc::clone(grants), deadline, io);
         let state = GuestState {
             wasi: Wasi::new(self.limits.log_bytes),
             limiter: InstanceLimiter::new(self.limits.memory_bytes, self.budget.clone()),
@@ -327,6 +331,29 @@ impl Plugin {
     }
 }
 
+/// One call for the plugin's own tests: without grants, uncounted, over by the soft deadline.
+pub(super) async fn try_out(
+    engine: &GuestEngine,
+    plugin: &Arc<Plugin>,
+    handler: Handler,
+    callback: Callback,
+    deadline: Deadline,
+) -> Result<RawReply, CallError> {
+    let (io, plugin) = (Handle::current(), Arc::clone(plugin));
+    let trying = engine.threads().spawn(async move {
+        let store = plugin.store(&callback, deadline, io, &Arc::default());
+        run(&plugin, handler, &callback, deadline, store).await
+    });
+    let mut trying = RunningCall(trying);
+    match trying.report_by(deadline.soft()).await {
+        Some(report) => report.result,
+        None => {
+            trying.0.abort();
+            Err(CallError::Stopped)
+        }
+    }
+}
+
 /// Asks a plugin what it is, before any callback reaches it. `None` if it does not say.
 pub(super) async fn describe(
     engine: &GuestEngine,
@@ -350,7 +377,7 @@ async fn ask(
     io: Handle,
 ) -> Result<Option<plugin_info::Info>, CallError> {
     let Some(indices) = &plugin.handlers.info else { return Ok(None) };
-    let mut store = plugin.store(&Callback::default(), deadline, io);
+    let mut store = plugin.store(&Callback::default(), deadline, io, &Arc::default());
     let asking = async {
         let instance = plugin.instance_pre.instantiate_async(&mut store).await?;
         indices.load(&mut store, &instance)?.call_describe(&mut store).await

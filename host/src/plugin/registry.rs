@@ -1,6 +1,7 @@
 //! The plugins that are live: an immutable snapshot, exchanged as a whole.
 
 use std::sync::Arc;
+use std::sync::OnceLock;
 
 use arc_swap::ArcSwap;
 use wasmtime::component::InstancePre;
@@ -39,6 +40,8 @@ pub struct Plugin {
     pub(super) places: u32,
     pub(super) breaker: Arc<Breaker>,
     pub(super) usage: Usage,
+    /// Set when it answers callbacks for the first time.
+    pub(super) went_live: OnceLock<()>,
 }
 
 impl std::fmt::Debug for Plugin {
@@ -48,6 +51,16 @@ impl std::fmt::Debug for Plugin {
             .field("name", &self.name)
             .field("version", &self.version)
             .finish_non_exhaustive()
+    }
+}
+
+impl Drop for Plugin {
+    fn drop(&mut self) {
+        // Nobody was waiting for the end of one that was never called.
+        if self.went_live.get().is_some() {
+            let (app, plugin, version) = (&self.app, &self.name, &self.version);
+            tracing::info!(%app, %plugin, %version, "plugin freed");
+        }
     }
 }
 
@@ -95,6 +108,13 @@ impl Plugin {
     /// Which callbacks it takes: at least one route, which may be empty and then matches everything.
     pub fn routes(&self) -> &[Route] {
         &self.routes
+    }
+
+    /// Callbacks reach it from now on, with a clean record.
+    pub(super) fn begin_live(&self) {
+        // Set already in one that an operator takes back.
+        let _ = self.went_live.set(());
+        self.breaker.reset();
     }
 
     /// Whether both claim the same callbacks, so that nobody could tell which of them answers.

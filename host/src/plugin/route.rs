@@ -1,6 +1,8 @@
 //! Which callbacks a plugin takes.
 
 use serde::Deserialize;
+use serde::Serialize;
+use serde::Serializer;
 use serde_json::Value;
 use wildmatch::WildMatch;
 
@@ -8,29 +10,37 @@ use crate::bindings::exports::lark::callback::plugin_info;
 use crate::callback::model::Callback;
 
 /// A `[[route]]`: every field that is present must match.
-#[derive(Clone, Debug, Default, Deserialize, PartialEq)]
+#[derive(Clone, Debug, Default, Deserialize, PartialEq, Serialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Route {
     /// For example `card.action.trigger`.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub event_type: Option<String>,
     /// `cli_…`
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub app_id: Option<String>,
     /// The tenant it is from.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub tenant_key: Option<String>,
     /// The component's tag, for example `button`.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub action_tag: Option<String>,
     /// The component's name.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub action_name: Option<String>,
     /// A value inside `action.value`.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub value_at: Option<ValueAt>,
     /// The link; `*` stands for any run of characters.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub url_pattern: Option<UrlPattern>,
     /// `oc_…`
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub chat_id: Option<String>,
 }
 
 /// A JSON pointer and the text that stands there.
-#[derive(Clone, Debug, Deserialize, PartialEq, Eq)]
+#[derive(Clone, Debug, Deserialize, PartialEq, Eq, Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct ValueAt {
     /// For example `/kind`; empty for a `value` that is itself text.
@@ -47,6 +57,12 @@ pub struct UrlPattern(WildMatch);
 impl From<String> for UrlPattern {
     fn from(text: String) -> Self {
         Self(WildMatch::new(&text))
+    }
+}
+
+impl Serialize for UrlPattern {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(&self.0)
     }
 }
 

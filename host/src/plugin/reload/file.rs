@@ -1,0 +1,183 @@
+//! One `name.wasm` and what became of it: which version is live, which was, which waits, and why one is not.
+
+use std::sync::Arc;
+use std::time::Duration;
+use std::time::SystemTime;
+
+use tokio::time::Instant;
+
+use crate::plugin::registry::Plugin;
+use crate::plugin::reload::listing::Stamps;
+use crate::plugin::reload::load::LoadError;
+use crate::plugin::reload::watch::SETTLE;
+use crate::plugin::status::FileStatus;
+use crate::plugin::status::LiveStatus;
+
+/// A file that is refused and then changes is probably still being written. Each time it is given twice as long, up to
+/// this: a copy over a slow network is then refused a handful of times, and not a thousand.
+const MAX_PATIENCE: Duration = Duration::from_secs(2);
+
+/// A plugin and what it was made of.
+#[derive(Clone)]
+pub(super) struct Version {
+    pub(super) plugin: Arc<Plugin>,
+    pub(super) fingerprint: [u8; 32],
+}
+
+struct Live {
+    version: Version,
+    since: SystemTime,
+    rolled_back: bool,
+}
+
+/// See the module.
+pub(super) struct File {
+    look: Look,
+    /// What was read last, whatever came of it.
+    read: Option<[u8; 32]>,
+    live: Option<Live>,
+    /// Loaded well, and waiting: to be published, or for another plugin to give way.
+    candidate: Option<Version>,
+    /// What was live before, for an operator who wants it back.
+    before: Option<Version>,
+    refused: Option<String>,
+}
+
+/// How the file looked, without having been read.
+struct Look {
+    stamps: Stamps,
+    since: Instant,
+    loading: bool,
+    loaded: Option<Stamps>,
+    /// It was read while it was too young to tell a later change by its stamps.
+    read_again: bool,
+    /// How long it has to stay as it is before it is read.
+    patience: Duration,
+}
+
+impl File {
+    pub(super) fn new(stamps: Stamps) -> Self {
+        let look = Look {
+            stamps,
+            since: Instant::now(),
+            loading: false,
+            loaded: None,
+            read_again: false,
+            patience: Duration::ZERO,
+        };
+        Self { look, read: None, live: None, candidate: None, before: None, refused: None }
+    }
+
+    /// It looks like this now. `Some` if it has to be read, and in how long.
+    pub(super) fn see(&mut self, stamps: Stamps) -> Option<Duration> {
+        let look = &mut self.look;
+        if stamps != look.stamps {
+            look.stamps = stamps;
+            look.since = Instant::now();
+        }
+        let changed = look.loaded != Some(stamps);
+        let doubtful = look.read_again && !stamps.are_fresh(SystemTime::now());
+        if look.loading || !(changed || doubtful) {
+            return None;
+        }
+        Some(look.patience.saturating_sub(look.since.elapsed()))
+    }
+
+    /// Returns the contents that need no second look.
+    pub(super) fn begin_loading(&mut self) -> Vec<[u8; 32]> {
+        self.look.loading = true;
+        let live = self.live.as_ref().map(|live| live.version.fingerprint);
+        self.read.into_iter().chain(live).collect()
+    }
+
+    /// What looked like this was read.
+    pub(super) fn finish_loading(&mut self, stamps: Stamps, began: SystemTime) {
+        self.look.loading = false;
+        self.look.loaded = Some(stamps);
+        self.look.read_again = stamps.are_fresh(began);
+    }
+
+    /// It was written again with what it held before, or with what is live.
+    pub(super) fn is_as_before(&mut self, fingerprint: [u8; 32]) {
+        let live = self.live.as_mut().filter(|live| live.version.fingerprint == fingerprint);
+        if self.read != Some(fingerprint)
+            && let Some(live) = live
+        {
+            // What was tried in between is gone, and so is what was wrong with it.
+            live.rolled_back = false;
+            self.candidate = None;
+            self.refused = None;
+        }
+        self.read = Some(fingerprint);
+        self.look.patience = Duration::ZERO;
+    }
+
+    /// A version that may go live.
+    pub(super) fn offer(&mut self, version: Version) {
+        self.read = Some(version.fingerprint);
+        self.look.patience = Duration::ZERO;
+        self.candidate = Some(version);
+    }
+
+    /// Says why not, once for each reason.
+    pub(super) fn refuse(&mut self, app: &str, name: &str, error: &LoadError) {
+        if !matches!(error, LoadError::Conflict { .. }) {
+            self.read = None;
+            self.candidate = None;
+            self.look.patience = (self.look.patience * 2).clamp(SETTLE * 2, MAX_PATIENCE);
+        }
+        let reason = error.to_string();
+        if self.refused.as_ref() == Some(&reason) {
+            return;
+        }
+        let still_live = self.live().map(|plugin| plugin.version());
+        tracing::error!(app, plugin = name, reason, still_live, "plugin refused");
+        self.refused = Some(reason);
+    }
+
+    /// The candidate takes the place of what is live.
+    pub(super) fn go_live(&mut self) {
+        let Some(version) = self.candidate.take() else { return };
+        self.put_live(version, false);
+    }
+
+    /// What was live before takes the place of what is, and the other way round.
+    pub(super) fn roll_back(&mut self) {
+        let Some(version) = self.before.take() else { return };
+        // A version that waits would undo it with the next change of anything.
+        self.candidate = None;
+        self.put_live(version, true);
+    }
+
+    fn put_live(&mut self, version: Version, rolled_back: bool) {
+        version.plugin.begin_live();
+        let live = Live { version, since: SystemTime::now(), rolled_back };
+        self.before = self.live.replace(live).map(|live| live.version);
+        self.refused = None;
+    }
+
+    pub(super) fn live(&self) -> Option<&Arc<Plugin>> {
+        self.live.as_ref().map(|live| &live.version.plugin)
+    }
+
+    pub(super) fn candidate(&self) -> Option<&Version> {
+        self.candidate.as_ref()
+    }
+
+    pub(super) fn before(&self) -> Option<&Version> {
+        self.before.as_ref()
+    }
+
+    pub(super) fn status(&self, name: &str) -> FileStatus {
+        FileStatus {
+            name: name.to_owned(),
+            live: self.live.as_ref().map(|live| LiveStatus {
+                plugin: Arc::clone(&live.version.plugin),
+                since: live.since,
+                rolled_back: live.rolled_back,
+            }),
+            before: self.before.as_ref().map(|before| before.plugin.version().to_owned()),
+            refused: self.refused.clone(),
+        }
+    }
+}

@@ -1,0 +1,100 @@
+//! What lies in a plugins folder, told apart without reading it.
+
+use std::collections::BTreeMap;
+use std::fs::Metadata;
+use std::os::unix::fs::MetadataExt as _;
+use std::path::Path;
+use std::time::Duration;
+use std::time::SystemTime;
+
+/// How many plugins one folder may hold.
+const MAX_PLUGINS: usize = 10_000;
+/// A file that was written less than this ago may be written again within the same tick of its clock, and then looks
+/// the same. Ticks are 10 ms at most on Linux, and two seconds on the oldest of file systems.
+const TICK: Duration = Duration::from_secs(2);
+
+/// Which file it is and when it was written. Symbolic links are followed, so a flip of one is a change.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Stamp {
+    device: u64,
+    inode: u64,
+    size: u64,
+    modified: (i64, i64),
+    changed: (i64, i64),
+}
+
+impl Stamp {
+    fn of(metadata: &Metadata) -> Self {
+        Self {
+            device: metadata.dev(),
+            inode: metadata.ino(),
+            size: metadata.size(),
+            modified: (metadata.mtime(), metadata.mtime_nsec()),
+            changed: (metadata.ctime(), metadata.ctime_nsec()),
+        }
+    }
+}
+
+/// The stamps of everything that makes one plugin.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Stamps {
+    wasm: Stamp,
+    sidecar: Option<Stamp>,
+    tests: Option<Stamp>,
+}
+
+impl Stamps {
+    /// Whether a later change could still leave these same stamps.
+    pub(super) fn are_fresh(&self, now: SystemTime) -> bool {
+        let young = |stamp: &Stamp| {
+            let seconds = u64::try_from(stamp.changed.0).unwrap_or_default();
+            let written = SystemTime::UNIX_EPOCH + Duration::from_secs(seconds);
+            now.duration_since(written).is_ok_and(|age| age < TICK)
+        };
+        [Some(&self.wasm), self.sidecar.as_ref(), self.tests.as_ref()]
+            .into_iter()
+            .flatten()
+            .any(young)
+    }
+}
+
+/// Which folder it is: another one may come to the same path.
+pub(super) type Identity = (u64, u64);
+
+/// What was there at one moment.
+pub(super) struct Listing {
+    pub(super) identity: Identity,
+    pub(super) found: BTreeMap<String, Stamps>,
+}
+
+/// Every `name.wasm`, with the stamps of its files. Blocks for as long as the file system does.
+pub(super) fn list(folder: &Path) -> std::io::Result<Listing> {
+    let metadata = std::fs::metadata(folder)?;
+    let identity = (metadata.dev(), metadata.ino());
+    let stamp = |path: &Path| std::fs::metadata(path).ok().map(|metadata| Stamp::of(&metadata));
+    let mut found = BTreeMap::new();
+    for entry in std::fs::read_dir(folder)? {
+        let path = entry?.path();
+        let (Some(name), Some("wasm")) =
+            (path.file_stem(), path.extension().and_then(|ending| ending.to_str()))
+        else {
+            continue;
+        };
+        // A file that went away between the two calls is simply not there.
+        if let (Some(name), Ok(metadata)) = (name.to_str(), std::fs::metadata(&path))
+            && metadata.is_file()
+        {
+            let stamps = Stamps {
+                wasm: Stamp::of(&metadata),
+                sidecar: stamp(&path.with_extension("toml")),
+                tests: stamp(&path.with_extension("tests")),
+            };
+            found.insert(name.to_owned(), stamps);
+        }
+        if found.len() == MAX_PLUGINS {
+            tracing::warn!(folder = %folder.display(), "more than {MAX_PLUGINS} plugins, the rest is left out");
+            break;
+        }
+    }
+    Ok(Listing { identity, found })
+}

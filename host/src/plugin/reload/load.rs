@@ -1,0 +1,177 @@
+//! From the files of one plugin to a plugin that may go live: read, compiled, linked, described, tested.
+
+use std::path::Path;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use sha2::Digest as _;
+use tokio::time::Instant;
+
+use crate::capability::config::ConfigCtx;
+use crate::deadline::DeadlineConfig;
+use crate::open_api::transport::OpenApi;
+use crate::plugin::breaker::Breaker;
+use crate::plugin::compile::CompileError;
+use crate::plugin::compile::compile;
+use crate::plugin::engine::GuestEngine;
+use crate::plugin::explain::known_handlers;
+use crate::plugin::instance::CallError;
+use crate::plugin::instance::describe;
+use crate::plugin::manifest::Manifest;
+use crate::plugin::manifest::ManifestError;
+use crate::plugin::registry::Handlers;
+use crate::plugin::registry::Plugin;
+use crate::plugin::route::Route;
+use crate::plugin::self_test;
+use crate::plugin::self_test::SelfTest;
+use crate::plugin::self_test::SelfTestError;
+use crate::plugin::usage::Usage;
+
+/// The largest file that is loaded. A Python component has 18 MB.
+const MAX_FILE_BYTES: u64 = 256 * 1024 * 1024;
+/// The largest sidecar file: a thousand routes fit.
+const MAX_SIDECAR_BYTES: u64 = 1024 * 1024;
+
+/// Why a file is not live.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub(super) enum LoadError {
+    /// It could not be read.
+    #[error("cannot be read: {0}")]
+    Read(#[from] std::io::Error),
+    /// It is too large.
+    #[error("{} has {size} bytes; it may have {limit}", path.display())]
+    TooLarge {
+        /// Which file.
+        path: PathBuf,
+        /// Its size.
+        size: u64,
+        /// What it may have.
+        limit: u64,
+    },
+    /// It is not a component that fits.
+    #[error(transparent)]
+    Compile(#[from] CompileError),
+    /// It is a component and handles nothing.
+    #[error("{0}")]
+    NoHandler(String),
+    /// Its sidecar file is wrong.
+    #[error(transparent)]
+    Manifest(#[from] ManifestError),
+    /// It did not say what it is.
+    #[error("plugin-info failed: {0}")]
+    Describe(CallError),
+    /// It does not pass its own tests.
+    #[error(transparent)]
+    SelfTest(#[from] SelfTestError),
+    /// Another plugin takes the same callbacks.
+    #[error(
+        "claims the same callbacks as the live plugin {other:?}; give one of them a narrower [[route]]"
+    )]
+    Conflict {
+        /// The other's name.
+        other: String,
+    },
+}
+
+/// Everything about one plugin that lies in the folder.
+#[derive(Debug)]
+pub(super) struct Source {
+    wasm: Bytes,
+    sidecar: Option<String>,
+    tests: Vec<SelfTest>,
+}
+
+impl Source {
+    /// Reads it.
+    pub(super) async fn read(folder: &Path, name: &str) -> Result<Self, LoadError> {
+        let sidecar = read_bounded(&folder.join(format!("{name}.toml")), MAX_SIDECAR_BYTES).await;
+        let sidecar = match sidecar {
+            Ok(bytes) => Some(String::from_utf8_lossy(&bytes).into_owned()),
+            Err(LoadError::Read(error)) if error.kind() == std::io::ErrorKind::NotFound => None,
+            Err(error) => return Err(error),
+        };
+        let wasm = read_bounded(&folder.join(format!("{name}.wasm")), MAX_FILE_BYTES).await?;
+        let tests = self_test::read(&folder.join(format!("{name}.tests"))).await?;
+        Ok(Self { wasm: wasm.into(), sidecar, tests })
+    }
+
+    /// What tells one content from another.
+    pub(super) fn fingerprint(&self) -> [u8; 32] {
+        let mut hash = sha2::Sha256::new();
+        hash.update(sha2::Sha256::digest(&self.wasm));
+        hash.update([u8::from(self.sidecar.is_some())]);
+        hash.update(sha2::Sha256::digest(self.sidecar.as_deref().unwrap_or_default()));
+        for test in &self.tests {
+            hash.update(sha2::Sha256::digest(test.body()));
+        }
+        hash.finalize().into()
+    }
+}
+
+/// The size is checked before, and once more by what is really there.
+async fn read_bounded(path: &Path, limit: u64) -> Result<Vec<u8>, LoadError> {
+    let too_large = |size| LoadError::TooLarge { path: path.to_owned(), size, limit };
+    let size = tokio::fs::metadata(path).await?.len();
+    if size > limit {
+        return Err(too_large(size));
+    }
+    let bytes = tokio::fs::read(path).await?;
+    let size = bytes.len() as u64;
+    if size > limit { Err(too_large(size)) } else { Ok(bytes) }
+}
+
+/// What the plugins of one folder have in common.
+#[derive(Clone)]
+pub(super) struct Loader {
+    pub(super) app: Arc<str>,
+    pub(super) engine: Arc<GuestEngine>,
+    pub(super) open_api: Arc<OpenApi>,
+}
+
+impl Loader {
+    pub(super) async fn load(&self, name: &str, source: Source) -> Result<Arc<Plugin>, LoadError> {
+        let Source { wasm, sidecar, tests } = source;
+        let manifest = sidecar.as_deref().map(Manifest::parse).transpose()?.unwrap_or_default();
+        let version = hex::encode(&sha2::Sha256::digest(&wasm)[..6]);
+        let engine = Arc::clone(&self.engine);
+        let instance_pre =
+            self.engine.compile(move || compile(&engine, &wasm)).await.unwrap_or_else(|| {
+                Err(CompileError::Compile("the compiler panicked".to_owned()))
+            })?;
+        let handlers = Handlers::find(&instance_pre).ok_or_else(|| {
+            LoadError::NoHandler(known_handlers(instance_pre.component(), instance_pre.engine()))
+        })?;
+        let plugin = Plugin {
+            app: Arc::clone(&self.app),
+            name: name.into(),
+            version: version.into(),
+            places: self.engine.places(instance_pre.component()),
+            budget: self.engine.budget.clone(),
+            breaker: Arc::new(Breaker::new(manifest.breaker)),
+            usage: Usage::default(),
+            went_live: std::sync::OnceLock::new(),
+            instance_pre,
+            handlers,
+            routes: manifest.routes,
+            limits: manifest.limits,
+            grants: manifest.grants.open_api.into(),
+            settings: ConfigCtx::new(manifest.settings),
+            open_api: Arc::clone(&self.open_api),
+        };
+        let deadline = DeadlineConfig::default().starting(Instant::now());
+        let described = describe(&self.engine, plugin, deadline).await;
+        let (mut plugin, info) = described.map_err(LoadError::Describe)?;
+        if plugin.routes.is_empty() {
+            plugin.routes = info
+                .map_or_else(Vec::new, |info| info.routes.into_iter().map(Route::from).collect());
+        }
+        if plugin.routes.is_empty() {
+            plugin.routes.push(Route::default());
+        }
+        let plugin = Arc::new(plugin);
+        self_test::pass(&self.engine, &plugin, tests).await?;
+        Ok(plugin)
+    }
+}

@@ -1,0 +1,90 @@
+//! When to look into the folder: after a notice of the system and a moment of quiet, or after a while without either.
+
+use std::path::Path;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use notify::RecommendedWatcher;
+use notify::RecursiveMode;
+use notify::Watcher as _;
+use tokio::sync::watch;
+
+use crate::plugin::reload::listing::Identity;
+
+/// Quiet time after a change before a file is read: a copy writes it in many steps.
+pub(super) const SETTLE: Duration = Duration::from_millis(50);
+/// A folder that never is quiet is read all the same after this long.
+const SETTLE_AT_MOST: Duration = Duration::from_secs(1);
+/// How often the folder is read without any notice: network file systems give none, and a folder that was exchanged for
+/// another gives its last one when it goes.
+const POLL: Duration = Duration::from_secs(2);
+
+/// Follows one path, whatever folder is there.
+pub(super) struct FolderWatch {
+    path: PathBuf,
+    changed: watch::Sender<()>,
+    changes: watch::Receiver<()>,
+    /// With the folder that it watches. Dropping it ends the watch.
+    watcher: Option<(Identity, RecommendedWatcher)>,
+    /// Said once that there is none, which may be so for ever.
+    warned: bool,
+}
+
+impl FolderWatch {
+    pub(super) fn new(path: &Path) -> Self {
+        let (changed, changes) = watch::channel(());
+        Self { path: path.to_owned(), changed, changes, watcher: None, warned: false }
+    }
+
+    /// Returns when there is reason to look. Cancel safe: a notice that is lost is made good by the next look.
+    pub(super) async fn next_look(&mut self, at_most: Duration) {
+        tokio::select! {
+            // Cancel safe: both only wait.
+            _ = self.changes.changed() => settle(&mut self.changes).await,
+            () = tokio::time::sleep(at_most.min(POLL)) => {}
+        }
+    }
+
+    /// Watches the folder that is at the path now. `true` if it was not watched before: something may have changed in it
+    /// since it was looked into.
+    pub(super) fn follow(&mut self, now: Option<Identity>) -> bool {
+        let watched = self.watcher.as_ref().map(|(identity, _)| *identity);
+        if now == watched {
+            return false;
+        }
+        self.watcher = now.and_then(|identity| {
+            let changed = self.changed.clone();
+            let notice = move |_event: notify::Result<notify::Event>| {
+                // Nobody listens any more once the host is stopping.
+                let _ = changed.send(());
+            };
+            let watching = notify::recommended_watcher(notice).and_then(|mut watcher| {
+                watcher.watch(&self.path, RecursiveMode::NonRecursive)?;
+                Ok((identity, watcher))
+            });
+            watching
+                .inspect_err(|error| {
+                    if !self.warned {
+                        let folder = self.path.display();
+                        tracing::warn!(%folder, %error, "no file notices, reading every 2 s");
+                    }
+                })
+                .ok()
+        });
+        self.warned = now.is_some() && self.watcher.is_none();
+        self.watcher.is_some()
+    }
+}
+
+async fn settle(changes: &mut watch::Receiver<()>) {
+    let at_most = tokio::time::sleep(SETTLE_AT_MOST);
+    tokio::pin!(at_most);
+    loop {
+        tokio::select! {
+            // Cancel safe: all of them only wait.
+            () = &mut at_most => return,
+            () = tokio::time::sleep(SETTLE) => return,
+            changed = changes.changed() => if changed.is_err() { return },
+        }
+    }
+}

@@ -1,0 +1,190 @@
+//! What is loaded, for those who ask, and the way back to the version before. Not part of a callback's journey.
+
+use std::path::Path;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::SystemTime;
+use std::time::UNIX_EPOCH;
+
+use arc_swap::ArcSwap;
+use serde_json::Value;
+use serde_json::json;
+use tokio::sync::mpsc;
+use tokio::sync::oneshot;
+use tokio::time::Instant;
+
+use crate::plugin::breaker::Condition;
+use crate::plugin::registry::Plugin;
+use crate::telemetry;
+
+/// What became of the files of one folder.
+#[derive(Clone)]
+pub(super) struct FolderStatus {
+    app: Arc<str>,
+    folder: PathBuf,
+    files: Vec<FileStatus>,
+}
+
+/// What became of one file.
+#[derive(Clone)]
+pub(super) struct FileStatus {
+    pub(super) name: String,
+    pub(super) live: Option<LiveStatus>,
+    /// The version that an operator can go back to.
+    pub(super) before: Option<String>,
+    /// Why what is in the file is not live.
+    pub(super) refused: Option<String>,
+}
+
+/// What answers.
+#[derive(Clone)]
+pub(super) struct LiveStatus {
+    pub(super) plugin: Arc<Plugin>,
+    pub(super) since: SystemTime,
+    pub(super) rolled_back: bool,
+}
+
+impl FolderStatus {
+    pub(super) fn new(app: &Arc<str>, folder: &Path) -> Self {
+        Self { app: Arc::clone(app), folder: folder.to_owned(), files: Vec::new() }
+    }
+
+    fn to_json(&self) -> Value {
+        let plugins: Vec<_> = self.files.iter().map(FileStatus::to_json).collect();
+        json!({ "app": &*self.app, "folder": self.folder, "plugins": plugins })
+    }
+}
+
+impl FileStatus {
+    fn to_json(&self) -> Value {
+        let mut status = json!({
+            "name": self.name,
+            "live": self.live.is_some(),
+            "not_live_because": self.refused,
+            "version_before": self.before,
+        });
+        if let (Some(live), Some(status)) = (&self.live, status.as_object_mut()) {
+            let plugin = &live.plugin;
+            let usage = plugin.usage();
+            let condition = plugin.breaker().condition(Instant::now());
+            let paused_for = match condition {
+                Condition::Paused(left) => Some(left.as_millis()),
+                Condition::Running | Condition::Probing => None,
+            };
+            let since = live.since.duration_since(UNIX_EPOCH).unwrap_or_default();
+            let known = json!({
+                "version": plugin.version(),
+                "handles": plugin.handlers().names(),
+                "routes": plugin.routes(),
+                "since_ms": since.as_millis(),
+                "rolled_back": live.rolled_back,
+                "calls": usage.calls(),
+                "failures": usage.failures(),
+                "fuel": usage.fuel(),
+                "typical_ms": usage.typical().as_secs_f64() * 1000.0,
+                "breaker": condition.as_str(),
+                "paused_for_ms": paused_for,
+            });
+            if let Value::Object(known) = known {
+                status.extend(known);
+            }
+        }
+        status
+    }
+}
+
+/// Where a folder puts its status.
+#[derive(Clone)]
+pub(super) struct StatusCell(Arc<ArcSwap<FolderStatus>>);
+
+impl StatusCell {
+    pub(super) fn new(status: FolderStatus) -> Self {
+        Self(Arc::new(ArcSwap::from_pointee(status)))
+    }
+
+    pub(super) fn set(&self, files: Vec<FileStatus>) {
+        let now = self.0.load();
+        let next = FolderStatus { app: Arc::clone(&now.app), folder: now.folder.clone(), files };
+        self.0.store(Arc::new(next));
+    }
+}
+
+/// Why a plugin is not taken back to the version before.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum RollbackError {
+    /// No such file.
+    #[error("there is no plugin of that name")]
+    Unknown,
+    /// It is the first since the host runs.
+    #[error("no version of it was live before, since this host runs")]
+    NoneBefore,
+    /// What it would claim is another's now.
+    #[error("the version before claims the same callbacks as the live plugin {other:?}")]
+    Conflict {
+        /// The other's name.
+        other: String,
+    },
+    /// The host is stopping, or busy with the wishes of others.
+    #[error("the host does not take wishes at the moment")]
+    Unavailable,
+}
+
+/// An operator's wish.
+pub(super) struct Rollback {
+    pub(super) name: String,
+    pub(super) done: oneshot::Sender<Result<String, RollbackError>>,
+}
+
+/// One app's folder, as seen from outside.
+#[derive(Clone)]
+pub struct FolderHandle {
+    status: StatusCell,
+    wishes: mpsc::Sender<Rollback>,
+}
+
+impl std::fmt::Debug for FolderHandle {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.debug_struct("FolderHandle").field("app", &self.app()).finish_non_exhaustive()
+    }
+}
+
+impl FolderHandle {
+    pub(super) fn new(status: StatusCell, wishes: mpsc::Sender<Rollback>) -> Self {
+        Self { status, wishes }
+    }
+
+    /// Whose plugins they are.
+    pub fn app(&self) -> Arc<str> {
+        Arc::clone(&self.status.0.load().app)
+    }
+
+    /// Everything that is known about the files, as JSON.
+    pub fn to_json(&self) -> Value {
+        self.status.0.load().to_json()
+    }
+
+    /// Brings the gauges of its plugins up to date.
+    pub fn refresh_metrics(&self) {
+        let (status, now) = (self.status.0.load(), Instant::now());
+        for file in &status.files {
+            if let Some(live) = &file.live {
+                let running = live.plugin.breaker().condition(now) == Condition::Running;
+                telemetry::set_plugin_paused(&status.app, &file.name, !running);
+            }
+        }
+    }
+
+    /// Whether there is a file for a plugin of that name.
+    pub fn has(&self, name: &str) -> bool {
+        self.status.0.load().files.iter().any(|file| file.name == name)
+    }
+
+    /// Makes the version before live again, until the file changes. Returns that version.
+    pub async fn roll_back(&self, name: &str) -> Result<String, RollbackError> {
+        let (done, result) = oneshot::channel();
+        let wish = Rollback { name: name.to_owned(), done };
+        self.wishes.try_send(wish).map_err(|_full_or_closed| RollbackError::Unavailable)?;
+        result.await.unwrap_or(Err(RollbackError::Unavailable))
+    }
+}
