@@ -63,10 +63,29 @@ struct AppWebhook {
 
 /// Where a secret is. The file itself never holds one.
 #[derive(Clone, Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct SecretSource {
-    env: Option<String>,
-    file: Option<PathBuf>,
+#[serde(try_from = "toml::Value")]
+enum SecretSource {
+    Env(String),
+    File(PathBuf),
+}
+
+/// Not `{ env = "NAME" }` or `{ file = "path" }`. It does not repeat what was there: that may be the secret itself.
+#[derive(Debug, thiserror::Error)]
+#[error("a secret does not stand in this file; give {{ env = \"NAME\" }} or {{ file = \"path\" }}")]
+struct NotASecretSource;
+
+impl TryFrom<toml::Value> for SecretSource {
+    type Error = NotASecretSource;
+
+    fn try_from(value: toml::Value) -> Result<Self, Self::Error> {
+        let table = value.as_table().filter(|table| table.len() == 1).ok_or(NotASecretSource)?;
+        let text = |key| table.get(key).and_then(toml::Value::as_str);
+        match (text("env"), text("file")) {
+            (Some(name), None) => Ok(Self::Env(name.to_owned())),
+            (None, Some(path)) => Ok(Self::File(path.into())),
+            _ => Err(NotASecretSource),
+        }
+    }
 }
 
 /// `[admin]`
@@ -126,12 +145,14 @@ pub enum ConfigError {
         error: std::io::Error,
     },
     /// Not TOML, an unknown key, a value of the wrong type.
-    #[error("{}: {error}", path.display())]
+    #[error("{}: line {line}: {message}", path.display())]
     Toml {
         /// Which file.
         path: PathBuf,
-        /// Names line and key.
-        error: Box<toml::de::Error>,
+        /// Counted from 1.
+        line: usize,
+        /// Names the key. The line itself is not repeated, it may hold a secret that does not belong there.
+        message: String,
     },
     /// A secret that cannot be had.
     #[error("app {app}: {key}: {reason}")]
@@ -164,8 +185,13 @@ impl Config {
     pub fn load(path: &Path) -> Result<Self, ConfigError> {
         let text = std::fs::read_to_string(path)
             .map_err(|error| ConfigError::Read { path: path.to_owned(), error })?;
-        let file: File = toml::from_str(&text)
-            .map_err(|error| ConfigError::Toml { path: path.to_owned(), error: Box::new(error) })?;
+        let file: File = toml::from_str(&text).map_err(|error| ConfigError::Toml {
+            path: path.to_owned(),
+            line: error.span().map_or(1, |span| {
+                1 + text.bytes().take(span.start).filter(|byte| *byte == b'\n').count()
+            }),
+            message: error.message().to_owned(),
+        })?;
         let folder = path.parent().unwrap_or(Path::new("."));
         file.check(folder)
     }
@@ -285,23 +311,20 @@ impl AppFile {
 impl SecretSource {
     fn read(&self, app: &str, key: &'static str, folder: &Path) -> Result<Secret, ConfigError> {
         let missing = |reason: String| ConfigError::Secret { app: app.to_owned(), key, reason };
-        let text = match (&self.env, &self.file) {
-            (Some(name), None) => std::env::var(name).map_err(|_| {
-                missing(format!("the environment variable {name} is not set, or not UTF-8"))
-            })?,
-            (None, Some(path)) => {
-                let path = folder.join(path);
-                std::fs::read_to_string(&path)
-                    .map_err(|error| missing(format!("{}: {error}", path.display())))?
+        let (place, text) = match self {
+            Self::Env(name) => {
+                let place = format!("the environment variable {name}");
+                let unset = |_| missing(format!("{place} is not set, or not UTF-8"));
+                (place.clone(), std::env::var(name).map_err(unset)?)
             }
-            _ => {
-                return Err(missing(
-                    "give either { env = \"NAME\" } or { file = \"path\" }".to_owned(),
-                ));
+            Self::File(path) => {
+                let place = folder.join(path).display().to_string();
+                let unreadable = |error| missing(format!("{place}: {error}"));
+                (place.clone(), std::fs::read_to_string(folder.join(path)).map_err(unreadable)?)
             }
         };
         match text.trim() {
-            "" => Err(missing("empty".to_owned())),
+            "" => Err(missing(format!("{place} is empty"))),
             text => Ok(Secret::new(text)),
         }
     }
