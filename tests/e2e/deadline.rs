@@ -1,0 +1,205 @@
+//! The answer is sent when it is due, whatever the plugin does; what the plugin still has to say is shown afterwards.
+
+use std::time::Duration;
+use std::time::Instant;
+
+use anyhow::ensure;
+use aviary::simulator::delivery::Delivery;
+use aviary::simulator::delivery::DeliveryKind;
+use aviary::simulator::delivery::Door;
+use aviary_e2e::PATIENCE;
+use aviary_e2e::http::Response;
+use aviary_e2e::log::LogLine;
+use aviary_e2e::sender;
+use aviary_e2e::setup::App;
+use aviary_e2e::setup::Running;
+use aviary_e2e::setup::Setup;
+use serde_json::Value;
+use serde_json::json;
+use tokio::io::AsyncReadExt as _;
+use tokio::io::AsyncWriteExt as _;
+use tokio::net::TcpStream;
+
+/// The soft deadline of these tests.
+const SOFT: Duration = Duration::from_millis(400);
+/// How late an answer may be on two cores that also run other tests and a compiler.
+const LATENESS: Duration = Duration::from_millis(900);
+
+async fn with_deadline(app: App) -> anyhow::Result<Running> {
+    Setup::new(app).set("deadline", "soft_ms", 400).set("deadline", "late_ms", 10_000).start().await
+}
+
+fn is_on_time(what: &str, elapsed: Duration) -> anyhow::Result<()> {
+    ensure!(
+        elapsed >= SOFT,
+        "{what}: answered after {elapsed:?}, before the plugin's time was over"
+    );
+    ensure!(
+        elapsed < SOFT + LATENESS,
+        "{what}: answered after {elapsed:?}, and {SOFT:?} is the deadline"
+    );
+    Ok(())
+}
+
+async fn at_the_deadline(
+    running: &Running,
+    body: &Value,
+    kind: &str,
+) -> anyhow::Result<(Response, LogLine)> {
+    let response = running.deliver(body).await?;
+    is_on_time(kind, response.elapsed)?;
+    let line =
+        running.host.log().wait_for("callback", &[("type", kind), ("outcome", "deadline")]).await?;
+    ensure!(line.number_of("ms").is_some_and(|ms| ms >= 400.0), "{}", line.text());
+    Ok((response, line))
+}
+
+#[tokio::test]
+async fn every_type_has_an_answer_at_the_deadline() -> anyhow::Result<()> {
+    let running = with_deadline(App::default().webhook_only().guest("slow")?).await?;
+    for (kind, body) in [
+        ("card.action.trigger", sender::click("b")),
+        ("card.action.trigger_v1", sender::legacy_click("b")),
+    ] {
+        let (response, _) = at_the_deadline(&running, &body, kind).await?;
+        ensure!(response.status == 200, "{kind}: {}", response.text());
+        ensure!(response.text_at("/toast/type") == "info", "{kind}: {}", response.text());
+        ensure!(!response.text_at("/toast/i18n/zh_cn").is_empty(), "{kind}: {}", response.text());
+    }
+    let link = sender::preview("https://example.com/x");
+    let (response, _) = at_the_deadline(&running, &link, "url.preview.get").await?;
+    ensure!(response.status == 200, "{}", response.text());
+    ensure!(
+        response.json()? == json!({ "inline": { "title": "https://example.com/x" } }),
+        "{}",
+        response.text()
+    );
+
+    let (response, _) =
+        at_the_deadline(&running, &sender::event(), "im.message.receive_v1").await?;
+    ensure!(
+        response.status == 500,
+        "an event that was not handled is sent again: {}",
+        response.text()
+    );
+
+    let metrics = running.host.metrics().await?;
+    ensure!(
+        metrics.sum("aviary_callbacks_total", &[("outcome", "deadline")]) == 4.0,
+        "{metrics:?}"
+    );
+    Ok(())
+}
+
+#[tokio::test]
+async fn every_type_has_an_answer_at_the_deadline_of_the_long_connection() -> anyhow::Result<()> {
+    let running = with_deadline(App::default().long_connection_only().guest("slow")?).await?;
+    let platform = running.platform()?;
+    let click = platform.click("b").await?;
+    let link = platform.send(&Delivery::link_preview("https://example.com/x")).await?;
+    let event = Delivery::event("im.message.receive_v1", json!({}));
+    let event = platform.send(&event).await?;
+    for seen in [&click, &link, &event] {
+        is_on_time("long connection", seen.exchange().elapsed)?;
+        ensure!(seen.error().is_none(), "{seen:?}");
+    }
+    ensure!(click.toast_kind() == "info", "{click:?}");
+    let title = link.exchange().verdict.preview_title.as_deref();
+    ensure!(title == Some("https://example.com/x"), "{link:?}");
+    ensure!(event.exchange().code == Some(500), "it is sent again: {event:?}");
+    ensure!(!event.exchange().verdict.acknowledged, "{event:?}");
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_json_handler_has_the_same_deadline() -> anyhow::Result<()> {
+    let running = with_deadline(App::default().webhook_only().guest("json-handler")?).await?;
+    let mut click = sender::click("b");
+    click["event"]["please"] = json!("sleep");
+    let (response, _) = at_the_deadline(&running, &click, "card.action.trigger").await?;
+    ensure!(response.text_at("/toast/type") == "info", "{}", response.text());
+    let unknown = sender::callback("profile.view.get", json!({ "please": "sleep" }));
+    let (response, _) = at_the_deadline(&running, &unknown, "profile.view.get").await?;
+    ensure!(response.status == 500, "{}", response.text());
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_spinning_plugin_does_not_delay_the_answer() -> anyhow::Result<()> {
+    let running = with_deadline(App::default().webhook_only().guest("loop-forever")?).await?;
+    let (response, line) =
+        at_the_deadline(&running, &sender::click("b"), "card.action.trigger").await?;
+    ensure!(response.text_at("/toast/type") == "info", "{}", response.text());
+    ensure!(line.text_of("plugin") == "loop-forever", "{}", line.text());
+    Ok(())
+}
+
+#[tokio::test]
+async fn the_clock_starts_at_the_first_byte() -> anyhow::Result<()> {
+    let setup =
+        Setup::new(App::default().webhook_only().guest("slow")?).set("deadline", "soft_ms", 1500);
+    let running = setup.start().await?;
+    let body = sender::click("b").to_string();
+    let (first, second) = body.as_bytes().split_at(body.len() / 2);
+    let mut stream = TcpStream::connect(running.webhook().await?).await?;
+    let head = format!(
+        "POST /callback HTTP/1.1\r\nHost: h\r\nConnection: close\r\nContent-Length: {}\r\n\r\n",
+        body.len()
+    );
+    let started = Instant::now();
+    stream.write_all(head.as_bytes()).await?;
+    stream.write_all(first).await?;
+    // The rest takes its time, as over a slow line.
+    tokio::time::sleep(Duration::from_millis(1000)).await;
+    stream.write_all(second).await?;
+    let mut received = Vec::new();
+    tokio::time::timeout(PATIENCE, stream.read_to_end(&mut received)).await??;
+    let elapsed = started.elapsed();
+    let response = Response::parse(&received, elapsed)?;
+    ensure!(response.text_at("/toast/type") == "info", "{}", response.text());
+    // Counting from the last byte would take 2.5 s.
+    ensure!(elapsed < Duration::from_millis(2300), "answered {elapsed:?} after the first byte");
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_late_card_is_shown_after_the_answer() -> anyhow::Result<()> {
+    let sidecar = json!({ "settings": { "millis": "900" } });
+    let running = with_deadline(App::default().guest_with("late-card", sidecar)?).await?;
+    let platform = running.platform()?;
+    let url = running.webhook_url(&running.apps()[0]).await?;
+    for (count, door) in [Door::LongConnection, Door::Webhook { url }].into_iter().enumerate() {
+        let click = Delivery::json(DeliveryKind::CardAction, sender::click("b"));
+        let seen = platform.send_by(&door, &click).await?;
+        ensure!(seen.toast_kind() == "info" && seen.error().is_none(), "{door:?}: {seen:?}");
+        platform.wait_until(|simulator| simulator.card_updates().len() == count + 1).await?;
+        let update = &platform.simulator().card_updates()[count];
+        ensure!(update.code == 0, "{door:?}: {update:?}");
+        ensure!(Some(&update.token) == click.update_token().as_ref(), "{door:?}: {update:?}");
+        let early = platform.simulator().early_card_updates();
+        ensure!(early.is_empty(), "{door:?}: the update overtook the answer");
+        let shown = update.card.pointer("/body/elements/0/content").and_then(Value::as_str);
+        ensure!(shown == Some("late"), "{door:?}: {update:?}");
+    }
+    running.host.log().wait_for_count(2, "card updated", &[]).await?;
+    Ok(())
+}
+
+#[tokio::test]
+async fn an_answer_is_sent_once() -> anyhow::Result<()> {
+    let sidecar = json!({ "settings": { "millis": "700" } });
+    let running = with_deadline(App::default().guest_with("slow", sidecar)?).await?;
+    let platform = running.platform()?;
+    let seen = platform.click("b").await?;
+    ensure!(seen.toast_kind() == "info", "{seen:?}");
+    // The plugin has ended: whatever it said, it said too late.
+    running.host.log().wait_for("late reply", &[]).await?;
+    let again = platform.click("b").await?;
+    ensure!(again.toast_kind() == "info", "{again:?}");
+    let counters = platform.simulator().counters(running.apps()[0].id());
+    ensure!(
+        counters.late_answers + counters.duplicate_answers + counters.stray_answers == 0,
+        "{counters:?}"
+    );
+    Ok(())
+}

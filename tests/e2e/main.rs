@@ -1,0 +1,20 @@
+//! The real binary, over real sockets. One file for each behaviour; the harness is in `src/`.
+
+mod both_doors;
+mod breaker;
+mod cases;
+mod config;
+mod deadline;
+mod demo;
+mod documents;
+mod isolation;
+mod long_connection;
+mod observability;
+mod open_api;
+mod reload;
+mod routing;
+mod shutdown;
+mod simulate;
+mod vectors;
+mod webhook;
+mod webhook_vectors;

@@ -1,0 +1,94 @@
+//! What a plugin may ask of the platform's server: what its operator granted, with a token that it never sees.
+
+use anyhow::ensure;
+use aviary_e2e::APP_ID;
+use aviary_e2e::setup::App;
+use aviary_e2e::setup::Running;
+use aviary_e2e::setup::Setup;
+use serde_json::Value;
+use serde_json::json;
+
+async fn granted(grants: &[&str]) -> anyhow::Result<Running> {
+    let sidecar = json!({ "grants": { "open_api": grants } });
+    Setup::new(App::default().guest_with("calls-open-api", sidecar)?).start().await
+}
+
+#[tokio::test]
+async fn a_granted_call_reaches_the_platform() -> anyhow::Result<()> {
+    let running = granted(&["POST /open-apis/im/v1/messages"]).await?;
+    let platform = running.platform()?;
+    let seen = platform.click("twice").await?;
+    ensure!(seen.toast().matches("status 200").count() == 2, "{seen:?}");
+    let messages = platform.simulator().messages();
+    ensure!(messages.len() == 2, "{messages:?}");
+    ensure!(
+        messages[0].receive_id == "ou_e2e" && messages[0].receive_id_type == "open_id",
+        "{messages:?}"
+    );
+    let calls = platform.simulator().api_calls();
+    ensure!(calls.iter().all(|call| call.code == 0), "{calls:?}");
+    let counters = platform.simulator().counters(APP_ID);
+    ensure!(counters.token_requests == 1, "the token is fetched once and kept: {counters:?}");
+    Ok(())
+}
+
+#[tokio::test]
+async fn what_is_not_granted_is_refused() -> anyhow::Result<()> {
+    for (grants, button) in [
+        (&[][..], "b"),
+        (&["GET /open-apis/im/v1/messages"][..], "b"),
+        (&["POST /open-apis/im/v1/messages"][..], "elsewhere"),
+        (&["POST /open-apis/im/v1/messages/x"][..], "b"),
+        (&["POST /open-apis/im/v1/*"][..], "climbing"),
+    ] {
+        let running = granted(grants).await?;
+        let seen = running.platform()?.click(button).await?;
+        ensure!(
+            !seen.toast().is_empty() && !seen.toast().contains("status"),
+            "{grants:?} {button}: {seen:?}"
+        );
+        let calls = running.platform()?.simulator().api_calls();
+        ensure!(calls.is_empty(), "{grants:?} {button}: {calls:?}");
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_revoked_token_is_replaced() -> anyhow::Result<()> {
+    let running = granted(&["POST /open-apis/im/v1/messages"]).await?;
+    let platform = running.platform()?;
+    platform.click("b").await?;
+    platform.simulator().revoke_access_tokens(APP_ID)?;
+    // Two official SDKs try again with the same token; two do not try again.
+    let seen = platform.click("b").await?;
+    ensure!(seen.toast().contains("\"code\":0"), "{seen:?}");
+    ensure!(platform.simulator().messages().len() == 2, "{:?}", platform.simulator().messages());
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_deferred_card_is_shown_after_the_answer() -> anyhow::Result<()> {
+    let running = Setup::new(App::default().guest("defers")?).start().await?;
+    let platform = running.platform()?;
+    let seen = platform.click("b").await?;
+    ensure!(seen.toast() == "Ok(())", "{seen:?}");
+    platform.wait_until(|simulator| simulator.card_updates().len() == 1).await?;
+    let updates = platform.simulator().card_updates();
+    ensure!(updates[0].code == 0, "{updates:?}");
+    ensure!(platform.simulator().early_card_updates().is_empty(), "{updates:?}");
+    let shown = updates[0].card.pointer("/body/elements/0/content").and_then(Value::as_str);
+    ensure!(shown == Some("deferred"), "{updates:?}");
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_card_is_updated_twice_at_most() -> anyhow::Result<()> {
+    let running = Setup::new(App::default().guest("defers")?).start().await?;
+    let platform = running.platform()?;
+    let seen = platform.click("thrice").await?;
+    ensure!(seen.toast().contains("UsedUp"), "the third is refused at once: {seen:?}");
+    platform.wait_until(|simulator| simulator.card_updates().len() == 2).await?;
+    let updates = platform.simulator().card_updates();
+    ensure!(updates.iter().all(|update| update.code == 0), "{updates:?}");
+    Ok(())
+}

@@ -1,0 +1,142 @@
+//! SIGTERM lets what is under way finish, takes nothing new, and ends with 0.
+
+use std::time::Duration;
+
+use anyhow::Context as _;
+use anyhow::ensure;
+use aviary_e2e::PATIENCE;
+use aviary_e2e::http::Request;
+use aviary_e2e::sender;
+use aviary_e2e::setup::App;
+use aviary_e2e::setup::Running;
+use aviary_e2e::setup::Setup;
+use serde_json::json;
+use tokio::io::AsyncWriteExt as _;
+use tokio::net::TcpStream;
+
+/// An idle host has nothing to wait for.
+const AT_ONCE: Duration = Duration::from_secs(3);
+/// A guest that is still at it is not waited for longer than any callback may take.
+const NO_LONGER: Duration = Duration::from_secs(15);
+
+/// Waits until the host works on a callback, by the count that the guest's call takes in its log.
+async fn is_under_way(running: &Running) -> anyhow::Result<()> {
+    running.host.log().wait_for("plugin log", &[("text", "slow begins")]).await?;
+    Ok(())
+}
+
+async fn ends_well(running: &mut Running, within: Duration) -> anyhow::Result<()> {
+    let exit = running.host.wait().await?;
+    ensure!(exit.status.code() == Some(0), "{exit:?}");
+    ensure!(exit.took < within, "{exit:?}");
+    running.host.log().wait_for("stopped", &[]).await?;
+    ensure!(running.host.stdout().is_empty(), "{}", running.host.stdout().text());
+    Ok(())
+}
+
+#[tokio::test]
+async fn an_idle_host_stops_at_once() -> anyhow::Result<()> {
+    let mut running = Setup::new(App::default().guest("version-a")?).start().await?;
+    running.host.ask_to_stop()?;
+    ends_well(&mut running, AT_ONCE).await
+}
+
+#[tokio::test]
+async fn idle_connections_do_not_keep_the_host_from_stopping() -> anyhow::Result<()> {
+    let mut running = Setup::new(App::default().webhook_only().guest("version-a")?).start().await?;
+    let address = running.webhook().await?;
+    let _silent = TcpStream::connect(address).await?;
+    // One that has been answered and is kept for the next request.
+    let mut kept = TcpStream::connect(address).await?;
+    let body = sender::click("b").to_string();
+    let length = body.len();
+    let head = format!("POST /callback HTTP/1.1\r\nHost: h\r\nContent-Length: {length}\r\n\r\n");
+    kept.write_all((head + &body).as_bytes()).await?;
+    running.host.log().wait_for("callback", &[]).await?;
+    // One that began a request and goes no further.
+    let mut half = TcpStream::connect(address).await?;
+    half.write_all(b"POST /callback HTTP/1.1\r\nHost:").await?;
+    running.host.ask_to_stop()?;
+    ends_well(&mut running, NO_LONGER).await
+}
+
+#[tokio::test]
+async fn a_webhook_callback_under_way_is_answered() -> anyhow::Result<()> {
+    let sidecar = json!({ "settings": { "millis": "1200" } });
+    let mut running =
+        Setup::new(App::default().webhook_only().guest_with("slow", sidecar)?).start().await?;
+    let address = running.webhook().await?;
+    let request = sender::plain(sender::click("b").to_string());
+    let under_way = tokio::spawn(async move { request.send(address).await });
+    is_under_way(&running).await?;
+    running.host.ask_to_stop()?;
+    // While it drains, nobody else gets in.
+    let closed = async {
+        while TcpStream::connect(address).await.is_ok() {
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    };
+    tokio::time::timeout(PATIENCE, closed).await.context("the webhook still takes connections")?;
+    let response = under_way.await??;
+    ensure!(
+        response.toast() == "slow",
+        "the plugin's own answer: {} {}",
+        response.status,
+        response.text()
+    );
+    ends_well(&mut running, NO_LONGER).await
+}
+
+#[tokio::test]
+async fn a_callback_on_the_long_connection_under_way_is_answered() -> anyhow::Result<()> {
+    let sidecar = json!({ "settings": { "millis": "1200" } });
+    let mut running =
+        Setup::new(App::default().long_connection_only().guest_with("slow", sidecar)?)
+            .start()
+            .await?;
+    let seen = {
+        let platform = running.platform()?;
+        let stop = async {
+            is_under_way(&running).await?;
+            running.host.ask_to_stop()
+        };
+        let (seen, stopped) = tokio::join!(platform.click("b"), stop);
+        stopped?;
+        seen?
+    };
+    ensure!(seen.toast() == "slow", "{seen:?}");
+    ends_well(&mut running, NO_LONGER).await
+}
+
+#[tokio::test]
+async fn a_runaway_does_not_keep_the_host_from_stopping() -> anyhow::Result<()> {
+    let sidecar = json!({ "limits": { "fuel": 10_000_000_000_000_u64 } });
+    let setup = Setup::new(App::default().webhook_only().guest_with("loop-forever", sidecar)?);
+    let setup = setup.set("deadline", "soft_ms", 300).set("deadline", "late_ms", 2000);
+    let mut running = setup.start().await?;
+    let response = running.deliver(&sender::click("b")).await?;
+    ensure!(response.text_at("/toast/type") == "info", "{}", response.text());
+    running.host.ask_to_stop()?;
+    ends_well(&mut running, NO_LONGER).await
+}
+
+#[tokio::test]
+async fn a_host_that_drains_is_not_ready() -> anyhow::Result<()> {
+    let sidecar = json!({ "settings": { "millis": "2000" } });
+    let mut running =
+        Setup::new(App::default().webhook_only().guest_with("slow", sidecar)?).start().await?;
+    let (address, admin) = (running.webhook().await?, running.host.admin().await?);
+    let request = sender::plain(sender::click("b").to_string());
+    let under_way = tokio::spawn(async move { request.send(address).await });
+    is_under_way(&running).await?;
+    running.host.ask_to_stop()?;
+    // A load balancer that asks meanwhile is told so, or finds nobody.
+    let not_ready = async {
+        while matches!(Request::get("/readyz").send(admin).await, Ok(response) if response.status == 200)
+        {
+        }
+    };
+    tokio::time::timeout(PATIENCE, not_ready).await.context("/readyz still says 200")?;
+    ensure!(under_way.await??.toast() == "slow", "what was under way is answered");
+    ends_well(&mut running, NO_LONGER).await
+}

@@ -1,0 +1,31 @@
+//! Sends a message through the platform's API and answers with what came of it. A button named `elsewhere` asks for
+//! another path, `twice` sends two messages.
+
+use aviary_sdk::CardAction;
+use aviary_sdk::CardReply;
+use aviary_sdk::Failure;
+use aviary_sdk::Toast;
+use aviary_sdk::open_api;
+use aviary_sdk::open_api::ApiRequest;
+use aviary_sdk::serde_json::json;
+
+aviary_sdk::export!(card_action: answer);
+
+fn answer(action: CardAction) -> Result<CardReply, Failure> {
+    let message = json!({ "receive_id": action.operator.open_id, "msg_type": "text", "content": "{\"text\":\"hello\"}" });
+    let send =
+        ApiRequest::post("/open-apis/im/v1/messages", &message).query("receive_id_type", "open_id");
+    let requests = match action.action.name.as_deref() {
+        Some("elsewhere") => vec![ApiRequest::get("/open-apis/contact/v3/users")],
+        Some("climbing") => {
+            vec![ApiRequest::post("/open-apis/im/v1/messages/../../contact/v3/users", &message)]
+        }
+        Some("twice") => vec![send.clone(), send],
+        _ => vec![send],
+    };
+    let outcomes = requests.iter().map(|request| match open_api::call(request) {
+        Ok(response) => format!("status {} {}", response.status, response.body),
+        Err(error) => format!("{error:?}"),
+    });
+    Ok(Toast::info(outcomes.collect::<Vec<_>>().join(" | ")).into())
+}

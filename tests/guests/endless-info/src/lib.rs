@@ -1,0 +1,8 @@
+//! Never says what it is called.
+
+use aviary_sdk::Toast;
+
+aviary_sdk::export!(
+    card_action: |_| Ok(Toast::info("unreachable").into()),
+    info: || loop { std::hint::black_box(()); },
+);

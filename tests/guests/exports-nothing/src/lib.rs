@@ -1,0 +1,1 @@
+//! A component without a single handler.

@@ -1,0 +1,168 @@
+//! Builds what the tests run: the host binary, the hostile guests and the example plugins. Once per test process; cargo
+//! decides what is stale and locks its own folders.
+
+use std::path::Path;
+use std::path::PathBuf;
+use std::process::Command;
+use std::sync::OnceLock;
+
+use anyhow::Context as _;
+use anyhow::bail;
+
+/// The target every guest and example plugin is compiled for.
+const GUEST_TARGET: &str = "wasm32-wasip2";
+
+/// Set by cargo or a coverage tool for the test process. They would make a nested build compile everything anew, or for
+/// the wrong target.
+const NOT_FOR_NESTED_BUILDS: [&str; 6] = [
+    "CARGO_ENCODED_RUSTFLAGS",
+    "RUSTFLAGS",
+    "CARGO_BUILD_TARGET",
+    "CARGO_TARGET_DIR",
+    "RUSTC_WORKSPACE_WRAPPER",
+    "LLVM_PROFILE_FILE",
+];
+
+/// The binary `aviary`, built with the profile that these tests were built with.
+pub fn host_binary() -> anyhow::Result<PathBuf> {
+    static BUILT: OnceLock<Result<PathBuf, String>> = OnceLock::new();
+    once(&BUILT, build_host)
+}
+
+/// The compiled guest of that folder in `tests/guests/`.
+pub fn guest(name: &str) -> anyhow::Result<PathBuf> {
+    static BUILT: OnceLock<Result<PathBuf, String>> = OnceLock::new();
+    let folder = once(&BUILT, || build_components("tests/guests"))?;
+    component(&folder, name, "tests/guests")
+}
+
+/// The compiled example of that folder in `plugins/`.
+pub fn plugin(name: &str) -> anyhow::Result<PathBuf> {
+    static BUILT: OnceLock<Result<PathBuf, String>> = OnceLock::new();
+    let folder = once(&BUILT, || build_components("plugins"))?;
+    component(&folder, name, "plugins")
+}
+
+/// The root of the source tree.
+pub fn source_root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).parent().map(Path::to_path_buf).unwrap_or_default()
+}
+
+/// Where cargo put these tests, and where it puts everything that they build.
+pub fn target_folder() -> anyhow::Result<PathBuf> {
+    Ok(BuildLayout::of_this_test()?.target)
+}
+
+/// The names of the folders that are packages below `folder`.
+pub fn package_names(folder: &str) -> anyhow::Result<Vec<String>> {
+    let path = source_root().join(folder);
+    let mut names = Vec::new();
+    for entry in
+        std::fs::read_dir(&path).with_context(|| format!("cannot list {}", path.display()))?
+    {
+        let entry = entry?;
+        if entry.path().join("Cargo.toml").is_file() {
+            names.push(entry.file_name().to_string_lossy().into_owned());
+        }
+    }
+    names.sort();
+    Ok(names)
+}
+
+fn once(
+    cell: &OnceLock<Result<PathBuf, String>>,
+    build: impl FnOnce() -> anyhow::Result<PathBuf>,
+) -> anyhow::Result<PathBuf> {
+    // The error is kept as text because every test that needs the artifact reports it again.
+    match cell.get_or_init(|| build().map_err(|error| format!("{error:#}"))) {
+        Ok(path) => Ok(path.clone()),
+        Err(error) => bail!("{error}"),
+    }
+}
+
+fn build_host() -> anyhow::Result<PathBuf> {
+    let layout = BuildLayout::of_this_test()?;
+    let mut command = cargo(&layout.target);
+    // The whole workspace is named so that features resolve as they did for the tests themselves.
+    command.args(["build", "--workspace", "--bin", "aviary", "--profile", layout.profile_name()]);
+    run(command.current_dir(source_root()), "the host binary")?;
+    Ok(layout.target.join(&layout.profile_folder).join("aviary"))
+}
+
+fn build_components(workspace: &str) -> anyhow::Result<PathBuf> {
+    require_guest_target()?;
+    let target = BuildLayout::of_this_test()?.target.join("guests");
+    let manifest = source_root().join(workspace).join("Cargo.toml");
+    let mut command = cargo(&target);
+    command
+        .args(["build", "--release", "--target", GUEST_TARGET, "--manifest-path"])
+        .arg(&manifest);
+    run(command.current_dir(source_root()), workspace)?;
+    Ok(target.join(GUEST_TARGET).join("release"))
+}
+
+fn component(folder: &Path, name: &str, workspace: &str) -> anyhow::Result<PathBuf> {
+    let path = folder.join(format!("{}.wasm", name.replace('-', "_")));
+    if !path.is_file() {
+        bail!("{workspace}/{name} did not build a component: {} is missing", path.display());
+    }
+    Ok(path)
+}
+
+/// A toolchain without the target gets it, as a person would do it by hand; where that fails, the error says what to run.
+fn require_guest_target() -> anyhow::Result<()> {
+    let printed = Command::new("rustc")
+        .args(["--print", "target-libdir", "--target", GUEST_TARGET])
+        .current_dir(source_root())
+        .output()
+        .context("cannot run rustc")?;
+    if Path::new(String::from_utf8_lossy(&printed.stdout).trim()).is_dir() {
+        return Ok(());
+    }
+    let mut command = Command::new("rustup");
+    command.args(["target", "add", GUEST_TARGET]).current_dir(source_root());
+    run(&mut command, "the Rust target of the guests; run `rustup target add wasm32-wasip2`")
+}
+
+fn cargo(target: &Path) -> Command {
+    let mut command = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+    for name in NOT_FOR_NESTED_BUILDS {
+        command.env_remove(name);
+    }
+    command.env("CARGO_TARGET_DIR", target);
+    command
+}
+
+fn run(command: &mut Command, what: &str) -> anyhow::Result<()> {
+    let output = command
+        .output()
+        .with_context(|| format!("cannot start the build of {what}: {command:?}"))?;
+    if !output.status.success() {
+        bail!("cannot build {what}: {command:?}\n{}", String::from_utf8_lossy(&output.stderr));
+    }
+    Ok(())
+}
+
+/// Where cargo put this very test, and therefore where everything else goes.
+struct BuildLayout {
+    target: PathBuf,
+    profile_folder: PathBuf,
+}
+
+impl BuildLayout {
+    fn of_this_test() -> anyhow::Result<Self> {
+        // <target>/<profile>/deps/e2e-0123456789abcdef
+        let test = std::env::current_exe().context("a test knows its own path")?;
+        let profile = test.ancestors().nth(2).context("tests run from cargo's target folder")?;
+        let target = profile.parent().context("tests run from cargo's target folder")?;
+        let profile_folder = profile.file_name().context("the profile folder has a name")?;
+        Ok(Self { target: target.to_path_buf(), profile_folder: profile_folder.into() })
+    }
+
+    fn profile_name(&self) -> &str {
+        match self.profile_folder.to_str() {
+            Some("debug") | None => "dev",
+            Some(name) => name,
+        }
+    }
+}

@@ -1,0 +1,220 @@
+//! The real binary in a process of its own: its log, its addresses, its end.
+
+use std::net::SocketAddr;
+use std::path::Path;
+use std::process::Child;
+use std::process::Command;
+use std::process::ExitStatus;
+use std::process::Stdio;
+use std::time::Duration;
+use std::time::Instant;
+
+use anyhow::Context as _;
+use anyhow::bail;
+
+use crate::PATIENCE;
+use crate::artifacts;
+use crate::http::Request;
+use crate::http::Response;
+use crate::log::Log;
+use crate::metrics::Metrics;
+
+/// Between two looks at something that can only be polled: a process, a health check.
+const POLL: Duration = Duration::from_millis(10);
+/// Lines of the host's log that a failed test shows.
+const LINES_SHOWN: usize = 300;
+
+/// A running host. Killed when dropped.
+pub struct HostProcess {
+    child: Child,
+    log: Log,
+    stdout: Log,
+}
+
+/// How a host ended.
+#[derive(Debug)]
+pub struct Exit {
+    /// What the operating system says.
+    pub status: ExitStatus,
+    /// From the signal until the end.
+    pub took: Duration,
+}
+
+impl HostProcess {
+    /// Starts `aviary` with these arguments in that folder. Of the settings that its environment may
+    /// hold, it gets those in `environment` and no others.
+    pub fn start(
+        arguments: &[&str],
+        folder: &Path,
+        environment: &[(String, String)],
+    ) -> anyhow::Result<Self> {
+        let mut command = Command::new(artifacts::host_binary()?);
+        let inherited = std::env::vars_os().map(|(name, _)| name);
+        for name in inherited.filter(|name| name.to_string_lossy().starts_with("AVIARY_")) {
+            command.env_remove(name);
+        }
+        // A proxy that the machine is configured with must not see what stays on loopback.
+        command.env("NO_PROXY", "127.0.0.1").env("no_proxy", "127.0.0.1");
+        command.args(arguments).current_dir(folder).envs(environment.iter().cloned());
+        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        let mut child = command.spawn().with_context(|| format!("cannot start {command:?}"))?;
+        let log = Log::follow(child.stderr.take().context("stderr is piped")?);
+        let stdout = Log::follow(child.stdout.take().context("stdout is piped")?);
+        Ok(Self { child, log, stdout })
+    }
+
+    /// What it wrote to standard error.
+    pub fn log(&self) -> &Log {
+        &self.log
+    }
+
+    /// What it wrote to standard output.
+    pub fn stdout(&self) -> &Log {
+        &self.stdout
+    }
+
+    /// Where the webhook listens, once it does.
+    pub async fn webhook(&self) -> anyhow::Result<SocketAddr> {
+        self.address("webhook").await
+    }
+
+    /// Where `/healthz`, `/readyz` and `/metrics` are served, once they are.
+    pub async fn admin(&self) -> anyhow::Result<SocketAddr> {
+        self.address("admin").await
+    }
+
+    async fn address(&self, what: &str) -> anyhow::Result<SocketAddr> {
+        let line = self.log.wait_for("listening", &[("what", what)]).await?;
+        line.text_of("address").parse().with_context(|| format!("no address in {}", line.text()))
+    }
+
+    /// The counters, now.
+    pub async fn metrics(&self) -> anyhow::Result<Metrics> {
+        Metrics::scrape(self.admin().await?).await
+    }
+
+    /// The counters, once `holds` is true of them.
+    pub async fn wait_for_metrics(
+        &self,
+        what: &str,
+        holds: impl Fn(&Metrics) -> bool,
+    ) -> anyhow::Result<Metrics> {
+        let started = Instant::now();
+        loop {
+            let metrics = self.metrics().await?;
+            if holds(&metrics) {
+                return Ok(metrics);
+            }
+            if started.elapsed() > PATIENCE {
+                bail!("{what}: not within {PATIENCE:?}; the metrics are {metrics:#?}");
+            }
+            tokio::time::sleep(POLL).await;
+        }
+    }
+
+    /// Waits until `/readyz` answers with that status.
+    pub async fn wait_for_readyz(&self, status: u16) -> anyhow::Result<Response> {
+        let admin = self.admin().await?;
+        let started = Instant::now();
+        loop {
+            let response = Request::get("/readyz").send(admin).await?;
+            if response.status == status {
+                return Ok(response);
+            }
+            if started.elapsed() > PATIENCE {
+                bail!(
+                    "/readyz is {} and not {status} after {PATIENCE:?}: {}",
+                    response.status,
+                    response.text()
+                );
+            }
+            tokio::time::sleep(POLL).await;
+        }
+    }
+
+    /// Sends SIGTERM, as a service manager does.
+    pub fn ask_to_stop(&self) -> anyhow::Result<()> {
+        let process = i32::try_from(self.child.id()).ok().and_then(rustix::process::Pid::from_raw);
+        let process = process.context("a child has a process id")?;
+        rustix::process::kill_process(process, rustix::process::Signal::TERM)
+            .context("cannot send SIGTERM")
+    }
+
+    /// The first `127.0.0.1:…` in either output, as soon as it is there.
+    pub async fn printed_address(&self) -> anyhow::Result<SocketAddr> {
+        let started = Instant::now();
+        loop {
+            let said = self.stdout.text() + &self.log.text();
+            let address = said
+                .split("127.0.0.1:")
+                .nth(1)
+                .map(|rest| rest.chars().take_while(char::is_ascii_digit));
+            if let Some(port) =
+                address.map(|digits| digits.collect::<String>()).filter(|port| port != "0")
+            {
+                return Ok(SocketAddr::from((std::net::Ipv4Addr::LOCALHOST, port.parse()?)));
+            }
+            if started.elapsed() > PATIENCE {
+                bail!("no address within {PATIENCE:?}: {said}");
+            }
+            tokio::time::sleep(POLL).await;
+        }
+    }
+
+    /// Waits for the end.
+    pub async fn wait(&mut self) -> anyhow::Result<Exit> {
+        self.wait_at_most(PATIENCE).await
+    }
+
+    /// Waits for the end for that long.
+    pub async fn wait_at_most(&mut self, limit: Duration) -> anyhow::Result<Exit> {
+        let started = Instant::now();
+        loop {
+            if let Some(status) = self.child.try_wait()? {
+                return Ok(Exit { status, took: started.elapsed() });
+            }
+            if started.elapsed() > limit {
+                bail!(
+                    "the host still runs after {limit:?}; its log ends:\n{}",
+                    self.log.tail(LINES_SHOWN)
+                );
+            }
+            tokio::time::sleep(POLL).await;
+        }
+    }
+
+    /// Sends SIGTERM and waits for the end.
+    pub async fn terminate(&mut self) -> anyhow::Result<Exit> {
+        self.ask_to_stop()?;
+        self.wait().await
+    }
+
+    /// The most memory it ever had, in bytes, as Linux says.
+    #[cfg(target_os = "linux")]
+    pub fn largest_memory(&self) -> anyhow::Result<u64> {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id()))?;
+        let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
+        let kibibytes = line.and_then(|line| line.split_whitespace().next());
+        Ok(kibibytes.context("/proc has VmHWM")?.parse::<u64>()? * 1024)
+    }
+
+    /// Is it still there?
+    pub fn is_running(&mut self) -> bool {
+        matches!(self.child.try_wait(), Ok(None))
+    }
+}
+
+impl Drop for HostProcess {
+    fn drop(&mut self) {
+        // Both fail only if it has ended already, which is what they are for.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+        #[expect(
+            clippy::print_stderr,
+            reason = "the test runner shows this only if the test failed"
+        )]
+        {
+            eprintln!("--- the host's log ends:\n{}\n---", self.log.tail(LINES_SHOWN));
+        }
+    }
+}

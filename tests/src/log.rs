@@ -1,0 +1,189 @@
+//! What the host wrote to its log, kept in a bounded buffer, and waiting for a line to appear in it.
+
+use std::collections::VecDeque;
+use std::io::BufRead;
+use std::sync::Arc;
+use std::sync::Mutex;
+use std::sync::MutexGuard;
+use std::sync::PoisonError;
+
+use anyhow::bail;
+use serde_json::Value;
+use tokio::sync::watch;
+
+use crate::PATIENCE;
+
+/// Lines kept. A test that floods the log still sees its end, and the harness stays small.
+const CAPACITY: usize = 50_000;
+/// Lines shown when a wait fails.
+const SHOWN_ON_FAILURE: usize = 60;
+
+/// One line of the log.
+#[derive(Clone, Debug)]
+pub struct LogLine {
+    text: String,
+    json: Value,
+}
+
+impl LogLine {
+    fn new(text: String) -> Self {
+        let json = serde_json::from_str(&text).unwrap_or(Value::Null);
+        Self { text, json }
+    }
+
+    /// The line as it was written.
+    pub fn text(&self) -> &str {
+        &self.text
+    }
+
+    /// The line as JSON; null if it is not.
+    pub fn json(&self) -> &Value {
+        &self.json
+    }
+
+    /// The `message` of the line.
+    pub fn message(&self) -> &str {
+        self.text_of("message")
+    }
+
+    /// A field as text, empty if there is none.
+    pub fn text_of(&self, field: &str) -> &str {
+        self.json.get(field).and_then(Value::as_str).unwrap_or_default()
+    }
+
+    /// A field as a number, however it was written.
+    pub fn number_of(&self, field: &str) -> Option<f64> {
+        match self.json.get(field)? {
+            Value::Number(number) => number.as_f64(),
+            Value::String(text) => text.parse().ok(),
+            Value::Null | Value::Bool(_) | Value::Array(_) | Value::Object(_) => None,
+        }
+    }
+
+    /// Is this the line with that message, and these fields with these texts?
+    pub fn is(&self, message: &str, fields: &[(&str, &str)]) -> bool {
+        self.message() == message && fields.iter().all(|(name, text)| self.text_of(name) == *text)
+    }
+}
+
+#[derive(Default)]
+struct Lines {
+    kept: VecDeque<LogLine>,
+    ended: bool,
+}
+
+/// The log of one host.
+#[derive(Clone)]
+pub struct Log {
+    lines: Arc<Mutex<Lines>>,
+    written: Arc<watch::Sender<usize>>,
+}
+
+impl Log {
+    /// Starts reading; the thread ends when the host closes its end.
+    pub fn follow(source: impl std::io::Read + Send + 'static) -> Self {
+        let log = Self { lines: Arc::default(), written: Arc::new(watch::Sender::new(0)) };
+        let writer = log.clone();
+        std::thread::spawn(move || {
+            let mut reader = std::io::BufReader::new(source);
+            let mut bytes = Vec::new();
+            while matches!(reader.read_until(b'\n', &mut bytes), Ok(length) if length > 0) {
+                writer.push(String::from_utf8_lossy(&bytes).trim_end().to_owned());
+                bytes.clear();
+            }
+            writer.lock().ended = true;
+            writer.written.send_modify(|_| {});
+        });
+        log
+    }
+
+    fn push(&self, text: String) {
+        let mut lines = self.lock();
+        if lines.kept.len() == CAPACITY {
+            lines.kept.pop_front();
+        }
+        lines.kept.push_back(LogLine::new(text));
+        drop(lines);
+        self.written.send_modify(|count| *count += 1);
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Lines> {
+        self.lines.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// How many lines were written so far.
+    pub fn len(&self) -> usize {
+        *self.written.borrow()
+    }
+
+    /// Was nothing written yet?
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// The lines so far that `matches` accepts.
+    pub fn lines(&self, matches: impl Fn(&LogLine) -> bool) -> Vec<LogLine> {
+        self.lock().kept.iter().filter(|line| matches(line)).cloned().collect()
+    }
+
+    /// Everything so far, as text.
+    pub fn text(&self) -> String {
+        self.lock().kept.iter().map(LogLine::text).collect::<Vec<_>>().join("\n")
+    }
+
+    /// The first line with that message and these fields, as soon as it is there.
+    pub async fn wait_for(
+        &self,
+        message: &str,
+        fields: &[(&str, &str)],
+    ) -> anyhow::Result<LogLine> {
+        let mut found = self.wait_for_count(1, message, fields).await?;
+        Ok(found.swap_remove(0))
+    }
+
+    /// The lines with that message and these fields, as soon as there are `count` of them.
+    pub async fn wait_for_count(
+        &self,
+        count: usize,
+        message: &str,
+        fields: &[(&str, &str)],
+    ) -> anyhow::Result<Vec<LogLine>> {
+        let mut written = self.written.subscribe();
+        let waiting = async {
+            loop {
+                written.mark_unchanged();
+                let found = self.lines(|line| line.is(message, fields));
+                if found.len() >= count {
+                    return found;
+                }
+                if written.changed().await.is_err() {
+                    std::future::pending::<()>().await;
+                }
+            }
+        };
+        match tokio::time::timeout(PATIENCE, waiting).await {
+            Ok(found) => Ok(found),
+            Err(_) => bail!(
+                "no {count} line(s) {message:?} with {fields:?} within {PATIENCE:?}; the log ends:\n{}",
+                self.tail(SHOWN_ON_FAILURE)
+            ),
+        }
+    }
+
+    /// Waits until the host has closed its end and everything was read.
+    pub async fn wait_for_end(&self) -> anyhow::Result<()> {
+        let mut written = self.written.subscribe();
+        let waiting = written.wait_for(|_| self.lock().ended);
+        match tokio::time::timeout(PATIENCE, waiting).await {
+            Ok(_) => Ok(()),
+            Err(_) => bail!("the log does not end"),
+        }
+    }
+
+    /// The last lines, for a person.
+    pub fn tail(&self, count: usize) -> String {
+        let lines = self.lock();
+        let skipped = lines.kept.len().saturating_sub(count);
+        lines.kept.iter().skip(skipped).map(LogLine::text).collect::<Vec<_>>().join("\n")
+    }
+}

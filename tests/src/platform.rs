@@ -1,0 +1,128 @@
+//! The simulated platform as the tests use it: users who click, and what they see.
+
+use anyhow::Context as _;
+use aviary::secret::Secret;
+use aviary::simulator::Simulator;
+use aviary::simulator::config::ClientConfig;
+use aviary::simulator::config::SimulatedApp;
+use aviary::simulator::config::SimulatorConfig;
+use aviary::simulator::delivery::Delivery;
+use aviary::simulator::delivery::DeliveryKind;
+use aviary::simulator::delivery::Door;
+use aviary::simulator::exchange::Exchange;
+use aviary::simulator::user_error::UserError;
+use serde_json::Value;
+
+use crate::APP_SECRET;
+use crate::ENCRYPT_KEY;
+use crate::PATIENCE;
+use crate::TENANT_KEY;
+use crate::VERIFICATION_TOKEN;
+use crate::sender;
+use crate::setup::App;
+use crate::setup::Keys;
+
+/// What the platform tells its clients, in seconds: tests do not wait two minutes for a reconnect or a ping.
+const CLIENT_CONFIG: ClientConfig = ClientConfig {
+    reconnect_count: -1,
+    reconnect_interval: 1,
+    reconnect_nonce: 0,
+    ping_interval: 120,
+};
+
+/// A running simulated platform.
+pub struct Platform {
+    simulator: Simulator,
+    first_app: String,
+}
+
+impl Platform {
+    /// With these apps, their secrets and keys.
+    pub async fn start(apps: &[App]) -> anyhow::Result<Self> {
+        let simulated = apps.iter().map(|app| SimulatedApp {
+            verification_token: Some(Secret::new(VERIFICATION_TOKEN)),
+            encrypt_key: (app.keys() != Keys::Token).then(|| Secret::new(ENCRYPT_KEY)),
+            tenant_key: TENANT_KEY.to_owned(),
+            ..SimulatedApp::new(app.id(), Secret::new(APP_SECRET))
+        });
+        let mut config = SimulatorConfig::on_loopback(simulated.collect());
+        config.client_config = CLIENT_CONFIG;
+        let first_app = apps.first().map(|app| app.id().to_owned()).unwrap_or_default();
+        Ok(Self { simulator: Simulator::start(config).await?, first_app })
+    }
+
+    /// What the host's `domain` is set to.
+    pub fn domain(&self) -> String {
+        self.simulator.domain()
+    }
+
+    /// The simulator itself.
+    pub fn simulator(&self) -> &Simulator {
+        &self.simulator
+    }
+
+    /// The id of the first app.
+    pub fn app(&self) -> &str {
+        &self.first_app
+    }
+
+    /// A user of the first app clicks a button of that name; the click comes over the long connection.
+    pub async fn click(&self, button: &str) -> anyhow::Result<Seen> {
+        self.send(&Delivery::json(DeliveryKind::CardAction, sender::click(button))).await
+    }
+
+    /// Delivers over the first app's long connection.
+    pub async fn send(&self, delivery: &Delivery) -> anyhow::Result<Seen> {
+        self.send_by(&Door::LongConnection, delivery).await
+    }
+
+    /// Delivers to the first app by that door.
+    pub async fn send_by(&self, door: &Door, delivery: &Delivery) -> anyhow::Result<Seen> {
+        Ok(Seen(self.simulator.send(&self.first_app, door, delivery).await?))
+    }
+
+    /// Waits until that is true of what the platform saw.
+    pub async fn wait_until(&self, condition: impl Fn(&Simulator) -> bool) -> anyhow::Result<()> {
+        self.simulator
+            .wait_until(PATIENCE, condition)
+            .await
+            .context("what the platform should have seen")
+    }
+}
+
+/// What came of one delivery.
+#[derive(Debug)]
+pub struct Seen(Exchange);
+
+impl Seen {
+    /// Everything about it.
+    pub fn exchange(&self) -> &Exchange {
+        &self.0
+    }
+
+    /// What the toast says, empty if there is none.
+    pub fn toast(&self) -> &str {
+        self.0.verdict.toast.as_ref().map(|toast| toast.text.as_str()).unwrap_or_default()
+    }
+
+    /// `info`, `success`, `warning` or `error`; empty if there is no toast.
+    pub fn toast_kind(&self) -> String {
+        let kind =
+            self.0.verdict.toast.as_ref().and_then(|toast| serde_json::to_value(toast.kind).ok());
+        kind.and_then(|kind| kind.as_str().map(str::to_owned)).unwrap_or_default()
+    }
+
+    /// The error that the user sees instead.
+    pub fn error(&self) -> Option<&UserError> {
+        self.0.verdict.error.as_ref()
+    }
+
+    /// The reply as JSON, null if there is none.
+    pub fn reply(&self) -> Value {
+        self.0
+            .received
+            .as_ref()
+            .and_then(|bytes| serde_json::from_slice(bytes).ok())
+            .unwrap_or(Value::Null)
+    }
+}

@@ -1,0 +1,140 @@
+//! The platform's side of the webhook, by hand: bodies that are encrypted and signed as it does it, and as it never
+//! would.
+
+use std::sync::atomic::AtomicU64;
+use std::sync::atomic::Ordering;
+
+use aviary::callback::cipher::Cipher;
+use aviary::callback::signature::sha1_signature;
+use aviary::callback::signature::sha256_signature;
+use aviary::secret::Secret;
+use serde_json::Value;
+use serde_json::json;
+
+use crate::APP_ID;
+use crate::ENCRYPT_KEY;
+use crate::TENANT_KEY;
+use crate::VERIFICATION_TOKEN;
+use crate::http::Request;
+
+/// The path of the only app's webhook.
+pub const PATH: &str = "/callback";
+/// Seconds since the epoch; the protocol has no freshness rule, so any will do.
+const TIMESTAMP: &str = "1732699047";
+/// A real IV is random; a fixed one makes a failing test repeat exactly.
+const IV: [u8; 16] = [7; 16];
+
+/// Which key signs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Signer {
+    /// SHA-256 with the Encrypt Key: events and new callbacks.
+    EncryptKey,
+    /// SHA-1 with the Verification Token: the old card protocol.
+    VerificationToken,
+    /// SHA-256 with a key nobody has.
+    Stranger,
+}
+
+/// A plain body without a signature, as an app without an Encrypt Key gets it.
+pub fn plain(body: impl AsRef<[u8]>) -> Request {
+    Request::post(PATH, body.as_ref().to_vec())
+}
+
+/// The body as it is, signed.
+pub fn signed(body: impl AsRef<[u8]>, signer: Signer) -> Request {
+    let body = body.as_ref();
+    let nonce = format!("n-{}", next());
+    let signature = match signer {
+        Signer::EncryptKey => sha256_signature(TIMESTAMP, &nonce, &Secret::new(ENCRYPT_KEY), body),
+        Signer::Stranger => {
+            sha256_signature(TIMESTAMP, &nonce, &Secret::new("a key nobody has"), body)
+        }
+        Signer::VerificationToken => {
+            sha1_signature(TIMESTAMP, &nonce, &Secret::new(VERIFICATION_TOKEN), body)
+        }
+    };
+    plain(body)
+        .header("X-Lark-Request-Timestamp", TIMESTAMP)
+        .header("X-Lark-Request-Nonce", nonce)
+        .header("X-Lark-Signature", signature)
+}
+
+/// Encrypted and signed with the Encrypt Key, as the platform sends everything but old cards.
+pub fn sealed(body: impl AsRef<[u8]>) -> Request {
+    signed(envelope(body), Signer::EncryptKey)
+}
+
+/// `{"encrypt":"…"}` around the body.
+pub fn envelope(body: impl AsRef<[u8]>) -> String {
+    let encrypted = Cipher::new(&Secret::new(ENCRYPT_KEY)).encrypt(body.as_ref(), IV);
+    json!({ "encrypt": encrypted }).to_string()
+}
+
+/// A callback or event of schema 2.0 with an event id of its own.
+pub fn callback(event_type: &str, event: Value) -> Value {
+    let header = json!({
+        "event_id": format!("e2e-{}", next()),
+        "token": VERIFICATION_TOKEN,
+        "create_time": "1603977298000000",
+        "event_type": event_type,
+        "tenant_key": TENANT_KEY,
+        "app_id": APP_ID,
+    });
+    let parts = [("schema", Value::from("2.0")), ("header", header), ("event", event)];
+    Value::Object(parts.map(|(key, value)| (key.to_owned(), value)).into_iter().collect())
+}
+
+/// A click on a button of that name.
+pub fn click(button: &str) -> Value {
+    callback(
+        "card.action.trigger",
+        json!({
+            "operator": { "tenant_key": TENANT_KEY, "open_id": "ou_e2e", "union_id": "on_e2e" },
+            "token": format!("c-{:032}", next()),
+            "action": { "value": { "key": "value" }, "tag": "button", "name": button },
+            "host": "im_message",
+            "context": { "open_message_id": "om_e2e", "open_chat_id": "oc_e2e" },
+        }),
+    )
+}
+
+/// A request for the preview of that link.
+pub fn preview(url: &str) -> Value {
+    callback(
+        "url.preview.get",
+        json!({
+            "operator": { "tenant_key": TENANT_KEY, "open_id": "ou_e2e" },
+            "host": "im_message",
+            "context": { "url": url, "preview_token": "pt", "open_message_id": "om_e2e", "open_chat_id": "oc_e2e" },
+        }),
+    )
+}
+
+/// An event of schema 2.0.
+pub fn event() -> Value {
+    callback(
+        "im.message.receive_v1",
+        json!({ "sender": { "sender_type": "user" }, "message": { "chat_id": "oc_e2e" } }),
+    )
+}
+
+/// A click on an old card.
+pub fn legacy_click(button: &str) -> Value {
+    json!({
+        "open_id": "ou_e2e",
+        "open_message_id": "om_e2e",
+        "tenant_key": TENANT_KEY,
+        "token": format!("c-{:032}", next()),
+        "action": { "value": { "key": "value" }, "tag": "button", "name": button },
+    })
+}
+
+/// The event id of a schema 2.0 body.
+pub fn event_id(body: &Value) -> &str {
+    body.pointer("/header/event_id").and_then(Value::as_str).unwrap_or_default()
+}
+
+fn next() -> u64 {
+    static COUNTER: AtomicU64 = AtomicU64::new(1);
+    COUNTER.fetch_add(1, Ordering::Relaxed)
+}

@@ -1,0 +1,376 @@
+//! Puts a simulated platform and a host together: apps, their plugins, and whatever a test wants different.
+
+use std::net::SocketAddr;
+use std::path::Path;
+use std::path::PathBuf;
+
+use anyhow::Context as _;
+use serde_json::Value;
+use serde_json::json;
+use tempfile::TempDir;
+
+use crate::APP_ID;
+use crate::APP_SECRET;
+use crate::ENCRYPT_KEY;
+use crate::TENANT_KEY;
+use crate::VERIFICATION_TOKEN;
+use crate::artifacts;
+use crate::host::HostProcess;
+use crate::http::Request;
+use crate::http::Response;
+use crate::log::LogLine;
+use crate::platform::Platform;
+use crate::sender;
+
+/// An address where nobody answers, for hosts that have no business with the platform.
+const NOBODY: &str = "http://127.0.0.1:1";
+
+/// How the webhook's callers prove who they are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Keys {
+    /// A Verification Token alone.
+    Token,
+    /// A Verification Token and an Encrypt Key.
+    TokenAndEncryptKey,
+    /// An Encrypt Key alone.
+    EncryptKey,
+}
+
+/// What vouches for a body that is sent to the webhook.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Seal {
+    /// The Verification Token inside it.
+    Plain,
+    /// A SHA-256 signature, and it is encrypted.
+    Encrypted,
+    /// A SHA-1 signature: old cards.
+    VerificationToken,
+}
+
+impl From<Keys> for Seal {
+    fn from(keys: Keys) -> Self {
+        match keys {
+            Keys::Token => Self::Plain,
+            Keys::TokenAndEncryptKey | Keys::EncryptKey => Self::Encrypted,
+        }
+    }
+}
+
+/// One app of the host, and what is in its folder.
+#[derive(Clone, Debug)]
+pub struct App {
+    id: String,
+    path: String,
+    keys: Keys,
+    connections: u32,
+    webhook: bool,
+    plugins: Vec<Dropped>,
+}
+
+#[derive(Clone, Debug)]
+struct Dropped {
+    name: String,
+    component: PathBuf,
+    sidecar: Option<Value>,
+}
+
+impl Default for App {
+    fn default() -> Self {
+        Self::new(APP_ID, sender::PATH)
+    }
+}
+
+impl App {
+    /// Both doors, a Verification Token, no Encrypt Key, no plugins.
+    pub fn new(id: &str, path: &str) -> Self {
+        Self {
+            id: id.to_owned(),
+            path: path.to_owned(),
+            keys: Keys::Token,
+            connections: 1,
+            webhook: true,
+            plugins: Vec::new(),
+        }
+    }
+
+    /// With an Encrypt Key: everything but old cards comes encrypted, and everything signed.
+    #[must_use]
+    pub fn encrypted(self) -> Self {
+        self.with_keys(Keys::TokenAndEncryptKey)
+    }
+
+    /// With these keys.
+    #[must_use]
+    pub fn with_keys(mut self, keys: Keys) -> Self {
+        self.keys = keys;
+        self
+    }
+
+    /// Without a long connection.
+    #[must_use]
+    pub fn webhook_only(self) -> Self {
+        self.connections(0)
+    }
+
+    /// With that many long connections.
+    #[must_use]
+    pub fn connections(mut self, count: u32) -> Self {
+        self.connections = count;
+        self
+    }
+
+    /// Without a webhook.
+    #[must_use]
+    pub fn long_connection_only(mut self) -> Self {
+        self.webhook = false;
+        self
+    }
+
+    /// With the guest of that folder in `tests/guests/`.
+    pub fn guest(self, name: &str) -> anyhow::Result<Self> {
+        Ok(self.component(name, artifacts::guest(name)?, None))
+    }
+
+    /// With that guest and a sidecar file beside it.
+    pub fn guest_with(self, name: &str, sidecar: Value) -> anyhow::Result<Self> {
+        Ok(self.component(name, artifacts::guest(name)?, Some(sidecar)))
+    }
+
+    /// With the example of that folder in `plugins/`.
+    pub fn example(self, name: &str) -> anyhow::Result<Self> {
+        Ok(self.component(name, artifacts::plugin(name)?, None))
+    }
+
+    /// With any file as `<name>.wasm`, and a sidecar where there is one.
+    #[must_use]
+    pub fn component(mut self, name: &str, component: PathBuf, sidecar: Option<Value>) -> Self {
+        self.plugins.push(Dropped { name: name.to_owned(), component, sidecar });
+        self
+    }
+
+    /// The app's id.
+    pub fn id(&self) -> &str {
+        &self.id
+    }
+
+    /// The keys its webhook is checked against.
+    pub fn keys(&self) -> Keys {
+        self.keys
+    }
+
+    fn folder(&self) -> String {
+        format!("plugins-{}", self.id)
+    }
+
+    fn configuration(&self, domain: &str) -> Value {
+        let mut app = json!({
+            "id": self.id,
+            "secret": { "env": "AVIARY_APP_SECRET" },
+            "domain": domain,
+            "plugins": self.folder(),
+        });
+        if self.keys != Keys::EncryptKey {
+            app["verification_token"] = json!({ "env": "AVIARY_VERIFICATION_TOKEN" });
+        }
+        if self.keys != Keys::Token {
+            app["encrypt_key"] = json!({ "env": "AVIARY_ENCRYPT_KEY" });
+        }
+        if self.connections > 0 {
+            app["long_connection"] = json!({ "connections": self.connections });
+        }
+        if self.webhook {
+            app["webhook"] = json!({ "path": self.path });
+        }
+        app
+    }
+}
+
+/// A host before it runs.
+pub struct Setup {
+    apps: Vec<App>,
+    settings: Value,
+    domain: Option<String>,
+}
+
+impl Setup {
+    /// One app, both doors on ports of the system's choice, a log in JSON.
+    pub fn new(app: App) -> Self {
+        Self::with_apps(vec![app])
+    }
+
+    /// Several apps.
+    pub fn with_apps(apps: Vec<App>) -> Self {
+        let settings = json!({
+            "webhook": { "listen": "127.0.0.1:0" },
+            "admin": { "listen": "127.0.0.1:0" },
+            "log": { "format": "json", "level": "debug" },
+        });
+        Self { apps, settings, domain: None }
+    }
+
+    /// Sets one setting of `aviary.toml`, for example `("deadline", "soft_ms", 300)`.
+    #[must_use]
+    pub fn set(mut self, table: &str, key: &str, value: impl Into<Value>) -> Self {
+        self.settings[table][key] = value.into();
+        self
+    }
+
+    /// Against that address instead of the simulated platform.
+    #[must_use]
+    pub fn against(mut self, domain: impl Into<String>) -> Self {
+        self.domain = Some(domain.into());
+        self
+    }
+
+    /// Starts the platform and the host, and waits until every plugin is live and every door open.
+    pub async fn start(self) -> anyhow::Result<Running> {
+        let needs_platform =
+            self.domain.is_none() && self.apps.iter().any(|app| app.connections > 0);
+        let running = self.launch(needs_platform).await?;
+        for app in &running.apps {
+            running
+                .host
+                .log()
+                .wait_for_count(app.plugins.len(), "plugin live", &[("app", &app.id)])
+                .await?;
+        }
+        running.host.wait_for_readyz(200).await?;
+        Ok(running)
+    }
+
+    /// Starts the platform, asked for or not, and the host, and waits for nothing.
+    pub async fn launch(self, with_platform: bool) -> anyhow::Result<Running> {
+        let platform = if with_platform { Some(Platform::start(&self.apps).await?) } else { None };
+        let domain = match (&self.domain, &platform) {
+            (Some(domain), _) => domain.clone(),
+            (None, Some(platform)) => platform.domain(),
+            (None, None) => NOBODY.to_owned(),
+        };
+        let folder = tempfile::tempdir()?;
+        for app in &self.apps {
+            std::fs::create_dir(folder.path().join(app.folder()))?;
+            for dropped in &app.plugins {
+                drop_into(&folder.path().join(app.folder()), dropped)?;
+            }
+        }
+        let mut configuration = self.settings;
+        configuration["app"] = self.apps.iter().map(|app| app.configuration(&domain)).collect();
+        std::fs::write(folder.path().join("aviary.toml"), to_toml(&configuration)?)?;
+        let host =
+            HostProcess::start(&["run", "--config", "aviary.toml"], folder.path(), &environment())?;
+        Ok(Running { host, platform, apps: self.apps, folder })
+    }
+}
+
+/// Where the configuration says the secrets are.
+pub fn environment() -> Vec<(String, String)> {
+    [
+        ("AVIARY_APP_SECRET", APP_SECRET),
+        ("AVIARY_VERIFICATION_TOKEN", VERIFICATION_TOKEN),
+        ("AVIARY_ENCRYPT_KEY", ENCRYPT_KEY),
+    ]
+    .map(|(name, value)| (name.to_owned(), value.to_owned()))
+    .to_vec()
+}
+
+/// JSON written as TOML.
+pub fn to_toml(value: &Value) -> anyhow::Result<String> {
+    toml::to_string(value).with_context(|| format!("not representable as TOML: {value}"))
+}
+
+fn drop_into(folder: &Path, dropped: &Dropped) -> anyhow::Result<()> {
+    if let Some(sidecar) = &dropped.sidecar {
+        std::fs::write(folder.join(&dropped.name).with_extension("toml"), to_toml(sidecar)?)?;
+    }
+    std::fs::copy(&dropped.component, folder.join(&dropped.name).with_extension("wasm"))?;
+    Ok(())
+}
+
+/// A host that runs, and the platform it talks to.
+pub struct Running {
+    /// The host.
+    pub host: HostProcess,
+    platform: Option<Platform>,
+    apps: Vec<App>,
+    folder: TempDir,
+}
+
+impl Running {
+    /// The simulated platform.
+    pub fn platform(&self) -> anyhow::Result<&Platform> {
+        self.platform.as_ref().context("this host runs without a simulated platform")
+    }
+
+    /// The first app's tenant.
+    pub fn tenant_key(&self) -> &'static str {
+        TENANT_KEY
+    }
+
+    /// The folder everything of this host is in.
+    pub fn folder(&self) -> &Path {
+        self.folder.path()
+    }
+
+    /// A file in the first app's plugins folder.
+    pub fn plugin_file(&self, file: &str) -> PathBuf {
+        self.folder.path().join(self.apps[0].folder()).join(file)
+    }
+
+    /// Copies a guest over `<name>.wasm` in the first app's folder, as a person would.
+    pub fn drop_guest(&self, guest: &str, name: &str) -> anyhow::Result<()> {
+        std::fs::copy(artifacts::guest(guest)?, self.plugin_file(&format!("{name}.wasm")))?;
+        Ok(())
+    }
+
+    /// Sends a callback to the first app's webhook, sealed or signed as the platform would.
+    pub async fn deliver(&self, body: &Value) -> anyhow::Result<Response> {
+        self.deliver_bytes(
+            body.to_string(),
+            if body.get("schema").is_some() || body.get("uuid").is_some() {
+                self.apps[0].keys().into()
+            } else {
+                Seal::VerificationToken
+            },
+        )
+        .await
+    }
+
+    /// Sends a body to the first app's webhook.
+    pub async fn deliver_bytes(
+        &self,
+        body: impl AsRef<[u8]>,
+        seal: Seal,
+    ) -> anyhow::Result<Response> {
+        let request = match seal {
+            Seal::Plain => sender::plain(body),
+            Seal::Encrypted => sender::sealed(body),
+            Seal::VerificationToken => sender::signed(body, sender::Signer::VerificationToken),
+        };
+        self.post(request).await
+    }
+
+    /// The one line that the host logs about a callback, by its event id.
+    pub async fn callback_line(&self, event_id: &str) -> anyhow::Result<LogLine> {
+        self.host.log().wait_for("callback", &[("event_id", event_id)]).await
+    }
+
+    /// Sends to the first app's webhook.
+    pub async fn post(&self, request: Request) -> anyhow::Result<Response> {
+        request.send(self.host.webhook().await?).await
+    }
+
+    /// The address of an app's webhook.
+    pub async fn webhook_url(&self, app: &App) -> anyhow::Result<String> {
+        Ok(format!("http://{}{}", self.host.webhook().await?, app.path))
+    }
+
+    /// The address of the webhook as a socket address.
+    pub async fn webhook(&self) -> anyhow::Result<SocketAddr> {
+        self.host.webhook().await
+    }
+
+    /// The apps of this host.
+    pub fn apps(&self) -> &[App] {
+        &self.apps
+    }
+}

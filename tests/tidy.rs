@@ -1,0 +1,324 @@
+//! Holds the source tree to its own rules: layers, sizes, names, and documents that say what is true.
+
+use std::collections::BTreeSet;
+use std::path::Path;
+use std::path::PathBuf;
+use std::process::Command;
+
+use anyhow::Context as _;
+use anyhow::ensure;
+use aviary_e2e::artifacts::source_root;
+
+/// The simulator stands for the platform: it may know the wire, and nothing of what the host does with it.
+const KNOWN_TO_THE_SIMULATOR: [&str; 4] =
+    ["secret", "callback", "ingress::long_connection::frame", "simulator"];
+
+/// Lines of a Rust file. Longer ones hold two things.
+const LONGEST_FILE: usize = 600;
+
+/// Names that say nothing about what is inside.
+const BANNED_NAMES: [&str; 8] =
+    ["mod", "util", "utils", "helper", "helpers", "common", "misc", "manager"];
+
+/// Folders whose contents are not ours.
+const NOT_OURS: [&str; 4] = ["target", ".git", "node_modules", "deps"];
+
+/// Subcommands of cargo that the documents may name; others have to be aliases in `.cargo/config.toml`.
+const CARGO_COMMANDS: [&str; 10] =
+    ["build", "clippy", "doc", "fmt", "install", "new", "run", "test", "add", "component"];
+
+#[test]
+fn a_layer_uses_only_lower_layers() -> anyhow::Result<()> {
+    let layers = layers()?;
+    let mut wrong = Vec::new();
+    for file in rust_files("host/src")? {
+        let Some(layer) = layer_of(&file)? else { continue };
+        for (number, line) in code_lines(&file)? {
+            for used in uses_of_crate(&line) {
+                if !may_use(&layers, &layer, &used)? {
+                    wrong.push(format!(
+                        "{}:{number}: `{layer}` must not use `{used}`",
+                        file.display()
+                    ));
+                }
+            }
+        }
+    }
+    ensure!(wrong.is_empty(), "{}", wrong.join("\n"));
+    Ok(())
+}
+
+#[test]
+fn every_module_of_the_host_has_a_layer() -> anyhow::Result<()> {
+    let layers = layers()?;
+    for file in rust_files("host/src")? {
+        if let Some(layer) = layer_of(&file)? {
+            ensure!(
+                layers.contains(&layer),
+                "{}: `{layer}` is not listed in lib.rs",
+                file.display()
+            );
+        }
+    }
+    Ok(())
+}
+
+#[test]
+fn paths_can_be_checked_as_text() -> anyhow::Result<()> {
+    for file in rust_files("host/src")? {
+        for (number, line) in code_lines(&file)? {
+            let at = format!("{}:{number}", file.display());
+            ensure!(
+                !line.contains("crate::{"),
+                "{at}: one `use` for each path, so that layers can be checked"
+            );
+            ensure!(!line.contains("super::super"), "{at}: write the path from `crate::`");
+        }
+    }
+    Ok(())
+}
+
+#[test]
+fn every_rust_file_says_what_it_is() -> anyhow::Result<()> {
+    for file in all_rust_files()? {
+        let text = read(&file)?;
+        ensure!(text.starts_with("//!"), "{}: the first line is not `//!`", file.display());
+    }
+    Ok(())
+}
+
+#[test]
+fn no_file_is_too_long() -> anyhow::Result<()> {
+    for file in all_rust_files()? {
+        let lines = read(&file)?.lines().count();
+        ensure!(lines <= LONGEST_FILE, "{}: {lines} lines, {LONGEST_FILE} at most", file.display());
+    }
+    Ok(())
+}
+
+#[test]
+fn file_names_say_what_is_inside() -> anyhow::Result<()> {
+    for file in all_rust_files()? {
+        let stem = file.file_stem().and_then(|stem| stem.to_str()).unwrap_or_default();
+        ensure!(!BANNED_NAMES.contains(&stem), "{}: a name that says nothing", file.display());
+    }
+    Ok(())
+}
+
+#[test]
+fn no_compiled_plugin_is_tracked() -> anyhow::Result<()> {
+    // A source archive has no repository, and then nothing is tracked.
+    if !source_root().join(".git").exists() {
+        return Ok(());
+    }
+    let listed = Command::new("git")
+        .args(["ls-files", "*.wasm", "*.cwasm"])
+        .current_dir(source_root())
+        .output()
+        .context("cannot run git")?;
+    let listed = String::from_utf8_lossy(&listed.stdout).into_owned();
+    ensure!(listed.is_empty(), "compiled plugins are built, not kept: {listed}");
+    Ok(())
+}
+
+#[test]
+fn every_guest_is_used_by_a_test() -> anyhow::Result<()> {
+    let mut users = String::new();
+    for file in rust_files("tests/e2e")? {
+        users += &read(&file)?;
+    }
+    for file in files("tests/cases", "toml")? {
+        users += &read(&file)?;
+    }
+    for guest in aviary_e2e::artifacts::package_names("tests/guests")? {
+        ensure!(users.contains(&format!("\"{guest}\"")), "tests/guests/{guest} is used by no test");
+    }
+    Ok(())
+}
+
+#[test]
+fn every_promise_names_a_test_that_exists() -> anyhow::Result<()> {
+    let architecture = read(&source_root().join("ARCHITECTURE.md"))?;
+    let named: Vec<_> = backticked(&architecture)
+        .filter(|text| text.starts_with("e2e::") || text.starts_with("tidy::"))
+        .collect();
+    ensure!(!named.is_empty(), "ARCHITECTURE.md names no test");
+    let known = known_tests()?;
+    for name in named {
+        ensure!(known.contains(name), "ARCHITECTURE.md names `{name}`, and there is no such test");
+    }
+    Ok(())
+}
+
+#[test]
+fn every_command_in_the_documents_exists() -> anyhow::Result<()> {
+    let aliases = read(&source_root().join(".cargo/config.toml")).unwrap_or_default();
+    let aliases: toml::Table = aliases.parse()?;
+    let aliases = aliases.get("alias").and_then(toml::Value::as_table).cloned().unwrap_or_default();
+    for document in documents()? {
+        for command in shell_commands(&read(&document)?) {
+            let mut words = command
+                .split_whitespace()
+                .filter(|word| !word.contains('='))
+                .skip_while(|word| *word == "$");
+            let (program, subcommand) =
+                (words.next().unwrap_or_default(), words.next().unwrap_or_default());
+            let exists = program != "cargo"
+                || CARGO_COMMANDS.contains(&subcommand)
+                || aliases.contains_key(subcommand);
+            ensure!(
+                exists,
+                "{}: `{command}`: there is no `cargo {subcommand}`",
+                document.display()
+            );
+        }
+    }
+    Ok(())
+}
+
+#[test]
+fn every_link_in_the_documents_leads_somewhere() -> anyhow::Result<()> {
+    for document in documents()? {
+        let text = read(&document)?;
+        for target in text.split("](").skip(1).filter_map(|rest| rest.split(')').next()) {
+            let path = target.split('#').next().unwrap_or_default();
+            if path.is_empty() || path.contains("://") || path.contains(' ') {
+                continue;
+            }
+            let resolved = document.parent().unwrap_or(Path::new("")).join(path);
+            ensure!(resolved.exists(), "{}: {target} is not there", document.display());
+        }
+    }
+    Ok(())
+}
+
+/// `plugin` for `host/src/plugin/engine.rs`; none for `lib.rs`, which lists the layers.
+fn layer_of(file: &Path) -> anyhow::Result<Option<String>> {
+    let inside = file.strip_prefix(source_root().join("host/src"))?;
+    let first = inside.iter().next().and_then(|part| part.to_str()).unwrap_or_default();
+    let layer = first.trim_end_matches(".rs").to_owned();
+    Ok(if layer == "lib" { None } else { Some(layer) })
+}
+
+/// The modules of the host as `lib.rs` lists them, lowest first; the program itself is above them all.
+fn layers() -> anyhow::Result<Vec<String>> {
+    let lib = read(&source_root().join("host/src/lib.rs"))?;
+    let modules = lib
+        .lines()
+        .filter_map(|line| line.trim_start_matches("pub ").strip_prefix("mod ")?.strip_suffix(';'));
+    let layers: Vec<_> = modules.chain(["main"]).map(str::to_owned).collect();
+    ensure!(layers.len() > 10, "lib.rs lists the layers: {layers:?}");
+    Ok(layers)
+}
+
+fn may_use(layers: &[String], layer: &str, used: &str) -> anyhow::Result<bool> {
+    let first = used.split("::").next().unwrap_or_default();
+    let rank = |name: &str| layers.iter().position(|layer| layer == name);
+    let own = rank(layer).with_context(|| format!("`{layer}` is not listed in lib.rs"))?;
+    let Some(other) = rank(first) else {
+        // A macro or an item of the crate's root, which belongs to no layer.
+        return Ok(true);
+    };
+    let known = |path: &str| used == path || used.starts_with(&format!("{path}::"));
+    let known_to_the_simulator = KNOWN_TO_THE_SIMULATOR.iter().any(|path| known(path));
+    Ok(other <= own && (layer != "simulator" || known_to_the_simulator))
+}
+
+/// The paths in a line that start at the crate's root: `callback::reply::Reply` for `crate::callback::reply::Reply`.
+fn uses_of_crate(line: &str) -> Vec<String> {
+    let roots = ["crate::", "aviary::"];
+    let path = |rest: &str| {
+        rest.chars()
+            .take_while(|c| c.is_alphanumeric() || matches!(c, '_' | ':'))
+            .collect::<String>()
+    };
+    roots.iter().flat_map(|root| line.split(root).skip(1)).map(path).collect()
+}
+
+/// The lines of a file that are code, with their numbers.
+fn code_lines(file: &Path) -> anyhow::Result<Vec<(usize, String)>> {
+    let text = read(file)?;
+    let code = text.lines().enumerate().filter(|(_, line)| !line.trim_start().starts_with("//"));
+    Ok(code.map(|(index, line)| (index + 1, line.to_owned())).collect())
+}
+
+/// `e2e::reload::a_swap_loses_no_callback` and the like, from the sources.
+fn known_tests() -> anyhow::Result<BTreeSet<String>> {
+    let mut known = BTreeSet::new();
+    let mut sources: Vec<_> =
+        rust_files("tests/e2e")?.into_iter().map(|file| ("e2e::", file)).collect();
+    sources.push(("", source_root().join("tests/tidy.rs")));
+    for (prefix, file) in sources {
+        let module = file.file_stem().and_then(|stem| stem.to_str()).unwrap_or_default();
+        let text = read(&file)?;
+        let mut is_test = false;
+        for line in text.lines().map(str::trim) {
+            if let Some(rest) = line.strip_prefix("async fn ").or(line.strip_prefix("fn ")) {
+                if is_test && let Some(name) = rest.split('(').next() {
+                    known.insert(format!("{prefix}{module}::{name}"));
+                }
+                is_test = false;
+            } else if line.starts_with("#[test]") || line.starts_with("#[tokio::test") {
+                is_test = true;
+            }
+        }
+    }
+    Ok(known)
+}
+
+fn backticked(text: &str) -> impl Iterator<Item = &str> {
+    text.split('`').skip(1).step_by(2)
+}
+
+/// The lines of the fenced blocks that are for a shell, without what the commands print.
+fn shell_commands(text: &str) -> Vec<String> {
+    let mut commands = Vec::new();
+    let mut inside = None;
+    for line in text.lines() {
+        match (inside, line.trim_start().strip_prefix("```")) {
+            (None, Some(language)) => {
+                inside = Some(matches!(language, "sh" | "shell" | "console" | "bash"))
+            }
+            (Some(_), Some(_)) => inside = None,
+            (Some(true), None) => commands.push(line.trim().trim_start_matches("$ ").to_owned()),
+            (None | Some(false), None) => {}
+        }
+    }
+    commands
+}
+
+fn documents() -> anyhow::Result<Vec<PathBuf>> {
+    files(".", "md")
+}
+
+fn all_rust_files() -> anyhow::Result<Vec<PathBuf>> {
+    rust_files(".")
+}
+
+fn rust_files(folder: &str) -> anyhow::Result<Vec<PathBuf>> {
+    files(folder, "rs")
+}
+
+fn files(folder: &str, extension: &str) -> anyhow::Result<Vec<PathBuf>> {
+    let mut found = Vec::new();
+    let mut folders = vec![if folder == "." { source_root() } else { source_root().join(folder) }];
+    while let Some(folder) = folders.pop() {
+        for entry in std::fs::read_dir(&folder)
+            .with_context(|| format!("cannot list {}", folder.display()))?
+        {
+            let path = entry?.path();
+            let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
+            if path.is_dir() && !NOT_OURS.contains(&name) {
+                folders.push(path);
+            } else if path.extension().is_some_and(|found| found == extension) {
+                found.push(path);
+            }
+        }
+    }
+    found.sort();
+    Ok(found)
+}
+
+fn read(file: &Path) -> anyhow::Result<String> {
+    std::fs::read_to_string(file).with_context(|| format!("cannot read {}", file.display()))
+}
