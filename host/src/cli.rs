@@ -14,6 +14,7 @@ use std::process::ExitCode;
 
 use clap::Parser;
 use clap::Subcommand;
+use tokio::signal::unix::Signal;
 use tokio::signal::unix::SignalKind;
 use tokio::signal::unix::signal;
 
@@ -113,13 +114,18 @@ async fn run(path: &std::path::Path) -> ExitCode {
     if let Err(error) = telemetry::init(&config.log) {
         return fail(EXIT_USAGE, &error.to_string());
     }
+    // Before the doors open: a signal that comes while a first callback is under way must not kill the process.
+    let mut stop = match StopSignals::listen() {
+        Ok(stop) => stop,
+        Err(error) => {
+            return fail(EXIT_UNAVAILABLE, &format!("cannot listen for signals: {error}"));
+        }
+    };
     let host = match Host::start(config).await {
         Ok(host) => host,
         Err(error) => return fail(EXIT_UNAVAILABLE, &error.to_string()),
     };
-    if let Err(error) = stop_signal().await {
-        return fail(EXIT_UNAVAILABLE, &format!("cannot listen for signals: {error}"));
-    }
+    stop.received().await;
     if host.stop().await { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
 
@@ -139,14 +145,18 @@ async fn simulate(listen: SocketAddr, app_id: String) -> ExitCode {
         ..SimulatedApp::new(app_id, Secret::new("simulated-secret"))
     };
     let config = SimulatorConfig { listen, ..SimulatorConfig::on_loopback(vec![app]) };
+    let mut stop = match StopSignals::listen() {
+        Ok(stop) => stop,
+        Err(error) => {
+            return fail(EXIT_UNAVAILABLE, &format!("cannot listen for signals: {error}"));
+        }
+    };
     let simulator = match Simulator::start(config).await {
         Ok(simulator) => simulator,
         Err(error) => return fail(EXIT_UNAVAILABLE, &error.to_string()),
     };
     tracing::info!(what = "simulator", address = %simulator.address(), "listening");
-    if let Err(error) = stop_signal().await {
-        return fail(EXIT_UNAVAILABLE, &format!("cannot listen for signals: {error}"));
-    }
+    stop.received().await;
     simulator.shutdown().await;
     ExitCode::SUCCESS
 }
@@ -170,15 +180,27 @@ async fn show(json: bool) -> ExitCode {
     }
 }
 
-async fn stop_signal() -> std::io::Result<()> {
-    let mut terminate = signal(SignalKind::terminate())?;
-    let mut interrupt = signal(SignalKind::interrupt())?;
-    tokio::select! {
-        // Cancel safe: both only wait.
-        _ = terminate.recv() => {}
-        _ = interrupt.recv() => {}
+/// SIGTERM and Ctrl-C. From [`StopSignals::listen`] on they are waited for instead of ending the process.
+struct StopSignals {
+    terminate: Signal,
+    interrupt: Signal,
+}
+
+impl StopSignals {
+    fn listen() -> std::io::Result<Self> {
+        Ok(Self {
+            terminate: signal(SignalKind::terminate())?,
+            interrupt: signal(SignalKind::interrupt())?,
+        })
     }
-    Ok(())
+
+    async fn received(&mut self) {
+        tokio::select! {
+            // Cancel safe: both only wait.
+            _ = self.terminate.recv() => {}
+            _ = self.interrupt.recv() => {}
+        }
+    }
 }
 
 fn fail(code: u8, reason: &str) -> ExitCode {
