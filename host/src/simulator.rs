@@ -116,9 +116,9 @@ impl Simulator {
         self.state.address
     }
 
-    /// What an app's `domain` has to be for its host to find this platform: `http://127.0.0.1:PORT`.
+    /// What an app's `domain` has to be for its host to find this platform: `http://127.0.0.1:PORT`, or https.
     pub fn domain(&self) -> String {
-        format!("http://{}", self.state.address)
+        format!("{}://{}", self.state.scheme("http"), self.state.address)
     }
 
     /// Stops everything and waits until every task has ended. Connections are cut, not closed politely.

@@ -2,6 +2,7 @@
 
 use std::net::Ipv4Addr;
 use std::net::SocketAddr;
+use std::sync::Arc;
 
 use serde::Serialize;
 
@@ -16,13 +17,15 @@ pub struct SimulatorConfig {
     pub apps: Vec<SimulatedApp>,
     /// What discovery and every pong carry.
     pub client_config: ClientConfig,
+    /// With a certificate, everything is served over https and wss, as the platform does it.
+    pub tls: Option<Arc<rustls::ServerConfig>>,
 }
 
 impl SimulatorConfig {
     /// A free port on loopback, with the platform's own client configuration.
     pub fn on_loopback(apps: Vec<SimulatedApp>) -> Self {
         let listen = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
-        Self { listen, apps, client_config: ClientConfig::default() }
+        Self { listen, apps, client_config: ClientConfig::default(), tls: None }
     }
 }
 

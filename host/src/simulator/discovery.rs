@@ -74,7 +74,8 @@ pub(super) async fn discover(
 /// `service_id` must not come first: one official client loses the first parameter of the query.
 fn connection_url(state: &State, app: &App) -> String {
     format!(
-        "ws://{}/ws/v2?fpid=493&aid=552564&device_id={}&access_key={}&service_id={}&ticket={}",
+        "{}://{}/ws/v2?fpid=493&aid=552564&device_id={}&access_key={}&service_id={}&ticket={}",
+        state.scheme("ws"),
         state.address,
         fastrand::u64(1_000_000_000_000_000_000..10_000_000_000_000_000_000),
         identifier::hex(32),

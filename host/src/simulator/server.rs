@@ -12,9 +12,12 @@ use hyper::server::conn::http1;
 use hyper_util::rt::TokioIo;
 use hyper_util::rt::TokioTimer;
 use hyper_util::service::TowerToHyperService;
+use tokio::io::AsyncRead;
+use tokio::io::AsyncWrite;
 use tokio::net::TcpListener;
 use tokio::net::TcpStream;
 use tokio::sync::Semaphore;
+use tokio_rustls::TlsAcceptor;
 
 use crate::simulator::control;
 use crate::simulator::discovery;
@@ -44,7 +47,7 @@ pub(super) async fn serve(listener: TcpListener, state: Arc<State>) {
         let Ok(place) = Arc::clone(&places).acquire_owned().await else {
             return;
         };
-        let connection = serve_connection(stream, router.clone());
+        let connection = secure(stream, state.tls.clone(), router.clone());
         let stop = state.stop.clone();
         state.tasks.spawn(async move {
             stop.run_until_cancelled(connection).await;
@@ -64,9 +67,21 @@ fn router(state: Arc<State>) -> Router {
         .with_state(state)
 }
 
-async fn serve_connection(stream: TcpStream, router: Router) {
+async fn secure(stream: TcpStream, tls: Option<TlsAcceptor>, router: Router) {
     // Frames are small and each one is waited for. If the option cannot be set, they are only slower.
     let _ = stream.set_nodelay(true);
+    let Some(tls) = tls else { return serve_connection(stream, router).await };
+    match tokio::time::timeout(HEADER_LIMIT, tls.accept(stream)).await {
+        Ok(Ok(stream)) => serve_connection(stream, router).await,
+        Ok(Err(error)) => tracing::debug!(%error, "a client of the simulated platform refused TLS"),
+        Err(_) => tracing::debug!("a client of the simulated platform never began TLS"),
+    }
+}
+
+async fn serve_connection<S>(stream: S, router: Router)
+where
+    S: AsyncRead + AsyncWrite + Send + Unpin + 'static,
+{
     let served = http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(HEADER_LIMIT)

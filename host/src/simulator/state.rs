@@ -7,6 +7,7 @@ use std::sync::Mutex;
 use std::sync::MutexGuard;
 use std::sync::PoisonError;
 
+use tokio_rustls::TlsAcceptor;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -25,6 +26,7 @@ const FIRST_SERVICE_ID: i32 = 33_554_678;
 /// The whole platform.
 pub(super) struct State {
     pub(super) address: SocketAddr,
+    pub(super) tls: Option<TlsAcceptor>,
     apps: HashMap<String, Arc<App>>,
     pub(super) update_tokens: UpdateTokens,
     pub(super) records: Records,
@@ -51,6 +53,7 @@ impl State {
         }
         Ok(Self {
             address,
+            tls: config.tls.map(TlsAcceptor::from),
             apps,
             update_tokens: UpdateTokens::default(),
             records: Records::new(changes.clone()),
@@ -59,6 +62,11 @@ impl State {
             tasks: TaskTracker::new(),
             stop,
         })
+    }
+
+    /// `http` or `ws`, with an `s` where there is a certificate.
+    pub(super) fn scheme(&self, plain: &str) -> String {
+        if self.tls.is_some() { format!("{plain}s") } else { plain.to_owned() }
     }
 
     pub(super) fn app(&self, id: &str) -> Result<&Arc<App>, SendError> {
