@@ -74,7 +74,7 @@ impl Host {
         let observers = Observers::default();
         let engine = Arc::new(GuestEngine::new(config.guests)?);
         let admission = Arc::new(Admission::new(config.guests));
-        let tls = tls::client_config();
+        let tls = tls::client_config(&config.extra_roots);
         let http = http_client(&tls)?;
         let webhook = match &config.webhook {
             Some(webhook) => Some((listen("webhook", webhook.listen).await?, webhook.clone())),
@@ -109,6 +109,7 @@ impl Host {
                         tls: Arc::clone(&tls),
                         dispatcher: dispatcher.clone(),
                         deadline: config.deadline,
+                        silence: Duration::from_millis(wanted.silence_ms),
                     };
                     shutdown.spawn(connection.run(status, shutdown.clone()));
                 }

@@ -11,13 +11,16 @@ use crate::callback::verify::WebhookKeys;
 use crate::deadline::DeadlineConfig;
 use crate::deadline::DeadlineConfigError;
 use crate::ingress::long_connection::LongConnectionConfig;
-use crate::ingress::long_connection::MAX_CONNECTIONS;
+use crate::ingress::long_connection::LongConnectionConfigError;
 use crate::ingress::webhook::WebhookConfig;
 use crate::open_api::domain::Domain;
 use crate::plugin::engine::EngineError;
 use crate::plugin::engine::GuestsConfig;
 use crate::secret::Secret;
 use crate::telemetry::LogConfig;
+use crate::tls::ExtraRoots;
+use crate::tls::TlsConfig;
+use crate::tls::TlsError;
 
 /// The file as a whole.
 #[derive(Clone, Debug, Deserialize)]
@@ -33,6 +36,8 @@ struct File {
     guests: GuestsConfig,
     #[serde(default)]
     log: LogConfig,
+    #[serde(default)]
+    tls: TlsConfig,
 }
 
 /// `[[app]]`
@@ -111,6 +116,8 @@ pub struct Config {
     pub guests: GuestsConfig,
     /// What is logged, and how.
     pub log: LogConfig,
+    /// Whom to trust besides those whom the operating system trusts.
+    pub extra_roots: ExtraRoots,
 }
 
 /// One app, its secrets read.
@@ -172,6 +179,17 @@ pub enum ConfigError {
         /// Why, and what to do.
         reason: String,
     },
+    /// `long_connection` of an app.
+    #[error("app {app}: {error}")]
+    LongConnection {
+        /// Whose.
+        app: String,
+        /// Which, and why.
+        error: LongConnectionConfigError,
+    },
+    /// `[tls]` or `[webhook.tls]`
+    #[error(transparent)]
+    Tls(#[from] TlsError),
     /// `[deadline]`
     #[error(transparent)]
     Deadline(#[from] DeadlineConfigError),
@@ -242,6 +260,7 @@ impl File {
             deadline: self.deadline,
             guests: self.guests,
             log: self.log,
+            extra_roots: self.tls.read(folder)?,
         })
     }
 }
@@ -258,13 +277,10 @@ impl AppFile {
                 "neither this nor webhook is set, so nothing could come in",
             ));
         }
-        if let Some(LongConnectionConfig { connections }) = self.long_connection
-            && !(1..=MAX_CONNECTIONS).contains(&connections)
-        {
-            let reason = format!(
-                "{connections} is not between 1 and {MAX_CONNECTIONS}, the platform's limit for an app"
-            );
-            return Err(invalid(app_key("long_connection.connections"), reason));
+        if let Some(long_connection) = &self.long_connection {
+            long_connection
+                .validate()
+                .map_err(|error| ConfigError::LongConnection { app: self.id.clone(), error })?;
         }
         let optional = |key, source: &Option<SecretSource>| {
             source.as_ref().map(|source| source.read(&self.id, key, folder)).transpose()

@@ -1,5 +1,6 @@
 //! What the host says about itself: one log line for each callback, counters, and nothing secret in either.
 
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::sync::OnceLock;
 use std::time::Duration;
@@ -288,9 +289,16 @@ fn known_type(event_type: &str) -> &'static str {
     }
 }
 
-/// Something came in that is not a callback, and was turned away.
-pub fn record_rejected(app: &str, door: Door, kind: &'static str, reason: &str) {
-    tracing::warn!(app, door = door.as_str(), kind, reason, "rejected");
+/// Something came in that is not a callback, and was turned away. `client` is who sent it, where a door can tell.
+pub fn record_rejected(
+    app: &str,
+    door: Door,
+    kind: &'static str,
+    reason: &str,
+    client: Option<IpAddr>,
+) {
+    let client = client.map(tracing::field::display);
+    tracing::warn!(app, door = door.as_str(), kind, reason, client, "rejected");
     counter!("aviary_rejected_total", "door" => door.as_str(), "reason" => kind).increment(1);
 }
 
@@ -315,7 +323,8 @@ pub fn set_callbacks_waiting(count: usize) {
     gauge!("aviary_callbacks_waiting").set(count as f64);
 }
 
-/// How many of an app's long connections are up.
-pub fn set_connections_up(app: &str, count: usize) {
-    gauge!("aviary_connections_up", "app" => app.to_owned()).set(count as f64);
+/// How many of an app's long connections are up, and how many wait for somebody to change something.
+pub fn set_connections(app: &str, up: usize, given_up: usize) {
+    gauge!("aviary_connections_up", "app" => app.to_owned()).set(up as f64);
+    gauge!("aviary_connections_given_up", "app" => app.to_owned()).set(given_up as f64);
 }

@@ -1,18 +1,131 @@
-//! How the host dials out over TLS: one client configuration for discovery, the WebSocket and the server API.
+//! TLS, both ways: whom the host trusts when it dials out, and who it says it is when its webhook listens.
 
+use std::path::Path;
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use rustls::ClientConfig;
 use rustls::RootCertStore;
+use rustls::ServerConfig;
+use rustls::pki_types::CertificateDer;
+use rustls::pki_types::PrivateKeyDer;
+use rustls::pki_types::pem;
+use rustls::pki_types::pem::PemObject as _;
+use serde::Deserialize;
 
-/// A rustls configuration that trusts what the operating system trusts.
+/// `[tls]`
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct TlsConfig {
+    /// A PEM file of certificates that are trusted besides those of the operating system: for discovery, the WebSocket,
+    /// the server API and an https proxy alike. A company's own proxy needs this.
+    pub extra_roots: Option<PathBuf>,
+}
+
+/// `[webhook.tls]`
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ServerTlsConfig {
+    /// A PEM file with the certificate and its chain, the listener's own first. Read once, at the start.
+    pub cert: PathBuf,
+    /// A PEM file with its private key.
+    pub key: PathBuf,
+}
+
+/// Certificates that somebody vouched for by putting them into the configuration.
+#[derive(Clone, Debug, Default)]
+pub struct ExtraRoots(Vec<CertificateDer<'static>>);
+
+/// What is wrong with a file that the configuration names.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum TlsError {
+    /// Not there, or not PEM.
+    #[error("{key}: {}: {error}", path.display())]
+    Read {
+        /// The setting.
+        key: &'static str,
+        /// The file.
+        path: PathBuf,
+        /// Why not.
+        error: pem::Error,
+    },
+    /// PEM, and nothing in it that was looked for.
+    #[error("{key}: {} holds no certificate", path.display())]
+    Empty {
+        /// The setting.
+        key: &'static str,
+        /// The file.
+        path: PathBuf,
+    },
+    /// A certificate that cannot be used, or a key of another one.
+    #[error("{key}: {}: {error}", path.display())]
+    Unusable {
+        /// The setting.
+        key: &'static str,
+        /// The file.
+        path: PathBuf,
+        /// Why not.
+        error: rustls::Error,
+    },
+}
+
+impl TlsConfig {
+    /// Reads the certificates. Paths are relative to `folder`.
+    pub fn read(&self, folder: &Path) -> Result<ExtraRoots, TlsError> {
+        const KEY: &str = "tls.extra_roots";
+        let Some(path) = &self.extra_roots else { return Ok(ExtraRoots::default()) };
+        let path = folder.join(path);
+        let certificates = certificates(KEY, &path)?;
+        let mut checked = RootCertStore::empty();
+        for certificate in &certificates {
+            checked.add(certificate.clone()).map_err(|error| TlsError::Unusable {
+                key: KEY,
+                path: path.clone(),
+                error,
+            })?;
+        }
+        Ok(ExtraRoots(certificates))
+    }
+}
+
+impl ServerTlsConfig {
+    /// Reads certificate and key. Paths are relative to `folder`.
+    pub fn read(&self, folder: &Path) -> Result<Arc<ServerConfig>, TlsError> {
+        const KEY: &str = "webhook.tls.key";
+        let chain = certificates("webhook.tls.cert", &folder.join(&self.cert))?;
+        let path = folder.join(&self.key);
+        let key = PrivateKeyDer::from_pem_file(&path).map_err(|error| TlsError::Read {
+            key: KEY,
+            path: path.clone(),
+            error,
+        })?;
+        let provider = Arc::new(rustls::crypto::ring::default_provider());
+        ServerConfig::builder_with_provider(provider)
+            .with_safe_default_protocol_versions()
+            .and_then(|builder| builder.with_no_client_auth().with_single_cert(chain, key))
+            .map(Arc::new)
+            .map_err(|error| TlsError::Unusable { key: KEY, path, error })
+    }
+}
+
+fn certificates(key: &'static str, path: &Path) -> Result<Vec<CertificateDer<'static>>, TlsError> {
+    let failed = |error| TlsError::Read { key, path: path.to_owned(), error };
+    let found: Vec<_> =
+        CertificateDer::pem_file_iter(path).and_then(Iterator::collect).map_err(failed)?;
+    if found.is_empty() { Err(TlsError::Empty { key, path: path.to_owned() }) } else { Ok(found) }
+}
+
+/// A rustls configuration that trusts what the operating system trusts, and what the configuration adds.
 ///
 /// A machine without any root certificate can still reach a plain-HTTP domain, so that is a warning and no error.
-pub fn client_config() -> Arc<ClientConfig> {
+pub fn client_config(extra: &ExtraRoots) -> Arc<ClientConfig> {
     let mut roots = RootCertStore::empty();
     let native = rustls_native_certs::load_native_certs();
-    let (added, unreadable) = roots.add_parsable_certificates(native.certs);
-    if added == 0 {
+    let (_, unreadable) = roots.add_parsable_certificates(native.certs);
+    // They were readable when the configuration was checked.
+    roots.add_parsable_certificates(extra.0.iter().cloned());
+    if roots.is_empty() {
         tracing::warn!(
             unreadable,
             errors = native.errors.len(),

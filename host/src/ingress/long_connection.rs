@@ -1,6 +1,7 @@
 //! The long connection: Aviary dials the platform and keeps a WebSocket open, for as long as the host runs.
 
 mod backoff;
+mod dial_error;
 mod endpoint;
 pub mod frame;
 mod reassembly;
@@ -8,8 +9,10 @@ mod respond;
 mod session;
 mod settings;
 pub mod status;
+mod tunnel;
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use rustls::ClientConfig;
 use serde::Deserialize;
@@ -17,8 +20,8 @@ use serde::Deserialize;
 use crate::deadline::DeadlineConfig;
 use crate::dispatch::Dispatcher;
 use crate::ingress::long_connection::backoff::Backoff;
+use crate::ingress::long_connection::dial_error::Retry;
 use crate::ingress::long_connection::endpoint::Dialer;
-use crate::ingress::long_connection::endpoint::Retry;
 use crate::ingress::long_connection::settings::Settings;
 use crate::ingress::long_connection::status::ConnectionStatus;
 use crate::open_api::domain::Domain;
@@ -32,14 +35,49 @@ pub struct LongConnectionConfig {
     /// Connections to keep open, 1 to 50. The platform gives each message to one of them.
     #[serde(default = "one")]
     pub connections: u32,
+    /// Milliseconds beyond a ping interval without a byte from the platform after which a connection counts as dead,
+    /// 100 to 600000. The platform answers every ping at once.
+    #[serde(default = "half_a_minute")]
+    pub silence_ms: u64,
 }
 
 fn one() -> u32 {
     1
 }
 
+fn half_a_minute() -> u64 {
+    30_000
+}
+
+/// Settings that make no sense.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum LongConnectionConfigError {
+    /// The platform refuses more.
+    #[error(
+        "long_connection.connections: {0} is not between 1 and {MAX_CONNECTIONS}, the platform's limit for an app"
+    )]
+    Connections(u32),
+    /// Shorter than any network's hiccup, or longer than anybody waits.
+    #[error("long_connection.silence_ms: {0} is not between 100 and 600000")]
+    Silence(u64),
+}
+
+impl LongConnectionConfig {
+    /// Checks the numbers.
+    pub fn validate(&self) -> Result<(), LongConnectionConfigError> {
+        if !(1..=MAX_CONNECTIONS).contains(&self.connections) {
+            return Err(LongConnectionConfigError::Connections(self.connections));
+        }
+        if !(100..=600_000).contains(&self.silence_ms) {
+            return Err(LongConnectionConfigError::Silence(self.silence_ms));
+        }
+        Ok(())
+    }
+}
+
 /// The platform's own limit for an app.
-pub const MAX_CONNECTIONS: u32 = 50;
+const MAX_CONNECTIONS: u32 = 50;
 
 /// Everything that the connections of one app share.
 #[derive(Clone, Debug)]
@@ -58,6 +96,8 @@ pub struct LongConnection {
     pub dispatcher: Dispatcher,
     /// When.
     pub deadline: DeadlineConfig,
+    /// How much longer than a ping interval the platform may say nothing.
+    pub silence: Duration,
 }
 
 impl LongConnection {
@@ -76,19 +116,19 @@ impl LongConnection {
             };
             let reason = match dialed {
                 Ok(dialed) => {
-                    settings.update(&dialed.settings);
+                    settings.update(dialed.settings);
                     status.set_up();
-                    backoff.succeeded();
                     tracing::info!(app, connection, device = dialed.device_id, "connected");
-                    let ended = session::run(
-                        dialed,
-                        &mut settings,
-                        &self.dispatcher,
-                        self.deadline,
-                        &shutdown,
-                    )
-                    .await;
-                    ended.to_string()
+                    let host = session::Host {
+                        dispatcher: &self.dispatcher,
+                        deadline: self.deadline,
+                        silence: self.silence,
+                    };
+                    let over = session::run(dialed, &mut settings, host, &shutdown).await;
+                    if over.heard {
+                        backoff.succeeded();
+                    }
+                    over.ended.to_string()
                 }
                 Err(error) if error.retry() == Retry::Useless => {
                     tracing::error!(app, connection, reason = %error, "connection given up");

@@ -119,6 +119,7 @@ async fn receive(
                 Door::Webhook,
                 rejection.kind(),
                 &rejection.to_string(),
+                None,
             );
             respond::rejected(&rejection)
         }

@@ -16,14 +16,15 @@ const FIRST_WAITS: [Duration; 5] = [
 /// The first wait after a connection that was up is spread over at most this, whatever the platform's nonce says.
 const MAX_FIRST_SPREAD: Duration = Duration::from_secs(5);
 
-/// The attempts since a connection was last up.
+/// The attempts since a connection was last good.
 #[derive(Debug, Default)]
 pub(super) struct Backoff {
     failures: usize,
 }
 
 impl Backoff {
-    /// A connection is up.
+    /// A connection was good: the platform said something on it. One that opens and breaks without a word is a failure
+    /// like any other, or a gateway that does so would be dialled several times a second.
     pub(super) fn succeeded(&mut self) {
         self.failures = 0;
     }
@@ -31,15 +32,40 @@ impl Backoff {
     /// The wait before the next attempt, with up to a half more so that many hosts do not dial in step.
     pub(super) fn next(&mut self, settings: &Settings) -> Duration {
         let failures = self.failures;
-        self.failures += 1;
+        self.failures = failures.saturating_add(1);
         match FIRST_WAITS.get(failures) {
             Some(first) if failures == 0 => first.mul_f64(fastrand::f64()) + spread(settings),
-            Some(wait) => wait.mul_f64(1.0 + fastrand::f64() / 2.0),
-            None => settings.reconnect_interval.mul_f64(1.0 + fastrand::f64() / 2.0),
+            Some(wait) => (*wait).min(settings.reconnect_interval).mul_f64(jitter()),
+            None => settings.reconnect_interval.mul_f64(jitter()),
         }
     }
 }
 
+fn jitter() -> f64 {
+    1.0 + fastrand::f64() / 2.0
+}
+
 fn spread(settings: &Settings) -> Duration {
     settings.reconnect_nonce.min(MAX_FIRST_SPREAD).mul_f64(fastrand::f64())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn waits_grow_to_the_platforms_interval_and_stay_there() {
+        let settings = Settings::default();
+        let mut backoff = Backoff::default();
+        let waits: Vec<_> = (0..1000).map(|_| backoff.next(&settings)).collect();
+        assert!(waits[0] <= FIRST_WAITS[0] + MAX_FIRST_SPREAD, "{:?}", waits[0]);
+        for (wait, first) in waits[1..].iter().zip(&FIRST_WAITS[1..]) {
+            assert!(wait >= first && *wait <= first.mul_f64(1.5), "{wait:?}");
+        }
+        let (least, most) = (settings.reconnect_interval, settings.reconnect_interval.mul_f64(1.5));
+        assert!(waits[5..].iter().all(|wait| (least..=most).contains(wait)));
+        assert_ne!(waits[5], waits[6], "jittered");
+        backoff.succeeded();
+        assert!(backoff.next(&settings) <= FIRST_WAITS[0] + MAX_FIRST_SPREAD);
+    }
 }

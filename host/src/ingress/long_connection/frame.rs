@@ -69,7 +69,15 @@ pub enum FrameError {
     /// A field that proto2 requires is not there. `prost` would read it as zero.
     #[error("the frame has no field number {0}, which is required")]
     Missing(u32),
+    /// The platform sends eight; each one costs many times its bytes once it is read.
+    #[error("the frame has more than {MAX_HEADERS} headers")]
+    TooManyHeaders,
 }
+
+/// Headers of one frame.
+const MAX_HEADERS: usize = 256;
+/// The field that carries them.
+const HEADERS_FIELD: u32 = 5;
 
 /// The number that [`Method::Control`] has on the wire.
 pub const METHOD_CONTROL: i32 = 0;
@@ -79,7 +87,7 @@ pub const METHOD_DATA: i32 = 1;
 impl Frame {
     /// Reads one binary WebSocket message.
     pub fn parse(bytes: bytes::Bytes) -> Result<Self, FrameError> {
-        require_fields(&bytes)?;
+        check_fields(&bytes)?;
         Ok(Self::decode(bytes)?)
     }
 
@@ -113,14 +121,22 @@ impl Frame {
     }
 }
 
-/// Fields 1 to 4 are `required` in proto2: the official decoders refuse a frame without them, and so do we.
-fn require_fields(bytes: &bytes::Bytes) -> Result<(), FrameError> {
+/// Fields 1 to 4 are `required` in proto2: the official decoders refuse a frame without them, and so do we. Headers are
+/// counted before anything is allocated for them.
+fn check_fields(bytes: &bytes::Bytes) -> Result<(), FrameError> {
     let mut seen = [false; 4];
+    let mut headers = 0;
     let mut rest = bytes.clone();
     while !rest.is_empty() {
         let (tag, wire_type) = prost::encoding::decode_key(&mut rest)?;
         if let Some(slot) = (tag as usize).checked_sub(1).and_then(|index| seen.get_mut(index)) {
             *slot = true;
+        }
+        if tag == HEADERS_FIELD {
+            headers += 1;
+            if headers > MAX_HEADERS {
+                return Err(FrameError::TooManyHeaders);
+            }
         }
         let context = prost::encoding::DecodeContext::default();
         prost::encoding::skip_field(wire_type, tag, &mut rest, context)?;

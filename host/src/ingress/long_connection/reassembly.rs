@@ -21,6 +21,8 @@ const MAX_PENDING: usize = 256;
 const MAX_PENDING_BYTES: usize = 64 * 1024 * 1024;
 /// How long to wait for the next fragment. After that the platform's own three seconds are over anyway.
 const FRAGMENT_TTL: Duration = Duration::from_secs(5);
+/// The platform's ids have some forty characters; they are kept, so a stranger's must not be larger.
+const MAX_ID_BYTES: usize = 256;
 /// Ids of completed messages that are remembered, to know a repeated fragment.
 const MAX_COMPLETED: usize = 1024;
 
@@ -47,6 +49,8 @@ pub(super) struct Complete {
 pub(super) enum FragmentError {
     #[error("fragment {seq} of {sum}")]
     OutOfRange { sum: usize, seq: usize },
+    #[error("a fragment without a message id, or with one of more than {MAX_ID_BYTES} bytes")]
+    BadId,
     #[error("a message of {0} fragments; the limit is {MAX_FRAGMENTS}")]
     TooMany(usize),
     #[error("a message of {found} fragments that had {expected} before")]
@@ -79,18 +83,21 @@ impl Reassembler {
     pub(super) fn add(
         &mut self,
         place: Place<'_>,
-        part: Bytes,
+        part: &Bytes,
         now: Instant,
     ) -> Result<Option<Complete>, FragmentError> {
         let Place { message_id, sum, seq } = place;
         if sum <= 1 {
-            return Ok(Some(Complete { payload: part, received: now }));
+            return Ok(Some(Complete { payload: part.clone(), received: now }));
         }
         if sum > MAX_FRAGMENTS {
             return Err(FragmentError::TooMany(sum));
         }
         if seq >= sum {
             return Err(FragmentError::OutOfRange { sum, seq });
+        }
+        if message_id.is_empty() || message_id.len() > MAX_ID_BYTES {
+            return Err(FragmentError::BadId);
         }
         if self.completed.iter().any(|id| id == message_id) {
             return Ok(None);
@@ -116,7 +123,8 @@ impl Reassembler {
             pending.bytes += part.len();
             self.bytes += part.len();
             pending.missing -= 1;
-            pending.parts[seq] = Some(part);
+            // A copy, because the fragment is a view into its whole frame, which would be kept along with it.
+            pending.parts[seq] = Some(Bytes::copy_from_slice(part));
         }
         if pending.bytes > MAX_MESSAGE_BYTES {
             self.forget(message_id);

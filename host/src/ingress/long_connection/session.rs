@@ -1,17 +1,19 @@
 //! One open connection: frames in, replies out, pings, and the watch over a peer that has gone silent.
 
+use std::convert::Infallible;
 use std::time::Duration;
 
 use bytes::Bytes;
 use futures_util::SinkExt as _;
 use futures_util::StreamExt as _;
 use tokio::sync::mpsc;
+use tokio::task::JoinError;
+use tokio::task::JoinSet;
 use tokio::time::Instant;
 use tokio_tungstenite::tungstenite;
 use tokio_tungstenite::tungstenite::Message;
 use tokio_tungstenite::tungstenite::protocol::CloseFrame;
 use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
-use tokio_util::task::TaskTracker;
 
 use crate::callback::envelope::Inbound;
 use crate::callback::envelope::parse;
@@ -22,6 +24,7 @@ use crate::callback::verify::verify;
 use crate::deadline::DeadlineConfig;
 use crate::dispatch::Dispatcher;
 use crate::dispatch::Flushed;
+use crate::ingress::long_connection::dial_error::clip;
 use crate::ingress::long_connection::endpoint::Dialed;
 use crate::ingress::long_connection::endpoint::Socket;
 use crate::ingress::long_connection::frame::Frame;
@@ -31,27 +34,40 @@ use crate::ingress::long_connection::reassembly::Place;
 use crate::ingress::long_connection::reassembly::Reassembler;
 use crate::ingress::long_connection::respond;
 use crate::ingress::long_connection::settings::Settings;
+use crate::ingress::long_connection::settings::WireSettings;
 use crate::shutdown::Shutdown;
 use crate::telemetry;
 use crate::telemetry::Door;
 
-/// How much longer than a ping interval a peer may be silent: it answers every ping at once.
-const SILENCE_ALLOWANCE: Duration = Duration::from_secs(30);
 /// A peer that does not take our bytes for this long is as good as gone.
 const WRITE_TIMEOUT: Duration = Duration::from_secs(10);
 /// How long a peer may take to say goodbye.
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(2);
-/// Replies that wait for the socket. A full queue holds their tasks back, whose number dispatch bounds.
+/// Replies that wait for the socket. A full queue holds their tasks back.
 const REPLY_QUEUE: usize = 256;
+/// Callbacks of one connection at a time. Dispatch turns calls away long before; this bounds what a burst may hold.
+/// At the limit the connection is not read until one of them has its answer.
+const MAX_UNDER_WAY: usize = 1024;
 /// How often fragments that will not be completed are looked for.
 const SWEEP: Duration = Duration::from_secs(1);
+/// How long a stopping host waits for a moment with nothing under way. The platform goes on sending until the
+/// connection is closed, and what is under way then loses its answer; from here on nothing new is read.
+const LAST_CALL: Duration = Duration::from_secs(5);
+
+/// What a `card` frame means, as far as anybody outside knows: the official SDKs drop it, and the user sees 200340.
+const CARD_FRAME: &str = "a frame of type card: the platform sends these when the app's callbacks are not delivered by \
+    long connection; add card.action.trigger under Events & Callbacks > Callback Configuration with long connection, \
+    and publish a version";
+/// Nothing but these two types has ever been seen.
+const UNKNOWN_TYPE: &str = "only event frames are answered; see what is subscribed under Events & Callbacks, and whether \
+    a newer host knows this type";
 
 /// Why a session ended.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum Ended {
     #[error("closed by the platform")]
     Closed,
-    #[error("no byte from the platform for {} s", .0.as_secs())]
+    #[error("no byte from the platform for {} ms", .0.as_millis())]
     Silent(Duration),
     #[error("the platform takes no more bytes")]
     WriteStalled,
@@ -59,6 +75,22 @@ pub(super) enum Ended {
     Socket(#[from] tungstenite::Error),
     #[error("the host is stopping")]
     Stopping,
+}
+
+/// How it went.
+pub(super) struct Over {
+    pub(super) ended: Ended,
+    /// Whether the platform said anything at all.
+    pub(super) heard: bool,
+}
+
+/// What a session needs of the host.
+#[derive(Clone, Copy)]
+pub(super) struct Host<'a> {
+    pub(super) dispatcher: &'a Dispatcher,
+    pub(super) deadline: DeadlineConfig,
+    /// How much longer than a ping interval the platform may say nothing.
+    pub(super) silence: Duration,
 }
 
 /// A reply on its way to the connection that its request came in on.
@@ -70,36 +102,35 @@ struct Outgoing {
 struct Session<'a> {
     socket: Socket,
     settings: &'a mut Settings,
-    dispatcher: &'a Dispatcher,
-    deadline: DeadlineConfig,
+    host: Host<'a>,
     fragments: Reassembler,
     replies: mpsc::Sender<Outgoing>,
-    callbacks: TaskTracker,
+    callbacks: JoinSet<()>,
+    heard: bool,
 }
 
 /// Serves one connection until it ends. The socket is closed when this returns.
 pub(super) async fn run(
     dialed: Dialed,
     settings: &mut Settings,
-    dispatcher: &Dispatcher,
-    deadline: DeadlineConfig,
+    host: Host<'_>,
     shutdown: &Shutdown,
-) -> Ended {
-    let (replies, outgoing) = mpsc::channel(REPLY_QUEUE);
+) -> Over {
+    let (replies, mut outgoing) = mpsc::channel(REPLY_QUEUE);
     let mut session = Session {
         socket: dialed.socket,
         settings,
-        dispatcher,
-        deadline,
+        host,
         fragments: Reassembler::default(),
         replies,
-        callbacks: TaskTracker::new(),
+        callbacks: JoinSet::new(),
+        heard: false,
     };
-    match session.serve(dialed.service_id, outgoing, shutdown).await {
+    match session.serve(dialed.service_id, &mut outgoing, shutdown).await {
         Ok(never) => match never {},
         Err(ended) => {
-            session.close(&ended).await;
-            ended
+            session.close(&ended, outgoing).await;
+            Over { ended, heard: session.heard }
         }
     }
 }
@@ -109,35 +140,54 @@ impl Session<'_> {
     async fn serve(
         &mut self,
         service_id: i32,
-        mut outgoing: mpsc::Receiver<Outgoing>,
+        outgoing: &mut mpsc::Receiver<Outgoing>,
         shutdown: &Shutdown,
-    ) -> Result<std::convert::Infallible, Ended> {
+    ) -> Result<Infallible, Ended> {
         let mut last_heard = Instant::now();
         let mut next_ping = Instant::now();
         let mut sweep = tokio::time::interval(SWEEP);
+        let mut last_call = None;
         loop {
-            let silent_at = last_heard + self.settings.ping_interval + SILENCE_ALLOWANCE;
+            let silent_at = last_heard + self.settings.ping_interval + self.host.silence;
+            let reading = self.callbacks.len() < MAX_UNDER_WAY
+                && last_call.is_none_or(|last_call| Instant::now() < last_call);
+            let idle = self.callbacks.is_empty() && outgoing.is_empty();
             tokio::select! {
+                // In this order: what is seldom due, then answers, then questions, and an end only where nothing else
+                // is to be done. A byte that waits to be read is no silence, and nobody's goodbye.
+                biased;
                 // Cancel safe, all of them: a message is either taken or stays where it is, the rest only waits.
-                message = self.socket.next() => {
-                    last_heard = Instant::now();
-                    self.heard(message.ok_or(Ended::Closed)??, last_heard)?;
-                }
-                Some(reply) = outgoing.recv() => self.send_replies(reply, &mut outgoing).await?,
                 () = tokio::time::sleep_until(next_ping) => {
                     self.write(&Frame::control(service_id, "ping")).await?;
                     next_ping = Instant::now() + self.settings.ping_interval;
                 }
-                () = tokio::time::sleep_until(silent_at) => return Err(Ended::Silent(last_heard.elapsed())),
                 _ = sweep.tick() => self.drop_incomplete(),
-                () = shutdown.begun(), if self.callbacks.is_empty() && outgoing.is_empty() => {
-                    return Err(Ended::Stopping);
+                Some(reply) = outgoing.recv() => self.send_replies(reply, outgoing).await?,
+                Some(callback) = self.callbacks.join_next() => self.ended(callback),
+                message = self.socket.next(), if reading => {
+                    last_heard = Instant::now();
+                    self.heard(message.ok_or(Ended::Closed)??, last_heard)?;
+                }
+                () = tokio::time::sleep_until(silent_at), if reading => {
+                    return Err(Ended::Silent(last_heard.elapsed()));
+                }
+                () = shutdown.begun(), if idle => return Err(Ended::Stopping),
+                () = shutdown.begun(), if last_call.is_none() => {
+                    last_call = Some(Instant::now() + LAST_CALL);
                 }
             }
         }
     }
 
+    fn ended(&self, callback: Result<(), JoinError>) {
+        if let Err(error) = callback {
+            tracing::error!(app = self.app(), %error, "a callback went unanswered by a mistake of this host");
+        }
+    }
+
     fn heard(&mut self, message: Message, now: Instant) -> Result<(), Ended> {
+        // A Close is a word too, but no sign that the connection was ever good.
+        self.heard |= !message.is_close();
         match message {
             Message::Binary(bytes) => match Frame::parse(bytes) {
                 Ok(frame) => self.take(frame, now),
@@ -170,9 +220,9 @@ impl Session<'_> {
             return;
         }
         match serde_json::from_slice(payload) {
-            Ok(wire) => self.settings.update(&wire),
+            Ok(json) => self.settings.update(WireSettings::read(&json)),
             Err(error) => {
-                tracing::warn!(app = self.dispatcher.app(), %error, "a pong with a broken configuration")
+                tracing::warn!(app = self.app(), %error, "a pong with a broken configuration")
             }
         }
     }
@@ -181,24 +231,21 @@ impl Session<'_> {
         match frame.header("type") {
             Some("event") => {}
             Some("card") => {
-                self.reject(
-                    "card_frame",
-                    "a frame of type card: the platform sends these when the app's callbacks are not delivered by long \
-                     connection; add card.action.trigger under Events & Callbacks > Callback Configuration with long \
-                     connection, and publish a version",
-                );
+                self.reject("card_frame", CARD_FRAME);
                 return self.answer_rejected(frame);
             }
-            other => return self.reject("unknown_type", &format!("a frame of type {other:?}")),
+            other => {
+                let kind = clip(other.unwrap_or("none"));
+                return self
+                    .reject("unknown_type", &format!("a frame of type {kind:?}; {UNKNOWN_TYPE}"));
+            }
         }
-        let number = |key| frame.header(key).and_then(|text| text.parse::<usize>().ok());
-        let place = Place {
-            message_id: frame.header("message_id").unwrap_or_default(),
-            sum: number("sum").unwrap_or(1),
-            seq: number("seq").unwrap_or(0),
+        let place = match place(&frame) {
+            Ok(place) => place,
+            Err(reason) => return self.reject("bad_fragment", &reason),
         };
         let part = frame.payload.clone().unwrap_or_default();
-        match self.fragments.add(place, part, now) {
+        match self.fragments.add(place, &part, now) {
             Ok(Some(complete)) => {
                 frame.payload = None;
                 self.callback(frame, complete);
@@ -208,8 +255,8 @@ impl Session<'_> {
         }
     }
 
-    fn callback(&self, frame: Frame, complete: Complete) {
-        let deadline = self.deadline.starting(complete.received);
+    fn callback(&mut self, frame: Frame, complete: Complete) {
+        let deadline = self.host.deadline.starting(complete.received);
         let inbound = match understand(complete.payload) {
             Ok(inbound) => inbound,
             Err(reason) => {
@@ -217,7 +264,7 @@ impl Session<'_> {
                 return self.answer_rejected(frame);
             }
         };
-        let (dispatcher, replies) = (self.dispatcher.clone(), self.replies.clone());
+        let (dispatcher, replies) = (self.host.dispatcher.clone(), self.replies.clone());
         self.callbacks.spawn(async move {
             let answered = dispatcher.answer(inbound, Door::LongConnection, deadline).await;
             let frame = respond::answered(frame, &answered.reply, deadline.elapsed());
@@ -269,26 +316,75 @@ impl Session<'_> {
     }
 
     fn reject(&self, kind: &'static str, reason: &str) {
-        telemetry::record_rejected(self.dispatcher.app(), Door::LongConnection, kind, reason);
+        telemetry::record_rejected(self.app(), Door::LongConnection, kind, reason, None);
     }
 
-    async fn close(&mut self, ended: &Ended) {
-        let code = match ended {
-            Ended::Stopping => CloseCode::Away,
-            Ended::Closed | Ended::Silent(_) | Ended::WriteStalled | Ended::Socket(_) => {
-                CloseCode::Normal
+    fn app(&self) -> &str {
+        self.host.dispatcher.app()
+    }
+
+    /// Says goodbye where somebody listens, and says in the log what got lost. Callbacks that are still under way end by
+    /// themselves; there is no other connection that their answers belong to.
+    async fn close(&mut self, ended: &Ended, mut outgoing: mpsc::Receiver<Outgoing>) {
+        self.callbacks.detach_all();
+        outgoing.close();
+        let mut unsent = 0;
+        while outgoing.try_recv().is_ok() {
+            unsent += 1;
+        }
+        if unsent > 0 {
+            tracing::warn!(
+                app = self.app(),
+                unsent,
+                "a connection ended before these answers were sent"
+            );
+        }
+        match ended {
+            Ended::Stopping => {
+                let missed = self.say_goodbye(ended.to_string()).await;
+                if missed > 0 {
+                    tracing::warn!(app = self.app(), missed, "messages arrived after the goodbye");
+                }
+            }
+            // Whoever closed gets the Close back that the library has ready; if it cannot leave, TCP says it.
+            Ended::Closed => drop(tokio::time::timeout(CLOSE_TIMEOUT, self.socket.flush()).await),
+            // Nobody is there any more.
+            Ended::Silent(_) | Ended::WriteStalled | Ended::Socket(_) => {}
+        }
+    }
+
+    /// Closes, and counts the messages that were on their way meanwhile: the protocol has no word for "send no more".
+    async fn say_goodbye(&mut self, reason: String) -> usize {
+        let mut missed = 0;
+        let goodbye = async {
+            let frame = CloseFrame { code: CloseCode::Away, reason: reason.into() };
+            // Whoever is gone already cannot be told, and that is all a failure here means.
+            let _ = self.socket.close(Some(frame)).await;
+            while let Some(Ok(message)) = self.socket.next().await {
+                missed += usize::from(is_data(&message));
             }
         };
-        let goodbye = async {
-            // Whoever is gone already cannot be told, and that is all a failure here means.
-            let _ = self
-                .socket
-                .close(Some(CloseFrame { code, reason: ended.to_string().into() }))
-                .await;
-            while let Some(Ok(_)) = self.socket.next().await {}
-        };
         let _ = tokio::time::timeout(CLOSE_TIMEOUT, goodbye).await;
+        missed
     }
+}
+
+fn is_data(message: &Message) -> bool {
+    let Message::Binary(bytes) = message else { return false };
+    Frame::parse(bytes.clone()).is_ok_and(|frame| frame.kind() == Method::Data)
+}
+
+/// Which part of which message a frame carries. Without numbers it is the whole, as one official SDK has it too.
+fn place(frame: &Frame) -> Result<Place<'_>, String> {
+    let number = |key: &str, absent| match frame.header(key) {
+        None => Ok(absent),
+        Some(text) => text.parse().map_err(|_| format!("`{key}` is {:?}", clip(text))),
+    };
+    Ok(Place {
+        message_id: frame.header("message_id").unwrap_or_default(),
+        sum: number("sum", 1)?,
+        seq: number("seq", 0)?,
+    })
 }
 
 async fn timely<F>(write: F) -> Result<(), Ended>

@@ -53,7 +53,8 @@ impl Connections {
             *slot = state;
         }
         let up = states.iter().filter(|state| **state == State::Up).count();
-        telemetry::set_connections_up(&self.app, up);
+        let given_up = states.iter().filter(|state| matches!(state, State::Fatal(_))).count();
+        telemetry::set_connections(&self.app, up, given_up);
     }
 }
 

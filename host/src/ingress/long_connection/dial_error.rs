@@ -1,0 +1,179 @@
+//! Why there is no connection: whether trying again helps, and what somebody has to change if it does not.
+//!
+//! The platform's codes decide, never the shape of its answer. No text in here holds an address, which carries a
+//! ticket, or a credential.
+
+use std::error::Error;
+
+use tokio_tungstenite::tungstenite::http::HeaderMap;
+
+use crate::ingress::long_connection::endpoint::STEP_TIMEOUT;
+use crate::ingress::long_connection::tunnel::TunnelError;
+
+/// Discovery codes after which trying again may help; every other one means that somebody has to change something.
+const SYSTEM_BUSY: i64 = 1;
+const INTERNAL_ERROR: i64 = 1_000_040_343;
+/// Codes of both steps.
+const FORBIDDEN: i64 = 403;
+const AUTH_FAILED: i64 = 514;
+const TOO_MANY_CONNECTIONS: i64 = 1_000_040_350;
+/// The app lives on the other domain.
+const WRONG_DOMAIN: i64 = 1_000_040_351;
+/// No such app, wrong secret, or long connections not enabled.
+const WRONG_CREDENTIALS: i64 = 1_000_040_345;
+
+/// Characters of the platform's words that go on into the log.
+const MAX_WORDS: usize = 200;
+
+/// Whether it is worth trying again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Retry {
+    Worthwhile,
+    Useless,
+}
+
+#[derive(Debug, thiserror::Error)]
+pub(super) enum DialError {
+    #[error("{0} took more than {limit} s", limit = STEP_TIMEOUT.as_secs())]
+    Timeout(&'static str),
+    #[error("discovery failed: {0}")]
+    Transport(String),
+    #[error("discovery answered HTTP {status}: {message}")]
+    DiscoveryStatus { status: u16, message: String },
+    #[error("discovery gave an answer that cannot be used: {0}")]
+    DiscoveryBody(String),
+    #[error("discovery refused: code {code}, {message}{}", hint(*code))]
+    DiscoveryRefused { code: i64, message: String },
+    #[error(transparent)]
+    Tunnel(#[from] TunnelError),
+    #[error("the handshake was refused: status {status}, code {code}, {message}{}", hint(*code))]
+    HandshakeRefused { status: i64, code: i64, message: String },
+    #[error("the handshake failed: {0}")]
+    Handshake(String),
+}
+
+fn hint(code: i64) -> &'static str {
+    match code {
+        WRONG_CREDENTIALS | AUTH_FAILED => {
+            "; check the app's id and secret, and that a version of it is published with long connection as its way of \
+             delivery"
+        }
+        TOO_MANY_CONNECTIONS => {
+            "; the app has its 50 connections already, some of which may belong to another host"
+        }
+        WRONG_DOMAIN => "; the app lives on the other domain: try domain = \"lark\" or \"feishu\"",
+        FORBIDDEN => "; the app is not allowed to connect: it may be disabled in the console",
+        _ => "",
+    }
+}
+
+impl DialError {
+    pub(super) fn retry(&self) -> Retry {
+        match self {
+            Self::DiscoveryRefused { code: SYSTEM_BUSY | INTERNAL_ERROR, .. } => Retry::Worthwhile,
+            Self::DiscoveryRefused { .. }
+            | Self::HandshakeRefused { status: FORBIDDEN, .. }
+            // With any other code it is the ticket that was refused, and the next discovery gives another one.
+            | Self::HandshakeRefused {
+                status: AUTH_FAILED,
+                code: TOO_MANY_CONNECTIONS | WRONG_DOMAIN,
+                ..
+            } => Retry::Useless,
+            _ => Retry::Worthwhile,
+        }
+    }
+
+    /// An error of the HTTP client, with what is behind it: its own words alone name no cause.
+    pub(super) fn transport(error: reqwest::Error) -> Self {
+        let error = error.without_url();
+        let mut text = error.to_string();
+        let mut source = error.source();
+        while let Some(cause) = source {
+            text = format!("{text}: {cause}");
+            source = cause.source();
+        }
+        Self::Transport(clip(&text))
+    }
+
+    /// The platform says in headers of its own why it does not open a WebSocket. Without them it was somebody in
+    /// between.
+    pub(super) fn handshake(http_status: u16, headers: &HeaderMap) -> Self {
+        let text = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
+        let number = |name: &str| text(name).and_then(|text| text.trim().parse::<i64>().ok());
+        match number("Handshake-Status") {
+            Some(status) => Self::HandshakeRefused {
+                status,
+                code: number("Handshake-Autherrcode").unwrap_or(status),
+                message: clip(text("Handshake-Msg").unwrap_or_default()),
+            },
+            None => Self::Handshake(format!("HTTP {http_status}")),
+        }
+    }
+}
+
+/// The beginning of a stranger's words, fit for a log line.
+pub(super) fn clip(text: &str) -> String {
+    let mut clipped: String = text.chars().take(MAX_WORDS).collect();
+    if clipped.len() < text.len() {
+        clipped.push('…');
+    }
+    clipped
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn discovery(code: i64) -> DialError {
+        DialError::DiscoveryRefused { code, message: "words".into() }
+    }
+
+    fn handshake(headers: &[(&'static str, &'static str)]) -> DialError {
+        let mut map = HeaderMap::new();
+        for (name, value) in headers {
+            map.insert(*name, value.parse().unwrap());
+        }
+        DialError::handshake(403, &map)
+    }
+
+    #[test]
+    fn discovery_is_tried_again_by_its_code() {
+        for code in [1, 1_000_040_343] {
+            assert_eq!(discovery(code).retry(), Retry::Worthwhile, "{code}");
+        }
+        for code in [403, 514, 1_000_040_344, 1_000_040_345, 1_000_040_350, 1_000_040_351, 7, -1] {
+            assert_eq!(discovery(code).retry(), Retry::Useless, "{code}");
+        }
+    }
+
+    #[test]
+    fn a_refused_handshake_is_read_from_its_headers() {
+        let forbidden = handshake(&[("handshake-status", "403")]);
+        let many = [("Handshake-Status", "514"), ("Handshake-Autherrcode", "1000040350")];
+        let domain = [("Handshake-Status", "514"), ("Handshake-Autherrcode", "1000040351")];
+        for fatal in [forbidden, handshake(&many), handshake(&domain)] {
+            assert_eq!(fatal.retry(), Retry::Useless, "{fatal}");
+        }
+        let ticket = [("Handshake-Status", "514"), ("Handshake-Autherrcode", "1000040344")];
+        let no_code = [("Handshake-Status", "514"), ("Handshake-Autherrcode", "none")];
+        // A bare 403 is a proxy's as likely as the platform's.
+        for again in [handshake(&ticket), handshake(&no_code), handshake(&[])] {
+            assert_eq!(again.retry(), Retry::Worthwhile, "{again}");
+        }
+    }
+
+    #[test]
+    fn the_words_say_what_to_change() {
+        for (code, word) in [
+            (1_000_040_345, "secret"),
+            (1_000_040_345, "published"),
+            (1_000_040_350, "50 connections"),
+            (1_000_040_351, "other domain"),
+            (403, "not allowed"),
+        ] {
+            let text = discovery(code).to_string();
+            assert!(text.contains(word) && text.contains(&code.to_string()), "{text}");
+        }
+        assert!(clip(&"长".repeat(10_000)).len() < 4 * MAX_WORDS);
+    }
+}
