@@ -201,31 +201,30 @@ pub enum ConfigError {
 impl Config {
     /// Reads and checks the file. Paths in it are relative to it.
     pub fn load(path: &Path) -> Result<Self, ConfigError> {
+        let folder = path.parent().unwrap_or(Path::new("."));
+        File::read(path)?.check(folder)
+    }
+
+    /// Where a host with this file has its admin port. Reads no secrets: those who ask a running host need none.
+    pub fn admin_address(path: &Path) -> Result<SocketAddr, ConfigError> {
+        let admin = File::read(path)?.admin;
+        Ok(admin.ok_or_else(|| invalid("admin.listen", "there is none"))?.listen)
+    }
+}
+
+impl File {
+    fn read(path: &Path) -> Result<Self, ConfigError> {
         let text = std::fs::read_to_string(path)
             .map_err(|error| ConfigError::Read { path: path.to_owned(), error })?;
-        let file: File = toml::from_str(&text).map_err(|error| ConfigError::Toml {
+        toml::from_str(&text).map_err(|error| ConfigError::Toml {
             path: path.to_owned(),
             line: error.span().map_or(1, |span| {
                 1 + text.bytes().take(span.start).filter(|byte| *byte == b'\n').count()
             }),
             message: error.message().to_owned(),
-        })?;
-        let folder = path.parent().unwrap_or(Path::new("."));
-        file.check(folder)
+        })
     }
 
-    /// Where a host with this file has its admin port. Reads no secrets: those who ask a running host need none.
-    pub fn admin_address(path: &Path) -> Result<SocketAddr, ConfigError> {
-        let text = std::fs::read_to_string(path)
-            .map_err(|error| ConfigError::Read { path: path.to_owned(), error })?;
-        let file: File = toml::from_str(&text)
-            .map_err(|error| ConfigError::Toml { path: path.to_owned(), error: Box::new(error) })?;
-        let admin = file.admin.ok_or_else(|| invalid("admin.listen", "there is none"))?;
-        Ok(admin.listen)
-    }
-}
-
-impl File {
     fn check(self, folder: &Path) -> Result<Config, ConfigError> {
         self.deadline.validate()?;
         self.guests.validate()?;

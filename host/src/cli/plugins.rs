@@ -19,6 +19,7 @@ use crate::admin::plugins::ROLLBACK_PATH;
 use crate::admin::plugins::RollbackRequest;
 use crate::config::Config;
 use crate::tls;
+use crate::tls::ExtraRoots;
 
 /// A host that does not answer its admin port by then is not there, or not well.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -63,7 +64,7 @@ pub(super) async fn run(command: &PluginsCommand) -> anyhow::Result<String> {
     };
     let base = format!("http://{admin}");
     let client = reqwest::Client::builder()
-        .tls_backend_preconfigured(ClientConfig::clone(&tls::client_config()))
+        .tls_backend_preconfigured(ClientConfig::clone(&tls::client_config(&ExtraRoots::default())))
         // The admin port is on this machine, or beside it; a proxy is for the platform.
         .no_proxy()
         .build()?;
