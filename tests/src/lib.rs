@@ -3,11 +3,13 @@
 
 pub mod artifacts;
 pub mod cases;
+pub mod certificates;
 pub mod host;
 pub mod http;
 pub mod log;
 pub mod metrics;
 pub mod platform;
+pub mod proxy;
 pub mod sender;
 pub mod setup;
 pub mod vectors;

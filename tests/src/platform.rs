@@ -1,5 +1,7 @@
 //! The simulated platform as the tests use it: users who click, and what they see.
 
+use std::sync::Arc;
+
 use anyhow::Context as _;
 use aviary::secret::Secret;
 use aviary::simulator::Simulator;
@@ -11,6 +13,7 @@ use aviary::simulator::delivery::DeliveryKind;
 use aviary::simulator::delivery::Door;
 use aviary::simulator::exchange::Exchange;
 use aviary::simulator::user_error::UserError;
+use rustls::ServerConfig;
 use serde_json::Value;
 
 use crate::APP_SECRET;
@@ -37,8 +40,8 @@ pub struct Platform {
 }
 
 impl Platform {
-    /// With these apps, their secrets and keys.
-    pub async fn start(apps: &[App]) -> anyhow::Result<Self> {
+    /// With these apps, their secrets and keys; over TLS where there is a certificate.
+    pub async fn start(apps: &[App], tls: Option<Arc<ServerConfig>>) -> anyhow::Result<Self> {
         let simulated = apps.iter().map(|app| SimulatedApp {
             verification_token: Some(Secret::new(VERIFICATION_TOKEN)),
             encrypt_key: (app.keys() != Keys::Token).then(|| Secret::new(ENCRYPT_KEY)),
@@ -47,6 +50,7 @@ impl Platform {
         });
         let mut config = SimulatorConfig::on_loopback(simulated.collect());
         config.client_config = CLIENT_CONFIG;
+        config.tls = tls;
         let first_app = apps.first().map(|app| app.id().to_owned()).unwrap_or_default();
         Ok(Self { simulator: Simulator::start(config).await?, first_app })
     }

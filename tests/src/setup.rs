@@ -15,6 +15,7 @@ use crate::ENCRYPT_KEY;
 use crate::TENANT_KEY;
 use crate::VERIFICATION_TOKEN;
 use crate::artifacts;
+use crate::certificates::TestAuthority;
 use crate::host::HostProcess;
 use crate::http::Request;
 use crate::http::Response;
@@ -63,6 +64,7 @@ pub struct App {
     path: String,
     keys: Keys,
     connections: u32,
+    silence_ms: Option<u64>,
     webhook: bool,
     plugins: Vec<Dropped>,
 }
@@ -88,6 +90,7 @@ impl App {
             path: path.to_owned(),
             keys: Keys::Token,
             connections: 1,
+            silence_ms: None,
             webhook: true,
             plugins: Vec::new(),
         }
@@ -116,6 +119,13 @@ impl App {
     #[must_use]
     pub fn connections(mut self, count: u32) -> Self {
         self.connections = count;
+        self
+    }
+
+    /// Gives a silent platform up that long after it should have said something.
+    #[must_use]
+    pub fn silence_ms(mut self, milliseconds: u64) -> Self {
+        self.silence_ms = Some(milliseconds);
         self
     }
 
@@ -177,6 +187,9 @@ impl App {
         }
         if self.connections > 0 {
             app["long_connection"] = json!({ "connections": self.connections });
+            if let Some(milliseconds) = self.silence_ms {
+                app["long_connection"]["silence_ms"] = milliseconds.into();
+            }
         }
         if self.webhook {
             app["webhook"] = json!({ "path": self.path });
@@ -190,6 +203,8 @@ pub struct Setup {
     apps: Vec<App>,
     settings: Value,
     domain: Option<String>,
+    environment: Vec<(String, String)>,
+    authority: Option<TestAuthority>,
 }
 
 impl Setup {
@@ -205,7 +220,7 @@ impl Setup {
             "admin": { "listen": "127.0.0.1:0" },
             "log": { "format": "json", "level": "debug" },
         });
-        Self { apps, settings, domain: None }
+        Self { apps, settings, domain: None, environment: environment(), authority: None }
     }
 
     /// Sets one setting of `aviary.toml`, for example `("deadline", "soft_ms", 300)`.
@@ -213,6 +228,19 @@ impl Setup {
     pub fn set(mut self, table: &str, key: &str, value: impl Into<Value>) -> Self {
         self.settings[table][key] = value.into();
         self
+    }
+
+    /// Sets a variable of the host's environment.
+    #[must_use]
+    pub fn env(mut self, name: &str, value: impl Into<String>) -> Self {
+        self.environment.push((name.to_owned(), value.into()));
+        self
+    }
+
+    /// With a platform that speaks https and wss, and a host that trusts its certificate.
+    pub fn over_tls(mut self) -> anyhow::Result<Self> {
+        self.authority = Some(TestAuthority::new()?);
+        Ok(self.set("tls", "extra_roots", "ca.pem"))
     }
 
     /// Against that address instead of the simulated platform.
@@ -240,7 +268,9 @@ impl Setup {
 
     /// Starts the platform, asked for or not, and the host, and waits for nothing.
     pub async fn launch(self, with_platform: bool) -> anyhow::Result<Running> {
-        let platform = if with_platform { Some(Platform::start(&self.apps).await?) } else { None };
+        let tls = self.authority.as_ref().map(TestAuthority::server);
+        let platform =
+            if with_platform { Some(Platform::start(&self.apps, tls).await?) } else { None };
         let domain = match (&self.domain, &platform) {
             (Some(domain), _) => domain.clone(),
             (None, Some(platform)) => platform.domain(),
@@ -253,11 +283,17 @@ impl Setup {
                 drop_into(&folder.path().join(app.folder()), dropped)?;
             }
         }
+        if let Some(authority) = &self.authority {
+            std::fs::write(folder.path().join("ca.pem"), authority.root_pem())?;
+        }
         let mut configuration = self.settings;
         configuration["app"] = self.apps.iter().map(|app| app.configuration(&domain)).collect();
         std::fs::write(folder.path().join("aviary.toml"), to_toml(&configuration)?)?;
-        let host =
-            HostProcess::start(&["run", "--config", "aviary.toml"], folder.path(), &environment())?;
+        let host = HostProcess::start(
+            &["run", "--config", "aviary.toml"],
+            folder.path(),
+            &self.environment,
+        )?;
         Ok(Running { host, platform, apps: self.apps, folder })
     }
 }
