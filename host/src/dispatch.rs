@@ -121,10 +121,7 @@ impl Dispatcher {
                         let report = in_time(running, plugin, deadline, afterwards).await;
                         record.fuel = report.as_ref().map(|report| report.fuel);
                         match report {
-                            None => {
-                                let outcome = Outcome::Deadline;
-                                host_words(&callback, Reason::StillWorking, outcome, None)
-                            }
+                            None => still_working(&callback, plugin),
                             Some(report) => decide(&callback, report.result),
                         }
                     }
@@ -168,6 +165,15 @@ async fn in_time(
     };
     afterwards.update(std::mem::take(&mut report.deferred));
     Some(report)
+}
+
+/// The plugin's own words for that, or the host's.
+fn still_working(callback: &Callback, plugin: &Plugin) -> Decision {
+    let declared = plugin.still_working().and_then(|words| words.reply(callback.kind()));
+    match declared {
+        Some(reply) => Decision { reply, outcome: Outcome::Deadline, reason: None },
+        None => host_words(callback, Reason::StillWorking, Outcome::Deadline, None),
+    }
 }
 
 fn not_started(callback: &Callback, why: &NotStarted) -> Decision {

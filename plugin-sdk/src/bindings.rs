@@ -64,6 +64,7 @@ pub mod info {
     wit_bindgen::generate!({
         path: "../wit",
         inline: "package aviary:exports; world info { export lark:callback/plugin-info@0.1.0; }",
+        with: { "lark:callback/types@0.1.0": crate::bindings::lark::callback::types },
         additional_derives: [PartialEq, Eq, Default],
         pub_export_macro: true,
     });

@@ -2,13 +2,30 @@
 
 use crate::Info;
 use crate::Route;
+use crate::Toast;
 
 impl Info {
     /// A plugin that takes what no other plugin claims, until [`Info::route`] narrows it.
     ///
     /// `Info::new(env!("CARGO_PKG_NAME"), env!("CARGO_PKG_VERSION"))` says what `Cargo.toml` says.
     pub fn new(name: impl Into<String>, version: impl Into<String>) -> Self {
-        Self { name: name.into(), version: version.into(), routes: Vec::new() }
+        Self { name: name.into(), version: version.into(), routes: Vec::new(), still_working: None }
+    }
+
+    /// What the user is told when an answer is due and this plugin is still at it. Without it the
+    /// host has words of its own. The card that the plugin then returns late is still shown.
+    ///
+    /// ```
+    /// use aviary_sdk::{Info, Toast};
+    ///
+    /// let info = Info::new("leave", "1.0.0")
+    ///     .still_working(Toast::info("Asking HR…").with("zh_cn", "正在询问人事…"));
+    /// assert!(info.still_working.is_some());
+    /// ```
+    #[must_use]
+    pub fn still_working(mut self, toast: Toast) -> Self {
+        self.still_working = Some(toast);
+        self
     }
 
     /// Claims what matches this route, besides what earlier routes claim.

@@ -2,6 +2,7 @@
 
 use serde_json::json;
 
+use crate::callback::fault::Faults;
 use crate::callback::model::Callback;
 use crate::callback::model::Kind;
 use crate::callback::reply::Answer;
@@ -9,6 +10,7 @@ use crate::callback::reply::InlinePreview;
 use crate::callback::reply::Reply;
 use crate::callback::reply::Toast;
 use crate::callback::reply::ToastKind;
+use crate::callback::reply_check::check_toast;
 
 /// Longest link that is repeated as its own preview, in characters.
 const MAX_TITLE: usize = 200;
@@ -81,6 +83,26 @@ pub fn fallback(callback: &Callback, reason: Reason) -> Reply {
         Kind::Other if reason == Reason::NoHandler => Reply::accepted(),
         // Not taken yet, or not taken: acknowledging it would lose it.
         Kind::Other => Reply(Answer::Redeliver),
+    }
+}
+
+/// What a plugin wants said when an answer is due and it is still at it.
+#[derive(Clone, Debug)]
+pub struct StillWorking(Reply);
+
+impl StillWorking {
+    /// A toast that keeps to the platform's rules as it stands.
+    pub fn new(toast: &Toast) -> Result<Self, Faults> {
+        check_toast(toast)?;
+        Ok(Self(with_toast(toast)))
+    }
+
+    /// The answer to a callback of that kind, if that kind shows toasts.
+    pub fn reply(&self, kind: Kind) -> Option<Reply> {
+        match kind {
+            Kind::CardAction | Kind::LegacyCard => Some(self.0.clone()),
+            Kind::LinkPreview | Kind::Other => None,
+        }
     }
 }
 

@@ -26,7 +26,11 @@ pub(super) fn check(locale: &str, allowed: &[&str; 16], at: &At<'_>, faults: &mu
         "ms_my" => "Malay is for toasts and cards; the title of a preview has hi_in instead",
         "hi_in" => "Hindi is for the title of a preview; toasts and cards have ms_my instead",
         _ => {
-            return faults.push(at, Rule::Locale, format_args!("not one of {}", allowed.join(", ")));
+            return faults.push(
+                at,
+                Rule::Locale,
+                format_args!("not one of {}", allowed.join(", ")),
+            );
         }
     };
     faults.push(at, Rule::Locale, words);

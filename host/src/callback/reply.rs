@@ -1,6 +1,7 @@
 //! What a plugin may return, and the reply that leaves. What lies between the two is `reply_check`'s.
 
 use bytes::Bytes;
+use serde::Deserialize;
 use serde_json::Map;
 use serde_json::Value;
 use serde_json::json;
@@ -12,7 +13,8 @@ use crate::callback::model::Kind;
 pub type Translations = Vec<(String, String)>;
 
 /// The colour and icon of a toast.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
 pub enum ToastKind {
     /// Blue.
     Info,

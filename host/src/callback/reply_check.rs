@@ -56,7 +56,7 @@ pub fn check(kind: Kind, raw: RawReply, replaces: Option<CardVersion>) -> Checke
 }
 
 /// What is wrong with a toast that is to be shown as it stands.
-pub fn check_toast_text(toast: &Toast) -> Result<(), Faults> {
+pub fn check_toast(toast: &Toast) -> Result<(), Faults> {
     let mut faults = Faults::default();
     prune_toast(&mut toast.to_json(), &At::Root, &mut faults);
     if toast.content.is_empty() {

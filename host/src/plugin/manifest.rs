@@ -4,6 +4,10 @@ use std::collections::BTreeMap;
 
 use serde::Deserialize;
 
+use crate::callback::fallback::StillWorking;
+use crate::callback::fault::Faults;
+use crate::callback::reply::Toast;
+use crate::callback::reply::ToastKind;
 use crate::open_api::grant::Grant;
 use crate::plugin::breaker::BreakerConfig;
 use crate::plugin::breaker::BreakerConfigError;
@@ -22,6 +26,8 @@ pub struct Manifest {
     pub limits: Limits,
     /// When it is paused for failing.
     pub breaker: BreakerConfig,
+    /// Takes the place of what the plugin itself declares.
+    pub still_working: StillWorkingConfig,
     /// What the plugin may reach.
     pub grants: Grants,
     /// What `wasi:config` gives to the plugin.
@@ -34,6 +40,45 @@ pub struct Manifest {
 pub struct Grants {
     /// Requests to the server API, for example `POST /open-apis/im/v1/messages`.
     pub open_api: Vec<Grant>,
+}
+
+/// `[still_working]`
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct StillWorkingConfig {
+    /// What the user is told when an answer is due and the plugin is still at it.
+    pub toast: Option<ToastConfig>,
+}
+
+/// A toast as an operator writes it: `{ kind = "info", content = "…", i18n = { zh_cn = "…" } }`.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ToastConfig {
+    /// `info` unless said otherwise.
+    #[serde(default = "info")]
+    pub kind: ToastKind,
+    /// Its text.
+    pub content: String,
+    /// Its text in other languages.
+    #[serde(default)]
+    pub i18n: BTreeMap<String, String>,
+}
+
+fn info() -> ToastKind {
+    ToastKind::Info
+}
+
+impl StillWorkingConfig {
+    /// The reply, if there is to be one.
+    fn reply(&self) -> Result<Option<StillWorking>, ManifestError> {
+        let Some(toast) = &self.toast else { return Ok(None) };
+        let toast = Toast {
+            kind: toast.kind,
+            content: toast.content.clone(),
+            i18n: toast.i18n.clone().into_iter().collect(),
+        };
+        StillWorking::new(&toast).map(Some).map_err(ManifestError::StillWorking)
+    }
 }
 
 /// Why a sidecar file cannot be used.
@@ -49,6 +94,9 @@ pub enum ManifestError {
     /// Likewise.
     #[error(transparent)]
     Breaker(#[from] BreakerConfigError),
+    /// A toast that the platform would not show.
+    #[error("still_working.toast: {0}")]
+    StillWorking(Faults),
 }
 
 impl Manifest {
@@ -57,6 +105,12 @@ impl Manifest {
         let manifest: Self = toml::from_str(text)?;
         manifest.limits.validate()?;
         manifest.breaker.validate()?;
+        manifest.still_working()?;
         Ok(manifest)
+    }
+
+    /// What it wants said when an answer is due and the plugin is still at it.
+    pub fn still_working(&self) -> Result<Option<StillWorking>, ManifestError> {
+        self.still_working.reply()
     }
 }

@@ -12,6 +12,7 @@ use crate::bindings::exports::lark::callback::event_handler;
 use crate::bindings::exports::lark::callback::legacy_card_handler;
 use crate::bindings::exports::lark::callback::link_preview_handler;
 use crate::bindings::exports::lark::callback::plugin_info;
+use crate::callback::fallback::StillWorking;
 use crate::callback::model::Kind;
 use crate::capability::config::ConfigCtx;
 use crate::open_api::grant::Grant;
@@ -32,6 +33,7 @@ pub struct Plugin {
     pub(super) instance_pre: InstancePre<GuestState>,
     pub(super) handlers: Handlers,
     pub(super) routes: Vec<Route>,
+    pub(super) still_working: Option<StillWorking>,
     pub(super) limits: Limits,
     pub(super) grants: Arc<[Grant]>,
     pub(super) settings: ConfigCtx,
@@ -115,6 +117,11 @@ impl Plugin {
         // Set already in one that an operator takes back.
         let _ = self.went_live.set(());
         self.breaker.reset();
+    }
+
+    /// What it wants said when an answer is due and it is still at it.
+    pub fn still_working(&self) -> Option<&StillWorking> {
+        self.still_working.as_ref()
     }
 
     /// Whether both claim the same callbacks, so that nobody could tell which of them answers.

@@ -8,6 +8,9 @@ use bytes::Bytes;
 use sha2::Digest as _;
 use tokio::time::Instant;
 
+use crate::bindings::exports::lark::callback::plugin_info;
+use crate::callback::fallback::StillWorking;
+use crate::callback::fault::Faults;
 use crate::capability::config::ConfigCtx;
 use crate::deadline::DeadlineConfig;
 use crate::open_api::transport::OpenApi;
@@ -18,6 +21,7 @@ use crate::plugin::engine::GuestEngine;
 use crate::plugin::explain::known_handlers;
 use crate::plugin::instance::CallError;
 use crate::plugin::instance::describe;
+use crate::plugin::lift;
 use crate::plugin::manifest::Manifest;
 use crate::plugin::manifest::ManifestError;
 use crate::plugin::registry::Handlers;
@@ -62,6 +66,9 @@ pub(super) enum LoadError {
     /// It did not say what it is.
     #[error("plugin-info failed: {0}")]
     Describe(CallError),
+    /// It wants something said that the platform would not show.
+    #[error("plugin-info.still-working: {0}")]
+    StillWorking(Faults),
     /// It does not pass its own tests.
     #[error(transparent)]
     SelfTest(#[from] SelfTestError),
@@ -154,6 +161,7 @@ impl Loader {
             went_live: std::sync::OnceLock::new(),
             instance_pre,
             handlers,
+            still_working: manifest.still_working()?,
             routes: manifest.routes,
             limits: manifest.limits,
             grants: manifest.grants.open_api.into(),
@@ -163,9 +171,8 @@ impl Loader {
         let deadline = DeadlineConfig::default().starting(Instant::now());
         let described = describe(&self.engine, plugin, deadline).await;
         let (mut plugin, info) = described.map_err(LoadError::Describe)?;
-        if plugin.routes.is_empty() {
-            plugin.routes = info
-                .map_or_else(Vec::new, |info| info.routes.into_iter().map(Route::from).collect());
+        if let Some(info) = info {
+            plugin.take(info)?;
         }
         if plugin.routes.is_empty() {
             plugin.routes.push(Route::default());
@@ -173,5 +180,21 @@ impl Loader {
         let plugin = Arc::new(plugin);
         self_test::pass(&self.engine, &plugin, tests).await?;
         Ok(plugin)
+    }
+}
+
+impl Plugin {
+    /// What the plugin says of itself counts where its operator says nothing.
+    fn take(&mut self, info: plugin_info::Info) -> Result<(), LoadError> {
+        if self.routes.is_empty() {
+            self.routes = info.routes.into_iter().map(Route::from).collect();
+        }
+        if self.still_working.is_none()
+            && let Some(toast) = info.still_working
+        {
+            let declared = StillWorking::new(&lift::toast(toast));
+            self.still_working = Some(declared.map_err(LoadError::StillWorking)?);
+        }
+        Ok(())
     }
 }
