@@ -62,6 +62,7 @@ use crate::simulator::record::ApiCall;
 use crate::simulator::record::CardUpdate;
 use crate::simulator::record::Counters;
 use crate::simulator::record::SentMessage;
+use crate::simulator::script::CardUpdateScript;
 use crate::simulator::script::DiscoveryScript;
 use crate::simulator::script::HandshakeScript;
 use crate::simulator::state::State;
@@ -150,6 +151,12 @@ impl Simulator {
     /// What the WebSocket handshake answers from now on.
     pub fn set_handshake(&self, app_id: &str, script: HandshakeScript) -> Result<(), SendError> {
         self.state.app(app_id)?.scripts().handshake = script;
+        Ok(())
+    }
+
+    /// What an update of a card answers from now on.
+    pub fn set_card_update(&self, app_id: &str, script: CardUpdateScript) -> Result<(), SendError> {
+        self.state.app(app_id)?.scripts().card_update = script;
         Ok(())
     }
 

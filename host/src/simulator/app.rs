@@ -12,6 +12,7 @@ use crate::simulator::config::ClientConfig;
 use crate::simulator::config::SimulatedApp;
 use crate::simulator::connections::Connections;
 use crate::simulator::identifier;
+use crate::simulator::script::CardUpdateScript;
 use crate::simulator::script::DiscoveryScript;
 use crate::simulator::script::HandshakeScript;
 use crate::simulator::state::lock;
@@ -44,6 +45,7 @@ pub(super) struct Settings {
 pub(super) struct Scripts {
     pub(super) discovery: DiscoveryScript,
     pub(super) handshake: HandshakeScript,
+    pub(super) card_update: CardUpdateScript,
     pub(super) client_config: ClientConfig,
 }
 
@@ -67,6 +69,7 @@ impl App {
         let scripts = Scripts {
             discovery: DiscoveryScript::Normal,
             handshake: HandshakeScript::Normal,
+            card_update: CardUpdateScript::Normal,
             client_config,
         };
         Self {

@@ -24,8 +24,10 @@ use serde_json::json;
 use tokio::time::Instant;
 
 use crate::simulator::app::App;
+use crate::simulator::discovery::HANG_LIMIT;
 use crate::simulator::identifier;
 use crate::simulator::record::ApiCall;
+use crate::simulator::script::CardUpdateScript;
 use crate::simulator::server::MAX_REQUEST_BYTES;
 use crate::simulator::state::State;
 
@@ -57,6 +59,12 @@ struct Call<'a> {
     arrived: Instant,
 }
 
+impl Call<'_> {
+    fn is_card_update(&self) -> bool {
+        self.parts.method == Method::POST && self.parts.uri.path() == CARD_UPDATE_PATH
+    }
+}
+
 /// The handler.
 pub(super) async fn call(
     extract::State(state): extract::State<Arc<State>>,
@@ -68,12 +76,18 @@ pub(super) async fn call(
         return StatusCode::PAYLOAD_TOO_LARGE.into_response();
     };
     let is_token_request = parts.uri.path() == TOKEN_PATH && parts.method == Method::POST;
+    let mut hangs = false;
     let (app_id, answer) = if is_token_request {
         (None, access_token(&state, &body, arrived))
     } else {
         match bearer(&state, &parts.headers, arrived) {
             Ok(app) => {
                 let call = Call { state: &state, app, parts: &parts, body: &body, arrived };
+                hangs = call.is_card_update()
+                    && matches!(
+                        app.scripts().card_update,
+                        CardUpdateScript::Hang | CardUpdateScript::TakeAndHang
+                    );
                 (Some(app.settings.id.clone()), route(&call))
             }
             Err(error) => (None, Err(error)),
@@ -92,6 +106,9 @@ pub(super) async fn call(
         body: if is_token_request { None } else { serde_json::from_slice(&body).ok() },
         code: answer["code"].as_i64().unwrap_or_default(),
     });
+    if hangs {
+        tokio::time::sleep(HANG_LIMIT).await;
+    }
     let mut response = (status, Json(answer)).into_response();
     if let Ok(log_id) = HeaderValue::from_str(&identifier::hex(34)) {
         response.headers_mut().insert("X-Tt-Logid", log_id);
@@ -114,7 +131,7 @@ fn bearer<'a>(state: &'a State, headers: &HeaderMap, now: Instant) -> Result<&'a
 
 fn route(call: &Call<'_>) -> Result<Value, ApiError> {
     match (&call.parts.method, call.parts.uri.path()) {
-        (&Method::POST, CARD_UPDATE_PATH) => card_update::update(call),
+        _ if call.is_card_update() => card_update::update(call),
         (&Method::POST, MESSAGES_PATH) => message::send(call),
         _ => Ok(json!({"code": 0, "msg": "success", "data": {}})),
     }

@@ -1,4 +1,4 @@
-//! What the two steps of connecting can be told to do wrong.
+//! What the platform can be told to do wrong: the two steps of connecting, and the update of a card.
 
 use axum::http::StatusCode;
 
@@ -93,6 +93,25 @@ impl HandshakeRefusal {
     pub fn bare(status: u16) -> Self {
         Self { status, handshake_status: None, message: String::new(), auth_error_code: None }
     }
+}
+
+/// What `POST /open-apis/interactive/v1/card/update` does for one app.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum CardUpdateScript {
+    /// Check the token and the card.
+    #[default]
+    Normal,
+    /// Take nothing, and say so. Costs no use of the token.
+    Refuse {
+        /// The HTTP status.
+        status: u16,
+        /// For example 300000 (internal error) or 99991400 (too many requests).
+        code: i64,
+    },
+    /// Take nothing and say nothing.
+    Hang,
+    /// Show the card and say nothing, as if the answer was lost on the way.
+    TakeAndHang,
 }
 
 /// `Handshake-Status` of every refusal that `Handshake-Autherrcode` explains.

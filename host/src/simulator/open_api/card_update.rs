@@ -1,5 +1,6 @@
 //! `POST /open-apis/interactive/v1/card/update`: the delayed update of the card a callback came from.
 
+use axum::http::StatusCode;
 use serde_json::Value;
 use serde_json::json;
 
@@ -9,7 +10,11 @@ use crate::simulator::delivery::CardSchema;
 use crate::simulator::open_api::ApiError;
 use crate::simulator::open_api::Call;
 use crate::simulator::record::CardUpdate;
+use crate::simulator::script::CardUpdateScript;
 use crate::simulator::update_token::TokenFault;
+
+/// The record of an update that was neither taken nor answered.
+const NEVER_SAID: i64 = -1;
 
 impl From<TokenFault> for ApiError {
     fn from(fault: TokenFault) -> Self {
@@ -24,7 +29,16 @@ impl From<TokenFault> for ApiError {
 
 pub(super) fn update(call: &Call<'_>) -> Result<Value, ApiError> {
     let body: Value = serde_json::from_slice(call.body).unwrap_or_default();
-    let outcome = check(call, &body);
+    let script = call.app.scripts().card_update.clone();
+    let outcome = match script {
+        CardUpdateScript::Normal | CardUpdateScript::TakeAndHang => check(call, &body),
+        CardUpdateScript::Refuse { status, code } => Err(ApiError {
+            status: StatusCode::from_u16(status).unwrap_or(StatusCode::BAD_REQUEST),
+            code,
+            msg: "as the script says".to_owned(),
+        }),
+        CardUpdateScript::Hang => Err(ApiError::new(NEVER_SAID, "nobody reads this")),
+    };
     let token = body["token"].as_str().unwrap_or_default();
     call.state.records.add_card_update(CardUpdate {
         app_id: call.app.settings.id.clone(),
