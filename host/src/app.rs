@@ -14,6 +14,7 @@ use crate::config::AppConfig;
 use crate::config::Config;
 use crate::dispatch::Dispatcher;
 use crate::dispatch::admission::Admission;
+use crate::dispatch::late::Late;
 use crate::ingress::long_connection::LongConnection;
 use crate::ingress::long_connection::status::Connections;
 use crate::ingress::webhook;
@@ -26,6 +27,9 @@ use crate::plugin::registry::Registry;
 use crate::plugin::reload::Folder;
 use crate::plugin::status::FolderHandle;
 use crate::shutdown::Shutdown;
+use crate::store::Store;
+use crate::store::StoreError;
+use crate::store::update::StoredUpdate;
 use crate::telemetry;
 use crate::telemetry::CallbackRecord;
 use crate::telemetry::Observers;
@@ -61,6 +65,9 @@ pub enum StartError {
         /// The system's words.
         error: std::io::Error,
     },
+    /// The file that outlives the process.
+    #[error(transparent)]
+    Store(#[from] StoreError),
     /// The HTTP client.
     #[error("cannot set up the HTTP client: {0}")]
     Http(#[from] reqwest::Error),
@@ -74,6 +81,7 @@ impl Host {
         let observers = Observers::default();
         let engine = Arc::new(GuestEngine::new(config.guests)?);
         let admission = Arc::new(Admission::new(config.guests));
+        let (store, mut left) = Store::open(&config.store.path)?;
         let tls = tls::client_config(&config.extra_roots);
         let http = http_client(&tls)?;
         let webhook = match &config.webhook {
@@ -88,9 +96,24 @@ impl Host {
         let mut connections = Vec::new();
         let mut folders = Vec::new();
         for app in config.apps {
-            let (dispatcher, folder) =
-                load_plugins(&app, &engine, &admission, &http, &observers, &shutdown).await;
+            let open_api = Arc::new(server_api(&app, &http));
+            let late = Late::new(
+                app.id.as_str().into(),
+                Arc::clone(&open_api),
+                store.clone(),
+                shutdown.clone(),
+            );
+            late.resume(left.extract_if(.., |left| left.update.app == app.id).collect());
+            let (registry, folder) = load_plugins(&app, &engine, &open_api, &shutdown).await;
             folders.push(folder);
+            let dispatcher = Dispatcher::new(
+                app.id.as_str().into(),
+                Arc::clone(&engine),
+                Arc::clone(&admission),
+                registry,
+                late,
+                observers.clone(),
+            );
             if let Some(path) = app.webhook_path.clone() {
                 webhook_apps.push(WebhookApp {
                     path,
@@ -116,6 +139,7 @@ impl Host {
                 connections.push(all);
             }
         }
+        forget_expired(&store, &left).await;
         let health = Health::new(connections, shutdown.clone());
         let webhook = webhook.map(|((listener, address), webhook)| {
             shutdown.spawn(webhook::run(
@@ -196,41 +220,37 @@ async fn listen(
     Ok((listener, address))
 }
 
-/// The plugins of one app, live and followed, and the dispatcher that gives them their callbacks.
+fn server_api(app: &AppConfig, http: &reqwest::Client) -> OpenApi {
+    OpenApi::new(app.id.clone(), app.secret.clone(), app.domain.clone(), http.clone())
+}
+
+/// What is left of apps that are configured no more stays for as long as it could still be shown.
+async fn forget_expired(store: &Store, left: &[StoredUpdate]) {
+    for left in left.iter().filter(|left| left.update.time_left().is_zero()) {
+        if let Err(error) = store.done(left.id).await {
+            tracing::warn!(%error, "an expired card update stays in the store");
+        }
+    }
+}
+
+/// The plugins of one app, live and followed.
 async fn load_plugins(
     app: &AppConfig,
     engine: &Arc<GuestEngine>,
-    admission: &Arc<Admission>,
-    http: &reqwest::Client,
-    observers: &Observers,
+    open_api: &Arc<OpenApi>,
     shutdown: &Shutdown,
-) -> (Dispatcher, FolderHandle) {
+) -> (Registry, FolderHandle) {
     let id: Arc<str> = app.id.as_str().into();
-    let open_api = Arc::new(OpenApi::new(
-        app.id.clone(),
-        app.secret.clone(),
-        app.domain.clone(),
-        http.clone(),
-    ));
     let registry = Registry::default();
     telemetry::set_plugins_live(&id, 0);
     let (mut folder, handle) = Folder::new(
-        Arc::clone(&id),
+        id,
         app.plugins.clone(),
         Arc::clone(engine),
-        Arc::clone(&open_api),
+        Arc::clone(open_api),
         registry.clone(),
     );
     folder.load_all().await;
     shutdown.spawn(folder.run(shutdown.clone()));
-    let dispatcher = Dispatcher::new(
-        id,
-        Arc::clone(engine),
-        Arc::clone(admission),
-        registry,
-        open_api,
-        observers.clone(),
-        shutdown.clone(),
-    );
-    (dispatcher, handle)
+    (registry, handle)
 }

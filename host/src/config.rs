@@ -17,6 +17,7 @@ use crate::open_api::domain::Domain;
 use crate::plugin::engine::EngineError;
 use crate::plugin::engine::GuestsConfig;
 use crate::secret::Secret;
+use crate::store::StoreConfig;
 use crate::telemetry::LogConfig;
 use crate::tls::ExtraRoots;
 use crate::tls::TlsConfig;
@@ -34,6 +35,8 @@ struct File {
     deadline: DeadlineConfig,
     #[serde(default)]
     guests: GuestsConfig,
+    #[serde(default)]
+    store: StoreConfig,
     #[serde(default)]
     log: LogConfig,
     #[serde(default)]
@@ -114,6 +117,8 @@ pub struct Config {
     pub deadline: DeadlineConfig,
     /// How guests run.
     pub guests: GuestsConfig,
+    /// What outlives the process.
+    pub store: StoreConfig,
     /// What is logged, and how.
     pub log: LogConfig,
     /// Whom to trust besides those whom the operating system trusts.
@@ -258,6 +263,7 @@ impl File {
             admin: self.admin,
             deadline: self.deadline,
             guests: self.guests,
+            store: StoreConfig { path: folder.join(self.store.path) },
             log: self.log,
             extra_roots: self.tls.read(folder)?,
         })

@@ -5,6 +5,9 @@ use std::time::Duration;
 use serde::Deserialize;
 use tokio::time::Instant;
 
+/// The platform waits this long for an answer, network included. Not configurable, by its documentation.
+pub const PLATFORM_PATIENCE: Duration = Duration::from_secs(3);
+
 /// The point in time at which the host answers, with or without a plugin.
 #[derive(Clone, Copy, Debug)]
 pub struct Deadline {
@@ -72,6 +75,11 @@ impl Deadline {
     /// When the plugin is stopped.
     pub fn hard(&self) -> Instant {
         self.hard
+    }
+
+    /// When the platform has told the user that there was no answer, if there was none.
+    pub fn given_up(&self) -> Instant {
+        self.received + PLATFORM_PATIENCE
     }
 
     /// How long ago the first byte arrived.

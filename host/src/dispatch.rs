@@ -1,7 +1,7 @@
 //! The journey of a callback, on one screen: snapshot, route, run, check, answer, and what comes after the answer.
 
 pub mod admission;
-mod late;
+pub mod late;
 mod route;
 
 use std::sync::Arc;
@@ -20,7 +20,7 @@ use crate::dispatch::admission::Admission;
 use crate::dispatch::admission::Ask;
 use crate::dispatch::admission::NotAdmitted;
 use crate::dispatch::late::Afterwards;
-use crate::open_api::transport::OpenApi;
+use crate::dispatch::late::Late;
 use crate::plugin::breaker::Paused;
 use crate::plugin::engine::GuestEngine;
 use crate::plugin::instance;
@@ -30,7 +30,6 @@ use crate::plugin::instance::Handler;
 use crate::plugin::instance::RunningCall;
 use crate::plugin::registry::Plugin;
 use crate::plugin::registry::Registry;
-use crate::shutdown::Shutdown;
 use crate::telemetry::CallbackRecord;
 use crate::telemetry::Door;
 use crate::telemetry::Observers;
@@ -45,9 +44,8 @@ pub struct Dispatcher {
     engine: Arc<GuestEngine>,
     admission: Arc<Admission>,
     registry: Registry,
-    open_api: Arc<OpenApi>,
+    late: Arc<Late>,
     observers: Observers,
-    shutdown: Shutdown,
 }
 
 /// The one answer to a callback.
@@ -82,11 +80,10 @@ impl Dispatcher {
         engine: Arc<GuestEngine>,
         admission: Arc<Admission>,
         registry: Registry,
-        open_api: Arc<OpenApi>,
+        late: Arc<Late>,
         observers: Observers,
-        shutdown: Shutdown,
     ) -> Self {
-        Self { app, engine, admission, registry, open_api, observers, shutdown }
+        Self { app, engine, admission, registry, late, observers }
     }
 
     /// The app whose callbacks these are.
@@ -97,8 +94,7 @@ impl Dispatcher {
     /// Answers, by the soft deadline at the latest, whatever the plugin does.
     pub async fn answer(&self, callback: Callback, door: Door, deadline: Deadline) -> Answered {
         let callback = Arc::new(callback);
-        let (flushed, afterwards) =
-            late::afterwards(&self.shutdown, &self.open_api, &self.app, &callback);
+        let (flushed, afterwards) = late::afterwards(&self.late, &callback, deadline);
         let snapshot = self.registry.snapshot();
         let mut record = CallbackRecord {
             app: Arc::clone(&self.app),
@@ -115,17 +111,10 @@ impl Dispatcher {
             None => host_words(&callback, Reason::NoHandler, Outcome::NoHandler, None),
             Some((plugin, handler)) => {
                 record.plugin = Some(plugin.identity());
-                match self.start(plugin, handler, &callback, deadline).await {
-                    Err(why) => not_started(&callback, &why),
-                    Ok(running) => {
-                        let report = in_time(running, plugin, deadline, afterwards).await;
-                        record.fuel = report.as_ref().map(|report| report.fuel);
-                        match report {
-                            None => still_working(&callback, plugin),
-                            Some(report) => decide(&callback, report.result),
-                        }
-                    }
-                }
+                let (decision, fuel) =
+                    self.ask(plugin, handler, &callback, deadline, afterwards).await;
+                record.fuel = fuel;
+                decision
             }
         };
         self.observers.record(CallbackRecord {
@@ -135,6 +124,28 @@ impl Dispatcher {
             ..record
         });
         Answered { reply: decision.reply, flushed }
+    }
+
+    /// What the plugin says, or is said in its place; and the fuel that it took, where that is known.
+    async fn ask(
+        &self,
+        plugin: &Arc<Plugin>,
+        handler: Handler,
+        callback: &Arc<Callback>,
+        deadline: Deadline,
+        afterwards: Afterwards,
+    ) -> (Decision, Option<u64>) {
+        if let Some(reply) = self.late.preview(callback, plugin) {
+            return (Decision { reply, outcome: Outcome::Answered, reason: None }, None);
+        }
+        let running = match self.start(plugin, handler, callback, deadline).await {
+            Ok(running) => running,
+            Err(why) => return (not_started(callback, &why), None),
+        };
+        match in_time(running, plugin, deadline, afterwards).await {
+            None => (still_working(callback, plugin), None),
+            Some(report) => (decide(callback, report.result), Some(report.fuel)),
+        }
     }
 
     /// Starts the call, as soon as there is a place for it.
@@ -163,7 +174,7 @@ async fn in_time(
         afterwards.follow(running, Arc::clone(plugin));
         return None;
     };
-    afterwards.update(std::mem::take(&mut report.deferred));
+    afterwards.update(std::mem::take(&mut report.deferred), plugin).await;
     Some(report)
 }
 

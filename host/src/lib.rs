@@ -10,6 +10,7 @@ pub mod shutdown;
 pub mod callback;
 pub mod telemetry;
 pub mod tls;
+pub mod store;
 mod bindings;
 pub mod open_api;
 pub mod capability;

@@ -2,5 +2,6 @@
 
 pub mod domain;
 pub mod grant;
+pub mod rate_limit;
 mod token;
 pub mod transport;

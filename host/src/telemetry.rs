@@ -302,9 +302,81 @@ pub fn record_rejected(
     counter!("aviary_rejected_total", "door" => door.as_str(), "reason" => kind).increment(1);
 }
 
+/// What became of a reply that came after its deadline. One with a toast and a card counts for both.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LateResult {
+    /// Its card is on its way.
+    Card,
+    /// Its preview is kept for the clients, which are told to ask again.
+    Preview,
+    /// Its toast has nowhere to appear any more.
+    ToastDropped,
+    /// There was nothing in it, or nowhere to show it.
+    NothingToShow,
+    /// It, or a part of it, broke a rule of the platform.
+    Invalid,
+    /// The plugin failed.
+    Failed,
+}
+
 /// A reply that came after its deadline has ended, one way or another.
-pub fn record_late(result: &'static str) {
+pub fn record_late(result: LateResult) {
+    let result = match result {
+        LateResult::Card => "card",
+        LateResult::Preview => "preview",
+        LateResult::ToastDropped => "toast_dropped",
+        LateResult::NothingToShow => "nothing_to_show",
+        LateResult::Invalid => "invalid",
+        LateResult::Failed => "failed",
+    };
     counter!("aviary_late_replies_total", "result" => result).increment(1);
+}
+
+/// What became of a card update.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum UpdateResult {
+    /// The card is shown.
+    Delivered,
+    /// The platform refused it.
+    Refused,
+    /// Its token's half hour is over.
+    Expired,
+    /// Nobody knows whether it was shown, and the next one was more important.
+    Superseded,
+    /// Too many were waiting.
+    NoRoom,
+}
+
+/// A card update has come to its end.
+pub fn record_card_update(result: UpdateResult) {
+    let result = match result {
+        UpdateResult::Delivered => "delivered",
+        UpdateResult::Refused => "refused",
+        UpdateResult::Expired => "expired",
+        UpdateResult::Superseded => "superseded",
+        UpdateResult::NoRoom => "no_room",
+    };
+    counter!("aviary_card_updates_total", "result" => result).increment(1);
+}
+
+/// A card update has failed and is tried again.
+pub fn record_card_update_retry() {
+    counter!("aviary_card_update_retries_total").increment(1);
+}
+
+/// One more or one less card update waits.
+pub fn add_card_updates_waiting(app: &str, change: f64) {
+    gauge!("aviary_card_updates_waiting", "app" => app.to_owned()).increment(change);
+}
+
+/// Clients were to be told that a link preview is there, which worked or not.
+pub fn record_preview_refresh(result: &'static str) {
+    counter!("aviary_preview_refreshes_total", "result" => result).increment(1);
+}
+
+/// Something was not written to the store.
+pub fn record_store_failure() {
+    counter!("aviary_store_failures_total").increment(1);
 }
 
 /// How many plugins answer for an app.

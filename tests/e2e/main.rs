@@ -2,6 +2,7 @@
 
 mod both_doors;
 mod breaker;
+mod card_check;
 mod cases;
 mod config;
 mod deadline;
@@ -9,6 +10,7 @@ mod demo;
 mod documents;
 mod healing;
 mod isolation;
+mod late;
 mod long_connection;
 mod observability;
 mod open_api;

@@ -140,6 +140,12 @@ impl HostProcess {
             .context("cannot send SIGTERM")
     }
 
+    /// Ends it as the system does when memory runs out: at once, without a word.
+    pub async fn kill(&mut self) -> anyhow::Result<()> {
+        self.child.kill().context("cannot kill the host")?;
+        self.wait().await.map(drop)
+    }
+
     /// The first `127.0.0.1:…` in either output, as soon as it is there.
     pub async fn printed_address(&self) -> anyhow::Result<SocketAddr> {
         let started = Instant::now();

@@ -332,6 +332,13 @@ pub struct Running {
 }
 
 impl Running {
+    /// Starts the host again, on the same folder and against the same platform.
+    pub async fn restart(&mut self) -> anyhow::Result<()> {
+        self.host =
+            HostProcess::start(&["run", "--config", "aviary.toml"], self.folder(), &environment())?;
+        self.host.wait_for_readyz(200).await.map(drop)
+    }
+
     /// The simulated platform.
     pub fn platform(&self) -> anyhow::Result<&Platform> {
         self.platform.as_ref().context("this host runs without a simulated platform")

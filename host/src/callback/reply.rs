@@ -118,15 +118,6 @@ impl RawReply {
             Self::Legacy(LegacyReply::Unchanged) | Self::Accepted => 0,
         }
     }
-
-    /// The card in it, which may still be shown when the answer itself came too late.
-    pub fn into_card(self) -> Option<Card> {
-        match self {
-            Self::Card { card, .. } => card,
-            Self::Legacy(LegacyReply::Card(card)) => Some(card),
-            Self::Preview { .. } | Self::Legacy(_) | Self::Accepted | Self::Json(_) => None,
-        }
-    }
 }
 
 /// What may be said to an old card.

@@ -80,6 +80,46 @@ pub fn check_update(card: &Card, replaces: Option<CardVersion>) -> Result<Json, 
     }
 }
 
+/// What is left of an answer that came too late to be one.
+#[derive(Debug)]
+pub struct LateReply {
+    /// As `card/update` takes it.
+    pub card: Option<Json>,
+    /// There was a toast, which has nowhere to appear any more.
+    pub has_toast: bool,
+    /// What was dropped, and why.
+    pub faults: Faults,
+}
+
+/// What can still be shown of an answer to a click.
+pub fn check_late(kind: Kind, raw: RawReply) -> LateReply {
+    let mut faults = Faults::default();
+    let known = Known { text_bytes: raw.text_size(), replaces: None };
+    let mut answer = compose(raw, &mut faults).unwrap_or_default();
+    drop_faulty_parts(kind, &mut answer, known, &mut faults);
+    let has_toast = answer.shift_remove("toast").is_some();
+    let card = match kind {
+        Kind::CardAction => answer.shift_remove("card"),
+        Kind::LegacyCard if !answer.is_empty() => Some(Value::Object(answer)),
+        Kind::LegacyCard | Kind::LinkPreview | Kind::Other => None,
+    };
+    let card = card.map(|mut card| match card.get("type").and_then(Value::as_str) {
+        Some("raw") => card["data"].take().to_string(),
+        _ => card.to_string(),
+    });
+    LateReply { card, has_toast, faults }
+}
+
+/// The preview that consists of a card alone, which is given as `card/update` takes it.
+pub fn card_as_preview(card: &str) -> Reply {
+    // It was written by one of the functions above.
+    let card: Value = serde_json::from_str(card).unwrap_or_default();
+    Reply::ok(&match card.get("type").and_then(Value::as_str) {
+        Some("template") => json!({ "card": card }),
+        _ => json!({ "card": { "type": "raw", "data": card } }),
+    })
+}
+
 fn compose(raw: RawReply, faults: &mut Faults) -> Option<Map<String, Value>> {
     let mut answer = Map::new();
     match raw {

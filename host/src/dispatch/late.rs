@@ -1,31 +1,71 @@
-//! After the answer: replies that came too late and cards that were asked for later, shown by `card/update`.
+//! After the answer: replies that came too late and cards that were asked for later.
 //!
 //! The platform undoes an update that overtakes its callback's answer, so nothing here starts before that answer was
-//! flushed. What is waiting is held in memory: a restart loses it, and says so in the log while draining.
+//! flushed. What was promised is in the store before anybody is told of it, so that a restart does not break it.
+
+mod delivery;
+mod preview;
 
 use std::sync::Arc;
 use std::time::Duration;
 
+use tokio::sync::OwnedSemaphorePermit;
+use tokio::sync::Semaphore;
 use tokio::sync::oneshot;
 use tokio::time::Instant;
 
+use crate::callback::model::Body;
 use crate::callback::model::Callback;
 use crate::callback::model::Json;
+use crate::callback::model::Kind;
 use crate::callback::reply::RawReply;
-use crate::callback::reply_check::check_update;
+use crate::callback::reply::Reply;
+use crate::callback::reply_check::card_as_preview;
+use crate::callback::reply_check::check;
+use crate::callback::reply_check::check_late;
 use crate::capability::deferred::MAX_UPDATES;
+use crate::deadline::Deadline;
+use crate::deadline::PLATFORM_PATIENCE;
+use crate::dispatch::late::preview::Previews;
+use crate::dispatch::late::preview::Viewer;
+use crate::open_api::rate_limit::Rate;
+use crate::open_api::rate_limit::RateLimit;
 use crate::open_api::transport::OpenApi;
-use crate::open_api::transport::card_update;
+use crate::plugin::instance::CallError;
+use crate::plugin::instance::CallReport;
 use crate::plugin::instance::RunningCall;
 use crate::plugin::registry::Plugin;
 use crate::shutdown::Shutdown;
+use crate::store::Store;
+use crate::store::update::PendingUpdate;
+use crate::store::update::StoredUpdate;
+use crate::store::update::UpdateId;
+use crate::store::update::now_ms;
 use crate::telemetry;
+use crate::telemetry::LateResult;
+use crate::telemetry::UpdateResult;
 
-/// How long one update may take. The token lives for 30 minutes; a platform that does not answer in ten seconds is down.
-const UPDATE_TIMEOUT: Duration = Duration::from_secs(10);
+/// What the platform documents for `card/update`, for each app.
+const UPDATE_RATE: Rate = Rate { in_a_second: 50, in_a_minute: 1000 };
+/// Memory for the updates of one app that wait, in KiB. The platform's rate shows 30,000 in the half hour that a token
+/// lives, of which this holds those that a platform which does not answer leaves waiting.
+const WAITING_KIB: usize = 64 * 1024;
+/// What the smallest update counts for, which bounds their number to 8192.
+const LEAST_KIB: usize = 8;
 
-/// Held by the door that sends the answer. Dropping it unused says that the answer never went out; then there is
-/// nothing left that an update could overtake.
+/// What comes after the answers of one app.
+#[derive(Debug)]
+pub struct Late {
+    app: Arc<str>,
+    open_api: Arc<OpenApi>,
+    store: Store,
+    rate: RateLimit,
+    room: Arc<Semaphore>,
+    previews: Previews,
+    shutdown: Shutdown,
+}
+
+/// Held by the door that sends the answer. Dropping it unused says that the answer never went out.
 #[derive(Debug)]
 pub struct Flushed(oneshot::Sender<()>);
 
@@ -37,94 +77,264 @@ impl Flushed {
     }
 }
 
+/// An update that has its place among those that wait.
+#[derive(Debug)]
+struct Update {
+    id: UpdateId,
+    pending: PendingUpdate,
+    attempted: bool,
+    _room: OwnedSemaphorePermit,
+}
+
+impl Update {
+    fn event_id(&self) -> Option<&str> {
+        self.pending.event_id.as_deref()
+    }
+}
+
+impl Drop for Update {
+    fn drop(&mut self) {
+        telemetry::add_card_updates_waiting(&self.pending.app, -1.0);
+    }
+}
+
 /// What may still happen to a callback that has its answer.
 pub(super) struct Afterwards {
-    shutdown: Shutdown,
-    open_api: Arc<OpenApi>,
-    app: Arc<str>,
+    late: Arc<Late>,
     callback: Arc<Callback>,
+    deadline: Deadline,
     flushed: oneshot::Receiver<()>,
+}
+
+impl Late {
+    /// Nothing waits yet.
+    pub fn new(
+        app: Arc<str>,
+        open_api: Arc<OpenApi>,
+        store: Store,
+        shutdown: Shutdown,
+    ) -> Arc<Self> {
+        Arc::new(Self {
+            app,
+            open_api,
+            store,
+            rate: RateLimit::new(UPDATE_RATE),
+            room: Arc::new(Semaphore::new(WAITING_KIB)),
+            previews: Previews::default(),
+            shutdown,
+        })
+    }
+
+    /// Goes on with what an earlier process has left of this app: oldest first, one callback beside the other.
+    pub fn resume(self: &Arc<Self>, left: Vec<StoredUpdate>) {
+        let mut callbacks: Vec<Vec<Update>> = Vec::new();
+        for StoredUpdate { id, update, attempted } in left {
+            let Some(update) = self.admit(id, update, attempted) else { continue };
+            let same = |updates: &&mut Vec<Update>| {
+                updates.first().is_some_and(|first| first.pending.token == update.pending.token)
+            };
+            // The updates of one callback were promised one after the other.
+            match callbacks.last_mut().filter(same) {
+                Some(updates) => updates.push(update),
+                None => callbacks.push(vec![update]),
+            }
+        }
+        let waiting: usize = callbacks.iter().map(Vec::len).sum();
+        if waiting > 0 {
+            tracing::info!(app = %self.app, waiting, "card updates resumed");
+        }
+        for updates in callbacks {
+            let late = Arc::clone(self);
+            self.shutdown.spawn(async move {
+                // Nobody knows any more whether the answer was sent. When the platform has given up on it, there is
+                // nothing left that an update could overtake.
+                let age = updates.first().map_or(Duration::MAX, |update| update.pending.age());
+                tokio::time::sleep(PLATFORM_PATIENCE.saturating_sub(age)).await;
+                late.deliver(updates).await;
+            });
+        }
+    }
+
+    /// What was returned too late to this viewer a moment ago, by the plugin that would be asked now.
+    pub(super) fn preview(&self, callback: &Callback, plugin: &Plugin) -> Option<Reply> {
+        let Body::LinkPreview(preview) = &callback.body else { return None };
+        let viewer = Viewer::of(&preview.location, &preview.operator)?;
+        self.previews.find(&viewer, plugin.version(), Instant::now())
+    }
+
+    fn admit(&self, id: UpdateId, pending: PendingUpdate, attempted: bool) -> Option<Update> {
+        let kib = pending.card.len().div_ceil(1024).max(LEAST_KIB);
+        let kib = u32::try_from(kib).unwrap_or(u32::MAX);
+        match Arc::clone(&self.room).try_acquire_many_owned(kib) {
+            Ok(room) => {
+                telemetry::add_card_updates_waiting(&self.app, 1.0);
+                Some(Update { id, pending, attempted, _room: room })
+            }
+            Err(_full) => {
+                let event_id = pending.event_id.as_deref();
+                tracing::error!(app = %self.app, event_id, "card update dropped: too many wait already");
+                telemetry::record_card_update(UpdateResult::NoRoom);
+                None
+            }
+        }
+    }
 }
 
 /// The two ends of it.
 pub(super) fn afterwards(
-    shutdown: &Shutdown,
-    open_api: &Arc<OpenApi>,
-    app: &Arc<str>,
+    late: &Arc<Late>,
     callback: &Arc<Callback>,
+    deadline: Deadline,
 ) -> (Flushed, Afterwards) {
     let (sender, flushed) = oneshot::channel();
-    let afterwards = Afterwards {
-        shutdown: shutdown.clone(),
-        open_api: Arc::clone(open_api),
-        app: Arc::clone(app),
-        callback: Arc::clone(callback),
-        flushed,
-    };
-    (Flushed(sender), afterwards)
+    let (late, callback) = (Arc::clone(late), Arc::clone(callback));
+    (Flushed(sender), Afterwards { late, callback, deadline, flushed })
 }
 
 impl Afterwards {
-    /// Shows these cards, one after the other.
-    pub(super) fn update(self, cards: Vec<Json>) {
-        if !cards.is_empty() {
-            self.shutdown.clone().spawn(self.deliver(cards));
+    /// Shows these cards, one after the other. Resolves once that is promised beyond the end of this process, or the
+    /// answer cannot wait any longer.
+    pub(super) async fn update(self, mut cards: Vec<Json>, plugin: &Arc<Plugin>) {
+        let Some(last) = cards.pop() else { return };
+        let tasks = self.late.shutdown.clone();
+        if let Some(viewer) = self.viewer_of_a_preview() {
+            let plugin = Arc::clone(plugin);
+            return tasks.spawn(async move {
+                self.show_preview(viewer, card_as_preview(&last), &plugin).await;
+            });
         }
+        cards.push(last);
+        let updates = self.admit(cards);
+        let until = self.deadline.soft();
+        if tokio::time::timeout_at(until, self.late.keep(&updates)).await.is_err() {
+            let event_id = self.event_id();
+            tracing::warn!(app = %self.late.app, event_id, "the store is slow: a restart now would lose a card update");
+        }
+        tasks.spawn(async move { self.answered().await.deliver(updates).await });
     }
 
-    /// Waits for a call that missed the deadline, and shows the card it returns.
+    /// Waits for a call that missed the deadline, and shows what it returns.
     pub(super) fn follow(self, mut running: RunningCall, plugin: Arc<Plugin>) {
-        self.shutdown.clone().spawn(async move {
+        self.late.shutdown.clone().spawn(async move {
             let report = running.report().await;
-            let event_id = self.event_id();
             let reason = report.result.as_ref().err().map(ToString::to_string);
             tracing::info!(
-                app = %self.app, event_id, plugin = plugin.name(), version = plugin.version(), fuel = report.fuel,
-                reason, "late reply"
+                app = %self.late.app, event_id = self.event_id(), plugin = plugin.name(), version = plugin.version(),
+                fuel = report.fuel, reason, "late reply"
             );
-            let mut cards = report.deferred;
-            match report.result.map(RawReply::into_card) {
-                Ok(Some(card)) => match check_update(&card, None) {
-                    Ok(card) => cards.push(card),
-                    Err(faults) => {
-                        tracing::warn!(app = %self.app, event_id, %faults, "late card dropped");
-                        telemetry::record_late("invalid");
-                    }
-                },
-                // A toast has nowhere to appear any more.
-                Ok(None) => telemetry::record_late("nothing_to_show"),
-                Err(_) => telemetry::record_late("failed"),
+            match self.callback.kind() {
+                Kind::LinkPreview => self.refresh(report, &plugin).await,
+                Kind::CardAction | Kind::LegacyCard => self.late_cards(report, &plugin).await,
+                Kind::Other => telemetry::record_late(LateResult::NothingToShow),
             }
-            // What the card shall show in the end is worth more than what it was to show in between.
-            let surplus = cards.len().saturating_sub(MAX_UPDATES);
-            cards.drain(..surplus);
-            self.deliver(cards).await;
         });
     }
 
-    async fn deliver(self, cards: Vec<Json>) {
-        let Some(card_action) = self.callback.card_action() else { return };
-        // An error means that the answer was never sent, which leaves nothing to wait for either.
-        let _ = self.flushed.await;
-        for card in &cards {
-            let request = card_update(&card_action.update_token, card);
-            let event_id = self.callback.header.event_id.as_deref().unwrap_or_default();
-            match self.open_api.call(&request, Instant::now() + UPDATE_TIMEOUT).await {
-                Ok(response) if response.code() == Some(0) => {
-                    tracing::info!(app = %self.app, event_id, "card updated");
-                    telemetry::record_late("delivered");
-                }
-                Ok(response) => {
-                    let (code, log_id) = (response.code(), response.log_id);
-                    tracing::error!(app = %self.app, event_id, status = response.status, code, log_id, "card update refused");
-                    telemetry::record_late("refused");
-                }
-                Err(error) => {
-                    tracing::error!(app = %self.app, event_id, %error, "card update not delivered");
-                    telemetry::record_late("undelivered");
-                }
-            }
+    async fn late_cards(self, report: CallReport, plugin: &Plugin) {
+        let mut cards = report.deferred;
+        match report.result {
+            Ok(raw) => cards.extend(self.late_card(raw, plugin)),
+            // A toast has nowhere to appear any more.
+            Err(CallError::User(_)) => telemetry::record_late(LateResult::ToastDropped),
+            Err(_) => telemetry::record_late(LateResult::Failed),
         }
+        // What the card shall show in the end is worth more than what it was to show in between.
+        let surplus = cards.len().saturating_sub(MAX_UPDATES);
+        cards.drain(..surplus);
+        if let Some(viewer) = self.viewer_of_a_preview() {
+            if let Some(card) = cards.pop() {
+                self.show_preview(viewer, card_as_preview(&card), plugin).await;
+            }
+            return;
+        }
+        let updates = self.admit(cards);
+        self.late.keep(&updates).await;
+        self.answered().await.deliver(updates).await;
+    }
+
+    fn late_card(&self, raw: RawReply, plugin: &Plugin) -> Option<Json> {
+        let late = check_late(self.callback.kind(), raw);
+        if !late.faults.is_empty() {
+            tracing::warn!(
+                app = %self.late.app, event_id = self.event_id(), plugin = plugin.name(), version = plugin.version(),
+                faults = %late.faults, "late reply dropped in part"
+            );
+            telemetry::record_late(LateResult::Invalid);
+        }
+        if late.has_toast {
+            telemetry::record_late(LateResult::ToastDropped);
+        }
+        match &late.card {
+            Some(_) => telemetry::record_late(LateResult::Card),
+            None if late.has_toast || !late.faults.is_empty() => {}
+            None => telemetry::record_late(LateResult::NothingToShow),
+        }
+        late.card
+    }
+
+    /// A preview that came too late is kept for a moment, and the client is told to ask again.
+    async fn refresh(self, report: CallReport, plugin: &Plugin) {
+        let Body::LinkPreview(preview) = &self.callback.body else { return };
+        let Ok(raw) = report.result else { return telemetry::record_late(LateResult::Failed) };
+        let checked = check(Kind::LinkPreview, raw, None);
+        if !checked.faults.is_empty() {
+            tracing::warn!(
+                app = %self.late.app, event_id = self.event_id(), plugin = plugin.name(), version = plugin.version(),
+                faults = %checked.faults, "late reply dropped in part"
+            );
+            telemetry::record_late(LateResult::Invalid);
+        }
+        // Somebody is still typing the link, and there is no way to tell that client anything.
+        let viewer = Viewer::of(&preview.location, &preview.operator);
+        match (viewer, checked.reply) {
+            (Some(viewer), Some(reply)) => {
+                telemetry::record_late(LateResult::Preview);
+                self.show_preview(viewer, reply, plugin).await;
+            }
+            (None, Some(_)) => telemetry::record_late(LateResult::NothingToShow),
+            (_, None) => {}
+        }
+    }
+
+    async fn show_preview(self, viewer: Viewer, reply: Reply, plugin: &Plugin) {
+        let late = self.answered().await;
+        late.previews.keep(viewer.clone(), plugin.version(), reply, Instant::now());
+        late.refresh(viewer).await;
+    }
+
+    /// A card that a link preview put there is not updated by its token: the client has to ask for the preview again.
+    fn viewer_of_a_preview(&self) -> Option<Viewer> {
+        let click = self.callback.card_action()?;
+        if click.location.delivery_type.as_deref() != Some("url_preview") {
+            return None;
+        }
+        Viewer::of(&click.location, &click.operator)
+    }
+
+    fn admit(&self, cards: Vec<Json>) -> Vec<Update> {
+        let Some(click) = self.callback.card_action() else { return Vec::new() };
+        let received_ms = now_ms().saturating_sub(self.deadline.elapsed().as_millis() as u64);
+        let pending = |card| PendingUpdate {
+            app: self.late.app.to_string(),
+            event_id: self.callback.header.event_id.clone(),
+            token: click.update_token.clone(),
+            card,
+            received_ms,
+        };
+        let store = &self.late.store;
+        cards
+            .into_iter()
+            .filter_map(|card| self.late.admit(store.next_id(), pending(card), false))
+            .collect()
+    }
+
+    /// Resolves once nothing can be overtaken any more.
+    async fn answered(self) -> Arc<Late> {
+        if self.flushed.await.is_err() {
+            // It was not sent, or not in full. Once the platform has given up on it, it does not matter which.
+            tokio::time::sleep_until(self.deadline.given_up()).await;
+        }
+        self.late
     }
 
     fn event_id(&self) -> &str {

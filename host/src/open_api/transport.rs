@@ -197,6 +197,17 @@ pub fn http_client(tls: &rustls::ClientConfig) -> Result<reqwest::Client, reqwes
         .build()
 }
 
+/// What `url_previews/batch_update` is asked: that these people's clients ask for the preview again.
+pub fn preview_refresh(preview_token: &str, open_ids: &[String]) -> ApiRequest {
+    let body = json!({ "preview_tokens": [preview_token], "open_ids": open_ids });
+    ApiRequest {
+        method: "POST",
+        path: "/open-apis/im/v2/url_previews/batch_update".to_owned(),
+        query: Vec::new(),
+        body: Some(body.to_string()),
+    }
+}
+
 /// What `card/update` is asked: the token of the callback and the card to show, as JSON.
 pub fn card_update(update_token: &str, card: &str) -> ApiRequest {
     ApiRequest {

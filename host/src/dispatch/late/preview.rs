@@ -1,0 +1,267 @@
+//! Link previews that came too late: kept for a moment, while the client is told to ask again.
+//!
+//! In memory only. A preview is asked for by every client that shows the link, so what a restart loses is asked for
+//! again by itself.
+
+use std::collections::HashMap;
+use std::collections::VecDeque;
+use std::collections::hash_map::Entry;
+use std::sync::Arc;
+use std::sync::Mutex;
+use std::sync::MutexGuard;
+use std::sync::PoisonError;
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+use crate::callback::model::Location;
+use crate::callback::model::Operator;
+use crate::callback::reply::Outgoing;
+use crate::callback::reply::Reply;
+use crate::dispatch::late::Late;
+use crate::open_api::rate_limit::Rate;
+use crate::open_api::rate_limit::RateLimit;
+use crate::open_api::transport::preview_refresh;
+use crate::telemetry;
+
+/// How long a late preview answers for its plugin. Clients that were told to ask again do so at once; those that show
+/// the link to somebody else later shall get something fresh.
+const KEPT: Duration = Duration::from_secs(60);
+/// Late previews held at once; the oldest go first.
+const MAX_KEPT: usize = 1024;
+/// Bytes of them. One of 30 KB is as large as they get.
+const MAX_KEPT_BYTES: usize = 8 << 20;
+/// The platform refreshes one preview once in five seconds.
+const REFRESH_INTERVAL: Duration = Duration::from_secs(5);
+/// Refreshes of one app, by the platform's documentation: 5 a second.
+const REFRESH_RATE: Rate = Rate { in_a_second: 5, in_a_minute: 300 };
+/// People that one refresh may name.
+const MAX_VIEWERS: usize = 100;
+/// Previews whose refresh waits. Those beyond stay as they are until a client asks by itself.
+const MAX_WAITING: usize = 1024;
+/// How often a refresh is tried.
+const ATTEMPTS: u32 = 3;
+/// How long one attempt may take.
+const ATTEMPT: Duration = Duration::from_secs(10);
+
+/// One preview as one person sees it. What a plugin showed to one person is not shown to another.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(super) struct Viewer {
+    preview_token: String,
+    open_id: String,
+}
+
+impl Viewer {
+    /// None while the link is being typed: there is no preview yet that could be refreshed.
+    pub(super) fn of(location: &Location, operator: &Operator) -> Option<Self> {
+        let preview_token = location.preview_token.clone().filter(|token| !token.is_empty())?;
+        Some(Self { preview_token, open_id: operator.open_id.clone() })
+    }
+}
+
+/// The late previews of one app.
+#[derive(Debug)]
+pub(super) struct Previews {
+    kept: Mutex<Kept>,
+    /// Who still has to be told, by preview. A preview has an entry for as long as it must not be refreshed again.
+    waiting: Mutex<HashMap<String, Vec<String>>>,
+    rate: RateLimit,
+}
+
+#[derive(Debug, Default)]
+struct Kept {
+    replies: HashMap<Viewer, KeptReply>,
+    order: VecDeque<(Viewer, Instant)>,
+    bytes: usize,
+}
+
+#[derive(Debug)]
+struct KeptReply {
+    plugin_version: String,
+    reply: Reply,
+    until: Instant,
+}
+
+impl Default for Previews {
+    fn default() -> Self {
+        Self {
+            kept: Mutex::default(),
+            waiting: Mutex::default(),
+            rate: RateLimit::new(REFRESH_RATE),
+        }
+    }
+}
+
+impl Previews {
+    pub(super) fn keep(&self, viewer: Viewer, plugin_version: &str, reply: Reply, now: Instant) {
+        let mut kept = lock(&self.kept);
+        let until = now + KEPT;
+        kept.remove(&viewer);
+        kept.bytes += size(&reply);
+        kept.order.push_back((viewer.clone(), until));
+        let plugin_version = plugin_version.to_owned();
+        kept.replies.insert(viewer, KeptReply { plugin_version, reply, until });
+        kept.shrink(now);
+    }
+
+    /// By the same version of the plugin only: a new one shall have its say at once.
+    pub(super) fn find(
+        &self,
+        viewer: &Viewer,
+        plugin_version: &str,
+        now: Instant,
+    ) -> Option<Reply> {
+        let mut kept = lock(&self.kept);
+        kept.shrink(now);
+        let found = kept.replies.get(viewer)?;
+        (found.plugin_version == plugin_version).then(|| found.reply.clone())
+    }
+}
+
+impl Kept {
+    fn remove(&mut self, viewer: &Viewer) {
+        if let Some(old) = self.replies.remove(viewer) {
+            self.bytes -= size(&old.reply);
+        }
+    }
+
+    /// Lets go of what is old, and of the oldest while there is too much.
+    fn shrink(&mut self, now: Instant) {
+        while let Some((viewer, until)) = self.order.front() {
+            let too_much = self.order.len() > MAX_KEPT || self.bytes > MAX_KEPT_BYTES;
+            if *until > now && !too_much {
+                return;
+            }
+            let (viewer, until) = (viewer.clone(), *until);
+            self.order.pop_front();
+            // A newer reply to the same viewer has an entry of its own behind this one.
+            if self.replies.get(&viewer).is_some_and(|kept| kept.until == until) {
+                self.remove(&viewer);
+            }
+        }
+    }
+}
+
+impl Late {
+    /// Has that client ask again, as soon as the platform allows it.
+    pub(super) async fn refresh(self: &Arc<Self>, viewer: Viewer) {
+        {
+            let mut waiting = lock(&self.previews.waiting);
+            let previews = waiting.len();
+            match waiting.entry(viewer.preview_token.clone()) {
+                // Whoever has begun takes this one along.
+                Entry::Occupied(mut begun) => {
+                    if begun.get().len() < MAX_WAITING && !begun.get().contains(&viewer.open_id) {
+                        begun.get_mut().push(viewer.open_id);
+                    }
+                    return;
+                }
+                Entry::Vacant(_) if previews >= MAX_WAITING => {
+                    return telemetry::record_preview_refresh("no_room");
+                }
+                Entry::Vacant(free) => drop(free.insert(vec![viewer.open_id])),
+            }
+        }
+        loop {
+            let viewers = self.next_viewers(&viewer.preview_token);
+            if viewers.is_empty() {
+                return;
+            }
+            self.send_refresh(&viewer.preview_token, &viewers).await;
+            tokio::select! {
+                // Cancel safe: both only wait.
+                () = tokio::time::sleep(REFRESH_INTERVAL) => {}
+                () = self.shutdown.begun() => return,
+            }
+        }
+    }
+
+    /// Nobody left: the preview may be refreshed at any time again.
+    fn next_viewers(&self, preview_token: &str) -> Vec<String> {
+        let mut waiting = lock(&self.previews.waiting);
+        let Some(viewers) = waiting.get_mut(preview_token) else { return Vec::new() };
+        let next: Vec<_> = viewers.drain(..viewers.len().min(MAX_VIEWERS)).collect();
+        if next.is_empty() {
+            waiting.remove(preview_token);
+        }
+        next
+    }
+
+    async fn send_refresh(&self, preview_token: &str, viewers: &[String]) {
+        let request = preview_refresh(preview_token, viewers);
+        for attempt in 1..=ATTEMPTS {
+            self.previews.rate.turn().await;
+            let reason = match self.open_api.call(&request, Instant::now() + ATTEMPT).await {
+                Ok(response) if response.code() == Some(0) => {
+                    tracing::info!(app = %self.app, viewers = viewers.len(), "link preview refreshed");
+                    return telemetry::record_preview_refresh("delivered");
+                }
+                Ok(response) => format!("HTTP {}, code {:?}", response.status, response.code()),
+                Err(error) => error.to_string(),
+            };
+            tracing::warn!(app = %self.app, attempt, reason, "link preview not refreshed");
+            tokio::select! {
+                // Cancel safe: both only wait. A refused attempt may count, so the next one keeps the distance.
+                () = tokio::time::sleep(REFRESH_INTERVAL) => {}
+                () = self.shutdown.begun() => break,
+            }
+        }
+        telemetry::record_preview_refresh("failed");
+    }
+}
+
+fn size(reply: &Reply) -> usize {
+    match reply.outgoing() {
+        Outgoing::Body { json, .. } => json.len(),
+        Outgoing::Accepted | Outgoing::Redeliver => 0,
+    }
+}
+
+/// Every critical section here leaves its data whole, so a panic elsewhere is no reason to stop.
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::callback::reply_check::card_as_preview;
+
+    fn viewer(token: &str, open_id: &str) -> Viewer {
+        Viewer { preview_token: token.to_owned(), open_id: open_id.to_owned() }
+    }
+
+    #[tokio::test]
+    async fn a_late_preview_is_for_one_person_one_version_and_one_minute() {
+        let previews = Previews::default();
+        let now = Instant::now();
+        let (ana, bo) = (viewer("t", "ana"), viewer("t", "bo"));
+        previews.keep(ana.clone(), "1", card_as_preview("{}"), now);
+        assert!(previews.find(&ana, "1", now).is_some());
+        assert!(previews.find(&ana, "1", now).is_some(), "another device asks too");
+        assert!(previews.find(&ana, "2", now).is_none());
+        assert!(previews.find(&bo, "1", now).is_none());
+        assert!(previews.find(&ana, "1", now + KEPT).is_none());
+        assert_eq!(lock(&previews.kept).bytes, 0);
+    }
+
+    #[tokio::test]
+    async fn a_newer_one_takes_the_place_and_the_oldest_go_first() {
+        let previews = Previews::default();
+        let now = Instant::now();
+        let ana = viewer("t", "ana");
+        previews.keep(ana.clone(), "1", card_as_preview("{}"), now);
+        previews.keep(ana.clone(), "1", card_as_preview("{}"), now + KEPT / 2);
+        assert!(previews.find(&ana, "1", now + KEPT).is_some());
+        for number in 0..MAX_KEPT {
+            previews.keep(
+                viewer(&number.to_string(), "bo"),
+                "1",
+                card_as_preview("{}"),
+                now + KEPT,
+            );
+        }
+        assert!(previews.find(&ana, "1", now + KEPT).is_none());
+        assert_eq!(lock(&previews.kept).replies.len(), MAX_KEPT);
+    }
+}
