@@ -221,12 +221,10 @@ impl File {
     fn read(path: &Path) -> Result<Self, ConfigError> {
         let text = std::fs::read_to_string(path)
             .map_err(|error| ConfigError::Read { path: path.to_owned(), error })?;
-        toml::from_str(&text).map_err(|error| ConfigError::Toml {
-            path: path.to_owned(),
-            line: error.span().map_or(1, |span| {
-                1 + text.bytes().take(span.start).filter(|byte| *byte == b'\n').count()
-            }),
-            message: error.message().to_owned(),
+        toml::from_str(&text).map_err(|error| {
+            let (line, key) = place(&text, error.span().map_or(0, |span| span.start));
+            let message = format!("{key}{}", error.message());
+            ConfigError::Toml { path: path.to_owned(), line, message }
         })
     }
 
@@ -349,6 +347,15 @@ impl SecretSource {
             text => Ok(Secret::new(text)),
         }
     }
+}
+
+/// The line that byte is on, counted from 1, and the key that stands there before an equals sign. What stands behind
+/// it is not repeated.
+fn place(text: &str, byte: usize) -> (usize, String) {
+    let before = text.get(..byte).unwrap_or_default();
+    let line = before.rsplit('\n').next().unwrap_or_default();
+    let key = line.split_once('=').map(|(key, _)| format!("{}: ", key.trim())).unwrap_or_default();
+    (1 + before.matches('\n').count(), key)
 }
 
 fn invalid(key: impl Into<String>, reason: impl Into<String>) -> ConfigError {

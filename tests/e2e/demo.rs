@@ -72,7 +72,7 @@ async fn the_demo_ends_well_and_says_so_in_json() -> anyhow::Result<()> {
     let swap = &report["swap"];
     ensure!(swap["lost"] == 0, "{swap}");
     ensure!(swap["answered"].as_u64().is_some_and(|answered| answered > 0), "{swap}");
-    ensure!(swap["versions"].as_array().is_some_and(|versions| versions.len() >= 2), "{swap}");
+    ensure!(swap["versions"].as_u64().is_some_and(|versions| versions >= 2), "{swap}");
     let runaway = &report["runaway"];
     ensure!(runaway["ok"] == true, "{runaway}");
     ensure!(runaway["answered_ms"].as_f64().is_some_and(|ms| ms < 3000.0), "{runaway}");
