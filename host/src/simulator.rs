@@ -65,6 +65,7 @@ use crate::simulator::record::SentMessage;
 use crate::simulator::script::CardUpdateScript;
 use crate::simulator::script::DiscoveryScript;
 use crate::simulator::script::HandshakeScript;
+use crate::simulator::script::PongScript;
 use crate::simulator::state::State;
 
 /// Why the simulator did not start.
@@ -157,6 +158,12 @@ impl Simulator {
     /// What an update of a card answers from now on.
     pub fn set_card_update(&self, app_id: &str, script: CardUpdateScript) -> Result<(), SendError> {
         self.state.app(app_id)?.scripts().card_update = script;
+        Ok(())
+    }
+
+    /// What pongs carry from now on.
+    pub fn set_pong(&self, app_id: &str, script: PongScript) -> Result<(), SendError> {
+        self.state.app(app_id)?.scripts().pong = script;
         Ok(())
     }
 

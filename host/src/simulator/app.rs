@@ -15,6 +15,7 @@ use crate::simulator::identifier;
 use crate::simulator::script::CardUpdateScript;
 use crate::simulator::script::DiscoveryScript;
 use crate::simulator::script::HandshakeScript;
+use crate::simulator::script::PongScript;
 use crate::simulator::state::lock;
 use crate::simulator::tally::Changes;
 use crate::simulator::tally::Tally;
@@ -46,6 +47,7 @@ pub(super) struct Scripts {
     pub(super) discovery: DiscoveryScript,
     pub(super) handshake: HandshakeScript,
     pub(super) card_update: CardUpdateScript,
+    pub(super) pong: PongScript,
     pub(super) client_config: ClientConfig,
 }
 
@@ -70,6 +72,7 @@ impl App {
             discovery: DiscoveryScript::Normal,
             handshake: HandshakeScript::Normal,
             card_update: CardUpdateScript::Normal,
+            pong: PongScript::Normal,
             client_config,
         };
         Self {

@@ -19,6 +19,9 @@ use crate::simulator::app::App;
 use crate::simulator::connections::MAX_CONNECTIONS;
 use crate::simulator::identifier;
 use crate::simulator::script::DiscoveryScript;
+use crate::simulator::script::FRESH_TICKET;
+use crate::simulator::script::FRESH_URL;
+use crate::simulator::script::OWN_ADDRESS;
 use crate::simulator::script::TOO_MANY_CONNECTIONS;
 use crate::simulator::state::State;
 
@@ -54,7 +57,9 @@ pub(super) async fn discover(
     match script {
         DiscoveryScript::Normal => {}
         DiscoveryScript::Refuse { code, msg } => return refusal(code, &msg),
-        DiscoveryScript::Reply { status, body } => return scripted(status, body),
+        DiscoveryScript::Reply { status, body } => {
+            return scripted(status, filled_in(&body, &state, app));
+        }
         DiscoveryScript::Hang => {
             tokio::time::sleep(HANG_LIMIT).await;
             return StatusCode::GATEWAY_TIMEOUT.into_response();
@@ -91,6 +96,17 @@ fn refusal(code: i64, msg: &str) -> Response {
         body["data"] = Value::Object(serde_json::Map::new());
     }
     Json(body).into_response()
+}
+
+fn filled_in(body: &str, state: &State, app: &App) -> String {
+    let body = body.replace(OWN_ADDRESS, &state.address.to_string());
+    if body.contains(FRESH_URL) {
+        return body.replace(FRESH_URL, &connection_url(state, app));
+    }
+    if body.contains(FRESH_TICKET) {
+        return body.replace(FRESH_TICKET, &app.tickets.issue(Instant::now()));
+    }
+    body
 }
 
 fn scripted(status: u16, body: String) -> Response {

@@ -1,6 +1,7 @@
 //! What the platform can be told to do wrong: the two steps of connecting, and the update of a card.
 
 use axum::http::StatusCode;
+use bytes::Bytes;
 
 /// What `POST /callback/ws/endpoint` does for one app.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -19,7 +20,7 @@ pub enum DiscoveryScript {
     Reply {
         /// The HTTP status.
         status: u16,
-        /// The body, as it stands.
+        /// The body, as it stands, but for [`FRESH_URL`], [`OWN_ADDRESS`] and [`FRESH_TICKET`].
         body: String,
     },
     /// Accept the request and say nothing.
@@ -36,6 +37,23 @@ impl DiscoveryScript {
     pub fn not_json() -> Self {
         Self::Reply { status: 200, body: "<html>sign in</html>".into() }
     }
+}
+
+/// In the body of a [`DiscoveryScript::Reply`]: the URL that an undisturbed discovery would hand out.
+pub const FRESH_URL: &str = "$URL";
+/// Likewise: the address and port of the simulator, for a URL with a query of one's own.
+pub const OWN_ADDRESS: &str = "$ADDRESS";
+/// Likewise: a ticket of the app, for such a query.
+pub const FRESH_TICKET: &str = "$TICKET";
+
+/// What a pong carries for one app.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum PongScript {
+    /// The whole configuration, as the platform does.
+    #[default]
+    Normal,
+    /// This payload.
+    Payload(Bytes),
 }
 
 /// What `GET /ws/v2` does for one app.

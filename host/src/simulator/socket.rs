@@ -21,6 +21,7 @@ use crate::simulator::answers::Arrival;
 use crate::simulator::app::App;
 use crate::simulator::connections::Connection;
 use crate::simulator::connections::Place;
+use crate::simulator::script::PongScript;
 
 /// An answer carries a card of 30 KB in base64, so this is generous; it only keeps a broken client from filling memory.
 const MAX_INBOUND_BYTES: usize = 8 * 1024 * 1024;
@@ -127,12 +128,16 @@ fn understand(app: &App, bytes: Bytes) -> Option<Message> {
     }
 }
 
-/// Always with the whole configuration: official clients stop pinging, or ping without pause, when a key is missing.
+/// With the whole configuration, unless a script says otherwise: official clients stop pinging, or ping without pause,
+/// when a key is missing.
 fn pong(app: &App, ping: &Frame) -> Frame {
-    let config = app.scripts().client_config;
+    let scripts = app.scripts();
     let mut pong = Frame::control(ping.service, "pong");
-    // Four integers always serialise; an empty payload would be the next best thing.
-    pong.payload = serde_json::to_vec(&config).ok().map(Bytes::from);
+    pong.payload = match &scripts.pong {
+        // Four integers always serialise; an empty payload would be the next best thing.
+        PongScript::Normal => serde_json::to_vec(&scripts.client_config).ok().map(Bytes::from),
+        PongScript::Payload(payload) => Some(payload.clone()),
+    };
     pong
 }
 

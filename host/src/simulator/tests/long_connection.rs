@@ -12,8 +12,12 @@ use crate::simulator::delivery::Door;
 use crate::simulator::delivery::FragmentOrder;
 use crate::simulator::exchange::SendError;
 use crate::simulator::script::DiscoveryScript;
+use crate::simulator::script::FRESH_TICKET;
+use crate::simulator::script::FRESH_URL;
 use crate::simulator::script::HandshakeRefusal;
 use crate::simulator::script::HandshakeScript;
+use crate::simulator::script::OWN_ADDRESS;
+use crate::simulator::script::PongScript;
 use crate::simulator::test_client::APP;
 use crate::simulator::test_client::SECRET;
 use crate::simulator::test_client::SOON;
@@ -91,6 +95,29 @@ async fn the_handshake_follows_its_script() {
         assert_eq!((seen.0.as_deref(), seen.1.as_deref()), (status, code));
     }
     assert_eq!(simulator.connected(APP), 0);
+}
+
+#[tokio::test]
+async fn a_scripted_discovery_can_hand_out_urls_that_work() {
+    let simulator = simulator().await;
+    let own = format!("ws://{OWN_ADDRESS}/ws/v2?service_id=9&ticket={FRESH_TICKET}");
+    for url in [FRESH_URL, &own] {
+        let body = json!({"code": 0, "data": {"URL": url}}).to_string();
+        simulator.set_discovery(APP, DiscoveryScript::Reply { status: 200, body }).unwrap();
+        let answer = discover(&simulator, SECRET).await;
+        assert!(TestClient::handshake(answer["data"]["URL"].as_str().unwrap()).await.is_ok());
+    }
+    assert_eq!(simulator.counters(APP).handshakes, 2);
+}
+
+#[tokio::test]
+async fn a_pong_carries_what_its_script_says() {
+    let simulator = simulator().await;
+    let mut client = TestClient::connect(&simulator).await;
+    for payload in ["", "{}"] {
+        simulator.set_pong(APP, PongScript::Payload(payload.into())).unwrap();
+        assert_eq!(client.ping().await.payload.as_deref(), Some(payload.as_bytes()));
+    }
 }
 
 #[tokio::test]
