@@ -10,6 +10,7 @@ pub mod log;
 pub mod metrics;
 pub mod platform;
 pub mod proxy;
+pub mod referee;
 pub mod sender;
 pub mod setup;
 pub mod vectors;
