@@ -7,6 +7,7 @@ pub mod certificates;
 pub mod host;
 pub mod http;
 pub mod log;
+pub mod matrix;
 pub mod metrics;
 pub mod platform;
 pub mod proxy;
