@@ -74,7 +74,8 @@ fn install_python(source: &Path, folder: &Path) -> anyhow::Result<Installed> {
     let requirements = source.join("requirements.txt");
     let interpreter = folder.join("bin/python");
     let stamp = Stamp::new(folder, &[&requirements], &version)?;
-    if !stamp.is_current() {
+    // The environment's interpreter is a link, and its target may be gone.
+    if !stamp.is_current() || !interpreter.is_file() {
         let mut venv = Command::new("python3");
         run(venv.args(["-m", "venv", "--clear"]).arg(folder), "python3 with venv", Sdk::Python)?;
         let mut pip = Command::new(&interpreter);
