@@ -31,25 +31,23 @@ impl Decision {
 
     fn toast(&self) -> Toast {
         match self {
-            Self::Approve => Toast::success("Approved")
-                .with("en_us", "Approved")
-                .with("zh_cn", "已批准"),
-            Self::Reject => Toast::warning("Rejected")
-                .with("en_us", "Rejected")
-                .with("zh_cn", "已拒绝"),
+            Self::Approve => {
+                Toast::success("Approved").with("en_us", "Approved").with("zh_cn", "已批准")
+            }
+            Self::Reject => {
+                Toast::warning("Rejected").with("en_us", "Rejected").with("zh_cn", "已拒绝")
+            }
         }
     }
 
     fn header(&self) -> CardHeader {
         let (title, colour) = match self {
-            Self::Approve => (
-                Text::new("Leave approved").with("zh_cn", "请假已批准"),
-                HeaderColour::Green,
-            ),
-            Self::Reject => (
-                Text::new("Leave rejected").with("zh_cn", "请假已拒绝"),
-                HeaderColour::Red,
-            ),
+            Self::Approve => {
+                (Text::new("Leave approved").with("zh_cn", "请假已批准"), HeaderColour::Green)
+            }
+            Self::Reject => {
+                (Text::new("Leave rejected").with("zh_cn", "请假已拒绝"), HeaderColour::Red)
+            }
         };
         CardHeader::new(title).colour(colour)
     }

@@ -52,14 +52,8 @@ mod tests {
 
     #[test]
     fn only_issues_have_a_key() {
-        assert_eq!(
-            issue_key("https://issues.example.com/browse/ABC-123"),
-            Some("ABC-123")
-        );
-        assert_eq!(
-            issue_key("https://issues.example.com/browse/ABC-123?focus=7"),
-            Some("ABC-123")
-        );
+        assert_eq!(issue_key("https://issues.example.com/browse/ABC-123"), Some("ABC-123"));
+        assert_eq!(issue_key("https://issues.example.com/browse/ABC-123?focus=7"), Some("ABC-123"));
         assert_eq!(issue_key("https://issues.example.com/browse/ABC-"), None);
         assert_eq!(issue_key("https://issues.example.com/projects/ABC"), None);
         assert_eq!(issue_key("https://example.com/browse/ABC-123"), None);

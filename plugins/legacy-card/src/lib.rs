@@ -17,10 +17,9 @@ fn on_click(action: CardAction) -> Result<LegacyReply, Failure> {
             let template = CardTemplate::new("AAqexample").version("1.0.0");
             Ok(template.variables(&json!({"who": who})).into())
         }
-        Some("custom") => Ok(LegacyReply::custom(
-            200,
-            &json!({"toast": {"type": "info", "content": who}}),
-        )),
+        Some("custom") => {
+            Ok(LegacyReply::custom(200, &json!({"toast": {"type": "info", "content": who}})))
+        }
         _ => Err(Failure::user("This button asks for an unknown answer")),
     }
 }

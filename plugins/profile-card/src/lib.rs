@@ -14,10 +14,7 @@ fn describe() -> Info {
 
 fn on_callback(header: Header, event: String) -> Result<String, Failure> {
     let event: Value = serde_json::from_str(&event)?;
-    let viewer = event
-        .pointer("/operator/open_id")
-        .and_then(Value::as_str)
-        .unwrap_or("?");
+    let viewer = event.pointer("/operator/open_id").and_then(Value::as_str).unwrap_or("?");
     let card = CardBuilder::new()
         .header(CardHeader::new("Profile"))
         .markdown(format!("Viewed by <at id={viewer}></at>"))
