@@ -4,6 +4,8 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use axum::Router;
+use rustls::ClientConfig;
 use tokio::net::TcpListener;
 use tokio::sync::broadcast;
 use tokio::time::Instant;
@@ -12,6 +14,7 @@ use crate::admin;
 use crate::admin::Health;
 use crate::config::AppConfig;
 use crate::config::Config;
+use crate::deadline::DeadlineConfig;
 use crate::dispatch::Dispatcher;
 use crate::dispatch::admission::Admission;
 use crate::dispatch::late::Late;
@@ -38,14 +41,43 @@ use crate::tls;
 /// How long a stopping host finishes what is under way. Kubernetes kills after 30 s by default.
 const DRAIN: Duration = Duration::from_secs(25);
 
-/// A running host.
+/// A running host. In a server of one's own:
+///
+/// ```no_run
+/// # async fn embed(config: aviary::Config) -> Result<(), Box<dyn std::error::Error>> {
+/// let host = aviary::Host::builder(config).metrics(aviary::Metrics::TheServers).start().await?;
+/// let routes = axum::Router::new().merge(host.router());
+/// let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await?;
+/// axum::serve(listener, routes).await?;
+/// host.stop().await;
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Debug)]
 pub struct Host {
     shutdown: Shutdown,
     health: Health,
     observers: Observers,
+    router: Router,
     webhook: Option<SocketAddr>,
-    admin: Option<(SocketAddr, tokio::task::JoinHandle<()>)>,
+    admin: Option<tokio::task::JoinHandle<()>>,
+}
+
+/// A host before it starts.
+#[derive(Debug)]
+pub struct HostBuilder {
+    config: Config,
+    metrics: Metrics,
+}
+
+/// Where what the host counts goes: a process has one recorder.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Metrics {
+    /// Into a recorder of the host's own, which the admin port shows.
+    #[default]
+    Own,
+    /// Into the recorder that the surrounding server has installed, or nowhere.
+    TheServers,
 }
 
 /// Why a host did not start.
@@ -73,101 +105,81 @@ pub enum StartError {
     Http(#[from] reqwest::Error),
 }
 
-impl Host {
-    /// Loads the plugins, then opens the doors.
-    pub async fn start(config: Config) -> Result<Self, StartError> {
-        telemetry::start_metrics();
-        let shutdown = Shutdown::new();
-        let observers = Observers::default();
-        let engine = Arc::new(GuestEngine::new(config.guests)?);
-        let admission = Arc::new(Admission::new(config.guests));
-        let (store, mut left) = Store::open(&config.store.path)?;
-        let tls = tls::client_config(&config.extra_roots);
-        let http = http_client(&tls)?;
-        let webhook = match &config.webhook {
-            Some(webhook) => Some((listen("webhook", webhook.listen).await?, webhook.clone())),
-            None => None,
-        };
-        let admin = match config.admin {
-            Some(admin) => Some(listen("admin", admin.listen).await?),
-            None => None,
-        };
-        let mut webhook_apps = Vec::new();
-        let mut connections = Vec::new();
-        let mut folders = Vec::new();
-        for app in config.apps {
-            let open_api = Arc::new(server_api(&app, &http));
-            let late = Late::new(
-                app.id.as_str().into(),
-                Arc::clone(&open_api),
-                store.clone(),
-                shutdown.clone(),
-            );
-            late.resume(left.extract_if(.., |left| left.update.app == app.id).collect());
-            let (registry, folder) = load_plugins(&app, &engine, &open_api, &shutdown).await;
-            folders.push(folder);
-            let dispatcher = Dispatcher::new(
-                app.id.as_str().into(),
-                Arc::clone(&engine),
-                Arc::clone(&admission),
-                registry,
-                late,
-                observers.clone(),
-            );
-            if let Some(path) = app.webhook_path.clone() {
-                webhook_apps.push(WebhookApp {
-                    path,
-                    keys: app.keys.clone(),
-                    dispatcher: dispatcher.clone(),
-                });
-            }
-            if let Some(wanted) = app.long_connection {
-                let all = Connections::new(app.id.as_str().into(), wanted.connections);
-                for status in all.handles() {
-                    let connection = LongConnection {
-                        app_id: app.id.clone(),
-                        app_secret: app.secret.clone(),
-                        domain: app.domain.clone(),
-                        http: http.clone(),
-                        tls: Arc::clone(&tls),
-                        dispatcher: dispatcher.clone(),
-                        deadline: config.deadline,
-                        silence: Duration::from_millis(wanted.silence_ms),
-                    };
-                    shutdown.spawn(connection.run(status, shutdown.clone()));
-                }
-                connections.push(all);
-            }
-        }
-        forget_expired(&store, &left).await;
-        let health = Health::new(connections, shutdown.clone());
-        let webhook = webhook.map(|((listener, address), webhook)| {
-            shutdown.spawn(webhook::run(
-                listener,
-                webhook_apps,
-                webhook,
-                config.deadline,
-                shutdown.clone(),
-            ));
-            address
-        });
-        let admin = admin.map(|(listener, address)| {
-            // Not tracked: it answers until the very end.
-            (address, tokio::spawn(admin::serve(listener, health.clone(), folders.into())))
-        });
-        shutdown.spawn(keep_metrics_small(shutdown.clone()));
-        shutdown.spawn(feel_the_pulse(shutdown.clone()));
-        Ok(Self { shutdown, health, observers, webhook, admin })
+impl HostBuilder {
+    /// Where what the host counts goes.
+    #[must_use]
+    pub fn metrics(mut self, metrics: Metrics) -> Self {
+        self.metrics = metrics;
+        self
     }
 
-    /// Where the webhook listens.
+    /// Loads the plugins, then opens the doors: the long connections, and the webhook where the configuration says on
+    /// which address to listen.
+    pub async fn start(self) -> Result<Host, StartError> {
+        let config = self.config;
+        if self.metrics == Metrics::Own {
+            telemetry::start_metrics();
+        }
+        let shutdown = Shutdown::new();
+        let webhook = listen("webhook", config.webhook.listen).await?;
+        let admin = listen("admin", config.admin.map(|admin| admin.listen)).await?;
+        let (parts, mut left) = Parts::new(&config, shutdown.clone())?;
+        let mut apps = Vec::new();
+        let mut connections = Vec::new();
+        let mut folders = Vec::new();
+        for app in &config.apps {
+            let (dispatcher, folder) = parts.load_plugins(app, &mut left).await;
+            folders.push(folder);
+            if let Some(path) = app.webhook_path.clone() {
+                let (keys, dispatcher) = (app.keys.clone(), dispatcher.clone());
+                apps.push(WebhookApp { path, keys, dispatcher });
+            }
+            connections.extend(parts.connect(app, &dispatcher, config.deadline));
+        }
+        parts.forget_expired(&left).await;
+        let router = webhook::router(apps, &config.webhook, config.deadline);
+        let webhook = webhook.map(|(listener, address)| {
+            let (router, limits, tls) = (router.clone(), config.webhook, config.webhook_tls);
+            shutdown.spawn(webhook::server::serve(listener, router, limits, tls, shutdown.clone()));
+            address
+        });
+        let health = Health::new(connections, shutdown.clone());
+        // Not tracked: it answers until the very end.
+        let admin = admin.map(|(listener, _)| {
+            tokio::spawn(admin::serve(listener, health.clone(), folders.into()))
+        });
+        if self.metrics == Metrics::Own {
+            shutdown.spawn(keep_metrics_small(shutdown.clone()));
+        }
+        shutdown.spawn(feel_the_pulse(shutdown.clone()));
+        Ok(Host { shutdown, health, observers: parts.observers, router, webhook, admin })
+    }
+}
+
+impl Host {
+    /// A host with this configuration, to be started.
+    pub fn builder(config: Config) -> HostBuilder {
+        HostBuilder { config, metrics: Metrics::default() }
+    }
+
+    /// Every app's webhook at its path, for a server of one's own to mount. It brings its limits along, except those
+    /// that only a listener can keep: how many connections there are, and how slow a head may be.
+    ///
+    /// Behind another server's connection nobody sees when an answer leaves or when its request began: the deadline
+    /// starts with the head read, and card updates follow a tenth of a second after the answer was handed over. Stop
+    /// the server before the host, so that nothing comes in that nobody answers.
+    pub fn router(&self) -> Router {
+        self.router.clone()
+    }
+
+    /// Where the webhook listens, if it does.
     pub fn webhook_address(&self) -> Option<SocketAddr> {
         self.webhook
     }
 
-    /// Whether every door is open, and what is missing if not.
-    pub fn health(&self) -> &Health {
-        &self.health
+    /// What is missing, in words, before every door is open; empty when the host is ready.
+    pub fn missing(&self) -> Vec<String> {
+        self.health.missing()
     }
 
     /// Every callback from now on, as it stands in the log.
@@ -179,7 +191,7 @@ impl Host {
     pub async fn stop(self) -> bool {
         self.shutdown.begin();
         let clean = self.shutdown.finished(DRAIN).await;
-        if let Some((_, admin)) = self.admin {
+        if let Some(admin) = self.admin {
             admin.abort();
         }
         tracing::info!(clean, "stopped");
@@ -211,46 +223,121 @@ async fn feel_the_pulse(shutdown: Shutdown) {
 
 async fn listen(
     what: &'static str,
-    address: SocketAddr,
-) -> Result<(TcpListener, SocketAddr), StartError> {
+    address: Option<SocketAddr>,
+) -> Result<Option<(TcpListener, SocketAddr)>, StartError> {
+    let Some(address) = address else { return Ok(None) };
     let failed = |error| StartError::Listen { what, address, error };
     let listener = TcpListener::bind(address).await.map_err(failed)?;
     let address = listener.local_addr().map_err(failed)?;
     tracing::info!(what, %address, "listening");
-    Ok((listener, address))
+    Ok(Some((listener, address)))
 }
 
-fn server_api(app: &AppConfig, http: &reqwest::Client) -> OpenApi {
-    OpenApi::new(app.id.clone(), app.secret.clone(), app.domain.clone(), http.clone())
+/// What all apps of a host share.
+struct Parts {
+    engine: Arc<GuestEngine>,
+    admission: Arc<Admission>,
+    tls: Arc<ClientConfig>,
+    http: reqwest::Client,
+    store: Store,
+    observers: Observers,
+    shutdown: Shutdown,
 }
 
-/// What is left of apps that are configured no more stays for as long as it could still be shown.
-async fn forget_expired(store: &Store, left: &[StoredUpdate]) {
-    for left in left.iter().filter(|left| left.update.time_left().is_zero()) {
-        if let Err(error) = store.done(left.id).await {
-            tracing::warn!(%error, "an expired card update stays in the store");
+impl Parts {
+    /// And what the last host left to be done.
+    fn new(
+        config: &Config,
+        shutdown: Shutdown,
+    ) -> Result<(Self, Vec<StoredUpdate>), StartError> {
+        let tls = tls::client_config(&config.extra_roots);
+        let (store, left) = Store::open(&config.store.path)?;
+        let parts = Self {
+            engine: Arc::new(GuestEngine::new(config.guests)?),
+            admission: Arc::new(Admission::new(config.guests)),
+            http: http_client(&tls)?,
+            tls,
+            store,
+            observers: Observers::default(),
+            shutdown,
+        };
+        Ok((parts, left))
+    }
+
+    /// The plugins of one app, live and followed, and the dispatcher that gives them their callbacks. `left` is what
+    /// was to be shown when the host stopped the last time.
+    async fn load_plugins(
+        &self,
+        app: &AppConfig,
+        left: &mut Vec<StoredUpdate>,
+    ) -> (Dispatcher, FolderHandle) {
+        let id: Arc<str> = app.id.as_str().into();
+        let open_api = Arc::new(OpenApi::new(
+            app.id.clone(),
+            app.secret.clone(),
+            app.domain.clone(),
+            self.http.clone(),
+        ));
+        let late = Late::new(
+            Arc::clone(&id),
+            Arc::clone(&open_api),
+            self.store.clone(),
+            self.shutdown.clone(),
+        );
+        late.resume(left.extract_if(.., |left| left.update.app == app.id).collect());
+        let registry = Registry::default();
+        telemetry::set_plugins_live(&id, 0);
+        let (mut folder, handle) = Folder::new(
+            Arc::clone(&id),
+            app.plugins.clone(),
+            Arc::clone(&self.engine),
+            open_api,
+            registry.clone(),
+        );
+        folder.load_all().await;
+        self.shutdown.spawn(folder.run(self.shutdown.clone()));
+        let dispatcher = Dispatcher::new(
+            id,
+            Arc::clone(&self.engine),
+            Arc::clone(&self.admission),
+            registry,
+            late,
+            self.observers.clone(),
+        );
+        (dispatcher, handle)
+    }
+
+    /// What is left of apps that are configured no more stays for as long as it could still be shown.
+    async fn forget_expired(&self, left: &[StoredUpdate]) {
+        for left in left.iter().filter(|left| left.update.time_left().is_zero()) {
+            if let Err(error) = self.store.done(left.id).await {
+                tracing::warn!(%error, "an expired card update stays in the store");
+            }
         }
     }
-}
 
-/// The plugins of one app, live and followed.
-async fn load_plugins(
-    app: &AppConfig,
-    engine: &Arc<GuestEngine>,
-    open_api: &Arc<OpenApi>,
-    shutdown: &Shutdown,
-) -> (Registry, FolderHandle) {
-    let id: Arc<str> = app.id.as_str().into();
-    let registry = Registry::default();
-    telemetry::set_plugins_live(&id, 0);
-    let (mut folder, handle) = Folder::new(
-        id,
-        app.plugins.clone(),
-        Arc::clone(engine),
-        Arc::clone(open_api),
-        registry.clone(),
-    );
-    folder.load_all().await;
-    shutdown.spawn(folder.run(shutdown.clone()));
-    (registry, handle)
+    /// Dials one app's long connections, if it has any.
+    fn connect(
+        &self,
+        app: &AppConfig,
+        dispatcher: &Dispatcher,
+        deadline: DeadlineConfig,
+    ) -> Option<Connections> {
+        let wanted = app.long_connection?;
+        let all = Connections::new(app.id.as_str().into(), wanted.connections);
+        for status in all.handles() {
+            let connection = LongConnection {
+                app_id: app.id.clone(),
+                app_secret: app.secret.clone(),
+                domain: app.domain.clone(),
+                http: self.http.clone(),
+                tls: Arc::clone(&self.tls),
+                dispatcher: dispatcher.clone(),
+                deadline,
+                silence: Duration::from_millis(wanted.silence_ms),
+            };
+            self.shutdown.spawn(connection.run(status, self.shutdown.clone()));
+        }
+        Some(all)
+    }
 }

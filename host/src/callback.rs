@@ -7,6 +7,7 @@ pub mod card_check;
 pub mod cipher;
 pub mod envelope;
 pub mod fallback;
+pub mod freshness;
 pub mod fault;
 mod locale;
 pub mod model;

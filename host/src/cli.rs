@@ -107,7 +107,7 @@ pub fn main() -> ExitCode {
 }
 
 async fn run(path: &std::path::Path) -> ExitCode {
-    let config = match Config::load(path) {
+    let config = match Config::load(path).and_then(Config::for_listening) {
         Ok(config) => config,
         Err(error) => return fail(EXIT_USAGE, &error.to_string()),
     };
@@ -121,7 +121,7 @@ async fn run(path: &std::path::Path) -> ExitCode {
             return fail(EXIT_UNAVAILABLE, &format!("cannot listen for signals: {error}"));
         }
     };
-    let host = match Host::start(config).await {
+    let host = match Host::builder(config).start().await {
         Ok(host) => host,
         Err(error) => return fail(EXIT_UNAVAILABLE, &error.to_string()),
     };

@@ -4,15 +4,19 @@ use std::collections::BTreeSet;
 use std::net::SocketAddr;
 use std::path::Path;
 use std::path::PathBuf;
+use std::sync::Arc;
 
+use rustls::ServerConfig;
 use serde::Deserialize;
 
+use crate::callback::freshness::SignatureWindow;
 use crate::callback::verify::WebhookKeys;
 use crate::deadline::DeadlineConfig;
 use crate::deadline::DeadlineConfigError;
 use crate::ingress::long_connection::LongConnectionConfig;
 use crate::ingress::long_connection::LongConnectionConfigError;
 use crate::ingress::webhook::WebhookConfig;
+use crate::ingress::webhook::WebhookConfigError;
 use crate::open_api::domain::Domain;
 use crate::plugin::engine::EngineError;
 use crate::plugin::engine::GuestsConfig;
@@ -29,7 +33,8 @@ use crate::tls::TlsError;
 struct File {
     #[serde(default, rename = "app")]
     apps: Vec<AppFile>,
-    webhook: Option<WebhookConfig>,
+    #[serde(default)]
+    webhook: WebhookConfig,
     admin: Option<AdminConfig>,
     #[serde(default)]
     deadline: DeadlineConfig,
@@ -109,8 +114,10 @@ pub struct AdminConfig {
 pub struct Config {
     /// At least one.
     pub apps: Vec<AppConfig>,
-    /// Present if any app has a webhook.
-    pub webhook: Option<WebhookConfig>,
+    /// Where the webhook listens, and its limits.
+    pub webhook: WebhookConfig,
+    /// Its certificate, if it has one.
+    pub webhook_tls: Option<Arc<ServerConfig>>,
     /// Health and metrics.
     pub admin: Option<AdminConfig>,
     /// When answers are due.
@@ -195,6 +202,9 @@ pub enum ConfigError {
     /// `[tls]` or `[webhook.tls]`
     #[error(transparent)]
     Tls(#[from] TlsError),
+    /// `[webhook]`
+    #[error(transparent)]
+    Webhook(#[from] WebhookConfigError),
     /// `[deadline]`
     #[error(transparent)]
     Deadline(#[from] DeadlineConfigError),
@@ -208,6 +218,19 @@ impl Config {
     pub fn load(path: &Path) -> Result<Self, ConfigError> {
         let folder = path.parent().unwrap_or(Path::new("."));
         File::read(path)?.check(folder)
+    }
+
+    /// For a host that listens by itself: an app's webhook without an address to listen on is a mistake. A server that
+    /// mounts [`Host::router`](crate::Host::router) has an address of its own.
+    pub fn for_listening(self) -> Result<Self, ConfigError> {
+        let has_webhook = self.apps.iter().any(|app| app.webhook_path.is_some());
+        if has_webhook && self.webhook.listen.is_none() {
+            return Err(invalid(
+                "webhook.listen",
+                "missing, though an app has a webhook; for example \"0.0.0.0:8080\"",
+            ));
+        }
+        Ok(self)
     }
 
     /// Where a host with this file has its admin port. Reads no secrets: those who ask a running host need none.
@@ -231,6 +254,7 @@ impl File {
     fn check(self, folder: &Path) -> Result<Config, ConfigError> {
         self.deadline.validate()?;
         self.guests.validate()?;
+        self.webhook.validate()?;
         if self.apps.is_empty() {
             return Err(invalid("app", "there is none; begin with [[app]], its id and its secret"));
         }
@@ -241,12 +265,6 @@ impl File {
                 return Err(invalid(format!("app {}: id", app.id), "two apps have this id"));
             }
             let Some(webhook) = &app.webhook else { continue };
-            if self.webhook.is_none() {
-                return Err(invalid(
-                    "webhook.listen",
-                    "missing, though an app has a webhook; for example \"0.0.0.0:8080\"",
-                ));
-            }
             if !paths.insert(&webhook.path) {
                 return Err(invalid(
                     format!("app {}: webhook.path", app.id),
@@ -254,9 +272,14 @@ impl File {
                 ));
             }
         }
-        let apps = self.apps.iter().map(|app| app.check(folder)).collect::<Result<_, _>>()?;
+        let apps = self
+            .apps
+            .iter()
+            .map(|app| app.check(folder, self.webhook.signature_window_secs))
+            .collect::<Result<_, _>>()?;
         Ok(Config {
             apps,
+            webhook_tls: self.webhook.tls.as_ref().map(|tls| tls.read(folder)).transpose()?,
             webhook: self.webhook,
             admin: self.admin,
             deadline: self.deadline,
@@ -269,7 +292,7 @@ impl File {
 }
 
 impl AppFile {
-    fn check(&self, folder: &Path) -> Result<AppConfig, ConfigError> {
+    fn check(&self, folder: &Path, window: SignatureWindow) -> Result<AppConfig, ConfigError> {
         let app_key = |key: &str| format!("app {}: {key}", self.id);
         if self.id.is_empty() {
             return Err(invalid("app: id", "empty; it is in the console, under Credentials"));
@@ -318,7 +341,7 @@ impl AppFile {
         Ok(AppConfig {
             id: self.id.clone(),
             secret,
-            keys: WebhookKeys::new(encrypt_key, verification_token),
+            keys: WebhookKeys::new(encrypt_key, verification_token).with_window(window),
             domain: self.domain.clone(),
             plugins,
             long_connection: self.long_connection,

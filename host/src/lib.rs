@@ -24,3 +24,10 @@ pub mod app;
 pub mod guest_build;
 pub mod demo;
 pub mod cli;
+
+pub use crate::app::Host;
+pub use crate::app::HostBuilder;
+pub use crate::app::Metrics;
+pub use crate::app::StartError;
+pub use crate::config::Config;
+pub use crate::config::ConfigError;

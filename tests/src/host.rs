@@ -48,7 +48,17 @@ impl HostProcess {
         folder: &Path,
         environment: &[(String, String)],
     ) -> anyhow::Result<Self> {
-        let mut command = Command::new(artifacts::host_binary()?);
+        Self::start_program(&artifacts::host_binary()?, arguments, folder, environment)
+    }
+
+    /// Starts another program that is a host.
+    pub fn start_program(
+        program: &Path,
+        arguments: &[&str],
+        folder: &Path,
+        environment: &[(String, String)],
+    ) -> anyhow::Result<Self> {
+        let mut command = Command::new(program);
         let inherited = std::env::vars_os().map(|(name, _)| name);
         for name in inherited.filter(|name| name.to_string_lossy().starts_with("AVIARY_")) {
             command.env_remove(name);
@@ -130,6 +140,14 @@ impl HostProcess {
             }
             tokio::time::sleep(POLL).await;
         }
+    }
+
+    /// Bytes of memory that it has in use, as the operating system counts them.
+    pub fn memory(&self) -> anyhow::Result<u64> {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id()))?;
+        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
+        let kilobytes = line.and_then(|line| line.split_whitespace().next()).context("no VmRSS")?;
+        Ok(kilobytes.parse::<u64>()? * 1024)
     }
 
     /// Sends SIGTERM, as a service manager does.

@@ -3,6 +3,7 @@
 
 use std::sync::atomic::AtomicU64;
 use std::sync::atomic::Ordering;
+use std::time::SystemTime;
 
 use aviary::callback::cipher::Cipher;
 use aviary::callback::signature::sha1_signature;
@@ -19,8 +20,6 @@ use crate::http::Request;
 
 /// The path of the only app's webhook.
 pub const PATH: &str = "/callback";
-/// Seconds since the epoch; the protocol has no freshness rule, so any will do.
-const TIMESTAMP: &str = "1732699047";
 /// A real IV is random; a fixed one makes a failing test repeat exactly.
 const IV: [u8; 16] = [7; 16];
 
@@ -42,19 +41,25 @@ pub fn plain(body: impl AsRef<[u8]>) -> Request {
 
 /// The body as it is, signed.
 pub fn signed(body: impl AsRef<[u8]>, signer: Signer) -> Request {
+    signed_ago(body, signer, 0)
+}
+
+/// Signed that many seconds ago; a negative number is in the future.
+pub fn signed_ago(body: impl AsRef<[u8]>, signer: Signer, seconds: i64) -> Request {
     let body = body.as_ref();
+    let timestamp = (unix_seconds() - seconds).to_string();
     let nonce = format!("n-{}", next());
     let signature = match signer {
-        Signer::EncryptKey => sha256_signature(TIMESTAMP, &nonce, &Secret::new(ENCRYPT_KEY), body),
+        Signer::EncryptKey => sha256_signature(&timestamp, &nonce, &Secret::new(ENCRYPT_KEY), body),
         Signer::Stranger => {
-            sha256_signature(TIMESTAMP, &nonce, &Secret::new("a key nobody has"), body)
+            sha256_signature(&timestamp, &nonce, &Secret::new("a key nobody has"), body)
         }
         Signer::VerificationToken => {
-            sha1_signature(TIMESTAMP, &nonce, &Secret::new(VERIFICATION_TOKEN), body)
+            sha1_signature(&timestamp, &nonce, &Secret::new(VERIFICATION_TOKEN), body)
         }
     };
     plain(body)
-        .header("X-Lark-Request-Timestamp", TIMESTAMP)
+        .header("X-Lark-Request-Timestamp", timestamp)
         .header("X-Lark-Request-Nonce", nonce)
         .header("X-Lark-Signature", signature)
 }
@@ -132,6 +137,11 @@ pub fn legacy_click(button: &str) -> Value {
 /// The event id of a schema 2.0 body.
 pub fn event_id(body: &Value) -> &str {
     body.pointer("/header/event_id").and_then(Value::as_str).unwrap_or_default()
+}
+
+fn unix_seconds() -> i64 {
+    let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+    i64::try_from(since.as_secs()).unwrap_or_default()
 }
 
 fn next() -> u64 {

@@ -159,7 +159,7 @@ struct WireEventV1 {
 
 /// Reads a verified body.
 pub fn parse(verified: Verified, keys: &WebhookKeys) -> Result<Inbound, EnvelopeError> {
-    let Verified { body, proof } = verified;
+    let Verified { body, proof, .. } = verified;
     let envelope: Envelope<'_> = serde_json::from_slice(&body)?;
     if let (Some("url_verification"), Some(challenge)) =
         (envelope.kind.as_deref(), &envelope.challenge)

@@ -6,6 +6,9 @@ use serde::Deserialize;
 
 use crate::callback::cipher::Cipher;
 use crate::callback::cipher::CipherError;
+use crate::callback::freshness::FreshnessError;
+use crate::callback::freshness::SignatureWindow;
+use crate::callback::freshness::UnixSeconds;
 use crate::callback::signature::SignatureHeaders;
 use crate::callback::signature::same_text;
 use crate::callback::signature::sha1_signature;
@@ -32,7 +35,12 @@ pub enum Source {
     /// Over a connection that the host opened with the app's secret: authentic by that, never encrypted, never signed.
     LongConnection,
     /// Over HTTP, from anybody.
-    Webhook(Option<SignatureHeaders>),
+    Webhook {
+        /// What the headers say, if they say all of it.
+        signature: Option<SignatureHeaders>,
+        /// When it came.
+        now: UnixSeconds,
+    },
 }
 
 /// What one app's webhook is checked against.
@@ -40,6 +48,7 @@ pub enum Source {
 pub struct WebhookKeys {
     encrypt_key: Option<EncryptKey>,
     verification_token: Option<Secret>,
+    window: SignatureWindow,
 }
 
 #[derive(Clone)]
@@ -59,7 +68,14 @@ impl WebhookKeys {
     pub fn new(encrypt_key: Option<Secret>, verification_token: Option<Secret>) -> Self {
         let encrypt_key =
             encrypt_key.map(|secret| EncryptKey { cipher: Cipher::new(&secret), secret });
-        Self { encrypt_key, verification_token }
+        Self { encrypt_key, verification_token, window: SignatureWindow::default() }
+    }
+
+    /// Signatures are good for this long.
+    #[must_use]
+    pub fn with_window(mut self, window: SignatureWindow) -> Self {
+        self.window = window;
+        self
     }
 
     pub(super) fn verification_token(&self) -> Option<&Secret> {
@@ -87,6 +103,15 @@ pub(super) enum Proof {
 pub struct Verified {
     pub(super) body: Bytes,
     pub(super) proof: Proof,
+    signature: Option<String>,
+}
+
+impl Verified {
+    /// The signature that a genuine sender uses once. None where nothing is signed, or where the age of a signature does
+    /// not count, and then neither does its repetition.
+    pub fn once(&self) -> Option<&str> {
+        self.signature.as_deref()
+    }
 }
 
 /// Why a body was not believed.
@@ -98,6 +123,9 @@ pub enum VerifyError {
         "the signature does not match the body; compare the Encrypt Key (or, for old cards, the Verification Token) with the console"
     )]
     BadSignature,
+    /// The signature is right, and too old to count.
+    #[error(transparent)]
+    Freshness(#[from] FreshnessError),
     /// The body is not JSON.
     #[error("the body is not JSON")]
     NotJson,
@@ -118,18 +146,29 @@ struct Sealed<'a> {
 
 /// Checks the signature over the bytes as they came, and decrypts them.
 pub fn verify(raw: RawCallback, keys: &WebhookKeys) -> Result<Verified, VerifyError> {
-    let headers = match raw.source {
-        Source::LongConnection => return Ok(Verified { body: raw.body, proof: Proof::Connection }),
-        Source::Webhook(headers) => headers,
+    let (headers, now) = match raw.source {
+        Source::LongConnection => {
+            return Ok(Verified { body: raw.body, proof: Proof::Connection, signature: None });
+        }
+        Source::Webhook { signature, now } => (signature, now),
     };
     let proof = prove(headers.as_ref(), &raw.body, keys)?;
+    let signed = headers.filter(|_| matches!(proof, Proof::Sha256 | Proof::Sha1));
+    if let Some(headers) = &signed {
+        // Only now: the time of a signature that does not match is anybody's.
+        keys.window.check(&headers.timestamp, now)?;
+    }
+    let signature = match keys.window {
+        SignatureWindow::Seconds(_) => signed.map(|headers| headers.signature),
+        SignatureWindow::Off => None,
+    };
     let sealed: Sealed<'_> = serde_json::from_slice(&raw.body).map_err(|_| VerifyError::NotJson)?;
     let body = match (sealed.encrypt, &keys.encrypt_key) {
         (None, _) => raw.body,
         (Some(_), None) => return Err(VerifyError::NoEncryptKey),
         (Some(encoded), Some(key)) => key.cipher.decrypt(&encoded)?.into(),
     };
-    Ok(Verified { body, proof })
+    Ok(Verified { body, proof, signature })
 }
 
 fn prove(

@@ -61,7 +61,7 @@ impl Stage {
             std::fs::copy(component, plugins.join(name))?;
         }
         let config = Config::load(&write_config(folder.path(), &platform.domain())?)?;
-        let host = Host::start(config).await?;
+        let host = Host::builder(config).start().await?;
         let webhook = format!("http://{}/callback", host.webhook_address().context("no webhook")?);
         platform.wait_connected(APP_ID, 2, READY).await?;
         Ok(Self { records: host.observe(), platform, host, webhook, folder })

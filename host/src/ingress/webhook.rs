@@ -1,31 +1,42 @@
 //! The webhook door: HTTP in, verified, answered, and told apart from noise.
+//!
+//! Its heart is a router that any axum server can mount; the host's own listener in [`server`] adds what a mounted one
+//! has to do without: when the first byte came, and when the last one of the answer left.
 
+mod client;
+mod config;
+mod replay;
 mod respond;
-mod server;
+pub mod server;
 mod wire;
 
-use std::net::SocketAddr;
-use std::sync::Arc;
-use std::time::Duration;
+pub use crate::ingress::webhook::config::WebhookConfig;
+pub use crate::ingress::webhook::config::WebhookConfigError;
 
-use axum::Extension;
+use std::net::IpAddr;
+use std::sync::Arc;
+use std::time::SystemTime;
+
 use axum::Router;
 use axum::body::Body;
 use axum::extract::Request;
 use axum::extract::State;
 use axum::http::HeaderMap;
+use axum::http::Uri;
+use axum::http::request::Parts;
 use axum::response::Response;
 use axum::routing::post;
 use bytes::Bytes;
 use http_body_util::BodyExt as _;
 use http_body_util::LengthLimitError;
 use http_body_util::Limited;
-use serde::Deserialize;
-use tokio::net::TcpListener;
+use tokio::sync::Semaphore;
 use tokio::time::Instant;
 
 use crate::callback::envelope::Inbound;
 use crate::callback::envelope::parse;
+use crate::callback::freshness::UnixSeconds;
+use crate::callback::reply::Outgoing;
 use crate::callback::signature::SignatureHeaders;
 use crate::callback::verify::RawCallback;
 use crate::callback::verify::Source;
@@ -34,36 +45,12 @@ use crate::callback::verify::verify;
 use crate::deadline::Deadline;
 use crate::deadline::DeadlineConfig;
 use crate::dispatch::Dispatcher;
+use crate::ingress::webhook::client::client;
+use crate::ingress::webhook::replay::ReplayMemory;
 use crate::ingress::webhook::respond::Rejection;
 use crate::ingress::webhook::wire::Wire;
-use crate::shutdown::Shutdown;
 use crate::telemetry;
 use crate::telemetry::Door;
-
-/// `[webhook]`
-#[derive(Clone, Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct WebhookConfig {
-    /// Address and port; port 0 takes a free one.
-    pub listen: SocketAddr,
-    /// The largest body that is read. The platform's callbacks are a few kilobytes.
-    #[serde(default = "default_max_body")]
-    pub max_body_bytes: usize,
-    /// How many connections may be open at once.
-    #[serde(default = "default_max_connections")]
-    pub max_connections: usize,
-}
-
-fn default_max_body() -> usize {
-    4 << 20
-}
-
-fn default_max_connections() -> usize {
-    1024
-}
-
-/// A sender that has not finished its headers by then is cut off.
-const HEADER_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// One app behind one path.
 #[derive(Clone, Debug)]
@@ -81,86 +68,102 @@ pub struct WebhookApp {
 struct AppDoor {
     app: WebhookApp,
     deadline: DeadlineConfig,
-    max_body_bytes: usize,
-}
-
-/// Serves every app's path until the host stops, then finishes what is under way.
-pub async fn run(
-    listener: TcpListener,
-    apps: Vec<WebhookApp>,
     config: WebhookConfig,
-    deadline: DeadlineConfig,
-    shutdown: Shutdown,
-) {
-    let router = router(apps, &config, deadline);
-    server::serve(listener, router, config.max_connections, shutdown).await;
+    requests: Arc<Semaphore>,
+    replays: Arc<ReplayMemory>,
 }
 
-fn router(apps: Vec<WebhookApp>, config: &WebhookConfig, deadline: DeadlineConfig) -> Router {
-    let paths = apps.into_iter().fold(Router::new(), |router, app| {
+/// Every app at its path, and nothing at any other.
+pub fn router(apps: Vec<WebhookApp>, config: &WebhookConfig, deadline: DeadlineConfig) -> Router {
+    let requests = Arc::new(Semaphore::new(config.max_requests));
+    apps.into_iter().fold(Router::new(), |router, app| {
         let path = app.path.clone();
-        let door = Arc::new(AppDoor { app, deadline, max_body_bytes: config.max_body_bytes });
-        router.route(&path, post(receive).with_state(door))
-    });
-    paths.fallback(respond::not_found).method_not_allowed_fallback(respond::method_not_allowed)
+        let door = AppDoor {
+            app,
+            deadline,
+            config: config.clone(),
+            requests: Arc::clone(&requests),
+            replays: Arc::new(ReplayMemory::new(config.signature_window_secs)),
+        };
+        let method = post(receive).fallback(respond::method_not_allowed);
+        router.route(&path, method.with_state(Arc::new(door)))
+    })
 }
 
-async fn receive(
-    State(door): State<Arc<AppDoor>>,
-    Extension(wire): Extension<Arc<Wire>>,
-    request: Request,
-) -> Response {
-    let deadline = door.deadline.starting(wire.first_byte().unwrap_or_else(Instant::now));
-    match door.answer(request, deadline, &wire).await {
+async fn receive(State(door): State<Arc<AppDoor>>, request: Request) -> Response {
+    let (head, body) = request.into_parts();
+    let wire = head.extensions.get::<Arc<Wire>>().cloned();
+    // A server that mounts this has read the head by now, and cannot say since when.
+    let received = wire.as_ref().and_then(|wire| wire.first_byte()).unwrap_or_else(Instant::now);
+    match door.answer(&head, body, received, wire).await {
         Ok(response) => response,
         Err(rejection) => {
-            telemetry::record_rejected(
-                door.app.dispatcher.app(),
-                Door::Webhook,
-                rejection.kind(),
-                &rejection.to_string(),
-                None,
-            );
+            let trusted = door.config.trusted_proxy_header.as_ref();
+            let client = client(&head.headers, &head.extensions, trusted);
+            door.record(&rejection, client);
             respond::rejected(&rejection)
         }
     }
 }
 
 impl AppDoor {
+    fn record(&self, rejection: &Rejection, client: Option<IpAddr>) {
+        let (app, reason) = (self.app.dispatcher.app(), rejection.to_string());
+        telemetry::record_rejected(app, Door::Webhook, rejection.kind(), &reason, client);
+    }
+
     async fn answer(
         &self,
-        request: Request,
-        deadline: Deadline,
-        wire: &Arc<Wire>,
+        head: &Parts,
+        body: Body,
+        received: Instant,
+        wire: Option<Arc<Wire>>,
     ) -> Result<Response, Rejection> {
-        let (head, body) = request.into_parts();
-        let source = Source::Webhook(signature_headers(&head.headers));
-        let body = self.read(&head.headers, body, deadline).await?;
+        let _place = self.requests.try_acquire().map_err(|_| Rejection::Busy)?;
+        let limit = self.config.max_header_bytes;
+        if head_bytes(&head.uri, &head.headers) > limit {
+            return Err(Rejection::HeadTooLarge { limit });
+        }
+        let deadline = self.deadline.starting(received);
+        let source = Source::Webhook { signature: signature(&head.headers), now: now() };
+        let body = self.read(&head.headers, body, received, deadline).await?;
         let verified = verify(RawCallback { source, body }, &self.app.keys)?;
-        match parse(verified, &self.app.keys)? {
-            Inbound::Challenge(challenge) => Ok(respond::challenge(&challenge)),
+        let admission = verified
+            .once()
+            .map(|signature| self.replays.admit(signature, Instant::now()))
+            .transpose()
+            .map_err(|_| Rejection::Replayed)?;
+        let (response, answered) = match parse(verified, &self.app.keys)? {
+            Inbound::Challenge(challenge) => (respond::challenge(&challenge), true),
             Inbound::Callback(callback) => {
                 let answered = self.app.dispatcher.answer(*callback, Door::Webhook, deadline).await;
-                Ok(respond::answered(answered, Arc::clone(wire)))
+                // "Send it again" must not make the next one a replay.
+                let again = matches!(answered.reply.outgoing(), Outgoing::Redeliver);
+                (respond::answered(answered, wire), !again)
             }
+        };
+        if let Some(admission) = admission.filter(|_| answered) {
+            admission.keep();
         }
+        Ok(response)
     }
 
     async fn read(
         &self,
         headers: &HeaderMap,
         body: Body,
+        received: Instant,
         deadline: Deadline,
     ) -> Result<Bytes, Rejection> {
-        let limit = self.max_body_bytes;
+        let limit = self.config.max_body_bytes;
         let announced = headers
             .get("content-length")
             .and_then(|length| length.to_str().ok()?.parse::<usize>().ok());
         if announced.is_some_and(|length| length > limit) {
             return Err(Rejection::TooLarge { limit });
         }
-        let collected =
-            tokio::time::timeout_at(deadline.soft(), Limited::new(body, limit).collect()).await;
+        let due = deadline.soft().min(received + self.config.body_timeout());
+        let collected = tokio::time::timeout_at(due, Limited::new(body, limit).collect()).await;
         match collected {
             Err(_elapsed) => Err(Rejection::Slow),
             Ok(Ok(collected)) => Ok(collected.to_bytes()),
@@ -170,8 +173,24 @@ impl AppDoor {
     }
 }
 
+/// What the head took on the wire, or as good as: `name: value` and a line's end.
+fn head_bytes(uri: &Uri, headers: &HeaderMap) -> usize {
+    const AROUND_A_HEADER: usize = 4;
+    let path = uri.path_and_query().map_or(0, |path| path.as_str().len());
+    let lines = headers.iter();
+    path + lines
+        .map(|(name, value)| name.as_str().len() + value.len() + AROUND_A_HEADER)
+        .sum::<usize>()
+}
+
+fn now() -> UnixSeconds {
+    // A clock before 1970 makes every signature stale, which is what it says about itself.
+    let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+    UnixSeconds(since.as_secs())
+}
+
 /// All three, or as good as none.
-fn signature_headers(headers: &HeaderMap) -> Option<SignatureHeaders> {
+fn signature(headers: &HeaderMap) -> Option<SignatureHeaders> {
     let text = |name| {
         headers.get(name)?.to_str().ok().filter(|text: &&str| !text.is_empty()).map(str::to_owned)
     };

@@ -4,6 +4,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::Context;
 use std::task::Poll;
+use std::time::Duration;
 
 use axum::body::Body;
 use axum::http::HeaderValue;
@@ -16,6 +17,7 @@ use hyper::body::SizeHint;
 use serde_json::json;
 
 use crate::callback::envelope::EnvelopeError;
+use crate::callback::freshness::FreshnessError;
 use crate::callback::reply::Outgoing;
 use crate::callback::verify::VerifyError;
 use crate::dispatch::Answered;
@@ -27,6 +29,12 @@ use crate::ingress::webhook::wire::Wire;
 pub(super) enum Rejection {
     #[error("the body is larger than {limit} bytes")]
     TooLarge { limit: usize },
+    #[error("the head is larger than {limit} bytes")]
+    HeadTooLarge { limit: usize },
+    #[error("as many requests are under way as webhook.max_requests allows")]
+    Busy,
+    #[error("the request was answered before, with this very signature: somebody repeats it")]
+    Replayed,
     #[error("the body did not arrive in time")]
     Slow,
     #[error("the body broke off: {0}")]
@@ -47,6 +55,17 @@ impl Rejection {
     fn row(&self) -> (StatusCode, &'static str, &'static str) {
         match self {
             Self::TooLarge { .. } => (StatusCode::PAYLOAD_TOO_LARGE, "too_large", "body too large"),
+            Self::HeadTooLarge { .. } => {
+                (StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE, "head_too_large", "head too large")
+            }
+            Self::Busy => (StatusCode::SERVICE_UNAVAILABLE, "busy", "too many requests under way"),
+            Self::Replayed => (StatusCode::UNAUTHORIZED, "replayed", "signature used before"),
+            Self::Verify(VerifyError::Freshness(FreshnessError::Stale { .. })) => {
+                (StatusCode::UNAUTHORIZED, "stale_signature", "signature too old")
+            }
+            Self::Verify(VerifyError::Freshness(FreshnessError::NoTime)) => {
+                (StatusCode::UNAUTHORIZED, "no_signature_time", "timestamp is not a time")
+            }
             Self::Slow => (StatusCode::REQUEST_TIMEOUT, "slow", "body not received in time"),
             Self::Broken(_) => (StatusCode::BAD_REQUEST, "broken", "body not received"),
             Self::Verify(VerifyError::BadSignature) => {
@@ -94,8 +113,12 @@ pub(super) fn challenge(challenge: &str) -> Response {
     response(StatusCode::OK, json!({ "challenge": challenge }).to_string().into())
 }
 
+/// Behind another server's connection nobody can see the answer leave. It writes the body as soon as it has taken it, and
+/// this covers a socket that has to be waited for once.
+const UNSEEN_FLUSH: Duration = Duration::from_millis(100);
+
 /// The answer to a callback. Its `Flushed` rides with the body until the last byte is written.
-pub(super) fn answered(answered: Answered, wire: Arc<Wire>) -> Response {
+pub(super) fn answered(answered: Answered, wire: Option<Arc<Wire>>) -> Response {
     let (status, json) = match answered.reply.outgoing() {
         Outgoing::Body { status, json } => {
             (StatusCode::from_u16(status).unwrap_or(StatusCode::OK), json.clone())
@@ -131,7 +154,7 @@ fn with_type(status: StatusCode, body: Body) -> Response {
 struct AnswerBody {
     json: Option<Bytes>,
     flushed: Option<Flushed>,
-    wire: Arc<Wire>,
+    wire: Option<Arc<Wire>>,
 }
 
 impl hyper::body::Body for AnswerBody {
@@ -143,7 +166,13 @@ impl hyper::body::Body for AnswerBody {
         _context: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, Self::Error>>> {
         if let Some(flushed) = self.flushed.take() {
-            self.wire.handed_over(flushed);
+            match &self.wire {
+                Some(wire) => wire.handed_over(flushed),
+                None => drop(tokio::spawn(async move {
+                    tokio::time::sleep(UNSEEN_FLUSH).await;
+                    flushed.mark();
+                })),
+            }
         }
         Poll::Ready(self.json.take().map(|json| Ok(Frame::data(json))))
     }

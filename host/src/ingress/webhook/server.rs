@@ -1,34 +1,51 @@
-//! Accepting connections, a bounded number of them, and letting go of them when the host stops.
+//! The host's own listener: accepts connections, a bounded number of them, with or without TLS, and lets go of them when
+//! the host stops.
 
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use axum::Extension;
 use axum::Router;
+use axum::extract::ConnectInfo;
 use hyper::server::conn::http1;
 use hyper_util::rt::TokioIo;
 use hyper_util::rt::TokioTimer;
 use hyper_util::service::TowerToHyperService;
+use rustls::ServerConfig;
+use tokio::io::AsyncRead;
+use tokio::io::AsyncWrite;
 use tokio::net::TcpListener;
 use tokio::net::TcpStream;
+use tokio::sync::OwnedSemaphorePermit;
 use tokio::sync::Semaphore;
+use tokio_rustls::TlsAcceptor;
 
-use crate::ingress::webhook::HEADER_TIMEOUT;
+use crate::ingress::webhook::WebhookConfig;
+use crate::ingress::webhook::respond;
 use crate::ingress::webhook::wire::WatchedStream;
 use crate::ingress::webhook::wire::Wire;
 use crate::shutdown::Shutdown;
 
 /// Pause after a failed accept, most often for want of file descriptors: trying at once would burn a core.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
-/// What a request's head may take. The platform's have a few hundred bytes.
-const MAX_HEAD_BYTES: usize = 16 * 1024;
+/// The least that the HTTP library wants for its buffer. Beyond it and twice the largest head it gives up by itself,
+/// with a bare 431; up to there the router answers in words.
+const LEAST_BUFFER: usize = 8192;
 
-pub(super) async fn serve(
+/// Serves the router until the host stops, then finishes what is under way.
+pub async fn serve(
     listener: TcpListener,
     router: Router,
-    max_connections: usize,
+    config: WebhookConfig,
+    tls: Option<Arc<ServerConfig>>,
     shutdown: Shutdown,
 ) {
-    let places = Arc::new(Semaphore::new(max_connections));
+    let router = router
+        .fallback(respond::not_found)
+        .method_not_allowed_fallback(respond::method_not_allowed);
+    let server = Arc::new(Server { router, tls: tls.map(TlsAcceptor::from), config });
+    let places = Arc::new(Semaphore::new(server.config.max_connections));
     loop {
         let accepted = tokio::select! {
             // Cancel safe: a connection is either accepted or still in the queue.
@@ -36,10 +53,10 @@ pub(super) async fn serve(
             accepted = accept(&listener, &places) => accepted,
         };
         match accepted {
-            Ok((stream, place)) => {
-                let (router, stopping) = (router.clone(), shutdown.clone());
+            Ok((stream, peer, place)) => {
+                let (server, stopping) = (Arc::clone(&server), shutdown.clone());
                 shutdown.spawn(async move {
-                    serve_connection(stream, router, stopping).await;
+                    server.welcome(stream, peer, stopping).await;
                     drop(place);
                 });
             }
@@ -54,35 +71,59 @@ pub(super) async fn serve(
 async fn accept(
     listener: &TcpListener,
     places: &Arc<Semaphore>,
-) -> std::io::Result<(TcpStream, tokio::sync::OwnedSemaphorePermit)> {
+) -> std::io::Result<(TcpStream, SocketAddr, OwnedSemaphorePermit)> {
     let place = Arc::clone(places).acquire_owned().await.map_err(std::io::Error::other)?;
-    let (stream, _) = listener.accept().await?;
+    let (stream, peer) = listener.accept().await?;
     // Answers are small and urgent.
     stream.set_nodelay(true)?;
-    Ok((stream, place))
+    Ok((stream, peer, place))
 }
 
-async fn serve_connection(stream: TcpStream, router: Router, shutdown: Shutdown) {
-    let wire = Arc::new(Wire::default());
-    let router = router.layer(axum::Extension(Arc::clone(&wire)));
-    let connection = http1::Builder::new()
-        .timer(TokioTimer::new())
-        .header_read_timeout(HEADER_TIMEOUT)
-        .max_buf_size(MAX_HEAD_BYTES)
-        .serve_connection(
-            TokioIo::new(WatchedStream::new(stream, wire)),
-            TowerToHyperService::new(router),
-        );
-    tokio::pin!(connection);
-    let result = tokio::select! {
-        // Dropping `begun` only stops waiting; the connection goes on below.
-        result = &mut connection => result,
-        () = shutdown.begun() => {
-            connection.as_mut().graceful_shutdown();
-            connection.await
+struct Server {
+    router: Router,
+    tls: Option<TlsAcceptor>,
+    config: WebhookConfig,
+}
+
+impl Server {
+    async fn welcome(&self, stream: TcpStream, peer: SocketAddr, shutdown: Shutdown) {
+        let Some(tls) = &self.tls else { return self.converse(stream, peer, shutdown).await };
+        match tokio::time::timeout(self.config.header_timeout(), tls.accept(stream)).await {
+            Ok(Ok(stream)) => self.converse(stream, peer, shutdown).await,
+            Ok(Err(error)) => tracing::debug!(%error, %peer, "a webhook connection began no TLS"),
+            Err(_elapsed) => tracing::debug!(%peer, "a webhook connection was slow to begin TLS"),
         }
-    };
-    if let Err(error) = result {
-        tracing::debug!(%error, "webhook connection ended");
+    }
+
+    async fn converse<S>(&self, stream: S, peer: SocketAddr, shutdown: Shutdown)
+    where
+        S: AsyncRead + AsyncWrite + Send + Unpin + 'static,
+    {
+        let wire = Arc::new(Wire::default());
+        let router = self
+            .router
+            .clone()
+            .layer(Extension(Arc::clone(&wire)))
+            .layer(Extension(ConnectInfo(peer)));
+        let connection = http1::Builder::new()
+            .timer(TokioTimer::new())
+            .header_read_timeout(self.config.header_timeout())
+            .max_buf_size(LEAST_BUFFER + 2 * self.config.max_header_bytes)
+            .serve_connection(
+                TokioIo::new(WatchedStream::new(stream, wire)),
+                TowerToHyperService::new(router),
+            );
+        tokio::pin!(connection);
+        let result = tokio::select! {
+            // Dropping `begun` only stops waiting; the connection goes on below.
+            result = &mut connection => result,
+            () = shutdown.begun() => {
+                connection.as_mut().graceful_shutdown();
+                connection.await
+            }
+        };
+        if let Err(error) = result {
+            tracing::debug!(%error, "webhook connection ended");
+        }
     }
 }

@@ -13,7 +13,6 @@ use std::task::Poll;
 use tokio::io::AsyncRead;
 use tokio::io::AsyncWrite;
 use tokio::io::ReadBuf;
-use tokio::net::TcpStream;
 use tokio::time::Instant;
 
 use crate::dispatch::Flushed;
@@ -68,18 +67,18 @@ impl Wire {
 }
 
 /// A socket that notes them. Hyper flushes the socket only once its own buffer is empty.
-pub(super) struct WatchedStream {
-    stream: TcpStream,
+pub(super) struct WatchedStream<S> {
+    stream: S,
     wire: Arc<Wire>,
 }
 
-impl WatchedStream {
-    pub(super) fn new(stream: TcpStream, wire: Arc<Wire>) -> Self {
+impl<S> WatchedStream<S> {
+    pub(super) fn new(stream: S, wire: Arc<Wire>) -> Self {
         Self { stream, wire }
     }
 }
 
-impl AsyncRead for WatchedStream {
+impl<S: AsyncRead + Unpin> AsyncRead for WatchedStream<S> {
     fn poll_read(
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
@@ -94,7 +93,7 @@ impl AsyncRead for WatchedStream {
     }
 }
 
-impl AsyncWrite for WatchedStream {
+impl<S: AsyncWrite + Unpin> AsyncWrite for WatchedStream<S> {
     fn poll_write(
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,

@@ -1,0 +1,93 @@
+//! A request that somebody recorded is worth nothing: not later, and not twice.
+
+use anyhow::ensure;
+use aviary_e2e::http::Request;
+use aviary_e2e::sender;
+use aviary_e2e::sender::Signer;
+use aviary_e2e::setup::App;
+use aviary_e2e::setup::Running;
+use aviary_e2e::setup::Setup;
+use serde_json::Value;
+
+fn setup(guest: &str) -> anyhow::Result<Setup> {
+    Ok(Setup::new(App::default().webhook_only().encrypted().guest(guest)?))
+}
+
+fn click_ago(seconds: i64) -> Request {
+    let body = sender::envelope(sender::click("b").to_string());
+    sender::signed_ago(body, Signer::EncryptKey, seconds)
+}
+
+async fn is_refused_as(running: &Running, request: Request, kind: &str) -> anyhow::Result<()> {
+    let response = running.post(request).await?;
+    ensure!(response.status == 401, "{kind}: {} {}", response.status, response.text());
+    ensure!(!response.text_at("/msg").is_empty(), "{}", response.text());
+    running.host.log().wait_for("rejected", &[("kind", kind)]).await?;
+    Ok(())
+}
+
+async fn is_answered(running: &Running, request: Request) -> anyhow::Result<()> {
+    let response = running.post(request).await?;
+    ensure!(response.status == 200, "{} {}", response.status, response.text());
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_signature_counts_for_five_minutes() -> anyhow::Result<()> {
+    let running = setup("version-a")?.start().await?;
+    for near in [0, 290, -290] {
+        is_answered(&running, click_ago(near)).await?;
+    }
+    for far in [310, -310, 1_000_000_000] {
+        is_refused_as(&running, click_ago(far), "stale_signature").await?;
+    }
+    let old =
+        sender::signed_ago(sender::legacy_click("b").to_string(), Signer::VerificationToken, 310);
+    is_refused_as(&running, old, "stale_signature").await?;
+    let line = running.host.log().wait_for("rejected", &[("kind", "stale_signature")]).await?;
+    ensure!(line.text_of("reason").contains("clock"), "{}", line.text());
+    // A forger learns nothing of the clock.
+    let forged = sender::signed_ago("{}", Signer::Stranger, 310);
+    is_refused_as(&running, forged, "bad_signature").await
+}
+
+#[tokio::test]
+async fn the_window_is_the_operator_s() -> anyhow::Result<()> {
+    let short = setup("version-a")?.set("webhook", "signature_window_secs", 20).start().await?;
+    is_answered(&short, click_ago(10)).await?;
+    is_refused_as(&short, click_ago(30), "stale_signature").await?;
+
+    let off = setup("version-a")?.set("webhook", "signature_window_secs", "off").start().await?;
+    let ancient = click_ago(1_000_000_000);
+    is_answered(&off, ancient.clone()).await?;
+    is_answered(&off, ancient).await
+}
+
+#[tokio::test]
+async fn a_signed_request_is_answered_once() -> anyhow::Result<()> {
+    let running = setup("version-a")?.start().await?;
+    let request = click_ago(0);
+    is_answered(&running, request.clone()).await?;
+    for _ in 0..3 {
+        is_refused_as(&running, request.clone(), "replayed").await?;
+    }
+    is_answered(&running, click_ago(0)).await?;
+    let calls = running.host.log().lines(|line| line.message() == "callback");
+    ensure!(calls.len() == 2, "the plugin was asked twice: {calls:?}");
+    let counted = [("door", "webhook"), ("reason", "replayed")];
+    ensure!(running.host.metrics().await?.sum("aviary_rejected_total", &counted) == 3.0);
+    Ok(())
+}
+
+/// The platform sends an event again that was not handled, and may send the very same bytes.
+#[tokio::test]
+async fn an_event_that_was_not_handled_may_come_again() -> anyhow::Result<()> {
+    let running = setup("failing")?.start().await?;
+    let event: Value = sender::event();
+    let request = sender::sealed(event.to_string());
+    for _ in 0..2 {
+        let response = running.post(request.clone()).await?;
+        ensure!(response.status == 500, "{} {}", response.status, response.text());
+    }
+    Ok(())
+}
