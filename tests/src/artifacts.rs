@@ -29,6 +29,12 @@ pub fn host_binary() -> anyhow::Result<PathBuf> {
     once(&BUILT, build_host)
 }
 
+/// The example `embed` of the host's library, built likewise.
+pub fn embedding_server() -> anyhow::Result<PathBuf> {
+    static BUILT: OnceLock<Result<PathBuf, String>> = OnceLock::new();
+    once(&BUILT, build_example)
+}
+
 /// The compiled guest of that folder in `tests/guests/`.
 pub fn guest(name: &str) -> anyhow::Result<PathBuf> {
     static BUILT: OnceLock<Result<PathBuf, String>> = OnceLock::new();
@@ -87,6 +93,15 @@ fn build_host() -> anyhow::Result<PathBuf> {
     command.args(["build", "--workspace", "--bin", "aviary", "--profile", layout.profile_name()]);
     run(command.current_dir(source_root()), "the host binary")?;
     Ok(layout.target.join(&layout.profile_folder).join("aviary"))
+}
+
+fn build_example() -> anyhow::Result<PathBuf> {
+    let layout = BuildLayout::of_this_test()?;
+    let mut command = cargo(&layout.target);
+    command.args(["build", "--workspace", "--example", "embed"]);
+    command.args(["--profile", layout.profile_name()]);
+    run(command.current_dir(source_root()), "the embedding example")?;
+    Ok(layout.target.join(&layout.profile_folder).join("examples/embed"))
 }
 
 fn build_components(workspace: &str) -> anyhow::Result<PathBuf> {

@@ -1,0 +1,56 @@
+//! Aviary in a server of one's own: the webhook beside other routes, the long connection and the plugins in the same
+//! process.
+//!
+//! ```sh
+//! cargo run --example embed -- aviary.toml 127.0.0.1:8080
+//! ```
+//!
+//! The configuration is the program's own; without `[webhook] listen`, the webhook is where this server mounts it.
+#![expect(clippy::print_stdout, reason = "an example shows what happens")]
+
+use std::net::SocketAddr;
+use std::path::Path;
+
+use anyhow::Context as _;
+use aviary::Config;
+use aviary::Host;
+use aviary::Metrics;
+use axum::Router;
+use axum::routing::get;
+use tokio::net::TcpListener;
+use tokio::signal::unix::SignalKind;
+use tokio::signal::unix::signal;
+
+#[tokio::main]
+async fn main() -> anyhow::Result<()> {
+    let mut arguments = std::env::args().skip(1);
+    let config = arguments.next().context("usage: embed <aviary.toml> <address>")?;
+    let address: SocketAddr =
+        arguments.next().context("usage: embed <aviary.toml> <address>")?.parse()?;
+    let mut stop = signal(SignalKind::terminate())?;
+
+    let config = Config::load(Path::new(&config))?;
+    aviary::telemetry::init(&config.log)?;
+    let host = Host::builder(config).metrics(Metrics::TheServers).start().await?;
+
+    let mut callbacks = host.observe();
+    tokio::spawn(async move {
+        while let Ok(callback) = callbacks.recv().await {
+            println!("{} was {}", callback.event_type, callback.outcome.as_str());
+        }
+    });
+
+    let routes =
+        Router::new().route("/", get(|| async { "a page of my own" })).merge(host.router());
+    let listener = TcpListener::bind(address).await?;
+    println!("serving on http://{}", listener.local_addr()?);
+    // With the address of its peer, a request that is turned away is logged with who sent it.
+    axum::serve(listener, routes.into_make_service_with_connect_info::<SocketAddr>())
+        .with_graceful_shutdown(async move {
+            stop.recv().await;
+        })
+        .await?;
+    // The server first, so that nothing comes in that nobody answers; then the host, which finishes what it has begun.
+    host.stop().await;
+    Ok(())
+}
