@@ -246,10 +246,7 @@ struct Parts {
 
 impl Parts {
     /// And what the last host left to be done.
-    fn new(
-        config: &Config,
-        shutdown: Shutdown,
-    ) -> Result<(Self, Vec<StoredUpdate>), StartError> {
+    fn new(config: &Config, shutdown: Shutdown) -> Result<(Self, Vec<StoredUpdate>), StartError> {
         let tls = tls::client_config(&config.extra_roots);
         let (store, left) = Store::open(&config.store.path)?;
         let parts = Self {

@@ -15,3 +15,6 @@ pub mod reply;
 pub mod reply_check;
 pub mod signature;
 pub mod verify;
+
+#[cfg(test)]
+mod properties;

@@ -11,6 +11,9 @@ mod settings;
 pub mod status;
 mod tunnel;
 
+#[cfg(test)]
+mod properties;
+
 use std::sync::Arc;
 use std::time::Duration;
 

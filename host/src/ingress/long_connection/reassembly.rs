@@ -154,6 +154,12 @@ impl Reassembler {
         expired
     }
 
+    /// Incomplete messages, and the bytes of their fragments.
+    #[cfg(test)]
+    pub(super) fn held(&self) -> (usize, usize) {
+        (self.pending.len(), self.bytes)
+    }
+
     fn forget(&mut self, message_id: &str) -> Option<Pending> {
         let pending = self.pending.remove(message_id)?;
         self.bytes -= pending.bytes;

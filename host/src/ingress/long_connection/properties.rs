@@ -1,0 +1,156 @@
+//! Whatever bytes a stranger sends over the long connection: nothing panics, and nothing is held beyond its limit.
+
+use bytes::Bytes;
+use proptest::prelude::*;
+use tokio::time::Instant;
+
+use crate::ingress::long_connection::frame::Frame;
+use crate::ingress::long_connection::frame::Header;
+use crate::ingress::long_connection::reassembly::FragmentError;
+use crate::ingress::long_connection::reassembly::Place;
+use crate::ingress::long_connection::reassembly::Reassembler;
+
+fn header() -> impl Strategy<Value = Header> {
+    (".{0,12}", ".{0,40}").prop_map(|(key, value)| Header { key, value })
+}
+
+fn frame() -> impl Strategy<Value = Frame> {
+    let numbers = (any::<u64>(), any::<u64>(), any::<i32>(), any::<i32>());
+    let texts = (
+        proptest::option::of(".{0,8}"),
+        proptest::option::of(".{0,8}"),
+        proptest::option::of(".{0,8}"),
+    );
+    let payload = proptest::option::of(proptest::collection::vec(any::<u8>(), 0..200));
+    let headers = proptest::collection::vec(header(), 0..12);
+    (numbers, headers, texts, payload).prop_map(|(numbers, headers, texts, payload)| Frame {
+        seq_id: numbers.0,
+        log_id: numbers.1,
+        service: numbers.2,
+        method: numbers.3,
+        headers,
+        payload_encoding: texts.0,
+        payload_type: texts.1,
+        payload: payload.map(Bytes::from),
+        log_id_new: texts.2,
+    })
+}
+
+/// One fragment that claims anything: few ids, so that they meet, and numbers from harmless to absurd.
+fn claim() -> impl Strategy<Value = (String, usize, usize, usize)> {
+    let number = prop_oneof![4 => 0..6_usize, 1 => Just(1025), 1 => any::<usize>()];
+    let id = prop_oneof![8 => "[a-d]", 1 => Just(String::new()), 1 => "[a-z]{257,300}"];
+    (id, number.clone(), number, 0..2000_usize)
+}
+
+proptest! {
+    // The smallest failing input is in the failure's own words; nothing is written beside the sources.
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn any_bytes_are_a_frame_or_an_error(bytes in proptest::collection::vec(any::<u8>(), 0..600)) {
+        if let Ok(frame) = Frame::parse(bytes.into()) {
+            prop_assert_eq!(Frame::parse(frame.to_bytes()).ok(), Some(frame));
+        }
+    }
+
+    #[test]
+    fn a_frame_survives_the_wire(frame in frame()) {
+        prop_assert_eq!(Frame::parse(frame.to_bytes()).ok(), Some(frame));
+    }
+
+    #[test]
+    fn a_damaged_frame_is_an_error_or_a_frame(frame in frame(), at in any::<prop::sample::Index>(), bit in 0..8_u8) {
+        let mut bytes = frame.to_bytes().to_vec();
+        let at = at.index(bytes.len());
+        bytes[at] ^= 1 << bit;
+        // It is not signed, so it may well be another frame; it must not be a panic.
+        drop(Frame::parse(bytes.into()));
+        let bytes = frame.to_bytes();
+        drop(Frame::parse(bytes.slice(..at)));
+    }
+
+    #[test]
+    fn more_headers_than_anybody_sends_are_refused(count in 257..5000_usize) {
+        let header = Header { key: String::new(), value: String::new() };
+        let frame = Frame { headers: vec![header; count], ..Frame::default() };
+        prop_assert!(Frame::parse(frame.to_bytes()).is_err());
+    }
+
+    #[test]
+    fn fragments_are_joined_in_any_order(
+        payload in proptest::collection::vec(any::<u8>(), 0..500),
+        cuts in proptest::collection::vec(any::<prop::sample::Index>(), 1..9),
+        order in any::<u64>(),
+    ) {
+        let mut cuts: Vec<_> = cuts.iter().map(|cut| cut.index(payload.len() + 1)).collect();
+        cuts.extend([0, payload.len()]);
+        cuts.sort_unstable();
+        let parts: Vec<_> = cuts.windows(2).map(|cut| &payload[cut[0]..cut[1]]).collect();
+        let mut places: Vec<_> = (0..parts.len()).collect();
+        fastrand::Rng::with_seed(order).shuffle(&mut places);
+        let mut reassembler = Reassembler::default();
+        let mut complete = Vec::new();
+        // Every fragment comes twice: the message is complete once all the same.
+        for seq in places.iter().chain(&places) {
+            let place = Place { message_id: "m", sum: parts.len(), seq: *seq };
+            let part = Bytes::copy_from_slice(parts[*seq]);
+            complete.extend(reassembler.add(place, &part, Instant::now()).unwrap());
+        }
+        prop_assert_eq!(complete.len(), 1);
+        prop_assert_eq!(&complete[0].payload[..], &payload[..]);
+        prop_assert_eq!(reassembler.held(), (0, 0));
+    }
+
+    #[test]
+    fn any_fragments_stay_within_the_limits(claims in proptest::collection::vec(claim(), 0..120)) {
+        let mut reassembler = Reassembler::default();
+        let now = Instant::now();
+        let mut sent = 0;
+        for (message_id, sum, seq, length) in &claims {
+            let place = Place { message_id, sum: *sum, seq: *seq };
+            sent += length;
+            let added = reassembler.add(place, &Bytes::from(vec![0; *length]), now);
+            if *sum > 1024 {
+                prop_assert!(matches!(added, Err(FragmentError::TooMany(_))));
+            } else if *sum > 1 && *seq >= *sum {
+                let out_of_range = matches!(added, Err(FragmentError::OutOfRange { .. }));
+                prop_assert!(out_of_range);
+            }
+            let (messages, bytes) = reassembler.held();
+            prop_assert!(messages <= 4 && bytes <= sent, "{messages} {bytes}");
+        }
+        drop(reassembler.expire(now + std::time::Duration::from_secs(6)));
+        prop_assert_eq!(reassembler.held(), (0, 0));
+    }
+}
+
+/// The same limits at their edge, where chance would not get in a thousand years.
+#[test]
+fn a_flood_of_fragments_is_turned_away() {
+    let mut reassembler = Reassembler::default();
+    let now = Instant::now();
+    let megabyte = Bytes::from(vec![0; 1 << 20]);
+    let ids: Vec<_> = (0..300).map(|number| format!("m{number}")).collect();
+    let mut refused = 0;
+    for id in &ids {
+        let place = Place { message_id: id, sum: 2, seq: 0 };
+        refused += usize::from(reassembler.add(place, &megabyte, now).is_err());
+    }
+    assert_eq!(reassembler.held(), (64, 64 << 20));
+    assert_eq!(refused, 300 - 64);
+    reassembler.expire(now + std::time::Duration::from_secs(6));
+    for id in &ids {
+        let place = Place { message_id: id, sum: 2, seq: 0 };
+        // Empty fragments cost nothing but their place.
+        drop(reassembler.add(place, &Bytes::new(), now));
+    }
+    assert_eq!(reassembler.held(), (256, 0));
+    let mut reassembler = Reassembler::default();
+    let large = (0..17).map(|seq| {
+        let place = Place { message_id: "m", sum: 18, seq };
+        reassembler.add(place, &megabyte, now).map(|complete| complete.is_some())
+    });
+    assert_eq!(large.last(), Some(Err(FragmentError::TooLarge)));
+    assert_eq!(reassembler.held(), (0, 0));
+}
