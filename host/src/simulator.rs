@@ -53,6 +53,7 @@ use tokio_tungstenite::tungstenite::Message;
 use crate::ingress::long_connection::frame::Frame;
 use crate::simulator::config::ClientConfig;
 use crate::simulator::config::SimulatorConfig;
+use crate::simulator::connections::Sent;
 use crate::simulator::delivery::Delivery;
 use crate::simulator::delivery::Door;
 use crate::simulator::exchange::Exchange;
@@ -179,6 +180,12 @@ impl Simulator {
         Ok(())
     }
 
+    /// Cuts one connection of the app without a Close frame; they are counted round and round.
+    pub fn drop_connection(&self, app_id: &str, number: usize) -> Result<(), SendError> {
+        self.state.app(app_id)?.connections.cut_one(number);
+        Ok(())
+    }
+
     /// Sends a Close frame with `code` on every connection of the app, then drops TCP as the platform does.
     pub fn close_connections(&self, app_id: &str, code: u16) -> Result<(), SendError> {
         self.state.app(app_id)?.connections.close(code);
@@ -221,8 +228,10 @@ impl Simulator {
     async fn send_message(&self, app_id: &str, message: Message) -> Result<(), SendError> {
         let app = self.state.app(app_id)?;
         let connection = app.connections.pick().ok_or(SendError::NotOnline)?;
-        connection.send(message).await;
-        Ok(())
+        match connection.send(message).await {
+            Sent::Written => Ok(()),
+            Sent::NotWritten => Err(SendError::NotOnline),
+        }
     }
 
     /// A fresh envelope for frames made by hand, as the platform would address them to this app.

@@ -263,6 +263,9 @@ pub fn start_metrics() {
 
 /// Everything counted so far, as Prometheus reads it.
 pub fn metrics() -> String {
+    if let Ok(runtime) = tokio::runtime::Handle::try_current() {
+        gauge!("aviary_tasks").set(runtime.metrics().num_alive_tasks() as f64);
+    }
     recorder().map_or_else(String::new, |recorder| {
         recorder.run_upkeep();
         recorder.render()

@@ -9,6 +9,7 @@ mod deadline;
 mod demo;
 mod discovery_vectors;
 mod documents;
+mod drops;
 mod embed;
 mod healing;
 mod isolation;

@@ -16,10 +16,13 @@ use url::Url;
 
 use crate::ingress::long_connection::frame::Frame;
 use crate::simulator::app::App;
+use crate::simulator::connections::Connection;
+use crate::simulator::connections::Sent;
 use crate::simulator::delivery::Delivery;
 use crate::simulator::delivery::DeliveryKind;
 use crate::simulator::delivery::Door;
 use crate::simulator::delivery::FragmentOrder;
+use crate::simulator::exchange::Carrier;
 use crate::simulator::exchange::Exchange;
 use crate::simulator::exchange::SendError;
 use crate::simulator::fragment::Envelope;
@@ -73,6 +76,7 @@ pub(super) async fn send(
         sent_frames: traffic.frames,
         received,
         code,
+        carrier: traffic.carrier,
         reply_frame: traffic.reply,
         elapsed,
         verdict,
@@ -83,6 +87,7 @@ pub(super) async fn send(
 struct Traffic {
     frames: Vec<Frame>,
     reply: Option<Frame>,
+    carrier: Carrier,
     answer: Answer,
 }
 
@@ -103,9 +108,6 @@ async fn over_long_connection(
     mark: AnswerMark,
     start: Instant,
 ) -> Traffic {
-    let Some(connection) = app.connections.pick() else {
-        return Traffic { frames: Vec::new(), reply: None, answer: Answer::NotOnline };
-    };
     let mut envelope = Envelope::new(app.service_id);
     envelope.kind.clone_from(&delivery.framing.frame_type);
     let mut frames = envelope.frames(payload, delivery.framing.fragments);
@@ -115,9 +117,12 @@ async fn over_long_connection(
         FragmentOrder::Shuffled => fastrand::shuffle(&mut frames),
     }
     let waiting = app.answers.expect(&envelope.message_id, mark);
+    let mut used = None;
     let exchange = async {
-        for (index, frame) in frames.iter().enumerate() {
-            if index > 0 && !delivery.framing.gap.is_zero() {
+        used = send_first(app, frames.first()?).await;
+        let connection = used.as_ref()?;
+        for frame in frames.iter().skip(1) {
+            if !delivery.framing.gap.is_zero() {
                 tokio::time::sleep(delivery.framing.gap).await;
             }
             connection.send(Message::Binary(frame.to_bytes())).await;
@@ -125,8 +130,31 @@ async fn over_long_connection(
         waiting.await.ok()
     };
     let reply = tokio::time::timeout_at(start + ANSWER_LIMIT, exchange).await.ok().flatten();
-    let answer = reply.as_ref().map_or(Answer::None, read_reply);
-    Traffic { frames, reply, answer }
+    let carrier = match (&used, &reply) {
+        (None, _) => Carrier::None,
+        (Some(connection), None) if connection.ended.is_cancelled() => Carrier::Lost,
+        (Some(_), _) => Carrier::Standing,
+    };
+    let answer = match (&reply, carrier) {
+        (Some(reply), _) => read_reply(reply),
+        (None, Carrier::None) => Answer::NotOnline,
+        (None, Carrier::Standing | Carrier::Lost) => Answer::None,
+    };
+    let frames = if carrier == Carrier::None { Vec::new() } else { frames };
+    Traffic { frames, reply, carrier, answer }
+}
+
+/// Writes the first frame on a random connection, and on another one if that ends before anything was written: what
+/// never left the platform's gateway is not lost.
+async fn send_first(app: &App, frame: &Frame) -> Option<Arc<Connection>> {
+    loop {
+        let connection = app.connections.pick()?;
+        match connection.send(Message::Binary(frame.to_bytes())).await {
+            Sent::Written => return Some(connection),
+            // It takes a moment until its place is free.
+            Sent::NotWritten => tokio::task::yield_now().await,
+        }
+    }
 }
 
 /// The payload of a reply frame. Official clients also send `headers`, null or absent, and never anything in it.
@@ -186,7 +214,7 @@ async fn over_webhook(
         // No answer, or the simulator is being stopped.
         Ok(Ok(Response::Silent) | Err(_)) | Err(_) => Answer::None,
     };
-    Traffic { frames: Vec::new(), reply: None, answer }
+    Traffic { frames: Vec::new(), reply: None, carrier: Carrier::Standing, answer }
 }
 
 #[cfg(test)]

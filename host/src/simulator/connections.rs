@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::sync::Mutex;
 
 use tokio::sync::mpsc;
+use tokio::sync::oneshot;
 use tokio_tungstenite::tungstenite::Message;
 use tokio_tungstenite::tungstenite::protocol::CloseFrame;
 use tokio_util::sync::CancellationToken;
@@ -16,21 +17,40 @@ pub(super) const MAX_CONNECTIONS: usize = 50;
 /// Messages that wait for one socket. More than that means that the host does not read, and the sender waits too.
 const QUEUE: usize = 64;
 
+/// A message that waits to be written, and who wants to know that it was.
+pub(super) struct Queued {
+    pub(super) message: Message,
+    pub(super) written: Option<oneshot::Sender<()>>,
+}
+
+/// What became of a message, as far as the platform can tell.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Sent {
+    /// Given to the network. Whether it arrives is another question.
+    Written,
+    /// The connection ended first: another one may have it.
+    NotWritten,
+}
+
 /// One connection, as seen by those who are not its task.
 pub(super) struct Connection {
-    outgoing: mpsc::Sender<Message>,
+    outgoing: mpsc::Sender<Queued>,
     pub(super) silenced: CancellationToken,
     pub(super) ended: CancellationToken,
 }
 
 impl Connection {
-    /// Queues one message. On a silenced or ended connection it is lost, as on a dead network.
-    pub(super) async fn send(&self, message: Message) {
+    /// Writes one message. On a silenced connection it is lost without a sign, as on a dead network.
+    pub(super) async fn send(&self, message: Message) -> Sent {
+        let (written, done) = oneshot::channel();
+        let queue = async {
+            self.outgoing.send(Queued { message, written: Some(written) }).await.ok()?;
+            done.await.ok()
+        };
         tokio::select! {
-            // A queue that was closed meanwhile belongs to a connection that ended: lost is what the message is.
-            _ = self.outgoing.send(message) => {}
-            () = self.silenced.cancelled() => {}
-            () = self.ended.cancelled() => {}
+            biased;
+            written = queue => written.map_or(Sent::NotWritten, |()| Sent::Written),
+            () = self.silenced.cancelled() => Sent::Written,
         }
     }
 }
@@ -44,7 +64,7 @@ pub(super) struct Connections {
 /// A connection's place in the list, given back on drop, and the queue that its task empties.
 pub(super) struct Place {
     pub(super) connection: Arc<Connection>,
-    pub(super) outgoing: mpsc::Receiver<Message>,
+    pub(super) outgoing: mpsc::Receiver<Queued>,
 }
 
 impl Connections {
@@ -72,6 +92,8 @@ impl Connections {
     }
 
     pub(super) fn give_back(&self, connection: &Arc<Connection>) {
+        // Whichever side ended it, whoever waits for an answer on it waits in vain.
+        connection.ended.cancel();
         lock(&self.open).retain(|other| !Arc::ptr_eq(other, connection));
         self.changes.ring();
     }
@@ -97,6 +119,14 @@ impl Connections {
         }
     }
 
+    /// Cuts one of them, counted round and round.
+    pub(super) fn cut_one(&self, number: usize) {
+        let open = lock(&self.open);
+        if let Some(connection) = number.checked_rem(open.len()).and_then(|index| open.get(index)) {
+            connection.ended.cancel();
+        }
+    }
+
     pub(super) fn silence(&self) {
         for connection in lock(&self.open).iter() {
             connection.silenced.cancel();
@@ -106,7 +136,8 @@ impl Connections {
     pub(super) fn close(&self, code: u16) {
         for connection in lock(&self.open).iter() {
             let frame = CloseFrame { code: code.into(), reason: "".into() };
-            if connection.outgoing.try_send(Message::Close(Some(frame))).is_err() {
+            let message = Message::Close(Some(frame));
+            if connection.outgoing.try_send(Queued { message, written: None }).is_err() {
                 // A full queue: its reader is stuck, so a Close frame would not arrive either.
                 connection.ended.cancel();
             }

@@ -19,12 +19,26 @@ pub struct Exchange {
     pub received: Option<Bytes>,
     /// The HTTP status, or the `code` of the reply frame's payload.
     pub code: Option<i64>,
+    /// What became of the way it went.
+    pub carrier: Carrier,
     /// The reply frame as it came.
     pub reply_frame: Option<Frame>,
     /// From the first byte sent until the answer was read, or until the user gave up.
     pub elapsed: Duration,
     /// What the user saw.
     pub verdict: Verdict,
+}
+
+/// The way that a delivery went, as it was when its exchange was over.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Carrier {
+    /// HTTP, or a long connection that is still open.
+    Standing,
+    /// A long connection that was lost before the answer came: nobody could have answered on it.
+    Lost,
+    /// No connection was there to begin with.
+    None,
 }
 
 /// Why nothing was sent.

@@ -21,6 +21,7 @@ use crate::simulator::answers::Arrival;
 use crate::simulator::app::App;
 use crate::simulator::connections::Connection;
 use crate::simulator::connections::Place;
+use crate::simulator::connections::Queued;
 use crate::simulator::script::PongScript;
 
 /// An answer carries a card of 30 KB in base64, so this is generous; it only keeps a broken client from filling memory.
@@ -55,7 +56,14 @@ pub(super) async fn serve(upgraded: Upgraded, app: Arc<App>, mut place: Place) {
                 connection.ended.cancelled().await;
                 Flow::Stop
             }
-            Some(message) = place.outgoing.recv() => write(&mut socket, message).await,
+            Some(Queued { message, written }) = place.outgoing.recv() => {
+                let flow = write(&mut socket, message).await;
+                if let Some(written) = written.filter(|_| flow == Flow::Continue) {
+                    // Whoever asked may have given up meanwhile.
+                    let _ = written.send(());
+                }
+                flow
+            }
             incoming = socket.next() => read(&mut socket, &app, incoming).await,
         };
         if flow == Flow::Stop {
