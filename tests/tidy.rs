@@ -124,7 +124,7 @@ fn no_compiled_plugin_is_tracked() -> anyhow::Result<()> {
 #[test]
 fn every_guest_is_used_by_a_test() -> anyhow::Result<()> {
     let mut users = String::new();
-    for file in rust_files("tests/e2e")? {
+    for file in rust_files("tests/e2e")?.into_iter().chain(rust_files("tests/soak")?) {
         users += &read(&file)?;
     }
     for file in files("tests/cases", "toml")? {

@@ -166,9 +166,10 @@ struct BuildLayout {
 
 impl BuildLayout {
     fn of_this_test() -> anyhow::Result<Self> {
-        // <target>/<profile>/deps/e2e-0123456789abcdef
+        // <target>/<profile>/deps/e2e-0123456789abcdef, or <target>/<profile>/soak
         let test = std::env::current_exe().context("a test knows its own path")?;
-        let profile = test.ancestors().nth(2).context("tests run from cargo's target folder")?;
+        let mut folders = test.ancestors().skip(1).skip_while(|folder| folder.ends_with("deps"));
+        let profile = folders.next().context("tests run from cargo's target folder")?;
         let target = profile.parent().context("tests run from cargo's target folder")?;
         let profile_folder = profile.file_name().context("the profile folder has a name")?;
         Ok(Self { target: target.to_path_buf(), profile_folder: profile_folder.into() })

@@ -4,7 +4,10 @@ use aviary_sdk::Toast;
 
 aviary_sdk::export!(card_action: |_| Ok(Toast::info(no_text()).into()));
 
-#[allow(unsafe_code, reason = "a Rust guest has no other way to break the contract's rule for text")]
+#[allow(
+    unsafe_code,
+    reason = "a Rust guest has no other way to break the contract's rule for text"
+)]
 fn no_text() -> String {
     // SAFETY: nothing in this guest looks into it; it goes to the host as it is.
     unsafe { String::from_utf8_unchecked(vec![b'x', 0xff, 0xfe, b'x']) }

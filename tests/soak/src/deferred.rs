@@ -1,0 +1,100 @@
+//! Cards that are to be shown after the answer: never before it was flushed, and once each, even if the host is killed in
+//! between. The simulated platform is the judge.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use anyhow::ensure;
+use aviary::simulator::Simulator;
+use aviary::simulator::script::CardUpdateScript;
+use aviary_e2e::metrics::Metrics;
+use aviary_e2e::setup::App;
+use aviary_e2e::setup::Running;
+use aviary_e2e::setup::Setup;
+
+use crate::clicks::Doors;
+use crate::clicks::Tally;
+
+/// Between two clicks: the platform takes 50 updates in a second, and what waits is not what is tested.
+const PACE: Duration = Duration::from_millis(21);
+/// What the guest says when its wish was taken.
+const TAKEN: &str = "Ok(())";
+/// An error after which the platform may be asked again.
+const TRY_AGAIN: CardUpdateScript = CardUpdateScript::Refuse { status: 400, code: 300_000 };
+
+/// What came of it.
+pub(crate) struct Deferred {
+    pub(crate) tally: Tally,
+    pub(crate) updates: usize,
+    pub(crate) before_flush: usize,
+    pub(crate) lost_after_kill: usize,
+    pub(crate) twice_after_kill: usize,
+}
+
+pub(crate) async fn run(updates: usize, killed: usize) -> anyhow::Result<Deferred> {
+    let mut running = Setup::new(App::default().guest("defers")?.connections(2)).start().await?;
+    let mut tally = Tally::default();
+    click(&running, updates, &mut tally).await?;
+    let simulator = running.platform()?.simulator();
+    running.platform()?.wait_until(|simulator| shown(simulator).len() >= updates).await?;
+    let before_flush = simulator.early_card_updates().len();
+    let before = shown(simulator).len();
+
+    // Nothing gets through until the host is dead, whatever it tries.
+    script(&running, TRY_AGAIN)?;
+    click(&running, killed, &mut tally).await?;
+    running
+        .host
+        .wait_for_metrics("updates wait", |metrics| {
+            metrics.sum("aviary_card_updates_waiting", &[]) >= killed as f64
+        })
+        .await?;
+    running.host.kill().await?;
+    script(&running, CardUpdateScript::Normal)?;
+    running.restart().await?;
+    let all = before + killed;
+    let in_time = running.platform()?.wait_until(|simulator| shown(simulator).len() >= all).await;
+    let lost_after_kill = all - shown(running.platform()?.simulator()).len().min(all);
+    ensure!(in_time.is_ok() == (lost_after_kill == 0), "the platform contradicts itself");
+    // A third start has nothing left to do; if it did something, that would be the second time.
+    nothing_waits(&running).await?;
+    running.host.kill().await?;
+    running.restart().await?;
+    nothing_waits(&running).await?;
+    let twice = shown(running.platform()?.simulator()).values().filter(|times| **times > 1).count();
+    Ok(Deferred { tally, updates, before_flush, lost_after_kill, twice_after_kill: twice })
+}
+
+/// Whoever is killed between an update and the note of it cannot know that it was made.
+async fn nothing_waits(running: &Running) -> anyhow::Result<()> {
+    let none = |metrics: &Metrics| metrics.sum("aviary_card_updates_waiting", &[]) == 0.0;
+    running.host.wait_for_metrics("nothing waits", none).await?;
+    Ok(())
+}
+
+fn script(running: &Running, script: CardUpdateScript) -> anyhow::Result<()> {
+    let platform = running.platform()?;
+    Ok(platform.simulator().set_card_update(platform.app(), script)?)
+}
+
+/// That many clicks by both doors, each of which defers one card.
+async fn click(running: &Running, clicks: usize, tally: &mut Tally) -> anyhow::Result<()> {
+    let doors = Doors::of(running).await?;
+    let mut ticks = tokio::time::interval(PACE);
+    for number in 0..clicks {
+        ticks.tick().await;
+        let click = doors.click(running, "once", number).await?;
+        ensure!(click.toast() == TAKEN, "the guest could not defer a card: {}", click.toast());
+        tally.add(&click);
+    }
+    Ok(())
+}
+
+/// How often each card was shown, by its update token.
+fn shown(simulator: &Simulator) -> BTreeMap<String, usize> {
+    let mut shown = BTreeMap::new();
+    for update in simulator.card_updates().into_iter().filter(|update| update.code == 0) {
+        *shown.entry(update.token).or_default() += 1;
+    }
+    shown
+}

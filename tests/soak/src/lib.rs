@@ -1,0 +1,39 @@
+//! The host under attack, at length: the real binary, the simulated platform, and guests that do their worst. What it
+//! finds is one [`Report`]; what is right for a single callback is tested in `e2e/`, not here.
+
+mod clicks;
+mod deferred;
+mod hostile;
+mod memory;
+mod report;
+mod runaways;
+mod swaps;
+
+use std::time::Instant;
+
+pub use crate::report::Report;
+pub use crate::report::Size;
+
+/// Runs every part, one after the other, each on a host of its own.
+pub async fn run(size: Size) -> anyhow::Result<Report> {
+    let began = Instant::now();
+    let progress = |words: &str| progress(began, words);
+    progress("building the host and the guests");
+    aviary_e2e::artifacts::host_binary()?;
+    aviary_e2e::artifacts::guest("numbered")?;
+    progress(&format!("{} callbacks, every other one to a hostile plugin", size.callbacks));
+    let hostile = hostile::run(size.callbacks).await?;
+    progress(&format!("8 plugins that spin for ever, {} s", 2 * size.runaway_seconds));
+    let runaways = runaways::run(size.runaway_seconds).await?;
+    progress(&format!("{} swaps while people click", size.swaps));
+    let swaps = swaps::run(size.swaps).await?;
+    progress(&format!("{} deferred cards, and {} over a kill", size.deferred, size.killed));
+    let deferred = deferred::run(size.deferred, size.killed).await?;
+    progress("done");
+    Ok(Report::new(&hostile, &runaways, &swaps, &deferred))
+}
+
+#[expect(clippy::print_stderr, reason = "a person waits")]
+fn progress(began: Instant, words: &str) {
+    eprintln!("soak: {:>4} s: {words}", began.elapsed().as_secs());
+}

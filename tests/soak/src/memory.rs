@@ -1,0 +1,46 @@
+//! How much memory the host has, over time.
+
+use std::sync::Mutex;
+use std::sync::PoisonError;
+use std::time::Duration;
+
+use aviary_e2e::host::HostProcess;
+
+/// Between two looks. A tenth of the smallest soak takes a second.
+const INTERVAL: Duration = Duration::from_millis(50);
+
+/// Looks at a host for as long as it is polled.
+#[derive(Default)]
+pub(crate) struct Gauge {
+    /// Sum and number of the samples in each tenth.
+    tenths: Mutex<[(f64, u32); 10]>,
+}
+
+impl Gauge {
+    /// `progress` is 0 to 1. Never returns unless the process is gone.
+    pub(crate) async fn watch(
+        &self,
+        host: &HostProcess,
+        progress: impl Fn() -> f64,
+    ) -> anyhow::Result<()> {
+        loop {
+            let resident = host.memory()? as f64;
+            let tenth = (progress() * 10.0) as usize;
+            if let Some(slot) =
+                self.tenths.lock().unwrap_or_else(PoisonError::into_inner).get_mut(tenth)
+            {
+                slot.0 += resident;
+                slot.1 += 1;
+            }
+            tokio::time::sleep(INTERVAL).await;
+        }
+    }
+
+    /// From the second tenth to the last, on average.
+    pub(crate) fn growth_percent(&self) -> f64 {
+        let tenths = self.tenths.lock().unwrap_or_else(PoisonError::into_inner);
+        let average = |tenth: usize| tenths[tenth].0 / f64::from(tenths[tenth].1.max(1));
+        let (early, late) = (average(1), average(9));
+        if early == 0.0 { 0.0 } else { (late - early) / early * 100.0 }
+    }
+}
