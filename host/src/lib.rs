@@ -1,28 +1,35 @@
 //! Aviary: the host that owns a Feishu/Lark app's long connection and webhook and answers every callback with a
 //! WebAssembly component.
 //!
+//! To a server that embeds it, Aviary is [`Host`], [`Config`] and what [`Host::observe`] tells; [`simulator`] is there for
+//! everybody's tests, with the parts of the wire that it shows. The rest is the program's own.
+//!
 //! Modules are listed lowest layer first; a module uses only those above it in this list. `tests/tidy.rs` holds them
 //! to it.
+#![allow(
+    unreachable_pub,
+    reason = "in a module that is not public, `pub` says what the other modules may use"
+)]
 
 pub mod secret;
-pub mod deadline;
-pub mod shutdown;
+mod deadline;
+mod shutdown;
 pub mod callback;
 pub mod telemetry;
-pub mod tls;
-pub mod store;
+mod tls;
+mod store;
 mod bindings;
-pub mod open_api;
-pub mod capability;
-pub mod plugin;
-pub mod dispatch;
+mod open_api;
+mod capability;
+mod plugin;
+mod dispatch;
 pub mod ingress;
 pub mod simulator;
-pub mod config;
-pub mod admin;
-pub mod app;
-pub mod guest_build;
-pub mod demo;
+mod config;
+mod admin;
+mod app;
+mod guest_build;
+mod demo;
 pub mod cli;
 
 pub use crate::app::Host;
