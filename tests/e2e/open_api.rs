@@ -1,10 +1,19 @@
 //! What a plugin may ask of the platform's server: what its operator granted, with a token that it never sees.
 
+use std::time::Duration;
+use std::time::Instant;
+
 use anyhow::ensure;
+use aviary::ingress::long_connection::frame::Frame;
+use aviary::simulator::fragment::Envelope;
 use aviary_e2e::APP_ID;
+use aviary_e2e::PATIENCE;
+use aviary_e2e::sender;
 use aviary_e2e::setup::App;
 use aviary_e2e::setup::Running;
 use aviary_e2e::setup::Setup;
+use aviary_e2e::wire::SERVICE_ID;
+use aviary_e2e::wire::Wire;
 use serde_json::Value;
 use serde_json::json;
 
@@ -90,5 +99,50 @@ async fn a_card_is_updated_twice_at_most() -> anyhow::Result<()> {
     platform.wait_until(|simulator| simulator.card_updates().len() == 2).await?;
     let updates = platform.simulator().card_updates();
     ensure!(updates.iter().all(|update| update.code == 0), "{updates:?}");
+    Ok(())
+}
+
+/// Long replies that are sent while nobody reads: more than the buffers of both sockets take.
+const LONG_REPLIES: usize = 24;
+/// How long an update that does not wait for the answer would have to be seen.
+const SILENCE: Duration = Duration::from_millis(500);
+
+/// The platform undoes an update that overtakes its answer, so even an answer that is stuck in a socket is waited for.
+#[tokio::test]
+async fn an_update_waits_until_the_answer_is_on_the_wire() -> anyhow::Result<()> {
+    let mut wire = Wire::start().await?;
+    let long = json!({
+        "route": [{ "action_name": "long" }],
+        "limits": { "reply_bytes": 4 * 1024 * 1024 },
+    });
+    let slow = json!({ "route": [{ "action_name": "defer" }], "settings": { "millis": "1500" } });
+    let app = App::default().long_connection_only();
+    let app = app.guest_with("huge-reply", long)?.guest_with("defers", slow)?;
+    let running = Setup::new(app).against(wire.domain()).start().await?;
+    let mut connection = wire.connection().await?;
+    connection.receive().await?;
+    let mut click = async |button: &str, id: &str| {
+        let envelope = Envelope { message_id: id.to_owned(), ..Envelope::new(SERVICE_ID) };
+        let frame = envelope.frame(1, 0, sender::click(button).to_string().into());
+        connection.send(frame.to_bytes()).await
+    };
+    click("defer", "deferring").await?;
+    for number in 0..LONG_REPLIES {
+        click("long", &number.to_string()).await?;
+    }
+    let deferring = [("plugin", "defers"), ("outcome", "answered")];
+    running.host.log().wait_for("callback", &deferring).await?;
+    let lines = running.host.log().lines(|line| line.message() == "callback");
+    ensure!(lines.len() == LONG_REPLIES + 1, "the long replies are ahead of it: {lines:?}");
+    // Nothing was read so far, so its answer is still on this side of the sockets.
+    tokio::time::sleep(SILENCE).await;
+    ensure!(wire.requests().len() == 1, "asked besides discovery: {:?}", wire.requests());
+
+    while Frame::parse(connection.receive().await?)?.header("message_id") != Some("deferring") {}
+    let started = Instant::now();
+    while wire.requests().len() == 1 {
+        ensure!(started.elapsed() < PATIENCE, "the update never follows");
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
     Ok(())
 }

@@ -59,12 +59,13 @@ impl HostProcess {
         environment: &[(String, String)],
     ) -> anyhow::Result<Self> {
         let mut command = Command::new(program);
-        let inherited = std::env::vars_os().map(|(name, _)| name);
-        for name in inherited.filter(|name| name.to_string_lossy().starts_with("AVIARY_")) {
-            command.env_remove(name);
+        for (name, _) in std::env::vars_os() {
+            // A proxy that this machine is configured with must not see what stays on loopback.
+            let text = name.to_string_lossy().to_ascii_uppercase();
+            if text.starts_with("AVIARY_") || text.ends_with("_PROXY") {
+                command.env_remove(name);
+            }
         }
-        // A proxy that the machine is configured with must not see what stays on loopback.
-        command.env("NO_PROXY", "127.0.0.1").env("no_proxy", "127.0.0.1");
         command.args(arguments).current_dir(folder).envs(environment.iter().cloned());
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
         let mut child = command.spawn().with_context(|| format!("cannot start {command:?}"))?;

@@ -33,7 +33,7 @@ const LARGEST_REQUEST: usize = 64 * 1024;
 /// The platform's address, and the connections that were opened to it.
 pub struct Wire {
     address: SocketAddr,
-    discoveries: Arc<Mutex<Vec<String>>>,
+    requests: Arc<Mutex<Vec<String>>>,
     connections: mpsc::Receiver<WireConnection>,
     serving: tokio::task::JoinHandle<()>,
 }
@@ -43,10 +43,10 @@ impl Wire {
     pub async fn start() -> anyhow::Result<Self> {
         let listener = TcpListener::bind("127.0.0.1:0").await?;
         let address = listener.local_addr()?;
-        let discoveries = Arc::default();
+        let requests = Arc::default();
         let (opened, connections) = mpsc::channel(BACKLOG);
-        let serving = tokio::spawn(serve(listener, Arc::clone(&discoveries), opened));
-        Ok(Self { address, discoveries, connections, serving })
+        let serving = tokio::spawn(serve(listener, Arc::clone(&requests), opened));
+        Ok(Self { address, requests, connections, serving })
     }
 
     /// What the host's `domain` is set to.
@@ -56,7 +56,13 @@ impl Wire {
 
     /// The discovery requests so far, head and body.
     pub fn discoveries(&self) -> Vec<String> {
-        self.discoveries.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        let discovery = |request: &String| request.starts_with("POST /callback/ws/endpoint ");
+        self.requests().into_iter().filter(discovery).collect()
+    }
+
+    /// The HTTP requests so far, head and body. Whatever is asked, discovery is answered.
+    pub fn requests(&self) -> Vec<String> {
+        self.requests.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// The next connection the host opens.
@@ -116,19 +122,19 @@ impl WireConnection {
 
 async fn serve(
     listener: TcpListener,
-    discoveries: Arc<Mutex<Vec<String>>>,
+    requests: Arc<Mutex<Vec<String>>>,
     opened: mpsc::Sender<WireConnection>,
 ) {
     while let Ok((stream, _)) = listener.accept().await {
         // A connection that breaks is the host's business; a test that needs it waits for it and says so.
-        let _ = accept(stream, &listener, &discoveries, &opened).await;
+        let _ = accept(stream, &listener, &requests, &opened).await;
     }
 }
 
 async fn accept(
     mut stream: TcpStream,
     listener: &TcpListener,
-    discoveries: &Mutex<Vec<String>>,
+    requests: &Mutex<Vec<String>>,
     opened: &mpsc::Sender<WireConnection>,
 ) -> anyhow::Result<()> {
     let mut first = [0; 1];
@@ -141,7 +147,7 @@ async fn accept(
             .context("nobody waits for connections");
     }
     let request = read_request(&mut stream).await?;
-    discoveries.lock().unwrap_or_else(PoisonError::into_inner).push(request);
+    requests.lock().unwrap_or_else(PoisonError::into_inner).push(request);
     let body = json!({
         "code": 0,
         "msg": "",
