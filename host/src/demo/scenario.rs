@@ -220,7 +220,7 @@ async fn play(stage: &mut Stage, scenario: &Scenario, door: &Door) -> anyhow::Re
         name: scenario.name,
         door: match door {
             Door::Webhook { .. } => "webhook",
-            Door::LongConnection => "long connection",
+            Door::LongConnection => "long_connection",
         },
         callback: scenario.callback,
         ok: (scenario.seen)(&exchange) && plugin.as_deref() == scenario.plugin,

@@ -134,8 +134,9 @@ impl LongConnection {
                     over.ended.to_string()
                 }
                 Err(error) if error.retry() == Retry::Useless => {
-                    tracing::error!(app, connection, reason = %error, "connection given up");
+                    // The state first: whoever reads the line may ask for it at once.
                     status.set_fatal(error.to_string());
+                    tracing::error!(app, connection, reason = %error, "connection given up");
                     return;
                 }
                 Err(error) => error.to_string(),

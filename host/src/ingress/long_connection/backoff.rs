@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use crate::ingress::long_connection::settings::Settings;
 
-/// The first waits after a failure; from then on the platform's own interval holds, which may be minutes. A host that
-/// is deaf for two minutes after a network hiccup of one second loses clicks that nobody sends again.
+/// The first waits after a failure. The platform's own interval may be minutes, and a host that is deaf for minutes after
+/// a network hiccup of one second loses clicks that nobody sends again.
 const FIRST_WAITS: [Duration; 5] = [
     Duration::from_millis(250),
     Duration::from_millis(500),
@@ -13,6 +13,9 @@ const FIRST_WAITS: [Duration; 5] = [
     Duration::from_secs(2),
     Duration::from_secs(5),
 ];
+/// Every further wait, unless the platform's interval is shorter: often enough for people who wait, and two attempts a
+/// minute are no burden for a platform that is down.
+const LONGEST_WAIT: Duration = Duration::from_secs(30);
 /// The first wait after a connection that was up is spread over at most this, whatever the platform's nonce says.
 const MAX_FIRST_SPREAD: Duration = Duration::from_secs(5);
 
@@ -36,7 +39,7 @@ impl Backoff {
         match FIRST_WAITS.get(failures) {
             Some(first) if failures == 0 => first.mul_f64(fastrand::f64()) + spread(settings),
             Some(wait) => (*wait).min(settings.reconnect_interval).mul_f64(jitter()),
-            None => settings.reconnect_interval.mul_f64(jitter()),
+            None => LONGEST_WAIT.min(settings.reconnect_interval).mul_f64(jitter()),
         }
     }
 }
@@ -54,7 +57,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn waits_grow_to_the_platforms_interval_and_stay_there() {
+    fn waits_grow_to_the_longest_and_stay_there() {
         let settings = Settings::default();
         let mut backoff = Backoff::default();
         let waits: Vec<_> = (0..1000).map(|_| backoff.next(&settings)).collect();
@@ -62,7 +65,7 @@ mod tests {
         for (wait, first) in waits[1..].iter().zip(&FIRST_WAITS[1..]) {
             assert!(wait >= first && *wait <= first.mul_f64(1.5), "{wait:?}");
         }
-        let (least, most) = (settings.reconnect_interval, settings.reconnect_interval.mul_f64(1.5));
+        let (least, most) = (LONGEST_WAIT, LONGEST_WAIT.mul_f64(1.5));
         assert!(waits[5..].iter().all(|wait| (least..=most).contains(wait)));
         assert_ne!(waits[5], waits[6], "jittered");
         backoff.succeeded();
