@@ -159,12 +159,12 @@ async fn a_host_that_stops_leaves_its_callbacks_to_another() -> anyhow::Result<(
     let lost = all_were_answered(&seen)?;
     let exit = first.host.wait_at_most(PATIENCE).await?;
     ensure!(exit.status.code() == Some(0), "{exit:?}");
-    // A message and a goodbye may cross on the wire; the protocol has no word for "send no more".
+    // A message and a goodbye may cross on the wire, the more of them the busier the machine; the protocol has no word
+    // for "send no more". Nothing else may be lost, and the host says how many these were.
     let crossed =
         first.host.log().lines(|line| line.message() == "messages arrived after the goodbye");
     let crossed: f64 = crossed.iter().filter_map(|line| line.number_of("missed")).sum();
     ensure!(lost as f64 <= crossed, "{lost} of {} lost, {crossed} crossed", seen.len());
-    ensure!(lost * 100 <= seen.len(), "{lost} of {}", seen.len());
     second.host.wait_for_readyz(200).await?;
     let by_the_second = second.host.log().lines(|line| line.message() == "callback");
     ensure!(!by_the_second.is_empty(), "the other takes over");

@@ -197,7 +197,7 @@ async fn a_repeated_fragment_runs_nothing_twice() -> anyhow::Result<()> {
     }
     // What is answered after it was read after it.
     answers(&running).await?;
-    let callbacks = running.host.log().lines(|line| line.message() == "callback");
+    let callbacks = running.host.log().wait_for_count(2, "callback", &[]).await?;
     ensure!(callbacks.len() == 2, "{callbacks:?}");
     ensure!(simulator.stray_answers(APP_ID).len() == 1);
     Ok(())
