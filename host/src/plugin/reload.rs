@@ -155,11 +155,7 @@ impl Folder {
         }
         let gone: Vec<_> =
             self.files.keys().filter(|name| !found.contains_key(*name)).cloned().collect();
-        for name in &gone {
-            self.files.remove(name);
-            telemetry::set_plugin_paused(&self.loader.app, name, false);
-            tracing::info!(app = %self.loader.app, plugin = name, "plugin removed");
-        }
+        self.remove(&gone);
         let mut wait = FOREVER;
         for (name, stamps) in found {
             let file = self.files.entry(name.clone()).or_insert_with(|| File::new(stamps));
@@ -172,10 +168,22 @@ impl Folder {
                 Some(later) => wait = wait.min(later),
             }
         }
-        if !gone.is_empty() {
-            self.publish();
-        }
         (Some(identity), wait)
+    }
+
+    fn remove(&mut self, gone: &[String]) {
+        if gone.is_empty() {
+            return;
+        }
+        for name in gone {
+            self.files.remove(name);
+            telemetry::set_plugin_paused(&self.loader.app, name, false);
+        }
+        self.publish();
+        // Said once it holds: whoever reads the line may click at once.
+        for name in gone {
+            tracing::info!(app = %self.loader.app, plugin = name, "plugin removed");
+        }
     }
 
     fn begin_load(&mut self, name: String, stamps: Stamps, known: Vec<[u8; 32]>) {
