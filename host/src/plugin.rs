@@ -16,4 +16,5 @@ pub mod route;
 mod self_test;
 mod state;
 pub mod status;
+mod turns;
 pub mod usage;

@@ -37,6 +37,7 @@ use crate::plugin::meter::Turn;
 use crate::plugin::registry::Plugin;
 use crate::plugin::state::GuestState;
 use crate::plugin::state::Wasi;
+use crate::plugin::turns::take_turns;
 
 /// Fuel between two yields: a tenth to a fifth of a millisecond of one core, so that a runaway never holds a thread for
 /// longer, and a healthy call that is behind a hundred of them still gets its turn within ten milliseconds.
@@ -139,11 +140,11 @@ pub fn start(
     pass: Pass,
     place: impl Send + 'static,
 ) -> RunningCall {
-    let io = Handle::current();
+    let (io, long) = (Handle::current(), Arc::clone(&engine.long_turns));
     RunningCall(engine.threads().spawn(async move {
         let began = Instant::now();
         let store = plugin.store(&callback, deadline, io, &plugin.grants);
-        let report = run(&plugin, handler, &callback, deadline, store).await;
+        let report = take_turns(run(&plugin, handler, &callback, deadline, store), &long).await;
         plugin.conclude(pass, &report, began, deadline);
         drop(place);
         report
@@ -340,9 +341,10 @@ pub(super) async fn try_out(
     deadline: Deadline,
 ) -> Result<RawReply, CallError> {
     let (io, plugin) = (Handle::current(), Arc::clone(plugin));
+    let long = Arc::clone(&engine.long_turns);
     let trying = engine.threads().spawn(async move {
         let store = plugin.store(&callback, deadline, io, &Arc::default());
-        run(&plugin, handler, &callback, deadline, store).await
+        take_turns(run(&plugin, handler, &callback, deadline, store), &long).await
     });
     let mut trying = RunningCall(trying);
     match trying.report_by(deadline.soft()).await {
@@ -361,8 +363,9 @@ pub(super) async fn describe(
     deadline: Deadline,
 ) -> Result<(Plugin, Option<plugin_info::Info>), CallError> {
     let io = Handle::current();
+    let long = Arc::clone(&engine.long_turns);
     let asking = engine.threads().spawn(async move {
-        let info = ask(&plugin, deadline, io).await;
+        let info = take_turns(ask(&plugin, deadline, io), &long).await;
         (plugin, info)
     });
     match asking.await {

@@ -59,6 +59,8 @@ pub struct Report {
     heartbeat_p99_ms: f64,
     healthy_p99_ms: f64,
     quiet_p99_ms: f64,
+    /// What the machine itself makes of timers: where this is high, the others say little.
+    quiet_heartbeat_p99_ms: f64,
     swaps: usize,
     swap_callbacks: usize,
     swap_lost: usize,
@@ -92,6 +94,7 @@ impl Report {
             heartbeat_p99_ms: runaways.heartbeat_p99_ms,
             healthy_p99_ms: runaways.healthy_p99_ms,
             quiet_p99_ms: runaways.quiet_p99_ms,
+            quiet_heartbeat_p99_ms: runaways.quiet_heartbeat_p99_ms,
             swaps: swaps.swaps,
             swap_callbacks: swaps.tally.sent,
             swap_lost: swaps.lost,

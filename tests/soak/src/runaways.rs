@@ -31,6 +31,7 @@ const BOUNDS: [&str; 14] = [
 pub(crate) struct Runaways {
     pub(crate) tally: Tally,
     pub(crate) quiet_p99_ms: f64,
+    pub(crate) quiet_heartbeat_p99_ms: f64,
     pub(crate) healthy_p99_ms: f64,
     pub(crate) heartbeat_p99_ms: f64,
 }
@@ -54,6 +55,7 @@ pub(crate) async fn run(seconds: u64) -> anyhow::Result<Runaways> {
     let doors = Doors::of(&running).await?;
     let length = Duration::from_secs(seconds);
     let mut tally = Tally::default();
+    let start = running.host.metrics().await?;
     let quiet = click_steadily(&running, &doors, length, &mut tally).await?;
     let before = running.host.metrics().await?;
     let mut spun = Tally::default();
@@ -70,7 +72,13 @@ pub(crate) async fn run(seconds: u64) -> anyhow::Result<Runaways> {
         } => healthy?,
     };
     let heartbeat_p99_ms = lateness_p99_ms(&before, &running.host.metrics().await?);
-    Ok(Runaways { tally, quiet_p99_ms: p99(quiet), healthy_p99_ms: p99(healthy), heartbeat_p99_ms })
+    Ok(Runaways {
+        tally,
+        quiet_p99_ms: p99(quiet),
+        quiet_heartbeat_p99_ms: lateness_p99_ms(&start, &before),
+        healthy_p99_ms: p99(healthy),
+        heartbeat_p99_ms,
+    })
 }
 
 fn spinner(index: usize) -> String {
