@@ -12,8 +12,9 @@ use crate::simulator::state::lock;
 use crate::simulator::tally::Changes;
 use crate::simulator::update_token::AnswerMark;
 
-/// Records kept of each sort; the oldest go first. A test looks at a handful, and a soak test must not fill memory.
-const MAX_RECORDS: usize = 10_000;
+/// Records kept of each sort; the oldest go first. A soak test looks at ten thousand and their repeats, and must not fill
+/// memory.
+const MAX_RECORDS: usize = 50_000;
 /// An answer and the update after it travel on two sockets that two tasks read, so a busy machine may read them in the
 /// wrong order. An update that is early by no more than this is taken to have come afterwards.
 const READING_ORDER_SLACK: Duration = Duration::from_millis(50);
