@@ -4,11 +4,14 @@
 //! ticket, or a credential.
 
 use std::error::Error;
+use std::time::Duration;
 
 use tokio_tungstenite::tungstenite::http::HeaderMap;
 
-use crate::ingress::long_connection::endpoint::STEP_TIMEOUT;
 use crate::ingress::long_connection::tunnel::TunnelError;
+
+/// Discovery and handshake each take well under a second; a peer that takes this long is not there.
+pub(super) const STEP_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// Discovery codes after which trying again may help; every other one means that somebody has to change something.
 const SYSTEM_BUSY: i64 = 1;

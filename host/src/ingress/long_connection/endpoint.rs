@@ -1,7 +1,6 @@
 //! Dialling: ask the platform for an address, which is good once, and open a WebSocket there.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use rustls::ClientConfig;
 use serde::Deserialize;
@@ -16,6 +15,7 @@ use tokio_tungstenite::tungstenite::protocol::WebSocketConfig;
 use url::Url;
 
 use crate::ingress::long_connection::dial_error::DialError;
+use crate::ingress::long_connection::dial_error::STEP_TIMEOUT;
 use crate::ingress::long_connection::dial_error::clip;
 use crate::ingress::long_connection::reassembly::MAX_MESSAGE_BYTES;
 use crate::ingress::long_connection::settings::WireSettings;
@@ -24,8 +24,6 @@ use crate::ingress::long_connection::tunnel::Tunnel;
 use crate::open_api::domain::Domain;
 use crate::secret::Secret;
 
-/// Discovery and handshake each take well under a second; a peer that takes this long is not there.
-pub(super) const STEP_TIMEOUT: Duration = Duration::from_secs(10);
 /// A discovery answer has half a kilobyte.
 const MAX_DISCOVERY_BYTES: usize = 64 * 1024;
 /// Room for a frame's headers beside its payload.
