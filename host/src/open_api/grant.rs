@@ -1,14 +1,14 @@
 //! Which requests an operator lets a plugin make. Nothing is allowed that is not written down.
 
 use serde::Deserialize;
-use wildmatch::WildMatch;
+use wildmatch::WildMatchPattern;
 
 /// A method and a path pattern, written `POST /open-apis/im/v1/messages`. `*` stands for any run of characters.
 #[derive(Clone, Debug, Deserialize, PartialEq)]
 #[serde(try_from = "String")]
 pub struct Grant {
     method: String,
-    path: WildMatch,
+    path: WildMatchPattern<'*', '\0'>,
 }
 
 /// Not a grant.
@@ -33,7 +33,7 @@ impl TryFrom<String> for Grant {
             Some((method @ ("GET" | "POST" | "PUT" | "PATCH" | "DELETE"), path))
                 if path.starts_with("/open-apis/") =>
             {
-                Ok(Self { method: method.to_owned(), path: WildMatch::new(path) })
+                Ok(Self { method: method.to_owned(), path: WildMatchPattern::new(path) })
             }
             _ => Err(GrantError(text)),
         }

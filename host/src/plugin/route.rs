@@ -4,7 +4,7 @@ use serde::Deserialize;
 use serde::Serialize;
 use serde::Serializer;
 use serde_json::Value;
-use wildmatch::WildMatch;
+use wildmatch::WildMatchPattern;
 
 use crate::bindings::exports::lark::callback::plugin_info;
 use crate::callback::model::Callback;
@@ -49,14 +49,14 @@ pub struct ValueAt {
     pub equals: String,
 }
 
-/// A pattern for links.
+/// A pattern for links. A question mark in it is one: links have them.
 #[derive(Clone, Debug, Deserialize, PartialEq)]
 #[serde(from = "String")]
-pub struct UrlPattern(WildMatch);
+pub struct UrlPattern(WildMatchPattern<'*', '\0'>);
 
 impl From<String> for UrlPattern {
     fn from(text: String) -> Self {
-        Self(WildMatch::new(&text))
+        Self(WildMatchPattern::new(&text))
     }
 }
 
