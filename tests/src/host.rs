@@ -2,7 +2,6 @@
 
 use std::net::SocketAddr;
 use std::path::Path;
-use std::process::Child;
 use std::process::Command;
 use std::process::ExitStatus;
 use std::process::Stdio;
@@ -14,6 +13,7 @@ use anyhow::bail;
 
 use crate::PATIENCE;
 use crate::artifacts;
+use crate::child::Supervised;
 use crate::http::Request;
 use crate::http::Response;
 use crate::log::Log;
@@ -21,14 +21,10 @@ use crate::metrics::Metrics;
 
 /// Between two looks at something that can only be polled: a process, a health check.
 const POLL: Duration = Duration::from_millis(10);
-/// Lines of the host's log that a failed test shows.
-const LINES_SHOWN: usize = 300;
 
 /// A running host. Killed when dropped.
 pub struct HostProcess {
-    child: Child,
-    log: Log,
-    stdout: Log,
+    child: Supervised,
 }
 
 /// How a host ended.
@@ -67,21 +63,18 @@ impl HostProcess {
             }
         }
         command.args(arguments).current_dir(folder).envs(environment.iter().cloned());
-        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
-        let mut child = command.spawn().with_context(|| format!("cannot start {command:?}"))?;
-        let log = Log::follow(child.stderr.take().context("stderr is piped")?);
-        let stdout = Log::follow(child.stdout.take().context("stdout is piped")?);
-        Ok(Self { child, log, stdout })
+        command.stdin(Stdio::null());
+        Ok(Self { child: Supervised::start("the host", &mut command)? })
     }
 
     /// What it wrote to standard error.
     pub fn log(&self) -> &Log {
-        &self.log
+        self.child.log()
     }
 
     /// What it wrote to standard output.
     pub fn stdout(&self) -> &Log {
-        &self.stdout
+        self.child.stdout()
     }
 
     /// Where the webhook listens, once it does.
@@ -95,7 +88,7 @@ impl HostProcess {
     }
 
     async fn address(&self, what: &str) -> anyhow::Result<SocketAddr> {
-        let line = self.log.wait_for("listening", &[("what", what)]).await?;
+        let line = self.log().wait_for("listening", &[("what", what)]).await?;
         line.text_of("address").parse().with_context(|| format!("no address in {}", line.text()))
     }
 
@@ -169,7 +162,7 @@ impl HostProcess {
     pub async fn printed_address(&self) -> anyhow::Result<SocketAddr> {
         let started = Instant::now();
         loop {
-            let said = self.stdout.text() + &self.log.text();
+            let said = self.stdout().text() + &self.log().text();
             let address = said
                 .split("127.0.0.1:")
                 .nth(1)
@@ -195,13 +188,13 @@ impl HostProcess {
     pub async fn wait_at_most(&mut self, limit: Duration) -> anyhow::Result<Exit> {
         let started = Instant::now();
         loop {
-            if let Some(status) = self.child.try_wait()? {
+            if let Some(status) = self.child.ended()? {
                 return Ok(Exit { status, took: started.elapsed() });
             }
             if started.elapsed() > limit {
                 bail!(
                     "the host still runs after {limit:?}; its log ends:\n{}",
-                    self.log.tail(LINES_SHOWN)
+                    self.child.last_words()
                 );
             }
             tokio::time::sleep(POLL).await;
@@ -225,21 +218,6 @@ impl HostProcess {
 
     /// Is it still there?
     pub fn is_running(&mut self) -> bool {
-        matches!(self.child.try_wait(), Ok(None))
-    }
-}
-
-impl Drop for HostProcess {
-    fn drop(&mut self) {
-        // Both fail only if it has ended already, which is what they are for.
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-        #[expect(
-            clippy::print_stderr,
-            reason = "the test runner shows this only if the test failed"
-        )]
-        {
-            eprintln!("--- the host's log ends:\n{}\n---", self.log.tail(LINES_SHOWN));
-        }
+        matches!(self.child.ended(), Ok(None))
     }
 }

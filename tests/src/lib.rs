@@ -4,6 +4,7 @@
 pub mod artifacts;
 pub mod cases;
 pub mod certificates;
+mod child;
 pub mod host;
 pub mod http;
 pub mod log;

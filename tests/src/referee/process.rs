@@ -3,7 +3,6 @@
 use std::io::Write as _;
 use std::net::Ipv4Addr;
 use std::net::SocketAddr;
-use std::process::Child;
 use std::process::ChildStdin;
 use std::process::Command;
 use std::process::Stdio;
@@ -21,21 +20,17 @@ use crate::APP_SECRET;
 use crate::ENCRYPT_KEY;
 use crate::PATIENCE;
 use crate::VERIFICATION_TOKEN;
-use crate::log::Log;
+use crate::child::Supervised;
 use crate::referee::Sdk;
 use crate::referee::install::installed;
 
 /// Between two looks at what the process said.
 const POLL: Duration = Duration::from_millis(20);
-/// Lines of the SDK's log that a failed test shows.
-const LINES_SHOWN: usize = 100;
 
 /// A running SDK. Killed when dropped.
 pub struct Referee {
-    child: Child,
+    child: Supervised,
     orders: Mutex<ChildStdin>,
-    said: Log,
-    log: Log,
 }
 
 impl Referee {
@@ -47,12 +42,10 @@ impl Referee {
         command.arg(&installed.script).arg(keys.to_string()).current_dir(&installed.folder);
         // The platform is on this machine; a proxy of the machine's owner has nothing to do with it.
         command.env("NO_PROXY", "127.0.0.1").env("no_proxy", "127.0.0.1");
-        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
-        let mut child = command.spawn().with_context(|| format!("cannot start {command:?}"))?;
-        let orders = Mutex::new(child.stdin.take().context("stdin is piped")?);
-        let said = Log::follow(child.stdout.take().context("stdout is piped")?);
-        let log = Log::follow(child.stderr.take().context("stderr is piped")?);
-        Ok(Some(Self { child, orders, said, log }))
+        command.stdin(Stdio::piped());
+        let mut child = Supervised::start("the SDK", &mut command)?;
+        let orders = Mutex::new(child.take_stdin().context("stdin is piped")?);
+        Ok(Some(Self { child, orders }))
     }
 
     /// Starts a long connection of that app, with handlers or without.
@@ -66,7 +59,7 @@ impl Referee {
 
     /// Why the SDK gave that app up, if it said so.
     pub fn ended(&self, app: &str) -> Option<String> {
-        let lines = self.said.lines(|line| line.text_of("app") == app);
+        let lines = self.child.stdout().lines(|line| line.text_of("app") == app);
         lines.iter().find_map(|line| line.json().get("ended")?.as_str().map(str::to_owned))
     }
 
@@ -74,13 +67,13 @@ impl Referee {
     pub async fn webhook(&self) -> anyhow::Result<SocketAddr> {
         let started = Instant::now();
         loop {
-            let lines = self.said.lines(|line| line.json().get("webhook").is_some());
+            let lines = self.child.stdout().lines(|line| line.json().get("webhook").is_some());
             let port = lines.first().and_then(|line| line.json()["webhook"].as_u64());
             if let Some(port) = port.and_then(|port| u16::try_from(port).ok()) {
                 return Ok(SocketAddr::from((Ipv4Addr::LOCALHOST, port)));
             }
             if started.elapsed() > PATIENCE {
-                bail!("the SDK does not start: {}", self.log.tail(LINES_SHOWN));
+                bail!("the SDK does not start: {}", self.child.last_words());
             }
             tokio::time::sleep(POLL).await;
         }
@@ -88,21 +81,6 @@ impl Referee {
 
     /// What it said, for a person.
     pub fn said(&self) -> Vec<Value> {
-        self.said.lines(|_| true).iter().map(|line| line.json().clone()).collect()
-    }
-}
-
-impl Drop for Referee {
-    fn drop(&mut self) {
-        // Both fail only if it has ended already, which is what they are for.
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-        #[expect(
-            clippy::print_stderr,
-            reason = "the test runner shows this only if the test failed"
-        )]
-        {
-            eprintln!("--- the SDK's log ends:\n{}\n---", self.log.tail(LINES_SHOWN));
-        }
+        self.child.stdout().lines(|_| true).iter().map(|line| line.json().clone()).collect()
     }
 }
