@@ -322,6 +322,12 @@ fn drop_into(folder: &Path, dropped: &Dropped) -> anyhow::Result<()> {
     Ok(())
 }
 
+/// A sidecar with more fuel than any machine burns while a test runs: what spins is then ended by the clock, and on a fast
+/// machine as on a slow one.
+pub fn endless() -> Value {
+    json!({ "limits": { "fuel": 1_000_000_000_000_000_u64 } })
+}
+
 /// A host that runs, and the platform it talks to.
 pub struct Running {
     /// The host.

@@ -19,7 +19,7 @@ use crate::referees::contestant::Line;
 use crate::referees::scenario::Scenario;
 
 /// Two calls of more than a second each: closer together than this, they ran at the same time.
-const AT_ONCE: Duration = Duration::from_millis(600);
+const AT_ONCE: Duration = Duration::from_millis(1000);
 /// More than one SDK takes in one WebSocket message.
 const THREE_MEGABYTES: usize = 3 * 1024 * 1024;
 /// More than a floating point number holds.
