@@ -66,6 +66,7 @@ pub struct Report {
     swap_lost: usize,
     swap_wrong_version: usize,
     swap_versions_not_freed: usize,
+    swap_memory_growth_percent: f64,
     deferred: usize,
     deferred_before_flush: usize,
     deferred_lost_after_kill: usize,
@@ -100,6 +101,7 @@ impl Report {
             swap_lost: swaps.lost,
             swap_wrong_version: swaps.wrong_version,
             swap_versions_not_freed: swaps.not_freed,
+            swap_memory_growth_percent: swaps.memory_growth_percent,
             deferred: deferred.updates,
             deferred_before_flush: deferred.before_flush,
             deferred_lost_after_kill: deferred.lost_after_kill,
@@ -136,7 +138,8 @@ impl Report {
             && self.heartbeat_p99_ms <= HEARTBEAT_MS
             && self.healthy_p99_ms <= HEALTHY_MS
             && self.healthy_p99_ms <= HEALTHY_FACTOR * self.quiet_p99_ms
-            && self.memory_growth_percent <= MEMORY_GROWTH_PERCENT;
+            && self.memory_growth_percent <= MEMORY_GROWTH_PERCENT
+            && self.swap_memory_growth_percent <= MEMORY_GROWTH_PERCENT;
         self
     }
 }

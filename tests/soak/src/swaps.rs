@@ -15,6 +15,7 @@ use aviary_e2e::setup::Setup;
 
 use crate::clicks::Doors;
 use crate::clicks::Tally;
+use crate::memory::Gauge;
 
 /// People who click.
 const PEOPLE: usize = 4;
@@ -35,6 +36,7 @@ pub(crate) struct Swaps {
     pub(crate) lost: usize,
     pub(crate) wrong_version: usize,
     pub(crate) not_freed: usize,
+    pub(crate) memory_growth_percent: f64,
 }
 
 /// Versions by their number: what was written, and what is known to be live.
@@ -64,11 +66,29 @@ pub(crate) async fn run(swaps: usize) -> anyhow::Result<Swaps> {
         history.over.store(true, Ordering::SeqCst);
         anyhow::Ok(())
     };
-    let (seen, swapped) = tokio::join!(futures_util::future::try_join_all(people), swapping);
-    swapped?;
-    let mut result =
-        Swaps { tally: Tally::default(), swaps, lost: 0, wrong_version: 0, not_freed: 0 };
-    for (tally, lost, wrong_version) in seen? {
+    let gauge = Gauge::default();
+    let progress = || history.live.load(Ordering::Relaxed) as f64 / swaps as f64;
+    let seen = tokio::select! {
+        watched = gauge.watch(&running.host, progress) => {
+            watched?;
+            anyhow::bail!("the host is gone");
+        }
+        (seen, swapped) = async {
+            tokio::join!(futures_util::future::try_join_all(people), swapping)
+        } => {
+            swapped?;
+            seen?
+        }
+    };
+    let mut result = Swaps {
+        tally: Tally::default(),
+        swaps,
+        lost: 0,
+        wrong_version: 0,
+        not_freed: 0,
+        memory_growth_percent: gauge.growth_percent(),
+    };
+    for (tally, lost, wrong_version) in seen {
         result.tally.merge(&tally);
         result.lost += lost;
         result.wrong_version += wrong_version;
