@@ -5,6 +5,8 @@
 #![expect(clippy::print_stderr, reason = "a command says on standard error why it ends")]
 
 mod card;
+mod doctor;
+mod explain;
 mod plugins;
 
 use std::io::Write as _;
@@ -20,6 +22,8 @@ use tokio::signal::unix::signal;
 
 use crate::app::Host;
 use crate::cli::card::CardCommand;
+use crate::cli::doctor::DoctorCommand;
+use crate::cli::explain::ExplainCommand;
 use crate::cli::plugins::PluginsCommand;
 use crate::config::Config;
 use crate::demo;
@@ -70,6 +74,8 @@ enum Command {
         command: CardCommand,
     },
     Plugins(PluginsCommand),
+    Explain(ExplainCommand),
+    Doctor(DoctorCommand),
     /// Show everything at once: simulated platform, host, example plugins, on loopback.
     #[command(after_help = "Example:\n  aviary demo --json | jq .swap")]
     Demo {
@@ -102,6 +108,8 @@ pub fn main() -> ExitCode {
             Command::Plugins(command) => list_plugins(&command).await,
             Command::Demo { json } => show(json).await,
             Command::Card { command } => card::run(command),
+            Command::Explain(command) => explain::run(&command),
+            Command::Doctor(command) => doctor::run(&command).await,
         }
     })
 }

@@ -63,6 +63,7 @@ use crate::simulator::record::ApiCall;
 use crate::simulator::record::CardUpdate;
 use crate::simulator::record::Counters;
 use crate::simulator::record::SentMessage;
+use crate::simulator::script::ApplicationScript;
 use crate::simulator::script::CardUpdateScript;
 use crate::simulator::script::DiscoveryScript;
 use crate::simulator::script::HandshakeScript;
@@ -159,6 +160,16 @@ impl Simulator {
     /// What an update of a card answers from now on.
     pub fn set_card_update(&self, app_id: &str, script: CardUpdateScript) -> Result<(), SendError> {
         self.state.app(app_id)?.scripts().card_update = script;
+        Ok(())
+    }
+
+    /// What the app reads of its own settings from now on.
+    pub fn set_application(
+        &self,
+        app_id: &str,
+        script: ApplicationScript,
+    ) -> Result<(), SendError> {
+        self.state.app(app_id)?.scripts().application = script;
         Ok(())
     }
 

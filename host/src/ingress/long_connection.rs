@@ -103,6 +103,39 @@ pub struct LongConnection {
     pub silence: Duration,
 }
 
+/// Why the platform offers no connection.
+#[derive(Debug)]
+pub struct Refusal {
+    /// In words.
+    pub reason: String,
+    /// The platform's number, if it gave one.
+    pub code: Option<i64>,
+    /// Somebody has to change something first.
+    pub useless_to_retry: bool,
+}
+
+/// Asks the platform for an address as every connection does first, and does not go there.
+pub async fn ask_discovery(
+    app_id: &str,
+    app_secret: &Secret,
+    domain: &Domain,
+    http: &reqwest::Client,
+    tls: &Arc<ClientConfig>,
+) -> Result<(), Refusal> {
+    let dialer = Dialer::new(
+        app_id.to_owned(),
+        app_secret.clone(),
+        domain.clone(),
+        http.clone(),
+        Arc::clone(tls),
+    );
+    dialer.ask().await.map_err(|error| Refusal {
+        reason: error.to_string(),
+        code: error.code(),
+        useless_to_retry: error.retry() == Retry::Useless,
+    })
+}
+
 impl LongConnection {
     /// Keeps one connection up until the host stops, or until the platform says that trying again is useless.
     pub async fn run(self, status: ConnectionStatus, shutdown: Shutdown) {

@@ -12,6 +12,7 @@ use crate::simulator::config::ClientConfig;
 use crate::simulator::config::SimulatedApp;
 use crate::simulator::connections::Connections;
 use crate::simulator::identifier;
+use crate::simulator::script::ApplicationScript;
 use crate::simulator::script::CardUpdateScript;
 use crate::simulator::script::DiscoveryScript;
 use crate::simulator::script::HandshakeScript;
@@ -47,6 +48,7 @@ pub(super) struct Scripts {
     pub(super) discovery: DiscoveryScript,
     pub(super) handshake: HandshakeScript,
     pub(super) card_update: CardUpdateScript,
+    pub(super) application: ApplicationScript,
     pub(super) pong: PongScript,
     pub(super) client_config: ClientConfig,
 }
@@ -72,6 +74,7 @@ impl App {
             discovery: DiscoveryScript::Normal,
             handshake: HandshakeScript::Normal,
             card_update: CardUpdateScript::Normal,
+            application: ApplicationScript::default(),
             pong: PongScript::Normal,
             client_config,
         };

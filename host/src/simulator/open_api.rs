@@ -27,6 +27,7 @@ use crate::simulator::app::App;
 use crate::simulator::discovery::HANG_LIMIT;
 use crate::simulator::identifier;
 use crate::simulator::record::ApiCall;
+use crate::simulator::script::ApplicationScript;
 use crate::simulator::script::CardUpdateScript;
 use crate::simulator::server::MAX_REQUEST_BYTES;
 use crate::simulator::state::State;
@@ -34,6 +35,7 @@ use crate::simulator::state::State;
 const TOKEN_PATH: &str = "/open-apis/auth/v3/tenant_access_token/internal";
 const CARD_UPDATE_PATH: &str = "/open-apis/interactive/v1/card/update";
 const MESSAGES_PATH: &str = "/open-apis/im/v1/messages";
+const APPLICATION_PATH: &str = "/open-apis/application/v6/applications/me";
 
 /// An error answer of the server API.
 #[derive(Debug, PartialEq, Eq)]
@@ -133,7 +135,20 @@ fn route(call: &Call<'_>) -> Result<Value, ApiError> {
     match (&call.parts.method, call.parts.uri.path()) {
         _ if call.is_card_update() => card_update::update(call),
         (&Method::POST, MESSAGES_PATH) => message::send(call),
+        (&Method::GET, APPLICATION_PATH) => application(call),
         _ => Ok(json!({"code": 0, "msg": "success", "data": {}})),
+    }
+}
+
+fn application(call: &Call<'_>) -> Result<Value, ApiError> {
+    match &call.app.scripts().application {
+        ApplicationScript::Tell(app) => {
+            Ok(json!({ "code": 0, "msg": "success", "data": { "app": app } }))
+        }
+        ApplicationScript::Forbid => Err(ApiError::new(
+            99_991_672,
+            "Access denied. One of the following scopes is required: [application:application:self_manage]",
+        )),
     }
 }
 

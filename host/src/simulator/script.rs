@@ -2,6 +2,8 @@
 
 use axum::http::StatusCode;
 use bytes::Bytes;
+use serde_json::Value;
+use serde_json::json;
 
 /// What `POST /callback/ws/endpoint` does for one app.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -110,6 +112,22 @@ impl HandshakeRefusal {
     /// A bare HTTP status, as a proxy on the way would answer.
     pub fn bare(status: u16) -> Self {
         Self { status, handshake_status: None, message: String::new(), auth_error_code: None }
+    }
+}
+
+/// What `GET /open-apis/application/v6/applications/me` answers for one app.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ApplicationScript {
+    /// The app may not read its own settings.
+    Forbid,
+    /// These are its settings: `data.app`.
+    Tell(Value),
+}
+
+impl Default for ApplicationScript {
+    /// As the public documentation has it: that it is published, and nothing of what is subscribed.
+    fn default() -> Self {
+        Self::Tell(json!({ "status": 1, "online_version_id": "oav_simulated" }))
     }
 }
 

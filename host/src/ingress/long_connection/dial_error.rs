@@ -71,6 +71,16 @@ fn hint(code: i64) -> &'static str {
 }
 
 impl DialError {
+    /// The platform's number, if it gave one.
+    pub(super) fn code(&self) -> Option<i64> {
+        match self {
+            Self::DiscoveryRefused { code, .. } | Self::HandshakeRefused { code, .. } => {
+                Some(*code)
+            }
+            _ => None,
+        }
+    }
+
     pub(super) fn retry(&self) -> Retry {
         match self {
             Self::DiscoveryRefused { code: SYSTEM_BUSY | INTERNAL_ERROR, .. } => Retry::Worthwhile,

@@ -73,10 +73,19 @@ impl Dialer {
         Self { app_id, app_secret, domain, http, tls, proxies }
     }
 
+    /// Discovery alone.
+    pub(super) async fn ask(&self) -> Result<(), DialError> {
+        self.address().await.map(drop)
+    }
+
+    async fn address(&self) -> Result<(Url, WireSettings), DialError> {
+        let discovery = tokio::time::timeout(STEP_TIMEOUT, self.discover());
+        discovery.await.map_err(|_| DialError::Timeout("discovery"))?
+    }
+
     /// One attempt: discovery, then the handshake.
     pub(super) async fn dial(&self) -> Result<Dialed, DialError> {
-        let discovery = tokio::time::timeout(STEP_TIMEOUT, self.discover());
-        let (url, settings) = discovery.await.map_err(|_| DialError::Timeout("discovery"))??;
+        let (url, settings) = self.address().await?;
         let parameter = |name| {
             url.query_pairs().find(|(key, _)| key == name).map(|(_, value)| value.into_owned())
         };

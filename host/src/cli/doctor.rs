@@ -1,0 +1,54 @@
+//! `aviary doctor`: prints what was found, worst last so that it stays on the screen.
+#![expect(clippy::print_stdout, reason = "a command prints its result")]
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::Args;
+use serde_json::json;
+
+use crate::doctor;
+use crate::doctor::finding::Finding;
+use crate::doctor::finding::Level;
+
+/// Look for what keeps the apps of a configuration from working, and say what to do about it.
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Example:\n  aviary doctor --config aviary.toml\n\nIt changes nothing, and may be run beside the host. Exit codes: 0 nothing keeps the host from working, 1 something does."
+)]
+pub(super) struct DoctorCommand {
+    /// The configuration file.
+    #[arg(long, default_value = "aviary.toml")]
+    config: PathBuf,
+    /// Print one JSON object instead of text.
+    #[arg(long)]
+    json: bool,
+}
+
+pub(super) async fn run(command: &DoctorCommand) -> ExitCode {
+    let mut findings = doctor::examine(&command.config).await;
+    let sound = findings.iter().all(|finding| finding.level != Level::Fault);
+    if command.json {
+        println!("{}", json!({ "ok": sound, "findings": findings }));
+    } else {
+        findings.sort_by_key(|finding| finding.level as u8);
+        findings.iter().for_each(print_text);
+    }
+    if sound { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}
+
+fn print_text(finding: &Finding) {
+    let level = match finding.level {
+        Level::Fine => "ok     ",
+        Level::Note => "note   ",
+        Level::Warning => "warning",
+        Level::Fault => "FAULT  ",
+    };
+    println!("{level} {}: {}", finding.about, finding.what);
+    if !finding.why.is_empty() {
+        println!("        why it matters: {}", finding.why);
+    }
+    if !finding.next.is_empty() {
+        println!("        what to do: {}", finding.next);
+    }
+}

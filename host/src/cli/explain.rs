@@ -1,0 +1,76 @@
+//! `aviary explain CODE`: what a number of the platform means, and what to do about it. Asks nobody.
+#![expect(clippy::print_stdout, clippy::print_stderr, reason = "a command prints its result")]
+
+use std::process::ExitCode;
+
+use clap::Args;
+use clap::ValueEnum;
+
+use crate::platform_code;
+use crate::platform_code::PlatformCode;
+
+/// Explain a code of the platform: what happened, and what to do about it.
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Example:\n  aviary explain 200340\n  aviary explain --language zh 300040\n\nWithout a code all of them are listed. Exit codes: 0 it is known, 1 it is not."
+)]
+pub(super) struct ExplainCommand {
+    /// For example 200340, as a user's client shows it, or 99991663, as the server API answers.
+    code: Option<i64>,
+    /// The language; without it that of the terminal.
+    #[arg(long)]
+    language: Option<Language>,
+    /// Print one JSON object for each code instead of text.
+    #[arg(long)]
+    json: bool,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum Language {
+    En,
+    Zh,
+}
+
+impl Language {
+    /// As the terminal's owner has set it, in the order in which POSIX looks.
+    fn of_the_terminal() -> Self {
+        let set = ["LC_ALL", "LC_MESSAGES", "LANG"];
+        let locale = set.iter().find_map(|name| std::env::var(name).ok().filter(|v| !v.is_empty()));
+        if locale.is_some_and(|locale| locale.starts_with("zh")) { Self::Zh } else { Self::En }
+    }
+}
+
+pub(super) fn run(command: &ExplainCommand) -> ExitCode {
+    let codes = match platform_code::all() {
+        Ok(codes) => codes,
+        Err(error) => {
+            eprintln!("aviary: the table of codes is damaged: {error}");
+            return ExitCode::FAILURE;
+        }
+    };
+    let wanted: Vec<_> =
+        codes.iter().filter(|known| command.code.is_none_or(|code| code == known.code)).collect();
+    if let (Some(code), true) = (command.code, wanted.is_empty()) {
+        eprintln!(
+            "aviary: {code} is not known here; the platform's own list is at https://open.feishu.cn/document/server-docs/api-call-guide/generic-error-code"
+        );
+        return ExitCode::FAILURE;
+    }
+    let language = command.language.unwrap_or_else(Language::of_the_terminal);
+    for known in wanted {
+        if command.json {
+            println!("{}", serde_json::json!(known));
+        } else {
+            print_text(known, language);
+        }
+    }
+    ExitCode::SUCCESS
+}
+
+fn print_text(known: &PlatformCode, language: Language) {
+    let (words, what_to_do) = match language {
+        Language::En => (&known.en, "What to do"),
+        Language::Zh => (&known.zh, "怎么办"),
+    };
+    println!("{} ({})\n  {}\n  {what_to_do}: {}", known.code, known.area, words.means, words.next);
+}

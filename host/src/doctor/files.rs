@@ -1,0 +1,69 @@
+//! Files and folders that the host needs, and who else may write there.
+
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::Path;
+
+use rustix::fs::Access;
+
+use crate::config::AppConfig;
+use crate::config::Config;
+use crate::doctor::finding::Finding;
+
+/// Everybody who has an account may write.
+const OTHERS_WRITE: u32 = 0o002;
+
+pub(super) fn examine(config: &Config) -> Vec<Finding> {
+    let mut findings = vec![store(&config.store.path)];
+    findings.extend(config.apps.iter().map(plugins));
+    findings
+}
+
+fn store(path: &Path) -> Finding {
+    let about = format!("store.path: {}", path.display());
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
+    let place = if path.exists() { path } else { folder.unwrap_or(Path::new(".")) };
+    match rustix::fs::access(place, Access::READ_OK | Access::WRITE_OK) {
+        Ok(()) => Finding::fine(about, "can be written"),
+        Err(error) => Finding::fault(
+            about,
+            format!("cannot be written: {error}"),
+            "the host does not start: what it promised to show must outlive it",
+            "set [store] path to a place that the host's user can write",
+        ),
+    }
+}
+
+fn plugins(app: &AppConfig) -> Finding {
+    let about = format!("app {}: {}", app.id, app.plugins.display());
+    let metadata = match std::fs::read_dir(&app.plugins).and_then(|_| app.plugins.metadata()) {
+        Ok(metadata) => metadata,
+        Err(error) => {
+            return Finding::fault(
+                about,
+                format!("cannot be read: {error}"),
+                "no plugin is loaded, so no callback is answered by one",
+                "let the host's user read the folder",
+            );
+        }
+    };
+    if metadata.permissions().mode() & OTHERS_WRITE != 0 {
+        return Finding::warning(
+            about,
+            "everybody on this machine may write there",
+            "whoever puts a file there decides what your users are answered",
+            "chmod o-w the folder",
+        );
+    }
+    let wasm = |entry: &std::fs::DirEntry| entry.path().extension().is_some_and(|e| e == "wasm");
+    let count =
+        std::fs::read_dir(&app.plugins).map_or(0, |entries| entries.flatten().filter(wasm).count());
+    if count == 0 {
+        return Finding::warning(
+            about,
+            "there is no plugin in it",
+            "every callback is answered with the host's own words",
+            "put a .wasm file there; it is live at once",
+        );
+    }
+    Finding::fine(about, format!("{count} plugin file(s)"))
+}

@@ -1,0 +1,75 @@
+//! This machine: ports, open files, and what the kernel has that makes guests quick.
+
+use std::net::SocketAddr;
+
+use tokio::net::TcpListener;
+
+use crate::config::Config;
+use crate::doctor::finding::Finding;
+
+/// Connections, plugin files and a store of a busy host, with room to spare.
+const ENOUGH_FILES: u64 = 4096;
+/// Since then the kernel says which pages an instance touched, so that only those are cleaned for the next one.
+const PAGE_MAP_SCAN: (u64, u64) = (6, 7);
+
+pub(super) async fn examine(config: &Config) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    if let Some(address) = config.webhook.listen {
+        findings.push(port("webhook.listen", address).await);
+    }
+    if let Some(admin) = config.admin {
+        findings.push(port("admin.listen", admin.listen).await);
+    }
+    findings.push(open_files());
+    #[cfg(target_os = "linux")]
+    findings.push(kernel());
+    findings
+}
+
+async fn port(key: &str, address: SocketAddr) -> Finding {
+    match TcpListener::bind(address).await {
+        Ok(_) => Finding::fine(key, format!("{address} is free")),
+        Err(error) if error.kind() == std::io::ErrorKind::AddrInUse => Finding::note(
+            key,
+            format!("{address} is taken"),
+            "if that is this host, all is well; if not, the host does not start",
+            "stop whoever has the port, or choose another",
+        ),
+        Err(error) => Finding::fault(
+            key,
+            format!("{address} cannot be had: {error}"),
+            "the host does not start",
+            "choose an address of this machine, and a port above 1023 or the right to use a lower one",
+        ),
+    }
+}
+
+fn open_files() -> Finding {
+    let limit = rustix::process::getrlimit(rustix::process::Resource::Nofile).current;
+    match limit {
+        Some(limit) if limit < ENOUGH_FILES => Finding::warning(
+            "open files",
+            format!("this process may have {limit} at a time"),
+            "every connection is one, and a webhook without one more answers nobody",
+            "raise it: `ulimit -n 65536`, or LimitNOFILE=65536 for systemd",
+        ),
+        Some(limit) => Finding::fine("open files", format!("{limit} at a time")),
+        None => Finding::fine("open files", "no limit"),
+    }
+}
+
+#[cfg(target_os = "linux")]
+fn kernel() -> Finding {
+    let release = rustix::system::uname().release().to_string_lossy().into_owned();
+    let mut numbers = release.split(|c: char| !c.is_ascii_digit()).map(|text| text.parse().ok());
+    let version = (numbers.next().flatten(), numbers.next().flatten());
+    match version {
+        (Some(major), Some(minor)) if (major, minor) < PAGE_MAP_SCAN => Finding::note(
+            "kernel",
+            format!("Linux {release} cannot tell which pages a guest touched"),
+            "a fresh instance for each callback costs about twice as much",
+            "Linux 6.7 or later can",
+        ),
+        _ => Finding::fine("kernel", format!("Linux {release}")),
+    }
+}

@@ -1,0 +1,233 @@
+//! The platform, as one app finds it: the way there, the clock, the credentials, what is subscribed.
+
+use std::error::Error as _;
+use std::sync::Arc;
+use std::time::Duration;
+use std::time::SystemTime;
+
+use rustls::ClientConfig;
+use serde_json::Value;
+use tokio::time::Instant;
+
+use crate::config::AppConfig;
+use crate::doctor::finding::Finding;
+use crate::ingress::long_connection::ask_discovery;
+use crate::open_api::transport::ApiError;
+use crate::open_api::transport::ApiRequest;
+use crate::open_api::transport::OpenApi;
+use crate::platform_code;
+
+/// A network that takes longer leaves no time for answers.
+const PATIENCE: Duration = Duration::from_secs(10);
+/// A signature counts for five minutes; half of that is left for the way.
+const CLOCK_TOLERANCE: Duration = Duration::from_secs(150);
+/// Where the app describes itself.
+const APPLICATION_PATH: &str = "/open-apis/application/v6/applications/me";
+
+pub(super) async fn examine(
+    app: &AppConfig,
+    http: &reqwest::Client,
+    tls: &Arc<ClientConfig>,
+) -> Vec<Finding> {
+    let about = format!("app {}", app.id);
+    let mut findings = match reach(&about, app, http).await {
+        Ok(findings) => findings,
+        // What cannot be reached answers no other question either.
+        Err(unreachable) => return vec![unreachable],
+    };
+    if app.long_connection.is_some() {
+        findings.push(discovery(&about, app, http, tls).await);
+    }
+    findings.extend(application(&about, app, http).await);
+    findings
+}
+
+async fn reach(
+    about: &str,
+    app: &AppConfig,
+    http: &reqwest::Client,
+) -> Result<Vec<Finding>, Finding> {
+    let asked = http.get(app.domain.endpoint("/")).timeout(PATIENCE).send().await;
+    let response = asked.map_err(|error| no_way(about, app, &error))?;
+    let mut findings = vec![Finding::fine(about, format!("{} can be reached", app.domain))];
+    let theirs = response.headers().get(reqwest::header::DATE);
+    if let Some(theirs) = theirs.and_then(|date| date.to_str().ok()).and_then(http_date) {
+        findings.push(clock(about, theirs));
+    }
+    Ok(findings)
+}
+
+fn http_date(text: &str) -> Option<SystemTime> {
+    httpdate::parse_http_date(text).ok()
+}
+
+fn clock(about: &str, theirs: SystemTime) -> Finding {
+    let ours = SystemTime::now();
+    let apart = ours.duration_since(theirs).or_else(|_| theirs.duration_since(ours));
+    let apart = apart.unwrap_or_default();
+    if apart > CLOCK_TOLERANCE {
+        return Finding::fault(
+            about,
+            format!("this machine's clock is {} s from the platform's", apart.as_secs()),
+            "signatures seem too old or from the future, and callbacks are refused",
+            "let the machine keep time: chrony, systemd-timesyncd or ntpd",
+        );
+    }
+    Finding::fine(about, format!("the clocks are {} s apart at most", apart.as_secs() + 1))
+}
+
+fn no_way(about: &str, app: &AppConfig, error: &reqwest::Error) -> Finding {
+    let mut words = String::new();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        words = error.to_string();
+        cause = error.source();
+    }
+    let chain = format!("{error:?}");
+    let proxy =
+        ["HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy", "HTTP_PROXY", "http_proxy"]
+            .into_iter()
+            .find(|name| std::env::var_os(name).is_some_and(|value| !value.is_empty()));
+    let next = if chain.contains("dns error") {
+        "check the domain's name, and this machine's DNS"
+    } else if chain.contains("certificate") || chain.contains("Certificate") {
+        "somebody between here and the platform shows a certificate of their own: give theirs in [tls] extra_roots"
+    } else if proxy.is_some() {
+        "a proxy is set in the environment: check its address, or put the domain into NO_PROXY"
+    } else if error.is_timeout() {
+        "nobody answers: check the firewall, or set HTTPS_PROXY if this network needs a proxy"
+    } else {
+        "check the address and the firewall, or set HTTPS_PROXY if this network needs a proxy"
+    };
+    let through = proxy.map(|name| format!(" (with {name} set)")).unwrap_or_default();
+    Finding::fault(
+        about,
+        format!("{} cannot be reached{through}: {words}", app.domain),
+        "no callback comes in over a long connection, and no card can be updated",
+        next,
+    )
+}
+
+async fn discovery(
+    about: &str,
+    app: &AppConfig,
+    http: &reqwest::Client,
+    tls: &Arc<ClientConfig>,
+) -> Finding {
+    match ask_discovery(&app.id, &app.secret, &app.domain, http, tls).await {
+        Ok(()) => Finding::fine(about, "a long connection is offered"),
+        Err(refusal) if refusal.useless_to_retry => Finding::fault(
+            about,
+            refusal.reason,
+            "the host gives the app's long connections up",
+            refusal.code.and_then(advice).as_deref().unwrap_or("see what the platform says"),
+        ),
+        Err(refusal) => Finding::warning(
+            about,
+            refusal.reason,
+            "there is no long connection until this is over; the host keeps trying",
+            "try again in a minute; if it stays, somebody between here and the platform answers",
+        ),
+    }
+}
+
+/// What to do about one of the platform's numbers.
+fn advice(code: i64) -> Option<String> {
+    let known = platform_code::all().ok()?;
+    known.into_iter().find(|known| known.code == code).map(|known| known.en.next)
+}
+
+async fn application(about: &str, app: &AppConfig, http: &reqwest::Client) -> Vec<Finding> {
+    let api = OpenApi::new(app.id.clone(), app.secret.clone(), app.domain.clone(), http.clone());
+    let request = ApiRequest {
+        method: "GET",
+        path: APPLICATION_PATH.to_owned(),
+        query: vec![("lang".to_owned(), "en_us".to_owned())],
+        body: None,
+    };
+    let why = "cards cannot be updated, and plugins cannot call the server API";
+    match api.call(&request, Instant::now() + PATIENCE).await {
+        Err(ApiError::Token { code, message }) => vec![Finding::fault(
+            about,
+            format!("the platform gives no token: code {code}, {message}"),
+            why,
+            advice(code)
+                .as_deref()
+                .unwrap_or("check the app's id and secret in the console, under Credentials"),
+        )],
+        Err(error) => vec![Finding::warning(
+            about,
+            format!("the server API does not answer: {error}"),
+            why,
+            "try again in a minute",
+        )],
+        Ok(response) if response.code() != Some(0) => vec![Finding::note(
+            about,
+            format!("the app may not read its own settings (HTTP {})", response.status),
+            "whether it is published and what is subscribed cannot be seen from here",
+            "grant the scope application:application:self_manage to have it checked",
+        )],
+        Ok(response) => {
+            let body: Value = serde_json::from_str(&response.body).unwrap_or_default();
+            settings(about, app, body.pointer("/data/app").unwrap_or(&Value::Null))
+        }
+    }
+}
+
+/// What the console holds, as far as the platform tells: `callback_info` is not in the public documentation, so that it
+/// is missing says nothing.
+fn settings(about: &str, app: &AppConfig, told: &Value) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    if told["online_version_id"].as_str().is_some_and(str::is_empty) {
+        findings.push(Finding::fault(
+            about,
+            "no version of the app is published",
+            "its users see 200340 for every click",
+            "publish a version in the console, under Version Management",
+        ));
+    }
+    let callbacks = &told["callback_info"];
+    match callbacks["callback_type"].as_str() {
+        None => findings.push(Finding::note(
+            about,
+            "the platform does not tell what is subscribed",
+            "a missing subscription shows only when somebody clicks",
+            "look into the console: Events and Callbacks, Callback Configuration",
+        )),
+        Some("websocket") if app.long_connection.is_none() => findings.push(Finding::fault(
+            about,
+            "callbacks go to a long connection, and the configuration has none",
+            "its users see 200340 for every click",
+            "add long_connection = {} to the app, or choose the webhook in the console",
+        )),
+        Some("webhook") if app.webhook_path.is_none() => findings.push(Finding::fault(
+            about,
+            "callbacks go to a webhook, and the configuration has none",
+            "the platform calls an address where this host is not",
+            "add webhook = { path = \"/callback\" } to the app, or choose the long connection in the console",
+        )),
+        Some(door) => findings.push(Finding::fine(about, format!("callbacks come by {door}"))),
+    }
+    if let Some(subscribed) = callbacks["subscribed_callbacks"].as_array() {
+        let names: Vec<_> = subscribed.iter().filter_map(Value::as_str).collect();
+        if names.is_empty() {
+            findings.push(Finding::fault(
+                about,
+                "no callback is subscribed",
+                "clicks and links never reach the host",
+                "subscribe to card.action.trigger in the console: Events and Callbacks, Callback Configuration",
+            ));
+        } else {
+            findings.push(Finding::fine(about, format!("subscribed: {}", names.join(", "))));
+        }
+        if names.contains(&"card.action.trigger") && names.contains(&"card.action.trigger_v1") {
+            findings.push(Finding::warning(
+                about,
+                "the old and the new card callback are both subscribed",
+                "every click comes twice",
+                "take card.action.trigger_v1 out in the console",
+            ));
+        }
+    }
+    findings
+}
