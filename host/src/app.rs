@@ -250,7 +250,7 @@ impl Parts {
         let tls = tls::client_config(&config.extra_roots);
         let (store, left) = Store::open(&config.store.path)?;
         let parts = Self {
-            engine: Arc::new(GuestEngine::new(config.guests)?),
+            engine: Arc::new(GuestEngine::new(config.guests, &config.cache)?),
             admission: Arc::new(Admission::new(config.guests)),
             http: http_client(&tls)?,
             tls,

@@ -18,6 +18,8 @@ use crate::ingress::long_connection::LongConnectionConfigError;
 use crate::ingress::webhook::WebhookConfig;
 use crate::ingress::webhook::WebhookConfigError;
 use crate::open_api::domain::Domain;
+use crate::plugin::code_cache::CacheConfig;
+use crate::plugin::code_cache::CacheConfigError;
 use crate::plugin::engine::EngineError;
 use crate::plugin::engine::GuestsConfig;
 use crate::secret::Secret;
@@ -40,6 +42,8 @@ struct File {
     deadline: DeadlineConfig,
     #[serde(default)]
     guests: GuestsConfig,
+    #[serde(default)]
+    cache: CacheConfig,
     #[serde(default)]
     store: StoreConfig,
     #[serde(default)]
@@ -124,6 +128,8 @@ pub struct Config {
     pub deadline: DeadlineConfig,
     /// How guests run.
     pub guests: GuestsConfig,
+    /// Where compiled code lies.
+    pub cache: CacheConfig,
     /// What outlives the process.
     pub store: StoreConfig,
     /// What is logged, and how.
@@ -211,6 +217,9 @@ pub enum ConfigError {
     /// `[guests]`
     #[error(transparent)]
     Guests(#[from] EngineError),
+    /// `[cache]`
+    #[error(transparent)]
+    Cache(#[from] CacheConfigError),
 }
 
 impl Config {
@@ -284,6 +293,7 @@ impl File {
             admin: self.admin,
             deadline: self.deadline,
             guests: self.guests,
+            cache: self.cache.check(folder)?,
             store: StoreConfig { path: folder.join(self.store.path) },
             log: self.log,
             extra_roots: self.tls.read(folder)?,

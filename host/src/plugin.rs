@@ -1,6 +1,8 @@
 //! Compiled plugins: from a file in a folder to an answer. The only modules that name wasmtime.
 
 pub mod breaker;
+mod code;
+pub mod code_cache;
 mod compile;
 pub mod engine;
 mod explain;

@@ -382,6 +382,16 @@ pub fn record_store_failure() {
     counter!("aviary_store_failures_total").increment(1);
 }
 
+/// Where the code of a plugin was had from, and how long that took.
+pub fn record_code_load(source: &'static str, took: Duration) {
+    histogram!("aviary_code_load_seconds", "source" => source).record(took.as_secs_f64());
+}
+
+/// Compiled code on disk was not used, though it was there.
+pub fn record_code_cache_refusal(reason: &'static str) {
+    counter!("aviary_code_cache_refused_total", "reason" => reason).increment(1);
+}
+
 /// How many plugins answer for an app.
 pub fn set_plugins_live(app: &str, count: usize) {
     gauge!("aviary_plugins_live", "app" => app.to_owned()).set(count as f64);

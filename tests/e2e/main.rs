@@ -4,6 +4,7 @@ mod both_doors;
 mod breaker;
 mod card_check;
 mod cases;
+mod code_cache;
 mod config;
 mod deadline;
 mod demo;

@@ -62,6 +62,8 @@ impl HostProcess {
                 command.env_remove(name);
             }
         }
+        // What it compiles is its own, and goes with its folder.
+        command.env("XDG_CACHE_HOME", folder.join("caches"));
         command.args(arguments).current_dir(folder).envs(environment.iter().cloned());
         command.stdin(Stdio::null());
         Ok(Self { child: Supervised::start("the host", &mut command)? })

@@ -129,6 +129,9 @@ webhook = {{ path = "/callback" }}
 
 [webhook]
 listen = "127.0.0.1:0"
+
+[cache]
+path = "off"
 "#
     );
     std::fs::write(&path, text)?;

@@ -36,11 +36,8 @@ const MAGIC: &[u8; 4] = b"\0asm";
 /// Bytes 4 to 8 of a core module: version 1.
 const CORE_VERSION: &[u8; 4] = &[1, 0, 0, 0];
 
-/// Compiles and links. Takes as long as compiling takes: never call it on an I/O thread.
-pub(super) fn compile(
-    engine: &GuestEngine,
-    bytes: &[u8],
-) -> Result<InstancePre<GuestState>, CompileError> {
+/// Takes as long as compiling takes: never call it on an I/O thread.
+pub(super) fn compile(engine: &GuestEngine, bytes: &[u8]) -> Result<Component, CompileError> {
     match (bytes.get(..4), bytes.get(4..8)) {
         (Some(magic), Some(version)) if magic == MAGIC => {
             if version == CORE_VERSION {
@@ -49,10 +46,17 @@ pub(super) fn compile(
         }
         _ => return Err(CompileError::NotWasm),
     }
-    let component = Component::from_binary(&engine.engine, bytes)
-        .map_err(|error| CompileError::Compile(format!("{error:#}")))?;
-    engine.linker.instantiate_pre(&component).map_err(|error| {
-        let missing = missing_imports(&component, &engine.engine);
+    Component::from_binary(&engine.engine, bytes)
+        .map_err(|error| CompileError::Compile(format!("{error:#}")))
+}
+
+/// Finds everything that it asks for.
+pub(super) fn link(
+    engine: &GuestEngine,
+    component: &Component,
+) -> Result<InstancePre<GuestState>, CompileError> {
+    engine.linker.instantiate_pre(component).map_err(|error| {
+        let missing = missing_imports(component, &engine.engine);
         let reason = if missing.is_empty() {
             // All names are right, so a type is wrong; wasmtime says which, in its own terms.
             format!("{error:#}; its imports have the right names and another shape than in wit/")

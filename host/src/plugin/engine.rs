@@ -17,6 +17,10 @@ use crate::bindings::lark::callback::open_api;
 use crate::bindings::lark::callback::request;
 use crate::bindings::wasi::config::store;
 use crate::bindings::wasi::logging::logging;
+use crate::plugin::code::CodeInUse;
+use crate::plugin::code_cache::CacheConfig;
+use crate::plugin::code_cache::CodeCache;
+use crate::plugin::code_cache::OpenCache;
 use crate::plugin::limits::MAX_CORE_INSTANCES;
 use crate::plugin::limits::MAX_MEMORIES;
 use crate::plugin::limits::MAX_MEMORY_BYTES;
@@ -125,6 +129,8 @@ pub struct GuestEngine {
     pub(super) engine: Engine,
     pub(super) linker: Linker<GuestState>,
     pub(super) budget: MemoryBudget,
+    pub(super) cache: CodeCache,
+    pub(super) in_use: CodeInUse,
     max_calls: u32,
     compilers: rayon::ThreadPool,
     pub(super) loading: Semaphore,
@@ -140,10 +146,15 @@ impl std::fmt::Debug for GuestEngine {
 
 impl GuestEngine {
     /// Starts the threads and reserves the pool's address space.
-    pub fn new(config: GuestsConfig) -> Result<Self, EngineError> {
+    pub fn new(config: GuestsConfig, cache: &CacheConfig) -> Result<Self, EngineError> {
         config.validate()?;
         let failed = |error: wasmtime::Error| EngineError::Engine(format!("{error:#}"));
-        let engine = Engine::new(&engine_config(config)).map_err(failed)?;
+        let cache = OpenCache::open(cache);
+        let mut settings = engine_config(config);
+        if let Some(functions) = cache.functions() {
+            settings.enable_incremental_compilation(functions).map_err(failed)?;
+        }
+        let engine = Engine::new(&settings).map_err(failed)?;
         let linker = link(&engine).map_err(failed)?;
         let threads = tokio::runtime::Builder::new_multi_thread()
             .worker_threads(config.threads)
@@ -165,6 +176,8 @@ impl GuestEngine {
             .panic_handler(|_| tracing::error!("the compiler panicked"))
             .build()?;
         Ok(Self {
+            cache: cache.with(&engine),
+            in_use: CodeInUse::default(),
             engine,
             linker,
             budget: MemoryBudget::new(config.memory_bytes),
@@ -187,6 +200,11 @@ impl GuestEngine {
             let _ = sender.send(work());
         });
         result.await.ok()
+    }
+
+    /// Runs `work` on the same threads after what waits for them already. Nobody waits for it.
+    pub(super) fn compile_later(&self, work: impl FnOnce() + Send + 'static) {
+        self.compilers.spawn_fifo(work);
     }
 
     /// How many of the places for calls one call of that component takes.

@@ -189,7 +189,7 @@ async fn invoke(
     callback: &Callback,
     store: &mut Store<GuestState>,
 ) -> wasmtime::Result<Result<RawReply, types::Failure>> {
-    let instance = plugin.instance_pre.instantiate_async(&mut *store).await?;
+    let instance = plugin.code.instance_pre.instantiate_async(&mut *store).await?;
     let header = &callback.header;
     let handlers = &plugin.handlers;
     let absent = || wasmtime::Error::msg("the plugin does not export a handler for this callback");
@@ -309,7 +309,7 @@ impl Plugin {
             config: self.settings.clone(),
             logging: LoggingCtx::new(self.log_tag(event_id), self.limits.log_bytes),
         };
-        let mut store = Store::new(self.instance_pre.engine(), state);
+        let mut store = Store::new(self.code.instance_pre.engine(), state);
         store.limiter(|state| &mut state.limiter);
         store.call_hook_async(Meter::new(self.limits.reply_bytes));
         // Both fail only where fuel is switched off in the engine, and it never is.
@@ -382,7 +382,7 @@ async fn ask(
     let Some(indices) = &plugin.handlers.info else { return Ok(None) };
     let mut store = plugin.store(&Callback::default(), deadline, io, &Arc::default());
     let asking = async {
-        let instance = plugin.instance_pre.instantiate_async(&mut store).await?;
+        let instance = plugin.code.instance_pre.instantiate_async(&mut store).await?;
         indices.load(&mut store, &instance)?.call_describe(&mut store).await
     };
     match tokio::time::timeout_at(deadline.soft(), asking).await {

@@ -18,6 +18,7 @@ use crate::capability::config::ConfigCtx;
 use crate::open_api::grant::Grant;
 use crate::open_api::transport::OpenApi;
 use crate::plugin::breaker::Breaker;
+use crate::plugin::code::Code;
 use crate::plugin::limits::Limits;
 use crate::plugin::limits::MemoryBudget;
 use crate::plugin::route::Route;
@@ -30,7 +31,7 @@ pub struct Plugin {
     pub(super) app: Arc<str>,
     pub(super) name: Arc<str>,
     pub(super) version: Arc<str>,
-    pub(super) instance_pre: InstancePre<GuestState>,
+    pub(super) code: Code,
     pub(super) handlers: Handlers,
     pub(super) routes: Vec<Route>,
     pub(super) still_working: Option<StillWorking>,

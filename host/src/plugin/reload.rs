@@ -266,7 +266,10 @@ impl Folder {
         for name in gone_live {
             if let Some(plugin) = self.files.get(&name).and_then(File::live) {
                 let handles = plugin.handlers().names().join(" ");
-                tracing::info!(app = %self.loader.app, plugin = name, version = plugin.version(), handles, "plugin live");
+                let (app, version) = (&self.loader.app, plugin.version());
+                let (code, code_ms) =
+                    (plugin.code.source.as_str(), plugin.code.took.as_secs_f64() * 1000.0);
+                tracing::info!(%app, plugin = name, version, handles, code, code_ms, "plugin live");
             }
         }
     }

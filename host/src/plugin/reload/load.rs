@@ -4,7 +4,6 @@ use std::path::Path;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use bytes::Bytes;
 use sha2::Digest as _;
 use tokio::time::Instant;
 
@@ -15,8 +14,9 @@ use crate::capability::config::ConfigCtx;
 use crate::deadline::DeadlineConfig;
 use crate::open_api::transport::OpenApi;
 use crate::plugin::breaker::Breaker;
+use crate::plugin::code::Wasm;
+use crate::plugin::code::code;
 use crate::plugin::compile::CompileError;
-use crate::plugin::compile::compile;
 use crate::plugin::engine::GuestEngine;
 use crate::plugin::explain::known_handlers;
 use crate::plugin::instance::CallError;
@@ -85,7 +85,7 @@ pub(super) enum LoadError {
 /// Everything about one plugin that lies in the folder.
 #[derive(Debug)]
 pub(super) struct Source {
-    wasm: Bytes,
+    wasm: Wasm,
     sidecar: Option<String>,
     tests: Vec<SelfTest>,
 }
@@ -101,13 +101,15 @@ impl Source {
         };
         let wasm = read_bounded(&folder.join(format!("{name}.wasm")), MAX_FILE_BYTES).await?;
         let tests = self_test::read(&folder.join(format!("{name}.tests"))).await?;
-        Ok(Self { wasm: wasm.into(), sidecar, tests })
+        // Some milliseconds for the largest of files.
+        let hashed = tokio::task::spawn_blocking(move || Wasm::new(wasm.into())).await;
+        Ok(Self { wasm: hashed.map_err(std::io::Error::other)?, sidecar, tests })
     }
 
     /// What tells one content from another.
     pub(super) fn fingerprint(&self) -> [u8; 32] {
         let mut hash = sha2::Sha256::new();
-        hash.update(sha2::Sha256::digest(&self.wasm));
+        hash.update(self.wasm.sha256());
         hash.update([u8::from(self.sidecar.is_some())]);
         hash.update(sha2::Sha256::digest(self.sidecar.as_deref().unwrap_or_default()));
         for test in &self.tests {
@@ -141,25 +143,22 @@ impl Loader {
     pub(super) async fn load(&self, name: &str, source: Source) -> Result<Arc<Plugin>, LoadError> {
         let Source { wasm, sidecar, tests } = source;
         let manifest = sidecar.as_deref().map(Manifest::parse).transpose()?.unwrap_or_default();
-        let version = hex::encode(&sha2::Sha256::digest(&wasm)[..6]);
-        let engine = Arc::clone(&self.engine);
-        let instance_pre =
-            self.engine.compile(move || compile(&engine, &wasm)).await.unwrap_or_else(|| {
-                Err(CompileError::Compile("the compiler panicked".to_owned()))
-            })?;
-        let handlers = Handlers::find(&instance_pre).ok_or_else(|| {
-            LoadError::NoHandler(known_handlers(instance_pre.component(), instance_pre.engine()))
+        let version = wasm.version();
+        let code = code(&self.engine, wasm).await?;
+        let component = code.instance_pre.component();
+        let handlers = Handlers::find(&code.instance_pre).ok_or_else(|| {
+            LoadError::NoHandler(known_handlers(component, code.instance_pre.engine()))
         })?;
         let plugin = Plugin {
             app: Arc::clone(&self.app),
             name: name.into(),
             version: version.into(),
-            places: self.engine.places(instance_pre.component()),
+            places: self.engine.places(component),
             budget: self.engine.budget.clone(),
             breaker: Arc::new(Breaker::new(manifest.breaker)),
             usage: Usage::default(),
             went_live: std::sync::OnceLock::new(),
-            instance_pre,
+            code,
             handlers,
             still_working: manifest.still_working()?,
             routes: manifest.routes,

@@ -1,0 +1,137 @@
+//! The code of each file, had once for all plugins that are made of it: from those that run it already, from the disk, or
+//! from the compiler.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::sync::Mutex;
+use std::sync::PoisonError;
+use std::sync::Weak;
+use std::time::Duration;
+use std::time::Instant;
+
+use bytes::Bytes;
+use sha2::Digest as _;
+use tokio::sync::OnceCell;
+use wasmtime::component::InstancePre;
+
+use crate::plugin::compile::CompileError;
+use crate::plugin::compile::compile;
+use crate::plugin::compile::link;
+use crate::plugin::engine::GuestEngine;
+use crate::plugin::state::GuestState;
+use crate::telemetry;
+
+/// A file and its SHA-256, which is what tells one from another.
+#[derive(Clone, Debug)]
+pub(super) struct Wasm {
+    bytes: Bytes,
+    sha256: [u8; 32],
+}
+
+impl Wasm {
+    /// Takes as long as reading all of it takes: not for an I/O thread.
+    pub(super) fn new(bytes: Bytes) -> Self {
+        let sha256 = sha2::Sha256::digest(&bytes).into();
+        Self { bytes, sha256 }
+    }
+
+    pub(super) fn sha256(&self) -> &[u8; 32] {
+        &self.sha256
+    }
+
+    /// The first 12 digits, for people.
+    pub(super) fn version(&self) -> String {
+        hex::encode(&self.sha256[..6])
+    }
+}
+
+/// Where code was had from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum CodeSource {
+    /// The compiler.
+    Compiled,
+    /// The disk.
+    Cached,
+    /// Another plugin is made of the same file, for example in the folder of another app.
+    Shared,
+}
+
+impl CodeSource {
+    /// As it stands in the log and in the metrics.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Compiled => "compiled",
+            Self::Cached => "cached",
+            Self::Shared => "shared",
+        }
+    }
+}
+
+/// Code, linked. It is shared for as long as somebody has it.
+pub(super) struct Code {
+    /// What makes others find it.
+    _shared: Arc<Shared>,
+    pub(super) instance_pre: InstancePre<GuestState>,
+    pub(super) source: CodeSource,
+    pub(super) took: Duration,
+}
+
+type Shared = OnceCell<InstancePre<GuestState>>;
+
+/// All code that somebody has, by the SHA-256 of its file.
+#[derive(Default)]
+pub(super) struct CodeInUse(Mutex<HashMap<[u8; 32], Weak<Shared>>>);
+
+impl CodeInUse {
+    fn of(&self, wasm: &Wasm) -> Arc<Shared> {
+        let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(shared) = all.get(&wasm.sha256).and_then(Weak::upgrade) {
+            return shared;
+        }
+        all.retain(|_, shared| shared.strong_count() > 0);
+        let shared = Arc::default();
+        all.insert(wasm.sha256, Arc::downgrade(&shared));
+        shared
+    }
+}
+
+/// The code of a file. Whoever asks for the same while it is being compiled waits for that.
+pub(super) async fn code(engine: &Arc<GuestEngine>, wasm: Wasm) -> Result<Code, CompileError> {
+    let began = Instant::now();
+    let shared = engine.in_use.of(&wasm);
+    let mut source = CodeSource::Shared;
+    let instance_pre = shared
+        .get_or_try_init(async || {
+            let (instance_pre, from) = load_or_compile(engine, wasm).await?;
+            source = from;
+            Ok(instance_pre)
+        })
+        .await?
+        .clone();
+    let took = began.elapsed();
+    telemetry::record_code_load(source.as_str(), took);
+    Ok(Code { _shared: shared, instance_pre, source, took })
+}
+
+async fn load_or_compile(
+    engine: &Arc<GuestEngine>,
+    wasm: Wasm,
+) -> Result<(InstancePre<GuestState>, CodeSource), CompileError> {
+    // Not on the threads that compile: one that is compiling would be waited for.
+    let (loader, sha256) = (Arc::clone(engine), wasm.sha256);
+    let loading = tokio::task::spawn_blocking(move || loader.cache.load(&loader.engine, &sha256));
+    if let Some(component) = loading.await.ok().flatten() {
+        return Ok((link(engine, &component)?, CodeSource::Cached));
+    }
+    let compiler = Arc::clone(engine);
+    let compiled = engine.compile(move || {
+        let component = compile(&compiler, &wasm.bytes)?;
+        let instance_pre = link(&compiler, &component)?;
+        // Its plugin need not wait until it is on disk.
+        let keeper = Arc::clone(&compiler);
+        compiler.compile_later(move || keeper.cache.store(&wasm.sha256, &component));
+        Ok(instance_pre)
+    });
+    let panicked = || CompileError::Compile("the compiler panicked".to_owned());
+    Ok((compiled.await.ok_or_else(panicked)??, CodeSource::Compiled))
+}

@@ -1,0 +1,187 @@
+//! One file of compiled code: the code as wasmtime has it, and behind it what tells whether it is as it was written.
+//!
+//! The seal stands at the end, so that wasmtime can map the file as it is: the sections of an object file are found
+//! from its beginning, and what follows them is nobody's.
+
+use std::fs::File;
+use std::fs::Metadata;
+use std::io::ErrorKind;
+use std::io::Read as _;
+use std::os::unix::fs::MetadataExt as _;
+use std::path::Path;
+use std::time::SystemTime;
+
+use crate::plugin::code_cache::key::Key;
+
+/// How every file ends. The number goes up when what is before it changes.
+const MAGIC: &[u8; 8] = b"aviary-1";
+/// A digest and the magic.
+const SEAL_BYTES: u64 = 32 + MAGIC.len() as u64;
+/// Bits of a mode that let others write.
+const WRITABLE_BY_OTHERS: u32 = 0o022;
+/// Read and digested at once: fits into a core's own cache.
+const PIECE: usize = 256 << 10;
+
+/// Why something on disk is not used.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub(super) enum Distrust {
+    /// There is nothing, which is no fault.
+    #[error("not there")]
+    Absent,
+    #[error("cannot be read: {0}")]
+    Read(std::io::Error),
+    #[error("it is no {0}")]
+    WrongKind(&'static str),
+    #[error("it belongs to user {owner} and not to the one the host runs as, {host}")]
+    NotOurs { owner: u32, host: u32 },
+    #[error(
+        "others can write to it (mode {mode:o}); take that from them, for example with chmod go-w"
+    )]
+    WritableByOthers { mode: u32 },
+    #[error("it was cut short or written over")]
+    Damaged,
+    #[error("wasmtime does not take it: {0}")]
+    NotTaken(String),
+}
+
+impl Distrust {
+    /// For the metrics.
+    pub(super) fn word(&self) -> &'static str {
+        match self {
+            Self::Absent => "absent",
+            Self::Read(_) => "unreadable",
+            Self::WrongKind(_) => "wrong_kind",
+            Self::NotOurs { .. } => "owner",
+            Self::WritableByOthers { .. } => "writable_by_others",
+            Self::Damaged => "damaged",
+            Self::NotTaken(_) => "not_taken",
+        }
+    }
+}
+
+impl From<std::io::Error> for Distrust {
+    fn from(error: std::io::Error) -> Self {
+        if error.kind() == ErrorKind::NotFound { Self::Absent } else { Self::Read(error) }
+    }
+}
+
+/// Whether nobody but the host's user, and the administrator, could have written there.
+pub(super) fn only_ours(metadata: &Metadata) -> Result<(), Distrust> {
+    let (owner, host) = (metadata.uid(), rustix::process::geteuid().as_raw());
+    if owner != host {
+        return Err(Distrust::NotOurs { owner, host });
+    }
+    let mode = metadata.mode() & 0o7777;
+    if mode & WRITABLE_BY_OTHERS != 0 {
+        return Err(Distrust::WritableByOthers { mode });
+    }
+    Ok(())
+}
+
+/// The code with its seal. The key is part of it: a file under another's name is as good as damaged.
+pub(super) fn sealed(key: &Key, mut code: Vec<u8>) -> Vec<u8> {
+    let digest = blake3::Hasher::new().update(key).update(&code).finalize();
+    code.extend_from_slice(digest.as_bytes());
+    code.extend_from_slice(MAGIC);
+    code
+}
+
+/// The file, if it is ours and whole, and the length of what was sealed. It counts as used now.
+pub(super) fn verified(path: &Path, key: &Key) -> Result<(File, u64), Distrust> {
+    let mut file = File::open(path)?;
+    let metadata = file.metadata()?;
+    if !metadata.is_file() {
+        return Err(Distrust::WrongKind("file"));
+    }
+    only_ours(&metadata)?;
+    let length = metadata.len().checked_sub(SEAL_BYTES).ok_or(Distrust::Damaged)?;
+    let mut left = length;
+    let mut hasher = blake3::Hasher::new();
+    hasher.update(key);
+    let mut piece = vec![0; PIECE];
+    while left > 0 {
+        let wanted = usize::try_from(left).unwrap_or(PIECE).min(PIECE);
+        file.read_exact(&mut piece[..wanted])?;
+        hasher.update(&piece[..wanted]);
+        left -= wanted as u64;
+    }
+    let mut seal = Vec::new();
+    file.read_to_end(&mut seal)?;
+    if seal != [hasher.finalize().as_bytes().as_slice(), MAGIC].concat() {
+        return Err(Distrust::Damaged);
+    }
+    // Where the disk cannot be written to, nothing has to make room either.
+    let _ = file.set_modified(SystemTime::now());
+    Ok((file, length))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::PermissionsExt;
+
+    use super::*;
+
+    const KEY: Key = [7; 32];
+
+    fn file_with(bytes: &[u8]) -> tempfile::NamedTempFile {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        std::fs::write(file.path(), bytes).unwrap();
+        file
+    }
+
+    #[test]
+    fn what_was_written_is_trusted() {
+        for size in [0, 1, PIECE - 1, PIECE, PIECE + 1, 3 * PIECE] {
+            let file = file_with(&sealed(&KEY, vec![1; size]));
+            verified(file.path(), &KEY).unwrap();
+        }
+    }
+
+    #[test]
+    fn every_changed_byte_is_noticed() {
+        let whole = sealed(&KEY, b"machine code".to_vec());
+        for index in 0..whole.len() {
+            let mut damaged = whole.clone();
+            damaged[index] ^= 1;
+            let found = verified(file_with(&damaged).path(), &KEY);
+            assert!(matches!(found, Err(Distrust::Damaged)), "{index}: {found:?}");
+        }
+    }
+
+    #[test]
+    fn every_length_but_the_right_one_is_noticed() {
+        let whole = sealed(&KEY, b"machine code".to_vec());
+        for length in 0..whole.len() {
+            let found = verified(file_with(&whole[..length]).path(), &KEY);
+            assert!(matches!(found, Err(Distrust::Damaged)), "{length}: {found:?}");
+        }
+        let longer = [whole.as_slice(), b"x"].concat();
+        assert!(matches!(verified(file_with(&longer).path(), &KEY), Err(Distrust::Damaged)));
+    }
+
+    #[test]
+    fn a_whole_file_under_another_name_is_refused() {
+        let file = file_with(&sealed(&KEY, b"machine code".to_vec()));
+        assert!(matches!(verified(file.path(), &[8; 32]), Err(Distrust::Damaged)));
+    }
+
+    #[test]
+    fn what_others_can_write_to_is_refused() {
+        let file = file_with(&sealed(&KEY, b"machine code".to_vec()));
+        for mode in [0o620, 0o602, 0o666] {
+            std::fs::set_permissions(file.path(), PermissionsExt::from_mode(mode)).unwrap();
+            let found = verified(file.path(), &KEY);
+            assert!(matches!(found, Err(Distrust::WritableByOthers { .. })), "{found:?}");
+        }
+        std::fs::set_permissions(file.path(), PermissionsExt::from_mode(0o644)).unwrap();
+        verified(file.path(), &KEY).unwrap();
+    }
+
+    #[test]
+    fn a_folder_is_no_file() {
+        let folder = tempfile::tempdir().unwrap();
+        assert!(matches!(verified(folder.path(), &KEY), Err(Distrust::WrongKind(_))));
+        assert!(matches!(verified(&folder.path().join("none"), &KEY), Err(Distrust::Absent)));
+    }
+}
