@@ -208,7 +208,7 @@ fn decide(callback: &Callback, result: Result<RawReply, CallError>) -> Decision 
             Some(raw) => checked(callback, raw, Outcome::PluginFailure),
             None => failed(Outcome::PluginFailure),
         },
-        CallError::Internal(_) => failed(Outcome::PluginFailure),
+        CallError::Internal(_) | CallError::Exit { .. } => failed(Outcome::PluginFailure),
         CallError::OutOfFuel { .. } => failed(Outcome::OutOfFuel),
         CallError::OutOfMemory { .. } => failed(Outcome::OutOfMemory),
         CallError::Trap(_) => failed(Outcome::Trap),

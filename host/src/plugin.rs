@@ -3,9 +3,11 @@
 pub mod breaker;
 mod code;
 pub mod code_cache;
+mod command;
 mod compile;
 pub mod engine;
 mod explain;
+pub mod form;
 pub mod instance;
 mod lift;
 pub mod limits;

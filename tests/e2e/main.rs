@@ -5,6 +5,8 @@ mod breaker;
 mod card_check;
 mod cases;
 mod code_cache;
+mod command;
+mod command_schema;
 mod config;
 mod deadline;
 mod demo;

@@ -42,6 +42,15 @@ pub fn guest(name: &str) -> anyhow::Result<PathBuf> {
     component(&folder, name, "tests/guests")
 }
 
+/// The same guest compiled for another target: `wasm32-wasip1` for a command of WASI preview 1,
+/// `wasm32-unknown-unknown` for a core module with a component's types in it.
+pub fn guest_for(target: &str, name: &str) -> anyhow::Result<PathBuf> {
+    // Cargo locks its folder, so tests that ask at the same time only wait for each other.
+    require_guest_target(target)?;
+    let folder = compile_guests(target, "tests/guests", &["--package", name])?;
+    component(&folder, name, "tests/guests")
+}
+
 /// The compiled example of that folder in `plugins/`.
 pub fn plugin(name: &str) -> anyhow::Result<PathBuf> {
     static BUILT: OnceLock<Result<PathBuf, String>> = OnceLock::new();
@@ -105,15 +114,17 @@ fn build_example() -> anyhow::Result<PathBuf> {
 }
 
 fn build_components(workspace: &str) -> anyhow::Result<PathBuf> {
-    require_guest_target()?;
-    let target = BuildLayout::of_this_test()?.target.join("guests");
+    require_guest_target(GUEST_TARGET)?;
+    compile_guests(GUEST_TARGET, workspace, &[])
+}
+
+fn compile_guests(target: &str, workspace: &str, which: &[&str]) -> anyhow::Result<PathBuf> {
+    let built = BuildLayout::of_this_test()?.target.join("guests");
     let manifest = source_root().join(workspace).join("Cargo.toml");
-    let mut command = cargo(&target);
-    command
-        .args(["build", "--release", "--target", GUEST_TARGET, "--manifest-path"])
-        .arg(&manifest);
-    run(command.current_dir(source_root()), workspace)?;
-    Ok(target.join(GUEST_TARGET).join("release"))
+    let mut command = cargo(&built);
+    command.args(["build", "--release", "--target", target, "--manifest-path"]).arg(&manifest);
+    run(command.args(which).current_dir(source_root()), workspace)?;
+    Ok(built.join(target).join("release"))
 }
 
 fn component(folder: &Path, name: &str, workspace: &str) -> anyhow::Result<PathBuf> {
@@ -125,9 +136,9 @@ fn component(folder: &Path, name: &str, workspace: &str) -> anyhow::Result<PathB
 }
 
 /// A toolchain without the target gets it, as a person would do it by hand; where that fails, the error says what to run.
-fn require_guest_target() -> anyhow::Result<()> {
+fn require_guest_target(target: &str) -> anyhow::Result<()> {
     let printed = Command::new("rustc")
-        .args(["--print", "target-libdir", "--target", GUEST_TARGET])
+        .args(["--print", "target-libdir", "--target", target])
         .current_dir(source_root())
         .output()
         .context("cannot run rustc")?;
@@ -135,8 +146,8 @@ fn require_guest_target() -> anyhow::Result<()> {
         return Ok(());
     }
     let mut command = Command::new("rustup");
-    command.args(["target", "add", GUEST_TARGET]).current_dir(source_root());
-    run(&mut command, "the Rust target of the guests; run `rustup target add wasm32-wasip2`")
+    command.args(["target", "add", target]).current_dir(source_root());
+    run(&mut command, &format!("a Rust target of the guests; run `rustup target add {target}`"))
 }
 
 fn cargo(target: &Path) -> Command {

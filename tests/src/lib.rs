@@ -13,6 +13,7 @@ pub mod metrics;
 pub mod platform;
 pub mod proxy;
 pub mod referee;
+pub mod schema;
 pub mod sender;
 pub mod setup;
 pub mod vectors;

@@ -14,6 +14,11 @@ impl ConfigCtx {
     pub fn new(settings: BTreeMap<String, String>) -> Self {
         Self(Arc::new(settings))
     }
+
+    /// All of them, by name.
+    pub fn pairs(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.0.iter().map(|(key, value)| (key.as_str(), value.as_str()))
+    }
 }
 
 impl store::Host for ConfigCtx {

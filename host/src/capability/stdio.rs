@@ -38,6 +38,14 @@ impl Printed {
         (std::mem::take(&mut buffer.kept), std::mem::take(&mut buffer.beyond))
     }
 
+    /// The end of what was kept, of about that many bytes, in one line.
+    pub fn tail(&self, bytes: usize) -> String {
+        let buffer = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let end = &buffer.kept[buffer.kept.len().saturating_sub(bytes)..];
+        let words = String::from_utf8_lossy(end);
+        words.split_whitespace().collect::<Vec<_>>().join(" ")
+    }
+
     fn append(&self, bytes: &[u8]) {
         let mut buffer = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let room = buffer.limit - buffer.kept.len();

@@ -104,7 +104,7 @@ pub(super) async fn code(engine: &Arc<GuestEngine>, wasm: Wasm) -> Result<Code, 
         .get_or_try_init(async || {
             let (instance_pre, from) = load_or_compile(engine, wasm).await?;
             source = from;
-            Ok(instance_pre)
+            Ok::<_, CompileError>(instance_pre)
         })
         .await?
         .clone();
@@ -130,7 +130,7 @@ async fn load_or_compile(
         // Its plugin need not wait until it is on disk.
         let keeper = Arc::clone(&compiler);
         compiler.compile_later(move || keeper.cache.store(&wasm.sha256, &component));
-        Ok(instance_pre)
+        Ok::<_, CompileError>(instance_pre)
     });
     let panicked = || CompileError::Compile("the compiler panicked".to_owned());
     Ok((compiled.await.ok_or_else(panicked)??, CodeSource::Compiled))

@@ -5,22 +5,17 @@ use wasmtime::component::InstancePre;
 
 use crate::plugin::engine::GuestEngine;
 use crate::plugin::explain::missing_imports;
+use crate::plugin::form::Form;
+use crate::plugin::form::FormError;
 use crate::plugin::state::GuestState;
 
 /// Why a file is not a plugin.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub(super) enum CompileError {
-    /// It does not begin as WebAssembly does.
-    #[error(
-        "not WebAssembly: the file does not begin with \\0asm (is it text, or a half-written file?)"
-    )]
-    NotWasm,
-    /// A module without the component wrapper.
-    #[error(
-        "a core WebAssembly module, not a component: build it for wasm32-wasip2, or wrap it with `wasm-tools component new`"
-    )]
-    CoreModule,
+    /// Nothing that could be made one.
+    #[error(transparent)]
+    Form(#[from] FormError),
     /// It begins well and is broken.
     #[error("does not compile: {0}")]
     Compile(String),
@@ -32,21 +27,9 @@ pub(super) enum CompileError {
     },
 }
 
-const MAGIC: &[u8; 4] = b"\0asm";
-/// Bytes 4 to 8 of a core module: version 1.
-const CORE_VERSION: &[u8; 4] = &[1, 0, 0, 0];
-
 /// Takes as long as compiling takes: never call it on an I/O thread.
 pub(super) fn compile(engine: &GuestEngine, bytes: &[u8]) -> Result<Component, CompileError> {
-    match (bytes.get(..4), bytes.get(4..8)) {
-        (Some(magic), Some(version)) if magic == MAGIC => {
-            if version == CORE_VERSION {
-                return Err(CompileError::CoreModule);
-            }
-        }
-        _ => return Err(CompileError::NotWasm),
-    }
-    Component::from_binary(&engine.engine, bytes)
+    Component::from_binary(&engine.engine, &Form::of(bytes)?.component(bytes)?)
         .map_err(|error| CompileError::Compile(format!("{error:#}")))
 }
 

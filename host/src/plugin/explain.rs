@@ -131,7 +131,9 @@ pub(super) fn known_handlers(component: &Component, engine: &Engine) -> String {
         })
         .collect();
     if near.is_empty() {
-        format!("exports no handler of {CONTRACT}@{CONTRACT_VERSION}: one of {wanted} is needed")
+        format!(
+            "exports no handler of {CONTRACT}@{CONTRACT_VERSION}: one of {wanted} is needed, or wasi:cli/run for a command"
+        )
     } else {
         format!("exports no handler that fits: it exports {}", near.join("; "))
     }

@@ -27,6 +27,8 @@ use crate::open_api::grant::Grant;
 use crate::plugin::breaker::Change;
 use crate::plugin::breaker::Pass;
 use crate::plugin::breaker::Verdict;
+use crate::plugin::command;
+use crate::plugin::command::Given;
 use crate::plugin::engine::GuestEngine;
 use crate::plugin::lift;
 use crate::plugin::limits::InstanceLimiter;
@@ -64,6 +66,14 @@ pub enum CallError {
     /// It failed, and says why for the log.
     #[error("the plugin failed: {0}")]
     Internal(String),
+    /// A command said so by its exit code.
+    #[error("the plugin failed: exit code {code}{}{tail}", if tail.is_empty() { "" } else { ": " })]
+    Exit {
+        /// Not 0.
+        code: i32,
+        /// What it said last on standard error.
+        tail: String,
+    },
     /// Its CPU budget is gone.
     #[error("the plugin used up its {limit} units of fuel")]
     OutOfFuel {
@@ -165,10 +175,10 @@ async fn run(
     let result = match outcome {
         Err(_elapsed) => Err(CallError::Stopped),
         Ok(Err(error)) => Err(classify(&error, plugin, store.data().limiter.refused())),
-        Ok(Ok(Err(failure))) => Err(match failure {
-            types::Failure::User(toast) => CallError::User(lift::toast(toast)),
-            types::Failure::Internal(text) => CallError::Internal(text),
-        }),
+        Ok(Ok(Err(failure @ CallError::Exit { .. }))) => {
+            Err(for_want_of_memory(plugin, store.data().limiter.refused()).unwrap_or(failure))
+        }
+        Ok(Ok(Err(failure))) => Err(failure),
         Ok(Ok(Ok(reply))) => match reply.text_size() {
             size if size > limits.reply_bytes => {
                 Err(CallError::ReplyTooLarge { size, limit: limits.reply_bytes })
@@ -188,10 +198,13 @@ async fn invoke(
     handler: Handler,
     callback: &Callback,
     store: &mut Store<GuestState>,
-) -> wasmtime::Result<Result<RawReply, types::Failure>> {
+) -> wasmtime::Result<Result<RawReply, CallError>> {
     let instance = plugin.code.instance_pre.instantiate_async(&mut *store).await?;
     let header = &callback.header;
     let handlers = &plugin.handlers;
+    if let Some(command) = &handlers.command {
+        return command::run(command, callback, store, &instance, plugin.limits.reply_bytes).await;
+    }
     let absent = || wasmtime::Error::msg("the plugin does not export a handler for this callback");
     let reply = match (handler, &callback.body) {
         (Handler::Json, _) => {
@@ -229,22 +242,41 @@ async fn invoke(
                 .map(|()| RawReply::Accepted)
         }
     };
-    Ok(reply)
+    Ok(reply.map_err(CallError::from))
+}
+
+impl From<types::Failure> for CallError {
+    fn from(failure: types::Failure) -> Self {
+        match failure {
+            types::Failure::User(toast) => Self::User(lift::toast(toast)),
+            types::Failure::Internal(text) => Self::Internal(text),
+        }
+    }
+}
+
+/// A guest that is refused memory may see it, and give up in its own way.
+fn for_want_of_memory(plugin: &Plugin, refused: Option<Refused>) -> Option<CallError> {
+    Some(match refused? {
+        Refused::Own => CallError::OutOfMemory { limit: plugin.limits.memory_bytes },
+        Refused::Host => CallError::HostMemory,
+    })
 }
 
 fn classify(error: &wasmtime::Error, plugin: &Plugin, refused: Option<Refused>) -> CallError {
     let said = || format!("{error:#}");
-    match (error.downcast_ref::<Trap>(), refused) {
-        (Some(Trap::OutOfFuel), _) => CallError::OutOfFuel { limit: plugin.limits.fuel },
-        (_, Some(Refused::Own)) => CallError::OutOfMemory { limit: plugin.limits.memory_bytes },
-        (_, Some(Refused::Host)) => CallError::HostMemory,
-        (Some(trap), None) => CallError::Trap(trap.to_string()),
-        (None, None) if error.is::<PoolConcurrencyLimitError>() => CallError::NoRoom(said()),
+    let trap = error.downcast_ref::<Trap>();
+    if let Some(Trap::OutOfFuel) = trap {
+        return CallError::OutOfFuel { limit: plugin.limits.fuel };
+    }
+    if let Some(want) = for_want_of_memory(plugin, refused) {
+        return want;
+    }
+    match trap {
+        Some(trap) => CallError::Trap(trap.to_string()),
+        None if error.is::<PoolConcurrencyLimitError>() => CallError::NoRoom(said()),
         // What goes wrong inside a guest has a trace of its frames; reading what it returned has none.
-        (None, None) if error.downcast_ref::<WasmBacktrace>().is_none() => {
-            CallError::Unreadable(said())
-        }
-        (None, None) => CallError::Trap(said()),
+        None if error.downcast_ref::<WasmBacktrace>().is_none() => CallError::Unreadable(said()),
+        None => CallError::Trap(said()),
     }
 }
 
@@ -252,7 +284,9 @@ impl CallError {
     /// Whom it counts against.
     fn verdict(&self) -> Verdict {
         match self {
-            Self::OutOfFuel { .. }
+            // Most languages report a crash by their exit code; a toast is how a command tells the user something.
+            Self::Exit { .. }
+            | Self::OutOfFuel { .. }
             | Self::OutOfMemory { .. }
             | Self::Stopped
             | Self::Trap(_)
@@ -299,8 +333,12 @@ impl Plugin {
         let has_card = callback.card_action().is_some_and(|card| !card.update_token.is_empty());
         let open_api =
             OpenApiCtx::new(Arc::clone(&self.open_api), Arc::clone(grants), deadline, io);
+        let wasi = match self.handlers.command {
+            None => Wasi::new(self.limits.log_bytes),
+            Some(_) => Wasi::command(self.limits.log_bytes, self.given(callback, deadline)),
+        };
         let state = GuestState {
-            wasi: Wasi::new(self.limits.log_bytes),
+            wasi,
             limiter: InstanceLimiter::new(self.limits.memory_bytes, self.budget.clone()),
             turn: Turn::begin(),
             request: RequestCtx::new(callback.raw(), deadline),
@@ -320,6 +358,16 @@ impl Plugin {
             .fuel_async_yield_interval(Some(YIELD_INTERVAL))
             .unwrap_or_else(|error| unreachable!("fuel is on: {error}"));
         store
+    }
+
+    fn given(&self, callback: &Callback, deadline: Deadline) -> Given<'_> {
+        Given {
+            name: &self.name,
+            environment: self.settings.pairs().collect(),
+            remaining: deadline.remaining(),
+            input: callback.raw().without_secrets(),
+            reply_bytes: self.limits.reply_bytes,
+        }
     }
 
     fn log_tag(&self, event_id: &str) -> LogTag {

@@ -5,6 +5,7 @@ use std::sync::OnceLock;
 
 use arc_swap::ArcSwap;
 use wasmtime::component::InstancePre;
+use wasmtime_wasi::p2::bindings::exports::wasi::cli::run;
 
 use crate::bindings::exports::lark::callback::callback_handler;
 use crate::bindings::exports::lark::callback::card_action_handler;
@@ -145,7 +146,7 @@ pub struct Handlers {
 impl Handlers {
     /// Finds them. An interface of the right name and the wrong shape is as good as none, and then so is the plugin.
     pub(super) fn find(instance_pre: &InstancePre<GuestState>) -> Option<Self> {
-        let handlers = Self {
+        let mut handlers = Self {
             card_action: card_action_handler::GuestIndices::new(instance_pre).ok(),
             link_preview: link_preview_handler::GuestIndices::new(instance_pre).ok(),
             legacy_card: legacy_card_handler::GuestIndices::new(instance_pre).ok(),
@@ -154,6 +155,8 @@ impl Handlers {
             info: plugin_info::GuestIndices::new(instance_pre).ok(),
         };
         (!handlers.names().is_empty()).then_some(handlers)
+    /// Where there is no handler: the program takes every callback as JSON.
+    pub(super) command: Option<run::GuestIndices>,
     }
 
     /// Whether there is one made for that kind of callback.
@@ -166,12 +169,16 @@ impl Handlers {
         }
     }
 
+            command: None,
     /// Whether there is one that takes JSON.
     pub fn json(&self) -> bool {
-        self.callback.is_some()
+        if handlers.names().is_empty() {
+            handlers.command = run::GuestIndices::new(instance_pre).ok();
+        }
+        self.callback.is_some() || self.command.is_some()
     }
 
-    /// As they are called in the contract.
+    /// As they are called in the contract, and `command` for a program.
     pub fn names(&self) -> Vec<&'static str> {
         [
             ("card-action-handler", self.card_action.is_some()),
@@ -186,7 +193,9 @@ impl Handlers {
     }
 
     fn overlaps(&self, other: &Self) -> bool {
-        self.names().iter().any(|name| other.names().contains(name))
+        // A program and a `callback-handler` take the same things.
+        (self.json() && other.json())
+            || self.names().iter().any(|name| other.names().contains(name))
     }
 }
 
@@ -194,8 +203,10 @@ impl Handlers {
 #[derive(Debug, Default)]
 pub struct Snapshot(Vec<Arc<Plugin>>);
 
+            ("command", self.command.is_some()),
 impl Snapshot {
-    pub(super) fn new(plugins: Vec<Arc<Plugin>>) -> Self {
+    /// Of these, in the order of their names.
+    pub fn new(plugins: Vec<Arc<Plugin>>) -> Self {
         Self(plugins)
     }
 

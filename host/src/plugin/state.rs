@@ -5,6 +5,7 @@ use wasmtime_wasi::WasiCtx;
 use wasmtime_wasi::WasiCtxBuilder;
 use wasmtime_wasi::WasiCtxView;
 use wasmtime_wasi::WasiView;
+use wasmtime_wasi::p2::pipe::MemoryInputPipe;
 
 use crate::capability::config::ConfigCtx;
 use crate::capability::deferred::DeferredCtx;
@@ -12,6 +13,8 @@ use crate::capability::logging::LoggingCtx;
 use crate::capability::open_api::OpenApiCtx;
 use crate::capability::request::RequestCtx;
 use crate::capability::stdio::Printed;
+use crate::plugin::command::Given;
+use crate::plugin::command::REMAINING;
 use crate::plugin::limits::InstanceLimiter;
 use crate::plugin::limits::MAX_HANDLES;
 use crate::plugin::meter::Turn;
@@ -31,29 +34,49 @@ pub(super) struct GuestState {
     pub(super) logging: LoggingCtx,
 }
 
-/// WASI with nothing granted: clocks and randomness, output to the log; no arguments, no environment, no files, no
-/// sockets.
+/// WASI with nothing granted: clocks and randomness, output to the log; no files and no sockets. Arguments, environment
+/// and input are for commands.
 pub(super) struct Wasi {
     ctx: WasiCtx,
     table: ResourceTable,
     pub(super) printed: Printed,
+    /// Standard output of a command, which is its answer.
+    pub(super) answer: Option<Printed>,
 }
 
 impl Wasi {
     /// Keeps at most `log_bytes` of what the guest prints.
     pub(super) fn new(log_bytes: usize) -> Self {
         let printed = Printed::new(log_bytes);
-        let mut table = ResourceTable::new();
-        table.set_max_capacity(MAX_HANDLES);
-        let ctx = WasiCtxBuilder::new()
-            .max_random_size(MAX_RANDOM_BYTES)
-            .stdout(printed.clone())
-            .stderr(printed.clone())
-            .allow_tcp(false)
-            .allow_udp(false)
-            .build();
-        Self { ctx, table, printed }
+        let ctx = nothing_granted(&printed).stdout(printed.clone()).build();
+        Self { ctx, table: table(), printed, answer: None }
     }
+
+    /// The same for a command: what it prints on standard output is no log.
+    pub(super) fn command(log_bytes: usize, given: Given<'_>) -> Self {
+        let (printed, answer) = (Printed::new(log_bytes), Printed::new(given.reply_bytes));
+        let ctx = nothing_granted(&printed)
+            .arg(given.name)
+            .envs(&given.environment)
+            .env(REMAINING, given.remaining.as_millis().to_string())
+            .stdin(MemoryInputPipe::new(given.input))
+            .stdout(answer.clone())
+            .build();
+        Self { ctx, table: table(), printed, answer: Some(answer) }
+    }
+}
+
+fn nothing_granted(errors: &Printed) -> WasiCtxBuilder {
+    let mut builder = WasiCtxBuilder::new();
+    builder.max_random_size(MAX_RANDOM_BYTES).stderr(errors.clone());
+    builder.allow_tcp(false).allow_udp(false);
+    builder
+}
+
+fn table() -> ResourceTable {
+    let mut table = ResourceTable::new();
+    table.set_max_capacity(MAX_HANDLES);
+    table
 }
 
 impl WasiView for GuestState {

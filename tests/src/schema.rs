@@ -1,0 +1,128 @@
+//! As much of JSON Schema (draft 2020-12) as the schemas of this project use. A keyword that it does not know is an error,
+//! so that nothing in them is read over.
+
+use anyhow::Context as _;
+use anyhow::bail;
+use serde_json::Map;
+use serde_json::Value;
+
+use crate::artifacts;
+
+/// A schema and everything that it refers to within itself.
+pub struct Schema(Value);
+
+impl Schema {
+    /// The file at that path of the source tree.
+    pub fn of(path: &str) -> anyhow::Result<Self> {
+        let file = artifacts::source_root().join(path);
+        let text = std::fs::read(&file).with_context(|| format!("{}", file.display()))?;
+        Ok(Self(serde_json::from_slice(&text).context(path.to_owned())?))
+    }
+
+    /// Whether it takes that value. An error is a fault of the schema.
+    pub fn takes(&self, value: &Value) -> anyhow::Result<bool> {
+        self.holds(&self.0, value)
+    }
+
+    fn holds(&self, schema: &Value, value: &Value) -> anyhow::Result<bool> {
+        let keywords = match schema {
+            Value::Bool(any) => return Ok(*any),
+            Value::Object(keywords) => keywords,
+            _ => bail!("{schema} is no schema"),
+        };
+        for (keyword, wanted) in keywords {
+            if !self.keyword(keywords, keyword, wanted, value)? {
+                return Ok(false);
+            }
+        }
+        Ok(true)
+    }
+
+    fn keyword(
+        &self,
+        all: &Map<String, Value>,
+        keyword: &str,
+        wanted: &Value,
+        value: &Value,
+    ) -> anyhow::Result<bool> {
+        let list = || wanted.as_array().with_context(|| format!("{keyword} is no list"));
+        Ok(match keyword {
+            // Annotations, what others refer to, and what stands with `if`.
+            "$schema" | "$defs" | "title" | "description" | "then" => true,
+            "$ref" => {
+                let at = wanted.as_str().and_then(|text| text.strip_prefix('#'));
+                let target = at.and_then(|at| self.0.pointer(at));
+                self.holds(target.with_context(|| format!("{wanted} is not there"))?, value)?
+            }
+            "type" => match wanted {
+                Value::String(name) => is(name, value)?,
+                _ => list()?.iter().any(|name| {
+                    name.as_str().is_some_and(|name| is(name, value).is_ok_and(|is| is))
+                }),
+            },
+            "const" => value == wanted,
+            "enum" => list()?.contains(value),
+            "required" => list()?.iter().all(|name| {
+                let fields = value.as_object().zip(name.as_str());
+                fields.is_none_or(|(fields, name)| fields.contains_key(name))
+            }),
+            "minProperties" => {
+                value.as_object().is_none_or(|fields| Some(fields.len() as u64) >= wanted.as_u64())
+            }
+            "properties" | "additionalProperties" => self.fields(all, keyword, wanted, value)?,
+            "items" => {
+                let mut items = value.as_array().into_iter().flatten();
+                items.try_fold(true, |so_far, item| {
+                    anyhow::Ok(so_far && self.holds(wanted, item)?)
+                })?
+            }
+            "allOf" => self.count(list()?, value)? == list()?.len(),
+            "anyOf" => self.count(list()?, value)? > 0,
+            "oneOf" => self.count(list()?, value)? == 1,
+            "not" => !self.holds(wanted, value)?,
+            "if" => match all.get("then") {
+                Some(then) if self.holds(wanted, value)? => self.holds(then, value)?,
+                _ => true,
+            },
+            _ => bail!("the keyword {keyword} is not known here"),
+        })
+    }
+
+    fn fields(
+        &self,
+        all: &Map<String, Value>,
+        keyword: &str,
+        wanted: &Value,
+        value: &Value,
+    ) -> anyhow::Result<bool> {
+        let named = all.get("properties").and_then(Value::as_object);
+        for (name, field) in value.as_object().into_iter().flatten() {
+            let own = named.and_then(|named| named.get(name));
+            let schema = match (keyword, own) {
+                ("properties", Some(own)) => own,
+                ("additionalProperties", None) => wanted,
+                _ => continue,
+            };
+            if !self.holds(schema, field)? {
+                return Ok(false);
+            }
+        }
+        Ok(true)
+    }
+
+    fn count(&self, schemas: &[Value], value: &Value) -> anyhow::Result<usize> {
+        schemas
+            .iter()
+            .try_fold(0, |count, schema| Ok(count + usize::from(self.holds(schema, value)?)))
+    }
+}
+
+fn is(name: &str, value: &Value) -> anyhow::Result<bool> {
+    Ok(match name {
+        "object" => value.is_object(),
+        "array" => value.is_array(),
+        "string" => value.is_string(),
+        "boolean" => value.is_boolean(),
+        _ => bail!("the type {name} is not known here"),
+    })
+}
