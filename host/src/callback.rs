@@ -11,6 +11,7 @@ pub mod freshness;
 pub mod fault;
 mod locale;
 pub mod model;
+pub mod plain;
 pub mod reply;
 pub mod reply_check;
 pub mod signature;

@@ -4,24 +4,32 @@
 //! another resource of this machine cannot be had.
 #![expect(clippy::print_stderr, reason = "a command says on standard error why it ends")]
 
+mod call;
 mod card;
+mod check;
+mod desk;
 mod doctor;
 mod explain;
 mod plugins;
+mod progress;
 
 use std::io::Write as _;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
+use clap::CommandFactory as _;
 use clap::Parser;
 use clap::Subcommand;
+use clap_complete::Shell;
 use tokio::signal::unix::Signal;
 use tokio::signal::unix::SignalKind;
 use tokio::signal::unix::signal;
 
 use crate::app::Host;
+use crate::cli::call::CallArgs;
 use crate::cli::card::CardCommand;
+use crate::cli::check::CheckArgs;
 use crate::cli::doctor::DoctorCommand;
 use crate::cli::explain::ExplainCommand;
 use crate::cli::plugins::PluginsCommand;
@@ -41,7 +49,10 @@ const EXIT_UNAVAILABLE: u8 = 69;
 
 /// Answers Feishu/Lark callbacks with WebAssembly plugins.
 #[derive(Debug, Parser)]
-#[command(version)]
+#[command(
+    version,
+    after_help = "Exit codes of every command: 0 all went well, 1 it ran and something failed, 64 the command line, the configuration or\na file that was named is wrong, 69 a port, a tool or another resource of this machine cannot be had."
+)]
 struct Cli {
     #[command(subcommand)]
     command: Command,
@@ -76,6 +87,16 @@ enum Command {
     Plugins(PluginsCommand),
     Explain(ExplainCommand),
     Doctor(DoctorCommand),
+    Call(CallArgs),
+    Check(CheckArgs),
+    /// Print what makes a shell complete the commands and options of aviary.
+    #[command(
+        after_help = "Example:\n  aviary completions bash > ~/.local/share/bash-completion/completions/aviary"
+    )]
+    Completions {
+        /// For this shell.
+        shell: Shell,
+    },
     /// Show everything at once: simulated platform, host, example plugins, on loopback.
     #[command(after_help = "Example:\n  aviary demo --json | jq .swap")]
     Demo {
@@ -105,6 +126,9 @@ pub fn main() -> ExitCode {
         match cli.command {
             Command::Run { config } => run(&config).await,
             Command::Simulate { listen, app_id } => simulate(listen, app_id).await,
+            Command::Call(arguments) => call::run(&arguments).await,
+            Command::Check(arguments) => check::run(&arguments).await,
+            Command::Completions { shell } => complete(shell),
             Command::Plugins(command) => list_plugins(&command).await,
             Command::Demo { json } => show(json).await,
             Command::Card { command } => card::run(command),
@@ -177,6 +201,16 @@ async fn list_plugins(command: &PluginsCommand) -> ExitCode {
             ExitCode::SUCCESS
         }
         Err(error) => fail(1, &format!("{error:#}")),
+    }
+}
+
+fn complete(shell: Shell) -> ExitCode {
+    // A buffer first: a reader that closes its end early is no reason to panic.
+    let mut script = Vec::new();
+    clap_complete::generate(shell, &mut Cli::command(), "aviary", &mut script);
+    match std::io::stdout().write_all(&script) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => fail(1, &error.to_string()),
     }
 }
 

@@ -2,6 +2,7 @@
 
 pub mod admission;
 pub mod late;
+pub mod rehearsal;
 mod route;
 
 use std::sync::Arc;

@@ -2,6 +2,7 @@
 
 pub mod domain;
 pub mod grant;
+pub mod journal;
 pub mod rate_limit;
 mod token;
 pub mod transport;

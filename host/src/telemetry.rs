@@ -1,5 +1,7 @@
 //! What the host says about itself: one log line for each callback, counters, and nothing secret in either.
 
+pub mod collector;
+
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::sync::OnceLock;

@@ -32,6 +32,7 @@ mod routing;
 mod shutdown;
 mod simulate;
 mod tls;
+mod tool;
 mod vectors;
 mod webhook;
 mod webhook_limits;

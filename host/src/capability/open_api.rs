@@ -38,11 +38,12 @@ impl open_api::Host for OpenApiCtx {
                 "the path must begin with /open-apis/ and hold only plain segments; parameters go into `query`".to_owned(),
             ));
         }
-        if !self.grants.iter().any(|grant| grant.allows(method, &request.path)) {
-            return Err(open_api::ApiError::NotGranted);
-        }
         let request =
             ApiRequest { method, path: request.path, query: request.query, body: request.body };
+        if !self.grants.iter().any(|grant| grant.allows(method, &request.path)) {
+            self.api.not_granted(&request);
+            return Err(open_api::ApiError::NotGranted);
+        }
         let (api, until) = (Arc::clone(&self.api), self.deadline.hard());
         let answer = self.io.spawn(async move { api.call(&request, until).await }).await;
         match answer {

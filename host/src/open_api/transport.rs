@@ -8,6 +8,8 @@ use serde_json::json;
 use tokio::time::Instant;
 
 use crate::open_api::domain::Domain;
+use crate::open_api::journal::Asked;
+use crate::open_api::journal::Journal;
 use crate::open_api::token::TokenCache;
 use crate::secret::Secret;
 
@@ -69,6 +71,9 @@ pub enum ApiError {
         /// The platform's.
         message: String,
     },
+    /// There is no platform.
+    #[error("this plugin runs offline, nothing was sent")]
+    Offline,
     /// The answer is too large.
     #[error("the answer is larger than {MAX_RESPONSE_BYTES} bytes")]
     TooLarge,
@@ -76,7 +81,16 @@ pub enum ApiError {
 
 /// One app's way to the server API.
 #[derive(Debug)]
-pub struct OpenApi {
+pub struct OpenApi(Way);
+
+#[derive(Debug)]
+enum Way {
+    Platform(Box<Platform>),
+    Nowhere(Journal),
+}
+
+#[derive(Debug)]
+struct Platform {
     app_id: String,
     app_secret: Secret,
     domain: Domain,
@@ -96,7 +110,14 @@ struct TokenResponse {
 impl OpenApi {
     /// Nothing is asked for until it is needed.
     pub fn new(app_id: String, app_secret: Secret, domain: Domain, http: reqwest::Client) -> Self {
-        Self { app_id, app_secret, domain, http, tenant_token: TokenCache::default() }
+        let tenant_token = TokenCache::default();
+        let platform = Platform { app_id, app_secret, domain, http, tenant_token };
+        Self(Way::Platform(Box::new(platform)))
+    }
+
+    /// Without a platform: nothing is sent, and what would have been is written down.
+    pub fn offline(journal: Journal) -> Self {
+        Self(Way::Nowhere(journal))
     }
 
     /// Sends it, by `deadline` at the latest. A token that the platform calls stale is renewed once.
@@ -105,11 +126,27 @@ impl OpenApi {
         request: &ApiRequest,
         deadline: Instant,
     ) -> Result<ApiResponse, ApiError> {
-        tokio::time::timeout_at(deadline, self.call_with_token(request))
+        let platform = match &self.0 {
+            Way::Platform(platform) => platform,
+            Way::Nowhere(journal) => {
+                journal.note(request, Asked::NotSent);
+                return Err(ApiError::Offline);
+            }
+        };
+        tokio::time::timeout_at(deadline, platform.call_with_token(request))
             .await
             .map_err(|_| ApiError::Deadline)?
     }
 
+    /// A plugin asked for what it was not granted.
+    pub fn not_granted(&self, request: &ApiRequest) {
+        if let Way::Nowhere(journal) = &self.0 {
+            journal.note(request, Asked::NotGranted);
+        }
+    }
+}
+
+impl Platform {
     async fn call_with_token(&self, request: &ApiRequest) -> Result<ApiResponse, ApiError> {
         let token = self.tenant_token.get(self.fetch_token()).await?;
         let response = self.send(request, Some(&token)).await?;

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 use std::sync::OnceLock;
+use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use wasmtime::component::InstancePre;
@@ -121,6 +122,26 @@ impl Plugin {
         self.breaker.reset();
     }
 
+    /// The interfaces that it asks the host for.
+    pub fn imports(&self) -> Vec<String> {
+        let component = self.code.instance_pre.component().component_type();
+        let imports = component.imports(self.code.instance_pre.engine());
+        imports.map(|(name, _)| name.to_owned()).collect()
+    }
+
+    /// How long its code took to be had, from the compiler or from the disk.
+    pub fn had_code_in(&self) -> Duration {
+        self.code.took
+    }
+
+    /// The largest of its memories before a call has done anything, where that can be told.
+    pub fn initial_memory(&self) -> Option<u64> {
+        /// WebAssembly counts in these.
+        const PAGE_BYTES: u64 = 64 << 10;
+        let needed = self.code.instance_pre.component().resources_required()?;
+        Some(needed.max_initial_memory_size? * PAGE_BYTES)
+    }
+
     /// What it wants said when an answer is due and it is still at it.
     pub fn still_working(&self) -> Option<&StillWorking> {
         self.still_working.as_ref()
@@ -140,6 +161,8 @@ pub struct Handlers {
     pub(super) legacy_card: Option<legacy_card_handler::GuestIndices>,
     pub(super) event: Option<event_handler::GuestIndices>,
     pub(super) callback: Option<callback_handler::GuestIndices>,
+    /// Where there is no handler: the program takes every callback as JSON.
+    pub(super) command: Option<run::GuestIndices>,
     pub(super) info: Option<plugin_info::GuestIndices>,
 }
 
@@ -152,11 +175,13 @@ impl Handlers {
             legacy_card: legacy_card_handler::GuestIndices::new(instance_pre).ok(),
             event: event_handler::GuestIndices::new(instance_pre).ok(),
             callback: callback_handler::GuestIndices::new(instance_pre).ok(),
+            command: None,
             info: plugin_info::GuestIndices::new(instance_pre).ok(),
         };
+        if handlers.names().is_empty() {
+            handlers.command = run::GuestIndices::new(instance_pre).ok();
+        }
         (!handlers.names().is_empty()).then_some(handlers)
-    /// Where there is no handler: the program takes every callback as JSON.
-    pub(super) command: Option<run::GuestIndices>,
     }
 
     /// Whether there is one made for that kind of callback.
@@ -169,12 +194,8 @@ impl Handlers {
         }
     }
 
-            command: None,
     /// Whether there is one that takes JSON.
     pub fn json(&self) -> bool {
-        if handlers.names().is_empty() {
-            handlers.command = run::GuestIndices::new(instance_pre).ok();
-        }
         self.callback.is_some() || self.command.is_some()
     }
 
@@ -186,6 +207,7 @@ impl Handlers {
             ("legacy-card-handler", self.legacy_card.is_some()),
             ("event-handler", self.event.is_some()),
             ("callback-handler", self.callback.is_some()),
+            ("command", self.command.is_some()),
         ]
         .into_iter()
         .filter_map(|(name, present)| present.then_some(name))
@@ -203,7 +225,6 @@ impl Handlers {
 #[derive(Debug, Default)]
 pub struct Snapshot(Vec<Arc<Plugin>>);
 
-            ("command", self.command.is_some()),
 impl Snapshot {
     /// Of these, in the order of their names.
     pub fn new(plugins: Vec<Arc<Plugin>>) -> Self {

@@ -3,6 +3,7 @@
 //! A file that cannot be loaded changes nothing: whatever version of it was live before stays so. Deleting a file is
 //! how a plugin is taken out.
 
+pub mod alone;
 mod file;
 mod listing;
 mod load;

@@ -10,14 +10,9 @@ use std::sync::Arc;
 use bytes::Bytes;
 use tokio::time::Instant;
 
-use crate::callback::envelope::Inbound;
-use crate::callback::envelope::parse;
-use crate::callback::model::Callback;
+use crate::callback::plain;
+use crate::callback::plain::PlainError;
 use crate::callback::reply_check::check;
-use crate::callback::verify::RawCallback;
-use crate::callback::verify::Source;
-use crate::callback::verify::WebhookKeys;
-use crate::callback::verify::verify;
 use crate::deadline::DeadlineConfig;
 use crate::plugin::engine::GuestEngine;
 use crate::plugin::instance::CallError;
@@ -48,7 +43,7 @@ enum SelfTestFault {
     #[error("the folder holds more than {MAX_TESTS} callbacks")]
     TooMany,
     #[error("is not a callback: {0}")]
-    NotACallback(String),
+    NotACallback(#[from] PlainError),
     #[error("the plugin exports no handler for {0}")]
     NotHandled(String),
     #[error("{0}")]
@@ -57,7 +52,7 @@ enum SelfTestFault {
     Reply(String),
 }
 
-/// One callback, as the platform would send it over the long connection.
+/// One callback, decrypted.
 #[derive(Debug)]
 pub(super) struct SelfTest {
     path: PathBuf,
@@ -123,7 +118,7 @@ async fn answer(
     plugin: &Arc<Plugin>,
     body: Bytes,
 ) -> Result<(), SelfTestFault> {
-    let callback = callback(body)?;
+    let callback = plain::read(body)?;
     let kind = callback.kind();
     let handler = match plugin.handlers() {
         handlers if handlers.typed(kind) => Handler::Typed,
@@ -139,16 +134,5 @@ async fn answer(
         // What the plugin wants the user to see is an answer too.
         Err(CallError::User(_)) => Ok(()),
         Err(error) => Err(SelfTestFault::Call(error)),
-    }
-}
-
-fn callback(body: Bytes) -> Result<Callback, SelfTestFault> {
-    let unreadable = |text: String| SelfTestFault::NotACallback(text);
-    let keys = WebhookKeys::new(None, None);
-    let raw = RawCallback { source: Source::LongConnection, body };
-    let verified = verify(raw, &keys).map_err(|error| unreadable(error.to_string()))?;
-    match parse(verified, &keys).map_err(|error| unreadable(error.to_string()))? {
-        Inbound::Callback(callback) => Ok(*callback),
-        Inbound::Challenge(_) => Err(unreadable("it is a URL check".to_owned())),
     }
 }

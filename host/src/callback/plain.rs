@@ -1,0 +1,95 @@
+//! A callback that somebody has in a file: decrypted, unsigned, in any of the platform's forms.
+
+use bytes::Bytes;
+
+use crate::callback::envelope::EnvelopeError;
+use crate::callback::envelope::Inbound;
+use crate::callback::envelope::parse;
+use crate::callback::freshness::UnixSeconds;
+use crate::callback::model::Callback;
+use crate::callback::signature::SignatureHeaders;
+use crate::callback::signature::sha1_signature;
+use crate::callback::verify::RawCallback;
+use crate::callback::verify::Source;
+use crate::callback::verify::VerifyError;
+use crate::callback::verify::WebhookKeys;
+use crate::callback::verify::verify;
+use crate::secret::Secret;
+
+/// Signs what only ever comes signed. It vouches for nothing but that file.
+const OWN_TOKEN: &str = "own-file";
+
+/// Why it is none.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum PlainError {
+    /// Nothing could vouch for it.
+    #[error(transparent)]
+    Verify(#[from] VerifyError),
+    /// It is not JSON, or encrypted, or something else.
+    #[error(transparent)]
+    Envelope(#[from] EnvelopeError),
+    /// Nobody's plugin is asked about those.
+    #[error("it is a URL check, which the host answers itself")]
+    UrlCheck,
+}
+
+/// Reads it as the platform's long connection would bring it; an old card, which never comes that way, as its webhook.
+pub fn read(body: Bytes) -> Result<Callback, PlainError> {
+    let keys = WebhookKeys::new(None, Some(Secret::new(OWN_TOKEN)));
+    let raw = RawCallback { source: Source::LongConnection, body: body.clone() };
+    let inbound = match parse(verify(raw, &keys)?, &keys) {
+        Err(EnvelopeError::LegacyOverLongConnection) => {
+            let raw = RawCallback { source: signed(&body), body };
+            parse(verify(raw, &keys)?, &keys)
+        }
+        read => read,
+    };
+    match inbound? {
+        Inbound::Callback(callback) => Ok(*callback),
+        Inbound::Challenge(_) => Err(PlainError::UrlCheck),
+    }
+}
+
+fn signed(body: &[u8]) -> Source {
+    let (timestamp, nonce) = ("0".to_owned(), String::new());
+    let signature = sha1_signature(&timestamp, &nonce, &Secret::new(OWN_TOKEN), body);
+    let signature = Some(SignatureHeaders { timestamp, nonce, signature });
+    Source::Webhook { signature, now: UnixSeconds(0) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::callback::model::Kind;
+
+    fn kind(body: &str) -> Result<Kind, PlainError> {
+        read(Bytes::copy_from_slice(body.as_bytes())).map(|callback| callback.kind())
+    }
+
+    #[test]
+    fn every_form_is_read() {
+        let header = |event_type: &str| {
+            format!(
+                r#"{{"schema":"2.0","header":{{"event_type":"{event_type}","token":"any"}},"event":{{}}}}"#
+            )
+        };
+        assert_eq!(kind(&header("card.action.trigger")).unwrap(), Kind::CardAction);
+        assert_eq!(kind(&header("url.preview.get")).unwrap(), Kind::LinkPreview);
+        assert_eq!(kind(&header("im.message.receive_v1")).unwrap(), Kind::Other);
+        let first = r#"{"uuid":"u","type":"event_callback","event":{"type":"out_approval"}}"#;
+        assert_eq!(kind(first).unwrap(), Kind::Other);
+        let old = r#"{"open_id":"ou_1","token":"c-1","action":{"tag":"button","value":{}}}"#;
+        assert_eq!(kind(old).unwrap(), Kind::LegacyCard);
+    }
+
+    #[test]
+    fn what_is_no_callback_is_said_to_be_none() {
+        assert!(matches!(kind("text"), Err(PlainError::Envelope(EnvelopeError::Malformed(_)))));
+        let encrypted = kind(r#"{"encrypt":"AA=="}"#);
+        assert!(matches!(encrypted, Err(PlainError::Envelope(EnvelopeError::UnknownShape))));
+        assert!(matches!(kind("{}"), Err(PlainError::Envelope(EnvelopeError::UnknownShape))));
+        let check = r#"{"type":"url_verification","challenge":"x","token":"t"}"#;
+        assert!(matches!(kind(check), Err(PlainError::UrlCheck)));
+    }
+}

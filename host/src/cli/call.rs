@@ -1,0 +1,194 @@
+//! `aviary call`: one callback for one plugin, offline, through the same code as in a host.
+#![expect(clippy::print_stdout, reason = "a command prints its result")]
+
+use std::path::Path;
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::time::Duration;
+
+use clap::Args;
+use serde::Serialize;
+use serde_json::Value;
+
+use crate::callback::model::Callback;
+use crate::callback::plain;
+use crate::callback::reply::Outgoing;
+use crate::cli::EXIT_UNAVAILABLE;
+use crate::cli::EXIT_USAGE;
+use crate::cli::desk::Desk;
+use crate::cli::fail;
+use crate::cli::progress::patiently;
+use crate::dispatch::rehearsal::Rehearsal;
+use crate::dispatch::rehearsal::rehearse;
+use crate::open_api::journal::Asked;
+use crate::open_api::journal::Entry;
+use crate::plugin::code_cache::CachePath;
+use crate::plugin::reload::alone::Alone;
+use crate::plugin::reload::alone::AloneError;
+use crate::telemetry::collector::Line;
+
+/// The largest callback that is read. The platform's own are a hundredth of that.
+const MAX_CALLBACK_BYTES: u64 = 4 << 20;
+
+/// Give one callback to a plugin, here and now, and show what the platform would get.
+#[derive(Debug, Args)]
+#[command(after_help = r#"Example:
+  echo '{"schema":"2.0","header":{"event_type":"card.action.trigger"},"event":{"operator":{"open_id":"ou_1"},
+    "token":"c-1","action":{"tag":"button","value":{"kind":"leave"}},"context":{"open_chat_id":"oc_1"}}}' > click.json
+  aviary call plugins/approval.wasm click.json
+
+CALLBACK is a callback as the platform sends it, decrypted: schema 2.0 or 1.0, or an old card. There are samples of each in
+wit/command/samples/. NAME.toml and NAME.tests/ beside NAME.wasm count as they do in a host. Nothing leaves this machine:
+requests to the server API and updates of cards are shown instead of sent.
+Exit codes: 0 the plugin's own reply goes out, 1 it does not, or it took more than --max-fuel, 64 a file cannot be
+read or is no callback."#)]
+pub(super) struct CallArgs {
+    /// The plugin: a component, or anything else that a host takes.
+    file: PathBuf,
+    /// The callback, a JSON file.
+    callback: PathBuf,
+    /// Fail if the call takes more fuel than this. The same call takes the same on every machine.
+    #[arg(long, value_name = "UNITS")]
+    max_fuel: Option<u64>,
+    /// Print one JSON object instead of text.
+    #[arg(long)]
+    json: bool,
+}
+
+/// `--json`.
+#[derive(Serialize)]
+struct Report<'a> {
+    ok: bool,
+    plugin: &'a str,
+    version: &'a str,
+    handles: Vec<&'static str>,
+    event_type: &'a str,
+    event_id: Option<&'a str>,
+    outcome: &'static str,
+    reason: Option<&'a str>,
+    /// What the platform gets; null where that is no more than "taken" or "send it again".
+    reply: Option<Value>,
+    acknowledged: bool,
+    fuel: Option<u64>,
+    max_fuel: Option<u64>,
+    ms: f64,
+    load_ms: f64,
+    card_updates: Vec<Value>,
+    open_api: Vec<Entry>,
+    log: Vec<Line>,
+}
+
+pub(super) async fn run(arguments: &CallArgs) -> ExitCode {
+    let callback = match read(&arguments.callback).await {
+        Ok(callback) => callback,
+        Err(why) => return fail(EXIT_USAGE, &format!("{}: {why}", arguments.callback.display())),
+    };
+    let desk = match Desk::new(CachePath::OfUser) {
+        Ok(desk) => desk,
+        Err(error) => return fail(EXIT_UNAVAILABLE, &error.to_string()),
+    };
+    let Alone { plugin, took } = match desk.load(&arguments.file).await {
+        Ok(alone) => alone,
+        Err(error @ AloneError::Refused(_)) => {
+            return fail(1, &format!("{}: {error}", arguments.file.display()));
+        }
+        Err(error) => return fail(EXIT_USAGE, &error.to_string()),
+    };
+    // What it said while it was loaded is no part of this call.
+    desk.log.take();
+    let header = callback.header.clone();
+    let played = patiently("waiting for the plugin", rehearse(&desk.engine, &plugin, callback));
+    let played = played.await;
+    let within = arguments.max_fuel.is_none_or(|most| played.fuel.is_none_or(|fuel| fuel <= most));
+    let (reply, acknowledged) = sent(&played);
+    let report = Report {
+        ok: played.as_said && within,
+        plugin: plugin.name(),
+        version: plugin.version(),
+        handles: plugin.handlers().names(),
+        event_type: &header.event_type,
+        event_id: header.event_id.as_deref(),
+        outcome: played.outcome.as_str(),
+        reason: played.reason.as_deref(),
+        reply,
+        acknowledged,
+        fuel: played.fuel,
+        max_fuel: arguments.max_fuel,
+        ms: milliseconds(played.elapsed),
+        load_ms: milliseconds(took),
+        card_updates: played.updates.iter().map(|card| as_json(card)).collect(),
+        open_api: desk.journal.entries(),
+        log: desk.log.take(),
+    };
+    if arguments.json {
+        println!("{}", serde_json::json!(report));
+    } else {
+        print(&report, plugin.limits().fuel);
+    }
+    if report.ok { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}
+
+async fn read(path: &Path) -> Result<Callback, String> {
+    let size = tokio::fs::metadata(path).await.map_err(|error| error.to_string())?.len();
+    if size > MAX_CALLBACK_BYTES {
+        return Err(format!("{size} bytes; a callback may have {MAX_CALLBACK_BYTES}"));
+    }
+    let body = tokio::fs::read(path).await.map_err(|error| error.to_string())?;
+    plain::read(body.into()).map_err(|error| format!("is not a callback: {error}"))
+}
+
+fn sent(played: &Rehearsal) -> (Option<Value>, bool) {
+    match played.reply.outgoing() {
+        Outgoing::Body { status, json } => {
+            (Some(as_json(&String::from_utf8_lossy(json))), status == 200)
+        }
+        Outgoing::Accepted => (None, true),
+        Outgoing::Redeliver => (None, false),
+    }
+}
+
+/// What the host has written is JSON; if it were not, it would still be shown.
+fn as_json(text: &str) -> Value {
+    serde_json::from_str(text).unwrap_or_else(|_| text.into())
+}
+
+fn milliseconds(time: Duration) -> f64 {
+    time.as_secs_f64() * 1000.0
+}
+
+fn print(report: &Report<'_>, budget: u64) {
+    let Report { plugin, version, event_type, outcome, .. } = report;
+    println!("plugin    {plugin} {version}, {}", report.handles.join(", "));
+    println!("callback  {event_type} {}", report.event_id.unwrap_or_default());
+    println!("outcome   {outcome}");
+    if let Some(reason) = report.reason {
+        println!("because   {reason}");
+    }
+    if let Some(fuel) = report.fuel {
+        let over = report.max_fuel.filter(|most| fuel > *most);
+        let over = over.map(|most| format!(", more than the {most} of --max-fuel"));
+        println!("fuel      {fuel} of {budget}{}", over.unwrap_or_default());
+    }
+    println!("time      {:.2} ms, loaded in {:.0} ms", report.ms, report.load_ms);
+    match &report.reply {
+        // Two spaces deep, as the rest of the page.
+        Some(reply) => println!("reply     {}", format!("{reply:#}").replace('\n', "\n          ")),
+        None if report.acknowledged => println!("reply     taken"),
+        None => println!("reply     not taken: the platform would send it again"),
+    }
+    for card in &report.card_updates {
+        println!("later     not sent: card {card}");
+    }
+    for Entry { method, path, result, .. } in &report.open_api {
+        let what = match result {
+            Asked::NotSent => "granted, not sent: there is no platform here",
+            Asked::NotGranted => {
+                "not granted: write it under [grants] open_api in the sidecar file"
+            }
+        };
+        println!("platform  {method} {path}: {what}");
+    }
+    for line in &report.log {
+        println!("log       {}", line.in_words());
+    }
+}

@@ -1,0 +1,162 @@
+//! `aviary check`: would a host take this file, as what, and what would it want? For people and for build pipelines.
+#![expect(clippy::print_stdout, reason = "a command prints its result")]
+
+use std::path::Path;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::Args;
+use serde::Serialize;
+use serde_json::Value;
+
+use crate::cli::EXIT_UNAVAILABLE;
+use crate::cli::EXIT_USAGE;
+use crate::cli::desk::Desk;
+use crate::cli::fail;
+use crate::plugin::code_cache::CachePath;
+use crate::plugin::form::Form;
+use crate::plugin::reload::alone::AloneError;
+use crate::plugin::route::Route;
+use crate::telemetry::collector::Line;
+
+/// Say what a file is, what it handles and needs, and whether a host would take it.
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Example:\n  aviary check plugins/*.wasm\n\nNAME.toml and NAME.tests/ beside NAME.wasm count as they do in a host. Exit codes: 0 a host takes every one of them,\n1 it refuses one, 64 a file cannot be read."
+)]
+pub(super) struct CheckArgs {
+    /// Files as they would be dropped into the folder.
+    #[arg(required = true)]
+    files: Vec<PathBuf>,
+    /// Print one JSON object for each file instead of text.
+    #[arg(long)]
+    json: bool,
+}
+
+/// One line of `--json`.
+#[derive(Serialize)]
+struct Report<'a> {
+    file: String,
+    ok: bool,
+    /// Why a host would not take it.
+    refused: Option<String>,
+    form: Option<&'static str>,
+    bytes: usize,
+    #[serde(flatten)]
+    taken: Option<Taken<'a>>,
+    /// What is worth knowing all the same.
+    warnings: Vec<String>,
+}
+
+#[derive(Serialize)]
+struct Taken<'a> {
+    version: &'a str,
+    handles: Vec<&'static str>,
+    routes: &'a [Route],
+    imports: Vec<String>,
+    memory_bytes: Option<u64>,
+    compile_ms: f64,
+    load_ms: f64,
+}
+
+pub(super) async fn run(arguments: &CheckArgs) -> ExitCode {
+    // How long it takes to compile is something to know.
+    let desk = match Desk::new(CachePath::Off) {
+        Ok(desk) => desk,
+        Err(error) => return fail(EXIT_UNAVAILABLE, &error.to_string()),
+    };
+    let mut sound = true;
+    for file in &arguments.files {
+        match check(&desk, file, arguments.json).await {
+            Ok(ok) => sound &= ok,
+            Err(error) => return fail(EXIT_USAGE, &error.to_string()),
+        }
+    }
+    if sound { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}
+
+async fn check(desk: &Desk, file: &Path, json: bool) -> Result<bool, AloneError> {
+    let bytes = tokio::fs::read(file)
+        .await
+        .map_err(|error| AloneError::Read { path: file.to_owned(), error })?;
+    let loaded = match desk.load(file).await {
+        Ok(alone) => Ok(alone),
+        Err(AloneError::Refused(why)) => Err(why),
+        Err(error) => return Err(error),
+    };
+    let taken = loaded.as_ref().ok().map(|alone| Taken {
+        version: alone.plugin.version(),
+        handles: alone.plugin.handlers().names(),
+        routes: alone.plugin.routes(),
+        imports: alone.plugin.imports(),
+        memory_bytes: alone.plugin.initial_memory(),
+        compile_ms: alone.plugin.had_code_in().as_secs_f64() * 1000.0,
+        load_ms: alone.took.as_secs_f64() * 1000.0,
+    });
+    let report = Report {
+        file: file.display().to_string(),
+        ok: loaded.is_ok(),
+        refused: loaded.as_ref().err().cloned(),
+        form: Form::of(&bytes).ok().map(Form::as_str),
+        bytes: bytes.len(),
+        taken,
+        warnings: desk.log.take().iter().filter(|line| line.level != "INFO").map(words).collect(),
+    };
+    if json {
+        println!("{}", serde_json::json!(report));
+    } else {
+        print(&report);
+    }
+    Ok(report.ok)
+}
+
+/// The text of a guest's line, or why the host wrote one.
+fn words(line: &Line) -> String {
+    let field = |name: &str| line.fields.get(name).and_then(Value::as_str);
+    let more = field("missing").or_else(|| field("reason")).or_else(|| field("text"));
+    more.map_or_else(|| line.message.clone(), |more| format!("{}: {more}", line.message))
+}
+
+/// Every program imports them, and nobody wants to read them.
+fn is_standard(import: &str) -> bool {
+    let package = import.split('/').next().unwrap_or_default();
+    matches!(
+        package,
+        "wasi:cli" | "wasi:clocks" | "wasi:filesystem" | "wasi:io" | "wasi:random" | "wasi:sockets"
+    )
+}
+
+fn print(report: &Report<'_>) {
+    let verdict = if report.ok { "a host takes it" } else { "a host refuses it" };
+    println!("{}: {verdict}", report.file);
+    if let Some(why) = &report.refused {
+        println!("  because   {why}");
+    }
+    println!("  is        {}, {} bytes", report.form.unwrap_or("not a plugin"), report.bytes);
+    if let Some(taken) = &report.taken {
+        println!("  handles   {}", taken.handles.join(", "));
+        for route in taken.routes {
+            let route = serde_json::json!(route);
+            let everything = route.as_object().is_some_and(serde_json::Map::is_empty);
+            let route =
+                if everything { "what no other plugin claims".into() } else { route.to_string() };
+            println!("  takes     {route}");
+        }
+        let (standard, other): (Vec<_>, Vec<_>) =
+            taken.imports.iter().partition(|import| is_standard(import));
+        for import in other {
+            println!("  needs     {import}");
+        }
+        if !standard.is_empty() {
+            println!("  needs     {} interfaces of WASI 0.2, which grant nothing", standard.len());
+        }
+        if let Some(bytes) = taken.memory_bytes {
+            println!("  memory    {bytes} bytes at the start of a call");
+        }
+        let (compile, load) = (taken.compile_ms, taken.load_ms);
+        println!("  compiled  in {compile:.0} ms, loaded and tested in {load:.0} ms");
+    }
+    for warning in &report.warnings {
+        println!("  warning   {warning}");
+    }
+}

@@ -1,0 +1,49 @@
+//! What the commands share that look at a plugin without a host: an engine, no platform, and a log that is kept.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use crate::cli::progress::patiently;
+use crate::open_api::journal::Journal;
+use crate::open_api::transport::OpenApi;
+use crate::plugin::code_cache::CacheConfig;
+use crate::plugin::code_cache::CachePath;
+use crate::plugin::engine::EngineError;
+use crate::plugin::engine::GuestEngine;
+use crate::plugin::engine::GuestsConfig;
+use crate::plugin::reload::alone::Alone;
+use crate::plugin::reload::alone::AloneError;
+use crate::plugin::reload::alone::load_alone;
+use crate::telemetry::collector::Collector;
+
+/// Calls under way at once. There is one; the largest of components takes as many places.
+const CALLS: u32 = 16;
+
+/// See the module.
+pub(super) struct Desk {
+    pub(super) engine: Arc<GuestEngine>,
+    pub(super) journal: Journal,
+    pub(super) log: Collector,
+}
+
+impl Desk {
+    /// Compiled code is had from that folder where it lies there, and left there.
+    pub(super) fn new(path: CachePath) -> Result<Self, EngineError> {
+        let log = Collector::default();
+        log.install();
+        let cores = GuestsConfig::default().threads;
+        // Somebody is waiting for the compiler, and for nothing else.
+        let guests =
+            GuestsConfig { max_calls: CALLS, compile_threads: cores, ..GuestsConfig::default() };
+        let engine =
+            Arc::new(GuestEngine::new(guests, &CacheConfig { path, ..CacheConfig::default() })?);
+        Ok(Self { engine, journal: Journal::default(), log })
+    }
+
+    /// The plugin, as a host would have it.
+    pub(super) async fn load(&self, file: &Path) -> Result<Alone, AloneError> {
+        let open_api = Arc::new(OpenApi::offline(self.journal.clone()));
+        let what = format!("compiling {}", file.display());
+        patiently(&what, load_alone(&self.engine, open_api, file)).await
+    }
+}

@@ -1,0 +1,18 @@
+//! A word on standard error about what takes longer than a moment.
+
+use std::future::Future;
+use std::time::Duration;
+
+/// Nobody wonders before.
+const A_MOMENT: Duration = Duration::from_secs(1);
+
+/// Waits for it, and says what for if it takes longer than a moment.
+pub(super) async fn patiently<T>(what: &str, work: impl Future<Output = T>) -> T {
+    tokio::pin!(work);
+    tokio::select! {
+        // Cancel safe: the work is only lent.
+        done = &mut work => return done,
+        () = tokio::time::sleep(A_MOMENT) => eprintln!("aviary: {what} …"),
+    }
+    work.await
+}

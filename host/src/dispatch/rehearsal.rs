@@ -1,0 +1,102 @@
+//! One callback for one plugin that is live nowhere: the same journey as in a host, without doors and without a platform.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+use crate::callback::fallback::Reason;
+use crate::callback::model::Callback;
+use crate::callback::model::Json;
+use crate::callback::reply::RawReply;
+use crate::callback::reply::Reply;
+use crate::callback::reply_check::check_late;
+use crate::deadline::DeadlineConfig;
+use crate::dispatch::Decision;
+use crate::dispatch::NotStarted;
+use crate::dispatch::decide;
+use crate::dispatch::host_words;
+use crate::dispatch::not_started;
+use crate::dispatch::route;
+use crate::dispatch::still_working;
+use crate::plugin::engine::GuestEngine;
+use crate::plugin::instance;
+use crate::plugin::instance::CallError;
+use crate::plugin::instance::CallReport;
+use crate::plugin::registry::Plugin;
+use crate::plugin::registry::Snapshot;
+use crate::telemetry::Outcome;
+
+/// What came of it.
+#[derive(Debug)]
+pub struct Rehearsal {
+    /// What the host would send.
+    pub reply: Reply,
+    /// What would stand in the log.
+    pub outcome: Outcome,
+    /// Why, where it did not end well.
+    pub reason: Option<String>,
+    /// Whether the reply is what the plugin said, in time and all of it.
+    pub as_said: bool,
+    /// None where the plugin was not called.
+    pub fuel: Option<u64>,
+    /// From the beginning of the call to its end, which may be after the answer.
+    pub elapsed: Duration,
+    /// Cards that would be shown after the answer, as `card/update` takes them.
+    pub updates: Vec<Json>,
+}
+
+/// Plays it.
+pub async fn rehearse(engine: &GuestEngine, plugin: &Arc<Plugin>, callback: Callback) -> Rehearsal {
+    let deadline = DeadlineConfig::default().starting(Instant::now());
+    let callback = Arc::new(callback);
+    let snapshot = Snapshot::new(vec![Arc::clone(plugin)]);
+    let Some((plugin, handler)) = route::pick(&snapshot, &callback) else {
+        return uncalled(host_words(&callback, Reason::NoHandler, Outcome::NoHandler, None));
+    };
+    let pass = match plugin.breaker().pass(Instant::now()) {
+        Ok(pass) => pass,
+        Err(paused) => return uncalled(not_started(&callback, &NotStarted::Paused(paused))),
+    };
+    let own = Arc::clone(plugin);
+    let mut call = instance::start(engine, own, handler, Arc::clone(&callback), deadline, pass, ());
+    let (decision, as_said, fuel, updates) = match call.report_by(deadline.soft()).await {
+        Some(CallReport { result, fuel, deferred }) => {
+            let has_said = matches!(result, Ok(_) | Err(CallError::User(_)));
+            let decision = decide(&callback, result);
+            let as_said = has_said && decision.outcome != Outcome::InvalidReply;
+            (decision, as_said, fuel, deferred)
+        }
+        None => {
+            let report = call.report().await;
+            let (updates, reason) = shown_late(&callback, report.result, report.deferred);
+            let decision = Decision { reason, ..still_working(&callback, plugin) };
+            (decision, false, report.fuel, updates)
+        }
+    };
+    let Decision { reply, outcome, reason } = decision;
+    let (fuel, elapsed) = (Some(fuel), deadline.elapsed());
+    Rehearsal { reply, outcome, reason, as_said, fuel, elapsed, updates }
+}
+
+fn uncalled(decision: Decision) -> Rehearsal {
+    let Decision { reply, outcome, reason } = decision;
+    let (as_said, fuel, elapsed, updates) = (false, None, Duration::ZERO, Vec::new());
+    Rehearsal { reply, outcome, reason, as_said, fuel, elapsed, updates }
+}
+
+/// What would be shown of a reply that missed the answer, and what is wrong with it.
+fn shown_late(
+    callback: &Callback,
+    result: Result<RawReply, CallError>,
+    mut updates: Vec<Json>,
+) -> (Vec<Json>, Option<String>) {
+    match result {
+        Ok(raw) => {
+            let late = check_late(callback.kind(), raw);
+            updates.extend(late.card);
+            (updates, (!late.faults.is_empty()).then(|| late.faults.to_string()))
+        }
+        Err(error) => (updates, Some(error.to_string())),
+    }
+}

@@ -1,0 +1,54 @@
+//! What was asked of the server API where there is no platform: written down for whoever runs a plugin at the desk.
+
+use std::sync::Arc;
+use std::sync::Mutex;
+use std::sync::PoisonError;
+
+use serde::Serialize;
+
+use crate::open_api::transport::ApiRequest;
+
+/// Requests that are kept. One callback makes a few; a loop makes thousands of the same.
+const MAX_ENTRIES: usize = 64;
+
+/// What became of a request.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Asked {
+    /// It is granted, and was not sent.
+    NotSent,
+    /// It is not granted.
+    NotGranted,
+}
+
+/// One request.
+#[derive(Clone, Debug, Serialize)]
+pub struct Entry {
+    /// GET, POST, …
+    pub method: &'static str,
+    /// Begins with `/open-apis/`.
+    pub path: String,
+    /// JSON.
+    pub body: Option<String>,
+    /// What became of it.
+    pub result: Asked,
+}
+
+/// The first requests, in the order they were made.
+#[derive(Clone, Debug, Default)]
+pub struct Journal(Arc<Mutex<Vec<Entry>>>);
+
+impl Journal {
+    pub(super) fn note(&self, request: &ApiRequest, result: Asked) {
+        let mut entries = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if entries.len() < MAX_ENTRIES {
+            let ApiRequest { method, path, body, .. } = request.clone();
+            entries.push(Entry { method, path, body, result });
+        }
+    }
+
+    /// What was asked so far.
+    pub fn entries(&self) -> Vec<Entry> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+}

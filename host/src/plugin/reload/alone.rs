@@ -1,0 +1,70 @@
+//! One plugin's files, loaded as a folder would load them and live nowhere: for whoever looks at a plugin at the desk.
+
+use std::path::Path;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+use crate::open_api::transport::OpenApi;
+use crate::plugin::engine::GuestEngine;
+use crate::plugin::registry::Plugin;
+use crate::plugin::reload::load::LoadError;
+use crate::plugin::reload::load::Loader;
+use crate::plugin::reload::load::Source;
+
+/// Stands where a host has the id of an app.
+const NO_APP: &str = "none";
+
+/// A plugin that a host would take.
+#[derive(Debug)]
+pub struct Alone {
+    /// Compiled, linked, described and tested.
+    pub plugin: Arc<Plugin>,
+    /// How long all of that took.
+    pub took: Duration,
+}
+
+/// Why there is no plugin.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum AloneError {
+    /// A host would not look at a file of that name.
+    #[error("{}: a plugin's file is called NAME.wasm", .0.display())]
+    Name(PathBuf),
+    /// One of its files cannot be read.
+    #[error("{}: {error}", path.display())]
+    Read {
+        /// The plugin's file.
+        path: PathBuf,
+        /// The system's words.
+        error: std::io::Error,
+    },
+    /// A host would not take it.
+    #[error("{0}")]
+    Refused(String),
+}
+
+/// Loads `name.wasm` with its sidecar file and its tests beside it.
+pub async fn load_alone(
+    engine: &Arc<GuestEngine>,
+    open_api: Arc<OpenApi>,
+    file: &Path,
+) -> Result<Alone, AloneError> {
+    let name = file.file_stem().and_then(|name| name.to_str());
+    let (Some(name), Some("wasm")) = (name, file.extension().and_then(|ending| ending.to_str()))
+    else {
+        return Err(AloneError::Name(file.to_owned()));
+    };
+    let refused = |error| match error {
+        LoadError::Read(error) => AloneError::Read { path: file.to_owned(), error },
+        error => AloneError::Refused(error.to_string()),
+    };
+    let folder = file.parent().unwrap_or(Path::new(""));
+    let source = Source::read(folder, name).await.map_err(refused)?;
+    let loader = Loader { app: NO_APP.into(), engine: Arc::clone(engine), open_api };
+    let began = Instant::now();
+    let plugin = loader.load(name, source).await.map_err(refused)?;
+    Ok(Alone { plugin, took: began.elapsed() })
+}
