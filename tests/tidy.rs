@@ -10,8 +10,8 @@ use anyhow::ensure;
 use aviary_e2e::artifacts::source_root;
 
 /// The simulator stands for the platform: it may know the wire, and nothing of what the host does with it.
-const KNOWN_TO_THE_SIMULATOR: [&str; 4] =
-    ["secret", "callback", "ingress::long_connection::frame", "simulator"];
+const KNOWN_TO_THE_SIMULATOR: [&str; 5] =
+    ["secret", "callback", "platform_code", "ingress::long_connection::frame", "simulator"];
 
 /// Lines of a Rust file. Longer ones hold two things.
 const LONGEST_FILE: usize = 600;

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use axum::Router;
 use rustls::ClientConfig;
+use serde_json::Value;
 use tokio::net::TcpListener;
 use tokio::sync::broadcast;
 use tokio::time::Instant;
@@ -61,6 +62,7 @@ pub struct Host {
     router: Router,
     webhook: Option<SocketAddr>,
     admin: Option<tokio::task::JoinHandle<()>>,
+    folders: Arc<[FolderHandle]>,
 }
 
 /// A host before it starts.
@@ -145,14 +147,15 @@ impl HostBuilder {
         });
         let health = Health::new(connections, shutdown.clone());
         // Not tracked: it answers until the very end.
+        let folders: Arc<[FolderHandle]> = folders.into();
         let admin = admin.map(|(listener, _)| {
-            tokio::spawn(admin::serve(listener, health.clone(), folders.into()))
+            tokio::spawn(admin::serve(listener, health.clone(), Arc::clone(&folders)))
         });
         if self.metrics == Metrics::Own {
             shutdown.spawn(keep_metrics_small(shutdown.clone()));
         }
         shutdown.spawn(feel_the_pulse(shutdown.clone()));
-        Ok(Host { shutdown, health, observers: parts.observers, router, webhook, admin })
+        Ok(Host { shutdown, health, observers: parts.observers, router, webhook, admin, folders })
     }
 }
 
@@ -180,6 +183,11 @@ impl Host {
     /// What is missing, in words, before every door is open; empty when the host is ready.
     pub fn missing(&self) -> Vec<String> {
         self.health.missing()
+    }
+
+    /// What is loaded, and for each file that is not live the reason: as `/plugins` on the admin port has it.
+    pub fn plugins(&self) -> Value {
+        admin::plugins::describe(&self.folders)
     }
 
     /// Every callback from now on, as it stands in the log.

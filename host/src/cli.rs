@@ -103,6 +103,9 @@ enum Command {
         /// Print one JSON object instead of a table.
         #[arg(long)]
         json: bool,
+        /// Show a page on which you click yourself, until Ctrl-C.
+        #[arg(long, conflicts_with = "json")]
+        open: bool,
     },
 }
 
@@ -130,7 +133,7 @@ pub fn main() -> ExitCode {
             Command::Check(arguments) => check::run(&arguments).await,
             Command::Completions { shell } => complete(shell),
             Command::Plugins(command) => list_plugins(&command).await,
-            Command::Demo { json } => show(json).await,
+            Command::Demo { json, open } => show(json, open).await,
             Command::Card { command } => card::run(command),
             Command::Explain(command) => explain::run(&command),
             Command::Doctor(command) => doctor::run(&command).await,
@@ -214,12 +217,18 @@ fn complete(shell: Shell) -> ExitCode {
     }
 }
 
-async fn show(json: bool) -> ExitCode {
-    match demo::run(json).await {
+async fn show(json: bool, open: bool) -> ExitCode {
+    let shown = if open { play().await } else { demo::run(json).await };
+    match shown {
         Ok(true) => ExitCode::SUCCESS,
         Ok(false) => ExitCode::FAILURE,
         Err(error) => fail(1, &format!("{error:#}")),
     }
+}
+
+async fn play() -> anyhow::Result<bool> {
+    let mut stop = StopSignals::listen()?;
+    demo::open(stop.received()).await
 }
 
 /// SIGTERM and Ctrl-C. From [`StopSignals::listen`] on they are waited for instead of ending the process.

@@ -1,6 +1,7 @@
 //! `aviary demo`: the simulated platform and the host in one process on loopback, every callback type through every
 //! door that carries it, a swap while clicks go on, and a plugin that spins for ever.
 
+mod open;
 mod runaway;
 mod scenario;
 mod stage;
@@ -8,6 +9,7 @@ mod swap;
 mod table;
 
 use std::path::Path;
+use std::path::PathBuf;
 
 use anyhow::Context as _;
 use serde::Serialize;
@@ -30,11 +32,20 @@ struct Report {
     runaway: Runaway,
 }
 
-/// Runs the demo, prints what happened, and says whether all of it was as it should be.
-pub async fn run(json: bool) -> anyhow::Result<bool> {
+/// Shows the page on which a person clicks, until `stop`. `false` if something did not finish in time.
+pub async fn open(stop: impl Future<Output = ()>) -> anyhow::Result<bool> {
+    open::play(&example_plugins().await?, stop).await
+}
+
+async fn example_plugins() -> anyhow::Result<Vec<PathBuf>> {
     table::progress("building the example plugins (the first time takes a minute)");
     let target = guest_build::build_folder()?.join("guests");
-    let components = guest_build::build(Path::new(PLUGINS), &target).await?;
+    Ok(guest_build::build(Path::new(PLUGINS), &target).await?)
+}
+
+/// Runs the demo, prints what happened, and says whether all of it was as it should be.
+pub async fn run(json: bool) -> anyhow::Result<bool> {
+    let components = example_plugins().await?;
     table::progress("starting the simulated platform and the host on loopback");
     let mut stage = Stage::set(&components).await.context("the demo could not be set up")?;
     table::progress("sending every kind of callback through every door");

@@ -23,6 +23,7 @@ mod handshake;
 mod identifier;
 mod loopback_client;
 mod open_api;
+pub mod playground;
 pub mod record;
 pub mod sample;
 pub mod script;
@@ -46,6 +47,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
+use serde_json::Value;
 use tokio::net::TcpListener;
 use tokio::time::Instant;
 use tokio_tungstenite::tungstenite::Message;
@@ -59,6 +61,7 @@ use crate::simulator::delivery::Door;
 use crate::simulator::exchange::Exchange;
 use crate::simulator::exchange::SendError;
 use crate::simulator::fragment::Envelope;
+use crate::simulator::playground::Surroundings;
 use crate::simulator::record::ApiCall;
 use crate::simulator::record::CardUpdate;
 use crate::simulator::record::Counters;
@@ -140,6 +143,19 @@ impl Simulator {
         delivery: &Delivery,
     ) -> Result<Exchange, SendError> {
         call::send(&self.state, app_id, door, delivery).await
+    }
+}
+
+/// For the page at `/`, from a host in the same process.
+impl Simulator {
+    /// What there is beside the answers. Until it is told, the page knows of no host.
+    pub fn tell_surroundings(&self, surroundings: Surroundings) {
+        self.state.host_words.tell_surroundings(surroundings);
+    }
+
+    /// What the host says of one callback: `plugin`, `version`, `outcome`, `ms`, `fuel`.
+    pub fn tell_of_callback(&self, event_id: String, words: Value) {
+        self.state.host_words.tell(event_id, words);
     }
 }
 

@@ -53,7 +53,6 @@ async fn is_refused(
         HostProcess::start(&["run", "--config", "aviary.toml"], folder.path(), environment)?;
     let exit = host.wait().await?;
     // The reader of the log may be a moment behind the end of the process.
-    host.log().wait_for_end().await?;
     let said = host.log().text();
     ensure!(exit.status.code() == Some(BAD_CONFIGURATION), "{named:?}: {exit:?}: {said}");
     for text in named {
@@ -146,7 +145,6 @@ async fn a_configuration_that_is_not_there_is_named() -> anyhow::Result<()> {
     let mut host =
         HostProcess::start(&["run", "--config", "elsewhere.toml"], folder.path(), &environment())?;
     let exit = host.wait().await?;
-    host.log().wait_for_end().await?;
     ensure!(exit.status.code() == Some(BAD_CONFIGURATION), "{exit:?}");
     ensure!(host.log().text().contains("elsewhere.toml"), "{}", host.log().text());
     Ok(())
@@ -160,7 +158,6 @@ async fn a_port_that_is_taken_is_named() -> anyhow::Result<()> {
     write(folder.path(), &SMALLEST.replace("[webhook]\nlisten = \"127.0.0.1:0\"", &listen))?;
     let mut host = HostProcess::start(&["run"], folder.path(), &environment())?;
     let exit = host.wait().await?;
-    host.log().wait_for_end().await?;
     ensure!(exit.status.code() == Some(UNAVAILABLE), "{exit:?}");
     ensure!(host.log().text().contains("webhook.listen"), "{}", host.log().text());
     Ok(())

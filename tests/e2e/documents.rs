@@ -35,7 +35,6 @@ async fn every_aviary_command_in_the_readme_exists() -> anyhow::Result<()> {
         let subcommand = command.split_whitespace().next().unwrap_or_default();
         let mut host = HostProcess::start(&[subcommand, "--help"], folder.path(), &[])?;
         let exit = host.wait().await?;
-        host.stdout().wait_for_end().await?;
         ensure!(exit.status.success(), "aviary {command}: {}", host.log().text());
         let help = host.stdout().text();
         for flag in command.split_whitespace().filter(|word| word.starts_with("--")) {

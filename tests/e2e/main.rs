@@ -24,6 +24,7 @@ mod limits;
 mod long_connection;
 mod observability;
 mod open_api;
+mod playground;
 mod proxy;
 mod referees;
 mod reload;

@@ -220,7 +220,6 @@ async fn a_certificate_that_cannot_be_used_is_named_before_anything_listens() ->
         };
         let mut running = setup.launch(false).await?;
         let exit = running.host.wait().await?;
-        running.host.log().wait_for_end().await?;
         let said = running.host.log().text();
         ensure!(exit.status.code() == Some(64), "{named}: {exit:?} {said}");
         ensure!(said.contains(named) && !said.contains("listening"), "{named}: {said}");

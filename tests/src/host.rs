@@ -191,7 +191,11 @@ impl HostProcess {
         let started = Instant::now();
         loop {
             if let Some(status) = self.child.ended()? {
-                return Ok(Exit { status, took: started.elapsed() });
+                let took = started.elapsed();
+                // Its last words may still be on their way here.
+                self.log().wait_for_end().await?;
+                self.stdout().wait_for_end().await?;
+                return Ok(Exit { status, took });
             }
             if started.elapsed() > limit {
                 bail!(

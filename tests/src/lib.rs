@@ -2,6 +2,7 @@
 //! decides whether the host behaved; that is for the tests in `e2e/`.
 
 pub mod artifacts;
+pub mod browser;
 pub mod cases;
 pub mod certificates;
 mod child;

@@ -40,8 +40,13 @@ pub(super) fn router(folders: Arc<[FolderHandle]>) -> Router {
 }
 
 async fn list(State(folders): State<Arc<[FolderHandle]>>) -> Json<Value> {
+    Json(describe(&folders))
+}
+
+/// The list.
+pub fn describe(folders: &[FolderHandle]) -> Value {
     let apps: Vec<_> = folders.iter().map(FolderHandle::to_json).collect();
-    Json(json!({ "apps": apps }))
+    json!({ "apps": apps })
 }
 
 async fn roll_back(

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context as _;
+use serde_json::Value;
 use tokio::sync::broadcast::Receiver;
 
 use crate::app::Host;
@@ -69,6 +70,15 @@ impl Stage {
 
     pub(super) fn webhook(&self) -> Door {
         Door::Webhook { url: self.webhook.clone() }
+    }
+
+    pub(super) fn webhook_url(&self) -> &str {
+        &self.webhook
+    }
+
+    /// What is live, and why the rest is not.
+    pub(super) fn plugin_list(&self) -> Value {
+        self.host.plugins().pointer("/apps/0/plugins").cloned().unwrap_or_default()
     }
 
     pub(super) fn plugins(&self) -> PathBuf {

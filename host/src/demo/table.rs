@@ -5,6 +5,8 @@
     reason = "printing is what this module is for"
 )]
 
+use std::path::Path;
+
 use crate::demo::Report;
 
 /// Columns of what the user saw; the rest of a long text is cut.
@@ -12,6 +14,13 @@ const SEEN_WIDTH: usize = 44;
 
 pub(super) fn progress(text: &str) {
     eprintln!("· {text}");
+}
+
+/// Where the page is, and what can be done there.
+pub(super) fn invite(page: &str, plugins: &Path) {
+    println!("Plugins: {}", plugins.display());
+    println!("  Copy another version over one of them, and the page says that it is live.");
+    println!("Playground, until Ctrl-C: {page}");
 }
 
 pub(super) fn print_json(report: &Report) -> anyhow::Result<()> {
@@ -61,6 +70,7 @@ pub(super) fn print(report: &Report) {
     );
     println!();
     println!("Next:");
+    println!("  `cargo demo --open`: click it yourself, on a page in your browser");
     println!(
         "  edit plugins/approval-card/src/lib.rs and run `cargo demo` again: your toast is in the first row"
     );

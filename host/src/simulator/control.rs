@@ -8,18 +8,22 @@
 //! | `kind` | `card_action`, `link_preview`, `legacy_card`, `event`, `event_v1`, `profile_view`, `challenge`, `other`; required |
 //! | `door` | `long_connection` (default) or `webhook` |
 //! | `url` | the webhook, on loopback; required for `webhook` |
-//! | `value`, `tag`, `name`, `form_value`, `open_id` | of a `card_action`; `value` of a `legacy_card` too |
+//! | `value`, `tag`, `name`, `form_value`, `input_value`, `option`, `options`, `checked` | of a `card_action`; `value` of a `legacy_card` too |
+//! | `card_schema` | `1.0` or `2.0`: the version of the card on the screen, which the answer must fit |
+//! | `open_id`, `tenant_key` | who, and where |
 //! | `link` | of a `link_preview` |
 //! | `event_type`, `body` | of an `event` or `event_v1` |
 //! | `payload` | the whole payload, instead of a sample; required for `other` |
 //! | `fragments` | how many frames the payload is split into |
 //! | `locale` | of the user who looks; `en_us` by default |
 //!
-//! The answer is `{"sent", "received", "code", "elapsed_ms", "verdict"}`; an unknown app is 404, a request that makes
+//! The answer is `{"sent", "received", "code", "elapsed_ms", "verdict", "frames", "host"}`; `host` is what a host in the same
+//! process says of it, and null without one. An unknown app is 404, a request that makes
 //! no sense 400, both with `{"error"}`.
 //!
 //! `GET /simulator/state` answers
-//! `{"apps": [{"id", "connected", "counters"}], "card_updates", "messages", "api_calls"}`.
+//! `{"apps": [{"id", "connected", "counters"}], "card_updates", "messages", "api_calls", "webhook", "plugins"}`; the last two
+//! are a host's in the same process.
 
 use std::sync::Arc;
 
@@ -33,13 +37,16 @@ use serde::Deserialize;
 use serde_json::Value;
 use serde_json::json;
 
+use crate::ingress::long_connection::frame::Frame;
 use crate::simulator::call;
+use crate::simulator::delivery::CardSchema;
 use crate::simulator::delivery::Delivery;
 use crate::simulator::delivery::DeliveryKind;
 use crate::simulator::delivery::Door;
 use crate::simulator::exchange::Exchange;
 use crate::simulator::exchange::SendError;
 use crate::simulator::record::CardUpdate;
+use crate::simulator::sample;
 use crate::simulator::sample::CardAction;
 use crate::simulator::state::State;
 
@@ -56,7 +63,13 @@ struct SendRequest {
     tag: Option<String>,
     name: Option<String>,
     form_value: Option<Value>,
+    input_value: Option<String>,
+    option: Option<String>,
+    options: Option<Vec<String>>,
+    checked: Option<bool>,
+    card_schema: Option<SchemaName>,
     open_id: Option<String>,
+    tenant_key: Option<String>,
     link: Option<String>,
     event_type: Option<String>,
     body: Option<Value>,
@@ -85,6 +98,14 @@ enum DoorName {
     Webhook,
 }
 
+#[derive(Clone, Copy, Deserialize)]
+enum SchemaName {
+    #[serde(rename = "1.0")]
+    V1,
+    #[serde(rename = "2.0")]
+    V2,
+}
+
 /// Why a request makes no sense.
 #[derive(Debug, thiserror::Error)]
 enum ControlError {
@@ -102,7 +123,7 @@ pub(super) async fn send(
     body: Bytes,
 ) -> Response {
     match deliver(&state, &body).await {
-        Ok(exchange) => Json(describe(&exchange)).into_response(),
+        Ok(exchange) => Json(describe(&state, &exchange).await).into_response(),
         Err(error) => {
             let status = match error {
                 ControlError::Refused(SendError::UnknownApp { .. }) => StatusCode::NOT_FOUND,
@@ -126,7 +147,10 @@ pub(super) async fn state(extract::State(state): extract::State<Arc<State>>) -> 
         })
         .collect();
     let card_updates: Vec<_> = state.records.card_updates().iter().map(describe_update).collect();
+    let host = state.host_words.surroundings();
     Json(json!({
+        "webhook": host.as_ref().map(|host| &host.webhook),
+        "plugins": host.as_ref().map(|host| &host.plugins),
         "apps": apps,
         "card_updates": card_updates,
         "messages": state.records.messages(),
@@ -144,42 +168,64 @@ async fn deliver(state: &State, body: &[u8]) -> Result<Exchange, ControlError> {
         }
     };
     let (fragments, locale) = (request.fragments.unwrap_or(1), request.locale.clone());
+    let schema = request.card_schema;
     let mut delivery = build(request)?.fragments(fragments);
     if let Some(locale) = locale {
         delivery = delivery.locale(&locale);
     }
+    delivery = match schema {
+        Some(SchemaName::V1) => delivery.on_screen(CardSchema::V1),
+        Some(SchemaName::V2) => delivery.on_screen(CardSchema::V2),
+        None => delivery,
+    };
     Ok(call::send(state, &app_id, &door, &delivery).await?)
 }
 
-fn build(request: SendRequest) -> Result<Delivery, ControlError> {
-    let value = request.value.unwrap_or_else(|| json!({}));
-    let event_type = request.event_type.ok_or(ControlError::Missing("event_type"));
-    let body = request.body.unwrap_or_else(|| json!({}));
+fn build(mut request: SendRequest) -> Result<Delivery, ControlError> {
+    let kind = judged_as(request.kind);
     if let Some(payload) = request.payload {
-        return Ok(Delivery::json(judged_as(request.kind), payload));
+        return Ok(Delivery::json(kind, payload));
     }
-    Ok(match request.kind {
-        KindName::CardAction => {
-            let usual = CardAction::default();
-            Delivery::click(CardAction {
-                value,
-                tag: request.tag.unwrap_or(usual.tag),
-                name: request.name,
-                form_value: request.form_value,
-                open_id: request.open_id.unwrap_or(usual.open_id),
-                ..CardAction::default()
-            })
-        }
+    let value = request.value.take().unwrap_or_else(|| json!({}));
+    let body = request.body.take().unwrap_or_else(|| json!({}));
+    let event_type = request.event_type.take().ok_or(ControlError::Missing("event_type"));
+    let mut payload = match request.kind {
+        KindName::CardAction => sample::card_action(card_action(&mut request, value)),
         KindName::LinkPreview => {
-            Delivery::link_preview(&request.link.ok_or(ControlError::Missing("link"))?)
+            sample::link_preview(&request.link.take().ok_or(ControlError::Missing("link"))?)
         }
-        KindName::LegacyCard => Delivery::legacy_card(value),
-        KindName::Event => Delivery::event(&event_type?, body),
-        KindName::EventV1 => Delivery::event_v1(&event_type?, body),
-        KindName::ProfileView => Delivery::profile_view(),
-        KindName::Challenge => Delivery::challenge(),
+        KindName::LegacyCard => sample::legacy_card(value),
+        KindName::Event => sample::event(&event_type?, body),
+        KindName::EventV1 => sample::event_v1(&event_type?, body),
+        KindName::ProfileView => sample::profile_view(),
+        KindName::Challenge => return Ok(Delivery::challenge()),
         KindName::Other => return Err(ControlError::Missing("payload")),
-    })
+    };
+    for (key, wanted) in [("open_id", request.open_id), ("tenant_key", request.tenant_key)] {
+        let Some(wanted) = wanted else { continue };
+        for place in ["/header", "/event/operator"] {
+            let said = payload.pointer_mut(place).and_then(|part| part.get_mut(key));
+            if let Some(said) = said {
+                *said = wanted.as_str().into();
+            }
+        }
+    }
+    Ok(Delivery::json(kind, payload))
+}
+
+fn card_action(request: &mut SendRequest, value: Value) -> CardAction {
+    let usual = CardAction::default();
+    CardAction {
+        value,
+        tag: request.tag.take().unwrap_or(usual.tag),
+        name: request.name.take(),
+        form_value: request.form_value.take(),
+        input_value: request.input_value.take(),
+        option: request.option.take(),
+        options: request.options.take().unwrap_or_default(),
+        checked: request.checked,
+        ..usual
+    }
 }
 
 fn judged_as(kind: KindName) -> DeliveryKind {
@@ -193,13 +239,36 @@ fn judged_as(kind: KindName) -> DeliveryKind {
     }
 }
 
-fn describe(exchange: &Exchange) -> Value {
+async fn describe(state: &State, exchange: &Exchange) -> Value {
+    let sent = readable(&exchange.sent);
+    let event_id = sent.pointer("/header/event_id").and_then(Value::as_str);
+    let host = match event_id {
+        Some(event_id) => state.host_words.of(event_id).await,
+        None => None,
+    };
+    let frames: Vec<_> = exchange.sent_frames.iter().map(describe_frame).collect();
     json!({
-        "sent": readable(&exchange.sent),
+        "host": host,
+        "frames": { "sent": frames, "received": exchange.reply_frame.as_ref().map(describe_frame) },
+        "sent": sent,
         "received": exchange.received.as_deref().map(readable),
         "code": exchange.code,
         "elapsed_ms": u64::try_from(exchange.elapsed.as_millis()).unwrap_or(u64::MAX),
         "verdict": exchange.verdict,
+    })
+}
+
+fn describe_frame(frame: &Frame) -> Value {
+    let headers: Vec<_> =
+        frame.headers.iter().map(|header| json!([header.key, header.value])).collect();
+    json!({
+        // As text: a browser's numbers end at 2^53.
+        "seq_id": frame.seq_id.to_string(),
+        "log_id": frame.log_id.to_string(),
+        "service": frame.service,
+        "method": frame.method,
+        "headers": headers,
+        "payload": frame.payload.as_deref().map(readable),
     })
 }
 

@@ -23,6 +23,7 @@ use crate::simulator::control;
 use crate::simulator::discovery;
 use crate::simulator::handshake;
 use crate::simulator::open_api;
+use crate::simulator::playground;
 use crate::simulator::state::State;
 
 /// A card of 100 KB, in a message, with room to spare.
@@ -63,6 +64,7 @@ fn router(state: Arc<State>) -> Router {
         .route("/open-apis/{*path}", any(open_api::call))
         .route("/simulator/send", post(control::send))
         .route("/simulator/state", get(control::state))
+        .merge(playground::router())
         .layer(DefaultBodyLimit::max(MAX_REQUEST_BYTES))
         .with_state(state)
 }

@@ -16,6 +16,7 @@ use crate::simulator::app::App;
 use crate::simulator::config::SimulatorConfig;
 use crate::simulator::exchange::SendError;
 use crate::simulator::loopback_client::LoopbackClient;
+use crate::simulator::playground::HostWords;
 use crate::simulator::record::Records;
 use crate::simulator::tally::Changes;
 use crate::simulator::update_token::UpdateTokens;
@@ -31,6 +32,7 @@ pub(super) struct State {
     pub(super) update_tokens: UpdateTokens,
     pub(super) records: Records,
     pub(super) client: LoopbackClient,
+    pub(super) host_words: HostWords,
     pub(super) changes: Changes,
     pub(super) tasks: TaskTracker,
     pub(super) stop: CancellationToken,
@@ -58,6 +60,7 @@ impl State {
             update_tokens: UpdateTokens::default(),
             records: Records::new(changes.clone()),
             client: LoopbackClient::new()?,
+            host_words: HostWords::new(changes.clone()),
             changes,
             tasks: TaskTracker::new(),
             stop,

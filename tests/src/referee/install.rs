@@ -95,6 +95,13 @@ fn install_python(source: &Path, folder: &Path) -> anyhow::Result<Installed> {
 }
 
 fn install_node(source: &Path, folder: &Path) -> anyhow::Result<Installed> {
+    npm(source, folder)?;
+    let (folder, script) = (folder.to_path_buf(), source.join("client.js"));
+    Ok(Installed { interpreter: "node".into(), folder, script })
+}
+
+/// Installs what the lock file in `source` names into `folder`, unless it is there.
+pub(crate) fn npm(source: &Path, folder: &Path) -> anyhow::Result<()> {
     let version = run(Command::new("node").arg("--version"), "node", Sdk::Node)?;
     let (package, lock) = (source.join("package.json"), source.join("package-lock.json"));
     let stamp = Stamp::new(folder, &[&package, &lock], &version)?;
@@ -108,8 +115,7 @@ fn install_node(source: &Path, folder: &Path) -> anyhow::Result<Installed> {
         run(&mut npm, "npm", Sdk::Node)?;
         stamp.write()?;
     }
-    let (folder, script) = (folder.to_path_buf(), source.join("client.js"));
-    Ok(Installed { interpreter: "node".into(), folder, script })
+    Ok(())
 }
 
 /// What was installed, word for word, beside what was installed.
