@@ -18,6 +18,7 @@ use crate::config::Config;
 use crate::deadline::DeadlineConfig;
 use crate::dispatch::Dispatcher;
 use crate::dispatch::admission::Admission;
+use crate::dispatch::late;
 use crate::dispatch::late::Late;
 use crate::ingress::long_connection::LongConnection;
 use crate::ingress::long_connection::status::Connections;
@@ -125,7 +126,7 @@ impl HostBuilder {
         let shutdown = Shutdown::new();
         let webhook = listen("webhook", config.webhook.listen).await?;
         let admin = listen("admin", config.admin.map(|admin| admin.listen)).await?;
-        let (parts, mut left) = Parts::new(&config, shutdown.clone())?;
+        let (parts, mut left) = Parts::new(&config, shutdown.clone()).await?;
         let mut apps = Vec::new();
         let mut connections = Vec::new();
         let mut folders = Vec::new();
@@ -254,9 +255,12 @@ struct Parts {
 
 impl Parts {
     /// And what the last host left to be done.
-    fn new(config: &Config, shutdown: Shutdown) -> Result<(Self, Vec<StoredUpdate>), StartError> {
+    async fn new(
+        config: &Config,
+        shutdown: Shutdown,
+    ) -> Result<(Self, Vec<StoredUpdate>), StartError> {
         let tls = tls::client_config(&config.extra_roots);
-        let (store, left) = Store::open(&config.store.path)?;
+        let (store, left) = Store::open(&config.store).await?;
         let parts = Self {
             engine: Arc::new(GuestEngine::new(config.guests, &config.cache)?),
             admission: Arc::new(Admission::new(config.guests)),
@@ -290,6 +294,7 @@ impl Parts {
             self.shutdown.clone(),
         );
         late.resume(left.extract_if(.., |left| left.update.app == app.id).collect());
+        self.shutdown.spawn(late::take_over(Arc::clone(&late)));
         let registry = Registry::default();
         telemetry::set_plugins_live(&id, 0);
         let (mut folder, handle) = Folder::new(
@@ -297,6 +302,7 @@ impl Parts {
             app.plugins.clone(),
             Arc::clone(&self.engine),
             open_api,
+            self.store.clone(),
             registry.clone(),
         );
         folder.load_all().await;

@@ -23,7 +23,11 @@ use crate::plugin::code_cache::CacheConfigError;
 use crate::plugin::engine::EngineError;
 use crate::plugin::engine::GuestsConfig;
 use crate::secret::Secret;
+use crate::secret::SecretSource;
+use crate::secret::SecretSourceError;
 use crate::store::StoreConfig;
+use crate::store::StoreConfigError;
+use crate::store::StorePlace;
 use crate::telemetry::LogConfig;
 use crate::tls::ExtraRoots;
 use crate::tls::TlsConfig;
@@ -78,33 +82,6 @@ struct AppWebhook {
     path: String,
 }
 
-/// Where a secret is. The file itself never holds one.
-#[derive(Clone, Debug, Deserialize)]
-#[serde(try_from = "toml::Value")]
-enum SecretSource {
-    Env(String),
-    File(PathBuf),
-}
-
-/// Not `{ env = "NAME" }` or `{ file = "path" }`. It does not repeat what was there: that may be the secret itself.
-#[derive(Debug, thiserror::Error)]
-#[error("a secret does not stand in this file; give {{ env = \"NAME\" }} or {{ file = \"path\" }}")]
-struct NotASecretSource;
-
-impl TryFrom<toml::Value> for SecretSource {
-    type Error = NotASecretSource;
-
-    fn try_from(value: toml::Value) -> Result<Self, Self::Error> {
-        let table = value.as_table().filter(|table| table.len() == 1).ok_or(NotASecretSource)?;
-        let text = |key| table.get(key).and_then(toml::Value::as_str);
-        match (text("env"), text("file")) {
-            (Some(name), None) => Ok(Self::Env(name.to_owned())),
-            (None, Some(path)) => Ok(Self::File(path.into())),
-            _ => Err(NotASecretSource),
-        }
-    }
-}
-
 /// `[admin]`
 #[derive(Clone, Copy, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -131,7 +108,7 @@ pub struct Config {
     /// Where compiled code lies.
     pub cache: CacheConfig,
     /// What outlives the process.
-    pub store: StoreConfig,
+    pub store: StorePlace,
     /// What is logged, and how.
     pub log: LogConfig,
     /// Whom to trust besides those whom the operating system trusts.
@@ -180,14 +157,14 @@ pub enum ConfigError {
         message: String,
     },
     /// A secret that cannot be had.
-    #[error("app {app}: {key}: {reason}")]
+    #[error("app {app}: {key}: {error}")]
     Secret {
         /// Whose.
         app: String,
         /// Which.
         key: &'static str,
         /// Why, and what to do.
-        reason: String,
+        error: SecretSourceError,
     },
     /// A value that makes no sense.
     #[error("{key}: {reason}")]
@@ -220,6 +197,9 @@ pub enum ConfigError {
     /// `[cache]`
     #[error(transparent)]
     Cache(#[from] CacheConfigError),
+    /// `[store]`
+    #[error(transparent)]
+    Store(#[from] StoreConfigError),
 }
 
 impl Config {
@@ -294,7 +274,7 @@ impl File {
             deadline: self.deadline,
             guests: self.guests,
             cache: self.cache.check(folder)?,
-            store: StoreConfig { path: folder.join(self.store.path) },
+            store: self.store.check(folder)?,
             log: self.log,
             extra_roots: self.tls.read(folder)?,
         })
@@ -319,9 +299,9 @@ impl AppFile {
                 .map_err(|error| ConfigError::LongConnection { app: self.id.clone(), error })?;
         }
         let optional = |key, source: &Option<SecretSource>| {
-            source.as_ref().map(|source| source.read(&self.id, key, folder)).transpose()
+            source.as_ref().map(|source| self.read_secret(key, source, folder)).transpose()
         };
-        let secret = self.secret.read(&self.id, "secret", folder)?;
+        let secret = self.read_secret("secret", &self.secret, folder)?;
         let verification_token = optional("verification_token", &self.verification_token)?;
         let encrypt_key = optional("encrypt_key", &self.encrypt_key)?;
         if let Some(webhook) = &self.webhook {
@@ -358,27 +338,15 @@ impl AppFile {
             webhook_path: self.webhook.as_ref().map(|webhook| webhook.path.clone()),
         })
     }
-}
 
-impl SecretSource {
-    fn read(&self, app: &str, key: &'static str, folder: &Path) -> Result<Secret, ConfigError> {
-        let missing = |reason: String| ConfigError::Secret { app: app.to_owned(), key, reason };
-        let (place, text) = match self {
-            Self::Env(name) => {
-                let place = format!("the environment variable {name}");
-                let unset = |_| missing(format!("{place} is not set, or not UTF-8"));
-                (place.clone(), std::env::var(name).map_err(unset)?)
-            }
-            Self::File(path) => {
-                let place = folder.join(path).display().to_string();
-                let unreadable = |error| missing(format!("{place}: {error}"));
-                (place.clone(), std::fs::read_to_string(folder.join(path)).map_err(unreadable)?)
-            }
-        };
-        match text.trim() {
-            "" => Err(missing(format!("{place} is empty"))),
-            text => Ok(Secret::new(text)),
-        }
+    fn read_secret(
+        &self,
+        key: &'static str,
+        source: &SecretSource,
+        folder: &Path,
+    ) -> Result<Secret, ConfigError> {
+        let missing = |error| ConfigError::Secret { app: self.id.clone(), key, error };
+        source.read(folder).map_err(missing)
     }
 }
 

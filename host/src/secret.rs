@@ -1,7 +1,11 @@
-//! A string that must not be seen. Not for values that may be compared or printed: nothing here does either.
+//! A string that must not be seen, and where it is read from. Not for values that may be compared or printed: nothing
+//! here does either.
 
 use std::fmt;
+use std::path::Path;
+use std::path::PathBuf;
 
+use serde::Deserialize;
 use zeroize::Zeroizing;
 
 /// An app secret, key or token. `Debug` hides it, dropping it wipes it, and it never implements `Display` or `Serialize`.
@@ -23,5 +27,77 @@ impl Secret {
 impl fmt::Debug for Secret {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.write_str("Secret(…)")
+    }
+}
+
+/// Where a secret is. A configuration file itself never holds one.
+#[derive(Clone, Debug, Deserialize, PartialEq, Eq)]
+#[serde(try_from = "toml::Value")]
+pub enum SecretSource {
+    /// `{ env = "NAME" }`
+    Env(String),
+    /// `{ file = "path" }`
+    File(PathBuf),
+}
+
+/// Not `{ env = "NAME" }` or `{ file = "path" }`. It does not repeat what was there: that may be the secret itself.
+#[derive(Debug, thiserror::Error)]
+#[error("a secret does not stand in this file; give {{ env = \"NAME\" }} or {{ file = \"path\" }}")]
+pub struct NotASecretSource;
+
+/// Why there is no secret where one should be.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum SecretSourceError {
+    /// No such variable.
+    #[error("the environment variable {0} is not set, or not UTF-8")]
+    Unset(String),
+    /// No such file.
+    #[error("{}: {error}", path.display())]
+    Unreadable {
+        /// Which file.
+        path: PathBuf,
+        /// The system's words.
+        error: std::io::Error,
+    },
+    /// Nothing but white space.
+    #[error("{0} is empty")]
+    Empty(String),
+}
+
+impl TryFrom<toml::Value> for SecretSource {
+    type Error = NotASecretSource;
+
+    fn try_from(value: toml::Value) -> Result<Self, Self::Error> {
+        let table = value.as_table().filter(|table| table.len() == 1).ok_or(NotASecretSource)?;
+        let text = |key| table.get(key).and_then(toml::Value::as_str);
+        match (text("env"), text("file")) {
+            (Some(name), None) => Ok(Self::Env(name.to_owned())),
+            (None, Some(path)) => Ok(Self::File(path.into())),
+            _ => Err(NotASecretSource),
+        }
+    }
+}
+
+impl SecretSource {
+    /// Reads it. A relative path is relative to `folder`; white space around the secret is not part of it.
+    pub fn read(&self, folder: &Path) -> Result<Secret, SecretSourceError> {
+        let (place, text) = match self {
+            Self::Env(name) => {
+                let text = std::env::var(name);
+                let text = text.map_err(|_unset| SecretSourceError::Unset(name.clone()))?;
+                (format!("the environment variable {name}"), text)
+            }
+            Self::File(path) => {
+                let path = folder.join(path);
+                let text = std::fs::read_to_string(&path);
+                let place = path.display().to_string();
+                (place, text.map_err(|error| SecretSourceError::Unreadable { path, error })?)
+            }
+        };
+        match text.trim() {
+            "" => Err(SecretSourceError::Empty(place)),
+            text => Ok(Secret::new(text)),
+        }
     }
 }

@@ -1,51 +1,90 @@
-//! What must outlive the process: one redb file, written by one thread that makes what waits durable in one go.
+//! What must outlive the process: the card updates that were promised and not yet shown, and what plugins keep.
 //!
-//! It keeps the card updates that were promised and not yet shown. It is no cache and no place for a plugin's data.
+//! It is in a file that one host has for itself, or on a Redis or Valkey server that several hosts share. It is no cache.
 
+mod backend;
+pub mod bucket;
+mod file;
+mod server;
 pub mod update;
 
-use std::fs::OpenOptions;
-use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::Path;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 use std::sync::atomic::Ordering;
 
-use redb::Database;
-use redb::ReadableDatabase as _;
-use redb::ReadableTable as _;
-use redb::TableDefinition;
 use serde::Deserialize;
-use tokio::sync::mpsc;
-use tokio::sync::oneshot;
 
+use crate::secret::SecretSource;
+use crate::secret::SecretSourceError;
+use crate::store::backend::Backend;
+use crate::store::bucket::BucketId;
+use crate::store::bucket::Change;
+use crate::store::bucket::KeyPage;
+use crate::store::bucket::Quota;
+use crate::store::bucket::WriteError;
+use crate::store::file::FileStore;
+use crate::store::server::ServerAddress;
+use crate::store::server::ServerStore;
 use crate::store::update::PendingUpdate;
 use crate::store::update::StoredUpdate;
+use crate::store::update::UpdateChange;
 use crate::store::update::UpdateId;
+use crate::store::update::now_ms;
 
-/// Updates, in the order they were promised.
-const UPDATES: TableDefinition<'_, u64, &[u8]> = TableDefinition::new("updates");
-/// Those of them that may have reached the platform. Apart, so that marking one does not write its card again.
-const ATTEMPTED: TableDefinition<'_, u64, ()> = TableDefinition::new("attempted");
-/// Writes that wait for the thread. Beyond that, whoever writes waits for its turn.
-const QUEUE: usize = 1024;
-/// Writes of one transaction. A commit costs the same few milliseconds for one as for many.
-const BATCH: usize = 256;
-/// Pages held in memory. The whole file is a few megabytes at the worst of times, and is hardly ever read.
-const CACHE_BYTES: usize = 4 << 20;
+pub use crate::store::server::ADOPTION;
 
 /// `[store]`
 #[derive(Clone, Debug, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct StoreConfig {
     /// The file, relative to the configuration file. It is made if it is not there, and no other host may use it.
-    pub path: PathBuf,
+    path: PathBuf,
+    /// A Redis or Valkey server instead of the file: `redis://host:6379/0`.
+    url: Option<String>,
+    /// That server's password.
+    password: Option<SecretSource>,
 }
 
 impl Default for StoreConfig {
     fn default() -> Self {
-        Self { path: PathBuf::from("aviary.redb") }
+        Self { path: PathBuf::from("aviary.redb"), url: None, password: None }
+    }
+}
+
+/// Where a store is.
+#[derive(Clone, Debug)]
+pub enum StorePlace {
+    /// In this file.
+    File(PathBuf),
+    /// On this server.
+    Server(ServerAddress),
+}
+
+/// Why a store is nowhere.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum StoreConfigError {
+    /// The address is none. It is not repeated, it may hold a password.
+    #[error("store.url: {0}")]
+    Url(&'static str),
+    /// The password cannot be had.
+    #[error("store.password: {0}")]
+    Password(#[from] SecretSourceError),
+}
+
+impl StoreConfig {
+    /// Paths are relative to `folder`.
+    pub fn check(&self, folder: &Path) -> Result<StorePlace, StoreConfigError> {
+        let password = self.password.as_ref().map(|password| password.read(folder)).transpose()?;
+        match &self.url {
+            Some(url) => Ok(StorePlace::Server(ServerAddress::new(url, password)?)),
+            None if password.is_some() => {
+                Err(StoreConfigError::Url("missing, though there is a password for it"))
+            }
+            None => Ok(StorePlace::File(folder.join(&self.path))),
+        }
     }
 }
 
@@ -64,59 +103,66 @@ pub enum StoreError {
     /// It cannot be written.
     #[error("the store cannot be written: {0}")]
     Write(Arc<str>),
+    /// It cannot be read.
+    #[error("the store cannot be read: {0}")]
+    Read(Arc<str>),
+    /// The server cannot be reached, or does not do what it is told.
+    #[error("store.url: {0}")]
+    Server(Arc<str>),
+    /// Another host took it over because this one seemed to be gone.
+    #[error("another host has taken this update over")]
+    TakenOver,
     /// The host is stopping.
     #[error("the store is closed")]
     Closed,
 }
 
-enum Change {
-    Put(Vec<u8>),
-    Attempted,
-    NotTaken,
-    Done,
-}
-
-struct Write {
-    id: UpdateId,
-    change: Change,
-    durable: oneshot::Sender<Result<(), StoreError>>,
-}
-
-/// The way to the thread that writes.
+/// The way to the store.
 #[derive(Clone, Debug)]
 pub struct Store {
-    writes: mpsc::Sender<Write>,
+    backend: Arc<dyn Backend>,
     next_id: Arc<AtomicU64>,
 }
 
 impl Store {
-    /// Opens the file, and returns with it what an earlier process has left, oldest first.
-    pub fn open(path: &Path) -> Result<(Self, Vec<StoredUpdate>), StoreError> {
-        let failed =
-            |reason: String| StoreError::Open { path: path.to_owned(), reason: reason.into() };
-        // Update tokens are credentials, though short-lived ones: nobody else may read them.
-        let file = OpenOptions::new()
-            .read(true)
-            .write(true)
-            .create(true)
-            .truncate(false)
-            .mode(0o600)
-            .open(path)
-            .map_err(|error| {
-                failed(format!("{error}; set [store] path to a place that can be written"))
-            })?;
-        let database = Database::builder()
-            .set_cache_size(CACHE_BYTES)
-            .create_file(file)
-            .map_err(|error| failed(format!("{error}; each host needs a file of its own")))?;
-        let left = read(&database).map_err(|error| failed(error.to_string()))?;
-        let next_id = left.last().map_or(0, |update| update.id.0 + 1);
-        let (writes, waiting) = mpsc::channel(QUEUE);
-        std::thread::Builder::new()
-            .name("aviary-store".to_owned())
-            .spawn(move || write_all(&database, waiting))
-            .map_err(|error| failed(error.to_string()))?;
-        Ok((Self { writes, next_id: Arc::new(AtomicU64::new(next_id)) }, left))
+    /// Opens it, and returns with it what an earlier process has left in the file, oldest first.
+    pub async fn open(place: &StorePlace) -> Result<(Self, Vec<StoredUpdate>), StoreError> {
+        let (backend, left): (Arc<dyn Backend>, _) = match place {
+            StorePlace::File(path) => {
+                let (file, left) = FileStore::open(path)?;
+                (Arc::new(file), left)
+            }
+            StorePlace::Server(address) => {
+                (Arc::new(ServerStore::connect(address).await?), Vec::new())
+            }
+        };
+        // Above everything that is there, and above what a host that started before has numbered.
+        let beyond = left.last().map_or(0, |update| update.id.0 + 1);
+        let next_id = Arc::new(AtomicU64::new(beyond.max(now_ms() << UpdateId::SPARE_BITS)));
+        Ok((Self { backend, next_id }, left))
+    }
+
+    /// What one plugin, or several, have kept under that key.
+    pub async fn get(&self, bucket: BucketId, key: String) -> Result<Option<Vec<u8>>, StoreError> {
+        self.backend.get(bucket, key).await
+    }
+
+    /// Some of the keys, from the beginning or from where the last page ended. A key that is there all the while is in
+    /// one of the pages.
+    pub async fn keys(&self, bucket: BucketId, from: u64) -> Result<KeyPage, StoreError> {
+        self.backend.keys(bucket, from).await
+    }
+
+    /// Resolves once the change would survive the end of this process, with the new number if it is a sum. Dropped
+    /// before, it may have been made or not.
+    pub async fn write(
+        &self,
+        bucket: BucketId,
+        key: String,
+        change: Change,
+        quota: Quota,
+    ) -> Result<u64, WriteError> {
+        self.backend.write(bucket, key, change, quota).await
     }
 
     /// The number of an update that is about to be promised. Later ones are larger.
@@ -128,149 +174,35 @@ impl Store {
     pub async fn put(&self, id: UpdateId, update: &PendingUpdate) -> Result<(), StoreError> {
         let bytes = serde_json::to_vec(update)
             .map_err(|error| StoreError::Write(error.to_string().into()))?;
-        self.write(id, Change::Put(bytes)).await
+        self.backend.update(id, UpdateChange::Put { app: update.app.clone(), bytes }).await
     }
 
     /// From now on the platform may have it.
     pub async fn attempted(&self, id: UpdateId) -> Result<(), StoreError> {
-        self.write(id, Change::Attempted).await
+        self.backend.update(id, UpdateChange::Attempted).await
     }
 
     /// The platform has said that it does not have it.
     pub async fn not_taken(&self, id: UpdateId) -> Result<(), StoreError> {
-        self.write(id, Change::NotTaken).await
+        self.backend.update(id, UpdateChange::NotTaken).await
     }
 
     /// It has come to an end, one way or another.
     pub async fn done(&self, id: UpdateId) -> Result<(), StoreError> {
-        self.write(id, Change::Done).await
+        self.backend.update(id, UpdateChange::Done).await
     }
 
-    async fn write(&self, id: UpdateId, change: Change) -> Result<(), StoreError> {
-        let (durable, kept) = oneshot::channel();
-        self.writes
-            .send(Write { id, change, durable })
-            .await
-            .map_err(|_closed| StoreError::Closed)?;
-        kept.await.map_err(|_closed| StoreError::Closed)?
+    /// Whether other hosts may use it too.
+    pub fn is_shared(&self) -> bool {
+        self.backend.is_shared()
     }
-}
 
-fn read(database: &Database) -> Result<Vec<StoredUpdate>, redb::Error> {
-    // A table is made by the first transaction that opens it for writing.
-    let making = database.begin_write()?;
-    making.open_table(UPDATES)?;
-    making.open_table(ATTEMPTED)?;
-    making.commit()?;
-    let reading = database.begin_read()?;
-    let (updates, attempted) = (reading.open_table(UPDATES)?, reading.open_table(ATTEMPTED)?);
-    let mut left = Vec::new();
-    for entry in updates.iter()? {
-        let (id, bytes) = entry?;
-        match serde_json::from_slice(bytes.value()) {
-            Ok(update) => left.push(StoredUpdate {
-                id: UpdateId(id.value()),
-                update,
-                attempted: attempted.get(id.value())?.is_some(),
-            }),
-            Err(error) => {
-                tracing::error!(id = id.value(), %error, "an unreadable update in the store is left alone")
-            }
-        }
+    /// What other hosts, which are gone, have left of that app's updates, oldest first: it is this one's from now on. To
+    /// be asked every [`ADOPTION`], because that also says that this host is not gone.
+    pub async fn adopt(&self, app: &str) -> Result<Vec<StoredUpdate>, StoreError> {
+        self.backend.adopt(app.to_owned()).await
     }
-    Ok(left)
-}
-
-/// Until the last [`Store`] is gone. What waits meanwhile is committed together.
-fn write_all(database: &Database, mut waiting: mpsc::Receiver<Write>) {
-    let mut batch = Vec::with_capacity(BATCH);
-    while let Some(first) = waiting.blocking_recv() {
-        batch.push(first);
-        while batch.len() < BATCH
-            && let Ok(next) = waiting.try_recv()
-        {
-            batch.push(next);
-        }
-        let result =
-            commit(database, &batch).map_err(|error| StoreError::Write(error.to_string().into()));
-        for write in batch.drain(..) {
-            // Whoever asked may have stopped waiting.
-            let _ = write.durable.send(result.clone());
-        }
-    }
-}
-
-fn commit(database: &Database, batch: &[Write]) -> Result<(), redb::Error> {
-    let transaction = database.begin_write()?;
-    {
-        let mut updates = transaction.open_table(UPDATES)?;
-        let mut attempted = transaction.open_table(ATTEMPTED)?;
-        for Write { id: UpdateId(id), change, .. } in batch {
-            match change {
-                Change::Put(bytes) => drop(updates.insert(id, bytes.as_slice())?),
-                Change::Attempted => drop(attempted.insert(id, ())?),
-                Change::NotTaken => drop(attempted.remove(id)?),
-                Change::Done => {
-                    updates.remove(id)?;
-                    attempted.remove(id)?;
-                }
-            }
-        }
-    }
-    transaction.commit()?;
-    Ok(())
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn update(card: &str) -> PendingUpdate {
-        PendingUpdate {
-            app: "cli_a".to_owned(),
-            event_id: None,
-            token: "c-1".to_owned(),
-            card: card.to_owned(),
-            received_ms: 1,
-        }
-    }
-
-    #[tokio::test]
-    async fn what_is_not_done_is_there_after_a_restart_in_order() {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("store.redb");
-        let (store, left) = Store::open(&path).unwrap();
-        assert!(left.is_empty());
-        let ids = [store.next_id(), store.next_id(), store.next_id()];
-        for (id, card) in ids.iter().zip(["1", "2", "3"]) {
-            store.put(*id, &update(card)).await.unwrap();
-        }
-        store.done(ids[1]).await.unwrap();
-        store.attempted(ids[0]).await.unwrap();
-        store.not_taken(ids[0]).await.unwrap();
-        store.attempted(ids[2]).await.unwrap();
-        assert!(Store::open(&path).is_err(), "one host has it");
-        drop(store);
-        let (store, left) = reopen(&path).await;
-        let seen: Vec<_> =
-            left.iter().map(|left| (left.update.card.as_str(), left.attempted)).collect();
-        assert_eq!(seen, [("1", false), ("3", true)]);
-        assert!(store.next_id() > ids[2]);
-    }
-
-    /// The thread lets the file go soon after the last handle is gone.
-    async fn reopen(path: &Path) -> (Store, Vec<StoredUpdate>) {
-        loop {
-            match Store::open(path) {
-                Ok(opened) => return opened,
-                Err(_) => tokio::time::sleep(std::time::Duration::from_millis(5)).await,
-            }
-        }
-    }
-
-    #[test]
-    fn a_place_that_cannot_be_written_is_named() {
-        let error = Store::open(Path::new("/nowhere/store.redb")).unwrap_err();
-        assert!(error.to_string().starts_with("store.path: /nowhere/store.redb"), "{error}");
-    }
-}
+mod tests;

@@ -6,6 +6,7 @@ use crate::Failure;
 use crate::Toast;
 use crate::config::ConfigError;
 use crate::deferred::DeferError;
+use crate::key_value::KeyValueError;
 use crate::open_api::ApiError;
 
 impl Failure {
@@ -42,6 +43,12 @@ impl From<DeferError> for Failure {
 impl From<ConfigError> for Failure {
     fn from(error: ConfigError) -> Self {
         Self::internal(format_args!("config: {error:?}"))
+    }
+}
+
+impl From<KeyValueError> for Failure {
+    fn from(error: KeyValueError) -> Self {
+        Self::internal(format_args!("key-value: {error:?}"))
     }
 }
 

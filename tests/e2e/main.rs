@@ -19,6 +19,7 @@ mod explain;
 mod folder;
 mod healing;
 mod isolation;
+mod key_value;
 mod late;
 mod limits;
 mod long_connection;

@@ -13,6 +13,7 @@ pub mod matrix;
 pub mod metrics;
 pub mod platform;
 pub mod proxy;
+pub mod redis;
 pub mod referee;
 pub mod schema;
 pub mod sender;

@@ -36,6 +36,7 @@ use crate::plugin::instance::CallReport;
 use crate::plugin::instance::RunningCall;
 use crate::plugin::registry::Plugin;
 use crate::shutdown::Shutdown;
+use crate::store::ADOPTION;
 use crate::store::Store;
 use crate::store::update::PendingUpdate;
 use crate::store::update::StoredUpdate;
@@ -176,6 +177,24 @@ impl Late {
                 telemetry::record_card_update(UpdateResult::NoRoom);
                 None
             }
+        }
+    }
+}
+
+/// Goes on with what other hosts of the same store leave behind, until this one stops.
+pub async fn take_over(late: Arc<Late>) {
+    while late.store.is_shared() {
+        match late.store.adopt(&late.app).await {
+            Ok(left) => late.resume(left),
+            Err(error) => {
+                tracing::warn!(app = %late.app, %error, "cannot see what other hosts have left");
+                telemetry::record_store_failure();
+            }
+        }
+        tokio::select! {
+            // Cancel safe: both only wait.
+            () = late.shutdown.begun() => return,
+            () = tokio::time::sleep(ADOPTION) => {}
         }
     }
 }

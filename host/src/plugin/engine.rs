@@ -15,7 +15,9 @@ use wasmtime::component::Linker;
 use crate::bindings::lark::callback::deferred;
 use crate::bindings::lark::callback::open_api;
 use crate::bindings::lark::callback::request;
-use crate::bindings::wasi::config::store;
+use crate::bindings::wasi::config::store as config;
+use crate::bindings::wasi::keyvalue::atomics;
+use crate::bindings::wasi::keyvalue::store;
 use crate::bindings::wasi::logging::logging;
 use crate::plugin::code::CodeInUse;
 use crate::plugin::code_cache::CacheConfig;
@@ -284,7 +286,15 @@ fn link(engine: &Engine) -> wasmtime::Result<Linker<GuestState>> {
     open_api::add_to_linker::<_, HasSelf<_>>(&mut linker, |state: &mut GuestState| {
         &mut state.open_api
     })?;
-    store::add_to_linker::<_, HasSelf<_>>(&mut linker, |state: &mut GuestState| &mut state.config)?;
+    config::add_to_linker::<_, HasSelf<_>>(&mut linker, |state: &mut GuestState| {
+        &mut state.config
+    })?;
+    store::add_to_linker::<_, HasSelf<_>>(&mut linker, |state: &mut GuestState| {
+        &mut state.key_value
+    })?;
+    atomics::add_to_linker::<_, HasSelf<_>>(&mut linker, |state: &mut GuestState| {
+        &mut state.key_value
+    })?;
     logging::add_to_linker::<_, HasSelf<_>>(&mut linker, |state: &mut GuestState| {
         &mut state.logging
     })?;

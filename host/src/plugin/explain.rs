@@ -4,12 +4,14 @@ use wasmtime::Engine;
 use wasmtime::component::Component;
 use wasmtime::component::types::ComponentItem;
 
+use crate::plugin::manifest::Grants;
+
 /// The contract's package.
 const CONTRACT: &str = "lark:callback";
 /// Its version here.
 const CONTRACT_VERSION: &str = "0.1.0";
 /// What it has for plugins to import, with the functions of each.
-const SERVICES: [Offer; 5] = [
+const SERVICES: [Offer; 7] = [
     Offer {
         interface: "lark:callback/request",
         version: CONTRACT_VERSION,
@@ -20,10 +22,27 @@ const SERVICES: [Offer; 5] = [
         version: CONTRACT_VERSION,
         functions: &["update-card"],
     },
-    Offer { interface: "lark:callback/open-api", version: CONTRACT_VERSION, functions: &["call"] },
+    Offer { interface: OPEN_API, version: CONTRACT_VERSION, functions: &["call"] },
     Offer { interface: "wasi:config/store", version: "0.2.0-rc.1", functions: &["get", "get-all"] },
+    Offer {
+        interface: KEY_VALUE_STORE,
+        version: "0.2.0-draft",
+        functions: &[
+            "open",
+            "[method]bucket.get",
+            "[method]bucket.set",
+            "[method]bucket.delete",
+            "[method]bucket.exists",
+            "[method]bucket.list-keys",
+        ],
+    },
+    Offer { interface: KEY_VALUE_ATOMICS, version: "0.2.0-draft", functions: &["increment"] },
     Offer { interface: "wasi:logging/logging", version: "0.1.0-draft", functions: &["log"] },
 ];
+/// Those of them that only work where something was granted.
+const OPEN_API: &str = "lark:callback/open-api";
+const KEY_VALUE_STORE: &str = "wasi:keyvalue/store";
+const KEY_VALUE_ATOMICS: &str = "wasi:keyvalue/atomics";
 /// The packages of WASI 0.2 that the host has. Of files and sockets there are the interfaces, with nothing behind them.
 const WASI: [&str; 6] =
     ["wasi:cli", "wasi:clocks", "wasi:filesystem", "wasi:io", "wasi:random", "wasi:sockets"];
@@ -56,6 +75,29 @@ pub(super) fn missing_imports(component: &Component, engine: &Engine) -> Vec<Str
         missing.push(format!("and {more} more"));
     }
     missing
+}
+
+/// Every import that the operator has granted nothing for, one sentence each. It is no reason to refuse the plugin: some
+/// languages import the whole contract, whatever the plugin uses of it.
+pub(super) fn not_granted(component: &Component, engine: &Engine, grants: &Grants) -> Vec<String> {
+    let kind = component.component_type();
+    let imports = kind.imports(engine);
+    imports
+        .filter_map(|(name, _)| {
+            let (what, key) = match split(name).0 {
+                OPEN_API if grants.open_api.is_empty() => {
+                    ("requests to the server API", "open_api = [\"POST /open-apis/…\"]")
+                }
+                KEY_VALUE_STORE | KEY_VALUE_ATOMICS if grants.key_value.is_none() => {
+                    ("keeping data", "key_value = {}")
+                }
+                _ => return None,
+            };
+            Some(format!(
+                "it imports {name}, and {what} is refused to it: write {key} under [grants] in its sidecar file if it shall have that"
+            ))
+        })
+        .collect()
 }
 
 fn missing(engine: &Engine, name: &str, item: &ComponentItem) -> Option<String> {

@@ -18,12 +18,13 @@ use crate::callback::model::Json;
 use crate::callback::reply::RawReply;
 use crate::callback::reply::Toast;
 use crate::capability::deferred::DeferredCtx;
+use crate::capability::key_value::Buckets;
+use crate::capability::key_value::KeyValueCtx;
 use crate::capability::logging::LogTag;
 use crate::capability::logging::LoggingCtx;
 use crate::capability::open_api::OpenApiCtx;
 use crate::capability::request::RequestCtx;
 use crate::deadline::Deadline;
-use crate::open_api::grant::Grant;
 use crate::plugin::breaker::Change;
 use crate::plugin::breaker::Pass;
 use crate::plugin::breaker::Verdict;
@@ -120,6 +121,15 @@ pub enum Handler {
     Json,
 }
 
+/// What a call gets at.
+#[derive(Clone, Copy)]
+enum Reach {
+    /// What the operator granted.
+    AsGranted,
+    /// Nothing beyond this host and this call: it is only a try.
+    Nothing,
+}
+
 /// A call under way on a guest thread. Dropping it does not stop the call; the call's own time does.
 #[derive(Debug)]
 pub struct RunningCall(JoinHandle<CallReport>);
@@ -153,7 +163,7 @@ pub fn start(
     let (io, long) = (Handle::current(), Arc::clone(&engine.long_turns));
     RunningCall(engine.threads().spawn(async move {
         let began = Instant::now();
-        let store = plugin.store(&callback, deadline, io, &plugin.grants);
+        let store = plugin.new_store(&callback, deadline, io, Reach::AsGranted);
         let report = take_turns(run(&plugin, handler, &callback, deadline, store), &long).await;
         plugin.conclude(pass, &report, began, deadline);
         drop(place);
@@ -322,21 +332,24 @@ impl Plugin {
         }
     }
 
-    fn store(
+    fn new_store(
         &self,
         callback: &Callback,
         deadline: Deadline,
         io: Handle,
-        grants: &Arc<[Grant]>,
+        reach: Reach,
     ) -> Store<GuestState> {
         let event_id = callback.header.event_id.as_deref().unwrap_or_default();
         let has_card = callback.card_action().is_some_and(|card| !card.update_token.is_empty());
-        let open_api =
-            OpenApiCtx::new(Arc::clone(&self.open_api), Arc::clone(grants), deadline, io);
         let wasi = match self.handlers.command {
             None => Wasi::new(self.limits.log_bytes),
             Some(_) => Wasi::command(self.limits.log_bytes, self.given(callback, deadline)),
         };
+        let (grants, buckets) = match reach {
+            Reach::AsGranted => (Arc::clone(&self.grants), self.buckets.clone()),
+            Reach::Nothing => (Arc::default(), Buckets::default()),
+        };
+        let open_api = OpenApiCtx::new(Arc::clone(&self.open_api), grants, deadline, io.clone());
         let state = GuestState {
             wasi,
             limiter: InstanceLimiter::new(self.limits.memory_bytes, self.budget.clone()),
@@ -345,6 +358,7 @@ impl Plugin {
             deferred: DeferredCtx::new(has_card),
             open_api,
             config: self.settings.clone(),
+            key_value: KeyValueCtx::new(self.store.clone(), buckets, deadline, io),
             logging: LoggingCtx::new(self.log_tag(event_id), self.limits.log_bytes),
         };
         let mut store = Store::new(self.code.instance_pre.engine(), state);
@@ -391,7 +405,7 @@ pub(super) async fn try_out(
     let (io, plugin) = (Handle::current(), Arc::clone(plugin));
     let long = Arc::clone(&engine.long_turns);
     let trying = engine.threads().spawn(async move {
-        let store = plugin.store(&callback, deadline, io, &Arc::default());
+        let store = plugin.new_store(&callback, deadline, io, Reach::Nothing);
         take_turns(run(&plugin, handler, &callback, deadline, store), &long).await
     });
     let mut trying = RunningCall(trying);
@@ -428,7 +442,7 @@ async fn ask(
     io: Handle,
 ) -> Result<Option<plugin_info::Info>, CallError> {
     let Some(indices) = &plugin.handlers.info else { return Ok(None) };
-    let mut store = plugin.store(&Callback::default(), deadline, io, &Arc::default());
+    let mut store = plugin.new_store(&Callback::default(), deadline, io, Reach::Nothing);
     let asking = async {
         let instance = plugin.code.instance_pre.instantiate_async(&mut store).await?;
         indices.load(&mut store, &instance)?.call_describe(&mut store).await

@@ -8,6 +8,8 @@ use crate::callback::fallback::StillWorking;
 use crate::callback::fault::Faults;
 use crate::callback::reply::Toast;
 use crate::callback::reply::ToastKind;
+use crate::capability::key_value::KeyValueGrant;
+use crate::capability::key_value::KeyValueGrantError;
 use crate::open_api::grant::Grant;
 use crate::plugin::breaker::BreakerConfig;
 use crate::plugin::breaker::BreakerConfigError;
@@ -40,6 +42,8 @@ pub struct Manifest {
 pub struct Grants {
     /// Requests to the server API, for example `POST /open-apis/im/v1/messages`.
     pub open_api: Vec<Grant>,
+    /// Keeping things beyond a call.
+    pub key_value: Option<KeyValueGrant>,
 }
 
 /// `[still_working]`
@@ -94,6 +98,9 @@ pub enum ManifestError {
     /// Likewise.
     #[error(transparent)]
     Breaker(#[from] BreakerConfigError),
+    /// Likewise.
+    #[error(transparent)]
+    KeyValue(#[from] KeyValueGrantError),
     /// A toast that the platform would not show.
     #[error("still_working.toast: {0}")]
     StillWorking(Faults),
@@ -105,6 +112,7 @@ impl Manifest {
         let manifest: Self = toml::from_str(text)?;
         manifest.limits.validate()?;
         manifest.breaker.validate()?;
+        manifest.grants.key_value.as_ref().map_or(Ok(()), KeyValueGrant::validate)?;
         manifest.still_working()?;
         Ok(manifest)
     }

@@ -17,6 +17,7 @@ use crate::bindings::exports::lark::callback::plugin_info;
 use crate::callback::fallback::StillWorking;
 use crate::callback::model::Kind;
 use crate::capability::config::ConfigCtx;
+use crate::capability::key_value::Buckets;
 use crate::open_api::grant::Grant;
 use crate::open_api::transport::OpenApi;
 use crate::plugin::breaker::Breaker;
@@ -26,6 +27,7 @@ use crate::plugin::limits::MemoryBudget;
 use crate::plugin::route::Route;
 use crate::plugin::state::GuestState;
 use crate::plugin::usage::Usage;
+use crate::store::Store;
 use crate::telemetry::PluginVersion;
 
 /// A compiled and linked plugin with everything its calls need.
@@ -39,6 +41,8 @@ pub struct Plugin {
     pub(super) still_working: Option<StillWorking>,
     pub(super) limits: Limits,
     pub(super) grants: Arc<[Grant]>,
+    pub(super) buckets: Buckets,
+    pub(super) store: Store,
     pub(super) settings: ConfigCtx,
     pub(super) open_api: Arc<OpenApi>,
     pub(super) budget: MemoryBudget,

@@ -39,6 +39,7 @@ use crate::plugin::status::Rollback;
 use crate::plugin::status::RollbackError;
 use crate::plugin::status::StatusCell;
 use crate::shutdown::Shutdown;
+use crate::store::Store;
 use crate::telemetry;
 
 /// Wishes of operators that may wait while a folder is looked into.
@@ -82,6 +83,7 @@ impl Folder {
         path: PathBuf,
         engine: Arc<GuestEngine>,
         open_api: Arc<OpenApi>,
+        store: Store,
         registry: Registry,
     ) -> (Self, FolderHandle) {
         let (wishes, commands) = mpsc::channel(MAX_COMMANDS);
@@ -89,7 +91,7 @@ impl Folder {
         let handle = FolderHandle::new(status.clone(), wishes);
         let folder = Self {
             path,
-            loader: Loader { app, engine, open_api },
+            loader: Loader { app, engine, open_api, store },
             registry,
             files: BTreeMap::new(),
             loads: JoinSet::new(),

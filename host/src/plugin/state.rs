@@ -9,6 +9,7 @@ use wasmtime_wasi::p2::pipe::MemoryInputPipe;
 
 use crate::capability::config::ConfigCtx;
 use crate::capability::deferred::DeferredCtx;
+use crate::capability::key_value::KeyValueCtx;
 use crate::capability::logging::LoggingCtx;
 use crate::capability::open_api::OpenApiCtx;
 use crate::capability::request::RequestCtx;
@@ -31,6 +32,7 @@ pub(super) struct GuestState {
     pub(super) deferred: DeferredCtx,
     pub(super) open_api: OpenApiCtx,
     pub(super) config: ConfigCtx,
+    pub(super) key_value: KeyValueCtx,
     pub(super) logging: LoggingCtx,
 }
 

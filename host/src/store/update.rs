@@ -13,6 +13,30 @@ pub const TOKEN_LIFETIME: Duration = Duration::from_secs(30 * 60);
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct UpdateId(pub(super) u64);
 
+impl UpdateId {
+    /// Numbers begin with the milliseconds at which the process began, so many bits further up: no process promises a
+    /// million updates in a millisecond, and so none repeats the number of an earlier one.
+    pub(super) const SPARE_BITS: u32 = 20;
+}
+
+/// What happens to an update.
+#[derive(Clone, Debug)]
+pub(super) enum UpdateChange {
+    /// It was promised.
+    Put {
+        /// Which app's card it is.
+        app: String,
+        /// The update, as JSON.
+        bytes: Vec<u8>,
+    },
+    /// The platform may have it.
+    Attempted,
+    /// It has not.
+    NotTaken,
+    /// It has come to an end.
+    Done,
+}
+
 /// One card that shall be shown.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct PendingUpdate {

@@ -10,6 +10,7 @@ use crate::dispatch::late::Update;
 use crate::open_api::transport::ApiError;
 use crate::open_api::transport::ApiResponse;
 use crate::open_api::transport::card_update;
+use crate::store::StoreError;
 use crate::telemetry;
 use crate::telemetry::UpdateResult;
 
@@ -41,7 +42,7 @@ enum Attempt {
 #[derive(PartialEq, Eq)]
 enum End {
     Settled(UpdateResult),
-    /// The host is stopping: the next process goes on.
+    /// The host is stopping, or seemed to be gone: another process goes on.
     Left,
 }
 
@@ -87,6 +88,9 @@ impl Late {
             }
             if !marked {
                 let kept = self.store.attempted(update.id).await;
+                if let Err(StoreError::TakenOver) = kept {
+                    return End::Left;
+                }
                 self.complain("marked", kept);
                 marked = true;
             }
@@ -171,7 +175,7 @@ impl Late {
         }
     }
 
-    fn complain(&self, what: &str, result: Result<(), crate::store::StoreError>) {
+    fn complain(&self, what: &str, result: Result<(), StoreError>) {
         if let Err(error) = result {
             tracing::error!(app = %self.app, %error, "a card update is not {what} in the store: a restart may lose or repeat it");
             telemetry::record_store_failure();

@@ -11,6 +11,7 @@ use crate::bindings::exports::lark::callback::plugin_info;
 use crate::callback::fallback::StillWorking;
 use crate::callback::fault::Faults;
 use crate::capability::config::ConfigCtx;
+use crate::capability::key_value::Buckets;
 use crate::deadline::DeadlineConfig;
 use crate::open_api::transport::OpenApi;
 use crate::plugin::breaker::Breaker;
@@ -19,6 +20,7 @@ use crate::plugin::code::code;
 use crate::plugin::compile::CompileError;
 use crate::plugin::engine::GuestEngine;
 use crate::plugin::explain::known_handlers;
+use crate::plugin::explain::not_granted;
 use crate::plugin::instance::CallError;
 use crate::plugin::instance::describe;
 use crate::plugin::lift;
@@ -31,6 +33,7 @@ use crate::plugin::self_test;
 use crate::plugin::self_test::SelfTest;
 use crate::plugin::self_test::SelfTestError;
 use crate::plugin::usage::Usage;
+use crate::store::Store;
 
 /// The largest file that is loaded. A Python component has 18 MB.
 const MAX_FILE_BYTES: u64 = 256 * 1024 * 1024;
@@ -137,6 +140,7 @@ pub(super) struct Loader {
     pub(super) app: Arc<str>,
     pub(super) engine: Arc<GuestEngine>,
     pub(super) open_api: Arc<OpenApi>,
+    pub(super) store: Store,
 }
 
 impl Loader {
@@ -149,6 +153,12 @@ impl Loader {
         let handlers = Handlers::find(&code.instance_pre).ok_or_else(|| {
             LoadError::NoHandler(known_handlers(component, code.instance_pre.engine()))
         })?;
+        for missing in
+            not_granted(instance_pre.component(), instance_pre.engine(), &manifest.grants)
+        {
+            tracing::warn!(app = %self.app, plugin = name, version, missing, "plugin not granted");
+        }
+        let grant = manifest.grants.key_value.as_ref();
         let plugin = Plugin {
             app: Arc::clone(&self.app),
             name: name.into(),
@@ -163,6 +173,8 @@ impl Loader {
             still_working: manifest.still_working()?,
             routes: manifest.routes,
             limits: manifest.limits,
+            buckets: grant.map(|grant| Buckets::new(&self.app, name, grant)).unwrap_or_default(),
+            store: self.store.clone(),
             grants: manifest.grants.open_api.into(),
             settings: ConfigCtx::new(manifest.settings),
             open_api: Arc::clone(&self.open_api),

