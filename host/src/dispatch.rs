@@ -1,7 +1,9 @@
 //! The journey of a callback, on one screen: snapshot, route, run, check, answer, and what comes after the answer.
 
 pub mod admission;
+mod gate;
 pub mod late;
+mod once;
 pub mod rehearsal;
 mod route;
 
@@ -22,6 +24,8 @@ use crate::dispatch::admission::Ask;
 use crate::dispatch::admission::NotAdmitted;
 use crate::dispatch::late::Afterwards;
 use crate::dispatch::late::Late;
+use crate::dispatch::once::Once;
+use crate::dispatch::once::Ticket;
 use crate::plugin::breaker::Paused;
 use crate::plugin::engine::GuestEngine;
 use crate::plugin::instance;
@@ -46,6 +50,7 @@ pub struct Dispatcher {
     admission: Arc<Admission>,
     registry: Registry,
     late: Arc<Late>,
+    once: Once,
     observers: Observers,
 }
 
@@ -84,7 +89,8 @@ impl Dispatcher {
         late: Arc<Late>,
         observers: Observers,
     ) -> Self {
-        Self { app, engine, admission, registry, late, observers }
+        let once = Once::new(late.store().clone());
+        Self { app, engine, admission, registry, late, once, observers }
     }
 
     /// The app whose callbacks these are.
@@ -112,8 +118,12 @@ impl Dispatcher {
             None => host_words(&callback, Reason::NoHandler, Outcome::NoHandler, None),
             Some((plugin, handler)) => {
                 record.plugin = Some(plugin.identity());
-                let (decision, fuel) =
-                    self.ask(plugin, handler, &callback, deadline, afterwards).await;
+                let (decision, fuel) = match self.gate(plugin, &callback, deadline).await {
+                    Ok(ticket) => {
+                        self.ask(plugin, handler, &callback, ticket, deadline, afterwards).await
+                    }
+                    Err(decision) => (decision, None),
+                };
                 record.fuel = fuel;
                 decision
             }
@@ -133,6 +143,7 @@ impl Dispatcher {
         plugin: &Arc<Plugin>,
         handler: Handler,
         callback: &Arc<Callback>,
+        ticket: Option<Ticket>,
         deadline: Deadline,
         afterwards: Afterwards,
     ) -> (Decision, Option<u64>) {
@@ -143,9 +154,17 @@ impl Dispatcher {
             Ok(running) => running,
             Err(why) => return (not_started(callback, &why), None),
         };
-        match in_time(running, plugin, deadline, afterwards).await {
-            None => (still_working(callback, plugin), None),
-            Some(report) => (decide(callback, report.result), Some(report.fuel)),
+        match in_time(running, plugin, deadline, afterwards, ticket).await {
+            (None, _) => (still_working(callback, plugin), None),
+            (Some(report), ticket) => {
+                let decision = decide(callback, report.result);
+                if let Some(ticket) = ticket
+                    && matches!(decision.outcome, Outcome::Answered | Outcome::InvalidReply)
+                {
+                    ticket.done(&decision.reply, deadline.soft()).await;
+                }
+                (decision, Some(report.fuel))
+            }
         }
     }
 
@@ -164,19 +183,20 @@ impl Dispatcher {
     }
 }
 
-/// What the call returned before its answer is due. `None`: it goes on, and `afterwards` sees to what it returns.
+/// What the call returned before its answer is due, and the ticket. `None`: it goes on, and `afterwards` sees to both.
 async fn in_time(
     mut running: RunningCall,
     plugin: &Arc<Plugin>,
     deadline: Deadline,
     afterwards: Afterwards,
-) -> Option<CallReport> {
+    ticket: Option<Ticket>,
+) -> (Option<CallReport>, Option<Ticket>) {
     let Some(mut report) = running.report_by(deadline.soft()).await else {
-        afterwards.follow(running, Arc::clone(plugin));
-        return None;
+        afterwards.follow(running, Arc::clone(plugin), ticket);
+        return (None, None);
     };
     afterwards.update(std::mem::take(&mut report.deferred), plugin).await;
-    Some(report)
+    (Some(report), ticket)
 }
 
 /// The plugin's own words for that, or the host's.

@@ -5,6 +5,7 @@
 mod backend;
 pub mod bucket;
 mod file;
+pub mod marks;
 mod server;
 pub mod update;
 
@@ -13,6 +14,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 use std::sync::atomic::Ordering;
+use std::time::Duration;
 
 use serde::Deserialize;
 
@@ -25,6 +27,9 @@ use crate::store::bucket::KeyPage;
 use crate::store::bucket::Quota;
 use crate::store::bucket::WriteError;
 use crate::store::file::FileStore;
+use crate::store::marks::Begun;
+use crate::store::marks::Ended;
+use crate::store::marks::Mark;
 use crate::store::server::ServerAddress;
 use crate::store::server::ServerStore;
 use crate::store::update::PendingUpdate;
@@ -163,6 +168,17 @@ impl Store {
         quota: Quota,
     ) -> Result<u64, WriteError> {
         self.backend.write(bucket, key, change, quota).await
+    }
+
+    /// Begins something that shall happen once, unless somebody has begun or done it. On a store of its own a host knows by
+    /// itself what it has begun, and is only told what is done. Who does not end it within `lease` has not begun it.
+    pub async fn begin(&self, mark: &Mark, lease: Duration) -> Result<Begun, StoreError> {
+        self.backend.begin(mark.clone(), lease).await
+    }
+
+    /// Says how it ended. Resolves once that would survive the end of this process.
+    pub async fn end(&self, mark: &Mark, ended: Ended) -> Result<(), StoreError> {
+        self.backend.end(mark.clone(), ended).await
     }
 
     /// The number of an update that is about to be promised. Later ones are larger.

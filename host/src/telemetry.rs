@@ -89,6 +89,10 @@ pub enum Outcome {
     Overload,
     /// The plugin is paused because it kept failing.
     Paused,
+    /// The same has happened before: it got the same answer.
+    Repeated,
+    /// The event is older than the plugin wants it.
+    TooOld,
 }
 
 impl Outcome {
@@ -105,6 +109,8 @@ impl Outcome {
             Self::NoHandler => "no_handler",
             Self::Overload => "overload",
             Self::Paused => "paused",
+            Self::Repeated => "repeated",
+            Self::TooOld => "too_old",
         }
     }
 }
@@ -214,7 +220,7 @@ fn log_callback(record: &CallbackRecord) {
         };
     }
     match record.outcome {
-        Outcome::Answered => line!(info),
+        Outcome::Answered | Outcome::Repeated | Outcome::TooOld => line!(info),
         _ => line!(warn),
     }
     let kind = known_type(&record.event_type);

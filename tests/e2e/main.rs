@@ -24,6 +24,7 @@ mod late;
 mod limits;
 mod long_connection;
 mod observability;
+mod once;
 mod open_api;
 mod playground;
 mod proxy;

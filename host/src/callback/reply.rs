@@ -139,7 +139,7 @@ pub enum LegacyReply {
 }
 
 /// An answer that keeps to the platform's rules. Only [`check`](crate::callback::reply_check::check) and the fallbacks
-/// make one.
+/// make one; what was said before is remembered.
 #[derive(Clone, Debug)]
 pub struct Reply(pub(super) Answer);
 
@@ -183,6 +183,26 @@ impl Reply {
             Answer::Body { status, json } => Outgoing::Body { status: *status, json },
             Answer::Accepted => Outgoing::Accepted,
             Answer::Redeliver => Outgoing::Redeliver,
+        }
+    }
+
+    /// The bytes from which [`remembered`](Self::remembered) makes it again; none for what is no answer yet.
+    pub fn to_remember(&self) -> Option<Vec<u8>> {
+        match &self.0 {
+            Answer::Body { status, json } => Some([&status.to_be_bytes(), &json[..]].concat()),
+            Answer::Accepted => Some(Vec::new()),
+            Answer::Redeliver => None,
+        }
+    }
+
+    /// What was said before.
+    pub fn remembered(bytes: &[u8]) -> Self {
+        match bytes {
+            [high, low, json @ ..] => {
+                let status = u16::from_be_bytes([*high, *low]);
+                Self(Answer::Body { status, json: Bytes::copy_from_slice(json) })
+            }
+            _ => Self::accepted(),
         }
     }
 

@@ -14,6 +14,8 @@ use tokio::sync::Semaphore;
 use tokio::sync::oneshot;
 use tokio::time::Instant;
 
+use crate::callback::fallback::Reason;
+use crate::callback::fallback::fallback;
 use crate::callback::model::Body;
 use crate::callback::model::Callback;
 use crate::callback::model::Json;
@@ -28,6 +30,7 @@ use crate::deadline::Deadline;
 use crate::deadline::PLATFORM_PATIENCE;
 use crate::dispatch::late::preview::Previews;
 use crate::dispatch::late::preview::Viewer;
+use crate::dispatch::once::Ticket;
 use crate::open_api::rate_limit::Rate;
 use crate::open_api::rate_limit::RateLimit;
 use crate::open_api::transport::OpenApi;
@@ -124,6 +127,11 @@ impl Late {
             previews: Previews::default(),
             shutdown,
         })
+    }
+
+    /// Where promises are kept.
+    pub(super) fn store(&self) -> &Store {
+        &self.store
     }
 
     /// Goes on with what an earlier process has left of this app: oldest first, one callback beside the other.
@@ -233,7 +241,12 @@ impl Afterwards {
     }
 
     /// Waits for a call that missed the deadline, and shows what it returns.
-    pub(super) fn follow(self, mut running: RunningCall, plugin: Arc<Plugin>) {
+    pub(super) fn follow(
+        self,
+        mut running: RunningCall,
+        plugin: Arc<Plugin>,
+        ticket: Option<Ticket>,
+    ) {
         self.late.shutdown.clone().spawn(async move {
             let report = running.report().await;
             let reason = report.result.as_ref().err().map(ToString::to_string);
@@ -241,6 +254,16 @@ impl Afterwards {
                 app = %self.late.app, event_id = self.event_id(), plugin = plugin.name(), version = plugin.version(),
                 fuel = report.fuel, reason, "late reply"
             );
+            if let Some(ticket) = ticket
+                && report.result.is_ok()
+            {
+                let said = match self.callback.kind() {
+                    Kind::Other => Reply::accepted(),
+                    _ => fallback(&self.callback, Reason::StillWorking),
+                };
+                // Nobody waits for it any more.
+                ticket.done(&said, self.deadline.hard() + PLATFORM_PATIENCE).await;
+            }
             match self.callback.kind() {
                 Kind::LinkPreview => self.refresh(report, &plugin).await,
                 Kind::CardAction | Kind::LegacyCard => self.late_cards(report, &plugin).await,

@@ -1,6 +1,8 @@
 //! The sidecar file: what an operator says about a plugin, in `name.toml` beside `name.wasm`.
 
 use std::collections::BTreeMap;
+use std::num::NonZeroU32;
+use std::time::Duration;
 
 use serde::Deserialize;
 
@@ -30,10 +32,45 @@ pub struct Manifest {
     pub breaker: BreakerConfig,
     /// Takes the place of what the plugin itself declares.
     pub still_working: StillWorkingConfig,
+    /// Which events it wants.
+    pub events: EventsConfig,
+    /// What a click is to it.
+    pub clicks: ClicksConfig,
     /// What the plugin may reach.
     pub grants: Grants,
     /// What `wasi:config` gives to the plugin.
     pub settings: BTreeMap<String, String>,
+}
+
+/// `[events]`
+#[derive(Clone, Copy, Debug, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct EventsConfig {
+    /// Older ones are acknowledged and not handled. The platform sends one again for seven hours.
+    max_age_secs: Option<NonZeroU32>,
+}
+
+impl EventsConfig {
+    /// The oldest event that it wants.
+    pub fn max_age(&self) -> Option<Duration> {
+        self.max_age_secs.map(|secs| Duration::from_secs(u64::from(secs.get())))
+    }
+}
+
+/// `[clicks]`
+#[derive(Clone, Copy, Debug, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct ClicksConfig {
+    /// The same click again within so many milliseconds gets the first one's answer. Not unless it is said: to some
+    /// plugins two clicks are two.
+    repeat_window_ms: Option<NonZeroU32>,
+}
+
+impl ClicksConfig {
+    /// How long a click stays the same.
+    pub fn repeat_window(&self) -> Option<Duration> {
+        self.repeat_window_ms.map(|ms| Duration::from_millis(u64::from(ms.get())))
+    }
 }
 
 /// `[grants]`

@@ -24,6 +24,8 @@ use crate::plugin::breaker::Breaker;
 use crate::plugin::code::Code;
 use crate::plugin::limits::Limits;
 use crate::plugin::limits::MemoryBudget;
+use crate::plugin::manifest::ClicksConfig;
+use crate::plugin::manifest::EventsConfig;
 use crate::plugin::route::Route;
 use crate::plugin::state::GuestState;
 use crate::plugin::usage::Usage;
@@ -40,6 +42,8 @@ pub struct Plugin {
     pub(super) routes: Vec<Route>,
     pub(super) still_working: Option<StillWorking>,
     pub(super) limits: Limits,
+    pub(super) events: EventsConfig,
+    pub(super) clicks: ClicksConfig,
     pub(super) grants: Arc<[Grant]>,
     pub(super) buckets: Buckets,
     pub(super) store: Store,
@@ -149,6 +153,16 @@ impl Plugin {
     /// What it wants said when an answer is due and it is still at it.
     pub fn still_working(&self) -> Option<&StillWorking> {
         self.still_working.as_ref()
+    }
+
+    /// The oldest event that it wants, if that matters to it.
+    pub fn oldest_event(&self) -> Option<Duration> {
+        self.events.max_age()
+    }
+
+    /// How long the same click is the same click, if it is at all.
+    pub fn repeat_window(&self) -> Option<Duration> {
+        self.clicks.repeat_window()
     }
 
     /// Whether both claim the same callbacks, so that nobody could tell which of them answers.

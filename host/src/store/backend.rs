@@ -1,6 +1,7 @@
 //! What a file and a server have in common.
 
 use std::fmt::Debug;
+use std::time::Duration;
 
 use futures_util::FutureExt as _;
 use futures_util::future::BoxFuture;
@@ -12,6 +13,9 @@ use crate::store::bucket::Change;
 use crate::store::bucket::KeyPage;
 use crate::store::bucket::Quota;
 use crate::store::bucket::WriteError;
+use crate::store::marks::Begun;
+use crate::store::marks::Ended;
+use crate::store::marks::Mark;
 use crate::store::update::StoredUpdate;
 use crate::store::update::UpdateChange;
 use crate::store::update::UpdateId;
@@ -33,6 +37,10 @@ pub(super) trait Backend: Debug + Send + Sync {
         change: Change,
         quota: Quota,
     ) -> BoxFuture<'_, Result<u64, WriteError>>;
+
+    fn begin(&self, mark: Mark, lease: Duration) -> BoxFuture<'_, Result<Begun, StoreError>>;
+
+    fn end(&self, mark: Mark, ended: Ended) -> BoxFuture<'_, Result<(), StoreError>>;
 
     fn update(&self, id: UpdateId, change: UpdateChange) -> BoxFuture<'_, Result<(), StoreError>>;
 

@@ -1,11 +1,13 @@
 //! The store in a file: redb, written by one thread that makes what waits durable in one go.
 
 mod buckets;
+mod marks;
 
 use std::fs::OpenOptions;
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 
 use futures_util::FutureExt as _;
 use futures_util::future::BoxFuture;
@@ -28,9 +30,15 @@ use crate::store::bucket::Quota;
 use crate::store::bucket::WriteError;
 use crate::store::file::buckets::BucketWrite;
 use crate::store::file::buckets::Buckets;
+use crate::store::file::marks::MarkWrite;
+use crate::store::file::marks::Marks;
+use crate::store::marks::Begun;
+use crate::store::marks::Ended;
+use crate::store::marks::Mark;
 use crate::store::update::StoredUpdate;
 use crate::store::update::UpdateChange;
 use crate::store::update::UpdateId;
+use crate::store::update::now_ms;
 
 /// Updates, in the order they were promised.
 const UPDATES: TableDefinition<'_, u64, &[u8]> = TableDefinition::new("updates");
@@ -46,6 +54,7 @@ const CACHE_BYTES: usize = 16 << 20;
 enum Task {
     Update(UpdateId, UpdateChange),
     Bucket(BucketWrite),
+    Mark(MarkWrite),
 }
 
 /// What came of a task once it is durable: a counter's value, or why nothing was changed.
@@ -100,6 +109,14 @@ impl FileStore {
         kept.await.map_err(|_closed| StoreError::Closed)?
     }
 
+    /// What cannot be refused: it is done, or the file does not work.
+    async fn only(&self, task: Task) -> Result<(), StoreError> {
+        match self.perform(task).await {
+            Err(WriteError::Store(error)) => Err(error),
+            Ok(_) | Err(_) => Ok(()),
+        }
+    }
+
     /// A page that is not in memory comes from the disk, which no I/O thread waits for.
     async fn read<T: Send + 'static>(
         &self,
@@ -137,15 +154,32 @@ impl Backend for FileStore {
         self.perform(Task::Bucket(BucketWrite { bucket, key, change, quota })).boxed()
     }
 
-    fn update(&self, id: UpdateId, change: UpdateChange) -> BoxFuture<'_, Result<(), StoreError>> {
+    fn begin(&self, mark: Mark, _lease: Duration) -> BoxFuture<'_, Result<Begun, StoreError>> {
         async move {
-            match self.perform(Task::Update(id, change)).await {
-                Err(WriteError::Store(error)) => Err(error),
-                // Nothing else is ever said of an update.
-                Ok(_) | Err(_) => Ok(()),
+            let answer =
+                self.read(move |transaction| marks::get(transaction, mark.as_str())).await?;
+            Ok(answer.map_or(Begun::Now, Begun::Done))
+        }
+        .boxed()
+    }
+
+    fn end(&self, mark: Mark, ended: Ended) -> BoxFuture<'_, Result<(), StoreError>> {
+        async move {
+            match ended {
+                // That it was begun is nowhere in the file.
+                Ended::Failed => Ok(()),
+                Ended::Done { answer, keep } => {
+                    let until_ms = now_ms() + keep.as_millis() as u64;
+                    let mark = mark.as_str().to_owned();
+                    self.only(Task::Mark(MarkWrite { mark, answer, until_ms })).await
+                }
             }
         }
         .boxed()
+    }
+
+    fn update(&self, id: UpdateId, change: UpdateChange) -> BoxFuture<'_, Result<(), StoreError>> {
+        self.only(Task::Update(id, change)).boxed()
     }
 }
 
@@ -208,6 +242,7 @@ struct Tables<'a> {
     updates: Table<'a, u64, &'static [u8]>,
     attempted: Table<'a, u64, ()>,
     buckets: Buckets<'a>,
+    marks: Marks<'a>,
 }
 
 impl<'a> Tables<'a> {
@@ -216,12 +251,14 @@ impl<'a> Tables<'a> {
             updates: transaction.open_table(UPDATES)?,
             attempted: transaction.open_table(ATTEMPTED)?,
             buckets: Buckets::open(transaction)?,
+            marks: Marks::open(transaction)?,
         })
     }
 
     fn apply(&mut self, task: &Task) -> Result<Outcome, redb::Error> {
         match task {
             Task::Bucket(write) => self.buckets.apply(write),
+            Task::Mark(write) => self.marks.apply(write).map(|()| Ok(0)),
             Task::Update(UpdateId(id), change) => {
                 match change {
                     UpdateChange::Put { bytes, .. } => {

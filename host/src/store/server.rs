@@ -4,9 +4,9 @@
 //! makes it: with `appendfsync always` as safe as in a file.
 
 mod buckets;
+mod marks;
 mod promises;
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::FutureExt as _;
@@ -28,7 +28,11 @@ use crate::store::bucket::Change;
 use crate::store::bucket::KeyPage;
 use crate::store::bucket::Quota;
 use crate::store::bucket::WriteError;
+use crate::store::marks::Begun;
+use crate::store::marks::Ended;
+use crate::store::marks::Mark;
 use crate::store::server::buckets::Buckets;
+use crate::store::server::marks::Marks;
 use crate::store::server::promises::Promises;
 use crate::store::update::StoredUpdate;
 use crate::store::update::UpdateChange;
@@ -78,7 +82,8 @@ impl ServerAddress {
 pub(super) struct ServerStore {
     connection: ConnectionManager,
     buckets: Buckets,
-    promises: Arc<Promises>,
+    marks: Marks,
+    promises: Promises,
 }
 
 impl std::fmt::Debug for ServerStore {
@@ -101,7 +106,13 @@ impl ServerStore {
         let mut connection =
             ConnectionManager::new_with_config(client, config).await.map_err(failed)?;
         let _: () = redis::cmd("PING").query_async(&mut connection).await.map_err(failed)?;
-        Ok(Self { connection, buckets: Buckets::default(), promises: Arc::new(Promises::new()) })
+        let host = format!("{:016x}", fastrand::u64(..));
+        Ok(Self {
+            connection,
+            buckets: Buckets::default(),
+            marks: Marks::new(&host),
+            promises: Promises::new(host),
+        })
     }
 }
 
@@ -141,6 +152,16 @@ impl Backend for ServerStore {
     ) -> BoxFuture<'_, Result<u64, WriteError>> {
         let connection = self.connection.clone();
         async move { self.buckets.write(connection, &bucket, &key, change, quota).await }.boxed()
+    }
+
+    fn begin(&self, mark: Mark, lease: Duration) -> BoxFuture<'_, Result<Begun, StoreError>> {
+        let connection = self.connection.clone();
+        async move { self.marks.begin(connection, &mark, lease).await }.boxed()
+    }
+
+    fn end(&self, mark: Mark, ended: Ended) -> BoxFuture<'_, Result<(), StoreError>> {
+        let connection = self.connection.clone();
+        async move { self.marks.end(connection, &mark, ended).await }.boxed()
     }
 
     fn update(&self, id: UpdateId, change: UpdateChange) -> BoxFuture<'_, Result<(), StoreError>> {

@@ -173,6 +173,8 @@ impl Loader {
             still_working: manifest.still_working()?,
             routes: manifest.routes,
             limits: manifest.limits,
+            events: manifest.events,
+            clicks: manifest.clicks,
             buckets: grant.map(|grant| Buckets::new(&self.app, name, grant)).unwrap_or_default(),
             store: self.store.clone(),
             grants: manifest.grants.open_api.into(),

@@ -71,9 +71,9 @@ pub(super) struct Promises {
 }
 
 impl Promises {
-    pub(super) fn new() -> Self {
+    pub(super) fn new(host: String) -> Self {
         Self {
-            host: format!("{:016x}", fastrand::u64(..)),
+            host,
             attempted: Script::new(ATTEMPTED),
             adopt: Script::new(ADOPT),
             kept: Mutex::default(),

@@ -1,0 +1,35 @@
+//! Counts the events it was given, in its bucket, and fails or takes its time where an event asks for that. A click gets
+//! the number.
+
+use std::time::Duration;
+
+use aviary_sdk::CardAction;
+use aviary_sdk::CardReply;
+use aviary_sdk::Event;
+use aviary_sdk::Failure;
+use aviary_sdk::Toast;
+use aviary_sdk::key_value::Bucket;
+
+aviary_sdk::export!(event: count, card_action: tell);
+
+fn count(event: Event) -> Result<(), Failure> {
+    Bucket::open()?.increment("events", 1)?;
+    let body = event.body_json()?;
+    std::thread::sleep(Duration::from_millis(body["sleep_ms"].as_u64().unwrap_or_default()));
+    match body["please"].as_str() {
+        Some("fail") => Err(Failure::internal("as asked")),
+        _ => Ok(()),
+    }
+}
+
+fn tell(action: CardAction) -> Result<CardReply, Failure> {
+    let bucket = Bucket::open()?;
+    // A click that counts clicks, and one that only looks.
+    let number = match action.action.name.as_deref() {
+        Some("count") => bucket.increment("clicks", 1)?,
+        _ => bucket.increment("events", 0)?,
+    };
+    let ms = action.action.value_json()?["sleep_ms"].as_u64().unwrap_or_default();
+    std::thread::sleep(Duration::from_millis(ms));
+    Ok(Toast::info(number.to_string()).into())
+}
