@@ -13,6 +13,7 @@ use tokio::time::Instant;
 
 use crate::admin;
 use crate::admin::Health;
+use crate::callback::seal::SealKey;
 use crate::config::AppConfig;
 use crate::config::Config;
 use crate::deadline::DeadlineConfig;
@@ -303,6 +304,7 @@ impl Parts {
             Arc::clone(&self.engine),
             open_api,
             self.store.clone(),
+            SealKey::of(&app.secret),
             registry.clone(),
         );
         folder.load_all().await;

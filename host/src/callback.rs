@@ -14,6 +14,7 @@ pub mod model;
 pub mod plain;
 pub mod reply;
 pub mod reply_check;
+pub mod seal;
 pub mod signature;
 pub mod verify;
 

@@ -9,4 +9,5 @@ pub mod key_value;
 pub mod logging;
 pub mod open_api;
 pub mod request;
+pub mod sealed_values;
 pub mod stdio;

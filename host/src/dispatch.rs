@@ -22,10 +22,11 @@ use crate::deadline::Deadline;
 use crate::dispatch::admission::Admission;
 use crate::dispatch::admission::Ask;
 use crate::dispatch::admission::NotAdmitted;
+use crate::dispatch::gate::Tickets;
 use crate::dispatch::late::Afterwards;
 use crate::dispatch::late::Late;
 use crate::dispatch::once::Once;
-use crate::dispatch::once::Ticket;
+use crate::dispatch::route::Picked;
 use crate::plugin::breaker::Paused;
 use crate::plugin::engine::GuestEngine;
 use crate::plugin::instance;
@@ -116,12 +117,10 @@ impl Dispatcher {
         };
         let decision = match route::pick(&snapshot, &callback) {
             None => host_words(&callback, Reason::NoHandler, Outcome::NoHandler, None),
-            Some((plugin, handler)) => {
-                record.plugin = Some(plugin.identity());
-                let (decision, fuel) = match self.gate(plugin, &callback, deadline).await {
-                    Ok(ticket) => {
-                        self.ask(plugin, handler, &callback, ticket, deadline, afterwards).await
-                    }
+            Some(picked) => {
+                record.plugin = Some(picked.plugin.identity());
+                let (decision, fuel) = match self.gate(picked, &callback, deadline).await {
+                    Ok(tickets) => self.ask(picked, &callback, tickets, deadline, afterwards).await,
                     Err(decision) => (decision, None),
                 };
                 record.fuel = fuel;
@@ -140,10 +139,9 @@ impl Dispatcher {
     /// What the plugin says, or is said in its place; and the fuel that it took, where that is known.
     async fn ask(
         &self,
-        plugin: &Arc<Plugin>,
-        handler: Handler,
+        Picked { plugin, handler, .. }: Picked<'_>,
         callback: &Arc<Callback>,
-        ticket: Option<Ticket>,
+        tickets: Tickets,
         deadline: Deadline,
         afterwards: Afterwards,
     ) -> (Decision, Option<u64>) {
@@ -154,14 +152,12 @@ impl Dispatcher {
             Ok(running) => running,
             Err(why) => return (not_started(callback, &why), None),
         };
-        match in_time(running, plugin, deadline, afterwards, ticket).await {
+        match in_time(running, plugin, deadline, afterwards, tickets).await {
             (None, _) => (still_working(callback, plugin), None),
-            (Some(report), ticket) => {
+            (Some(report), tickets) => {
                 let decision = decide(callback, report.result);
-                if let Some(ticket) = ticket
-                    && matches!(decision.outcome, Outcome::Answered | Outcome::InvalidReply)
-                {
-                    ticket.done(&decision.reply, deadline.soft()).await;
+                if matches!(decision.outcome, Outcome::Answered | Outcome::InvalidReply) {
+                    tickets.done(&decision.reply, deadline.soft()).await;
                 }
                 (decision, Some(report.fuel))
             }
@@ -183,20 +179,20 @@ impl Dispatcher {
     }
 }
 
-/// What the call returned before its answer is due, and the ticket. `None`: it goes on, and `afterwards` sees to both.
+/// What the call returned before its answer is due, and the tickets. `None`: it goes on, and `afterwards` sees to both.
 async fn in_time(
     mut running: RunningCall,
     plugin: &Arc<Plugin>,
     deadline: Deadline,
     afterwards: Afterwards,
-    ticket: Option<Ticket>,
-) -> (Option<CallReport>, Option<Ticket>) {
+    tickets: Tickets,
+) -> (Option<CallReport>, Tickets) {
     let Some(mut report) = running.report_by(deadline.soft()).await else {
-        afterwards.follow(running, Arc::clone(plugin), ticket);
-        return (None, None);
+        afterwards.follow(running, Arc::clone(plugin), tickets);
+        return (None, Tickets::default());
     };
     afterwards.update(std::mem::take(&mut report.deferred), plugin).await;
-    (Some(report), ticket)
+    (Some(report), tickets)
 }
 
 /// The plugin's own words for that, or the host's.

@@ -1,5 +1,6 @@
 //! Compiled plugins: from a file in a folder to an answer. The only modules that name wasmtime.
 
+pub mod allow;
 pub mod breaker;
 mod code;
 pub mod code_cache;
@@ -14,6 +15,7 @@ pub mod limits;
 mod lower;
 pub mod manifest;
 pub mod meter;
+mod own_words;
 pub mod registry;
 pub mod reload;
 pub mod route;

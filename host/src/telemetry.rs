@@ -91,6 +91,8 @@ pub enum Outcome {
     Paused,
     /// The same has happened before: it got the same answer.
     Repeated,
+    /// Whoever clicked may not, or the value is not as it was sealed.
+    Refused,
     /// The event is older than the plugin wants it.
     TooOld,
 }
@@ -110,6 +112,7 @@ impl Outcome {
             Self::Overload => "overload",
             Self::Paused => "paused",
             Self::Repeated => "repeated",
+            Self::Refused => "refused",
             Self::TooOld => "too_old",
         }
     }

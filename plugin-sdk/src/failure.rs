@@ -8,6 +8,7 @@ use crate::config::ConfigError;
 use crate::deferred::DeferError;
 use crate::key_value::KeyValueError;
 use crate::open_api::ApiError;
+use crate::sealed::SealError;
 
 impl Failure {
     /// Shows the user this text in an error toast. For several languages build the toast yourself:
@@ -49,6 +50,12 @@ impl From<ConfigError> for Failure {
 impl From<KeyValueError> for Failure {
     fn from(error: KeyValueError) -> Self {
         Self::internal(format_args!("key-value: {error:?}"))
+    }
+}
+
+impl From<SealError> for Failure {
+    fn from(error: SealError) -> Self {
+        Self::internal(format_args!("sealed value: {error:?}"))
     }
 }
 

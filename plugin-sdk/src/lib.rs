@@ -33,7 +33,8 @@
 //! # Testing
 //!
 //! Handlers are plain functions over plain types, so `cargo test` calls them natively. Functions that ask
-//! the host ([`request`], [`deferred`], [`config`], [`key_value`], [`open_api::call`]) panic there; [`log`] writes to
+//! the host ([`request`], [`deferred`], [`config`], [`key_value`], [`sealed`],
+//! [`open_api::call`]) panic there; [`log`] writes to
 //! standard error.
 
 pub mod card;
@@ -44,6 +45,7 @@ pub mod key_value;
 pub mod log;
 pub mod open_api;
 pub mod request;
+pub mod sealed;
 
 // Public only because `export!` names it from other crates.
 #[doc(hidden)]

@@ -27,6 +27,7 @@ mod observability;
 mod once;
 mod open_api;
 mod playground;
+mod permission;
 mod proxy;
 mod referees;
 mod reload;

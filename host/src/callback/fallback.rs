@@ -26,6 +26,14 @@ pub enum Reason {
     NoHandler,
     /// Too much is going on to start another call.
     Busy,
+    /// This person may not click this button.
+    NotAllowed,
+    /// The button's value is not as it was sealed.
+    Forged,
+    /// Its time is over.
+    Expired,
+    /// It was good for one click, and that was made.
+    UsedUp,
 }
 
 impl Reason {
@@ -54,6 +62,30 @@ impl Reason {
                 "Too much is going on. Please try again in a moment.",
                 "当前请求较多，请稍后重试。",
                 "混み合っています。しばらくしてからお試しください。",
+            ),
+            Self::NotAllowed => (
+                ToastKind::Warning,
+                "This button is not for you.",
+                "您没有权限使用此按钮。",
+                "このボタンを使う権限がありません。",
+            ),
+            Self::Forged => (
+                ToastKind::Error,
+                "This button is not genuine.",
+                "此按钮无效，可能已被篡改。",
+                "このボタンは正規のものではありません。",
+            ),
+            Self::Expired => (
+                ToastKind::Warning,
+                "This button has expired.",
+                "此按钮已过期。",
+                "このボタンは有効期限が切れています。",
+            ),
+            Self::UsedUp => (
+                ToastKind::Info,
+                "This has been answered already.",
+                "此操作已处理，请勿重复点击。",
+                "すでに処理されています。",
             ),
         }
     }
@@ -86,11 +118,11 @@ pub fn fallback(callback: &Callback, reason: Reason) -> Reply {
     }
 }
 
-/// What a plugin wants said when an answer is due and it is still at it.
+/// A toast that a plugin or its operator wants said in place of the host's own words.
 #[derive(Clone, Debug)]
-pub struct StillWorking(Reply);
+pub struct OwnWords(Reply);
 
-impl StillWorking {
+impl OwnWords {
     /// A toast that keeps to the platform's rules as it stands.
     pub fn new(toast: &Toast) -> Result<Self, Faults> {
         check_toast(toast)?;

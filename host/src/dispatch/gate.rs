@@ -1,19 +1,27 @@
-//! Before a plugin is asked: whether it wants an event that old, and whether the same has happened before.
+//! Before a plugin is asked: who clicks, what the value is worth, how old an event is, and whether the same has happened
+//! before.
 
 use std::time::Duration;
 
 use sha2::Digest as _;
+use tokio::time::Instant;
 
+use crate::callback::fallback::Reason;
 use crate::callback::model::Callback;
 use crate::callback::model::CardAction;
 use crate::callback::model::Kind;
 use crate::callback::reply::Reply;
+use crate::callback::seal::Owner;
+use crate::callback::seal::SealFault;
 use crate::deadline::Deadline;
 use crate::dispatch::Decision;
 use crate::dispatch::Dispatcher;
+use crate::dispatch::host_words;
 use crate::dispatch::once::Entered;
 use crate::dispatch::once::Ticket;
+use crate::dispatch::route::Picked;
 use crate::dispatch::still_working;
+use crate::plugin::allow::Allow;
 use crate::plugin::registry::Plugin;
 use crate::store::marks::Mark;
 use crate::store::update::now_ms;
@@ -22,20 +30,67 @@ use crate::telemetry::Outcome;
 /// How long an event is remembered. The platform sends one again for seven hours.
 const EVENTS_REMEMBERED: Duration = Duration::from_secs(8 * 60 * 60);
 
+/// What a callback holds while it is answered: the right to be the one that is answered, and the one use of its value.
+#[derive(Debug, Default)]
+pub(super) struct Tickets {
+    same: Option<Ticket>,
+    value: Option<Ticket>,
+}
+
+impl Tickets {
+    /// It was answered like this. Dropped without a word, it was not, and may be tried again.
+    pub(super) async fn done(self, reply: &Reply, until: Instant) {
+        if let Some(same) = self.same {
+            same.done(reply, until).await;
+        }
+        if let Some(value) = self.value {
+            // That it was used is all that is remembered of it.
+            value.done(&Reply::accepted(), until).await;
+        }
+    }
+}
+
 impl Dispatcher {
-    /// Lets a callback through, with a ticket if it shall happen once, or says what is answered in its place.
+    /// Lets a callback through, with tickets if it shall happen once, or says what is answered in its place.
     pub(super) async fn gate(
+        &self,
+        Picked { plugin, route, .. }: Picked<'_>,
+        callback: &Callback,
+        deadline: Deadline,
+    ) -> Result<Tickets, Decision> {
+        if callback.kind() == Kind::Other {
+            not_too_old(plugin, callback)?;
+        }
+        let allow = plugin.allow(route);
+        if !allow.permits(callback) {
+            return Err(not_allowed(callback, allow, "not among those who may click"));
+        }
+        let once = self.value(plugin, allow, callback)?;
+        let same = match self.mark(plugin, callback) {
+            Some((mark, keep)) => Some(self.first(plugin, callback, &mark, keep, deadline).await?),
+            None => None,
+        };
+        let Some((number, keep)) = once else { return Ok(Tickets { same, value: None }) };
+        let mark = Mark::new(&self.app, "value", &number);
+        match self.once.enter(&mark, keep, deadline.hard(), deadline.soft()).await {
+            Entered::First(ticket) => Ok(Tickets { same, value: Some(ticket) }),
+            Entered::Before(_) | Entered::Meanwhile => {
+                let reason = Some("the value was good for one click, and that was made".to_owned());
+                Err(host_words(callback, Reason::UsedUp, Outcome::Refused, reason))
+            }
+        }
+    }
+
+    async fn first(
         &self,
         plugin: &Plugin,
         callback: &Callback,
+        mark: &Mark,
+        keep: Duration,
         deadline: Deadline,
-    ) -> Result<Option<Ticket>, Decision> {
-        if callback.kind() == Kind::Other {
-            self.not_too_old(plugin, callback)?;
-        }
-        let Some((mark, keep)) = self.mark(plugin, callback) else { return Ok(None) };
-        match self.once.enter(&mark, keep, deadline.hard(), deadline.soft()).await {
-            Entered::First(ticket) => Ok(Some(ticket)),
+    ) -> Result<Ticket, Decision> {
+        match self.once.enter(mark, keep, deadline.hard(), deadline.soft()).await {
+            Entered::First(ticket) => Ok(ticket),
             Entered::Before(reply) => {
                 Err(Decision { reply, outcome: Outcome::Repeated, reason: None })
             }
@@ -46,18 +101,32 @@ impl Dispatcher {
         }
     }
 
-    fn not_too_old(&self, plugin: &Plugin, callback: &Callback) -> Result<(), Decision> {
-        let created = callback.header.created_ms;
-        let age = Duration::from_millis(now_ms().saturating_sub(created));
-        match plugin.oldest_event() {
-            Some(oldest) if created > 0 && age > oldest => {
-                let (age, oldest) = (age.as_secs(), oldest.as_secs());
-                let reason =
-                    Some(format!("the event is {age} s old, and the plugin takes {oldest} s"));
-                // Acknowledged, because it does not get younger.
-                Err(Decision { reply: Reply::accepted(), outcome: Outcome::TooOld, reason })
+    /// Checks the value's seal. If it is good for one click: its number, and how long that has to be remembered.
+    fn value(
+        &self,
+        plugin: &Plugin,
+        allow: &Allow,
+        callback: &Callback,
+    ) -> Result<Option<(String, Duration)>, Decision> {
+        let Some(click) = callback.card_action() else { return Ok(None) };
+        let owner = Owner { app: &self.app, plugin: plugin.name() };
+        let value = click.action.value.as_deref().unwrap_or_default();
+        let clicked_by = &click.operator.open_id;
+        let refused =
+            |why, reason: String| Err(host_words(callback, why, Outcome::Refused, Some(reason)));
+        match plugin.seal_key().check(owner, value, clicked_by, now_ms() / 1000) {
+            None if allow.sealed_only() => {
+                refused(Reason::Forged, "the value has no seal".to_owned())
             }
-            _ => Ok(()),
+            None => Ok(None),
+            Some(Ok(genuine)) => {
+                Ok(genuine.once.map(|(number, secs)| (number, Duration::from_secs(secs))))
+            }
+            Some(Err(fault @ SealFault::Forged)) => refused(Reason::Forged, fault.to_string()),
+            Some(Err(fault @ SealFault::Expired)) => refused(Reason::Expired, fault.to_string()),
+            Some(Err(fault @ SealFault::NotTheirs)) => {
+                Err(not_allowed(callback, allow, &fault.to_string()))
+            }
         }
     }
 
@@ -74,6 +143,31 @@ impl Dispatcher {
             }
             _ => None,
         }
+    }
+}
+
+fn not_too_old(plugin: &Plugin, callback: &Callback) -> Result<(), Decision> {
+    let created = callback.header.created_ms;
+    let age = Duration::from_millis(now_ms().saturating_sub(created));
+    match plugin.oldest_event() {
+        Some(oldest) if created > 0 && age > oldest => {
+            let (age, oldest) = (age.as_secs(), oldest.as_secs());
+            let reason = Some(format!("the event is {age} s old, and the plugin takes {oldest} s"));
+            // Acknowledged, because it does not get younger.
+            Err(Decision { reply: Reply::accepted(), outcome: Outcome::TooOld, reason })
+        }
+        _ => Ok(()),
+    }
+}
+
+/// The operator's words for that, or the host's.
+fn not_allowed(callback: &Callback, allow: &Allow, reason: &str) -> Decision {
+    let reason = Some(reason.to_owned());
+    // Checked when the sidecar file was read.
+    let words = allow.refusal().ok().flatten();
+    match words.and_then(|words| words.reply(callback.kind())) {
+        Some(reply) => Decision { reply, outcome: Outcome::Refused, reason },
+        None => host_words(callback, Reason::NotAllowed, Outcome::Refused, reason),
     }
 }
 

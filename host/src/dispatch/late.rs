@@ -28,9 +28,9 @@ use crate::callback::reply_check::check_late;
 use crate::capability::deferred::MAX_UPDATES;
 use crate::deadline::Deadline;
 use crate::deadline::PLATFORM_PATIENCE;
+use crate::dispatch::gate::Tickets;
 use crate::dispatch::late::preview::Previews;
 use crate::dispatch::late::preview::Viewer;
-use crate::dispatch::once::Ticket;
 use crate::open_api::rate_limit::Rate;
 use crate::open_api::rate_limit::RateLimit;
 use crate::open_api::transport::OpenApi;
@@ -241,12 +241,7 @@ impl Afterwards {
     }
 
     /// Waits for a call that missed the deadline, and shows what it returns.
-    pub(super) fn follow(
-        self,
-        mut running: RunningCall,
-        plugin: Arc<Plugin>,
-        ticket: Option<Ticket>,
-    ) {
+    pub(super) fn follow(self, mut running: RunningCall, plugin: Arc<Plugin>, tickets: Tickets) {
         self.late.shutdown.clone().spawn(async move {
             let report = running.report().await;
             let reason = report.result.as_ref().err().map(ToString::to_string);
@@ -254,15 +249,13 @@ impl Afterwards {
                 app = %self.late.app, event_id = self.event_id(), plugin = plugin.name(), version = plugin.version(),
                 fuel = report.fuel, reason, "late reply"
             );
-            if let Some(ticket) = ticket
-                && report.result.is_ok()
-            {
+            if report.result.is_ok() {
                 let said = match self.callback.kind() {
                     Kind::Other => Reply::accepted(),
                     _ => fallback(&self.callback, Reason::StillWorking),
                 };
                 // Nobody waits for it any more.
-                ticket.done(&said, self.deadline.hard() + PLATFORM_PATIENCE).await;
+                tickets.done(&said, self.deadline.hard() + PLATFORM_PATIENCE).await;
             }
             match self.callback.kind() {
                 Kind::LinkPreview => self.refresh(report, &plugin).await,

@@ -1,4 +1,4 @@
-//! Which plugin answers: the narrowest route wins, and a handler made for the callback's type before a general one.
+//! Which plugin answers, and by which of its routes: the narrowest wins, and a handler made for the callback's type before a general one.
 
 use std::sync::Arc;
 
@@ -10,11 +10,16 @@ use crate::plugin::registry::Snapshot;
 use crate::plugin::route::ActionValue;
 use crate::plugin::route::Route;
 
-/// The plugin for that callback, and which of its exports takes it.
-pub(super) fn pick<'a>(
-    snapshot: &'a Snapshot,
-    callback: &Callback,
-) -> Option<(&'a Arc<Plugin>, Handler)> {
+/// Who answers a callback.
+#[derive(Clone, Copy)]
+pub(super) struct Picked<'a> {
+    pub(super) plugin: &'a Arc<Plugin>,
+    pub(super) handler: Handler,
+    pub(super) route: &'a Route,
+}
+
+/// The plugin for that callback, which of its exports takes it, and by which route.
+pub(super) fn pick<'a>(snapshot: &'a Snapshot, callback: &Callback) -> Option<Picked<'a>> {
     let mut value = ActionValue::default();
     let kind = callback.kind();
     let mut narrowest = |handler: Handler, takes: &dyn Fn(&Route) -> bool| {
@@ -30,11 +35,15 @@ pub(super) fn pick<'a>(
                     .routes()
                     .iter()
                     .filter(|route| takes(route) && route.matches(callback, &mut value));
-                Some((matching.map(Route::specificity).max()?, plugin))
+                Some((plugin, matching.max_by_key(|route| route.specificity())?))
             })
             // The first of equals, in the order of names: loading has refused equal routes already.
-            .reduce(|best, next| if next.0 > best.0 { next } else { best })
-            .map(|(_, plugin)| (plugin, handler))
+            .reduce(
+                |best, next| {
+                    if next.1.specificity() > best.1.specificity() { next } else { best }
+                },
+            )
+            .map(|(plugin, route)| Picked { plugin, handler, route })
     };
     // A type that the contract does not know may be a callback which wants an answer. A plugin that names it in a route
     // says that it gives one; others would only take it as an event.

@@ -15,6 +15,7 @@ use wasmtime::component::Linker;
 use crate::bindings::lark::callback::deferred;
 use crate::bindings::lark::callback::open_api;
 use crate::bindings::lark::callback::request;
+use crate::bindings::lark::callback::sealed_values;
 use crate::bindings::wasi::config::store as config;
 use crate::bindings::wasi::keyvalue::atomics;
 use crate::bindings::wasi::keyvalue::store;
@@ -285,6 +286,9 @@ fn link(engine: &Engine) -> wasmtime::Result<Linker<GuestState>> {
     })?;
     open_api::add_to_linker::<_, HasSelf<_>>(&mut linker, |state: &mut GuestState| {
         &mut state.open_api
+    })?;
+    sealed_values::add_to_linker::<_, HasSelf<_>>(&mut linker, |state: &mut GuestState| {
+        &mut state.sealed_values
     })?;
     config::add_to_linker::<_, HasSelf<_>>(&mut linker, |state: &mut GuestState| {
         &mut state.config

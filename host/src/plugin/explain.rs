@@ -11,7 +11,7 @@ const CONTRACT: &str = "lark:callback";
 /// Its version here.
 const CONTRACT_VERSION: &str = "0.1.0";
 /// What it has for plugins to import, with the functions of each.
-const SERVICES: [Offer; 7] = [
+const SERVICES: [Offer; 8] = [
     Offer {
         interface: "lark:callback/request",
         version: CONTRACT_VERSION,
@@ -21,6 +21,11 @@ const SERVICES: [Offer; 7] = [
         interface: "lark:callback/deferred",
         version: CONTRACT_VERSION,
         functions: &["update-card"],
+    },
+    Offer {
+        interface: "lark:callback/sealed-values",
+        version: CONTRACT_VERSION,
+        functions: &["seal", "is-sealed"],
     },
     Offer { interface: OPEN_API, version: CONTRACT_VERSION, functions: &["call"] },
     Offer { interface: "wasi:config/store", version: "0.2.0-rc.1", functions: &["get", "get-all"] },

@@ -24,6 +24,7 @@ use crate::capability::logging::LogTag;
 use crate::capability::logging::LoggingCtx;
 use crate::capability::open_api::OpenApiCtx;
 use crate::capability::request::RequestCtx;
+use crate::capability::sealed_values::SealedValuesCtx;
 use crate::deadline::Deadline;
 use crate::plugin::breaker::Change;
 use crate::plugin::breaker::Pass;
@@ -359,6 +360,7 @@ impl Plugin {
             open_api,
             config: self.settings.clone(),
             key_value: KeyValueCtx::new(self.store.clone(), buckets, deadline, io),
+            sealed_values: self.sealed_values(callback),
             logging: LoggingCtx::new(self.log_tag(event_id), self.limits.log_bytes),
         };
         let mut store = Store::new(self.code.instance_pre.engine(), state);
@@ -382,6 +384,11 @@ impl Plugin {
             input: callback.raw().without_secrets(),
             reply_bytes: self.limits.reply_bytes,
         }
+    }
+
+    fn sealed_values(&self, callback: &Callback) -> SealedValuesCtx {
+        let (app, plugin) = (Arc::clone(&self.app), Arc::clone(&self.name));
+        SealedValuesCtx::new(self.seal_key.clone(), app, plugin, callback)
     }
 
     fn log_tag(&self, event_id: &str) -> LogTag {

@@ -6,17 +6,17 @@ use std::time::Duration;
 
 use serde::Deserialize;
 
-use crate::callback::fallback::StillWorking;
+use crate::callback::fallback::OwnWords;
 use crate::callback::fault::Faults;
-use crate::callback::reply::Toast;
-use crate::callback::reply::ToastKind;
 use crate::capability::key_value::KeyValueGrant;
 use crate::capability::key_value::KeyValueGrantError;
 use crate::open_api::grant::Grant;
+use crate::plugin::allow::Allow;
 use crate::plugin::breaker::BreakerConfig;
 use crate::plugin::breaker::BreakerConfigError;
 use crate::plugin::limits::Limits;
 use crate::plugin::limits::LimitsError;
+use crate::plugin::own_words::ToastConfig;
 use crate::plugin::route::Route;
 
 /// Everything in it is optional, and so is the file.
@@ -34,6 +34,8 @@ pub struct Manifest {
     pub still_working: StillWorkingConfig,
     /// Which events it wants.
     pub events: EventsConfig,
+    /// Who may click.
+    pub allow: Allow,
     /// What a click is to it.
     pub clicks: ClicksConfig,
     /// What the plugin may reach.
@@ -91,34 +93,10 @@ pub struct StillWorkingConfig {
     pub toast: Option<ToastConfig>,
 }
 
-/// A toast as an operator writes it: `{ kind = "info", content = "…", i18n = { zh_cn = "…" } }`.
-#[derive(Clone, Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct ToastConfig {
-    /// `info` unless said otherwise.
-    #[serde(default = "info")]
-    pub kind: ToastKind,
-    /// Its text.
-    pub content: String,
-    /// Its text in other languages.
-    #[serde(default)]
-    pub i18n: BTreeMap<String, String>,
-}
-
-fn info() -> ToastKind {
-    ToastKind::Info
-}
-
 impl StillWorkingConfig {
     /// The reply, if there is to be one.
-    fn reply(&self) -> Result<Option<StillWorking>, ManifestError> {
-        let Some(toast) = &self.toast else { return Ok(None) };
-        let toast = Toast {
-            kind: toast.kind,
-            content: toast.content.clone(),
-            i18n: toast.i18n.clone().into_iter().collect(),
-        };
-        StillWorking::new(&toast).map(Some).map_err(ManifestError::StillWorking)
+    fn reply(&self) -> Result<Option<OwnWords>, ManifestError> {
+        self.toast.as_ref().map(ToastConfig::words).transpose().map_err(ManifestError::StillWorking)
     }
 }
 
@@ -141,6 +119,9 @@ pub enum ManifestError {
     /// A toast that the platform would not show.
     #[error("still_working.toast: {0}")]
     StillWorking(Faults),
+    /// Likewise.
+    #[error("allow.refusal: {0}")]
+    Refusal(Faults),
 }
 
 impl Manifest {
@@ -151,11 +132,15 @@ impl Manifest {
         manifest.breaker.validate()?;
         manifest.grants.key_value.as_ref().map_or(Ok(()), KeyValueGrant::validate)?;
         manifest.still_working()?;
+        let of_routes = manifest.routes.iter().filter_map(|route| route.allow.as_ref());
+        for allow in of_routes.chain([&manifest.allow]) {
+            allow.refusal().map_err(ManifestError::Refusal)?;
+        }
         Ok(manifest)
     }
 
     /// What it wants said when an answer is due and the plugin is still at it.
-    pub fn still_working(&self) -> Result<Option<StillWorking>, ManifestError> {
+    pub fn still_working(&self) -> Result<Option<OwnWords>, ManifestError> {
         self.still_working.reply()
     }
 }

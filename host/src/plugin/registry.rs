@@ -14,12 +14,14 @@ use crate::bindings::exports::lark::callback::event_handler;
 use crate::bindings::exports::lark::callback::legacy_card_handler;
 use crate::bindings::exports::lark::callback::link_preview_handler;
 use crate::bindings::exports::lark::callback::plugin_info;
-use crate::callback::fallback::StillWorking;
+use crate::callback::fallback::OwnWords;
 use crate::callback::model::Kind;
+use crate::callback::seal::SealKey;
 use crate::capability::config::ConfigCtx;
 use crate::capability::key_value::Buckets;
 use crate::open_api::grant::Grant;
 use crate::open_api::transport::OpenApi;
+use crate::plugin::allow::Allow;
 use crate::plugin::breaker::Breaker;
 use crate::plugin::code::Code;
 use crate::plugin::limits::Limits;
@@ -40,8 +42,10 @@ pub struct Plugin {
     pub(super) code: Code,
     pub(super) handlers: Handlers,
     pub(super) routes: Vec<Route>,
-    pub(super) still_working: Option<StillWorking>,
+    pub(super) still_working: Option<OwnWords>,
     pub(super) limits: Limits,
+    pub(super) allow: Allow,
+    pub(super) seal_key: SealKey,
     pub(super) events: EventsConfig,
     pub(super) clicks: ClicksConfig,
     pub(super) grants: Arc<[Grant]>,
@@ -153,6 +157,16 @@ impl Plugin {
     /// What it wants said when an answer is due and it is still at it.
     pub fn still_working(&self) -> Option<&StillWorking> {
         self.still_working.as_ref()
+    }
+
+    /// Who may click what comes by that route.
+    pub fn allow<'a>(&'a self, route: &'a Route) -> &'a Allow {
+        route.allow.as_ref().unwrap_or(&self.allow)
+    }
+
+    /// What its values are sealed with.
+    pub fn seal_key(&self) -> &SealKey {
+        &self.seal_key
     }
 
     /// The oldest event that it wants, if that matters to it.

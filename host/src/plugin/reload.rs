@@ -19,6 +19,7 @@ use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 use tokio::time::Instant;
 
+use crate::callback::seal::SealKey;
 use crate::open_api::transport::OpenApi;
 use crate::plugin::engine::GuestEngine;
 use crate::plugin::registry::Registry;
@@ -84,6 +85,7 @@ impl Folder {
         engine: Arc<GuestEngine>,
         open_api: Arc<OpenApi>,
         store: Store,
+        seal_key: SealKey,
         registry: Registry,
     ) -> (Self, FolderHandle) {
         let (wishes, commands) = mpsc::channel(MAX_COMMANDS);
@@ -91,7 +93,7 @@ impl Folder {
         let handle = FolderHandle::new(status.clone(), wishes);
         let folder = Self {
             path,
-            loader: Loader { app, engine, open_api, store },
+            loader: Loader { app, engine, open_api, store, seal_key },
             registry,
             files: BTreeMap::new(),
             loads: JoinSet::new(),

@@ -8,9 +8,10 @@ use wildmatch::WildMatchPattern;
 
 use crate::bindings::exports::lark::callback::plugin_info;
 use crate::callback::model::Callback;
+use crate::plugin::allow::Allow;
 
 /// A `[[route]]`: every field that is present must match.
-#[derive(Clone, Debug, Default, Deserialize, PartialEq, Serialize)]
+#[derive(Clone, Debug, Default, Deserialize, Serialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Route {
     /// For example `card.action.trigger`.
@@ -37,6 +38,23 @@ pub struct Route {
     /// `oc_…`
     #[serde(skip_serializing_if = "Option::is_none")]
     pub chat_id: Option<String>,
+    /// Who may click what it takes, in place of what is said of the plugin.
+    #[serde(skip_serializing)]
+    pub allow: Option<Allow>,
+}
+
+/// Two routes are the same if they take the same callbacks, whoever may click.
+impl PartialEq for Route {
+    fn eq(&self, other: &Self) -> bool {
+        let claims = |route: &Self| {
+            let Self { event_type, app_id, tenant_key, action_tag, action_name, .. } =
+                route.clone();
+            let Self { value_at, url_pattern, chat_id, .. } = route.clone();
+            let header = (event_type, app_id, tenant_key);
+            (header, (action_tag, action_name, value_at), (url_pattern, chat_id))
+        };
+        claims(self) == claims(other)
+    }
 }
 
 /// A JSON pointer and the text that stands there.
@@ -138,6 +156,7 @@ impl From<plugin_info::Route> for Route {
             value_at: route.value_at.map(|(pointer, equals)| ValueAt { pointer, equals }),
             url_pattern: route.url_pattern.map(UrlPattern::from),
             chat_id: route.chat_id,
+            allow: None,
         }
     }
 }

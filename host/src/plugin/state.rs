@@ -13,6 +13,7 @@ use crate::capability::key_value::KeyValueCtx;
 use crate::capability::logging::LoggingCtx;
 use crate::capability::open_api::OpenApiCtx;
 use crate::capability::request::RequestCtx;
+use crate::capability::sealed_values::SealedValuesCtx;
 use crate::capability::stdio::Printed;
 use crate::plugin::command::Given;
 use crate::plugin::command::REMAINING;
@@ -33,6 +34,7 @@ pub(super) struct GuestState {
     pub(super) open_api: OpenApiCtx,
     pub(super) config: ConfigCtx,
     pub(super) key_value: KeyValueCtx,
+    pub(super) sealed_values: SealedValuesCtx,
     pub(super) logging: LoggingCtx,
 }
 

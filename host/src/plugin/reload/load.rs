@@ -8,8 +8,9 @@ use sha2::Digest as _;
 use tokio::time::Instant;
 
 use crate::bindings::exports::lark::callback::plugin_info;
-use crate::callback::fallback::StillWorking;
+use crate::callback::fallback::OwnWords;
 use crate::callback::fault::Faults;
+use crate::callback::seal::SealKey;
 use crate::capability::config::ConfigCtx;
 use crate::capability::key_value::Buckets;
 use crate::deadline::DeadlineConfig;
@@ -141,6 +142,7 @@ pub(super) struct Loader {
     pub(super) engine: Arc<GuestEngine>,
     pub(super) open_api: Arc<OpenApi>,
     pub(super) store: Store,
+    pub(super) seal_key: SealKey,
 }
 
 impl Loader {
@@ -173,6 +175,8 @@ impl Loader {
             still_working: manifest.still_working()?,
             routes: manifest.routes,
             limits: manifest.limits,
+            allow: manifest.allow,
+            seal_key: self.seal_key.clone(),
             events: manifest.events,
             clicks: manifest.clicks,
             buckets: grant.map(|grant| Buckets::new(&self.app, name, grant)).unwrap_or_default(),
@@ -205,7 +209,7 @@ impl Plugin {
         if self.still_working.is_none()
             && let Some(toast) = info.still_working
         {
-            let declared = StillWorking::new(&lift::toast(toast));
+            let declared = OwnWords::new(&lift::toast(toast));
             self.still_working = Some(declared.map_err(LoadError::StillWorking)?);
         }
         Ok(())

@@ -1,0 +1,99 @@
+//! Who may click: what an operator allows, for a plugin or for one of its routes. Everybody, unless something is said.
+
+use std::collections::BTreeSet;
+
+use serde::Deserialize;
+
+use crate::callback::fallback::OwnWords;
+use crate::callback::fault::Faults;
+use crate::callback::model::Callback;
+use crate::plugin::own_words::ToastConfig;
+
+/// `[allow]` of a sidecar file, or `allow` of a route, which then stands in its place. A list that is there must name
+/// whoever clicks; one that is there and empty allows nobody.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Allow {
+    open_ids: Option<BTreeSet<String>>,
+    chats: Option<BTreeSet<String>>,
+    tenants: Option<BTreeSet<String>>,
+    sealed_only: bool,
+    refusal: Option<ToastConfig>,
+}
+
+impl Allow {
+    /// Whether these lists name whoever made that click. What is no click is not theirs to judge.
+    pub fn permits(&self, callback: &Callback) -> bool {
+        let Some(click) = callback.card_action() else { return true };
+        let named = |list: &Option<BTreeSet<String>>, found: Option<&str>| match (list, found) {
+            (None, _) => true,
+            (Some(list), Some(found)) => list.contains(found),
+            (Some(_), None) => false,
+        };
+        // A chat may have people of several tenants; the callback is addressed to one of them.
+        let tenant = click.operator.tenant_key.as_deref().unwrap_or(&callback.header.tenant_key);
+        named(&self.open_ids, Some(&click.operator.open_id))
+            && named(&self.chats, click.location.open_chat_id.as_deref())
+            && named(&self.tenants, Some(tenant))
+    }
+
+    /// Whether only sealed values are taken.
+    pub fn sealed_only(&self) -> bool {
+        self.sealed_only
+    }
+
+    /// What is said to everybody else, if the operator says what.
+    pub fn refusal(&self) -> Result<Option<OwnWords>, Faults> {
+        self.refusal.as_ref().map(ToastConfig::words).transpose()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::callback::model::Body;
+    use crate::callback::model::CardAction;
+    use crate::callback::model::Header;
+    use crate::callback::model::Location;
+    use crate::callback::model::Operator;
+
+    fn click(open_id: &str, chat: Option<&str>, tenant: Option<&str>) -> Callback {
+        let operator = Operator {
+            open_id: open_id.to_owned(),
+            tenant_key: tenant.map(str::to_owned),
+            ..Operator::default()
+        };
+        let location = Location { open_chat_id: chat.map(str::to_owned), ..Location::default() };
+        let header = Header { tenant_key: "the app's".to_owned(), ..Header::default() };
+        let body = Body::CardAction(CardAction { operator, location, ..CardAction::default() });
+        Callback { header, body, ..Callback::default() }
+    }
+
+    fn allow(text: &str) -> Allow {
+        toml::from_str(text).unwrap()
+    }
+
+    #[test]
+    fn a_list_that_is_there_must_name_who_clicks() {
+        let cases = [
+            ("", true),
+            ("open_ids = [\"ou_1\", \"ou_2\"]", true),
+            ("open_ids = [\"ou_2\"]", false),
+            ("open_ids = []", false),
+            ("chats = [\"oc_1\"]\ntenants = [\"t1\"]", true),
+            ("chats = [\"oc_1\"]\ntenants = [\"t2\"]", false),
+            ("chats = [\"oc_2\"]\nopen_ids = [\"ou_1\"]", false),
+        ];
+        for (text, permitted) in cases {
+            let click = click("ou_1", Some("oc_1"), Some("t1"));
+            assert_eq!(allow(text).permits(&click), permitted, "{text}");
+        }
+    }
+
+    #[test]
+    fn what_is_not_known_is_not_named() {
+        assert!(!allow("chats = [\"oc_1\"]").permits(&click("ou_1", None, None)));
+        assert!(allow("tenants = [\"the app's\"]").permits(&click("ou_1", None, None)));
+        assert!(allow("open_ids = []").permits(&Callback::default()), "no click");
+    }
+}
