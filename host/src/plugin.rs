@@ -20,6 +20,7 @@ pub mod registry;
 pub mod reload;
 pub mod route;
 mod self_test;
+mod settings;
 mod state;
 pub mod status;
 mod turns;

@@ -1,18 +1,42 @@
 //! `wasi:config/store`: the `[settings]` of the plugin's sidecar file.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use crate::bindings::wasi::config::store;
+use crate::secret::Secret;
 
 /// One plugin's settings.
-#[derive(Clone, Debug, Default)]
-pub struct ConfigCtx(Arc<BTreeMap<String, String>>);
+#[derive(Clone, Default)]
+pub struct ConfigCtx(Arc<Given>);
+
+#[derive(Default)]
+struct Given {
+    settings: BTreeMap<String, String>,
+    secrets: Vec<Secret>,
+}
+
+impl std::fmt::Debug for ConfigCtx {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        // Some of the values are secrets.
+        formatter.debug_set().entries(self.0.settings.keys()).finish()
+    }
+}
 
 impl ConfigCtx {
-    /// The settings as the operator wrote them.
-    pub fn new(settings: BTreeMap<String, String>) -> Self {
-        Self(Arc::new(settings))
+    /// The settings as the operator wrote them, and which of their values are not to be seen.
+    pub fn new(settings: BTreeMap<String, String>, secrets: Vec<Secret>) -> Self {
+        Self(Arc::new(Given { settings, secrets }))
+    }
+
+    /// What a plugin says, without the secrets that its operator has given to it.
+    pub fn without_secrets<'a>(&self, text: &'a str) -> Cow<'a, str> {
+        let hide = |text: Cow<'a, str>, secret: &Secret| match text.contains(secret.expose()) {
+            true => Cow::Owned(text.replace(secret.expose(), "…")),
+            false => text,
+        };
+        self.0.secrets.iter().fold(Cow::Borrowed(text), hide)
     }
 
     /// All of them, by name.
@@ -23,10 +47,11 @@ impl ConfigCtx {
 
 impl store::Host for ConfigCtx {
     fn get(&mut self, key: String) -> Result<Option<String>, store::Error> {
-        Ok(self.0.get(&key).cloned())
+        Ok(self.0.settings.get(&key).cloned())
     }
 
     fn get_all(&mut self) -> Result<Vec<(String, String)>, store::Error> {
-        Ok(self.0.iter().map(|(key, value)| (key.clone(), value.clone())).collect())
+        let settings = self.0.settings.iter();
+        Ok(settings.map(|(key, value)| (key.clone(), value.clone())).collect())
     }
 }

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use crate::bindings::wasi::logging::logging;
+use crate::capability::config::ConfigCtx;
 
 /// The longest single line; the rest of it is cut.
 const MAX_LINE: usize = 8 * 1024;
@@ -24,15 +25,16 @@ pub struct LogTag {
 #[derive(Debug)]
 pub struct LoggingCtx {
     tag: LogTag,
+    settings: ConfigCtx,
     share: usize,
     left: usize,
     dropped: u64,
 }
 
 impl LoggingCtx {
-    /// A share of that many bytes.
-    pub fn new(tag: LogTag, share: usize) -> Self {
-        Self { tag, share, left: share, dropped: 0 }
+    /// A share of that many bytes. Secrets among the settings are not written.
+    pub fn new(tag: LogTag, share: usize, settings: ConfigCtx) -> Self {
+        Self { tag, settings, share, left: share, dropped: 0 }
     }
 
     /// Writes what the guest printed, line by line, from the same share, and says how much did not fit.
@@ -50,6 +52,9 @@ impl LoggingCtx {
     }
 
     fn write(&mut self, level: logging::Level, context: &str, text: &str) {
+        // Before they are cut, so that no half of a secret is left.
+        let (text, context) =
+            (self.settings.without_secrets(text), self.settings.without_secrets(context));
         let text = &text[..text.floor_char_boundary(MAX_LINE)];
         let context = &context[..context.floor_char_boundary(MAX_LINE)];
         let size = text.len() + context.len();

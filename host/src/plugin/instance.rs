@@ -361,7 +361,11 @@ impl Plugin {
             config: self.settings.clone(),
             key_value: KeyValueCtx::new(self.store.clone(), buckets, deadline, io),
             sealed_values: self.sealed_values(callback),
-            logging: LoggingCtx::new(self.log_tag(event_id), self.limits.log_bytes),
+            logging: LoggingCtx::new(
+                self.log_tag(event_id),
+                self.limits.log_bytes,
+                self.settings.clone(),
+            ),
         };
         let mut store = Store::new(self.code.instance_pre.engine(), state);
         store.limiter(|state| &mut state.limiter);

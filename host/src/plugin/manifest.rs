@@ -1,6 +1,5 @@
 //! The sidecar file: what an operator says about a plugin, in `name.toml` beside `name.wasm`.
 
-use std::collections::BTreeMap;
 use std::num::NonZeroU32;
 use std::time::Duration;
 
@@ -18,6 +17,7 @@ use crate::plugin::limits::Limits;
 use crate::plugin::limits::LimitsError;
 use crate::plugin::own_words::ToastConfig;
 use crate::plugin::route::Route;
+use crate::plugin::settings::Settings;
 
 /// Everything in it is optional, and so is the file.
 #[derive(Clone, Debug, Default, Deserialize)]
@@ -41,7 +41,7 @@ pub struct Manifest {
     /// What the plugin may reach.
     pub grants: Grants,
     /// What `wasi:config` gives to the plugin.
-    pub settings: BTreeMap<String, String>,
+    pub settings: Settings,
 }
 
 /// `[events]`

@@ -11,7 +11,6 @@ use crate::bindings::exports::lark::callback::plugin_info;
 use crate::callback::fallback::OwnWords;
 use crate::callback::fault::Faults;
 use crate::callback::seal::SealKey;
-use crate::capability::config::ConfigCtx;
 use crate::capability::key_value::Buckets;
 use crate::deadline::DeadlineConfig;
 use crate::open_api::transport::OpenApi;
@@ -33,6 +32,7 @@ use crate::plugin::route::Route;
 use crate::plugin::self_test;
 use crate::plugin::self_test::SelfTest;
 use crate::plugin::self_test::SelfTestError;
+use crate::plugin::settings::SettingsError;
 use crate::plugin::usage::Usage;
 use crate::store::Store;
 
@@ -67,6 +67,9 @@ pub(super) enum LoadError {
     /// Its sidecar file is wrong.
     #[error(transparent)]
     Manifest(#[from] ManifestError),
+    /// A setting cannot be had.
+    #[error(transparent)]
+    Settings(#[from] SettingsError),
     /// It did not say what it is.
     #[error("plugin-info failed: {0}")]
     Describe(CallError),
@@ -89,6 +92,7 @@ pub(super) enum LoadError {
 /// Everything about one plugin that lies in the folder.
 #[derive(Debug)]
 pub(super) struct Source {
+    folder: PathBuf,
     wasm: Wasm,
     sidecar: Option<String>,
     tests: Vec<SelfTest>,
@@ -107,7 +111,8 @@ impl Source {
         let tests = self_test::read(&folder.join(format!("{name}.tests"))).await?;
         // Some milliseconds for the largest of files.
         let hashed = tokio::task::spawn_blocking(move || Wasm::new(wasm.into())).await;
-        Ok(Self { wasm: hashed.map_err(std::io::Error::other)?, sidecar, tests })
+        let wasm = hashed.map_err(std::io::Error::other)?;
+        Ok(Self { folder: folder.to_owned(), wasm, sidecar, tests })
     }
 
     /// What tells one content from another.
@@ -147,7 +152,7 @@ pub(super) struct Loader {
 
 impl Loader {
     pub(super) async fn load(&self, name: &str, source: Source) -> Result<Arc<Plugin>, LoadError> {
-        let Source { wasm, sidecar, tests } = source;
+        let Source { folder, wasm, sidecar, tests } = source;
         let manifest = sidecar.as_deref().map(Manifest::parse).transpose()?.unwrap_or_default();
         let version = wasm.version();
         let code = code(&self.engine, wasm).await?;
@@ -156,7 +161,7 @@ impl Loader {
             LoadError::NoHandler(known_handlers(component, code.instance_pre.engine()))
         })?;
         for missing in
-            not_granted(instance_pre.component(), instance_pre.engine(), &manifest.grants)
+            not_granted(component, code.instance_pre.engine(), &manifest.grants)
         {
             tracing::warn!(app = %self.app, plugin = name, version, missing, "plugin not granted");
         }
@@ -182,7 +187,7 @@ impl Loader {
             buckets: grant.map(|grant| Buckets::new(&self.app, name, grant)).unwrap_or_default(),
             store: self.store.clone(),
             grants: manifest.grants.open_api.into(),
-            settings: ConfigCtx::new(manifest.settings),
+            settings: manifest.settings.read(&folder)?,
             open_api: Arc::clone(&self.open_api),
         };
         let deadline = DeadlineConfig::default().starting(Instant::now());
