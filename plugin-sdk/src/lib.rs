@@ -43,6 +43,7 @@ pub mod deferred;
 pub mod json;
 pub mod key_value;
 pub mod log;
+pub mod message;
 pub mod open_api;
 pub mod request;
 pub mod sealed;

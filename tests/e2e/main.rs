@@ -29,6 +29,7 @@ mod open_api;
 mod playground;
 mod permission;
 mod proxy;
+mod reach;
 mod referees;
 mod reload;
 mod replay;

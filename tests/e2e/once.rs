@@ -27,7 +27,10 @@ fn event(body: Value) -> Value {
 }
 
 async fn count(running: &Running) -> anyhow::Result<String> {
-    Ok(running.deliver(&sender::click("look")).await?.toast())
+    let mut click = sender::click("look");
+    // Another one each time, where the same click would be answered as before.
+    click["event"]["action"]["value"] = json!({ "look": sender::event_id(&click) });
+    Ok(running.deliver(&click).await?.toast())
 }
 
 fn is_taken(response: &Response) -> anyhow::Result<()> {

@@ -66,7 +66,9 @@ mod tests {
         let location = Location { open_chat_id: chat.map(str::to_owned), ..Location::default() };
         let header = Header { tenant_key: "the app's".to_owned(), ..Header::default() };
         let body = Body::CardAction(CardAction { operator, location, ..CardAction::default() });
-        Callback { header, body, ..Callback::default() }
+        let mut callback = Callback::default();
+        (callback.header, callback.body) = (header, body);
+        callback
     }
 
     fn allow(text: &str) -> Allow {

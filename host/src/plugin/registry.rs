@@ -155,7 +155,7 @@ impl Plugin {
     }
 
     /// What it wants said when an answer is due and it is still at it.
-    pub fn still_working(&self) -> Option<&StillWorking> {
+    pub fn still_working(&self) -> Option<&OwnWords> {
         self.still_working.as_ref()
     }
 

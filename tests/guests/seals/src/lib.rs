@@ -16,7 +16,9 @@ aviary_sdk::export!(card_action: answer);
 fn answer(action: CardAction) -> Result<CardReply, Failure> {
     let asked = action.action.value_json().unwrap_or_default();
     let said = match action.action.name.as_deref() {
-        Some("make") => seal(&asked).map_or_else(|error| format!("{error:?}"), |value| value.to_string()),
+        Some("make") => {
+            seal(&asked).map_or_else(|error| format!("{error:?}"), |value| value.to_string())
+        }
         Some("strict") => {
             require()?;
             "sealed".to_owned()

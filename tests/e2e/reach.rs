@@ -1,0 +1,158 @@
+//! A plugin that was granted nothing can do nothing, whatever it calls, and it finds no secret anywhere.
+
+use std::collections::BTreeSet;
+
+use anyhow::Context as _;
+use anyhow::ensure;
+use aviary_e2e::APP_SECRET;
+use aviary_e2e::ENCRYPT_KEY;
+use aviary_e2e::VERIFICATION_TOKEN;
+use aviary_e2e::artifacts::source_root;
+use aviary_e2e::sender;
+use aviary_e2e::setup::App;
+use aviary_e2e::setup::Running;
+use aviary_e2e::setup::Setup;
+use serde_json::json;
+
+/// What every function of the contract says to a plugin that was granted nothing. What needs a bucket is never reached,
+/// because there is none to open.
+const OUTCOMES: [(&str, &str); 9] = [
+    ("request.remaining-ms", "true"),
+    ("store.get", "Ok(None)"),
+    ("store.get-all", "Ok([])"),
+    ("open-api.call", "Err("),
+    ("store.open", "Err(Error::AccessDenied)"),
+    ("sealed-values.seal", "Err("),
+    ("sealed-values.is-sealed", "Err("),
+    ("filesystem", "Err("),
+    ("sockets", "Err("),
+];
+/// What is in WASI and outside the contract.
+const WASI: [&str; 4] = ["filesystem", "environment", "arguments", "sockets"];
+/// What only a bucket has.
+const NEEDS_A_BUCKET: [&str; 6] = [
+    "store.get",
+    "store.set",
+    "store.delete",
+    "store.exists",
+    "store.list-keys",
+    "atomics.increment",
+];
+
+/// What the plugin has tried, and what came of it.
+async fn tried() -> anyhow::Result<(Running, Vec<(String, String)>)> {
+    let app = App::default().encrypted().guest("tries-everything")?;
+    let running = Setup::new(app).set("log", "level", "trace").start().await?;
+    let platform = running.platform()?;
+    let seen = platform.click("b").await?;
+    ensure!(seen.toast() == "tried", "{seen:?}");
+    running.host.log().wait_for("callback", &[]).await?;
+    let lines = running.host.log().lines(|line| line.is("plugin log", &[("context", "contract")]));
+    let split = |text: &str| {
+        text.split_once(": ").map(|(function, outcome)| (function.to_owned(), outcome.to_owned()))
+    };
+    let tried = lines.iter().map(|line| split(line.text_of("text")).context("a line of the guest"));
+    let tried = tried.collect::<anyhow::Result<_>>()?;
+    Ok((running, tried))
+}
+
+/// Every function that a plugin can import, from the contract's own text.
+fn contract() -> anyhow::Result<BTreeSet<String>> {
+    let wit = source_root().join("wit");
+    let mut functions = BTreeSet::new();
+    for file in [
+        "host.wit",
+        "deps/config/config.wit",
+        "deps/keyvalue/keyvalue.wit",
+        "deps/logging/logging.wit",
+    ] {
+        let mut interface = String::new();
+        for line in std::fs::read_to_string(wit.join(file))?.lines().map(str::trim) {
+            if let Some(name) = line.strip_prefix("interface ") {
+                interface = name.trim_end_matches(" {").to_owned();
+            } else if let Some((function, _)) = line.split_once(": func(") {
+                functions.insert(format!("{interface}.{function}"));
+            }
+        }
+    }
+    ensure!(functions.len() > 10, "the contract is read: {functions:?}");
+    Ok(functions)
+}
+
+#[tokio::test]
+async fn a_plugin_that_was_granted_nothing_can_do_nothing() -> anyhow::Result<()> {
+    let (running, tried) = tried().await?;
+    for (function, outcome) in &tried {
+        let expected = OUTCOMES.iter().find(|(name, _)| name == function);
+        let fits = expected.is_none_or(|(_, expected)| outcome.starts_with(expected));
+        ensure!(fits, "{function}: {outcome}");
+        ensure!(
+            !matches!(function.as_str(), "environment" | "arguments") || outcome == "[]",
+            "{function}: {outcome}"
+        );
+    }
+    let functions: BTreeSet<_> = tried.into_iter().map(|(function, _)| function).collect();
+    let missed: Vec<_> = contract()?
+        .into_iter()
+        .filter(|function| {
+            !functions.contains(function) && !NEEDS_A_BUCKET.contains(&function.as_str())
+        })
+        .collect();
+    ensure!(missed.is_empty(), "nobody has tried {missed:?}");
+    ensure!(WASI.iter().all(|part| functions.contains(*part)), "{functions:?}");
+    let calls = running.platform()?.simulator().api_calls();
+    ensure!(calls.iter().all(|call| call.path.ends_with("card/update")), "{calls:?}");
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_guest_finds_no_secret_anywhere() -> anyhow::Result<()> {
+    let (mut running, tried) = tried().await?;
+    running.host.terminate().await?;
+    let log = running.host.log().text();
+    for secret in [APP_SECRET, VERIFICATION_TOKEN, ENCRYPT_KEY] {
+        for (function, outcome) in &tried {
+            ensure!(!outcome.contains(secret), "{function} gives out {secret}: {outcome}");
+        }
+        ensure!(!log.contains(secret), "{secret} is in the log");
+    }
+    for (function, outcome) in &tried {
+        for prefix in ["Bearer ", "ticket=", "access_key=", "\"t-"] {
+            ensure!(!outcome.contains(prefix), "{function} gives out {prefix}: {outcome}");
+        }
+    }
+    Ok(())
+}
+
+/// A setting's secret is the plugin's to use. If it says it aloud, nobody reads it in the log.
+#[tokio::test]
+async fn a_secret_setting_reaches_the_plugin_and_not_the_log() -> anyhow::Result<()> {
+    const SECRET: &str = "plugin-secret-7Q2m";
+    let settings = json!({ "settings": { "key": { "env": "AVIARY_PLUGIN_KEY" }, "number": 7 } });
+    let app = App::default().webhook_only().guest_with("tries-everything", settings)?;
+    let running = Setup::new(app).env("AVIARY_PLUGIN_KEY", SECRET).start().await?;
+    ensure!(running.deliver(&sender::click("b")).await?.toast() == "tried");
+    let mut lines =
+        running.host.log().lines(|line| line.text_of("text").starts_with("store.get-all"));
+    let said = lines.pop().context("the guest says what it got")?;
+    ensure!(
+        said.text_of("text") == "store.get-all: Ok([(\"key\", \"…\"), (\"number\", \"7\")])",
+        "{}",
+        said.text()
+    );
+    ensure!(said.text_of("plugin") == "tries-everything" && !said.text_of("event_id").is_empty());
+    ensure!(!running.host.log().text().contains(SECRET), "the secret is in the log");
+
+    for (sidecar, reason) in [
+        (json!({ "key": { "env": "AVIARY_APP_SECRET" } }), "settings.key: only variables"),
+        (json!({ "key": { "file": "../aviary.toml" } }), "settings.key: only files"),
+        (json!({ "key": ["a"] }), "a setting is text"),
+    ] {
+        let sidecar = json!({ "settings": sidecar });
+        let app = App::default().webhook_only().guest_with("tries-everything", sidecar)?;
+        let refused = Setup::new(app).launch(false).await?;
+        let line = refused.host.log().wait_for("plugin refused", &[]).await?;
+        ensure!(line.text_of("reason").contains(reason), "{}", line.text());
+    }
+    Ok(())
+}
