@@ -25,7 +25,7 @@ pub async fn examine(path: &Path) -> Vec<Finding> {
     let mut findings =
         vec![Finding::fine(about, format!("{apps} app(s), and every secret is there"))];
     findings.extend(machine::examine(&config).await);
-    findings.extend(files::examine(&config));
+    findings.extend(files::examine(&config).await);
     let tls = tls::client_config(&config.extra_roots);
     let http = match http_client(&tls) {
         Ok(http) => http,

@@ -12,7 +12,7 @@ use aviary_e2e::setup::Setup;
 use serde_json::Value;
 use serde_json::json;
 
-fn keeping(grant: Value) -> anyhow::Result<Setup> {
+fn keeping(grant: &Value) -> anyhow::Result<Setup> {
     let sidecar = json!({ "grants": { "key_value": grant } });
     Ok(Setup::new(App::default().webhook_only().guest_with("keeps", sidecar)?))
 }
@@ -84,13 +84,13 @@ fn small() -> Value {
 
 #[tokio::test]
 async fn a_file_keeps_what_was_granted_and_no_more() -> anyhow::Result<()> {
-    converse(&keeping(small())?.start().await?).await
+    converse(&keeping(&small())?.start().await?).await
 }
 
 #[tokio::test]
 async fn a_server_keeps_the_same() -> anyhow::Result<()> {
     let Some(redis) = RedisServer::start().await? else { return Ok(()) };
-    let running = keeping(small())?.set("store", "url", redis.url()).start().await?;
+    let running = keeping(&small())?.set("store", "url", redis.url()).start().await?;
     converse(&running).await?;
     ensure!(!running.folder().join("aviary.redb").exists(), "one store is enough");
     Ok(())
@@ -98,7 +98,7 @@ async fn a_server_keeps_the_same() -> anyhow::Result<()> {
 
 #[tokio::test]
 async fn what_is_kept_outlives_versions_and_the_host() -> anyhow::Result<()> {
-    let mut running = keeping(json!({}))?.start().await?;
+    let mut running = keeping(&json!({}))?.start().await?;
     ask(&running, json!({ "do": "set", "key": "a", "value": "first" })).await?;
     // Another sidecar is another load.
     let sidecar = running.plugin_file("keeps.toml");
@@ -167,8 +167,8 @@ async fn without_a_grant_nothing_is_kept_and_the_log_says_why() -> anyhow::Resul
 #[tokio::test]
 async fn hosts_that_share_a_server_share_what_is_kept() -> anyhow::Result<()> {
     let Some(redis) = RedisServer::start().await? else { return Ok(()) };
-    let one = keeping(json!({}))?.set("store", "url", redis.url()).start().await?;
-    let other = keeping(json!({}))?.set("store", "url", redis.url()).start().await?;
+    let one = keeping(&json!({}))?.set("store", "url", redis.url()).start().await?;
+    let other = keeping(&json!({}))?.set("store", "url", redis.url()).start().await?;
     let sums = (0..40).map(|number| {
         let host = if number % 2 == 0 { &one } else { &other };
         ask(host, json!({ "do": "add", "key": "n", "by": 1 }))

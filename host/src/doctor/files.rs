@@ -8,12 +8,17 @@ use rustix::fs::Access;
 use crate::config::AppConfig;
 use crate::config::Config;
 use crate::doctor::finding::Finding;
+use crate::store::Store;
+use crate::store::StorePlace;
 
 /// Everybody who has an account may write.
 const OTHERS_WRITE: u32 = 0o002;
 
-pub(super) fn examine(config: &Config) -> Vec<Finding> {
-    let mut findings = vec![store(&config.store.path)];
+pub(super) async fn examine(config: &Config) -> Vec<Finding> {
+    let mut findings = vec![match &config.store {
+        StorePlace::File(path) => store(path),
+        place @ StorePlace::Server(_) => server(place).await,
+    }];
     findings.extend(config.apps.iter().map(plugins));
     findings
 }
@@ -29,6 +34,18 @@ fn store(path: &Path) -> Finding {
             format!("cannot be written: {error}"),
             "the host does not start: what it promised to show must outlive it",
             "set [store] path to a place that the host's user can write",
+        ),
+    }
+}
+
+async fn server(place: &StorePlace) -> Finding {
+    match Store::open(place).await {
+        Ok(_) => Finding::fine("store.url", "the server answers"),
+        Err(error) => Finding::fault(
+            "store.url",
+            error.to_string(),
+            "the host does not start: what it promised to show must outlive it",
+            "start the server, or set [store] url and password to where it is",
         ),
     }
 }
