@@ -1,6 +1,7 @@
 //! The journey of a callback, on one screen: snapshot, route, run, check, answer, and what comes after the answer.
 
 pub mod admission;
+mod cached;
 mod gate;
 pub mod late;
 mod once;
@@ -22,6 +23,7 @@ use crate::deadline::Deadline;
 use crate::dispatch::admission::Admission;
 use crate::dispatch::admission::Ask;
 use crate::dispatch::admission::NotAdmitted;
+use crate::dispatch::cached::Cached;
 use crate::dispatch::gate::Tickets;
 use crate::dispatch::late::Afterwards;
 use crate::dispatch::late::Late;
@@ -52,6 +54,7 @@ pub struct Dispatcher {
     registry: Registry,
     late: Arc<Late>,
     once: Once,
+    cached: Cached,
     observers: Observers,
 }
 
@@ -91,7 +94,8 @@ impl Dispatcher {
         observers: Observers,
     ) -> Self {
         let once = Once::new(late.store().clone());
-        Self { app, engine, admission, registry, late, once, observers }
+        let cached = Cached::default();
+        Self { app, engine, admission, registry, late, once, cached, observers }
     }
 
     /// The app whose callbacks these are.

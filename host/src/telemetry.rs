@@ -91,6 +91,8 @@ pub enum Outcome {
     Paused,
     /// The same has happened before: it got the same answer.
     Repeated,
+    /// The preview was made a moment ago.
+    Cached,
     /// Whoever clicked may not, or the value is not as it was sealed.
     Refused,
     /// The event is older than the plugin wants it.
@@ -112,6 +114,7 @@ impl Outcome {
             Self::Overload => "overload",
             Self::Paused => "paused",
             Self::Repeated => "repeated",
+            Self::Cached => "cached",
             Self::Refused => "refused",
             Self::TooOld => "too_old",
         }
@@ -223,7 +226,7 @@ fn log_callback(record: &CallbackRecord) {
         };
     }
     match record.outcome {
-        Outcome::Answered | Outcome::Repeated | Outcome::TooOld => line!(info),
+        Outcome::Answered | Outcome::Cached | Outcome::Repeated | Outcome::TooOld => line!(info),
         _ => line!(warn),
     }
     let kind = known_type(&record.event_type);

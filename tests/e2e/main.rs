@@ -28,6 +28,7 @@ mod once;
 mod open_api;
 mod playground;
 mod permission;
+mod previews;
 mod proxy;
 mod reach;
 mod referees;

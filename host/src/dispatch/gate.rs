@@ -1,6 +1,7 @@
 //! Before a plugin is asked: who clicks, what the value is worth, how old an event is, and whether the same has happened
 //! before.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use sha2::Digest as _;
@@ -16,6 +17,10 @@ use crate::callback::seal::SealFault;
 use crate::deadline::Deadline;
 use crate::dispatch::Decision;
 use crate::dispatch::Dispatcher;
+use crate::dispatch::cached;
+use crate::dispatch::cached::Found;
+use crate::dispatch::cached::Slot;
+use crate::dispatch::decide;
 use crate::dispatch::host_words;
 use crate::dispatch::once::Entered;
 use crate::dispatch::once::Ticket;
@@ -35,6 +40,7 @@ const EVENTS_REMEMBERED: Duration = Duration::from_secs(8 * 60 * 60);
 pub(super) struct Tickets {
     same: Option<Ticket>,
     value: Option<Ticket>,
+    preview: Option<Slot>,
 }
 
 impl Tickets {
@@ -47,6 +53,14 @@ impl Tickets {
             // That it was used is all that is remembered of it.
             value.done(&Reply::accepted(), until).await;
         }
+        if let Some(preview) = self.preview {
+            preview.fill(reply);
+        }
+    }
+
+    /// The place for a preview that is made after all.
+    pub(super) fn take_preview(&mut self) -> Option<Slot> {
+        self.preview.take()
     }
 }
 
@@ -54,12 +68,15 @@ impl Dispatcher {
     /// Lets a callback through, with tickets if it shall happen once, or says what is answered in its place.
     pub(super) async fn gate(
         &self,
-        Picked { plugin, route, .. }: Picked<'_>,
-        callback: &Callback,
+        picked: Picked<'_>,
+        callback: &Arc<Callback>,
         deadline: Deadline,
     ) -> Result<Tickets, Decision> {
-        if callback.kind() == Kind::Other {
-            not_too_old(plugin, callback)?;
+        let Picked { plugin, route, .. } = picked;
+        match callback.kind() {
+            Kind::LinkPreview => return self.preview(picked, callback, deadline).await,
+            Kind::Other => not_too_old(plugin, callback)?,
+            Kind::CardAction | Kind::LegacyCard => {}
         }
         let allow = plugin.allow(route);
         if !allow.permits(callback) {
@@ -70,15 +87,63 @@ impl Dispatcher {
             Some((mark, keep)) => Some(self.first(plugin, callback, &mark, keep, deadline).await?),
             None => None,
         };
-        let Some((number, keep)) = once else { return Ok(Tickets { same, value: None }) };
+        let Some((number, keep)) = once else { return Ok(Tickets { same, ..Tickets::default() }) };
         let mark = Mark::new(&self.app, "value", &number);
         match self.once.enter(&mark, keep, deadline.hard(), deadline.soft()).await {
-            Entered::First(ticket) => Ok(Tickets { same, value: Some(ticket) }),
+            Entered::First(ticket) => Ok(Tickets { same, value: Some(ticket), preview: None }),
             Entered::Before(_) | Entered::Meanwhile => {
                 let reason = Some("the value was good for one click, and that was made".to_owned());
                 Err(host_words(callback, Reason::UsedUp, Outcome::Refused, reason))
             }
         }
+    }
+
+    /// What was made a moment ago, or the right to make it.
+    async fn preview(
+        &self,
+        picked: Picked<'_>,
+        callback: &Arc<Callback>,
+        deadline: Deadline,
+    ) -> Result<Tickets, Decision> {
+        let kept = |reply| Err(Decision { reply, outcome: Outcome::Cached, reason: None });
+        match self.cached.find(picked.plugin, callback) {
+            None => Ok(Tickets::default()),
+            Some(Found::Nothing(slot)) => Ok(Tickets { preview: Some(slot), ..Tickets::default() }),
+            Some(Found::Fresh(reply) | Found::Stale(reply, None)) => kept(reply),
+            Some(Found::Stale(reply, Some(slot))) => {
+                self.make_anew(picked, callback, slot, deadline);
+                kept(reply)
+            }
+            Some(Found::InTheMaking(making)) => {
+                match cached::made(making, deadline.soft()).await {
+                    Some(reply) => kept(reply),
+                    // Nothing came of it, and there may be time to try again.
+                    None if Instant::now() < deadline.soft() => Ok(Tickets::default()),
+                    None => Err(still_working(callback, picked.plugin)),
+                }
+            }
+        }
+    }
+
+    /// Asks the plugin although the answer is given already.
+    fn make_anew(
+        &self,
+        Picked { plugin, handler, .. }: Picked<'_>,
+        callback: &Arc<Callback>,
+        slot: Slot,
+        deadline: Deadline,
+    ) {
+        let (dispatcher, plugin, callback) =
+            (self.clone(), Arc::clone(plugin), Arc::clone(callback));
+        self.late.spawn(async move {
+            let started = dispatcher.start(&plugin, handler, &callback, deadline).await;
+            // The next one who asks tries again.
+            let Ok(mut running) = started else { return };
+            let decision = decide(&callback, running.report().await.result);
+            if decision.outcome == Outcome::Answered {
+                slot.fill(&decision.reply);
+            }
+        });
     }
 
     async fn first(

@@ -28,6 +28,7 @@ use crate::callback::reply_check::check_late;
 use crate::capability::deferred::MAX_UPDATES;
 use crate::deadline::Deadline;
 use crate::deadline::PLATFORM_PATIENCE;
+use crate::dispatch::cached::Slot;
 use crate::dispatch::gate::Tickets;
 use crate::dispatch::late::preview::Previews;
 use crate::dispatch::late::preview::Viewer;
@@ -127,6 +128,11 @@ impl Late {
             previews: Previews::default(),
             shutdown,
         })
+    }
+
+    /// Something that goes on after the answer. A host that stops waits for it.
+    pub(super) fn spawn(&self, task: impl Future<Output = ()> + Send + 'static) {
+        self.shutdown.spawn(task);
     }
 
     /// Where promises are kept.
@@ -241,7 +247,12 @@ impl Afterwards {
     }
 
     /// Waits for a call that missed the deadline, and shows what it returns.
-    pub(super) fn follow(self, mut running: RunningCall, plugin: Arc<Plugin>, tickets: Tickets) {
+    pub(super) fn follow(
+        self,
+        mut running: RunningCall,
+        plugin: Arc<Plugin>,
+        mut tickets: Tickets,
+    ) {
         self.late.shutdown.clone().spawn(async move {
             let report = running.report().await;
             let reason = report.result.as_ref().err().map(ToString::to_string);
@@ -249,6 +260,7 @@ impl Afterwards {
                 app = %self.late.app, event_id = self.event_id(), plugin = plugin.name(), version = plugin.version(),
                 fuel = report.fuel, reason, "late reply"
             );
+            let slot = tickets.take_preview();
             if report.result.is_ok() {
                 let said = match self.callback.kind() {
                     Kind::Other => Reply::accepted(),
@@ -258,7 +270,7 @@ impl Afterwards {
                 tickets.done(&said, self.deadline.hard() + PLATFORM_PATIENCE).await;
             }
             match self.callback.kind() {
-                Kind::LinkPreview => self.refresh(report, &plugin).await,
+                Kind::LinkPreview => self.refresh(report, &plugin, slot).await,
                 Kind::CardAction | Kind::LegacyCard => self.late_cards(report, &plugin).await,
                 Kind::Other => telemetry::record_late(LateResult::NothingToShow),
             }
@@ -308,7 +320,7 @@ impl Afterwards {
     }
 
     /// A preview that came too late is kept for a moment, and the client is told to ask again.
-    async fn refresh(self, report: CallReport, plugin: &Plugin) {
+    async fn refresh(self, report: CallReport, plugin: &Plugin, slot: Option<Slot>) {
         let Body::LinkPreview(preview) = &self.callback.body else { return };
         let Ok(raw) = report.result else { return telemetry::record_late(LateResult::Failed) };
         let checked = check(Kind::LinkPreview, raw, None);
@@ -318,6 +330,9 @@ impl Afterwards {
                 faults = %checked.faults, "late reply dropped in part"
             );
             telemetry::record_late(LateResult::Invalid);
+        }
+        if let (Some(slot), Some(reply)) = (slot, &checked.reply) {
+            slot.fill(reply);
         }
         // Somebody is still typing the link, and there is no way to tell that client anything.
         let viewer = Viewer::of(&preview.location, &preview.operator);

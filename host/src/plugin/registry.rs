@@ -28,6 +28,8 @@ use crate::plugin::limits::Limits;
 use crate::plugin::limits::MemoryBudget;
 use crate::plugin::manifest::ClicksConfig;
 use crate::plugin::manifest::EventsConfig;
+use crate::plugin::manifest::KeepPreviews;
+use crate::plugin::manifest::PreviewsConfig;
 use crate::plugin::route::Route;
 use crate::plugin::state::GuestState;
 use crate::plugin::usage::Usage;
@@ -48,6 +50,7 @@ pub struct Plugin {
     pub(super) seal_key: SealKey,
     pub(super) events: EventsConfig,
     pub(super) clicks: ClicksConfig,
+    pub(super) previews: PreviewsConfig,
     pub(super) grants: Arc<[Grant]>,
     pub(super) buckets: Buckets,
     pub(super) store: Store,
@@ -177,6 +180,11 @@ impl Plugin {
     /// How long the same click is the same click, if it is at all.
     pub fn repeat_window(&self) -> Option<Duration> {
         self.clicks.repeat_window()
+    }
+
+    /// How long its previews are kept, if they are.
+    pub fn keep_previews(&self) -> Option<KeepPreviews> {
+        self.previews.keep()
     }
 
     /// Whether both claim the same callbacks, so that nobody could tell which of them answers.

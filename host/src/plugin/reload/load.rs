@@ -184,6 +184,7 @@ impl Loader {
             seal_key: self.seal_key.clone(),
             events: manifest.events,
             clicks: manifest.clicks,
+            previews: manifest.previews,
             buckets: grant.map(|grant| Buckets::new(&self.app, name, grant)).unwrap_or_default(),
             store: self.store.clone(),
             grants: manifest.grants.open_api.into(),

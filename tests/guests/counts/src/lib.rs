@@ -1,5 +1,5 @@
 //! Counts the events it was given, in its bucket, and fails or takes its time where an event asks for that. A click gets
-//! the number.
+//! the number, and so does a link preview, which is counted too.
 
 use std::time::Duration;
 
@@ -7,10 +7,12 @@ use aviary_sdk::CardAction;
 use aviary_sdk::CardReply;
 use aviary_sdk::Event;
 use aviary_sdk::Failure;
+use aviary_sdk::PreviewReply;
+use aviary_sdk::PreviewRequest;
 use aviary_sdk::Toast;
 use aviary_sdk::key_value::Bucket;
 
-aviary_sdk::export!(event: count, card_action: tell);
+aviary_sdk::export!(event: count, card_action: tell, link_preview: preview);
 
 fn count(event: Event) -> Result<(), Failure> {
     Bucket::open()?.increment("events", 1)?;
@@ -32,4 +34,16 @@ fn tell(action: CardAction) -> Result<CardReply, Failure> {
     let ms = action.action.value_json()?["sleep_ms"].as_u64().unwrap_or_default();
     std::thread::sleep(Duration::from_millis(ms));
     Ok(Toast::info(number.to_string()).into())
+}
+
+/// How long it takes to look a link up, so that several ask meanwhile.
+const LOOKING_UP: Duration = Duration::from_millis(200);
+
+fn preview(request: PreviewRequest) -> Result<PreviewReply, Failure> {
+    std::thread::sleep(LOOKING_UP);
+    let number = Bucket::open()?.increment("previews", 1)?;
+    if request.url.contains("fails") {
+        return Err(Failure::internal("as asked"));
+    }
+    Ok(PreviewReply::titled(number.to_string()))
 }

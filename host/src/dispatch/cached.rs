@@ -1,0 +1,219 @@
+//! Link previews that were made a moment ago. Every viewer's client asks for the same link; where the operator says so, the
+//! plugin is asked once, the others wait for that answer, and an old one serves while a new one is made.
+//!
+//! A preview is the same for everybody of a tenant: the platform does not say which language a viewer reads, and a reply
+//! carries them all. Somebody who is still typing the link gets the same.
+
+use std::collections::HashMap;
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::sync::Mutex;
+use std::sync::PoisonError;
+use std::time::Duration;
+
+use tokio::sync::watch;
+use tokio::time::Instant;
+
+use crate::callback::model::Callback;
+use crate::callback::reply::Reply;
+use crate::plugin::registry::Plugin;
+
+/// Previews of one app that are kept. Each is some hundred bytes, or a card of 30 KiB.
+const MOST: usize = 2048;
+/// Their bytes. What is oldest makes room.
+const MOST_BYTES: usize = 16 << 20;
+
+/// Which preview: that version of a plugin has made it, for that tenant, of that link.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+struct Key {
+    plugin: Arc<str>,
+    version: Arc<str>,
+    tenant: String,
+    url: String,
+}
+
+#[derive(Debug)]
+struct Made {
+    reply: Reply,
+    at: Instant,
+    size: usize,
+}
+
+#[derive(Debug, Default)]
+struct Kept {
+    made: HashMap<Key, Made>,
+    /// In the order they were made. A key that was made again stands here twice, and the first one means nothing.
+    order: VecDeque<(Key, Instant)>,
+    bytes: usize,
+    making: HashMap<Key, watch::Receiver<Option<Reply>>>,
+}
+
+/// The previews of one app.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Cached(Arc<Mutex<Kept>>);
+
+/// What there is for a request.
+#[derive(Debug)]
+pub(super) enum Found {
+    /// It is young enough.
+    Fresh(Reply),
+    /// It will do, but should be made anew; by whoever has the slot, if nobody is at it.
+    Stale(Reply, Option<Slot>),
+    /// Nothing, and nobody is at it.
+    Nothing(Slot),
+    /// Somebody is at it.
+    InTheMaking(watch::Receiver<Option<Reply>>),
+}
+
+/// The right to make a preview. Dropped without one, those who wait for it are told.
+#[derive(Debug)]
+pub(super) struct Slot {
+    cached: Cached,
+    key: Key,
+    done: watch::Sender<Option<Reply>>,
+}
+
+impl Cached {
+    /// None, if the plugin's previews are not kept.
+    pub(super) fn find(&self, plugin: &Plugin, callback: &Callback) -> Option<Found> {
+        let keep = plugin.keep_previews()?;
+        let identity = plugin.identity();
+        let key = Key {
+            plugin: identity.name,
+            version: identity.version,
+            tenant: callback.header.tenant_key.clone(),
+            url: callback.url()?.to_owned(),
+        };
+        Some(self.look(key, keep.fresh, keep.stale, Instant::now()))
+    }
+
+    fn look(&self, key: Key, fresh: Duration, stale: Duration, now: Instant) -> Found {
+        let mut kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let made = kept.made.get(&key).map(|made| (made.reply.clone(), now - made.at));
+        let making = kept.making.get(&key).cloned();
+        match (made, making) {
+            (Some((reply, age)), _) if age < fresh => Found::Fresh(reply),
+            (Some((reply, age)), Some(_)) if age < stale => Found::Stale(reply, None),
+            (Some((reply, age)), None) if age < stale => {
+                Found::Stale(reply, Some(self.slot(&mut kept, key)))
+            }
+            (_, Some(making)) => Found::InTheMaking(making),
+            (_, None) => Found::Nothing(self.slot(&mut kept, key)),
+        }
+    }
+
+    fn slot(&self, kept: &mut Kept, key: Key) -> Slot {
+        let (done, making) = watch::channel(None);
+        kept.making.insert(key.clone(), making);
+        Slot { cached: self.clone(), key, done }
+    }
+}
+
+/// What came of it, if it is there by then.
+pub(super) async fn made(
+    mut making: watch::Receiver<Option<Reply>>,
+    until: Instant,
+) -> Option<Reply> {
+    let made = making.wait_for(Option::is_some);
+    // It fails where nothing came of it.
+    tokio::time::timeout_at(until, made).await.ok()?.ok()?.clone()
+}
+
+impl Slot {
+    /// Here it is, from now on for everybody.
+    pub(super) fn fill(self, reply: &Reply) {
+        let now = Instant::now();
+        let mut kept = self.cached.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let size = reply.to_remember().map_or(0, |bytes| bytes.len()) + self.key.url.len();
+        kept.bytes += size;
+        let made = Made { reply: reply.clone(), at: now, size };
+        if let Some(old) = kept.made.insert(self.key.clone(), made) {
+            kept.bytes -= old.size;
+        }
+        kept.order.push_back((self.key.clone(), now));
+        kept.make_room();
+        drop(kept);
+        // Nobody may be waiting.
+        let _ = self.done.send(Some(reply.clone()));
+    }
+}
+
+impl Drop for Slot {
+    fn drop(&mut self) {
+        let mut kept = self.cached.0.lock().unwrap_or_else(PoisonError::into_inner);
+        kept.making.remove(&self.key);
+    }
+}
+
+impl Kept {
+    fn make_room(&mut self) {
+        while self.order.len() > MOST || self.bytes > MOST_BYTES {
+            let Some((key, at)) = self.order.pop_front() else { return };
+            if self.made.get(&key).is_some_and(|made| made.at == at)
+                && let Some(old) = self.made.remove(&key)
+            {
+                self.bytes -= old.size;
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const FRESH: Duration = Duration::from_secs(10);
+    const STALE: Duration = Duration::from_secs(100);
+
+    fn key(url: &str) -> Key {
+        Key { plugin: "p".into(), version: "1".into(), tenant: "t".to_owned(), url: url.to_owned() }
+    }
+
+    fn look(cached: &Cached, url: &str, after: u64) -> Found {
+        cached.look(key(url), FRESH, STALE, Instant::now() + Duration::from_secs(after))
+    }
+
+    #[tokio::test]
+    async fn one_makes_it_and_the_others_wait() {
+        let cached = Cached::default();
+        let Found::Nothing(slot) = look(&cached, "u", 0) else { panic!("nobody has made it") };
+        let Found::InTheMaking(making) = look(&cached, "u", 0) else { panic!("it is being made") };
+        slot.fill(&Reply::accepted());
+        let later = Instant::now() + Duration::from_secs(60);
+        assert!(made(making, later).await.is_some());
+        assert!(matches!(look(&cached, "u", 0), Found::Fresh(_)));
+        assert!(matches!(look(&cached, "v", 0), Found::Nothing(_)));
+    }
+
+    #[tokio::test]
+    async fn an_old_one_serves_while_one_makes_another() {
+        let cached = Cached::default();
+        let Found::Nothing(slot) = look(&cached, "u", 0) else { panic!("nobody has made it") };
+        slot.fill(&Reply::accepted());
+        let Found::Stale(_, Some(slot)) = look(&cached, "u", 11) else { panic!("it is stale") };
+        assert!(matches!(look(&cached, "u", 11), Found::Stale(_, None)));
+        drop(slot);
+        assert!(matches!(look(&cached, "u", 11), Found::Stale(_, Some(_))), "nothing came of it");
+        assert!(matches!(look(&cached, "u", 101), Found::Nothing(_)), "it is too old");
+    }
+
+    #[tokio::test]
+    async fn those_who_wait_for_nothing_are_told() {
+        let cached = Cached::default();
+        let Found::Nothing(slot) = look(&cached, "u", 0) else { panic!("nobody has made it") };
+        let Found::InTheMaking(making) = look(&cached, "u", 0) else { panic!("it is being made") };
+        drop(slot);
+        assert!(made(making, Instant::now() + Duration::from_secs(60)).await.is_none());
+    }
+
+    #[test]
+    fn the_oldest_make_room() {
+        let cached = Cached::default();
+        for number in 0..MOST + 10 {
+            let Found::Nothing(slot) = look(&cached, &number.to_string(), 0) else { panic!() };
+            slot.fill(&Reply::accepted());
+        }
+        assert!(matches!(look(&cached, "0", 0), Found::Nothing(_)));
+        assert!(matches!(look(&cached, "15", 0), Found::Fresh(_)));
+    }
+}
