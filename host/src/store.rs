@@ -63,6 +63,8 @@ impl Default for StoreConfig {
 pub enum StorePlace {
     /// In this file.
     File(PathBuf),
+    /// Nowhere that outlives the process, for a plugin that is only tried.
+    Memory,
     /// On this server.
     Server(ServerAddress),
 }
@@ -137,6 +139,7 @@ impl Store {
                 let (file, left) = FileStore::open(path)?;
                 (Arc::new(file), left)
             }
+            StorePlace::Memory => (Arc::new(FileStore::in_memory()?), Vec::new()),
             StorePlace::Server(address) => {
                 (Arc::new(ServerStore::connect(address).await?), Vec::new())
             }

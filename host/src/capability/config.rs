@@ -41,7 +41,7 @@ impl ConfigCtx {
 
     /// All of them, by name.
     pub fn pairs(&self) -> impl Iterator<Item = (&str, &str)> {
-        self.0.iter().map(|(key, value)| (key.as_str(), value.as_str()))
+        self.0.settings.iter().map(|(key, value)| (key.as_str(), value.as_str()))
     }
 }
 

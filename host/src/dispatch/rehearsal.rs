@@ -18,6 +18,7 @@ use crate::dispatch::decide;
 use crate::dispatch::host_words;
 use crate::dispatch::not_started;
 use crate::dispatch::route;
+use crate::dispatch::route::Picked;
 use crate::dispatch::still_working;
 use crate::plugin::engine::GuestEngine;
 use crate::plugin::instance;
@@ -51,7 +52,7 @@ pub async fn rehearse(engine: &GuestEngine, plugin: &Arc<Plugin>, callback: Call
     let deadline = DeadlineConfig::default().starting(Instant::now());
     let callback = Arc::new(callback);
     let snapshot = Snapshot::new(vec![Arc::clone(plugin)]);
-    let Some((plugin, handler)) = route::pick(&snapshot, &callback) else {
+    let Some(Picked { plugin, handler, .. }) = route::pick(&snapshot, &callback) else {
         return uncalled(host_words(&callback, Reason::NoHandler, Outcome::NoHandler, None));
     };
     let pass = match plugin.breaker().pass(Instant::now()) {

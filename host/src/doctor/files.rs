@@ -17,7 +17,7 @@ const OTHERS_WRITE: u32 = 0o002;
 pub(super) async fn examine(config: &Config) -> Vec<Finding> {
     let mut findings = vec![match &config.store {
         StorePlace::File(path) => store(path),
-        place @ StorePlace::Server(_) => server(place).await,
+        place @ (StorePlace::Memory | StorePlace::Server(_)) => server(place).await,
     }];
     findings.extend(config.apps.iter().map(plugins));
     findings

@@ -18,6 +18,7 @@ use redb::ReadableTable as _;
 use redb::Table;
 use redb::TableDefinition;
 use redb::WriteTransaction;
+use redb::backends::InMemoryBackend;
 use tokio::sync::mpsc;
 use tokio::sync::oneshot;
 
@@ -93,14 +94,28 @@ impl FileStore {
             .create_file(file)
             .map_err(|error| failed(format!("{error}; each host needs a file of its own")))?;
         let left = read(&database).map_err(|error| failed(error.to_string()))?;
+        Ok((Self::start(database)?, left))
+    }
+
+    /// One that ends with the process.
+    pub(super) fn in_memory() -> Result<Self, StoreError> {
+        let failed = |error: redb::Error| StoreError::Write(error.to_string().into());
+        let database = Database::builder()
+            .create_with_backend(InMemoryBackend::new())
+            .map_err(|error| failed(error.into()))?;
+        read(&database).map_err(failed)?;
+        Self::start(database)
+    }
+
+    fn start(database: Database) -> Result<Self, StoreError> {
         let database = Arc::new(database);
         let (writes, waiting) = mpsc::channel(QUEUE);
         let written = Arc::clone(&database);
         std::thread::Builder::new()
             .name("aviary-store".to_owned())
             .spawn(move || write_all(&written, waiting))
-            .map_err(|error| failed(error.to_string()))?;
-        Ok((Self { writes, database }, left))
+            .map_err(|error| StoreError::Write(error.to_string().into()))?;
+        Ok(Self { writes, database })
     }
 
     async fn perform(&self, task: Task) -> Outcome {

@@ -7,12 +7,16 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
+use crate::callback::seal::SealKey;
 use crate::open_api::transport::OpenApi;
 use crate::plugin::engine::GuestEngine;
 use crate::plugin::registry::Plugin;
 use crate::plugin::reload::load::LoadError;
 use crate::plugin::reload::load::Loader;
 use crate::plugin::reload::load::Source;
+use crate::secret::Secret;
+use crate::store::Store;
+use crate::store::StorePlace;
 
 /// Stands where a host has the id of an app.
 const NO_APP: &str = "none";
@@ -63,7 +67,16 @@ pub async fn load_alone(
     };
     let folder = file.parent().unwrap_or(Path::new(""));
     let source = Source::read(folder, name).await.map_err(refused)?;
-    let loader = Loader { app: NO_APP.into(), engine: Arc::clone(engine), open_api };
+    let (store, _) = Store::open(&StorePlace::Memory)
+        .await
+        .map_err(|error| AloneError::Refused(error.to_string()))?;
+    let loader = Loader {
+        app: NO_APP.into(),
+        engine: Arc::clone(engine),
+        open_api,
+        store,
+        seal_key: SealKey::of(&Secret::new(NO_APP)),
+    };
     let began = Instant::now();
     let plugin = loader.load(name, source).await.map_err(refused)?;
     Ok(Alone { plugin, took: began.elapsed() })

@@ -160,9 +160,7 @@ impl Loader {
         let handlers = Handlers::find(&code.instance_pre).ok_or_else(|| {
             LoadError::NoHandler(known_handlers(component, code.instance_pre.engine()))
         })?;
-        for missing in
-            not_granted(component, code.instance_pre.engine(), &manifest.grants)
-        {
+        for missing in not_granted(component, code.instance_pre.engine(), &manifest.grants) {
             tracing::warn!(app = %self.app, plugin = name, version, missing, "plugin not granted");
         }
         let grant = manifest.grants.key_value.as_ref();
