@@ -33,6 +33,9 @@ use crate::plugin::turns::long_turns;
 /// Pages that an instance touched stay mapped for the next one up to this size: page faults, not instantiation, are
 /// what a fresh instance costs.
 const KEEP_RESIDENT: usize = 64 * 1024 * 1024;
+/// The same for tables, whatever their size. Given back, each of a small guest's two cost every call a system call and a
+/// page fault.
+const KEEP_TABLES_RESIDENT: usize = MAX_TABLE_ELEMENTS * size_of::<usize>();
 /// Memories and tables for each place among the calls under way. A component that brings more takes several places.
 const MEMORIES_PER_PLACE: u32 = 2;
 /// Likewise; an element of a table is a pointer that is reserved, not used.
@@ -261,6 +264,7 @@ fn engine_config(guests: GuestsConfig) -> Config {
         .max_component_instance_size(INSTANCE_BYTES)
         .max_memory_size(MAX_MEMORY_BYTES)
         .linear_memory_keep_resident(KEEP_RESIDENT)
+        .table_keep_resident(KEEP_TABLES_RESIDENT)
         .pagemap_scan(Enabled::Auto);
     let mut config = Config::new();
     config
