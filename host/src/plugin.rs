@@ -5,6 +5,7 @@ mod code;
 pub mod code_cache;
 mod command;
 mod compile;
+pub mod drill;
 pub mod engine;
 mod explain;
 pub mod form;

@@ -1,6 +1,7 @@
 //! One call: a fresh instance, a budget, an answer. The store is gone when the call is, however it ended.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokio::runtime::Handle;
 use tokio::task::JoinHandle;
@@ -23,6 +24,7 @@ use crate::capability::logging::LoggingCtx;
 use crate::capability::open_api::OpenApiCtx;
 use crate::capability::request::RequestCtx;
 use crate::deadline::Deadline;
+use crate::deadline::DeadlineConfig;
 use crate::open_api::grant::Grant;
 use crate::plugin::breaker::Change;
 use crate::plugin::breaker::Pass;
@@ -402,6 +404,29 @@ pub(super) async fn try_out(
             Err(CallError::Stopped)
         }
     }
+}
+
+/// The same call again and again on one guest thread, for measurements: without grants, uncounted. How long each took; the
+/// first that gets no reply ends it.
+pub(super) fn repeat(
+    engine: &GuestEngine,
+    plugin: &Arc<Plugin>,
+    callback: &Arc<Callback>,
+    calls: usize,
+) -> JoinHandle<Result<Vec<Duration>, CallError>> {
+    let (io, plugin, callback) = (Handle::current(), Arc::clone(plugin), Arc::clone(callback));
+    let no_grants = Arc::default();
+    engine.threads().spawn(async move {
+        let mut taken = Vec::with_capacity(calls);
+        for _ in 0..calls {
+            let began = Instant::now();
+            let deadline = DeadlineConfig::default().starting(began);
+            let store = plugin.store(&callback, deadline, io.clone(), &no_grants);
+            run(&plugin, Handler::Typed, &callback, deadline, store).await.result?;
+            taken.push(began.elapsed());
+        }
+        Ok(taken)
+    })
 }
 
 /// Asks a plugin what it is, before any callback reaches it. `None` if it does not say.
