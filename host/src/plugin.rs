@@ -10,6 +10,7 @@ pub mod engine;
 mod explain;
 pub mod form;
 pub mod instance;
+pub mod kept;
 mod lift;
 pub mod limits;
 mod lower;

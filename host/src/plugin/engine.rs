@@ -134,6 +134,8 @@ pub struct GuestEngine {
     pub(super) budget: MemoryBudget,
     pub(super) cache: CodeCache,
     pub(super) in_use: CodeInUse,
+    /// For instances that wait for another call. They have places of their own: calls never find theirs taken.
+    pub(super) idle_places: Arc<Semaphore>,
     max_calls: u32,
     compilers: rayon::ThreadPool,
     pub(super) loading: Semaphore,
@@ -181,6 +183,7 @@ impl GuestEngine {
         Ok(Self {
             cache: cache.with(&engine),
             in_use: CodeInUse::default(),
+            idle_places: Arc::new(Semaphore::new(config.max_calls as usize)),
             engine,
             linker,
             budget: MemoryBudget::new(config.memory_bytes),
@@ -250,7 +253,8 @@ fn step_back(niceness: i32) {
 
 fn engine_config(guests: GuestsConfig) -> Config {
     let mut pool = PoolingAllocationConfig::new();
-    let places = guests.max_calls + SPARE_PLACES;
+    // As many instances may wait for another call as there are calls.
+    let places = guests.max_calls * 2 + SPARE_PLACES;
     pool.total_component_instances(places)
         .total_core_instances(places * MAX_CORE_INSTANCES)
         .total_memories(places * MEMORIES_PER_PLACE)
@@ -280,17 +284,19 @@ fn link(engine: &Engine) -> wasmtime::Result<Linker<GuestState>> {
     let mut linker = Linker::new(engine);
     wasmtime_wasi::p2::add_to_linker_async(&mut linker)?;
     request::add_to_linker::<_, HasSelf<_>>(&mut linker, |state: &mut GuestState| {
-        &mut state.request
+        &mut state.call().request
     })?;
     deferred::add_to_linker::<_, HasSelf<_>>(&mut linker, |state: &mut GuestState| {
-        &mut state.deferred
+        &mut state.call().deferred
     })?;
     open_api::add_to_linker::<_, HasSelf<_>>(&mut linker, |state: &mut GuestState| {
-        &mut state.open_api
+        &mut state.call().open_api
     })?;
-    store::add_to_linker::<_, HasSelf<_>>(&mut linker, |state: &mut GuestState| &mut state.config)?;
+    store::add_to_linker::<_, HasSelf<_>>(&mut linker, |state: &mut GuestState| {
+        &mut state.call().config
+    })?;
     logging::add_to_linker::<_, HasSelf<_>>(&mut linker, |state: &mut GuestState| {
-        &mut state.logging
+        &mut state.call().logging
     })?;
     Ok(linker)
 }

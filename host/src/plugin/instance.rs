@@ -1,4 +1,5 @@
-//! One call: a fresh instance, a budget, an answer. The store is gone when the call is, however it ended.
+//! One call: an instance, a budget, an answer. A store ends with its call, unless the call ended well and its operator wants
+//! the instance kept for another.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -32,6 +33,7 @@ use crate::plugin::breaker::Verdict;
 use crate::plugin::command;
 use crate::plugin::command::Given;
 use crate::plugin::engine::GuestEngine;
+use crate::plugin::kept::Guest;
 use crate::plugin::lift;
 use crate::plugin::limits::InstanceLimiter;
 use crate::plugin::limits::Refused;
@@ -39,6 +41,7 @@ use crate::plugin::lower;
 use crate::plugin::meter::Meter;
 use crate::plugin::meter::Turn;
 use crate::plugin::registry::Plugin;
+use crate::plugin::state::CallState;
 use crate::plugin::state::GuestState;
 use crate::plugin::state::Wasi;
 use crate::plugin::turns::take_turns;
@@ -155,9 +158,15 @@ pub fn start(
     let (io, long) = (Handle::current(), Arc::clone(&engine.long_turns));
     RunningCall(engine.threads().spawn(async move {
         let began = Instant::now();
-        let store = plugin.store(&callback, deadline, io, &plugin.grants);
-        let report = take_turns(run(&plugin, handler, &callback, deadline, store), &long).await;
-        plugin.conclude(pass, &report, began, deadline);
+        let guest = plugin.guest(&callback, deadline, io);
+        let (report, guest) =
+            take_turns(run(&plugin, handler, &callback, deadline, guest), &long).await;
+        let ended_well = plugin.conclude(pass, &report, began, deadline) == Verdict::Good;
+        if ended_well && plugin.can_be_reused() {
+            plugin.kept.put(guest, &callback.header.tenant_key, plugin.places);
+        } else {
+            drop(guest);
+        }
         drop(place);
         report
     }))
@@ -168,12 +177,13 @@ async fn run(
     handler: Handler,
     callback: &Callback,
     deadline: Deadline,
-    mut store: Store<GuestState>,
-) -> CallReport {
+    mut guest: Guest,
+) -> (CallReport, Guest) {
     let limits = plugin.limits;
     let outcome =
-        tokio::time::timeout_at(deadline.hard(), invoke(plugin, handler, callback, &mut store))
+        tokio::time::timeout_at(deadline.hard(), invoke(plugin, handler, callback, &mut guest))
             .await;
+    let store = &mut guest.store;
     let result = match outcome {
         Err(_elapsed) => Err(CallError::Stopped),
         Ok(Err(error)) => Err(classify(&error, plugin, store.data().limiter.refused())),
@@ -189,19 +199,29 @@ async fn run(
         },
     };
     let fuel = limits.fuel - store.get_fuel().unwrap_or(0);
-    let state = store.into_data();
-    let (printed, beyond) = state.wasi.printed.take();
-    state.logging.finish(&printed, beyond);
-    CallReport { result, fuel, deferred: state.deferred.into_cards() }
+    let (printed, beyond) = store.data().wasi.printed.take();
+    let mut deferred = Vec::new();
+    if let Some(call) = store.data_mut().call.take() {
+        call.logging.finish(&printed, beyond);
+        deferred = call.deferred.into_cards();
+    }
+    (CallReport { result, fuel, deferred }, guest)
 }
 
 async fn invoke(
     plugin: &Plugin,
     handler: Handler,
     callback: &Callback,
-    store: &mut Store<GuestState>,
+    guest: &mut Guest,
 ) -> wasmtime::Result<Result<RawReply, CallError>> {
-    let instance = plugin.code.instance_pre.instantiate_async(&mut *store).await?;
+    let store = &mut guest.store;
+    let instance = match guest.instance {
+        Some(instance) => instance,
+        None => {
+            let fresh = plugin.code.instance_pre.instantiate_async(&mut *store).await?;
+            *guest.instance.insert(fresh)
+        }
+    };
     let header = &callback.header;
     let handlers = &plugin.handlers;
     if let Some(command) = &handlers.command {
@@ -303,7 +323,13 @@ impl CallError {
 
 impl Plugin {
     /// Counts the call, and pauses the plugin if it was one failure too many.
-    fn conclude(&self, pass: Pass, report: &CallReport, began: Instant, deadline: Deadline) {
+    fn conclude(
+        &self,
+        pass: Pass,
+        report: &CallReport,
+        began: Instant,
+        deadline: Deadline,
+    ) -> Verdict {
         let now = Instant::now();
         let verdict = report.result.as_ref().map_or_else(CallError::verdict, |_| Verdict::Good);
         self.usage.record(report.fuel, verdict == Verdict::Failed);
@@ -322,6 +348,22 @@ impl Plugin {
                 tracing::info!(%app, %plugin, %version, "plugin resumed");
             }
         }
+        verdict
+    }
+
+    /// One that was kept, or a fresh one, ready for that call.
+    fn guest(&self, callback: &Callback, deadline: Deadline, io: Handle) -> Guest {
+        match self.kept.take(&callback.header.tenant_key) {
+            Some(mut guest) => {
+                let call = self.call_state(callback, deadline, io, &self.grants);
+                self.begin_call(&mut guest.store, call);
+                guest
+            }
+            None => {
+                self.usage.record_instance();
+                Guest::fresh(self.store(callback, deadline, io, &self.grants))
+            }
+        }
     }
 
     fn store(
@@ -331,10 +373,6 @@ impl Plugin {
         io: Handle,
         grants: &Arc<[Grant]>,
     ) -> Store<GuestState> {
-        let event_id = callback.header.event_id.as_deref().unwrap_or_default();
-        let has_card = callback.card_action().is_some_and(|card| !card.update_token.is_empty());
-        let open_api =
-            OpenApiCtx::new(Arc::clone(&self.open_api), Arc::clone(grants), deadline, io);
         let wasi = match self.handlers.command {
             None => Wasi::new(self.limits.log_bytes),
             Some(_) => Wasi::command(self.limits.log_bytes, self.given(callback, deadline)),
@@ -343,23 +381,49 @@ impl Plugin {
             wasi,
             limiter: InstanceLimiter::new(self.limits.memory_bytes, self.budget.clone()),
             turn: Turn::begin(),
+            call: None,
+        };
+        let mut store = Store::new(self.code.instance_pre.engine(), state);
+        store.limiter(|state| &mut state.limiter);
+        store.call_hook_async(Meter::new(self.limits.reply_bytes));
+        // Fails only where fuel is switched off in the engine, and it never is.
+        store
+            .fuel_async_yield_interval(Some(YIELD_INTERVAL))
+            .unwrap_or_else(|error| unreachable!("fuel is on: {error}"));
+        self.begin_call(&mut store, self.call_state(callback, deadline, io, grants));
+        store
+    }
+
+    /// All limits of a call begin anew with it.
+    fn begin_call(&self, store: &mut Store<GuestState>, call: CallState) {
+        let state = store.data_mut();
+        state.limiter.begin_call();
+        state.turn = Turn::begin();
+        state.call = Some(call);
+        // Likewise.
+        store
+            .set_fuel(self.limits.fuel)
+            .unwrap_or_else(|error| unreachable!("fuel is on: {error}"));
+    }
+
+    fn call_state(
+        &self,
+        callback: &Callback,
+        deadline: Deadline,
+        io: Handle,
+        grants: &Arc<[Grant]>,
+    ) -> CallState {
+        let event_id = callback.header.event_id.as_deref().unwrap_or_default();
+        let has_card = callback.card_action().is_some_and(|card| !card.update_token.is_empty());
+        let open_api =
+            OpenApiCtx::new(Arc::clone(&self.open_api), Arc::clone(grants), deadline, io);
+        CallState {
             request: RequestCtx::new(callback.raw(), deadline),
             deferred: DeferredCtx::new(has_card),
             open_api,
             config: self.settings.clone(),
             logging: LoggingCtx::new(self.log_tag(event_id), self.limits.log_bytes),
-        };
-        let mut store = Store::new(self.code.instance_pre.engine(), state);
-        store.limiter(|state| &mut state.limiter);
-        store.call_hook_async(Meter::new(self.limits.reply_bytes));
-        // Both fail only where fuel is switched off in the engine, and it never is.
-        store
-            .set_fuel(self.limits.fuel)
-            .unwrap_or_else(|error| unreachable!("fuel is on: {error}"));
-        store
-            .fuel_async_yield_interval(Some(YIELD_INTERVAL))
-            .unwrap_or_else(|error| unreachable!("fuel is on: {error}"));
-        store
+        }
     }
 
     fn given(&self, callback: &Callback, deadline: Deadline) -> Given<'_> {
@@ -394,7 +458,8 @@ pub(super) async fn try_out(
     let long = Arc::clone(&engine.long_turns);
     let trying = engine.threads().spawn(async move {
         let store = plugin.store(&callback, deadline, io, &Arc::default());
-        take_turns(run(&plugin, handler, &callback, deadline, store), &long).await
+        let guest = Guest::fresh(store);
+        take_turns(run(&plugin, handler, &callback, deadline, guest), &long).await.0
     });
     let mut trying = RunningCall(trying);
     match trying.report_by(deadline.soft()).await {
@@ -422,7 +487,8 @@ pub(super) fn repeat(
             let began = Instant::now();
             let deadline = DeadlineConfig::default().starting(began);
             let store = plugin.store(&callback, deadline, io.clone(), &no_grants);
-            run(&plugin, Handler::Typed, &callback, deadline, store).await.result?;
+            let guest = Guest::fresh(store);
+            run(&plugin, Handler::Typed, &callback, deadline, guest).await.0.result?;
             taken.push(began.elapsed());
         }
         Ok(taken)

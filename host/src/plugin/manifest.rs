@@ -11,6 +11,9 @@ use crate::callback::reply::ToastKind;
 use crate::open_api::grant::Grant;
 use crate::plugin::breaker::BreakerConfig;
 use crate::plugin::breaker::BreakerConfigError;
+use crate::plugin::kept::Reuse;
+use crate::plugin::kept::ReuseError;
+use crate::plugin::kept::Tenants;
 use crate::plugin::limits::Limits;
 use crate::plugin::limits::LimitsError;
 use crate::plugin::route::Route;
@@ -22,6 +25,10 @@ pub struct Manifest {
     /// Takes the place of the routes that the plugin itself declares.
     #[serde(rename = "route")]
     pub routes: Vec<Route>,
+    /// Calls that an instance answers before a fresh one takes its place.
+    pub reuse: Reuse,
+    /// Whether a tenant's call may find what another tenant's left in the guest's memory.
+    pub reuse_between_tenants: bool,
     /// What one call may use up.
     pub limits: Limits,
     /// When it is paused for failing.
@@ -93,6 +100,9 @@ pub enum ManifestError {
     Limits(#[from] LimitsError),
     /// Likewise.
     #[error(transparent)]
+    Reuse(#[from] ReuseError),
+    /// Likewise.
+    #[error(transparent)]
     Breaker(#[from] BreakerConfigError),
     /// A toast that the platform would not show.
     #[error("still_working.toast: {0}")]
@@ -104,9 +114,15 @@ impl Manifest {
     pub fn parse(text: &str) -> Result<Self, ManifestError> {
         let manifest: Self = toml::from_str(text)?;
         manifest.limits.validate()?;
+        manifest.reuse.validate()?;
         manifest.breaker.validate()?;
         manifest.still_working()?;
         Ok(manifest)
+    }
+
+    /// Whose calls an instance may answer.
+    pub fn tenants(&self) -> Tenants {
+        if self.reuse_between_tenants { Tenants::Together } else { Tenants::Apart }
     }
 
     /// What it wants said when an answer is due and the plugin is still at it.

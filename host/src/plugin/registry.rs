@@ -21,6 +21,7 @@ use crate::open_api::grant::Grant;
 use crate::open_api::transport::OpenApi;
 use crate::plugin::breaker::Breaker;
 use crate::plugin::code::Code;
+use crate::plugin::kept::Kept;
 use crate::plugin::limits::Limits;
 use crate::plugin::limits::MemoryBudget;
 use crate::plugin::route::Route;
@@ -45,6 +46,7 @@ pub struct Plugin {
     pub(super) places: u32,
     pub(super) breaker: Arc<Breaker>,
     pub(super) usage: Usage,
+    pub(super) kept: Kept,
     /// Set when it answers callbacks for the first time.
     pub(super) went_live: OnceLock<()>,
 }
@@ -120,6 +122,12 @@ impl Plugin {
         // Set already in one that an operator takes back.
         let _ = self.went_live.set(());
         self.breaker.reset();
+        self.kept.open();
+    }
+
+    /// They reach another version.
+    pub(super) fn end_live(&self) {
+        self.kept.close();
     }
 
     /// The interfaces that it asks the host for.
@@ -140,6 +148,11 @@ impl Plugin {
         const PAGE_BYTES: u64 = 64 << 10;
         let needed = self.code.instance_pre.component().resources_required()?;
         Some(needed.max_initial_memory_size? * PAGE_BYTES)
+    }
+
+    /// A program begins anew with every callback; everything else may answer several.
+    pub fn can_be_reused(&self) -> bool {
+        self.handlers.command.is_none()
     }
 
     /// What it wants said when an answer is due and it is still at it.

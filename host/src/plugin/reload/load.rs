@@ -21,6 +21,7 @@ use crate::plugin::engine::GuestEngine;
 use crate::plugin::explain::known_handlers;
 use crate::plugin::instance::CallError;
 use crate::plugin::instance::describe;
+use crate::plugin::kept::Kept;
 use crate::plugin::lift;
 use crate::plugin::manifest::Manifest;
 use crate::plugin::manifest::ManifestError;
@@ -149,6 +150,7 @@ impl Loader {
         let handlers = Handlers::find(&code.instance_pre).ok_or_else(|| {
             LoadError::NoHandler(known_handlers(component, code.instance_pre.engine()))
         })?;
+        let idle_places = Arc::clone(&self.engine.idle_places);
         let plugin = Plugin {
             app: Arc::clone(&self.app),
             name: name.into(),
@@ -157,6 +159,7 @@ impl Loader {
             budget: self.engine.budget.clone(),
             breaker: Arc::new(Breaker::new(manifest.breaker)),
             usage: Usage::default(),
+            kept: Kept::new(manifest.reuse, manifest.tenants(), manifest.limits.calls, idle_places),
             went_live: std::sync::OnceLock::new(),
             code,
             handlers,
