@@ -1,7 +1,7 @@
 //! Compiled plugins: from a file in a folder to an answer. The only modules that name wasmtime.
 
 pub mod breaker;
-mod code;
+pub mod code;
 pub mod code_cache;
 mod command;
 mod compile;

@@ -47,7 +47,7 @@ impl Drill {
         let no_cache = CacheConfig { path: CachePath::Off, ..CacheConfig::default() };
         let engine = Arc::new(GuestEngine::new(guests, &no_cache).map_err(DrillError::new)?);
         let open_api = Arc::new(OpenApi::offline(Journal::default()));
-        let loaded = load_alone(&engine, open_api, file).await.map_err(DrillError::new)?;
+        let loaded = load_alone(&engine, open_api, file, None).await.map_err(DrillError::new)?;
         Ok(Self { engine, threads, plugin: loaded.plugin, callback })
     }
 

@@ -46,6 +46,8 @@ pub struct ReuseError;
 impl Reuse {
     /// A fresh instance for every call.
     pub const NEVER: Self = Self(1);
+    /// As often as may be.
+    pub const ALWAYS: Self = Self(MOST_CALLS);
     /// Checks the number.
     pub fn validate(self) -> Result<(), ReuseError> {
         if (1..=MOST_CALLS).contains(&self.0) { Ok(()) } else { Err(ReuseError) }

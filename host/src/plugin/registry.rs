@@ -21,6 +21,7 @@ use crate::open_api::grant::Grant;
 use crate::open_api::transport::OpenApi;
 use crate::plugin::breaker::Breaker;
 use crate::plugin::code::Code;
+use crate::plugin::code::CodeSource;
 use crate::plugin::kept::Kept;
 use crate::plugin::limits::Limits;
 use crate::plugin::limits::MemoryBudget;
@@ -153,6 +154,16 @@ impl Plugin {
     /// A program begins anew with every callback; everything else may answer several.
     pub fn can_be_reused(&self) -> bool {
         self.handlers.command.is_none()
+    }
+
+    /// Where its code was had from.
+    pub fn code_source(&self) -> CodeSource {
+        self.code.source
+    }
+
+    /// Instances are kept from now on, though it is live nowhere.
+    pub(super) fn keep_instances(&self) {
+        self.kept.open();
     }
 
     /// What it wants said when an answer is due and it is still at it.

@@ -89,7 +89,7 @@ impl Folder {
         let handle = FolderHandle::new(status.clone(), wishes);
         let folder = Self {
             path,
-            loader: Loader { app, engine, open_api },
+            loader: Loader { app, engine, open_api, reuse: None },
             registry,
             files: BTreeMap::new(),
             loads: JoinSet::new(),
@@ -269,7 +269,7 @@ impl Folder {
                 let handles = plugin.handlers().names().join(" ");
                 let (app, version) = (&self.loader.app, plugin.version());
                 let (code, code_ms) =
-                    (plugin.code.source.as_str(), plugin.code.took.as_secs_f64() * 1000.0);
+                    (plugin.code_source().as_str(), plugin.code.took.as_secs_f64() * 1000.0);
                 tracing::info!(%app, plugin = name, version, handles, code, code_ms, "plugin live");
             }
         }

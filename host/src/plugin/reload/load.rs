@@ -22,6 +22,7 @@ use crate::plugin::explain::known_handlers;
 use crate::plugin::instance::CallError;
 use crate::plugin::instance::describe;
 use crate::plugin::kept::Kept;
+use crate::plugin::kept::Reuse;
 use crate::plugin::lift;
 use crate::plugin::manifest::Manifest;
 use crate::plugin::manifest::ManifestError;
@@ -138,6 +139,8 @@ pub(super) struct Loader {
     pub(super) app: Arc<str>,
     pub(super) engine: Arc<GuestEngine>,
     pub(super) open_api: Arc<OpenApi>,
+    /// What counts in place of what the sidecar file says.
+    pub(super) reuse: Option<Reuse>,
 }
 
 impl Loader {
@@ -150,6 +153,7 @@ impl Loader {
         let handlers = Handlers::find(&code.instance_pre).ok_or_else(|| {
             LoadError::NoHandler(known_handlers(component, code.instance_pre.engine()))
         })?;
+        let reuse = self.reuse.unwrap_or(manifest.reuse);
         let idle_places = Arc::clone(&self.engine.idle_places);
         let plugin = Plugin {
             app: Arc::clone(&self.app),
@@ -159,7 +163,7 @@ impl Loader {
             budget: self.engine.budget.clone(),
             breaker: Arc::new(Breaker::new(manifest.breaker)),
             usage: Usage::default(),
-            kept: Kept::new(manifest.reuse, manifest.tenants(), manifest.limits.calls, idle_places),
+            kept: Kept::new(reuse, manifest.tenants(), manifest.limits.calls, idle_places),
             went_live: std::sync::OnceLock::new(),
             code,
             handlers,
