@@ -124,8 +124,10 @@ fn no_compiled_plugin_is_tracked() -> anyhow::Result<()> {
 #[test]
 fn every_guest_is_used_by_a_test() -> anyhow::Result<()> {
     let mut users = String::new();
-    for file in rust_files("tests/e2e")?.into_iter().chain(rust_files("tests/soak")?) {
-        users += &read(&file)?;
+    for folder in ["tests/e2e", "tests/soak", "tests/versus"] {
+        for file in rust_files(folder)? {
+            users += &read(&file)?;
+        }
     }
     for file in files("tests/cases", "toml")? {
         users += &read(&file)?;

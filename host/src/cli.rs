@@ -4,6 +4,7 @@
 //! another resource of this machine cannot be had.
 #![expect(clippy::print_stderr, reason = "a command says on standard error why it ends")]
 
+mod bench;
 mod call;
 mod card;
 mod check;
@@ -27,6 +28,7 @@ use tokio::signal::unix::SignalKind;
 use tokio::signal::unix::signal;
 
 use crate::app::Host;
+use crate::cli::bench::BenchArgs;
 use crate::cli::call::CallArgs;
 use crate::cli::card::CardCommand;
 use crate::cli::check::CheckArgs;
@@ -89,6 +91,7 @@ enum Command {
     Doctor(DoctorCommand),
     Call(CallArgs),
     Check(CheckArgs),
+    Bench(BenchArgs),
     /// Print what makes a shell complete the commands and options of aviary.
     #[command(
         after_help = "Example:\n  aviary completions bash > ~/.local/share/bash-completion/completions/aviary"
@@ -131,6 +134,7 @@ pub fn main() -> ExitCode {
             Command::Simulate { listen, app_id } => simulate(listen, app_id).await,
             Command::Call(arguments) => call::run(&arguments).await,
             Command::Check(arguments) => check::run(&arguments).await,
+            Command::Bench(arguments) => bench::run(&arguments).await,
             Command::Completions { shell } => complete(shell),
             Command::Plugins(command) => list_plugins(&command).await,
             Command::Demo { json, open } => show(json, open).await,

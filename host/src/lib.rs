@@ -2,7 +2,7 @@
 //! WebAssembly component.
 //!
 //! To a server that embeds it, Aviary is [`Host`], [`Config`] and what [`Host::observe`] tells; [`simulator`] is there for
-//! everybody's tests, with the parts of the wire that it shows. The rest is the program's own.
+//! everybody's tests, with the parts of the wire that it shows, and [`Drill`] for measurements. The rest is the program's own.
 //!
 //! Modules are listed lowest layer first; a module uses only those above it in this list. `tests/tidy.rs` holds them
 //! to it.
@@ -40,3 +40,5 @@ pub use crate::app::Metrics;
 pub use crate::app::StartError;
 pub use crate::config::Config;
 pub use crate::config::ConfigError;
+pub use crate::plugin::drill::Drill;
+pub use crate::plugin::drill::DrillError;

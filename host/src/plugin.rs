@@ -2,14 +2,16 @@
 
 pub mod allow;
 pub mod breaker;
-mod code;
+pub mod code;
 pub mod code_cache;
 mod command;
 mod compile;
+pub mod drill;
 pub mod engine;
 mod explain;
 pub mod form;
 pub mod instance;
+pub mod kept;
 mod lift;
 pub mod limits;
 mod lower;

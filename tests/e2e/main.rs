@@ -1,5 +1,6 @@
 //! The real binary, over real sockets. One file for each behaviour; the harness is in `src/`.
 
+mod bench;
 mod both_doors;
 mod breaker;
 mod card_check;
@@ -17,6 +18,7 @@ mod drops;
 mod embed;
 mod explain;
 mod folder;
+mod fuel;
 mod healing;
 mod isolation;
 mod key_value;
@@ -34,6 +36,7 @@ mod reach;
 mod referees;
 mod reload;
 mod replay;
+mod reuse;
 mod routing;
 mod shutdown;
 mod simulate;

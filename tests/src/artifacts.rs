@@ -26,7 +26,13 @@ const NOT_FOR_NESTED_BUILDS: [&str; 6] = [
 /// The binary `aviary`, built with the profile that these tests were built with.
 pub fn host_binary() -> anyhow::Result<PathBuf> {
     static BUILT: OnceLock<Result<PathBuf, String>> = OnceLock::new();
-    once(&BUILT, build_host)
+    once(&BUILT, || build_binary("aviary"))
+}
+
+/// The binary `versus-native`, built likewise: the host's own functions without a sandbox, for comparison.
+pub fn native_ceiling() -> anyhow::Result<PathBuf> {
+    static BUILT: OnceLock<Result<PathBuf, String>> = OnceLock::new();
+    once(&BUILT, || build_binary("versus-native"))
 }
 
 /// The example `embed` of the host's library, built likewise.
@@ -95,13 +101,13 @@ fn once(
     }
 }
 
-fn build_host() -> anyhow::Result<PathBuf> {
+fn build_binary(name: &str) -> anyhow::Result<PathBuf> {
     let layout = BuildLayout::of_this_test()?;
     let mut command = cargo(&layout.target);
     // The whole workspace is named so that features resolve as they did for the tests themselves.
-    command.args(["build", "--workspace", "--bin", "aviary", "--profile", layout.profile_name()]);
-    run(command.current_dir(source_root()), "the host binary")?;
-    Ok(layout.target.join(&layout.profile_folder).join("aviary"))
+    command.args(["build", "--workspace", "--bin", name, "--profile", layout.profile_name()]);
+    run(command.current_dir(source_root()), &format!("the program {name}"))?;
+    Ok(layout.target.join(&layout.profile_folder).join(name))
 }
 
 fn build_example() -> anyhow::Result<PathBuf> {

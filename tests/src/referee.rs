@@ -4,6 +4,10 @@
 pub mod install;
 pub mod process;
 
+use std::path::PathBuf;
+
+use crate::artifacts;
+
 /// Which SDK.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Sdk {
@@ -20,5 +24,10 @@ impl Sdk {
             Self::Python => "python",
             Self::Node => "node",
         }
+    }
+
+    /// Where its pins are, and the script that makes a referee of it.
+    fn source(self) -> PathBuf {
+        artifacts::source_root().join("tests/referees").join(self.name())
     }
 }

@@ -128,7 +128,7 @@ pub(super) async fn run(arguments: &CallArgs) -> ExitCode {
     if report.ok { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
 
-async fn read(path: &Path) -> Result<Callback, String> {
+pub(super) async fn read(path: &Path) -> Result<Callback, String> {
     let size = tokio::fs::metadata(path).await.map_err(|error| error.to_string())?.len();
     if size > MAX_CALLBACK_BYTES {
         return Err(format!("{size} bytes; a callback may have {MAX_CALLBACK_BYTES}"));

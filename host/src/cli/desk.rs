@@ -11,6 +11,8 @@ use crate::plugin::code_cache::CachePath;
 use crate::plugin::engine::EngineError;
 use crate::plugin::engine::GuestEngine;
 use crate::plugin::engine::GuestsConfig;
+use crate::plugin::kept::Reuse;
+use crate::plugin::registry::Plugin;
 use crate::plugin::reload::alone::Alone;
 use crate::plugin::reload::alone::AloneError;
 use crate::plugin::reload::alone::load_alone;
@@ -40,10 +42,25 @@ impl Desk {
         Ok(Self { engine, journal: Journal::default(), log })
     }
 
+    /// How many calls of it can be under way at once, one on each thread.
+    pub(super) fn at_once(plugin: &Plugin) -> u32 {
+        let threads = u32::try_from(GuestsConfig::default().threads).unwrap_or(CALLS);
+        threads.min(CALLS / plugin.places()).max(1)
+    }
+
     /// The plugin, as a host would have it.
     pub(super) async fn load(&self, file: &Path) -> Result<Alone, AloneError> {
+        self.load_with(file, None).await
+    }
+
+    /// The same, however often its sidecar file says that an instance is used.
+    pub(super) async fn load_with(
+        &self,
+        file: &Path,
+        reuse: Option<Reuse>,
+    ) -> Result<Alone, AloneError> {
         let open_api = Arc::new(OpenApi::offline(self.journal.clone()));
         let what = format!("compiling {}", file.display());
-        patiently(&what, load_alone(&self.engine, open_api, file)).await
+        patiently(&what, load_alone(&self.engine, open_api, file, reuse)).await
     }
 }

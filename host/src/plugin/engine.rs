@@ -36,6 +36,9 @@ use crate::plugin::turns::long_turns;
 /// Pages that an instance touched stay mapped for the next one up to this size: page faults, not instantiation, are
 /// what a fresh instance costs.
 const KEEP_RESIDENT: usize = 64 * 1024 * 1024;
+/// The same for tables, whatever their size. Given back, each of a small guest's two cost every call a system call and a
+/// page fault.
+const KEEP_TABLES_RESIDENT: usize = MAX_TABLE_ELEMENTS * size_of::<usize>();
 /// Memories and tables for each place among the calls under way. A component that brings more takes several places.
 const MEMORIES_PER_PLACE: u32 = 2;
 /// Likewise; an element of a table is a pointer that is reserved, not used.
@@ -134,6 +137,8 @@ pub struct GuestEngine {
     pub(super) budget: MemoryBudget,
     pub(super) cache: CodeCache,
     pub(super) in_use: CodeInUse,
+    /// For instances that wait for another call. They have places of their own: calls never find theirs taken.
+    pub(super) idle_places: Arc<Semaphore>,
     max_calls: u32,
     compilers: rayon::ThreadPool,
     pub(super) loading: Semaphore,
@@ -181,6 +186,7 @@ impl GuestEngine {
         Ok(Self {
             cache: cache.with(&engine),
             in_use: CodeInUse::default(),
+            idle_places: Arc::new(Semaphore::new(config.max_calls as usize)),
             engine,
             linker,
             budget: MemoryBudget::new(config.memory_bytes),
@@ -250,7 +256,8 @@ fn step_back(niceness: i32) {
 
 fn engine_config(guests: GuestsConfig) -> Config {
     let mut pool = PoolingAllocationConfig::new();
-    let places = guests.max_calls + SPARE_PLACES;
+    // As many instances may wait for another call as there are calls.
+    let places = guests.max_calls * 2 + SPARE_PLACES;
     pool.total_component_instances(places)
         .total_core_instances(places * MAX_CORE_INSTANCES)
         .total_memories(places * MEMORIES_PER_PLACE)
@@ -264,6 +271,7 @@ fn engine_config(guests: GuestsConfig) -> Config {
         .max_component_instance_size(INSTANCE_BYTES)
         .max_memory_size(MAX_MEMORY_BYTES)
         .linear_memory_keep_resident(KEEP_RESIDENT)
+        .table_keep_resident(KEEP_TABLES_RESIDENT)
         .pagemap_scan(Enabled::Auto);
     let mut config = Config::new();
     config
@@ -279,28 +287,28 @@ fn link(engine: &Engine) -> wasmtime::Result<Linker<GuestState>> {
     let mut linker = Linker::new(engine);
     wasmtime_wasi::p2::add_to_linker_async(&mut linker)?;
     request::add_to_linker::<_, HasSelf<_>>(&mut linker, |state: &mut GuestState| {
-        &mut state.request
+        &mut state.call().request
     })?;
     deferred::add_to_linker::<_, HasSelf<_>>(&mut linker, |state: &mut GuestState| {
-        &mut state.deferred
+        &mut state.call().deferred
     })?;
     open_api::add_to_linker::<_, HasSelf<_>>(&mut linker, |state: &mut GuestState| {
-        &mut state.open_api
+        &mut state.call().open_api
     })?;
     sealed_values::add_to_linker::<_, HasSelf<_>>(&mut linker, |state: &mut GuestState| {
-        &mut state.sealed_values
+        &mut state.call().sealed_values
     })?;
     config::add_to_linker::<_, HasSelf<_>>(&mut linker, |state: &mut GuestState| {
-        &mut state.config
+        &mut state.call().config
     })?;
     store::add_to_linker::<_, HasSelf<_>>(&mut linker, |state: &mut GuestState| {
-        &mut state.key_value
+        &mut state.call().key_value
     })?;
     atomics::add_to_linker::<_, HasSelf<_>>(&mut linker, |state: &mut GuestState| {
-        &mut state.key_value
+        &mut state.call().key_value
     })?;
     logging::add_to_linker::<_, HasSelf<_>>(&mut linker, |state: &mut GuestState| {
-        &mut state.logging
+        &mut state.call().logging
     })?;
     Ok(linker)
 }

@@ -1,6 +1,8 @@
-//! One call: a fresh instance, a budget, an answer. The store is gone when the call is, however it ended.
+//! One call: an instance, a budget, an answer. A store ends with its call, unless the call ended well and its operator wants
+//! the instance kept for another.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokio::runtime::Handle;
 use tokio::task::JoinHandle;
@@ -26,12 +28,14 @@ use crate::capability::open_api::OpenApiCtx;
 use crate::capability::request::RequestCtx;
 use crate::capability::sealed_values::SealedValuesCtx;
 use crate::deadline::Deadline;
+use crate::deadline::DeadlineConfig;
 use crate::plugin::breaker::Change;
 use crate::plugin::breaker::Pass;
 use crate::plugin::breaker::Verdict;
 use crate::plugin::command;
 use crate::plugin::command::Given;
 use crate::plugin::engine::GuestEngine;
+use crate::plugin::kept::Guest;
 use crate::plugin::lift;
 use crate::plugin::limits::InstanceLimiter;
 use crate::plugin::limits::Refused;
@@ -39,6 +43,7 @@ use crate::plugin::lower;
 use crate::plugin::meter::Meter;
 use crate::plugin::meter::Turn;
 use crate::plugin::registry::Plugin;
+use crate::plugin::state::CallState;
 use crate::plugin::state::GuestState;
 use crate::plugin::state::Wasi;
 use crate::plugin::turns::take_turns;
@@ -164,9 +169,15 @@ pub fn start(
     let (io, long) = (Handle::current(), Arc::clone(&engine.long_turns));
     RunningCall(engine.threads().spawn(async move {
         let began = Instant::now();
-        let store = plugin.new_store(&callback, deadline, io, Reach::AsGranted);
-        let report = take_turns(run(&plugin, handler, &callback, deadline, store), &long).await;
-        plugin.conclude(pass, &report, began, deadline);
+        let guest = plugin.guest(&callback, deadline, io);
+        let (report, guest) =
+            take_turns(run(&plugin, handler, &callback, deadline, guest), &long).await;
+        let ended_well = plugin.conclude(pass, &report, began, deadline) == Verdict::Good;
+        if ended_well && plugin.can_be_reused() {
+            plugin.kept.put(guest, &callback.header.tenant_key, plugin.places);
+        } else {
+            drop(guest);
+        }
         drop(place);
         report
     }))
@@ -177,12 +188,13 @@ async fn run(
     handler: Handler,
     callback: &Callback,
     deadline: Deadline,
-    mut store: Store<GuestState>,
-) -> CallReport {
+    mut guest: Guest,
+) -> (CallReport, Guest) {
     let limits = plugin.limits;
     let outcome =
-        tokio::time::timeout_at(deadline.hard(), invoke(plugin, handler, callback, &mut store))
+        tokio::time::timeout_at(deadline.hard(), invoke(plugin, handler, callback, &mut guest))
             .await;
+    let store = &mut guest.store;
     let result = match outcome {
         Err(_elapsed) => Err(CallError::Stopped),
         Ok(Err(error)) => Err(classify(&error, plugin, store.data().limiter.refused())),
@@ -198,19 +210,29 @@ async fn run(
         },
     };
     let fuel = limits.fuel - store.get_fuel().unwrap_or(0);
-    let state = store.into_data();
-    let (printed, beyond) = state.wasi.printed.take();
-    state.logging.finish(&printed, beyond);
-    CallReport { result, fuel, deferred: state.deferred.into_cards() }
+    let (printed, beyond) = store.data().wasi.printed.take();
+    let mut deferred = Vec::new();
+    if let Some(call) = store.data_mut().call.take() {
+        call.logging.finish(&printed, beyond);
+        deferred = call.deferred.into_cards();
+    }
+    (CallReport { result, fuel, deferred }, guest)
 }
 
 async fn invoke(
     plugin: &Plugin,
     handler: Handler,
     callback: &Callback,
-    store: &mut Store<GuestState>,
+    guest: &mut Guest,
 ) -> wasmtime::Result<Result<RawReply, CallError>> {
-    let instance = plugin.code.instance_pre.instantiate_async(&mut *store).await?;
+    let store = &mut guest.store;
+    let instance = match guest.instance {
+        Some(instance) => instance,
+        None => {
+            let fresh = plugin.code.instance_pre.instantiate_async(&mut *store).await?;
+            *guest.instance.insert(fresh)
+        }
+    };
     let header = &callback.header;
     let handlers = &plugin.handlers;
     if let Some(command) = &handlers.command {
@@ -312,7 +334,13 @@ impl CallError {
 
 impl Plugin {
     /// Counts the call, and pauses the plugin if it was one failure too many.
-    fn conclude(&self, pass: Pass, report: &CallReport, began: Instant, deadline: Deadline) {
+    fn conclude(
+        &self,
+        pass: Pass,
+        report: &CallReport,
+        began: Instant,
+        deadline: Deadline,
+    ) -> Verdict {
         let now = Instant::now();
         let verdict = report.result.as_ref().map_or_else(CallError::verdict, |_| Verdict::Good);
         self.usage.record(report.fuel, verdict == Verdict::Failed);
@@ -331,30 +359,79 @@ impl Plugin {
                 tracing::info!(%app, %plugin, %version, "plugin resumed");
             }
         }
+        verdict
     }
 
-    fn new_store(
+    /// One that was kept, or a fresh one, ready for that call.
+    fn guest(&self, callback: &Callback, deadline: Deadline, io: Handle) -> Guest {
+        match self.kept.take(&callback.header.tenant_key) {
+            Some(mut guest) => {
+                let call = self.call_state(callback, deadline, io, Reach::AsGranted);
+                self.begin_call(&mut guest.store, call);
+                guest
+            }
+            None => {
+                self.usage.record_instance();
+                Guest::fresh(self.store(callback, deadline, io, Reach::AsGranted))
+            }
+        }
+    }
+
+    fn store(
         &self,
         callback: &Callback,
         deadline: Deadline,
         io: Handle,
         reach: Reach,
     ) -> Store<GuestState> {
-        let event_id = callback.header.event_id.as_deref().unwrap_or_default();
-        let has_card = callback.card_action().is_some_and(|card| !card.update_token.is_empty());
         let wasi = match self.handlers.command {
             None => Wasi::new(self.limits.log_bytes),
             Some(_) => Wasi::command(self.limits.log_bytes, self.given(callback, deadline)),
         };
+        let state = GuestState {
+            wasi,
+            limiter: InstanceLimiter::new(self.limits.memory_bytes, self.budget.clone()),
+            turn: Turn::begin(),
+            call: None,
+        };
+        let mut store = Store::new(self.code.instance_pre.engine(), state);
+        store.limiter(|state| &mut state.limiter);
+        store.call_hook_async(Meter::new(self.limits.reply_bytes));
+        // Fails only where fuel is switched off in the engine, and it never is.
+        store
+            .fuel_async_yield_interval(Some(YIELD_INTERVAL))
+            .unwrap_or_else(|error| unreachable!("fuel is on: {error}"));
+        self.begin_call(&mut store, self.call_state(callback, deadline, io, reach));
+        store
+    }
+
+    /// All limits of a call begin anew with it.
+    fn begin_call(&self, store: &mut Store<GuestState>, call: CallState) {
+        let state = store.data_mut();
+        state.limiter.begin_call();
+        state.turn = Turn::begin();
+        state.call = Some(call);
+        // Likewise.
+        store
+            .set_fuel(self.limits.fuel)
+            .unwrap_or_else(|error| unreachable!("fuel is on: {error}"));
+    }
+
+    fn call_state(
+        &self,
+        callback: &Callback,
+        deadline: Deadline,
+        io: Handle,
+        reach: Reach,
+    ) -> CallState {
+        let event_id = callback.header.event_id.as_deref().unwrap_or_default();
+        let has_card = callback.card_action().is_some_and(|card| !card.update_token.is_empty());
         let (grants, buckets) = match reach {
             Reach::AsGranted => (Arc::clone(&self.grants), self.buckets.clone()),
             Reach::Nothing => (Arc::default(), Buckets::default()),
         };
         let open_api = OpenApiCtx::new(Arc::clone(&self.open_api), grants, deadline, io.clone());
-        let state = GuestState {
-            wasi,
-            limiter: InstanceLimiter::new(self.limits.memory_bytes, self.budget.clone()),
-            turn: Turn::begin(),
+        CallState {
             request: RequestCtx::new(callback.raw(), deadline),
             deferred: DeferredCtx::new(has_card),
             open_api,
@@ -366,18 +443,7 @@ impl Plugin {
                 self.limits.log_bytes,
                 self.settings.clone(),
             ),
-        };
-        let mut store = Store::new(self.code.instance_pre.engine(), state);
-        store.limiter(|state| &mut state.limiter);
-        store.call_hook_async(Meter::new(self.limits.reply_bytes));
-        // Both fail only where fuel is switched off in the engine, and it never is.
-        store
-            .set_fuel(self.limits.fuel)
-            .unwrap_or_else(|error| unreachable!("fuel is on: {error}"));
-        store
-            .fuel_async_yield_interval(Some(YIELD_INTERVAL))
-            .unwrap_or_else(|error| unreachable!("fuel is on: {error}"));
-        store
+        }
     }
 
     fn given(&self, callback: &Callback, deadline: Deadline) -> Given<'_> {
@@ -416,8 +482,9 @@ pub(super) async fn try_out(
     let (io, plugin) = (Handle::current(), Arc::clone(plugin));
     let long = Arc::clone(&engine.long_turns);
     let trying = engine.threads().spawn(async move {
-        let store = plugin.new_store(&callback, deadline, io, Reach::Nothing);
-        take_turns(run(&plugin, handler, &callback, deadline, store), &long).await
+        let store = plugin.store(&callback, deadline, io, Reach::Nothing);
+        let guest = Guest::fresh(store);
+        take_turns(run(&plugin, handler, &callback, deadline, guest), &long).await.0
     });
     let mut trying = RunningCall(trying);
     match trying.report_by(deadline.soft()).await {
@@ -427,6 +494,29 @@ pub(super) async fn try_out(
             Err(CallError::Stopped)
         }
     }
+}
+
+/// The same call again and again on one guest thread, for measurements: without grants, uncounted. How long each took; the
+/// first that gets no reply ends it.
+pub(super) fn repeat(
+    engine: &GuestEngine,
+    plugin: &Arc<Plugin>,
+    callback: &Arc<Callback>,
+    calls: usize,
+) -> JoinHandle<Result<Vec<Duration>, CallError>> {
+    let (io, plugin, callback) = (Handle::current(), Arc::clone(plugin), Arc::clone(callback));
+    engine.threads().spawn(async move {
+        let mut taken = Vec::with_capacity(calls);
+        for _ in 0..calls {
+            let began = Instant::now();
+            let deadline = DeadlineConfig::default().starting(began);
+            let store = plugin.store(&callback, deadline, io.clone(), Reach::Nothing);
+            let guest = Guest::fresh(store);
+            run(&plugin, Handler::Typed, &callback, deadline, guest).await.0.result?;
+            taken.push(began.elapsed());
+        }
+        Ok(taken)
+    })
 }
 
 /// Asks a plugin what it is, before any callback reaches it. `None` if it does not say.
@@ -453,7 +543,7 @@ async fn ask(
     io: Handle,
 ) -> Result<Option<plugin_info::Info>, CallError> {
     let Some(indices) = &plugin.handlers.info else { return Ok(None) };
-    let mut store = plugin.new_store(&Callback::default(), deadline, io, Reach::Nothing);
+    let mut store = plugin.store(&Callback::default(), deadline, io, Reach::Nothing);
     let asking = async {
         let instance = plugin.code.instance_pre.instantiate_async(&mut store).await?;
         indices.load(&mut store, &instance)?.call_describe(&mut store).await

@@ -97,6 +97,10 @@ impl MemoryBudget {
         self.used.fetch_update(Ordering::Relaxed, Ordering::Relaxed, add).is_ok()
     }
 
+    fn is_half_used(&self) -> bool {
+        self.used.load(Ordering::Relaxed) > self.limit / 2
+    }
+
     fn give_back(&self, bytes: usize) {
         self.used.fetch_sub(bytes, Ordering::Relaxed);
     }
@@ -129,6 +133,18 @@ impl InstanceLimiter {
 
     pub(super) fn refused(&self) -> Option<Refused> {
         self.refused
+    }
+
+    /// Whether an instance may wait for another call with the memory that it has. Memory is never given back, so one that
+    /// took more than half of what it may have might not answer a call that a fresh one answers. And all that wait leave
+    /// half of what there is to those that run.
+    pub(super) fn has_room_to_stay(&self) -> bool {
+        self.used <= self.limit / 2 && !self.budget.is_half_used()
+    }
+
+    /// Another call begins.
+    pub(super) fn begin_call(&mut self) {
+        self.refused = None;
     }
 }
 
@@ -210,6 +226,21 @@ mod tests {
         assert_eq!(second.refused(), Some(Refused::Host));
         drop(first);
         assert!(second.memory_growing(0, 80, None).unwrap());
+    }
+
+    #[test]
+    fn who_waits_leaves_memory_to_who_runs() {
+        let budget = MemoryBudget::new(100);
+        let mut first = InstanceLimiter::new(80, budget.clone());
+        assert!(first.memory_growing(0, 40, None).unwrap());
+        assert!(first.has_room_to_stay());
+        let mut second = InstanceLimiter::new(80, budget);
+        assert!(second.memory_growing(0, 20, None).unwrap());
+        assert!(!second.has_room_to_stay(), "together they have more than half");
+        drop(first);
+        assert!(second.has_room_to_stay());
+        assert!(second.memory_growing(20, 41, None).unwrap());
+        assert!(!second.has_room_to_stay(), "more than half of its own");
     }
 
     #[test]

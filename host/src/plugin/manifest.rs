@@ -13,6 +13,9 @@ use crate::open_api::grant::Grant;
 use crate::plugin::allow::Allow;
 use crate::plugin::breaker::BreakerConfig;
 use crate::plugin::breaker::BreakerConfigError;
+use crate::plugin::kept::Reuse;
+use crate::plugin::kept::ReuseError;
+use crate::plugin::kept::Tenants;
 use crate::plugin::limits::Limits;
 use crate::plugin::limits::LimitsError;
 use crate::plugin::own_words::ToastConfig;
@@ -26,6 +29,10 @@ pub struct Manifest {
     /// Takes the place of the routes that the plugin itself declares.
     #[serde(rename = "route")]
     pub routes: Vec<Route>,
+    /// Calls that an instance answers before a fresh one takes its place.
+    pub reuse: Reuse,
+    /// Whether a tenant's call may find what another tenant's left in the guest's memory.
+    pub reuse_between_tenants: bool,
     /// What one call may use up.
     pub limits: Limits,
     /// When it is paused for failing.
@@ -141,6 +148,9 @@ pub enum ManifestError {
     Limits(#[from] LimitsError),
     /// Likewise.
     #[error(transparent)]
+    Reuse(#[from] ReuseError),
+    /// Likewise.
+    #[error(transparent)]
     Breaker(#[from] BreakerConfigError),
     /// Likewise.
     #[error(transparent)]
@@ -158,6 +168,7 @@ impl Manifest {
     pub fn parse(text: &str) -> Result<Self, ManifestError> {
         let manifest: Self = toml::from_str(text)?;
         manifest.limits.validate()?;
+        manifest.reuse.validate()?;
         manifest.breaker.validate()?;
         manifest.grants.key_value.as_ref().map_or(Ok(()), KeyValueGrant::validate)?;
         manifest.still_working()?;
@@ -166,6 +177,11 @@ impl Manifest {
             allow.refusal().map_err(ManifestError::Refusal)?;
         }
         Ok(manifest)
+    }
+
+    /// Whose calls an instance may answer.
+    pub fn tenants(&self) -> Tenants {
+        if self.reuse_between_tenants { Tenants::Together } else { Tenants::Apart }
     }
 
     /// What it wants said when an answer is due and the plugin is still at it.

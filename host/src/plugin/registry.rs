@@ -24,6 +24,8 @@ use crate::open_api::transport::OpenApi;
 use crate::plugin::allow::Allow;
 use crate::plugin::breaker::Breaker;
 use crate::plugin::code::Code;
+use crate::plugin::code::CodeSource;
+use crate::plugin::kept::Kept;
 use crate::plugin::limits::Limits;
 use crate::plugin::limits::MemoryBudget;
 use crate::plugin::manifest::ClicksConfig;
@@ -60,6 +62,7 @@ pub struct Plugin {
     pub(super) places: u32,
     pub(super) breaker: Arc<Breaker>,
     pub(super) usage: Usage,
+    pub(super) kept: Kept,
     /// Set when it answers callbacks for the first time.
     pub(super) went_live: OnceLock<()>,
 }
@@ -135,6 +138,12 @@ impl Plugin {
         // Set already in one that an operator takes back.
         let _ = self.went_live.set(());
         self.breaker.reset();
+        self.kept.open();
+    }
+
+    /// They reach another version.
+    pub(super) fn end_live(&self) {
+        self.kept.close();
     }
 
     /// The interfaces that it asks the host for.
@@ -155,6 +164,21 @@ impl Plugin {
         const PAGE_BYTES: u64 = 64 << 10;
         let needed = self.code.instance_pre.component().resources_required()?;
         Some(needed.max_initial_memory_size? * PAGE_BYTES)
+    }
+
+    /// A program begins anew with every callback; everything else may answer several.
+    pub fn can_be_reused(&self) -> bool {
+        self.handlers.command.is_none()
+    }
+
+    /// Where its code was had from.
+    pub fn code_source(&self) -> CodeSource {
+        self.code.source
+    }
+
+    /// Instances are kept from now on, though it is live nowhere.
+    pub(super) fn keep_instances(&self) {
+        self.kept.open();
     }
 
     /// What it wants said when an answer is due and it is still at it.

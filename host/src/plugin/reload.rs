@@ -93,7 +93,7 @@ impl Folder {
         let handle = FolderHandle::new(status.clone(), wishes);
         let folder = Self {
             path,
-            loader: Loader { app, engine, open_api, store, seal_key },
+            loader: Loader { app, engine, open_api, store, seal_key, reuse: None },
             registry,
             files: BTreeMap::new(),
             loads: JoinSet::new(),
@@ -273,7 +273,7 @@ impl Folder {
                 let handles = plugin.handlers().names().join(" ");
                 let (app, version) = (&self.loader.app, plugin.version());
                 let (code, code_ms) =
-                    (plugin.code.source.as_str(), plugin.code.took.as_secs_f64() * 1000.0);
+                    (plugin.code_source().as_str(), plugin.code.took.as_secs_f64() * 1000.0);
                 tracing::info!(%app, plugin = name, version, handles, code, code_ms, "plugin live");
             }
         }

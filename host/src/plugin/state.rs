@@ -1,4 +1,4 @@
-//! What a store holds: one context for each capability, and nothing that outlives the call.
+//! What a store holds: what belongs to an instance, and one context for each capability, which belongs to its call.
 
 use wasmtime_wasi::ResourceTable;
 use wasmtime_wasi::WasiCtx;
@@ -29,6 +29,19 @@ pub(super) struct GuestState {
     pub(super) wasi: Wasi,
     pub(super) limiter: InstanceLimiter,
     pub(super) turn: Turn,
+    /// Absent between two calls.
+    pub(super) call: Option<CallState>,
+}
+
+impl GuestState {
+    /// The call under way.
+    pub(super) fn call(&mut self) -> &mut CallState {
+        self.call.as_mut().unwrap_or_else(|| unreachable!("a guest runs only in a call"))
+    }
+}
+
+/// What no other call may see.
+pub(super) struct CallState {
     pub(super) request: RequestCtx,
     pub(super) deferred: DeferredCtx,
     pub(super) open_api: OpenApiCtx,

@@ -79,6 +79,7 @@ impl FileStatus {
                 "since_ms": since.as_millis(),
                 "rolled_back": live.rolled_back,
                 "calls": usage.calls(),
+                "instances": usage.instances(),
                 "failures": usage.failures(),
                 "fuel": usage.fuel(),
                 "typical_ms": usage.typical().as_secs_f64() * 1000.0,

@@ -11,6 +11,7 @@ const WEIGHT: u64 = 8;
 #[derive(Debug, Default)]
 pub struct Usage {
     calls: AtomicU64,
+    instances: AtomicU64,
     failures: AtomicU64,
     fuel: AtomicU64,
     typical_micros: AtomicU64,
@@ -21,6 +22,10 @@ impl Usage {
         self.calls.fetch_add(1, Ordering::Relaxed);
         self.failures.fetch_add(u64::from(failed), Ordering::Relaxed);
         self.fuel.fetch_add(fuel, Ordering::Relaxed);
+    }
+
+    pub(super) fn record_instance(&self) {
+        self.instances.fetch_add(1, Ordering::Relaxed);
     }
 
     /// A call that went well and was in time took that long. One that is slow on purpose, and delivers late, must not
@@ -36,6 +41,11 @@ impl Usage {
     /// Calls that have ended.
     pub fn calls(&self) -> u64 {
         self.calls.load(Ordering::Relaxed)
+    }
+
+    /// Instances that were made for them.
+    pub fn instances(&self) -> u64 {
+        self.instances.load(Ordering::Relaxed)
     }
 
     /// How many of them failed by the plugin's fault.

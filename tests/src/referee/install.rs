@@ -18,15 +18,13 @@ use crate::referee::Sdk;
 /// Names what a machine does not have, separated by commas: `python,node`.
 const SKIP: &str = "AVIARY_E2E_SKIP";
 
-/// An SDK that can be run.
+/// An SDK that a script can be run with.
 #[derive(Clone, Debug)]
 pub struct Installed {
-    /// What runs the script.
+    /// What runs it.
     pub interpreter: PathBuf,
     /// Where the SDK is.
     pub folder: PathBuf,
-    /// Our script.
-    pub script: PathBuf,
 }
 
 /// Installs the SDK unless it is there; none if this machine is excused from having it, which is printed.
@@ -57,7 +55,7 @@ fn announce(sdk: Sdk) {
 }
 
 fn install(sdk: Sdk) -> anyhow::Result<Installed> {
-    let source = artifacts::source_root().join("tests/referees").join(sdk.name());
+    let source = sdk.source();
     let all = artifacts::target_folder()?.join("referees");
     let folder = all.join(sdk.name());
     std::fs::create_dir_all(&all)?;
@@ -91,13 +89,12 @@ fn install_python(source: &Path, folder: &Path) -> anyhow::Result<Installed> {
         run(pip.arg("--requirement").arg(&requirements), "pip", Sdk::Python)?;
         stamp.write()?;
     }
-    Ok(Installed { interpreter, folder: folder.to_path_buf(), script: source.join("client.py") })
+    Ok(Installed { interpreter, folder: folder.to_path_buf() })
 }
 
 fn install_node(source: &Path, folder: &Path) -> anyhow::Result<Installed> {
     npm(source, folder)?;
-    let (folder, script) = (folder.to_path_buf(), source.join("client.js"));
-    Ok(Installed { interpreter: "node".into(), folder, script })
+    Ok(Installed { interpreter: "node".into(), folder: folder.to_path_buf() })
 }
 
 /// Installs what the lock file in `source` names into `folder`, unless it is there.

@@ -39,7 +39,11 @@ impl Referee {
         let Some(installed) = installed(sdk)? else { return Ok(None) };
         let keys = json!({ "encrypt_key": ENCRYPT_KEY, "verification_token": VERIFICATION_TOKEN });
         let mut command = Command::new(&installed.interpreter);
-        command.arg(&installed.script).arg(keys.to_string()).current_dir(&installed.folder);
+        let script = match sdk {
+            Sdk::Python => "client.py",
+            Sdk::Node => "client.js",
+        };
+        command.arg(sdk.source().join(script)).arg(keys.to_string()).current_dir(&installed.folder);
         // The platform is on this machine; a proxy of the machine's owner has nothing to do with it.
         command.env("NO_PROXY", "127.0.0.1").env("no_proxy", "127.0.0.1");
         command.stdin(Stdio::piped());

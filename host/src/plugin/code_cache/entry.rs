@@ -29,7 +29,7 @@ pub(super) enum Distrust {
     /// There is nothing, which is no fault.
     #[error("not there")]
     Absent,
-    #[error("cannot be read: {0}")]
+    #[error("{0}")]
     Read(std::io::Error),
     #[error("it is no {0}")]
     WrongKind(&'static str),

@@ -10,6 +10,7 @@ use tokio::time::Instant;
 use crate::callback::seal::SealKey;
 use crate::open_api::transport::OpenApi;
 use crate::plugin::engine::GuestEngine;
+use crate::plugin::kept::Reuse;
 use crate::plugin::registry::Plugin;
 use crate::plugin::reload::load::LoadError;
 use crate::plugin::reload::load::Loader;
@@ -50,11 +51,12 @@ pub enum AloneError {
     Refused(String),
 }
 
-/// Loads `name.wasm` with its sidecar file and its tests beside it.
+/// Loads `name.wasm` with its sidecar file and its tests beside it. `reuse` counts in place of what the sidecar file says.
 pub async fn load_alone(
     engine: &Arc<GuestEngine>,
     open_api: Arc<OpenApi>,
     file: &Path,
+    reuse: Option<Reuse>,
 ) -> Result<Alone, AloneError> {
     let name = file.file_stem().and_then(|name| name.to_str());
     let (Some(name), Some("wasm")) = (name, file.extension().and_then(|ending| ending.to_str()))
@@ -76,8 +78,10 @@ pub async fn load_alone(
         open_api,
         store,
         seal_key: SealKey::of(&Secret::new(NO_APP)),
+        reuse,
     };
     let began = Instant::now();
     let plugin = loader.load(name, source).await.map_err(refused)?;
+    plugin.keep_instances();
     Ok(Alone { plugin, took: began.elapsed() })
 }

@@ -153,6 +153,9 @@ impl File {
         version.plugin.begin_live();
         let live = Live { version, since: SystemTime::now(), rolled_back };
         self.before = self.live.replace(live).map(|live| live.version);
+        if let Some(before) = &self.before {
+            before.plugin.end_live();
+        }
         self.refused = None;
     }
 

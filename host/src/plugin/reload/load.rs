@@ -23,6 +23,8 @@ use crate::plugin::explain::known_handlers;
 use crate::plugin::explain::not_granted;
 use crate::plugin::instance::CallError;
 use crate::plugin::instance::describe;
+use crate::plugin::kept::Kept;
+use crate::plugin::kept::Reuse;
 use crate::plugin::lift;
 use crate::plugin::manifest::Manifest;
 use crate::plugin::manifest::ManifestError;
@@ -148,6 +150,8 @@ pub(super) struct Loader {
     pub(super) open_api: Arc<OpenApi>,
     pub(super) store: Store,
     pub(super) seal_key: SealKey,
+    /// What counts in place of what the sidecar file says.
+    pub(super) reuse: Option<Reuse>,
 }
 
 impl Loader {
@@ -164,6 +168,8 @@ impl Loader {
             tracing::warn!(app = %self.app, plugin = name, version, missing, "plugin not granted");
         }
         let grant = manifest.grants.key_value.as_ref();
+        let reuse = self.reuse.unwrap_or(manifest.reuse);
+        let idle_places = Arc::clone(&self.engine.idle_places);
         let plugin = Plugin {
             app: Arc::clone(&self.app),
             name: name.into(),
@@ -172,6 +178,7 @@ impl Loader {
             budget: self.engine.budget.clone(),
             breaker: Arc::new(Breaker::new(manifest.breaker)),
             usage: Usage::default(),
+            kept: Kept::new(reuse, manifest.tenants(), manifest.limits.calls, idle_places),
             went_live: std::sync::OnceLock::new(),
             code,
             handlers,

@@ -4,9 +4,12 @@ use std::path::Path;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use notify::Event;
+use notify::EventKind;
 use notify::RecommendedWatcher;
 use notify::RecursiveMode;
 use notify::Watcher as _;
+use notify::event::AccessKind;
 use tokio::sync::watch;
 
 use crate::plugin::reload::listing::Identity;
@@ -54,9 +57,11 @@ impl FolderWatch {
         }
         self.watcher = now.and_then(|identity| {
             let changed = self.changed.clone();
-            let notice = move |_event: notify::Result<notify::Event>| {
-                // Nobody listens any more once the host is stopping.
-                let _ = changed.send(());
+            let notice = move |event: notify::Result<Event>| {
+                if is_reason_to_look(&event) {
+                    // Nobody listens any more once the host is stopping.
+                    let _ = changed.send(());
+                }
             };
             let watching = notify::recommended_watcher(notice).and_then(|mut watcher| {
                 watcher.watch(&self.path, RecursiveMode::NonRecursive)?;
@@ -76,6 +81,11 @@ impl FolderWatch {
     }
 }
 
+/// Everything but an opening: to look into the folder is to open it, and every look would be the reason for the next.
+fn is_reason_to_look(event: &notify::Result<Event>) -> bool {
+    !event.as_ref().is_ok_and(|event| matches!(event.kind, EventKind::Access(AccessKind::Open(_))))
+}
+
 async fn settle(changes: &mut watch::Receiver<()>) {
     let at_most = tokio::time::sleep(SETTLE_AT_MOST);
     tokio::pin!(at_most);
@@ -86,5 +96,31 @@ async fn settle(changes: &mut watch::Receiver<()>) {
             () = tokio::time::sleep(SETTLE) => return,
             changed = changes.changed() => if changed.is_err() { return },
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::mpsc;
+
+    use super::*;
+
+    /// What the system says of a look into a folder, and of a file that is written after it.
+    #[test]
+    fn a_look_is_no_reason_for_another() -> Result<(), Box<dyn std::error::Error>> {
+        let folder = tempfile::tempdir()?;
+        let (sender, notices) = mpsc::channel();
+        let mut watcher = notify::recommended_watcher(move |event| {
+            // The test is over once nobody receives.
+            let _ = sender.send(event);
+        })?;
+        watcher.watch(folder.path(), RecursiveMode::NonRecursive)?;
+        for _ in 0..3 {
+            std::fs::read_dir(folder.path())?.for_each(drop);
+        }
+        std::fs::write(folder.path().join("new.wasm"), "")?;
+        let first = notices.iter().find(is_reason_to_look).ok_or("the watcher has ended")??;
+        assert!(matches!(first.kind, EventKind::Create(_)), "{first:?}");
+        Ok(())
     }
 }

@@ -1,0 +1,235 @@
+//! `aviary bench`: how fast a plugin answers one callback, with fresh instances and with reused ones, through the same code
+//! as in a host.
+#![expect(clippy::print_stdout, reason = "a command prints its result")]
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+use std::time::Instant;
+
+use clap::Args;
+use serde::Serialize;
+
+use crate::callback::model::Callback;
+use crate::cli::EXIT_UNAVAILABLE;
+use crate::cli::EXIT_USAGE;
+use crate::cli::call::read;
+use crate::cli::desk::Desk;
+use crate::cli::fail;
+use crate::cli::progress::patiently;
+use crate::dispatch::rehearsal::Rehearsal;
+use crate::dispatch::rehearsal::rehearse;
+use crate::plugin::code_cache::CachePath;
+use crate::plugin::kept::Reuse;
+use crate::plugin::registry::Plugin;
+use crate::plugin::reload::alone::AloneError;
+
+/// Calls before anything is measured: memory that is touched for the first time costs more.
+const WARM_UP: u64 = 50;
+
+/// Measure a plugin with one callback: calls per second, the time of a call, and its fuel.
+#[derive(Debug, Args)]
+#[command(after_help = "Example:
+  aviary bench plugins/approval.wasm click.json --json | jq .fresh.p99_us
+
+CALLBACK is what `aviary call` takes. Nothing leaves this machine. Every call is measured twice over: one at a time, for
+the time that it takes, and as many at once as there are threads, for how many there are in a second. Calls are limited as
+NAME.toml says; how often an instance is used is what is compared, so `reuse` in it does not count.
+Exit codes: 0 measured, 1 the plugin is refused or does not answer every call with a reply of its own, 64 a file cannot
+be read or is no callback.")]
+pub(super) struct BenchArgs {
+    /// The plugin: a component, or anything else that a host takes.
+    file: PathBuf,
+    /// The callback, a JSON file.
+    callback: PathBuf,
+    /// Calls in each measurement.
+    #[arg(long, default_value_t = 1000, value_parser = clap::value_parser!(u64).range(1..=10_000_000))]
+    calls: u64,
+    /// Print one JSON object instead of text.
+    #[arg(long)]
+    json: bool,
+}
+
+/// `--json`.
+#[derive(Serialize)]
+struct Report<'a> {
+    plugin: &'a str,
+    version: &'a str,
+    event_type: &'a str,
+    calls: u64,
+    threads: u32,
+    load_ms: f64,
+    code: &'static str,
+    fresh: Measured,
+    /// None for a program, which begins anew with every callback.
+    reused: Option<Measured>,
+}
+
+/// What came of one way to call it.
+#[derive(Serialize)]
+struct Measured {
+    calls_per_second: f64,
+    p50_us: f64,
+    p99_us: f64,
+    /// The least that a call took. Fresh instances take the same every time.
+    fuel: u64,
+    /// The most.
+    fuel_most: u64,
+}
+
+pub(super) async fn run(arguments: &BenchArgs) -> ExitCode {
+    let callback = match read(&arguments.callback).await {
+        Ok(callback) => callback,
+        Err(why) => return fail(EXIT_USAGE, &format!("{}: {why}", arguments.callback.display())),
+    };
+    let desk = match Desk::new(CachePath::OfUser) {
+        Ok(desk) => Arc::new(desk),
+        Err(error) => return fail(EXIT_UNAVAILABLE, &error.to_string()),
+    };
+    match patiently("measuring", measure(&desk, arguments, callback)).await {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(Failed::Load(AloneError::Refused(reason))) => {
+            fail(1, &format!("{}: {reason}", arguments.file.display()))
+        }
+        Err(Failed::Load(error)) => fail(EXIT_USAGE, &error.to_string()),
+        Err(Failed::Call(reason)) => fail(1, &reason),
+    }
+}
+
+/// Why there is no measurement.
+enum Failed {
+    Load(AloneError),
+    Call(String),
+}
+
+async fn measure(
+    desk: &Arc<Desk>,
+    arguments: &BenchArgs,
+    callback: Callback,
+) -> Result<(), Failed> {
+    let alone = desk.load_with(&arguments.file, Some(Reuse::NEVER)).await.map_err(Failed::Load)?;
+    let first = &alone.plugin;
+    let fresh = both_ways(desk, first, &callback, arguments.calls).await?;
+    let reused = if first.can_be_reused() {
+        let again =
+            desk.load_with(&arguments.file, Some(Reuse::ALWAYS)).await.map_err(Failed::Load)?;
+        Some(both_ways(desk, &again.plugin, &callback, arguments.calls).await?)
+    } else {
+        None
+    };
+    let report = Report {
+        plugin: first.name(),
+        version: first.version(),
+        event_type: &callback.header.event_type,
+        calls: arguments.calls,
+        threads: Desk::at_once(first),
+        load_ms: alone.took.as_secs_f64() * 1000.0,
+        code: first.code_source().as_str(),
+        fresh,
+        reused,
+    };
+    if arguments.json {
+        println!("{}", serde_json::json!(report))
+    } else {
+        print(&report)
+    }
+    Ok(())
+}
+
+/// One at a time for the time of a call, then as many at once as there are threads.
+async fn both_ways(
+    desk: &Arc<Desk>,
+    plugin: &Arc<Plugin>,
+    callback: &Callback,
+    calls: u64,
+) -> Result<Measured, Failed> {
+    for _ in 0..WARM_UP {
+        call(desk, plugin, callback).await?;
+    }
+    let mut times = Vec::new();
+    let (mut fuel, mut fuel_most) = (u64::MAX, 0);
+    for _ in 0..calls {
+        let began = Instant::now();
+        let used = call(desk, plugin, callback).await?.fuel.unwrap_or_default();
+        times.push(began.elapsed());
+        (fuel, fuel_most) = (fuel.min(used), fuel_most.max(used));
+    }
+    times.sort();
+    let began = Instant::now();
+    let left = Arc::new(AtomicU64::new(calls));
+    let mut workers = tokio::task::JoinSet::new();
+    for _ in 0..Desk::at_once(plugin) {
+        let (desk, plugin, callback) = (Arc::clone(desk), Arc::clone(plugin), callback.clone());
+        let left = Arc::clone(&left);
+        workers.spawn(async move {
+            let take = |left: u64| left.checked_sub(1);
+            while left.fetch_update(Ordering::Relaxed, Ordering::Relaxed, take).is_ok() {
+                call(&desk, &plugin, &callback).await?;
+            }
+            Ok(())
+        });
+    }
+    for worker in workers.join_all().await {
+        worker?;
+    }
+    Ok(Measured {
+        calls_per_second: calls as f64 / began.elapsed().as_secs_f64(),
+        p50_us: microseconds(percentile(&times, 50)),
+        p99_us: microseconds(percentile(&times, 99)),
+        fuel,
+        fuel_most,
+    })
+}
+
+async fn call(desk: &Desk, plugin: &Arc<Plugin>, callback: &Callback) -> Result<Rehearsal, Failed> {
+    let played = rehearse(&desk.engine, plugin, callback.clone()).await;
+    if played.as_said {
+        return Ok(played);
+    }
+    let why = played.reason.as_deref().unwrap_or("its reply does not go out");
+    Err(Failed::Call(format!("{}: {}: {why}", plugin.name(), played.outcome.as_str())))
+}
+
+/// Of sorted times, which are never none.
+fn percentile(times: &[Duration], percent: usize) -> Duration {
+    let index = (times.len() * percent).div_ceil(100).saturating_sub(1);
+    times.get(index).copied().unwrap_or_default()
+}
+
+fn microseconds(time: Duration) -> f64 {
+    (time.as_secs_f64() * 1e7).round() / 10.0
+}
+
+fn print(report: &Report<'_>) {
+    let Report { plugin, version, event_type, calls, threads, load_ms, code, .. } = report;
+    println!("plugin    {plugin} {version}, {code} in {load_ms:.1} ms");
+    println!("callback  {event_type}, {calls} calls on {threads} threads");
+    println!("instance     calls/s   p50 µs   p99 µs  fuel");
+    for (name, measured) in [("fresh", Some(&report.fresh)), ("reused", report.reused.as_ref())] {
+        let Some(Measured { calls_per_second, p50_us, p99_us, fuel, fuel_most }) = measured else {
+            println!("{name:8}  begins anew with every callback");
+            continue;
+        };
+        let fuel = match fuel == fuel_most {
+            true => fuel.to_string(),
+            false => format!("{fuel} to {fuel_most}"),
+        };
+        println!("{name:8}  {calls_per_second:10.0} {p50_us:8.1} {p99_us:8.1}  {fuel}");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_percentile_is_a_time_that_was_measured() {
+        let times: Vec<_> = (1..=200).map(Duration::from_micros).collect();
+        assert_eq!(percentile(&times, 50), Duration::from_micros(100));
+        assert_eq!(percentile(&times, 99), Duration::from_micros(198));
+        assert_eq!(percentile(&times[..1], 99), Duration::from_micros(1));
+    }
+}

@@ -1,0 +1,199 @@
+//! Instances that are kept for the next call, where the operator of a plugin wants that.
+//!
+//! An instance remembers what its guest remembers. So it is kept for the tenant that it served, unless the operator says
+//! that tenants may share; and only a call that ended well leaves one behind.
+
+use std::collections::VecDeque;
+use std::mem;
+use std::sync::Arc;
+use std::sync::Mutex;
+use std::sync::MutexGuard;
+use std::sync::PoisonError;
+
+use serde::Deserialize;
+use tokio::sync::OwnedSemaphorePermit;
+use tokio::sync::Semaphore;
+use wasmtime::Store;
+use wasmtime::component::Instance;
+
+use crate::plugin::state::GuestState;
+
+/// More calls than any leak is worth.
+const MOST_CALLS: u32 = 1_000_000;
+
+/// `reuse` and `reuse_between_tenants` of a sidecar file.
+#[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq)]
+#[serde(from = "u32")]
+pub struct Reuse(u32);
+
+impl Default for Reuse {
+    fn default() -> Self {
+        Self::NEVER
+    }
+}
+
+impl From<u32> for Reuse {
+    fn from(calls: u32) -> Self {
+        Self(calls)
+    }
+}
+
+/// A number that makes no sense.
+#[derive(Debug, thiserror::Error, PartialEq, Eq)]
+#[error("reuse must be between 1, a fresh instance for every call, and {MOST_CALLS}")]
+pub struct ReuseError;
+
+impl Reuse {
+    /// A fresh instance for every call.
+    pub const NEVER: Self = Self(1);
+    /// As often as may be.
+    pub const ALWAYS: Self = Self(MOST_CALLS);
+    /// Checks the number.
+    pub fn validate(self) -> Result<(), ReuseError> {
+        if (1..=MOST_CALLS).contains(&self.0) { Ok(()) } else { Err(ReuseError) }
+    }
+}
+
+/// Whose calls may find what another's left in a guest's memory.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Tenants {
+    /// Nobody else's.
+    Apart,
+    /// Everybody's, because the operator says so.
+    Together,
+}
+
+impl Tenants {
+    /// Whom an instance that served this one may serve next. None where that cannot be known.
+    fn group(self, tenant_key: &str) -> Option<&str> {
+        match self {
+            Self::Together => Some(""),
+            Self::Apart => Some(tenant_key).filter(|key| !key.is_empty()),
+        }
+    }
+}
+
+/// An instance between two calls, or during one.
+pub(super) struct Guest {
+    pub(super) store: Store<GuestState>,
+    /// Absent until its first call.
+    pub(super) instance: Option<Instance>,
+    /// Calls that it has answered.
+    calls: u32,
+}
+
+impl Guest {
+    pub(super) fn fresh(store: Store<GuestState>) -> Self {
+        Self { store, instance: None, calls: 0 }
+    }
+}
+
+/// An instance that waits, and its place in the pool of memories.
+struct Idle {
+    guest: Guest,
+    tenant: Box<str>,
+    _place: OwnedSemaphorePermit,
+}
+
+/// The kept instances of one version of a plugin.
+pub(super) struct Kept {
+    reuse: Reuse,
+    tenants: Tenants,
+    most: usize,
+    /// Of all plugins together.
+    places: Arc<Semaphore>,
+    idle: Mutex<IdleInstances>,
+}
+
+/// Used longest ago first. Closed while the version is not live.
+#[derive(Default)]
+struct IdleInstances {
+    is_open: bool,
+    waiting: VecDeque<Idle>,
+}
+
+impl Kept {
+    /// At most `most` of them, and never more of all plugins than there are `places`.
+    pub(super) fn new(reuse: Reuse, tenants: Tenants, most: u32, places: Arc<Semaphore>) -> Self {
+        Self { reuse, tenants, most: most as usize, places, idle: Mutex::default() }
+    }
+
+    /// The version is live: what its calls leave behind may be kept.
+    pub(super) fn open(&self) {
+        self.lock().is_open = true;
+    }
+
+    /// It is live no more. Calls under way finish, and nothing of them stays.
+    pub(super) fn close(&self) {
+        let mut idle = self.lock();
+        idle.is_open = false;
+        let gone = mem::take(&mut idle.waiting);
+        drop(idle);
+        drop(gone);
+    }
+
+    /// One that served that tenant before: the one that was used last, whose memory is the warmest.
+    pub(super) fn take(&self, tenant_key: &str) -> Option<Guest> {
+        let tenant = self.tenants.group(tenant_key)?;
+        let mut idle = self.lock();
+        let found = idle.waiting.iter().rposition(|idle| &*idle.tenant == tenant)?;
+        idle.waiting.remove(found).map(|idle| idle.guest)
+    }
+
+    /// Keeps an instance after a call that ended well, if there is still use and room for it. One that needs several
+    /// places takes them. What has to go is what was used longest ago: tenants come and go.
+    pub(super) fn put(&self, mut guest: Guest, tenant_key: &str, places: u32) {
+        guest.calls += 1;
+        let Some(tenant) = self.tenants.group(tenant_key) else { return };
+        if guest.calls >= self.reuse.0 || !guest.store.data().limiter.has_room_to_stay() {
+            return;
+        }
+        let mut gone = Vec::new();
+        let mut idle = self.lock();
+        if idle.is_open {
+            if idle.waiting.len() >= self.most {
+                gone.extend(idle.waiting.pop_front());
+            }
+            let place = loop {
+                match Arc::clone(&self.places).try_acquire_many_owned(places) {
+                    Ok(place) => break Some(place),
+                    // Another plugin's are not ours to take, and if none of ours is left, it is not kept.
+                    Err(_) => match idle.waiting.pop_front() {
+                        None => break None,
+                        Some(oldest) => drop(oldest),
+                    },
+                }
+            };
+            if let Some(place) = place {
+                idle.waiting.push_back(Idle { guest, tenant: tenant.into(), _place: place });
+            }
+        }
+        drop(idle);
+        drop(gone);
+    }
+
+    fn lock(&self) -> MutexGuard<'_, IdleInstances> {
+        self.idle.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn tenants_share_only_where_the_operator_says_so() {
+        assert_eq!(Tenants::Apart.group("a"), Some("a"));
+        assert_eq!(Tenants::Apart.group(""), None, "nobody knows whose it was");
+        assert_eq!(Tenants::Together.group("a"), Tenants::Together.group(""));
+    }
+
+    #[test]
+    fn a_number_out_of_range_is_refused() {
+        for calls in [0, MOST_CALLS + 1] {
+            assert_eq!(Reuse(calls).validate(), Err(ReuseError));
+        }
+        assert_eq!(Reuse::default().validate(), Ok(()));
+        assert_eq!(Reuse(MOST_CALLS).validate(), Ok(()));
+    }
+}

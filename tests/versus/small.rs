@@ -1,0 +1,41 @@
+//! The benchmark at a size that every change can bear: everybody answers every click rightly, and everything is measured.
+//! How fast anybody is, is not judged: the build is not optimised, and others use the machine.
+
+use anyhow::ensure;
+use aviary_e2e::referee::Sdk;
+use aviary_e2e::referee::install::installed;
+use aviary_versus::Size;
+use aviary_versus::Spread;
+
+/// The others are these with other numbers.
+const PARTS: [&str; 6] =
+    ["engine", "webhook", "long_connection", "connections", "runaway", "memory"];
+/// What the Python SDK and the Node SDK are needed for.
+const WITH_NODE: [&str; 3] = ["webhook_vs_node", "webhook_p99_vs_node", "long_connection_vs_node"];
+const WITH_PYTHON: [&str; 2] = ["webhook_vs_python", "long_connection_vs_python"];
+const ALONE: [&str; 6] = [
+    "webhook_vs_native",
+    "connections_50_vs_8",
+    "runaway_p99_vs_quiet",
+    "engine_p99_us",
+    "engine_calls_per_s",
+    "idle_rss_mb",
+];
+
+#[tokio::test]
+async fn everybody_answers_and_everything_is_measured() -> anyhow::Result<()> {
+    let report = aviary_versus::run(Size::small(), &PARTS).await?;
+    let printed = serde_json::to_string_pretty(&report)?;
+    let mut wanted = ALONE.to_vec();
+    if installed(Sdk::Node)?.is_some() {
+        wanted.extend(WITH_NODE);
+    }
+    if installed(Sdk::Python)?.is_some() {
+        wanted.extend(WITH_PYTHON);
+    }
+    for name in wanted {
+        let sound = report.spread(name).is_some_and(Spread::is_sound);
+        ensure!(sound, "{name} was not measured: {printed}");
+    }
+    Ok(())
+}

@@ -1,0 +1,32 @@
+//! What of a callback the engine alone takes: store, fresh instance, arguments in, fuel, reply out.
+
+use std::time::Instant;
+
+use aviary::Drill;
+use aviary_e2e::artifacts;
+
+use crate::click::Clicks;
+use crate::contestant::GUEST;
+use crate::load::percentile;
+use crate::size::Size;
+use crate::spread::Spread;
+
+/// As many as the figure is wanted for.
+const THREADS: usize = 2;
+
+/// p99 of a call in microseconds, and calls in a second on both threads.
+pub(crate) async fn time(size: Size) -> anyhow::Result<Option<(Spread, Spread)>> {
+    let click = Clicks::on("ok").next().body.into();
+    let drill = Drill::load(&artifacts::guest(GUEST)?, click, THREADS).await?;
+    // As much as a run: the others are warmed for as long as they are measured as well.
+    drill.run(size.engine_calls).await?;
+    let (mut p99, mut per_second) = (Vec::new(), Vec::new());
+    for _ in 0..size.runs {
+        let began = Instant::now();
+        let mut taken = drill.run(size.engine_calls).await?;
+        per_second.push(taken.len() as f64 / began.elapsed().as_secs_f64());
+        taken.sort_unstable();
+        p99.push(percentile(&taken, 99));
+    }
+    Ok(Spread::of(p99).zip(Spread::of(per_second)))
+}

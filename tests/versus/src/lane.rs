@@ -1,0 +1,168 @@
+//! One user of a contestant: clicks, waits for the answer, looks at it, clicks again.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+use std::time::Instant;
+
+use anyhow::Context as _;
+use anyhow::bail;
+use anyhow::ensure;
+use aviary::simulator::Simulator;
+use aviary::simulator::delivery::Delivery;
+use aviary::simulator::delivery::DeliveryKind;
+use aviary::simulator::delivery::Door;
+use tokio::io::AsyncReadExt as _;
+use tokio::io::AsyncWriteExt as _;
+use tokio::net::TcpStream;
+
+use crate::click::Clicks;
+
+/// No answer of a contestant is longer.
+const LARGEST_ANSWER: usize = 64 << 10;
+/// A message in ten is longer than a frame of the platform.
+const EVERY_FRAGMENTED: usize = 10;
+/// In how many frames such a message comes.
+const FRAGMENTS: usize = 3;
+
+/// Where clicks go.
+#[derive(Clone)]
+pub(crate) enum Target {
+    /// HTTP, keep-alive.
+    Webhook(SocketAddr),
+    /// Over one of the connections that the app has to the simulated platform.
+    LongConnection { platform: Arc<Simulator>, app: String },
+}
+
+/// One user.
+pub(crate) struct Lane {
+    clicks: Arc<Clicks>,
+    way: Way,
+}
+
+enum Way {
+    Webhook(Connection),
+    LongConnection { platform: Arc<Simulator>, app: String, sent: usize },
+}
+
+impl Lane {
+    pub(crate) async fn open(target: &Target, clicks: Arc<Clicks>) -> anyhow::Result<Self> {
+        let way = match target {
+            Target::Webhook(address) => Way::Webhook(Connection::open(*address).await?),
+            Target::LongConnection { platform, app } => Way::LongConnection {
+                platform: Arc::clone(platform),
+                app: app.clone(),
+                // So that the lanes do not all send their long ones at once.
+                sent: fastrand::usize(..EVERY_FRAGMENTED),
+            },
+        };
+        Ok(Self { clicks, way })
+    }
+
+    /// Clicks, and returns how long the answer took. Only the right answer is one.
+    pub(crate) async fn click(&mut self) -> anyhow::Result<Duration> {
+        let click = self.clicks.next();
+        match &mut self.way {
+            Way::Webhook(connection) => {
+                let request = self.clicks.request(&click);
+                let began = Instant::now();
+                let reply = connection.exchange(&request).await?;
+                let took = began.elapsed();
+                click.check(reply)?;
+                Ok(took)
+            }
+            Way::LongConnection { platform, app, sent } => {
+                *sent += 1;
+                let fragments = if sent.is_multiple_of(EVERY_FRAGMENTED) { FRAGMENTS } else { 1 };
+                let delivery = Delivery::exact(DeliveryKind::CardAction, click.body.clone());
+                let delivery = delivery.fragments(fragments);
+                let exchange = platform.send(app, &Door::LongConnection, &delivery).await?;
+                ensure!(exchange.verdict.error.is_none(), "{:?}", exchange.verdict);
+                click.check(&exchange.received.context("no answer")?)?;
+                Ok(exchange.elapsed)
+            }
+        }
+    }
+
+    /// Clicks on something that never answers by itself: whatever the server says in its place is right, if it says it.
+    pub(crate) async fn click_in_vain(&mut self) -> anyhow::Result<()> {
+        let click = self.clicks.next();
+        let Way::Webhook(connection) = &mut self.way else {
+            bail!("only the webhook is attacked");
+        };
+        let reply = connection.exchange(&self.clicks.request(&click)).await?;
+        let answer: serde_json::Value = serde_json::from_slice(reply)?;
+        ensure!(answer["toast"]["content"].is_string(), "not a toast: {answer}");
+        Ok(())
+    }
+}
+
+/// One keep-alive connection: enough of HTTP/1.1 for servers that say how long their answers are.
+struct Connection {
+    stream: TcpStream,
+    received: Vec<u8>,
+}
+
+impl Connection {
+    async fn open(address: SocketAddr) -> anyhow::Result<Self> {
+        let stream = TcpStream::connect(address).await.context("cannot connect")?;
+        stream.set_nodelay(true)?;
+        Ok(Self { stream, received: Vec::with_capacity(LARGEST_ANSWER) })
+    }
+
+    /// Sends a request and returns the body of its answer, which has to have status 200.
+    async fn exchange(&mut self, request: &[u8]) -> anyhow::Result<&[u8]> {
+        self.stream.write_all(request).await.context("cannot send")?;
+        self.received.clear();
+        loop {
+            let read = self.stream.read_buf(&mut self.received).await.context("cannot read")?;
+            ensure!(read > 0, "the server closed a connection that was to be kept");
+            if let Some(body) = body_of(&self.received)? {
+                return Ok(&self.received[body..]);
+            }
+            ensure!(self.received.len() < LARGEST_ANSWER, "an endless answer");
+        }
+    }
+}
+
+/// Where the body begins, once all of it is there.
+fn body_of(received: &[u8]) -> anyhow::Result<Option<usize>> {
+    let Some(end) = received.windows(4).position(|window| window == b"\r\n\r\n") else {
+        return Ok(None);
+    };
+    let head = std::str::from_utf8(&received[..end]).context("the head is not UTF-8")?;
+    let mut lines = head.split("\r\n");
+    let status = lines.next().and_then(|line| line.split(' ').nth(1));
+    let body = end + 4;
+    ensure!(
+        status == Some("200"),
+        "not 200: {head}\n\n{}",
+        String::from_utf8_lossy(&received[body..])
+    );
+    let length = lines
+        .filter_map(|line| line.split_once(':'))
+        .find(|(name, _)| name.eq_ignore_ascii_case("content-length"))
+        .and_then(|(_, value)| value.trim().parse::<usize>().ok())
+        .context("an answer that does not say how long it is")?;
+    Ok((received.len() >= body + length).then_some(body))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_answer_is_read_when_all_of_it_is_there() -> anyhow::Result<()> {
+        let answer = b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\n{}";
+        for end in 0..answer.len() {
+            assert_eq!(body_of(&answer[..end])?, None);
+        }
+        assert_eq!(body_of(answer)?, Some(answer.len() - 2));
+        Ok(())
+    }
+
+    #[test]
+    fn an_error_is_no_answer() {
+        assert!(body_of(b"HTTP/1.1 500 Oops\r\ncontent-length: 0\r\n\r\n").is_err());
+    }
+}

@@ -1,0 +1,34 @@
+//! What a host that does nothing has in memory.
+
+use std::time::Duration;
+
+use crate::contestant;
+use crate::contestant::Plan;
+use crate::cores::Cores;
+use crate::size::Size;
+use crate::spread::Spread;
+
+/// Plugins of the idle host.
+const FEW: usize = 4;
+/// Until what was needed to compile has been given back.
+const SETTLE: Duration = Duration::from_millis(500);
+const MEGABYTE: f64 = 1e6;
+
+/// Of a host with a few plugins, and of each further one.
+pub(crate) async fn weigh(cores: Cores, size: Size) -> anyhow::Result<Option<(Spread, Spread)>> {
+    let (mut idle, mut each) = (Vec::new(), Vec::new());
+    for _ in 0..size.runs {
+        let few = resident(FEW, cores).await?;
+        let many = resident(FEW + size.weighed_plugins, cores).await?;
+        idle.push(few);
+        each.push((many - few) / size.weighed_plugins as f64);
+    }
+    Ok(Spread::of(idle).zip(Spread::of(each)))
+}
+
+async fn resident(plugins: usize, cores: Cores) -> anyhow::Result<f64> {
+    let plan = Plan { further_plugins: plugins - 1, ..Plan::default() };
+    let host = contestant::aviary(&plan, cores).await?;
+    tokio::time::sleep(SETTLE).await;
+    Ok(host.process.memory()? as f64 / MEGABYTE)
+}

@@ -1,0 +1,167 @@
+//! A contestant's process: on its own core, its log in a file as a service's is, and what it has used so far.
+
+use std::collections::HashMap;
+use std::fs::File;
+use std::fs::OpenOptions;
+use std::path::Path;
+use std::path::PathBuf;
+use std::process::Child;
+use std::process::Command;
+use std::process::Stdio;
+use std::time::Duration;
+use std::time::Instant;
+
+use anyhow::Context as _;
+use anyhow::bail;
+use aviary_e2e::PATIENCE;
+use serde_json::Value;
+use tempfile::TempDir;
+
+use crate::cores::Cores;
+
+/// Between two looks at what it wrote.
+const POLL: Duration = Duration::from_millis(10);
+/// What Linux counts processor time in, on every machine it runs on.
+const TICKS_PER_SECOND: f64 = 100.0;
+/// Bytes of its log that a failed start shows.
+const SHOWN: usize = 4000;
+
+/// A running contestant. Killed when dropped.
+pub(crate) struct Process {
+    child: Child,
+    folder: TempDir,
+}
+
+impl Process {
+    /// Starts it; its log, and whatever else it has, is in `folder`. Of the settings that its environment may hold, it gets
+    /// those in `environment` and no others.
+    pub(crate) fn start(
+        cores: Cores,
+        command: &mut Command,
+        environment: &[(String, String)],
+        folder: TempDir,
+    ) -> anyhow::Result<Self> {
+        for (name, _) in std::env::vars_os() {
+            // Everything is on this machine; neither its proxy nor its settings for Aviary have a say.
+            let text = name.to_string_lossy().to_ascii_uppercase();
+            if text.starts_with("AVIARY_") || text.ends_with("_PROXY") {
+                command.env_remove(name);
+            }
+        }
+        command.envs(environment.iter().cloned());
+        command.stdin(Stdio::null());
+        command.stdout(appending(&log(folder.path()))?).stderr(appending(&log(folder.path()))?);
+        let child = cores.on_the_servers(|| command.spawn())?;
+        Ok(Self { child: child.with_context(|| format!("cannot start {command:?}"))?, folder })
+    }
+
+    /// What `find` makes of a line of its log, as soon as it makes something.
+    pub(crate) async fn line<T>(
+        &mut self,
+        find: impl Fn(&Value) -> Option<T>,
+    ) -> anyhow::Result<T> {
+        Ok(self.lines(1, find).await?.remove(0))
+    }
+
+    /// The same of that many lines. There is no hurry: what is loaded may have to be compiled first.
+    pub(crate) async fn lines<T>(
+        &mut self,
+        count: usize,
+        find: impl Fn(&Value) -> Option<T>,
+    ) -> anyhow::Result<Vec<T>> {
+        let limit = PATIENCE + Duration::from_secs(count as u64);
+        let began = Instant::now();
+        loop {
+            let text = std::fs::read(log(self.folder.path()))?;
+            let lines = text.split(|byte| *byte == b'\n');
+            let json = lines.filter_map(|line| serde_json::from_slice(line).ok());
+            let found: Vec<_> = json.filter_map(|line: Value| find(&line)).collect();
+            if found.len() >= count {
+                return Ok(found);
+            }
+            if let Some(status) = self.child.try_wait()? {
+                bail!("it ended with {status}: {}", self.last_words());
+            }
+            if began.elapsed() > limit {
+                bail!("it does not start: {}", self.last_words());
+            }
+            tokio::time::sleep(POLL).await;
+        }
+    }
+
+    /// The end of its log.
+    pub(crate) fn last_words(&self) -> String {
+        let text = std::fs::read(log(self.folder.path())).unwrap_or_default();
+        String::from_utf8_lossy(&text[text.len().saturating_sub(SHOWN)..]).into_owned()
+    }
+
+    /// Empties its log, which would fill the disk in the end.
+    pub(crate) fn forget_log(&self) -> anyhow::Result<()> {
+        Ok(OpenOptions::new().write(true).open(log(self.folder.path()))?.set_len(0)?)
+    }
+
+    /// Processor time that it and its children have used.
+    pub(crate) fn processor_time(&self) -> anyhow::Result<Duration> {
+        let mut ticks = HashMap::new();
+        for entry in std::fs::read_dir("/proc")? {
+            let Ok(pid) = entry?.file_name().to_string_lossy().parse::<u32>() else { continue };
+            // It may have ended in between.
+            let Ok(stat) = std::fs::read_to_string(format!("/proc/{pid}/stat")) else { continue };
+            if let Some(used) = Used::parse(&stat) {
+                ticks.insert(pid, used);
+            }
+        }
+        let of_it = |pid: u32| {
+            let mut next = Some(pid);
+            std::iter::from_fn(|| {
+                let pid = next?;
+                next = ticks.get(&pid).map(|used| used.parent);
+                Some(pid)
+            })
+            .any(|ancestor| ancestor == self.child.id())
+        };
+        let used: u64 =
+            ticks.iter().filter(|(pid, _)| of_it(**pid)).map(|(_, used)| used.ticks).sum();
+        Ok(Duration::from_secs_f64(used as f64 / TICKS_PER_SECOND))
+    }
+
+    /// Bytes of memory that it has in use, without its children.
+    pub(crate) fn memory(&self) -> anyhow::Result<u64> {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id()))?;
+        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
+        let kibibytes = line.and_then(|line| line.split_whitespace().next()).context("no VmRSS")?;
+        Ok(kibibytes.parse::<u64>()? * 1024)
+    }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        // Both fail only if it has ended already, which is what they are for.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// One line of `/proc/PID/stat`.
+struct Used {
+    parent: u32,
+    ticks: u64,
+}
+
+impl Used {
+    fn parse(stat: &str) -> Option<Self> {
+        // The name in parentheses may hold anything; after it come state, parent, and at the 12th and 13th place the time
+        // in user and in kernel mode.
+        let fields: Vec<_> = stat.rsplit_once(')')?.1.split_whitespace().collect();
+        let number = |index: usize| fields.get(index)?.parse::<u64>().ok();
+        Some(Self { parent: fields.get(1)?.parse().ok()?, ticks: number(11)? + number(12)? })
+    }
+}
+
+fn log(folder: &Path) -> PathBuf {
+    folder.join("log")
+}
+
+fn appending(path: &Path) -> anyhow::Result<File> {
+    Ok(OpenOptions::new().create(true).append(true).open(path)?)
+}

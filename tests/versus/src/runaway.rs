@@ -1,0 +1,139 @@
+//! A plugin that never answers gets a tenth of the traffic. What matters is how long the others take. The host does what
+//! it does by default: it pauses the plugin after some failures, and tries it again now and then.
+
+use std::sync::Arc;
+use std::time::Duration;
+use std::time::Instant;
+
+use anyhow::Context as _;
+use tokio::sync::Semaphore;
+use tokio::task::JoinSet;
+
+use crate::click::Clicks;
+use crate::contestant;
+use crate::contestant::Contestant;
+use crate::contestant::Plan;
+use crate::contestant::Who;
+use crate::cores::Cores;
+use crate::lane::Lane;
+use crate::load::Meter;
+use crate::load::Sample;
+use crate::row::Row;
+use crate::row::Scenario;
+use crate::size::CONCURRENCY;
+use crate::size::Size;
+
+/// Between two looks at whether the host has come to rest.
+const LOOK: Duration = Duration::from_millis(200);
+/// A host at rest takes less of its core than this.
+const AT_REST: f64 = 0.05;
+/// What people press who get no answer from the plugin.
+const BUTTON: &str = "runaway";
+/// A click in ten is theirs: one for nine answers of the others.
+const HEALTHY_FOR_ONE: usize = 9;
+/// How many of them may wait at once: one that waits until the host answers in the plugin's place waits for seconds, and
+/// a closed loop of eight would be full of them. More than these stay away, as people do.
+const WAITING: usize = 64;
+
+/// The same host, with the attack and without, in turns.
+pub(crate) async fn run(cores: Cores, size: Size) -> anyhow::Result<Vec<Row>> {
+    let plan = Plan { runaway: Some(BUTTON), ..Plan::default() };
+    let host = contestant::aviary(&plan, cores).await?;
+    drive(&host, Scenario::Quiet, size.warm_up, size.rest).await?;
+    drive(&host, Scenario::Runaway, size.warm_up, size.rest).await?;
+    let scenarios = [Scenario::Quiet, Scenario::Runaway];
+    let mut samples = [Vec::new(), Vec::new()];
+    for _ in 0..size.runs {
+        for (scenario, samples) in scenarios.into_iter().zip(&mut samples) {
+            samples.push(drive(&host, scenario, size.run, size.rest).await?);
+        }
+    }
+    let rows = scenarios.into_iter().zip(samples);
+    let row = |(scenario, samples)| Row::new(scenario, Who::AviaryRust, CONCURRENCY, samples);
+    Ok(rows.filter_map(row).collect())
+}
+
+/// Samples the healthy ones alone. Those who click in vain are waited for, so that none is left for the next run.
+async fn drive(
+    host: &Contestant,
+    scenario: Scenario,
+    length: Duration,
+    at_most: Duration,
+) -> anyhow::Result<Sample> {
+    let mut lanes = Vec::new();
+    let healthy = Arc::new(Clicks::on("ok"));
+    for _ in 0..CONCURRENCY {
+        lanes.push(Lane::open(&host.target, Arc::clone(&healthy)).await?);
+    }
+    // Nobody is due to click in vain until the others have had their nine answers.
+    let due = Arc::new(Semaphore::new(0));
+    let attackers = if scenario == Scenario::Runaway { WAITING } else { 0 };
+    let mut waiting = attack(host, attackers, &due).await?;
+    let meter = Meter::start(host)?;
+    let mut users = JoinSet::new();
+    for mut lane in lanes {
+        let (until, due) = (meter.began + length, Arc::clone(&due));
+        users.spawn(async move {
+            let mut taken: Vec<Duration> = Vec::new();
+            while Instant::now() < until {
+                taken.push(lane.click().await?);
+                // Those who would have to queue for a place to wait in are not there at all.
+                if taken.len().is_multiple_of(HEALTHY_FOR_ONE) && due.available_permits() < WAITING
+                {
+                    due.add_permits(1);
+                }
+            }
+            anyhow::Ok(taken)
+        });
+    }
+    let context = || format!("under attack: {}", host.process.last_words());
+    let mut taken = Vec::new();
+    while let Some(user) = users.join_next().await {
+        taken.extend(user?.with_context(context)?);
+    }
+    let sample = meter.stop(host, taken)?;
+    due.close();
+    while let Some(attacker) = waiting.join_next().await {
+        attacker?.with_context(context)?;
+    }
+    // Calls go on after their answer. What is left of them is no part of the run after this.
+    rest(host, at_most).await?;
+    host.process.forget_log()?;
+    Ok(sample)
+}
+
+/// That many who click in vain whenever one of them is due, until `due` is closed.
+async fn attack(
+    host: &Contestant,
+    attackers: usize,
+    due: &Arc<Semaphore>,
+) -> anyhow::Result<JoinSet<anyhow::Result<()>>> {
+    let clicks = Arc::new(Clicks::on(BUTTON));
+    let mut waiting = JoinSet::new();
+    for _ in 0..attackers {
+        let mut lane = Lane::open(&host.target, Arc::clone(&clicks)).await?;
+        let due = Arc::clone(due);
+        waiting.spawn(async move {
+            while let Ok(turn) = due.acquire().await {
+                turn.forget();
+                lane.click_in_vain().await?;
+            }
+            Ok(())
+        });
+    }
+    Ok(waiting)
+}
+
+/// Waits until the host does nothing any more.
+async fn rest(host: &Contestant, at_most: Duration) -> anyhow::Result<()> {
+    let began = Instant::now();
+    while began.elapsed() < at_most {
+        let before = host.process.processor_time()?;
+        tokio::time::sleep(LOOK).await;
+        let used = host.process.processor_time()? - before;
+        if used.as_secs_f64() < AT_REST * LOOK.as_secs_f64() {
+            return Ok(());
+        }
+    }
+    Ok(())
+}

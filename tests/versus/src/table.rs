@@ -1,0 +1,112 @@
+//! The report for people: the tables of the README, and their place in it.
+
+use std::fmt::Write as _;
+use std::path::Path;
+
+use anyhow::Context as _;
+
+use crate::report::HOW;
+use crate::report::Report;
+use crate::spread::Spread;
+
+/// Between these lines of the README stands what this program wrote.
+const BEGIN: &str = "<!-- written by `cargo versus --readme` -->";
+const END: &str = "<!-- end of what it wrote -->";
+
+/// Where a median falls short of or reaches something: name, what it says, what is wanted.
+const WANTED: [(&str, &str, &str); 15] = [
+    ("webhook_vs_node", "webhook, calls/s against the Node SDK", "≥ 2"),
+    ("webhook_vs_python", "webhook, calls/s against the Python SDK", "≥ 15"),
+    ("webhook_vs_native", "webhook, calls/s against no sandbox at all", "≥ 0.7"),
+    ("webhook_p99_vs_node", "webhook, p99 against the Node SDK", "≤ 1"),
+    ("long_connection_vs_node", "long connection, calls/s against the Node SDK", "≥ 2"),
+    ("long_connection_vs_python", "long connection, calls/s against the Python SDK", "≥ 10"),
+    ("quickjs_vs_node", "JavaScript plugin, calls/s against the Node SDK", "≥ 0.5"),
+    ("python_reused_vs_python", "Python plugin, reused, calls/s against the Python SDK", "≥ 2"),
+    ("plugins_500_vs_1", "calls/s with 500 plugins against 1", "≥ 0.9"),
+    ("connections_50_vs_8", "calls/s with 50 connections against 8", "≥ 0.9"),
+    ("runaway_p99_vs_quiet", "p99 with a runaway on a tenth of the traffic against none", "≤ 3"),
+    ("engine_p99_us", "inside the engine, fresh instance, p99 in µs", "≤ 20"),
+    ("engine_calls_per_s", "inside the engine, calls/s on two threads", "≥ 100 000"),
+    ("idle_rss_mb", "idle host with four plugins, MB", "≤ 60"),
+    ("rss_per_plugin_mb", "each further plugin, MB", "≤ 1"),
+];
+
+/// All of it as Markdown.
+pub fn markdown(report: &Report) -> String {
+    let machine = report.machine();
+    let mut text = String::new();
+    // Writing into text does not fail.
+    let _ = writeln!(
+        text,
+        "{}, {}; {}; load before: {}.\n\n| | wanted | median | lowest – highest |\n|---|---|---|---|",
+        machine.date, machine.processor, machine.cores, machine.load_before
+    );
+    for (name, words, wanted) in WANTED {
+        if let Some(spread) = report.spread(name) {
+            let (median, ends) = (number(spread.median), ends(spread));
+            let _ = writeln!(text, "| {words} | {wanted} | {median} | {ends} |");
+        }
+    }
+    let _ = writeln!(
+        text,
+        "\n| | at once | calls/s | lowest – highest | p50 µs | p99 µs | its CPU, µs a call |\n|---|---|---|---|---|---|---|"
+    );
+    for row in &report.rows {
+        let calls = if row.generator_busy.median > GENERATOR_IS_THE_LIMIT { "≥ " } else { "" };
+        let _ = writeln!(
+            text,
+            "| {}: {} | {} | {calls}{} | {} | {} | {} | {} |",
+            row.scenario.words(),
+            row.who.words(),
+            row.concurrency,
+            number(row.calls_per_s.median),
+            ends(row.calls_per_s),
+            number(row.p50_us.median),
+            number(row.p99_us.median),
+            number(row.server_cpu_us.median),
+        );
+    }
+    let _ = writeln!(text, "\n≥: the load generator was at its own limit. What was timed: {HOW}.");
+    text
+}
+
+/// Above this part of its core the generator can hardly do more.
+const GENERATOR_IS_THE_LIMIT: f64 = 0.95;
+
+fn ends(spread: Spread) -> String {
+    format!("{} – {}", number(spread.min), number(spread.max))
+}
+
+/// Three digits say enough.
+fn number(value: f64) -> String {
+    match value {
+        value if value >= 10_000.0 => {
+            let thousands = (value / 100.0).round() / 10.0;
+            format!("{thousands} k")
+        }
+        value if value >= 100.0 => format!("{value:.0}"),
+        value if value >= 10.0 => format!("{value:.1}"),
+        value => format!("{value:.2}"),
+    }
+}
+
+/// Replaces what an earlier run wrote into the README.
+pub fn write_readme(readme: &Path, report: &Report) -> anyhow::Result<()> {
+    let text = std::fs::read_to_string(readme)?;
+    let (before, rest) = text.split_once(BEGIN).context("the README has no place for it")?;
+    let (_, after) = rest.split_once(END).context("that place does not end")?;
+    let table = markdown(report);
+    Ok(std::fs::write(readme, format!("{before}{BEGIN}\n{table}{END}{after}"))?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn three_digits_say_enough() {
+        let shown = [18_812.0, 1234.0, 12.34, 0.9876].map(number);
+        assert_eq!(shown, ["18.8 k", "1234", "12.3", "0.99"]);
+    }
+}
