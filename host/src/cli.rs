@@ -4,6 +4,7 @@
 //! another resource of this machine cannot be had.
 #![expect(clippy::print_stderr, reason = "a command says on standard error why it ends")]
 
+mod author;
 mod bench;
 mod call;
 mod card;
@@ -28,6 +29,8 @@ use tokio::signal::unix::SignalKind;
 use tokio::signal::unix::signal;
 
 use crate::app::Host;
+use crate::cli::author::BuildArgs;
+use crate::cli::author::NewArgs;
 use crate::cli::bench::BenchArgs;
 use crate::cli::call::CallArgs;
 use crate::cli::card::CardCommand;
@@ -100,6 +103,8 @@ enum Command {
         /// For this shell.
         shell: Shell,
     },
+    New(NewArgs),
+    Build(BuildArgs),
     /// Show everything at once: simulated platform, host, example plugins, on loopback.
     #[command(after_help = "Example:\n  aviary demo --json | jq .swap")]
     Demo {
@@ -141,6 +146,8 @@ pub fn main() -> ExitCode {
             Command::Card { command } => card::run(command),
             Command::Explain(command) => explain::run(&command),
             Command::Doctor(command) => doctor::run(&command).await,
+            Command::New(arguments) => author::create(&arguments),
+            Command::Build(arguments) => author::build(&arguments).await,
         }
     })
 }

@@ -31,6 +31,7 @@ mod admin;
 mod app;
 mod doctor;
 mod guest_build;
+mod workshop;
 mod demo;
 pub mod cli;
 
