@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::sync::Mutex;
 use std::sync::MutexGuard;
 use std::sync::PoisonError;
+use std::time::Duration;
 
 use anyhow::bail;
 use serde_json::Value;
@@ -148,6 +149,17 @@ impl Log {
         message: &str,
         fields: &[(&str, &str)],
     ) -> anyhow::Result<Vec<LogLine>> {
+        self.wait_for_count_within(PATIENCE, count, message, fields).await
+    }
+
+    /// Likewise, for something that takes longer than anything else does.
+    pub async fn wait_for_count_within(
+        &self,
+        patience: Duration,
+        count: usize,
+        message: &str,
+        fields: &[(&str, &str)],
+    ) -> anyhow::Result<Vec<LogLine>> {
         let mut written = self.written.subscribe();
         let waiting = async {
             loop {
@@ -161,10 +173,10 @@ impl Log {
                 }
             }
         };
-        match tokio::time::timeout(PATIENCE, waiting).await {
+        match tokio::time::timeout(patience, waiting).await {
             Ok(found) => Ok(found),
             Err(_) => bail!(
-                "no {count} line(s) {message:?} with {fields:?} within {PATIENCE:?}; the log ends:\n{}",
+                "no {count} line(s) {message:?} with {fields:?} within {patience:?}; the log ends:\n{}",
                 self.tail(SHOWN_ON_FAILURE)
             ),
         }
