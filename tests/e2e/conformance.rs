@@ -25,7 +25,7 @@ const PLUGIN: &str = "conformance";
 const TIMES: usize = 3;
 
 /// The languages, in the order of the table.
-pub(crate) const LANGUAGES: [&str; 4] = ["rust", "typescript", "javascript", "python"];
+pub(crate) const LANGUAGES: [&str; 6] = ["rust", "typescript", "javascript", "python", "c", "go"];
 
 #[tokio::test]
 async fn rust() -> anyhow::Result<()> {
@@ -47,6 +47,16 @@ async fn javascript() -> anyhow::Result<()> {
 #[tokio::test]
 async fn python() -> anyhow::Result<()> {
     conforms_from_source("python").await
+}
+
+#[tokio::test]
+async fn c() -> anyhow::Result<()> {
+    conforms_from_source("c").await
+}
+
+#[tokio::test]
+async fn go() -> anyhow::Result<()> {
+    conforms_from_source("go").await
 }
 
 #[test]

@@ -36,6 +36,11 @@ async fn python() -> anyhow::Result<()> {
     the_first_plugin_answers("python").await
 }
 
+#[tokio::test]
+async fn c() -> anyhow::Result<()> {
+    the_first_plugin_answers("c").await
+}
+
 async fn the_first_plugin_answers(language: &str) -> anyhow::Result<()> {
     let Some(desk) = Desk::open("new-user", language)? else { return Ok(()) };
     desk.clear(PLUGIN)?;

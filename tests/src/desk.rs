@@ -139,8 +139,9 @@ impl Desk {
         let aviary = artifacts::host_binary()?;
         let program_folder = aviary.parent().context("the binary is in a folder")?;
         let path = std::env::var("PATH").unwrap_or_default();
-        let mut command = Command::new("sh");
-        command.args(["-ec", line]).current_dir(&self.folder);
+        // Tests that look at the clock run meanwhile.
+        let mut command = Command::new("nice");
+        command.args(["-n", "15", "sh", "-ec", line]).current_dir(&self.folder);
         command.env("PATH", format!("{}:{path}", program_folder.display()));
         // What tools keep for the next time stays in the build folder too.
         for (name, folder) in [
@@ -153,7 +154,7 @@ impl Desk {
         ] {
             command.env(name, target.join(folder));
         }
-        let output = command.output().context("cannot run sh")?;
+        let output = command.output().context("cannot run nice and sh")?;
         let said = String::from_utf8_lossy(&output.stdout).into_owned();
         let complained = String::from_utf8_lossy(&output.stderr);
         ensure!(

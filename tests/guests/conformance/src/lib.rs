@@ -30,7 +30,10 @@ fn on_click(action: CardAction) -> Result<CardReply, Failure> {
     let value = || action.action.value_json();
     let text = match action.action.name.as_deref() {
         Some("toast") => {
-            return Ok(Toast::warning("toast").with("zh_cn", "提示").with("ja_jp", "トースト").into());
+            return Ok(Toast::warning("toast")
+                .with("zh_cn", "提示")
+                .with("ja_jp", "トースト")
+                .into());
         }
         Some("raw card") => {
             let elements = [json!({ "tag": "markdown", "content": "raw card" })];
