@@ -10,6 +10,7 @@ mod call;
 mod card;
 mod check;
 mod desk;
+mod dev;
 mod doctor;
 mod explain;
 mod plugins;
@@ -35,6 +36,7 @@ use crate::cli::bench::BenchArgs;
 use crate::cli::call::CallArgs;
 use crate::cli::card::CardCommand;
 use crate::cli::check::CheckArgs;
+use crate::cli::dev::DevArgs;
 use crate::cli::doctor::DoctorCommand;
 use crate::cli::explain::ExplainCommand;
 use crate::cli::plugins::PluginsCommand;
@@ -105,6 +107,7 @@ enum Command {
     },
     New(NewArgs),
     Build(BuildArgs),
+    Dev(DevArgs),
     /// Show everything at once: simulated platform, host, example plugins, on loopback.
     #[command(after_help = "Example:\n  aviary demo --json | jq .swap")]
     Demo {
@@ -148,6 +151,7 @@ pub fn main() -> ExitCode {
             Command::Doctor(command) => doctor::run(&command).await,
             Command::New(arguments) => author::create(&arguments),
             Command::Build(arguments) => author::build(&arguments).await,
+            Command::Dev(arguments) => dev::run(&arguments).await,
         }
     })
 }

@@ -32,7 +32,9 @@ mod app;
 mod doctor;
 mod guest_build;
 mod workshop;
+mod stage;
 mod demo;
+mod dev;
 pub mod cli;
 
 pub use crate::app::Host;

@@ -12,6 +12,7 @@ mod config;
 mod conformance;
 mod deadline;
 mod demo;
+mod dev;
 mod discovery_vectors;
 mod doctor;
 mod documents;
