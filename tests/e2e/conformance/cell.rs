@@ -126,17 +126,12 @@ pub(crate) fn all() -> Vec<Cell> {
                 "componentize-qjs has `u64` as a floating-point number, exact up to 2^53",
             ),
         ]),
-        says("1 MB payload", payload, &MANY.to_string()).known(&[(
-            "go",
-            "Go's heap cannot grow past the memory that the preview 1 adapter took",
-        )]),
+        says("1 MB payload", payload, &MANY.to_string()),
         says("failure for the user", || click("failure"), "failure"),
-        ends("trap", || click("trap"), "trap")
-            .known(&[("go", "a Go program that panics ends itself with a code, which is no trap")]),
+        ends("trap", || click("trap"), "trap"),
         ends("endless loop", || click("endless loop"), "out_of_fuel"),
         ends("oversized allocation", || click("oversized allocation"), "out_of_memory"),
-        logs("logging", || click("logging"), "WARN: logged 日志")
-            .known(&[("go", "a command's log is its standard error, which has no levels")]),
+        logs("logging", || click("logging"), "WARN: logged 日志"),
         says("settings", || click("settings"), "a setting 😀"),
         reply("remaining time", || click("remaining time"), remaining, &Value::Bool(true)),
     ]
