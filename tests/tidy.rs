@@ -139,6 +139,30 @@ fn every_guest_is_used_by_a_test() -> anyhow::Result<()> {
 }
 
 #[test]
+fn every_file_of_a_template_is_in_the_program() -> anyhow::Result<()> {
+    let listed = read(&source_root().join("host/src/workshop/template/embedded.rs"))?;
+    let mut folders = vec!["wit".to_owned(), "plugin-sdk".to_owned()];
+    for entry in std::fs::read_dir(source_root().join("plugins"))? {
+        let name = entry?.file_name().to_string_lossy().into_owned();
+        if name.starts_with("hello-") {
+            folders.push(format!("plugins/{name}"));
+        }
+    }
+    for folder in folders {
+        let (_, list) = listed
+            .split_once(&format!("folder!(\"{folder}\":"))
+            .with_context(|| format!("{folder} is no template"))?;
+        let (list, _) = list.split_once(");").context("the list ends")?;
+        for file in tracked(&folder)? {
+            // Elsewhere the contract is what is in `wit`, and of that only the contract.
+            let own = !file.starts_with("wit/deps") && (folder != "wit" || file.ends_with(".wit"));
+            ensure!(!own || list.contains(&format!("\"{file}\"")), "{folder}/{file} is not listed");
+        }
+    }
+    Ok(())
+}
+
+#[test]
 fn every_promise_names_a_test_that_exists() -> anyhow::Result<()> {
     let architecture = read(&source_root().join("ARCHITECTURE.md"))?;
     let named: Vec<_> = backticked(&architecture)
@@ -266,6 +290,19 @@ fn known_tests() -> anyhow::Result<BTreeSet<String>> {
         }
     }
     Ok(known)
+}
+
+/// The files below a folder that git knows; none without a repository.
+fn tracked(folder: &str) -> anyhow::Result<Vec<String>> {
+    if !source_root().join(".git").exists() {
+        return Ok(Vec::new());
+    }
+    let listed = Command::new("git")
+        .args(["ls-files", "--cached", "."])
+        .current_dir(source_root().join(folder))
+        .output()
+        .context("cannot run git")?;
+    Ok(String::from_utf8_lossy(&listed.stdout).lines().map(str::to_owned).collect())
 }
 
 fn backticked(text: &str) -> impl Iterator<Item = &str> {

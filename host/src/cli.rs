@@ -4,11 +4,13 @@
 //! another resource of this machine cannot be had.
 #![expect(clippy::print_stderr, reason = "a command says on standard error why it ends")]
 
+mod author;
 mod bench;
 mod call;
 mod card;
 mod check;
 mod desk;
+mod dev;
 mod doctor;
 mod explain;
 mod plugins;
@@ -28,10 +30,13 @@ use tokio::signal::unix::SignalKind;
 use tokio::signal::unix::signal;
 
 use crate::app::Host;
+use crate::cli::author::BuildArgs;
+use crate::cli::author::NewArgs;
 use crate::cli::bench::BenchArgs;
 use crate::cli::call::CallArgs;
 use crate::cli::card::CardCommand;
 use crate::cli::check::CheckArgs;
+use crate::cli::dev::DevArgs;
 use crate::cli::doctor::DoctorCommand;
 use crate::cli::explain::ExplainCommand;
 use crate::cli::plugins::PluginsCommand;
@@ -100,6 +105,9 @@ enum Command {
         /// For this shell.
         shell: Shell,
     },
+    New(NewArgs),
+    Build(BuildArgs),
+    Dev(DevArgs),
     /// Show everything at once: simulated platform, host, example plugins, on loopback.
     #[command(after_help = "Example:\n  aviary demo --json | jq .swap")]
     Demo {
@@ -141,6 +149,9 @@ pub fn main() -> ExitCode {
             Command::Card { command } => card::run(command),
             Command::Explain(command) => explain::run(&command),
             Command::Doctor(command) => doctor::run(&command).await,
+            Command::New(arguments) => author::create(&arguments),
+            Command::Build(arguments) => author::build(&arguments).await,
+            Command::Dev(arguments) => dev::run(&arguments).await,
         }
     })
 }

@@ -4,7 +4,6 @@
 mod open;
 mod runaway;
 mod scenario;
-mod stage;
 mod swap;
 mod table;
 
@@ -16,9 +15,12 @@ use serde::Serialize;
 
 use crate::demo::runaway::Runaway;
 use crate::demo::scenario::Outcome;
-use crate::demo::stage::Stage;
 use crate::demo::swap::Swap;
 use crate::guest_build;
+use crate::stage::Stage;
+use crate::telemetry;
+use crate::telemetry::LogConfig;
+use crate::telemetry::LogFormat;
 
 /// The example plugins, where this program was built.
 const PLUGINS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../plugins");
@@ -40,7 +42,9 @@ pub async fn open(stop: impl Future<Output = ()>) -> anyhow::Result<bool> {
 async fn example_plugins() -> anyhow::Result<Vec<PathBuf>> {
     table::progress("building the example plugins (the first time takes a minute)");
     let target = guest_build::build_folder()?.join("guests");
-    Ok(guest_build::build(Path::new(PLUGINS), &target).await?)
+    let components = guest_build::build(Path::new(PLUGINS), &target).await?;
+    telemetry::init(&LogConfig { format: LogFormat::Text, level: "error".to_owned() })?;
+    Ok(components)
 }
 
 /// Runs the demo, prints what happened, and says whether all of it was as it should be.

@@ -31,7 +31,10 @@ mod admin;
 mod app;
 mod doctor;
 mod guest_build;
+mod workshop;
+mod stage;
 mod demo;
+mod dev;
 pub mod cli;
 
 pub use crate::app::Host;

@@ -278,6 +278,11 @@ impl Simulator {
         self.state.app(app_id).map(|app| app.connections.count()).unwrap_or_default()
     }
 
+    /// What somebody sent to this app through `POST /simulator/send` last.
+    pub fn last_by_hand(&self, app_id: &str) -> Option<Delivery> {
+        self.state.app(app_id).ok()?.last_by_hand().clone()
+    }
+
     /// The bytes of the last ping frame of the app.
     pub fn last_ping(&self, app_id: &str) -> Option<Bytes> {
         self.state.app(app_id).ok()?.tally.last_ping()

@@ -15,9 +15,7 @@ const LONGEST: Duration = Duration::from_secs(300);
 #[tokio::test]
 async fn the_demo_ends_well_and_says_so_in_json() -> anyhow::Result<()> {
     // Built before, so that the time is the demo's own.
-    for name in artifacts::package_names("plugins")? {
-        artifacts::plugin(&name)?;
-    }
+    artifacts::plugin("approval-card")?;
     let environment = [(
         "CARGO_TARGET_DIR".to_owned(),
         artifacts::target_folder()?.to_string_lossy().into_owned(),

@@ -9,7 +9,7 @@ mod dialing;
 mod fragments;
 mod messages;
 mod scenario;
-mod table;
+pub(crate) mod table;
 mod webhook;
 
 use std::collections::BTreeMap;

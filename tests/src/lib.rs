@@ -6,6 +6,8 @@ pub mod browser;
 pub mod cases;
 pub mod certificates;
 mod child;
+pub mod desk;
+pub mod excuse;
 pub mod host;
 pub mod http;
 pub mod log;

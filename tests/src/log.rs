@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::sync::Mutex;
 use std::sync::MutexGuard;
 use std::sync::PoisonError;
+use std::time::Duration;
 
 use anyhow::bail;
 use serde_json::Value;
@@ -148,11 +149,41 @@ impl Log {
         message: &str,
         fields: &[(&str, &str)],
     ) -> anyhow::Result<Vec<LogLine>> {
+        self.wait_for_count_within(PATIENCE, count, message, fields).await
+    }
+
+    /// Likewise, for something that takes longer than anything else does.
+    pub async fn wait_for_count_within(
+        &self,
+        patience: Duration,
+        count: usize,
+        message: &str,
+        fields: &[(&str, &str)],
+    ) -> anyhow::Result<Vec<LogLine>> {
+        let what = format!("{message:?} with {fields:?}");
+        self.wait_for_lines(patience, count, &what, |line| line.is(message, fields)).await
+    }
+
+    /// The first line that holds that text, as soon as it is there: of output that is for people.
+    pub async fn wait_for_text(&self, text: &str) -> anyhow::Result<LogLine> {
+        let what = format!("with {text:?}");
+        let holds = |line: &LogLine| line.text.contains(text);
+        let mut found = self.wait_for_lines(PATIENCE, 1, &what, holds).await?;
+        Ok(found.swap_remove(0))
+    }
+
+    async fn wait_for_lines(
+        &self,
+        patience: Duration,
+        count: usize,
+        what: &str,
+        is_one: impl Fn(&LogLine) -> bool,
+    ) -> anyhow::Result<Vec<LogLine>> {
         let mut written = self.written.subscribe();
         let waiting = async {
             loop {
                 written.mark_unchanged();
-                let found = self.lines(|line| line.is(message, fields));
+                let found = self.lines(&is_one);
                 if found.len() >= count {
                     return found;
                 }
@@ -161,10 +192,10 @@ impl Log {
                 }
             }
         };
-        match tokio::time::timeout(PATIENCE, waiting).await {
+        match tokio::time::timeout(patience, waiting).await {
             Ok(found) => Ok(found),
             Err(_) => bail!(
-                "no {count} line(s) {message:?} with {fields:?} within {PATIENCE:?}; the log ends:\n{}",
+                "no {count} line(s) {what} within {patience:?}; the log ends:\n{}",
                 self.tail(SHOWN_ON_FAILURE)
             ),
         }

@@ -11,10 +11,10 @@ use serde_json::json;
 use tokio::sync::broadcast::Receiver;
 use tokio::sync::broadcast::error::RecvError;
 
-use crate::demo::stage::Stage;
 use crate::demo::table;
 use crate::simulator::Simulator;
 use crate::simulator::playground::Surroundings;
+use crate::stage::Stage;
 use crate::telemetry::CallbackRecord;
 
 /// Between two looks at the plugins folder's state.

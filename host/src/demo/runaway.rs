@@ -3,11 +3,10 @@
 use serde::Serialize;
 use serde_json::json;
 
-use crate::demo::scenario::what_was_seen;
-use crate::demo::stage::APP_ID;
-use crate::demo::stage::Stage;
 use crate::simulator::delivery::Delivery;
 use crate::simulator::delivery::Door;
+use crate::stage::APP_ID;
+use crate::stage::Stage;
 
 /// The platform's limit, which no answer may exceed.
 const THREE_SECONDS_MS: f64 = 3000.0;
@@ -49,7 +48,7 @@ pub(super) async fn play(stage: &mut Stage) -> anyhow::Result<Runaway> {
     let saw_toast = answer.verdict.toast.is_some() && answer.verdict.error.is_none();
     Ok(Runaway {
         answered_ms,
-        outcome: what_was_seen(&answer),
+        outcome: answer.in_words(),
         slowest_healthy_ms,
         ok: saw_toast
             && all_approved

@@ -3,12 +3,12 @@
 use serde::Serialize;
 use serde_json::json;
 
-use crate::demo::stage::Recorded;
-use crate::demo::stage::Stage;
 use crate::simulator::delivery::Delivery;
 use crate::simulator::delivery::Door;
 use crate::simulator::delivery::Signing;
 use crate::simulator::exchange::Exchange;
+use crate::stage::Recorded;
+use crate::stage::Stage;
 
 /// One row of the table.
 #[derive(Debug, Serialize)]
@@ -225,7 +225,7 @@ async fn play(stage: &mut Stage, scenario: &Scenario, door: &Door) -> anyhow::Re
         callback: scenario.callback,
         ok: (scenario.seen)(&exchange) && plugin.as_deref() == scenario.plugin,
         plugin,
-        outcome: what_was_seen(&exchange),
+        outcome: exchange.in_words(),
         ms: exchange.elapsed.as_secs_f64() * 1000.0,
         fuel: record.and_then(|record| record.fuel),
     })
@@ -233,28 +233,4 @@ async fn play(stage: &mut Stage, scenario: &Scenario, door: &Door) -> anyhow::Re
 
 fn shows_toast(exchange: &Exchange, text: &str) -> bool {
     exchange.verdict.toast.as_ref().is_some_and(|toast| toast.text == text)
-}
-
-/// In words, as the user would tell it.
-pub(super) fn what_was_seen(exchange: &Exchange) -> String {
-    let verdict = &exchange.verdict;
-    if let Some(error) = &verdict.error {
-        return format!("error {}: {}", error.code, error.words);
-    }
-    let mut seen = Vec::new();
-    seen.extend(
-        verdict.toast.as_ref().map(|toast| format!("toast \u{201c}{}\u{201d}", toast.text)),
-    );
-    seen.extend(verdict.card.as_ref().map(|card| match card["type"].as_str() {
-        Some("template") => "a new card from a template".to_owned(),
-        _ => "a new card".to_owned(),
-    }));
-    seen.extend(
-        verdict.preview_title.as_ref().map(|title| format!("preview \u{201c}{title}\u{201d}")),
-    );
-    match (seen.is_empty(), verdict.acknowledged) {
-        (false, _) => seen.join(", "),
-        (true, true) => "acknowledged".to_owned(),
-        (true, false) => format!("refused with {}", exchange.code.unwrap_or(0)),
-    }
 }

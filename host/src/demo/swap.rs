@@ -11,11 +11,11 @@ use serde_json::json;
 use tokio::sync::broadcast::Receiver;
 use tokio::time::Instant;
 
-use crate::demo::stage::APP_ID;
-use crate::demo::stage::Stage;
 use crate::simulator::Simulator;
 use crate::simulator::delivery::Delivery;
 use crate::simulator::delivery::Door;
+use crate::stage::APP_ID;
+use crate::stage::Stage;
 use crate::telemetry::CallbackRecord;
 
 /// How often the plugin is replaced.

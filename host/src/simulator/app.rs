@@ -11,6 +11,7 @@ use crate::simulator::answers::Answers;
 use crate::simulator::config::ClientConfig;
 use crate::simulator::config::SimulatedApp;
 use crate::simulator::connections::Connections;
+use crate::simulator::delivery::Delivery;
 use crate::simulator::identifier;
 use crate::simulator::script::ApplicationScript;
 use crate::simulator::script::CardUpdateScript;
@@ -32,6 +33,7 @@ pub(super) struct App {
     pub(super) access_tokens: AccessTokens,
     pub(super) answers: Answers,
     pub(super) tally: Tally,
+    last_by_hand: Mutex<Option<Delivery>>,
 }
 
 /// [`SimulatedApp`] with its gaps filled.
@@ -87,7 +89,13 @@ impl App {
             access_tokens: AccessTokens::default(),
             answers: Answers::default(),
             tally: Tally::new(changes.clone()),
+            last_by_hand: Mutex::default(),
         }
+    }
+
+    /// What somebody sent through the control endpoint last.
+    pub(super) fn last_by_hand(&self) -> MutexGuard<'_, Option<Delivery>> {
+        lock(&self.last_by_hand)
     }
 
     pub(super) fn scripts(&self) -> MutexGuard<'_, Scripts> {

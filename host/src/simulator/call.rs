@@ -50,7 +50,7 @@ pub(super) async fn send(
     let sent = delivery.body(&app.settings);
     let (traffic, start) = match door {
         Door::LongConnection => {
-            if matches!(delivery.kind, DeliveryKind::LegacyCard | DeliveryKind::Challenge) {
+            if delivery.is_for_webhook_only() {
                 return Err(SendError::WebhookOnly);
             }
             let mark = mark_update_token(state, app, delivery);

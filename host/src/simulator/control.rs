@@ -178,6 +178,7 @@ async fn deliver(state: &State, body: &[u8]) -> Result<Exchange, ControlError> {
         Some(SchemaName::V2) => delivery.on_screen(CardSchema::V2),
         None => delivery,
     };
+    *state.app(&app_id)?.last_by_hand() = Some(delivery.clone());
     Ok(call::send(state, &app_id, &door, &delivery).await?)
 }
 

@@ -185,6 +185,36 @@ impl Delivery {
         Self::new(kind, Payload::Json(payload))
     }
 
+    /// A payload that somebody has in a file. What it is, it says itself; its event id is a fresh one.
+    pub fn recorded(mut payload: Value) -> Self {
+        let event_type = payload.pointer("/header/event_type").and_then(Value::as_str);
+        let is_flat = payload.get("action").is_some() && payload.get("event").is_none();
+        let kind = match event_type {
+            Some("card.action.trigger") => DeliveryKind::CardAction,
+            Some("url.preview.get") => DeliveryKind::LinkPreview,
+            Some("profile.view.get") => DeliveryKind::Other,
+            None if is_flat => DeliveryKind::LegacyCard,
+            Some(_) | None => DeliveryKind::Event,
+        };
+        renew(&mut payload);
+        Self::json(kind, payload)
+    }
+
+    /// The same once more, not as a repetition: with a fresh event id.
+    #[must_use]
+    pub fn anew(&self) -> Self {
+        let mut again = self.clone();
+        if let Payload::Json(payload) = &mut again.payload {
+            renew(payload);
+        }
+        again
+    }
+
+    /// The only door that carries it, where there is one.
+    pub fn is_for_webhook_only(&self) -> bool {
+        matches!(self.kind, DeliveryKind::LegacyCard | DeliveryKind::Challenge)
+    }
+
     /// These bytes and no others, JSON or not.
     pub fn exact(kind: DeliveryKind, payload: impl Into<Bytes>) -> Self {
         Self::new(kind, Payload::Exact(payload.into()))
@@ -202,6 +232,14 @@ impl Delivery {
             },
             sealing: Sealing::default(),
             viewer: Viewer { locale: "en_us".into(), on_screen: CardSchema::Unknown },
+        }
+    }
+}
+
+fn renew(payload: &mut Value) {
+    for at in ["/header/event_id", "/uuid"] {
+        if let Some(id) = payload.pointer_mut(at) {
+            *id = identifier::event_id().into();
         }
     }
 }

@@ -29,6 +29,32 @@ pub struct Exchange {
     pub verdict: Verdict,
 }
 
+impl Exchange {
+    /// What the user saw, as the user would tell it.
+    pub fn in_words(&self) -> String {
+        let verdict = &self.verdict;
+        if let Some(error) = &verdict.error {
+            return format!("error {}: {}", error.code, error.words);
+        }
+        let mut seen = Vec::new();
+        seen.extend(
+            verdict.toast.as_ref().map(|toast| format!("toast \u{201c}{}\u{201d}", toast.text)),
+        );
+        seen.extend(verdict.card.as_ref().map(|card| match card["type"].as_str() {
+            Some("template") => "a new card from a template".to_owned(),
+            _ => "a new card".to_owned(),
+        }));
+        seen.extend(
+            verdict.preview_title.as_ref().map(|title| format!("preview \u{201c}{title}\u{201d}")),
+        );
+        match (seen.is_empty(), verdict.acknowledged) {
+            (false, _) => seen.join(", "),
+            (true, true) => "acknowledged".to_owned(),
+            (true, false) => format!("refused with {}", self.code.unwrap_or(0)),
+        }
+    }
+}
+
 /// The way that a delivery went, as it was when its exchange was over.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]

@@ -1,6 +1,8 @@
 //! The table in `tests/README.md`: written by the test, from what the test asserts.
 
 use std::fmt::Write as _;
+use std::sync::Mutex;
+use std::sync::PoisonError;
 
 use anyhow::Context as _;
 use anyhow::ensure;
@@ -11,22 +13,44 @@ use crate::referees::scenario::Scenario;
 
 /// If set, the table is written and not compared.
 const UPDATE: &str = "AVIARY_UPDATE_TABLES";
-const BEGIN: &str = "<!-- referees: begin, written by `AVIARY_UPDATE_TABLES=1 cargo test -p aviary-e2e referees` -->";
-const END: &str = "<!-- referees: end -->";
+const PLACE: Place = Place {
+    begin: "<!-- referees: begin, written by `AVIARY_UPDATE_TABLES=1 cargo test -p aviary-e2e referees` -->",
+    end: "<!-- referees: end -->",
+};
+
+/// Where a table stands in `tests/README.md`.
+pub(crate) struct Place {
+    pub(crate) begin: &'static str,
+    pub(crate) end: &'static str,
+}
+
+impl Place {
+    /// Compares what stands there with what should, or writes it.
+    pub(crate) fn holds(&self, table: &str) -> anyhow::Result<()> {
+        // Two tables in one file are two tests at once.
+        static WRITING: Mutex<()> = Mutex::new(());
+        let _one_at_a_time = WRITING.lock().unwrap_or_else(PoisonError::into_inner);
+        let path = artifacts::source_root().join("tests/README.md");
+        let text = std::fs::read_to_string(&path)?;
+        let (head, rest) =
+            text.split_once(self.begin).context("tests/README.md has no place for the table")?;
+        let (_, tail) =
+            rest.split_once(self.end).context("the table in tests/README.md has no end")?;
+        let current = format!("{head}{}\n\n{table}\n{}{tail}", self.begin, self.end);
+        if std::env::var_os(UPDATE).is_some() {
+            return Ok(std::fs::write(&path, current)?);
+        }
+        ensure!(
+            text == current,
+            "the table in tests/README.md is not current: run with {UPDATE}=1"
+        );
+        Ok(())
+    }
+}
 
 /// Compares the table with what the scenarios say, or writes it.
 pub(crate) fn check(chapters: &[(&'static str, Vec<Scenario>)]) -> anyhow::Result<()> {
-    let path = artifacts::source_root().join("tests/README.md");
-    let text = std::fs::read_to_string(&path)?;
-    let (head, rest) =
-        text.split_once(BEGIN).context("tests/README.md has no place for the table")?;
-    let (_, tail) = rest.split_once(END).context("the table in tests/README.md has no end")?;
-    let current = format!("{head}{BEGIN}\n\n{}\n{END}{tail}", table(chapters)?);
-    if std::env::var_os(UPDATE).is_some() {
-        return Ok(std::fs::write(&path, current)?);
-    }
-    ensure!(text == current, "the table in tests/README.md is not current: run with {UPDATE}=1");
-    Ok(())
+    PLACE.holds(&table(chapters)?)
 }
 
 fn table(chapters: &[(&'static str, Vec<Scenario>)]) -> anyhow::Result<String> {

@@ -51,7 +51,7 @@ const RATIOS: [(&str, Field, Cell, Cell); 9] = [
 /// Names that need what is not there yet.
 const NOT_YET: [(&str, &str); 2] = [
     ("quickjs_vs_node", "there is no JavaScript example plugin yet"),
-    ("python_reused_vs_python", "there is no Python example plugin and no reuse of instances yet"),
+    ("python_reused_vs_python", "there is no Python example plugin yet"),
 ];
 
 type Cell = (Scenario, Who);

@@ -1,4 +1,5 @@
-//! What the demo plays on: one app, both doors, and a folder with the example plugins.
+//! Simulated platform and host in one process on loopback: one app, both doors, and a folder for plugins. What
+//! `aviary demo` and `aviary dev` play on.
 
 use std::path::Path;
 use std::path::PathBuf;
@@ -18,13 +19,10 @@ use crate::simulator::config::SimulatorConfig;
 use crate::simulator::delivery::Delivery;
 use crate::simulator::delivery::Door;
 use crate::simulator::exchange::Exchange;
-use crate::telemetry;
 use crate::telemetry::CallbackRecord;
-use crate::telemetry::LogConfig;
-use crate::telemetry::LogFormat;
 
-/// The demo's app. It exists nowhere else, and neither do its secrets.
-pub(super) const APP_ID: &str = "cli_0123456789abcdef";
+/// Its app. It exists nowhere else, and neither do its secrets.
+pub const APP_ID: &str = "cli_0123456789abcdef";
 const SECRETS: [(&str, &str); 3] = [
     ("app-secret", "demo-app-secret"),
     ("token", "demo-verification-token"),
@@ -36,8 +34,9 @@ const READY: Duration = Duration::from_secs(30);
 const RECORD: Duration = Duration::from_secs(5);
 
 /// Simulated platform and host, up and connected.
-pub(super) struct Stage {
-    pub(super) platform: Simulator,
+pub struct Stage {
+    /// The platform.
+    pub platform: Simulator,
     host: Host,
     records: Receiver<Arc<CallbackRecord>>,
     webhook: String,
@@ -45,8 +44,8 @@ pub(super) struct Stage {
 }
 
 impl Stage {
-    pub(super) async fn set(components: &[PathBuf]) -> anyhow::Result<Self> {
-        telemetry::init(&LogConfig { format: LogFormat::Text, level: "error".to_owned() })?;
+    /// With these plugins in its folder, each under its file's name.
+    pub async fn set(components: &[PathBuf]) -> anyhow::Result<Self> {
         let [app_secret, token, key] = SECRETS.map(|(_, text)| Secret::new(text));
         let app = SimulatedApp {
             verification_token: Some(token),
@@ -68,35 +67,40 @@ impl Stage {
         Ok(Self { records: host.observe(), platform, host, webhook, folder })
     }
 
-    pub(super) fn webhook(&self) -> Door {
+    /// The webhook as a door.
+    pub fn webhook(&self) -> Door {
         Door::Webhook { url: self.webhook.clone() }
     }
 
-    pub(super) fn webhook_url(&self) -> &str {
+    /// Its address, for people.
+    pub fn webhook_url(&self) -> &str {
         &self.webhook
     }
 
     /// What is live, and why the rest is not.
-    pub(super) fn plugin_list(&self) -> Value {
+    pub fn plugin_list(&self) -> Value {
         self.host.plugins().pointer("/apps/0/plugins").cloned().unwrap_or_default()
     }
 
-    pub(super) fn plugins(&self) -> PathBuf {
+    /// The folder that the host watches.
+    pub fn plugins(&self) -> PathBuf {
         self.folder.path().join("plugins")
     }
 
     /// Every callback from now on.
-    pub(super) fn observe(&self) -> Receiver<Arc<CallbackRecord>> {
+    pub fn observe(&self) -> Receiver<Arc<CallbackRecord>> {
         self.host.observe()
     }
 
     /// Sends one delivery, and waits for what the host says of it. A delivery that is no callback has no record.
-    pub(super) async fn send(
+    pub async fn send(
         &mut self,
         door: &Door,
         delivery: &Delivery,
         recorded: Recorded,
     ) -> anyhow::Result<(Exchange, Option<Arc<CallbackRecord>>)> {
+        // Whatever somebody else has sent before is no answer to this.
+        self.records = self.host.observe();
         let exchange = self.platform.send(APP_ID, door, delivery).await?;
         let record = match recorded {
             Recorded::Yes => Some(tokio::time::timeout(RECORD, self.records.recv()).await??),
@@ -106,7 +110,7 @@ impl Stage {
     }
 
     /// Stops everything. `false` if something did not finish in time.
-    pub(super) async fn strike(self) -> bool {
+    pub async fn strike(self) -> bool {
         let clean = self.host.stop().await;
         self.platform.shutdown().await;
         clean
@@ -115,8 +119,10 @@ impl Stage {
 
 /// Whether the host writes a line about a delivery.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Recorded {
+pub enum Recorded {
+    /// It does.
     Yes,
+    /// It does not: it is no callback.
     No,
 }
 

@@ -1,0 +1,87 @@
+//! `aviary new` and `aviary build`: a plugin to begin with, and its build.
+#![expect(clippy::print_stdout, clippy::print_stderr, reason = "a command says what it does")]
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::Args;
+
+use crate::cli::EXIT_UNAVAILABLE;
+use crate::cli::EXIT_USAGE;
+use crate::cli::fail;
+use crate::workshop::build;
+use crate::workshop::build::BuildError;
+use crate::workshop::build::Tests;
+use crate::workshop::recipe::PluginName;
+use crate::workshop::template;
+use crate::workshop::template::Language;
+use crate::workshop::template::NewError;
+
+/// Begin a plugin: one that builds and answers, with callbacks to send it and a test.
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Example:\n  aviary new leave-approval --lang python\n  aviary build leave-approval --out plugins\n\nNothing that is there is overwritten. Exit codes: 0 it is there, 1 it could not be written, 64 the command line is\nwrong, or the folder holds such files already."
+)]
+pub(super) struct NewArgs {
+    /// What it is called: small letters, digits and hyphens. Its folder too, unless --folder says otherwise.
+    name: PluginName,
+    /// What it is written in.
+    #[arg(long, value_enum)]
+    lang: Language,
+    /// Where it is written to.
+    #[arg(long)]
+    folder: Option<PathBuf>,
+}
+
+/// Build a plugin with its own tools, as its plugin.toml says, and put it where a host looks.
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Example:\n  aviary build leave-approval --out plugins\n\nWhat is missing on this machine is named, with what to type. Libraries and tools of the plugin go into its own\nfolder and nowhere else. Beside NAME.wasm go its callbacks/ as NAME.tests/, which a host sends it before it is live,\nand its sidecar.toml as NAME.toml, unless there is one. Exit codes: 0 it is there, 1 the build failed, 64 the folder\nhas no sound plugin.toml, 69 a tool is missing."
+)]
+pub(super) struct BuildArgs {
+    /// The plugin's folder, the one with plugin.toml.
+    #[arg(default_value = ".")]
+    dir: PathBuf,
+    /// The folder that a host watches.
+    #[arg(long, default_value = "plugins")]
+    out: PathBuf,
+    /// Run its own tests too; only what passes them is put there.
+    #[arg(long)]
+    test: bool,
+}
+
+pub(super) fn create(arguments: &NewArgs) -> ExitCode {
+    let folder = arguments.folder.clone().unwrap_or_else(|| arguments.name.as_str().into());
+    match template::create(&folder, &arguments.name, arguments.lang) {
+        Ok(()) => {
+            let folder = folder.display();
+            println!("{folder}/ is a plugin; its README.md says what is where. Next:");
+            println!("  aviary build {folder} --out plugins");
+            ExitCode::SUCCESS
+        }
+        Err(error @ NewError::Exists(_)) => fail(EXIT_USAGE, &error.to_string()),
+        Err(error @ NewError::Write { .. }) => fail(1, &error.to_string()),
+    }
+}
+
+pub(super) async fn build(arguments: &BuildArgs) -> ExitCode {
+    let tests = if arguments.test { Tests::Run } else { Tests::Leave };
+    let built = build::build(&arguments.dir, tests, &|step| eprintln!("aviary: {step}")).await;
+    match built.and_then(|built| built.place(&arguments.out)) {
+        Ok(placed) => {
+            println!("{}", placed.display());
+            ExitCode::SUCCESS
+        }
+        Err(error) => {
+            let code = match &error {
+                BuildError::Recipe(_) => EXIT_USAGE,
+                BuildError::Missing(_) => EXIT_UNAVAILABLE,
+                BuildError::Run { .. }
+                | BuildError::Failed { .. }
+                | BuildError::NoOutput(_)
+                | BuildError::File { .. } => 1,
+            };
+            fail(code, &error.to_string())
+        }
+    }
+}

@@ -1,0 +1,84 @@
+//! What is sent after each change: what somebody sent by hand last, or else the callbacks beside the source.
+#![expect(clippy::print_stdout, reason = "what came of it is printed")]
+
+use std::path::Path;
+
+use anyhow::Context as _;
+use serde_json::Value;
+
+use crate::simulator::delivery::Delivery;
+use crate::simulator::delivery::Door;
+use crate::stage::APP_ID;
+use crate::stage::Recorded;
+use crate::stage::Stage;
+use crate::telemetry::collector::Collector;
+
+/// Where an author keeps callbacks.
+const CALLBACKS: &str = "callbacks";
+/// As many as a host takes for self-tests.
+const MAX_CALLBACKS: usize = 16;
+
+/// Sends them, and prints what the user sees of each.
+pub(super) async fn play(stage: &mut Stage, folder: &Path, log: &Collector) -> anyhow::Result<()> {
+    let deliveries = match stage.platform.last_by_hand(APP_ID) {
+        Some(last) => vec![("the last callback".to_owned(), last.anew())],
+        None => beside(&folder.join(CALLBACKS))?,
+    };
+    if deliveries.is_empty() {
+        println!(
+            "nothing to send: put a callback into {}, or POST one to {}/simulator/send",
+            folder.join(CALLBACKS).display(),
+            stage.platform.domain()
+        );
+    }
+    for (name, delivery) in deliveries {
+        log.take();
+        let door =
+            if delivery.is_for_webhook_only() { stage.webhook() } else { Door::LongConnection };
+        let (exchange, record) = stage.send(&door, &delivery, Recorded::Yes).await?;
+        println!("{name}");
+        println!("  the user sees  {}", exchange.in_words());
+        if let Some(received) = &exchange.received {
+            println!("  reply          {}", String::from_utf8_lossy(received));
+        }
+        if let Some(record) = record {
+            let fuel = record.fuel.map(|fuel| format!(", {fuel} units of fuel"));
+            println!(
+                "  outcome        {}{}, {:.1} ms",
+                record.outcome.as_str(),
+                fuel.unwrap_or_default(),
+                exchange.elapsed.as_secs_f64() * 1000.0
+            );
+            if let Some(reason) = &record.reason {
+                println!("  because        {reason}");
+            }
+        }
+        for line in log.take().iter().filter(|line| line.is_a_guests()) {
+            println!("  log            {}", line.in_words());
+        }
+    }
+    Ok(())
+}
+
+fn beside(folder: &Path) -> anyhow::Result<Vec<(String, Delivery)>> {
+    if !folder.is_dir() {
+        return Ok(Vec::new());
+    }
+    let mut paths = Vec::new();
+    for entry in std::fs::read_dir(folder)? {
+        let path = entry?.path();
+        if path.extension().is_some_and(|ending| ending == "json") {
+            paths.push(path);
+        }
+    }
+    paths.sort();
+    paths.truncate(MAX_CALLBACKS);
+    paths.iter().map(|path| read(path)).collect()
+}
+
+fn read(path: &Path) -> anyhow::Result<(String, Delivery)> {
+    let at = || path.display().to_string();
+    let payload: Value = serde_json::from_slice(&std::fs::read(path)?).with_context(at)?;
+    let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+    Ok((name, Delivery::recorded(payload)))
+}

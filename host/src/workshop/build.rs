@@ -1,0 +1,315 @@
+//! From a plugin's source folder to a component where a host looks for it.
+
+use std::ffi::OsString;
+use std::io::Write as _;
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::Path;
+use std::path::PathBuf;
+use std::process::ExitStatus;
+use std::process::Stdio;
+
+use tokio::process::Command;
+
+use crate::workshop::need::Missing;
+use crate::workshop::recipe::Install;
+use crate::workshop::recipe::PluginName;
+use crate::workshop::recipe::Recipe;
+use crate::workshop::recipe::RecipeError;
+use crate::workshop::recipe::Words;
+
+/// Callbacks to send a plugin, in its source folder. Beside the component they are its self-tests: a host takes it only
+/// if it answers all of them.
+const CALLBACKS: &str = "callbacks";
+/// The operator's file, as the author proposes it.
+const SIDECAR: &str = "sidecar.toml";
+/// In the folder that an installation makes: what it was made from.
+const STAMP: &str = ".aviary-installed";
+
+/// A plugin that was built.
+#[derive(Clone, Debug)]
+pub struct Built {
+    /// What it is called.
+    pub name: PluginName,
+    /// What its build left.
+    pub component: PathBuf,
+    source: PathBuf,
+}
+
+/// Why there is no component.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum BuildError {
+    /// Its folder does not say how.
+    #[error(transparent)]
+    Recipe(#[from] RecipeError),
+    /// Tools that it needs are not there.
+    #[error("to build this plugin, install what is missing:\n{}", list(.0))]
+    Missing(Vec<Missing>),
+    /// One of its commands cannot be run.
+    #[error("cannot run `{command}`: {error}")]
+    Run {
+        /// Which.
+        command: String,
+        /// The system's words.
+        error: std::io::Error,
+    },
+    /// One of its commands did not succeed. It has said why on standard error.
+    #[error("`{command}` failed with {status}; what it said is above")]
+    Failed {
+        /// Which.
+        command: String,
+        /// How it ended.
+        status: ExitStatus,
+    },
+    /// Its commands went well and left nothing.
+    #[error("the build went well, but {} is not there; plugin.toml says so in build.output", .0.display())]
+    NoOutput(PathBuf),
+    /// A file cannot be read or written.
+    #[error("{}: {error}", path.display())]
+    File {
+        /// Which.
+        path: PathBuf,
+        /// The system's words.
+        error: std::io::Error,
+    },
+}
+
+fn list(missing: &[Missing]) -> String {
+    missing.iter().map(|missing| format!("  {missing}")).collect::<Vec<_>>().join("\n")
+}
+
+/// Whether a plugin's own tests are run when it was built.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Tests {
+    /// They are, and have to pass.
+    Run,
+    /// They are not.
+    Leave,
+}
+
+/// Builds the plugin in that folder with its own tools. What they say goes to standard error, and `progress` is told
+/// each command before it runs.
+pub async fn build(
+    folder: &Path,
+    tests: Tests,
+    progress: &dyn Fn(&str),
+) -> Result<Built, BuildError> {
+    let source = std::path::absolute(folder).map_err(at(folder))?;
+    let recipe = Recipe::read(&source)?;
+    let tools = have(&recipe).await?;
+    if let Some(install) = &recipe.install {
+        install_once(&source, install, &tools, progress).await?;
+    }
+    let tested = match tests {
+        Tests::Run => recipe.test.run.as_slice(),
+        Tests::Leave => &[],
+    };
+    for step in recipe.build.run.iter().chain(tested) {
+        progress(&step.to_string());
+        run(&source, step).await?;
+    }
+    let component = output(&source, &recipe.build.output)?;
+    Ok(Built { name: recipe.name, component, source })
+}
+
+impl Built {
+    /// Puts the component into a host's folder, and with it the author's callbacks as self-tests and proposal for the
+    /// sidecar; an operator's sidecar stays as it is. The component comes last and in one go, so that a host that looks
+    /// on sees all of it or nothing.
+    pub fn place(&self, out: &Path) -> Result<PathBuf, BuildError> {
+        std::fs::create_dir_all(out).map_err(at(out))?;
+        let sidecar = self.source.join(SIDECAR);
+        let operators = out.join(format!("{}.toml", self.name));
+        if sidecar.is_file() && !operators.exists() {
+            std::fs::copy(&sidecar, &operators).map_err(at(&operators))?;
+        }
+        let tests = out.join(format!("{}.tests", self.name));
+        for callback in json_files(&self.source.join(CALLBACKS))? {
+            std::fs::create_dir_all(&tests).map_err(at(&tests))?;
+            let copy = tests.join(callback.file_name().unwrap_or_default());
+            std::fs::copy(&callback, &copy).map_err(at(&copy))?;
+        }
+        let placed = out.join(format!("{}.wasm", self.name));
+        let component = std::fs::read(&self.component).map_err(at(&self.component))?;
+        // A temporary file is its owner's alone; a plugin is not.
+        let readable = std::fs::Permissions::from_mode(0o644);
+        let mut whole =
+            tempfile::Builder::new().permissions(readable).tempfile_in(out).map_err(at(out))?;
+        whole.write_all(&component).map_err(at(whole.path()))?;
+        whole
+            .persist(&placed)
+            .map_err(|error| BuildError::File { path: placed.clone(), error: error.error })?;
+        Ok(placed)
+    }
+}
+
+fn json_files(folder: &Path) -> Result<Vec<PathBuf>, BuildError> {
+    if !folder.is_dir() {
+        return Ok(Vec::new());
+    }
+    let mut found = Vec::new();
+    for entry in std::fs::read_dir(folder).map_err(at(folder))? {
+        let path = entry.map_err(at(folder))?.path();
+        if path.extension().is_some_and(|ending| ending == "json") {
+            found.push(path);
+        }
+    }
+    Ok(found)
+}
+
+/// What every tool says about itself, or all that are missing: a person who has to install two wants to know at once.
+async fn have(recipe: &Recipe) -> Result<String, BuildError> {
+    let (mut said, mut missing) = (String::new(), Vec::new());
+    for need in &recipe.needs {
+        match need.check().await {
+            Ok(text) => said += &format!("{text}\n"),
+            Err(lack) => missing.push(lack),
+        }
+    }
+    if missing.is_empty() { Ok(said) } else { Err(BuildError::Missing(missing)) }
+}
+
+async fn install_once(
+    source: &Path,
+    install: &Install,
+    tools: &str,
+    progress: &dyn Fn(&str),
+) -> Result<(), BuildError> {
+    let mut wanted = format!("{}\n{tools}", source.display());
+    for pin in &install.pins {
+        let path = source.join(pin);
+        wanted += &std::fs::read_to_string(&path).map_err(at(&path))?;
+    }
+    let stamp = source.join(&install.makes).join(STAMP);
+    if std::fs::read_to_string(&stamp).is_ok_and(|installed| installed == wanted) {
+        return Ok(());
+    }
+    for step in &install.run {
+        progress(&step.to_string());
+        run(source, step).await?;
+    }
+    // Last, so that an installation that was cut short begins again.
+    std::fs::write(&stamp, wanted).map_err(at(&stamp))
+}
+
+async fn run(source: &Path, step: &Words) -> Result<(), BuildError> {
+    // With a `/`, the system would look from where this process stands.
+    let program = match step.program() {
+        own if own.contains('/') => source.join(own).into_os_string(),
+        name => OsString::from(name),
+    };
+    let mut command = Command::new(program);
+    command
+        .args(step.arguments())
+        .current_dir(source)
+        .stdin(Stdio::null())
+        // Standard output belongs to the result.
+        .stdout(std::io::stderr())
+        .kill_on_drop(true)
+        // Flags for this machine are not flags for WebAssembly.
+        .env_remove("RUSTFLAGS")
+        .env_remove("CARGO_ENCODED_RUSTFLAGS")
+        .env_remove("CARGO_BUILD_TARGET");
+    let status = command
+        .status()
+        .await
+        .map_err(|error| BuildError::Run { command: step.to_string(), error })?;
+    if status.success() {
+        Ok(())
+    } else {
+        Err(BuildError::Failed { command: step.to_string(), status })
+    }
+}
+
+/// The file that the build left. Cargo's target folder is where its variable says, or in the root of its workspace.
+fn output(source: &Path, output: &Path) -> Result<PathBuf, BuildError> {
+    let shared = std::env::var_os("CARGO_TARGET_DIR");
+    let inside = output.strip_prefix("target").ok();
+    if let (Some(shared), Some(inside)) = (shared, inside) {
+        let path = source.join(shared).join(inside);
+        return if path.is_file() { Ok(path) } else { Err(BuildError::NoOutput(path)) };
+    }
+    let above = if inside.is_some() { usize::MAX } else { 1 };
+    source
+        .ancestors()
+        .take(above)
+        .map(|folder| folder.join(output))
+        .find(|path| path.is_file())
+        .ok_or_else(|| BuildError::NoOutput(source.join(output)))
+}
+
+fn at(path: &Path) -> impl FnOnce(std::io::Error) -> BuildError {
+    let path = path.to_owned();
+    |error| BuildError::File { path, error }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn plugin(recipe: &str) -> tempfile::TempDir {
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::write(folder.path().join("plugin.toml"), format!("name = \"p\"\n{recipe}"))
+            .unwrap();
+        folder
+    }
+
+    const COUNTS: &str = r#"
+        [install]
+        run = [["sh", "-c", "mkdir -p tools; echo once >> installs"]]
+        makes = "tools"
+        pins = ["pins"]
+        [build]
+        run = [["sh", "-c", "printf wasm > out.wasm"]]
+        output = "out.wasm"
+        [test]
+        run = [["test", "-f", "out.wasm"]]
+    "#;
+
+    #[tokio::test]
+    async fn what_is_pinned_is_installed_once_for_each_pin() {
+        let folder = plugin(COUNTS);
+        let installs = || std::fs::read_to_string(folder.path().join("installs")).unwrap();
+        std::fs::write(folder.path().join("pins"), "one").unwrap();
+        for _ in 0..2 {
+            build(folder.path(), Tests::Run, &|_| {}).await.unwrap();
+            assert_eq!(installs().lines().count(), 1);
+        }
+        std::fs::write(folder.path().join("pins"), "two").unwrap();
+        build(folder.path(), Tests::Run, &|_| {}).await.unwrap();
+        assert_eq!(installs().lines().count(), 2);
+    }
+
+    #[tokio::test]
+    async fn everything_that_is_missing_is_named_at_once() {
+        let need = |name: &str| {
+            format!(
+                "[[needs]]\nwhat = \"{name}\"\ncheck = [\"no-such-{name}\"]\ninstall = \"get {name}\"\n"
+            )
+        };
+        let folder =
+            plugin(&format!("{}{}[build]\nrun = []\noutput = \"o\"\n", need("one"), need("other")));
+        let said = build(folder.path(), Tests::Run, &|_| {}).await.unwrap_err().to_string();
+        assert!(said.contains("get one") && said.contains("get other"), "{said}");
+    }
+
+    #[tokio::test]
+    async fn the_operators_sidecar_stays_as_it_is() {
+        let folder = plugin(
+            "[build]\nrun = [[\"sh\", \"-c\", \"printf wasm > out.wasm\"]]\noutput = \"out.wasm\"",
+        );
+        let out = folder.path().join("plugins");
+        std::fs::write(folder.path().join("sidecar.toml"), "proposed").unwrap();
+        std::fs::create_dir(folder.path().join("callbacks")).unwrap();
+        std::fs::write(folder.path().join("callbacks/click.json"), "{}").unwrap();
+        let built = build(folder.path(), Tests::Run, &|_| {}).await.unwrap();
+        built.place(&out).unwrap();
+        let sidecar = || std::fs::read_to_string(out.join("p.toml")).unwrap();
+        assert_eq!(sidecar(), "proposed");
+        std::fs::write(out.join("p.toml"), "decided").unwrap();
+        assert_eq!(built.place(&out).unwrap(), out.join("p.wasm"));
+        assert_eq!(sidecar(), "decided");
+        assert!(out.join("p.tests/click.json").is_file());
+        assert_eq!(std::fs::read_to_string(out.join("p.wasm")).unwrap(), "wasm");
+    }
+}

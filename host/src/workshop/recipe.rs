@@ -1,0 +1,218 @@
+//! `plugin.toml` in a plugin's source folder: how it is built, what that needs, and what comes out. Not the sidecar
+//! file beside a component, which is the operator's.
+
+use std::path::Path;
+use std::path::PathBuf;
+
+use serde::Deserialize;
+
+use crate::workshop::need::Need;
+
+/// The file's name.
+pub const FILE: &str = "plugin.toml";
+
+/// How a plugin is built.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Recipe {
+    /// What its component is called in a host's folder, without `.wasm`.
+    pub name: PluginName,
+    /// What has to be on the machine.
+    #[serde(default)]
+    pub needs: Vec<Need>,
+    /// What is installed beside the plugin before its first build.
+    pub install: Option<Install>,
+    /// The build itself.
+    pub build: BuildSteps,
+    /// Its own tests, if it has any.
+    #[serde(default)]
+    pub test: TestSteps,
+}
+
+/// Tools and libraries that belong to this plugin alone.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Install {
+    /// The commands, one after the other, in the plugin's folder.
+    pub run: Vec<Words>,
+    /// The folder they make. Without it they run again.
+    pub makes: PathBuf,
+    /// They run again when one of these files changes.
+    pub pins: Vec<PathBuf>,
+}
+
+/// The build.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct BuildSteps {
+    /// The commands, one after the other, in the plugin's folder.
+    pub run: Vec<Words>,
+    /// The component or module. What begins with `target/` is in cargo's target folder, wherever that is.
+    pub output: PathBuf,
+}
+
+/// The tests.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct TestSteps {
+    /// The commands, one after the other, in the plugin's folder.
+    pub run: Vec<Words>,
+}
+
+/// A program and its arguments. A program with a `/` is one of the plugin's own.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(try_from = "Vec<String>")]
+pub struct Words {
+    program: String,
+    arguments: Vec<String>,
+}
+
+impl Words {
+    /// What is run.
+    pub fn program(&self) -> &str {
+        &self.program
+    }
+
+    /// With what.
+    pub fn arguments(&self) -> &[String] {
+        &self.arguments
+    }
+}
+
+impl std::fmt::Display for Words {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.write_str(&self.program)?;
+        self.arguments.iter().try_for_each(|argument| match argument.contains(' ') {
+            true => write!(formatter, " '{argument}'"),
+            false => write!(formatter, " {argument}"),
+        })
+    }
+}
+
+impl TryFrom<Vec<String>> for Words {
+    type Error = &'static str;
+
+    fn try_from(words: Vec<String>) -> Result<Self, Self::Error> {
+        let mut words = words.into_iter();
+        let program = words.next().ok_or("a command has at least one word")?;
+        Ok(Self { program, arguments: words.collect() })
+    }
+}
+
+/// A name that every language's tools take: small letters, digits and hyphens, and a letter first.
+#[derive(Clone, Debug, Deserialize, PartialEq, Eq)]
+#[serde(try_from = "String")]
+pub struct PluginName(String);
+
+/// npm has the lowest limit, 214; a file system's is 255. Nobody types as many.
+const LONGEST_NAME: usize = 64;
+
+impl PluginName {
+    /// The name.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// As a name inside a program.
+    pub fn as_identifier(&self) -> String {
+        self.0.replace('-', "_")
+    }
+}
+
+impl std::fmt::Display for PluginName {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.write_str(&self.0)
+    }
+}
+
+impl TryFrom<String> for PluginName {
+    type Error = String;
+
+    fn try_from(name: String) -> Result<Self, Self::Error> {
+        let allowed = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
+        let sound = name.starts_with(|c: char| c.is_ascii_lowercase())
+            && name.chars().all(allowed)
+            && !name.ends_with('-')
+            && !name.contains("--")
+            && name.len() <= LONGEST_NAME;
+        if sound {
+            Ok(Self(name))
+        } else {
+            Err(format!(
+                "`{name}` cannot be a plugin's name: small letters, digits and single hyphens between them, a \
+                 letter first, {LONGEST_NAME} at most; for example `leave-approval`"
+            ))
+        }
+    }
+}
+
+impl std::str::FromStr for PluginName {
+    type Err = String;
+
+    fn from_str(name: &str) -> Result<Self, Self::Err> {
+        Self::try_from(name.to_owned())
+    }
+}
+
+/// Why there is no recipe.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum RecipeError {
+    /// No such file, or not for us.
+    #[error(
+        "cannot read {}: {error}; a plugin's folder says in plugin.toml how it is built, and `aviary new` makes one",
+        path.display()
+    )]
+    Read {
+        /// Which file.
+        path: PathBuf,
+        /// The system's words.
+        error: std::io::Error,
+    },
+    /// Not what it should be.
+    #[error("{}: {error}", path.display())]
+    Toml {
+        /// Which file.
+        path: PathBuf,
+        /// Key and line.
+        error: toml::de::Error,
+    },
+}
+
+impl Recipe {
+    /// Reads the one in that folder.
+    pub fn read(folder: &Path) -> Result<Self, RecipeError> {
+        let path = folder.join(FILE);
+        match std::fs::read_to_string(&path) {
+            Ok(text) => toml::from_str(&text).map_err(|error| RecipeError::Toml { path, error }),
+            Err(error) => Err(RecipeError::Read { path, error }),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_is_one_that_every_tool_takes() {
+        for good in ["a", "leave-approval", "v2"] {
+            assert!(good.parse::<PluginName>().is_ok(), "{good}");
+        }
+        for bad in ["", "2nd", "-a", "a-", "a--b", "a_b", "A", "a b", "../a", "é", &"a".repeat(65)]
+        {
+            assert!(bad.parse::<PluginName>().is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn an_unknown_key_is_refused() {
+        let text = "name = \"a\"\n[build]\nrun = [[\"make\"]]\noutput = \"a.wasm\"\n";
+        assert!(toml::from_str::<Recipe>(text).is_ok());
+        let misspelt = format!("{text}outptu = 1\n");
+        let error = toml::from_str::<Recipe>(&misspelt).unwrap_err().to_string();
+        assert!(error.contains("outptu"), "{error}");
+        let empty = text.replace("[[\"make\"]]", "[[]]");
+        assert!(toml::from_str::<Recipe>(&empty).is_err());
+    }
+}

@@ -1,0 +1,13 @@
+// The component's exports: one object for each interface of wit/world.wit.
+
+import { log } from "wasi:logging/logging@0.1.0-draft";
+import { onClick, onLink } from "./handlers.js";
+
+export const cardActionHandler = {
+  handle(action) {
+    log("info", "hello", `${action.action.tag} touched`);
+    return onClick(action);
+  },
+};
+
+export const linkPreviewHandler = { handle: onLink };

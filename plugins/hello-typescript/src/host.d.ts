@@ -1,0 +1,6 @@
+// What the host has for a plugin: the modules are there once it is a component.
+
+declare module "wasi:logging/logging@0.1.0-draft" {
+  const logging: { log(level: "debug" | "info" | "warn" | "error", context: string, message: string): void };
+  export default logging;
+}

@@ -1,0 +1,57 @@
+// The buttons, for both engines.
+
+export function plugin(log, setting, remainingMs) {
+  const info = (content) => ({ toast: { kind: "info", content, i18n: [] }, card: null });
+  const buttons = {
+    toast: () => ({
+      toast: { kind: "warning", content: "toast", i18n: [["zh_cn", "提示"], ["ja_jp", "トースト"]] },
+      card: null,
+    }),
+    "raw card": () => {
+      const elements = [{ tag: "markdown", content: "raw card" }];
+      return { toast: null, card: { tag: "raw", val: JSON.stringify({ schema: "2.0", body: { elements } }) } };
+    },
+    "template card": () => {
+      const val = { id: "AAqconformance", versionName: "1.0.0", variables: JSON.stringify({ who: "Ann" }) };
+      return { toast: null, card: { tag: "template", val } };
+    },
+    "form values": ({ action }) => info(action.formValue),
+    text: ({ action }) => {
+      const { text } = JSON.parse(action.value);
+      return { toast: { kind: "info", content: text, i18n: [["zh_cn", text]] }, card: null };
+    },
+    integers: ({ header }) => info(String(header.createdMs)),
+    "1 MB payload": ({ action }) => info(String(JSON.parse(action.value).text.length)),
+    failure: () => {
+      throw { tag: "user", val: { kind: "error", content: "failure", i18n: [] } };
+    },
+    trap: () => {
+      throw new Error("trap");
+    },
+    "endless loop": () => {
+      for (;;);
+    },
+    "oversized allocation": () => info(String(new Uint8Array(512 << 20).fill(1).length)),
+    logging: () => {
+      log("warn", "conformance", "logged 日志");
+      return info("logged");
+    },
+    settings: () => info(setting("greeting") ?? ""),
+    "remaining time": () => info(String(remainingMs())),
+  };
+  return {
+    cardActionHandler: { handle: (card) => buttons[card.action.name](card) },
+    linkPreviewHandler: {
+      handle: ({ url }) => ({
+        inline: { title: url, i18nTitle: [["zh_cn", "链接"]], imageKey: null, urls: null },
+        card: null,
+      }),
+    },
+    legacyCardHandler: {
+      handle: ({ operator }) => ({ tag: "toast", val: { kind: "success", content: operator.openId, i18n: [] } }),
+    },
+    eventHandler: {
+      handle: ({ body }) => log("info", "conformance", body),
+    },
+  };
+}

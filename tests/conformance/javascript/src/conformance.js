@@ -1,0 +1,13 @@
+// Does what the button's name says: one cell of the conformance table each.
+
+import { get } from "wasi:config/store@0.2.0-rc.1";
+import { log } from "wasi:logging/logging@0.1.0-draft";
+import { remainingMs } from "lark:callback/request@0.1.0";
+
+import { plugin } from "./buttons.js";
+
+const all = plugin(log, get, remainingMs);
+export const cardActionHandler = all.cardActionHandler;
+export const linkPreviewHandler = all.linkPreviewHandler;
+export const legacyCardHandler = all.legacyCardHandler;
+export const eventHandler = all.eventHandler;

@@ -1,0 +1,99 @@
+"""Does what the button's name says: one cell of the conformance table each."""
+
+import json
+
+from componentize_py_types import Err
+from wit_world import exports
+from wit_world.imports import logging, request, store
+from wit_world.imports.types import (
+    Card_Raw,
+    Card_Template,
+    CardReply,
+    CardTemplate,
+    Failure_User,
+    InlinePreview,
+    LegacyReply_Toast,
+    PreviewReply,
+    Toast,
+    ToastKind,
+)
+
+
+def info(content):
+    return CardReply(Toast(ToastKind.INFO, content, []), None)
+
+
+def toast(_):
+    texts = [("zh_cn", "提示"), ("ja_jp", "トースト")]
+    return CardReply(Toast(ToastKind.WARNING, "toast", texts), None)
+
+
+def raw_card(_):
+    elements = [{"tag": "markdown", "content": "raw card"}]
+    return CardReply(None, Card_Raw(json.dumps({"schema": "2.0", "body": {"elements": elements}})))
+
+
+def template_card(_):
+    template = CardTemplate("AAqconformance", "1.0.0", json.dumps({"who": "Ann"}))
+    return CardReply(None, Card_Template(template))
+
+
+def text(card):
+    content = json.loads(card.action.value)["text"]
+    return CardReply(Toast(ToastKind.INFO, content, [("zh_cn", content)]), None)
+
+
+def failure(_):
+    raise Err(Failure_User(Toast(ToastKind.ERROR, "failure", [])))
+
+
+def trap(_):
+    raise RuntimeError("trap")
+
+
+def endless_loop(_):
+    while True:
+        pass
+
+
+def log(_):
+    logging.log(logging.Level.WARN, "conformance", "logged 日志")
+    return info("logged")
+
+
+BUTTONS = {
+    "toast": toast,
+    "raw card": raw_card,
+    "template card": template_card,
+    "form values": lambda card: info(card.action.form_value),
+    "text": text,
+    "integers": lambda card: info(str(card.header.created_ms)),
+    "1 MB payload": lambda card: info(str(len(json.loads(card.action.value)["text"]))),
+    "failure": failure,
+    "trap": trap,
+    "endless loop": endless_loop,
+    "oversized allocation": lambda _: info(str(len(bytearray(512 << 20)))),
+    "logging": log,
+    "settings": lambda _: info(store.get("greeting") or ""),
+    "remaining time": lambda _: info(str(request.remaining_ms())),
+}
+
+
+class CardActionHandler(exports.CardActionHandler):
+    def handle(self, action):
+        return BUTTONS[action.action.name](action)
+
+
+class LinkPreviewHandler(exports.LinkPreviewHandler):
+    def handle(self, request):
+        return PreviewReply(InlinePreview(request.url, [("zh_cn", "链接")], None, None), None)
+
+
+class LegacyCardHandler(exports.LegacyCardHandler):
+    def handle(self, action):
+        return LegacyReply_Toast(Toast(ToastKind.SUCCESS, action.operator.open_id, []))
+
+
+class EventHandler(exports.EventHandler):
+    def handle(self, event):
+        logging.log(logging.Level.INFO, "conformance", event.body)

@@ -1,0 +1,128 @@
+//! The contract in every language: one plugin each that does what a button's name says, and one table of buttons. What a
+//! language's tools get wrong is named, and asserted to go wrong, so that its mending is noticed.
+
+mod cell;
+mod table;
+
+use anyhow::Context as _;
+use anyhow::ensure;
+use aviary::simulator::delivery::Door;
+use aviary_e2e::artifacts;
+use aviary_e2e::desk::Desk;
+use aviary_e2e::desk::patient_host;
+use aviary_e2e::desk::wait_until_live;
+use aviary_e2e::setup::Running;
+use aviary_e2e::setup::to_toml;
+use serde_json::json;
+
+use crate::conformance::cell::Cell;
+use crate::conformance::cell::Doors;
+
+/// The plugin's name, in every language.
+const PLUGIN: &str = "conformance";
+
+/// How often the same callback is sent.
+const TIMES: usize = 3;
+
+/// The languages, in the order of the table.
+pub(crate) const LANGUAGES: [&str; 5] = ["rust", "typescript", "javascript", "python", "c"];
+
+#[tokio::test]
+async fn rust() -> anyhow::Result<()> {
+    let running = started().await?;
+    std::fs::copy(artifacts::guest("conformance")?, running.plugin_file("conformance.wasm"))?;
+    conforms("rust", &running).await
+}
+
+#[tokio::test]
+async fn typescript() -> anyhow::Result<()> {
+    conforms_from_source("typescript").await
+}
+
+#[tokio::test]
+async fn javascript() -> anyhow::Result<()> {
+    conforms_from_source("javascript").await
+}
+
+#[tokio::test]
+async fn python() -> anyhow::Result<()> {
+    conforms_from_source("python").await
+}
+
+#[tokio::test]
+async fn c() -> anyhow::Result<()> {
+    conforms_from_source("c").await
+}
+
+#[test]
+fn the_table_in_the_readme_is_current() -> anyhow::Result<()> {
+    table::check()
+}
+
+async fn conforms_from_source(language: &str) -> anyhow::Result<()> {
+    let Some(desk) = Desk::open("conformance", language)? else { return Ok(()) };
+    let source = artifacts::source_root().join("tests/conformance");
+    desk.begin(PLUGIN, language, &[source.join(language), source.join("any")])?;
+    desk.build(PLUGIN, &format!("aviary build {PLUGIN} --out plugins"))?;
+    let running = started().await?;
+    desk.drop_in(PLUGIN, &running)?;
+    conforms(language, &running).await
+}
+
+async fn started() -> anyhow::Result<Running> {
+    let running = patient_host().await?;
+    let sidecar = json!({
+        "settings": { "greeting": "a setting 😀" },
+        // Ten times what any of them needs, and gone before the answer is due: an endless loop ends with it.
+        "limits": { "fuel": 3_000_000_000_u64 },
+        // What goes wrong on purpose is no reason to pause it.
+        "breaker": { "failures": 100 },
+    });
+    let sidecar = to_toml(&sidecar)?;
+    std::fs::write(running.plugin_file(&format!("{PLUGIN}.toml")), sidecar)?;
+    Ok(running)
+}
+
+async fn conforms(language: &str, running: &Running) -> anyhow::Result<()> {
+    wait_until_live(PLUGIN, running).await?;
+    let url = running.webhook_url(&running.apps()[0]).await?;
+    let doors = [Door::Webhook { url }, Door::LongConnection];
+    let mut wrong = Vec::new();
+    for cell in cell::all() {
+        let through = match cell.doors {
+            Doors::Both => &doors[..],
+            Doors::WebhookOnly => &doors[..1],
+        };
+        for door in through {
+            let outcome = cell.play(running, door).await.with_context(|| cell.name.to_owned())?;
+            if let Some(surprise) = surprise(&cell, language, &outcome) {
+                wrong.push(format!("{}, {door:?}: {surprise}", cell.name));
+            }
+        }
+    }
+    ensure!(wrong.is_empty(), "{language}:\n{}", wrong.join("\n"));
+    the_same_callback_costs_the_same(running).await
+}
+
+async fn the_same_callback_costs_the_same(running: &Running) -> anyhow::Result<()> {
+    let delivery = cell::click("toast");
+    for _ in 0..TIMES {
+        running.platform()?.send(&delivery).await?;
+    }
+    let event_id = delivery.event_id().context("it has an event id")?;
+    let lines =
+        running.host.log().wait_for_count(TIMES, "callback", &[("event_id", &event_id)]).await?;
+    let fuel: Vec<_> = lines.iter().filter_map(|line| line.number_of("fuel")).collect();
+    let same =
+        fuel.iter().all(|fuel| *fuel > 0.0 && *fuel == lines[0].number_of("fuel").unwrap_or(0.0));
+    ensure!(same && fuel.len() == TIMES, "{fuel:?}");
+    Ok(())
+}
+
+fn surprise(cell: &Cell, language: &str, outcome: &str) -> Option<String> {
+    match (cell.fault(language), cell.expects(outcome)) {
+        (None, true) | (Some(_), false) => None,
+        (None, false) => Some(format!("`{outcome}` and not `{}`", cell.expected)),
+        (Some(fault), true) => Some(format!("works, so this is mended: {fault}")),
+    }
+}

@@ -1,0 +1,202 @@
+//! The rows of the table: what is sent, and what has to come of it.
+
+use anyhow::Context as _;
+use aviary::simulator::delivery::Delivery;
+use aviary::simulator::delivery::DeliveryKind;
+use aviary::simulator::delivery::Door;
+use aviary::simulator::sample;
+use aviary_e2e::platform::Seen;
+use aviary_e2e::setup::Running;
+use serde_json::Value;
+use serde_json::json;
+
+/// Text that is cut in two by whoever counts bytes, ends early for whoever counts on NUL, or takes two of whatever a
+/// language has for a character.
+const TEXT: &str = "a\u{0}b 日志 😀 𠮷 e\u{301} \u{10ffff}";
+/// Characters in the large payload.
+const MANY: usize = 1 << 20;
+/// The largest time that a callback can carry.
+const LARGEST_TIME: &str = "18446744073709551615";
+
+/// Where a callback of a row can come from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Doors {
+    Both,
+    WebhookOnly,
+}
+
+/// One row.
+pub(crate) struct Cell {
+    pub(crate) name: &'static str,
+    pub(crate) doors: Doors,
+    /// A fresh one each time: an event that was seen is not delivered again.
+    delivery: fn() -> Delivery,
+    reads: Reads,
+    pub(crate) expected: String,
+    /// What a language's tools get wrong, by language.
+    faults: &'static [(&'static str, &'static str)],
+}
+
+/// Where it stands what came of it.
+#[derive(Clone, Copy)]
+enum Reads {
+    /// In what the platform saw.
+    Reply(fn(&Seen) -> String),
+    /// In how the log says that the call ended.
+    Outcome,
+    /// In the level and the text of what the plugin logged.
+    PluginLog,
+}
+
+impl Cell {
+    /// What is known to be wrong with it in that language.
+    pub(crate) fn fault(&self, language: &str) -> Option<&'static str> {
+        self.faults.iter().find(|(of, _)| *of == language).map(|(_, fault)| *fault)
+    }
+
+    /// Is that what had to come of it? What is JSON is compared as JSON.
+    pub(crate) fn expects(&self, outcome: &str) -> bool {
+        let json = |text: &str| serde_json::from_str::<Value>(text).ok();
+        outcome == self.expected
+            || json(outcome).is_some_and(|found| Some(found) == json(&self.expected))
+    }
+
+    /// Sends it through that door, and says what came of it.
+    pub(crate) async fn play(&self, running: &Running, door: &Door) -> anyhow::Result<String> {
+        let delivery = (self.delivery)();
+        let seen = running.platform()?.send_by(door, &delivery).await?;
+        if let Reads::Reply(read) = self.reads {
+            return Ok(read(&seen));
+        }
+        let event_id = delivery.event_id().context("it has an event id")?;
+        let callback = running.callback_line(&event_id).await?;
+        let outcome = callback.text_of("outcome").to_owned();
+        if matches!(self.reads, Reads::Outcome) || outcome != "answered" {
+            return Ok(outcome);
+        }
+        let logged = running.host.log().wait_for("plugin log", &[("event_id", &event_id)]).await?;
+        Ok(format!("{}: {}", logged.text_of("level"), logged.text_of("text")))
+    }
+
+    fn known(mut self, faults: &'static [(&'static str, &'static str)]) -> Self {
+        self.faults = faults;
+        self
+    }
+}
+
+/// All of them, in the order of the table.
+pub(crate) fn all() -> Vec<Cell> {
+    let toast = json!({
+        "type": "warning", "content": "toast", "i18n": { "zh_cn": "提示", "ja_jp": "トースト" },
+    });
+    let raw = json!({ "schema": "2.0", "body": { "elements": [{ "tag": "markdown", "content": "raw card" }] } });
+    let template = json!({
+        "template_id": "AAqconformance", "template_version_name": "1.0.0", "template_variable": { "who": "Ann" },
+    });
+    let preview = json!({ "title": "https://a.example/b", "i18n_title": { "zh_cn": "链接" } });
+    vec![
+        reply("toast", || click("toast"), |seen| seen.reply()["toast"].to_string(), &toast),
+        reply("raw card", || click("raw card"), |seen| card(seen, "raw"), &raw),
+        reply("template card", || click("template card"), |seen| card(seen, "template"), &template),
+        reply(
+            "link preview",
+            || Delivery::link_preview("https://a.example/b"),
+            |seen| seen.reply()["inline"].to_string(),
+            &preview,
+        ),
+        Cell {
+            doors: Doors::WebhookOnly,
+            ..says(
+                "old card",
+                || Delivery::legacy_card(json!({})),
+                "ou_3c14f3a59eaf2825dbe25359f15",
+            )
+        },
+        logs(
+            "event",
+            || Delivery::event("im.message.receive_v1", json!({ "😀": 1 })),
+            r#"INFO: {"😀":1}"#,
+        ),
+        says("form values", form, r#"{"日期":["1","2"],"n":0}"#),
+        says("text with NUL, emoji and more", text, TEXT),
+        says("integers: 0", || created("0"), "0"),
+        says("integers: the largest time", || created(LARGEST_TIME), "18446744073709551").known(&[
+            (
+                "typescript",
+                "componentize-qjs has `u64` as a floating-point number, exact up to 2^53",
+            ),
+        ]),
+        says("1 MB payload", payload, &MANY.to_string()),
+        says("failure for the user", || click("failure"), "failure"),
+        ends("trap", || click("trap"), "trap"),
+        ends("endless loop", || click("endless loop"), "out_of_fuel"),
+        ends("oversized allocation", || click("oversized allocation"), "out_of_memory"),
+        logs("logging", || click("logging"), "WARN: logged 日志"),
+        says("settings", || click("settings"), "a setting 😀"),
+        reply("remaining time", || click("remaining time"), remaining, &Value::Bool(true)),
+    ]
+}
+
+fn says(name: &'static str, delivery: fn() -> Delivery, text: &str) -> Cell {
+    let read = |seen: &Seen| seen.toast().to_owned();
+    let (reads, expected) = (Reads::Reply(read), text.to_owned());
+    Cell { name, doors: Doors::Both, delivery, reads, expected, faults: &[] }
+}
+
+fn reply(
+    name: &'static str,
+    delivery: fn() -> Delivery,
+    read: fn(&Seen) -> String,
+    expected: &Value,
+) -> Cell {
+    Cell { reads: Reads::Reply(read), ..says(name, delivery, &expected.to_string()) }
+}
+
+fn logs(name: &'static str, delivery: fn() -> Delivery, text: &str) -> Cell {
+    Cell { reads: Reads::PluginLog, ..says(name, delivery, text) }
+}
+
+fn ends(name: &'static str, delivery: fn() -> Delivery, outcome: &str) -> Cell {
+    Cell { reads: Reads::Outcome, ..says(name, delivery, outcome) }
+}
+
+fn button(name: &str) -> sample::CardAction {
+    sample::CardAction { name: Some(name.to_owned()), ..sample::CardAction::default() }
+}
+
+pub(crate) fn click(name: &str) -> Delivery {
+    Delivery::click(button(name))
+}
+
+fn with_text(name: &str, text: &str) -> Delivery {
+    Delivery::click(sample::CardAction { value: json!({ "text": text }), ..button(name) })
+}
+
+fn text() -> Delivery {
+    with_text("text", TEXT)
+}
+
+fn payload() -> Delivery {
+    with_text("1 MB payload", &"x".repeat(MANY))
+}
+
+fn form() -> Delivery {
+    let form_value = Some(json!({ "日期": ["1", "2"], "n": 0 }));
+    Delivery::click(sample::CardAction { form_value, ..button("form values") })
+}
+
+fn created(time: &str) -> Delivery {
+    let mut payload = sample::card_action(button("integers"));
+    payload["header"]["create_time"] = time.into();
+    Delivery::json(DeliveryKind::CardAction, payload)
+}
+
+fn card(seen: &Seen, kind: &str) -> String {
+    let card = &seen.reply()["card"];
+    if card["type"] == kind { card["data"].to_string() } else { seen.reply().to_string() }
+}
+
+fn remaining(seen: &Seen) -> String {
+    // The host answers after 2.5 s by itself.
+    seen.toast().parse::<u32>().is_ok_and(|ms| (1..=2500).contains(&ms)).to_string()
+}

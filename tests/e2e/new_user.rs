@@ -1,0 +1,93 @@
+//! What the README tells somebody who wants to write a plugin, done word for word in every language: begin, build, drop
+//! in, click.
+
+use anyhow::Context as _;
+use anyhow::ensure;
+use aviary::simulator::delivery::Delivery;
+use aviary::simulator::sample::CardAction;
+use aviary_e2e::artifacts;
+use aviary_e2e::desk::Desk;
+use aviary_e2e::desk::patient_host;
+use aviary_e2e::desk::wait_until_live;
+use aviary_e2e::setup::Running;
+use serde_json::json;
+
+/// The plugin in the README, and the language it is written in there.
+const PLUGIN: &str = "my-plugin";
+const LANGUAGE: &str = "--lang python";
+
+#[tokio::test]
+async fn rust() -> anyhow::Result<()> {
+    the_first_plugin_answers("rust").await
+}
+
+#[tokio::test]
+async fn typescript() -> anyhow::Result<()> {
+    the_first_plugin_answers("typescript").await
+}
+
+#[tokio::test]
+async fn javascript() -> anyhow::Result<()> {
+    the_first_plugin_answers("javascript").await
+}
+
+#[tokio::test]
+async fn python() -> anyhow::Result<()> {
+    the_first_plugin_answers("python").await
+}
+
+#[tokio::test]
+async fn c() -> anyhow::Result<()> {
+    the_first_plugin_answers("c").await
+}
+
+async fn the_first_plugin_answers(language: &str) -> anyhow::Result<()> {
+    let Some(desk) = Desk::open("new-user", language)? else { return Ok(()) };
+    desk.clear(PLUGIN)?;
+    for line in commands()? {
+        let line = line.replace(LANGUAGE, &format!("--lang {language}"));
+        if line.starts_with("aviary build") {
+            desk.build(PLUGIN, &format!("{line} --test"))?;
+        } else {
+            desk.types(&line)?;
+        }
+    }
+    let running = patient_host().await?;
+    desk.drop_in(PLUGIN, &running)?;
+    wait_until_live(PLUGIN, &running).await?;
+    clicks(&running, language).await
+}
+
+/// The commands of the README's section on writing a plugin.
+fn commands() -> anyhow::Result<Vec<String>> {
+    let readme = std::fs::read_to_string(artifacts::source_root().join("README.md"))?;
+    let (_, section) = readme.split_once("\n## Write a plugin").context("the section is there")?;
+    let (_, block) = section.split_once("```sh\n").context("it has commands")?;
+    let (block, _) = block.split_once("```").context("they end")?;
+    let lines: Vec<_> = block.lines().map(str::to_owned).collect();
+    ensure!(lines.iter().any(|line| line.contains(LANGUAGE)), "{lines:?}");
+    Ok(lines)
+}
+
+async fn clicks(running: &Running, language: &str) -> anyhow::Result<()> {
+    let platform = running.platform()?;
+    let form = CardAction {
+        open_id: "ou_somebody".into(),
+        form_value: Some(json!({ "days": "3", "reason": "旅行 ✈" })),
+        ..CardAction::default()
+    };
+    let form = Delivery::click(form);
+    let seen = platform.send(&form).await?;
+    let said = seen.toast().to_lowercase();
+    ensure!(said == format!("hello from {language}"), "{seen:?}");
+    let card = seen.reply()["card"]["data"].to_string();
+    for part in ["<at id=ou_somebody></at>", "**days**: 3", "**reason**: 旅行 ✈"] {
+        ensure!(card.contains(part), "{part} is not in {card}");
+    }
+    let chinese = platform.send(&Delivery::card_action(json!({})).locale("zh_cn")).await?;
+    ensure!(chinese.toast().contains("的问候"), "{chinese:?}");
+    let link = platform.send(&Delivery::link_preview("https://a.example/b/c?d=e")).await?;
+    let title = link.exchange().verdict.preview_title.as_deref();
+    ensure!(title == Some("a.example · /b/c"), "{link:?}");
+    Ok(())
+}

@@ -1,0 +1,201 @@
+//! The desk of somebody who writes a plugin: a folder of its own below the build folder, where the tools that a plugin
+//! brings are installed once and found again.
+
+use std::fs::File;
+use std::path::Path;
+use std::path::PathBuf;
+use std::process::Command;
+
+use std::time::Duration;
+
+use anyhow::Context as _;
+use anyhow::ensure;
+
+use crate::artifacts;
+use crate::excuse;
+use crate::setup::App;
+use crate::setup::Running;
+use crate::setup::Setup;
+
+/// How long a component of twenty megabytes may take to be compiled. It takes a quarter of a minute of a core, but a host's
+/// compiler stands behind everything else that the machine does. Only a failing test ever waits this long.
+const COMPILED: Duration = Duration::from_secs(900);
+/// In a desk's folder: what was built there.
+const STAMP: &str = "built";
+/// What building a plugin installs into its folder.
+const INSTALLED: [&str; 3] = ["node_modules", ".venv", "build"];
+/// What another plugin in the same language needs of a new one: its tools, and the contract.
+const FOUNDATION: [&str; 5] =
+    ["package.json", "package-lock.json", "requirements.txt", "go.mod", "wit"];
+
+/// Waits until the plugin is live, however large it is.
+pub async fn wait_until_live(plugin: &str, running: &Running) -> anyhow::Result<()> {
+    let fields = [("plugin", plugin)];
+    running.host.log().wait_for_count_within(COMPILED, 1, "plugin live", &fields).await.map(drop)
+}
+
+/// A host without plugins, which keeps what it compiled of twenty megabytes for the next run of the tests.
+pub async fn patient_host() -> anyhow::Result<Running> {
+    let cache = artifacts::target_folder()?.join("desks/code");
+    Setup::new(App::default()).set("cache", "path", cache.display().to_string()).start().await
+}
+
+/// One desk. Nobody else sits at it meanwhile, in this process or another.
+pub struct Desk {
+    folder: PathBuf,
+    _lock: File,
+}
+
+impl Desk {
+    /// The one for that purpose; none if this machine is excused from having what the language needs.
+    pub fn open(purpose: &str, language: &str) -> anyhow::Result<Option<Self>> {
+        let needed = match language {
+            "typescript" | "javascript" => Some("node"),
+            "python" | "c" | "go" => Some("python"),
+            _ => None,
+        };
+        let left_out = format!("{purpose} in {language}");
+        if needed.is_some_and(|tool| excuse::accepted(tool, &left_out)) {
+            return Ok(None);
+        }
+        let all = artifacts::target_folder()?.join("desks");
+        std::fs::create_dir_all(&all)?;
+        let name = format!("{purpose}-{language}");
+        let lock = File::create(all.join(format!("{name}.lock")))?;
+        lock.lock().context("cannot wait for another test at the same desk")?;
+        let folder = all.join(name);
+        std::fs::create_dir_all(&folder)?;
+        Ok(Some(Self { folder, _lock: lock }))
+    }
+
+    /// The folder.
+    pub fn folder(&self) -> &Path {
+        &self.folder
+    }
+
+    /// Takes everything out of the plugin's folder but what was installed there.
+    pub fn clear(&self, plugin: &str) -> anyhow::Result<()> {
+        self.remove_all_but(plugin, &INSTALLED)
+    }
+
+    fn remove_all_but(&self, plugin: &str, kept: &[&str]) -> anyhow::Result<()> {
+        let Ok(entries) = std::fs::read_dir(self.folder.join(plugin)) else { return Ok(()) };
+        for entry in entries {
+            let entry = entry?;
+            if kept.iter().any(|kept| entry.file_name() == *kept) {
+                continue;
+            }
+            let path = entry.path();
+            let removed = if path.is_dir() {
+                std::fs::remove_dir_all(&path)
+            } else {
+                std::fs::remove_file(&path)
+            };
+            removed.with_context(|| format!("cannot remove {}", path.display()))?;
+        }
+        Ok(())
+    }
+
+    /// Begins a plugin, and puts these folders in the place of what it answers.
+    pub fn begin(&self, plugin: &str, language: &str, over: &[PathBuf]) -> anyhow::Result<()> {
+        self.clear(plugin)?;
+        self.types(&format!("aviary new {plugin} --lang {language}"))?;
+        self.remove_all_but(plugin, &[&INSTALLED[..], &FOUNDATION[..]].concat())?;
+        over.iter().try_for_each(|folder| copy_all(folder, &self.folder.join(plugin)))
+    }
+
+    /// Types the line that builds it into `plugins/`, unless what is there was built from the same sources by the same
+    /// program: the slowest of the tools takes a quarter of a minute.
+    pub fn build(&self, plugin: &str, line: &str) -> anyhow::Result<()> {
+        let stamp = self.folder.join(STAMP);
+        let mut sources = sources(&self.folder.join(plugin))?;
+        sources.append(&mut self::sources(&artifacts::source_root().join("host/src/workshop"))?);
+        let component = self.folder.join(format!("plugins/{plugin}.wasm"));
+        if component.is_file() && std::fs::read(&stamp).is_ok_and(|built| built == sources) {
+            return Ok(());
+        }
+        self.types(line)?;
+        Ok(std::fs::write(stamp, sources)?)
+    }
+
+    /// Drops what was built into a host's folder, the component last.
+    pub fn drop_in(&self, plugin: &str, running: &Running) -> anyhow::Result<()> {
+        let built = self.folder.join("plugins");
+        let tests = format!("{plugin}.tests");
+        if built.join(&tests).exists() {
+            copy_all(&built.join(&tests), &running.plugin_file(&tests))?;
+        }
+        for file in [format!("{plugin}.toml"), format!("{plugin}.wasm")] {
+            if built.join(&file).exists() {
+                std::fs::copy(built.join(&file), running.plugin_file(&file))?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Types a line into a shell, with `aviary` on its path, and returns what was printed.
+    pub fn types(&self, line: &str) -> anyhow::Result<String> {
+        let target = artifacts::target_folder()?;
+        let aviary = artifacts::host_binary()?;
+        let program_folder = aviary.parent().context("the binary is in a folder")?;
+        let path = std::env::var("PATH").unwrap_or_default();
+        // Tests that look at the clock run meanwhile.
+        let mut command = Command::new("nice");
+        command.args(["-n", "15", "sh", "-ec", line]).current_dir(&self.folder);
+        command.env("PATH", format!("{}:{path}", program_folder.display()));
+        // What tools keep for the next time stays in the build folder too.
+        for (name, folder) in [
+            ("CARGO_TARGET_DIR", "guests"),
+            ("npm_config_cache", "caches/npm"),
+            ("PIP_CACHE_DIR", "caches/pip"),
+            ("GOCACHE", "caches/go"),
+            ("GOPATH", "caches/go-path"),
+            ("ZIG_GLOBAL_CACHE_DIR", "caches/zig"),
+        ] {
+            command.env(name, target.join(folder));
+        }
+        let output = command.output().context("cannot run nice and sh")?;
+        let said = String::from_utf8_lossy(&output.stdout).into_owned();
+        let complained = String::from_utf8_lossy(&output.stderr);
+        ensure!(
+            output.status.success(),
+            "`{line}` ended with {}: {said}\n{complained}",
+            output.status
+        );
+        Ok(said)
+    }
+}
+
+fn copy_all(from: &Path, to: &Path) -> anyhow::Result<()> {
+    std::fs::create_dir_all(to)?;
+    for entry in std::fs::read_dir(from).with_context(|| from.display().to_string())? {
+        let (path, copy) = {
+            let entry = entry?;
+            (entry.path(), to.join(entry.file_name()))
+        };
+        if path.is_dir() {
+            copy_all(&path, &copy)?;
+        } else {
+            std::fs::copy(&path, &copy).with_context(|| path.display().to_string())?;
+        }
+    }
+    Ok(())
+}
+
+/// Every file below a folder that was not installed or built, with its name.
+fn sources(folder: &Path) -> anyhow::Result<Vec<u8>> {
+    let mut paths: Vec<_> =
+        std::fs::read_dir(folder)?.map(|entry| Ok(entry?.path())).collect::<anyhow::Result<_>>()?;
+    paths.sort();
+    let mut all = Vec::new();
+    for path in paths {
+        let name = path.file_name().unwrap_or_default();
+        if INSTALLED.iter().any(|installed| name == *installed) {
+            continue;
+        }
+        all.extend_from_slice(name.as_encoded_bytes());
+        all.push(b'\n');
+        all.append(&mut if path.is_dir() { sources(&path)? } else { std::fs::read(&path)? });
+    }
+    Ok(all)
+}
