@@ -24,14 +24,14 @@ macro_rules! folder {
 pub(super) const WORKSPACE: &[u8] = include_bytes!("../../../../Cargo.toml");
 
 pub(super) const CONTRACT: &[Embedded] = folder!("wit":
-    "deps/config/config.wit" "deps/logging/logging.wit" "handlers.wit" "host.wit" "types.wit" "world.wit"
+    "deps/config/config.wit" "deps/keyvalue/keyvalue.wit" "deps/logging/logging.wit" "handlers.wit" "host.wit" "types.wit" "world.wit"
 );
 
 pub(super) const SDK: &[Embedded] = folder!("plugin-sdk":
     "Cargo.toml" "README.md" "src/action.rs" "src/bindings.rs" "src/card.rs" "src/card/button.rs"
     "src/card/element.rs" "src/card/header.rs" "src/card/text.rs" "src/config.rs" "src/deferred.rs" "src/event.rs"
-    "src/export.rs" "src/failure.rs" "src/info.rs" "src/json.rs" "src/lib.rs" "src/log.rs" "src/open_api.rs"
-    "src/preview.rs" "src/reply.rs" "src/request.rs" "src/template.rs" "src/toast.rs" "src/translation.rs"
+    "src/export.rs" "src/failure.rs" "src/info.rs" "src/json.rs" "src/key_value.rs" "src/lib.rs" "src/log.rs" "src/message.rs" "src/open_api.rs"
+    "src/preview.rs" "src/reply.rs" "src/request.rs" "src/sealed.rs" "src/template.rs" "src/toast.rs" "src/translation.rs"
 );
 
 const RUST: &[Embedded] = folder!("plugins/hello-rust":
