@@ -11,8 +11,9 @@ use aviary_e2e::excuse;
 use aviary_e2e::host::HostProcess;
 use tokio::process::Command;
 
-/// Set, the picture in `README.md` is made anew.
-const UPDATE: &str = "AVIARY_UPDATE_TABLES";
+use crate::referees::table::UPDATE;
+
+/// The one in `README.md`.
 const PICTURE: &str = "playground.jpg";
 /// Every step has a minute of its own; all of them together take seconds.
 const LONGEST: Duration = Duration::from_secs(300);

@@ -52,8 +52,10 @@ async fn server(place: &StorePlace) -> Finding {
 
 fn plugins(app: &AppConfig) -> Finding {
     let about = format!("app {}: {}", app.id, app.plugins.display());
-    let metadata = match std::fs::read_dir(&app.plugins).and_then(|_| app.plugins.metadata()) {
-        Ok(metadata) => metadata,
+    let looked =
+        app.plugins.metadata().and_then(|metadata| Ok((metadata, app.plugins.read_dir()?)));
+    let (metadata, entries) = match looked {
+        Ok(looked) => looked,
         Err(error) => {
             return Finding::fault(
                 about,
@@ -72,8 +74,7 @@ fn plugins(app: &AppConfig) -> Finding {
         );
     }
     let wasm = |entry: &std::fs::DirEntry| entry.path().extension().is_some_and(|e| e == "wasm");
-    let count =
-        std::fs::read_dir(&app.plugins).map_or(0, |entries| entries.flatten().filter(wasm).count());
+    let count = entries.flatten().filter(wasm).count();
     if count == 0 {
         return Finding::warning(
             about,

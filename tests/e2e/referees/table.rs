@@ -11,8 +11,8 @@ use aviary_e2e::artifacts;
 use crate::referees::contestant::Contestant;
 use crate::referees::scenario::Scenario;
 
-/// If set, the table is written and not compared.
-const UPDATE: &str = "AVIARY_UPDATE_TABLES";
+/// If set, what the documents show is made anew: tables are written and not compared.
+pub(crate) const UPDATE: &str = "AVIARY_UPDATE_TABLES";
 const PLACE: Place = Place {
     begin: "<!-- referees: begin, written by `AVIARY_UPDATE_TABLES=1 cargo test -p aviary-e2e referees` -->",
     end: "<!-- referees: end -->",

@@ -7,6 +7,7 @@ use aviary_e2e::metrics::Metrics;
 use aviary_e2e::setup::App;
 use aviary_e2e::setup::Running;
 use aviary_e2e::setup::Setup;
+use aviary_e2e::setup::endless;
 use serde_json::json;
 use tokio::time::Instant;
 
@@ -42,11 +43,9 @@ pub(crate) async fn run(seconds: u64) -> anyhow::Result<Runaways> {
     for index in 0..RUNAWAYS {
         let name = spinner(index);
         // Fuel for hours, and never paused: they spin until their time is over.
-        let sidecar = json!({
-            "route": [{ "action_name": name }],
-            "limits": { "fuel": 1_000_000_000_000_000_u64 },
-            "breaker": { "failures": 1_000_000_000 },
-        });
+        let mut sidecar = endless();
+        sidecar["route"] = json!([{ "action_name": name }]);
+        sidecar["breaker"] = json!({ "failures": 1_000_000_000 });
         app = app.component(&name, spinning.clone(), Some(sidecar));
     }
     let setup = Setup::new(app.connections(2)).set("guests", "threads", 2);
