@@ -148,8 +148,8 @@ impl HostBuilder {
             address
         });
         let health = Health::new(connections, shutdown.clone());
-        // Not tracked: it answers until the very end.
         let folders: Arc<[FolderHandle]> = folders.into();
+        // Not tracked: it answers until the very end.
         let admin = admin.map(|(listener, _)| {
             tokio::spawn(admin::serve(listener, health.clone(), Arc::clone(&folders)))
         });
