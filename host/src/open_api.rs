@@ -2,7 +2,7 @@
 
 pub mod domain;
 pub mod grant;
-pub mod journal;
+pub mod notebook;
 pub mod rate_limit;
 mod token;
 pub mod transport;

@@ -20,8 +20,8 @@ use crate::cli::fail;
 use crate::cli::progress::patiently;
 use crate::dispatch::rehearsal::Rehearsal;
 use crate::dispatch::rehearsal::rehearse;
-use crate::open_api::journal::Asked;
-use crate::open_api::journal::Entry;
+use crate::open_api::notebook::Asked;
+use crate::open_api::notebook::Noted;
 use crate::plugin::code_cache::CachePath;
 use crate::plugin::reload::alone::Alone;
 use crate::plugin::reload::alone::AloneError;
@@ -74,7 +74,7 @@ struct Report<'a> {
     ms: f64,
     load_ms: f64,
     card_updates: Vec<Value>,
-    open_api: Vec<Entry>,
+    open_api: Vec<Noted>,
     log: Vec<Line>,
 }
 
@@ -117,7 +117,7 @@ pub(super) async fn run(arguments: &CallArgs) -> ExitCode {
         ms: milliseconds(played.elapsed),
         load_ms: milliseconds(took),
         card_updates: played.updates.iter().map(|card| as_json(card)).collect(),
-        open_api: desk.journal.entries(),
+        open_api: desk.notebook.entries(),
         log: desk.log.take(),
     };
     if arguments.json {
@@ -179,7 +179,7 @@ fn print(report: &Report<'_>, budget: u64) {
     for card in &report.card_updates {
         println!("later     not sent: card {card}");
     }
-    for Entry { method, path, result, .. } in &report.open_api {
+    for Noted { method, path, result, .. } in &report.open_api {
         let what = match result {
             Asked::NotSent => "granted, not sent: there is no platform here",
             Asked::NotGranted => {

@@ -4,7 +4,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use crate::cli::progress::patiently;
-use crate::open_api::journal::Journal;
+use crate::open_api::notebook::Notebook;
 use crate::open_api::transport::OpenApi;
 use crate::plugin::code_cache::CacheConfig;
 use crate::plugin::code_cache::CachePath;
@@ -24,7 +24,7 @@ const CALLS: u32 = 16;
 /// See the module.
 pub(super) struct Desk {
     pub(super) engine: Arc<GuestEngine>,
-    pub(super) journal: Journal,
+    pub(super) notebook: Notebook,
     pub(super) log: Collector,
 }
 
@@ -39,7 +39,7 @@ impl Desk {
             GuestsConfig { max_calls: CALLS, compile_threads: cores, ..GuestsConfig::default() };
         let engine =
             Arc::new(GuestEngine::new(guests, &CacheConfig { path, ..CacheConfig::default() })?);
-        Ok(Self { engine, journal: Journal::default(), log })
+        Ok(Self { engine, notebook: Notebook::default(), log })
     }
 
     /// How many calls of it can be under way at once, one on each thread.
@@ -59,7 +59,7 @@ impl Desk {
         file: &Path,
         reuse: Option<Reuse>,
     ) -> Result<Alone, AloneError> {
-        let open_api = Arc::new(OpenApi::offline(self.journal.clone()));
+        let open_api = Arc::new(OpenApi::offline(self.notebook.clone()));
         let what = format!("compiling {}", file.display());
         patiently(&what, load_alone(&self.engine, open_api, file, reuse)).await
     }

@@ -8,8 +8,8 @@ use serde_json::json;
 use tokio::time::Instant;
 
 use crate::open_api::domain::Domain;
-use crate::open_api::journal::Asked;
-use crate::open_api::journal::Journal;
+use crate::open_api::notebook::Asked;
+use crate::open_api::notebook::Notebook;
 use crate::open_api::token::TokenCache;
 use crate::secret::Secret;
 
@@ -86,7 +86,7 @@ pub struct OpenApi(Way);
 #[derive(Debug)]
 enum Way {
     Platform(Box<Platform>),
-    Nowhere(Journal),
+    Nowhere(Notebook),
 }
 
 #[derive(Debug)]
@@ -116,8 +116,8 @@ impl OpenApi {
     }
 
     /// Without a platform: nothing is sent, and what would have been is written down.
-    pub fn offline(journal: Journal) -> Self {
-        Self(Way::Nowhere(journal))
+    pub fn offline(notebook: Notebook) -> Self {
+        Self(Way::Nowhere(notebook))
     }
 
     /// Sends it, by `deadline` at the latest. A token that the platform calls stale is renewed once.
@@ -128,8 +128,8 @@ impl OpenApi {
     ) -> Result<ApiResponse, ApiError> {
         let platform = match &self.0 {
             Way::Platform(platform) => platform,
-            Way::Nowhere(journal) => {
-                journal.note(request, Asked::NotSent);
+            Way::Nowhere(notebook) => {
+                notebook.note(request, Asked::NotSent);
                 return Err(ApiError::Offline);
             }
         };
@@ -140,8 +140,8 @@ impl OpenApi {
 
     /// A plugin asked for what it was not granted.
     pub fn not_granted(&self, request: &ApiRequest) {
-        if let Way::Nowhere(journal) = &self.0 {
-            journal.note(request, Asked::NotGranted);
+        if let Way::Nowhere(notebook) = &self.0 {
+            notebook.note(request, Asked::NotGranted);
         }
     }
 }

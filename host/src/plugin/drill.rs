@@ -9,7 +9,7 @@ use bytes::Bytes;
 
 use crate::callback::model::Callback;
 use crate::callback::plain;
-use crate::open_api::journal::Journal;
+use crate::open_api::notebook::Notebook;
 use crate::open_api::transport::OpenApi;
 use crate::plugin::code_cache::CacheConfig;
 use crate::plugin::code_cache::CachePath;
@@ -46,7 +46,7 @@ impl Drill {
         let guests = GuestsConfig { threads, ..GuestsConfig::default() };
         let no_cache = CacheConfig { path: CachePath::Off, ..CacheConfig::default() };
         let engine = Arc::new(GuestEngine::new(guests, &no_cache).map_err(DrillError::new)?);
-        let open_api = Arc::new(OpenApi::offline(Journal::default()));
+        let open_api = Arc::new(OpenApi::offline(Notebook::default()));
         let loaded = load_alone(&engine, open_api, file, None).await.map_err(DrillError::new)?;
         Ok(Self { engine, threads, plugin: loaded.plugin, callback })
     }

@@ -23,7 +23,7 @@ pub enum Asked {
 
 /// One request.
 #[derive(Clone, Debug, Serialize)]
-pub struct Entry {
+pub struct Noted {
     /// GET, POST, …
     pub method: &'static str,
     /// Begins with `/open-apis/`.
@@ -36,19 +36,19 @@ pub struct Entry {
 
 /// The first requests, in the order they were made.
 #[derive(Clone, Debug, Default)]
-pub struct Journal(Arc<Mutex<Vec<Entry>>>);
+pub struct Notebook(Arc<Mutex<Vec<Noted>>>);
 
-impl Journal {
+impl Notebook {
     pub(super) fn note(&self, request: &ApiRequest, result: Asked) {
         let mut entries = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if entries.len() < MAX_ENTRIES {
             let ApiRequest { method, path, body, .. } = request.clone();
-            entries.push(Entry { method, path, body, result });
+            entries.push(Noted { method, path, body, result });
         }
     }
 
     /// What was asked so far.
-    pub fn entries(&self) -> Vec<Entry> {
+    pub fn entries(&self) -> Vec<Noted> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 }
