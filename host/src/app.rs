@@ -25,6 +25,8 @@ use crate::ingress::long_connection::LongConnection;
 use crate::ingress::long_connection::status::Connections;
 use crate::ingress::webhook;
 use crate::ingress::webhook::WebhookApp;
+use crate::journal::writer::Journal;
+use crate::journal::writer::JournalError;
 use crate::open_api::transport::OpenApi;
 use crate::open_api::transport::http_client;
 use crate::plugin::engine::EngineError;
@@ -65,6 +67,7 @@ pub struct Host {
     webhook: Option<SocketAddr>,
     admin: Option<tokio::task::JoinHandle<()>>,
     folders: Arc<[FolderHandle]>,
+    journal: Option<Journal>,
 }
 
 /// A host before it starts.
@@ -104,6 +107,9 @@ pub enum StartError {
     /// The file that outlives the process.
     #[error(transparent)]
     Store(#[from] StoreError),
+    /// The folder in which callbacks are written down.
+    #[error(transparent)]
+    Journal(#[from] JournalError),
     /// The HTTP client.
     #[error("cannot set up the HTTP client: {0}")]
     Http(#[from] reqwest::Error),
@@ -157,7 +163,8 @@ impl HostBuilder {
             shutdown.spawn(keep_metrics_small(shutdown.clone()));
         }
         shutdown.spawn(feel_the_pulse(shutdown.clone()));
-        Ok(Host { shutdown, health, observers: parts.observers, router, webhook, admin, folders })
+        let (observers, journal) = (parts.observers, parts.journal);
+        Ok(Host { shutdown, health, observers, router, webhook, admin, folders, journal })
     }
 }
 
@@ -201,6 +208,10 @@ impl Host {
     pub async fn stop(self) -> bool {
         self.shutdown.begin();
         let clean = self.shutdown.finished(DRAIN).await;
+        if let Some(journal) = self.journal {
+            // Nothing is left to be done if the thread that waits is gone.
+            let _ = tokio::task::spawn_blocking(move || journal.close()).await;
+        }
         if let Some(admin) = self.admin {
             admin.abort();
         }
@@ -250,6 +261,7 @@ struct Parts {
     tls: Arc<ClientConfig>,
     http: reqwest::Client,
     store: Store,
+    journal: Option<Journal>,
     observers: Observers,
     shutdown: Shutdown,
 }
@@ -262,12 +274,14 @@ impl Parts {
     ) -> Result<(Self, Vec<StoredUpdate>), StartError> {
         let tls = tls::client_config(&config.extra_roots);
         let (store, left) = Store::open(&config.store).await?;
+        let journal = config.journal.as_ref().map(Journal::open).transpose()?;
         let parts = Self {
             engine: Arc::new(GuestEngine::new(config.guests, &config.cache)?),
             admission: Arc::new(Admission::new(config.guests)),
             http: http_client(&tls)?,
             tls,
             store,
+            journal,
             observers: Observers::default(),
             shutdown,
         };
@@ -316,6 +330,7 @@ impl Parts {
             registry,
             late,
             self.observers.clone(),
+            self.journal.clone(),
         );
         (dispatcher, handle)
     }

@@ -13,4 +13,6 @@ wasmtime::component::bindgen!({
         "wasi:keyvalue/atomics.increment": async,
     },
     exports: { default: async },
+    // What a guest asked and was told is kept, and told to another one.
+    additional_derives: [serde::Deserialize, serde::Serialize],
 });

@@ -13,9 +13,12 @@ mod desk;
 mod dev;
 mod doctor;
 mod explain;
+mod journal;
 mod plugins;
 mod progress;
+mod replay;
 
+use std::io::ErrorKind;
 use std::io::Write as _;
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -39,7 +42,9 @@ use crate::cli::check::CheckArgs;
 use crate::cli::dev::DevArgs;
 use crate::cli::doctor::DoctorCommand;
 use crate::cli::explain::ExplainCommand;
+use crate::cli::journal::JournalCommand;
 use crate::cli::plugins::PluginsCommand;
+use crate::cli::replay::ReplayArgs;
 use crate::config::Config;
 use crate::demo;
 use crate::secret::Secret;
@@ -92,6 +97,8 @@ enum Command {
         command: CardCommand,
     },
     Plugins(PluginsCommand),
+    Journal(JournalCommand),
+    Replay(ReplayArgs),
     Explain(ExplainCommand),
     Doctor(DoctorCommand),
     Call(CallArgs),
@@ -147,6 +154,8 @@ pub fn main() -> ExitCode {
             Command::Plugins(command) => list_plugins(&command).await,
             Command::Demo { json, open } => show(json, open).await,
             Command::Card { command } => card::run(command),
+            Command::Journal(command) => printed(journal::run(&command)),
+            Command::Replay(arguments) => replay::run(&arguments).await,
             Command::Explain(command) => explain::run(&command),
             Command::Doctor(command) => doctor::run(&command).await,
             Command::New(arguments) => author::create(&arguments),
@@ -209,6 +218,19 @@ async fn simulate(listen: SocketAddr, app_id: String) -> ExitCode {
     stop.received().await;
     simulator.shutdown().await;
     ExitCode::SUCCESS
+}
+
+fn printed(result: anyhow::Result<()>) -> ExitCode {
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        // A reader that closed its end, as `head` does, has what it wanted.
+        Err(error)
+            if error.downcast_ref().map(std::io::Error::kind) == Some(ErrorKind::BrokenPipe) =>
+        {
+            ExitCode::SUCCESS
+        }
+        Err(error) => fail(1, &format!("{error:#}")),
+    }
 }
 
 async fn list_plugins(command: &PluginsCommand) -> ExitCode {

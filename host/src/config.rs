@@ -17,6 +17,9 @@ use crate::ingress::long_connection::LongConnectionConfig;
 use crate::ingress::long_connection::LongConnectionConfigError;
 use crate::ingress::webhook::WebhookConfig;
 use crate::ingress::webhook::WebhookConfigError;
+use crate::journal::config::JournalConfig;
+use crate::journal::config::JournalConfigError;
+use crate::journal::config::JournalSettings;
 use crate::open_api::domain::Domain;
 use crate::plugin::code_cache::CacheConfig;
 use crate::plugin::code_cache::CacheConfigError;
@@ -50,6 +53,7 @@ struct File {
     cache: CacheConfig,
     #[serde(default)]
     store: StoreConfig,
+    journal: Option<JournalConfig>,
     #[serde(default)]
     log: LogConfig,
     #[serde(default)]
@@ -109,6 +113,8 @@ pub struct Config {
     pub cache: CacheConfig,
     /// What outlives the process.
     pub store: StorePlace,
+    /// Where every callback is written down, if it is.
+    pub journal: Option<JournalSettings>,
     /// What is logged, and how.
     pub log: LogConfig,
     /// Whom to trust besides those whom the operating system trusts.
@@ -200,6 +206,9 @@ pub enum ConfigError {
     /// `[store]`
     #[error(transparent)]
     Store(#[from] StoreConfigError),
+    /// `[journal]`
+    #[error(transparent)]
+    Journal(#[from] JournalConfigError),
 }
 
 impl Config {
@@ -220,6 +229,14 @@ impl Config {
             ));
         }
         Ok(self)
+    }
+
+    /// Where a host with this file keeps its journal, if it does. Reads no secrets either.
+    pub fn journal_folder(path: &Path) -> Result<PathBuf, ConfigError> {
+        let folder = path.parent().unwrap_or(Path::new("."));
+        let journal = File::read(path)?.journal;
+        let none = || invalid("journal.path", "there is none, so this host keeps no journal");
+        Ok(journal.ok_or_else(none)?.folder(folder))
     }
 
     /// Where a host with this file has its admin port. Reads no secrets: those who ask a running host need none.
@@ -275,6 +292,7 @@ impl File {
             guests: self.guests,
             cache: self.cache.check(folder)?,
             store: self.store.check(folder)?,
+            journal: self.journal.map(|journal| journal.check(folder)).transpose()?,
             log: self.log,
             extra_roots: self.tls.read(folder)?,
         })

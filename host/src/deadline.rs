@@ -67,6 +67,11 @@ impl DeadlineConfig {
 }
 
 impl Deadline {
+    /// When the first byte arrived.
+    pub fn received(&self) -> Instant {
+        self.received
+    }
+
     /// When the host answers, with or without a plugin.
     pub fn soft(&self) -> Instant {
         self.soft
@@ -90,5 +95,10 @@ impl Deadline {
     /// What is left, zero once it has passed.
     pub fn remaining(&self) -> Duration {
         self.soft.saturating_duration_since(Instant::now())
+    }
+
+    /// The same for a guest.
+    pub fn remaining_ms(&self) -> u32 {
+        u32::try_from(self.remaining().as_millis()).unwrap_or(u32::MAX)
     }
 }

@@ -9,16 +9,13 @@ pub mod rehearsal;
 mod route;
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use tokio::time::Instant;
 
 use crate::callback::fallback::Reason;
-use crate::callback::fallback::fallback;
 use crate::callback::model::Callback;
-use crate::callback::reply::RawReply;
+use crate::callback::model::Json;
 use crate::callback::reply::Reply;
-use crate::callback::reply_check::check;
 use crate::deadline::Deadline;
 use crate::dispatch::admission::Admission;
 use crate::dispatch::admission::Ask;
@@ -29,17 +26,31 @@ use crate::dispatch::late::Afterwards;
 use crate::dispatch::late::Late;
 use crate::dispatch::once::Once;
 use crate::dispatch::route::Picked;
+use crate::journal::entry::Called;
+use crate::journal::entry::Draft;
+use crate::journal::tape::Tape;
+use crate::journal::tape::Told;
+use crate::journal::writer::Journal;
 use crate::plugin::breaker::Paused;
+use crate::plugin::course::Course;
+use crate::plugin::decision::Decision;
+use crate::plugin::decision::decide;
+use crate::plugin::decision::host_words;
 use crate::plugin::engine::GuestEngine;
 use crate::plugin::instance;
-use crate::plugin::instance::CallError;
 use crate::plugin::instance::CallReport;
 use crate::plugin::instance::Handler;
 use crate::plugin::instance::RunningCall;
+use crate::plugin::instance::Task;
 use crate::plugin::registry::Plugin;
 use crate::plugin::registry::Registry;
+use crate::secret::Secret;
+use crate::steps::Step;
+use crate::steps::Steps;
+use crate::store::update::now_ms;
 use crate::telemetry::CallbackRecord;
 use crate::telemetry::Door;
+use crate::telemetry::HostCallTime;
 use crate::telemetry::Observers;
 use crate::telemetry::Outcome;
 
@@ -56,6 +67,7 @@ pub struct Dispatcher {
     once: Once,
     cached: Cached,
     observers: Observers,
+    journal: Option<Journal>,
 }
 
 /// The one answer to a callback.
@@ -76,11 +88,13 @@ enum NotStarted {
     Paused(Paused),
 }
 
-/// What is said, and what is known about how it came to that.
-struct Decision {
-    reply: Reply,
-    outcome: Outcome,
-    reason: Option<String>,
+/// A call that ended before its answer was due.
+struct Ended {
+    fuel: u64,
+    course: Course,
+    told: Option<Told>,
+    by: Handler,
+    updates: Vec<Json>,
 }
 
 impl Dispatcher {
@@ -92,10 +106,11 @@ impl Dispatcher {
         registry: Registry,
         late: Arc<Late>,
         observers: Observers,
+        journal: Option<Journal>,
     ) -> Self {
         let once = Once::new(late.store().clone());
         let cached = Cached::default();
-        Self { app, engine, admission, registry, late, once, cached, observers }
+        Self { app, engine, admission, registry, late, once, cached, observers, journal }
     }
 
     /// The app whose callbacks these are.
@@ -103,44 +118,52 @@ impl Dispatcher {
         &self.app
     }
 
-    /// Answers, by the soft deadline at the latest, whatever the plugin does.
-    pub async fn answer(&self, callback: Callback, door: Door, deadline: Deadline) -> Answered {
+    /// Answers, by the soft deadline at the latest, whatever the plugin does. `steps`: until it was understood.
+    pub async fn answer(
+        &self,
+        callback: Callback,
+        door: Door,
+        deadline: Deadline,
+        mut steps: Steps,
+    ) -> Answered {
         let callback = Arc::new(callback);
-        let (flushed, afterwards) = late::afterwards(&self.late, &callback, deadline);
+        let (mut flushed, afterwards) = late::afterwards(&self.late, &callback, deadline, &steps);
         let snapshot = self.registry.snapshot();
-        let mut record = CallbackRecord {
+        let mut plugin = None;
+        let (decision, ended) = match route::pick(&snapshot, &callback) {
+            None => (host_words(&callback, Reason::NoHandler, Outcome::NoHandler, None), None),
+            Some(picked) => {
+                plugin = Some(picked.plugin);
+                match self.gate(picked, &callback, deadline).await {
+                    Ok(tickets) => self.ask(picked, &callback, tickets, deadline, afterwards).await,
+                    Err(decision) => (decision, None),
+                }
+            }
+        };
+        note_steps(&mut steps, ended.as_ref());
+        let record = CallbackRecord {
             app: Arc::clone(&self.app),
             door,
             event_id: callback.header.event_id.clone(),
             event_type: callback.header.event_type.clone(),
-            plugin: None,
-            fuel: None,
-            elapsed: Duration::ZERO,
-            outcome: Outcome::NoHandler,
-            reason: None,
-        };
-        let decision = match route::pick(&snapshot, &callback) {
-            None => host_words(&callback, Reason::NoHandler, Outcome::NoHandler, None),
-            Some(picked) => {
-                record.plugin = Some(picked.plugin.identity());
-                let (decision, fuel) = match self.gate(picked, &callback, deadline).await {
-                    Ok(tickets) => self.ask(picked, &callback, tickets, deadline, afterwards).await,
-                    Err(decision) => (decision, None),
-                };
-                record.fuel = fuel;
-                decision
-            }
-        };
-        self.observers.record(CallbackRecord {
+            plugin: plugin.map(|plugin| plugin.identity()),
+            fuel: ended.as_ref().map(|ended| ended.fuel),
             elapsed: deadline.elapsed(),
             outcome: decision.outcome,
             reason: decision.reason,
-            ..record
-        });
+            host_calls: ended.as_ref().map(Ended::host_calls).unwrap_or_default(),
+            steps,
+        };
+        if let Some(journal) = &self.journal {
+            let secrets = plugin.map(|plugin| plugin.secrets().to_vec()).unwrap_or_default();
+            let draft = draft(&callback, &record, &decision.reply, ended, secrets);
+            flushed.then_write(journal, draft);
+        }
+        self.observers.record(record);
         Answered { reply: decision.reply, flushed }
     }
 
-    /// What the plugin says, or is said in its place; and the fuel that it took, where that is known.
+    /// What the plugin says, or is said in its place; and the call, where it ended in time.
     async fn ask(
         &self,
         Picked { plugin, handler, .. }: Picked<'_>,
@@ -148,23 +171,34 @@ impl Dispatcher {
         tickets: Tickets,
         deadline: Deadline,
         afterwards: Afterwards,
-    ) -> (Decision, Option<u64>) {
+    ) -> (Decision, Option<Ended>) {
         if let Some(reply) = self.late.preview(callback, plugin) {
             return (Decision { reply, outcome: Outcome::Answered, reason: None }, None);
         }
-        let running = match self.start(plugin, handler, callback, deadline).await {
+        let tape = self.tape(deadline);
+        let running = match self.start(plugin, handler, callback, deadline, tape.clone()).await {
             Ok(running) => running,
             Err(why) => return (not_started(callback, &why), None),
         };
         match in_time(running, plugin, deadline, afterwards, tickets).await {
             (None, _) => (still_working(callback, plugin), None),
-            (Some(report), tickets) => {
-                let decision = decide(callback, report.result);
+            (Some(CallReport { result, fuel, deferred, course }), tickets) => {
+                let decision = decide(callback, result);
                 if matches!(decision.outcome, Outcome::Answered | Outcome::InvalidReply) {
                     tickets.done(&decision.reply, deadline.soft()).await;
                 }
-                (decision, Some(report.fuel))
+                let (told, updates) = (tape.take(), deferred);
+                (decision, Some(Ended { fuel, course, told, by: handler, updates }))
             }
+        }
+    }
+
+    /// Something to take a call down on, if anybody wants to read it.
+    fn tape(&self, deadline: Deadline) -> Tape {
+        match &self.journal {
+            Some(journal) => Tape::recording(deadline.received(), journal.seed()),
+            None if self.observers.are_there() => Tape::watching(deadline.received()),
+            None => Tape::off(),
         }
     }
 
@@ -175,12 +209,57 @@ impl Dispatcher {
         handler: Handler,
         callback: &Arc<Callback>,
         deadline: Deadline,
+        tape: Tape,
     ) -> Result<RunningCall, NotStarted> {
         let pass = plugin.breaker().pass(Instant::now()).map_err(NotStarted::Paused)?;
         let place = self.admission.enter(Ask::new(plugin, callback.kind(), deadline)).await?;
-        let (plugin, callback) = (Arc::clone(plugin), Arc::clone(callback));
-        Ok(instance::start(&self.engine, plugin, handler, callback, deadline, pass, place))
+        let callback = Arc::clone(callback);
+        let task = Task { handler, callback, deadline, tape };
+        Ok(instance::start(&self.engine, Arc::clone(plugin), task, pass, place))
     }
+}
+
+impl Ended {
+    fn host_calls(&self) -> Arc<[HostCallTime]> {
+        let calls = self.told.iter().flat_map(|told| &told.calls);
+        calls.map(|call| HostCallTime { call: call.call.clone(), span: call.span }).collect()
+    }
+}
+
+/// From when it was understood to now, when it is decided.
+fn note_steps(steps: &mut Steps, ended: Option<&Ended>) {
+    if let Some(Ended { course, .. }) = ended {
+        steps.done_at(Step::Queue, course.began);
+        if let Some(instantiated) = course.instantiated {
+            steps.done_at(Step::Instantiate, instantiated);
+            steps.done_at(Step::Guest, course.ended);
+        }
+    }
+    steps.done(Step::Check);
+}
+
+/// What the journal is given.
+fn draft(
+    callback: &Callback,
+    record: &CallbackRecord,
+    reply: &Reply,
+    ended: Option<Ended>,
+    secrets: Vec<Secret>,
+) -> Box<Draft> {
+    let age_ms = u64::try_from(record.elapsed.as_millis()).unwrap_or(u64::MAX);
+    let called = ended.and_then(|ended| {
+        let (by_json, fresh) = (ended.by == Handler::Json, ended.course.fresh);
+        Some(Called { by_json, fresh, told: ended.told?, updates: ended.updates })
+    });
+    Box::new(Draft {
+        record: record.clone(),
+        at_ms: now_ms().saturating_sub(age_ms),
+        user: callback.user().map(str::to_owned),
+        callback: callback.body_bytes(),
+        reply: reply.clone(),
+        called,
+        secrets,
+    })
 }
 
 /// What the call returned before its answer is due, and the tickets. `None`: it goes on, and `afterwards` sees to both.
@@ -191,11 +270,13 @@ async fn in_time(
     afterwards: Afterwards,
     tickets: Tickets,
 ) -> (Option<CallReport>, Tickets) {
-    let Some(mut report) = running.report_by(deadline.soft()).await else {
+    let Some(report) = running.report_by(deadline.soft()).await else {
         afterwards.follow(running, Arc::clone(plugin), tickets);
         return (None, Tickets::default());
     };
-    afterwards.update(std::mem::take(&mut report.deferred), plugin).await;
+    if !report.deferred.is_empty() {
+        afterwards.update(report.deferred.clone(), plugin).await;
+    }
     (Some(report), tickets)
 }
 
@@ -214,54 +295,4 @@ fn not_started(callback: &Callback, why: &NotStarted) -> Decision {
         NotStarted::NotAdmitted(_) => host_words(callback, Reason::Busy, Outcome::Overload, reason),
         NotStarted::Paused(_) => host_words(callback, Reason::Failed, Outcome::Paused, reason),
     }
-}
-
-/// From how a call ended to what is said.
-fn decide(callback: &Callback, result: Result<RawReply, CallError>) -> Decision {
-    let error = match result {
-        Ok(raw) => return checked(callback, raw, Outcome::Answered),
-        Err(error) => error,
-    };
-    let reason = Some(error.to_string());
-    let failed = |outcome| host_words(callback, Reason::Failed, outcome, reason.clone());
-    match error {
-        CallError::User(toast) => match RawReply::from_toast(callback.kind(), toast) {
-            Some(raw) => checked(callback, raw, Outcome::PluginFailure),
-            None => failed(Outcome::PluginFailure),
-        },
-        CallError::Internal(_) | CallError::Exit { .. } => failed(Outcome::PluginFailure),
-        CallError::OutOfFuel { .. } => failed(Outcome::OutOfFuel),
-        CallError::OutOfMemory { .. } => failed(Outcome::OutOfMemory),
-        CallError::Trap(_) => failed(Outcome::Trap),
-        CallError::ReplyTooLarge { .. } | CallError::Unreadable(_) => failed(Outcome::InvalidReply),
-        CallError::Stopped => failed(Outcome::Deadline),
-        CallError::HostMemory | CallError::NoRoom(_) => {
-            host_words(callback, Reason::Busy, Outcome::Overload, reason)
-        }
-    }
-}
-
-/// Only what keeps to the platform's rules goes out; the rest is named in the log.
-fn checked(callback: &Callback, raw: RawReply, outcome: Outcome) -> Decision {
-    // The platform does not say which version of card JSON is on screen.
-    let checked = check(callback.kind(), raw, None);
-    if checked.faults.is_empty()
-        && let Some(reply) = checked.reply
-    {
-        return Decision { reply, outcome, reason: None };
-    }
-    let reason = Some(checked.faults.to_string());
-    match checked.reply {
-        Some(reply) => Decision { reply, outcome: Outcome::InvalidReply, reason },
-        None => host_words(callback, Reason::Failed, Outcome::InvalidReply, reason),
-    }
-}
-
-fn host_words(
-    callback: &Callback,
-    why: Reason,
-    outcome: Outcome,
-    reason: Option<String>,
-) -> Decision {
-    Decision { reply: fallback(callback, why), outcome, reason }
 }

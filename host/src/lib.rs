@@ -13,12 +13,14 @@
 
 pub mod secret;
 mod deadline;
+pub mod steps;
 mod shutdown;
 pub mod callback;
 mod platform_code;
 pub mod telemetry;
 mod tls;
 mod store;
+mod journal;
 mod bindings;
 mod open_api;
 mod capability;

@@ -2,6 +2,7 @@
 
 pub mod collector;
 
+use std::borrow::Cow;
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::sync::OnceLock;
@@ -17,6 +18,9 @@ use serde::Deserialize;
 use tokio::sync::broadcast;
 use tracing_subscriber::EnvFilter;
 use tracing_subscriber::fmt::format::FmtSpan;
+
+use crate::steps::Span;
+use crate::steps::Steps;
 
 /// `[log]`
 #[derive(Clone, Debug, Deserialize)]
@@ -161,6 +165,19 @@ pub struct CallbackRecord {
     pub outcome: Outcome,
     /// Why, where it did not end well.
     pub reason: Option<String>,
+    /// Where the time went. That the answer was sent is seen there a moment later.
+    pub steps: Steps,
+    /// What the plugin asked of the host, where a journal is kept or somebody observes.
+    pub host_calls: Arc<[HostCallTime]>,
+}
+
+/// One call of the host by a guest.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct HostCallTime {
+    /// Interface and function, for example `open-api.call`.
+    pub call: Cow<'static, str>,
+    /// When, and for how long.
+    pub span: Span,
 }
 
 /// Which plugin, and which version of it.
@@ -191,10 +208,15 @@ impl Observers {
         self.0.subscribe()
     }
 
+    /// Whether there is one.
+    pub fn are_there(&self) -> bool {
+        self.0.receiver_count() > 0
+    }
+
     /// Writes the one line, counts, and tells the observers.
     pub fn record(&self, record: CallbackRecord) {
         log_callback(&record);
-        if self.0.receiver_count() > 0 {
+        if self.are_there() {
             // The last observer may have left in between.
             let _ = self.0.send(Arc::new(record));
         }
@@ -394,6 +416,16 @@ pub fn record_preview_refresh(result: &'static str) {
 /// Something was not written to the store.
 pub fn record_store_failure() {
     counter!("aviary_store_failures_total").increment(1);
+}
+
+/// Callbacks are in the journal.
+pub fn record_journal_entries(count: u64) {
+    counter!("aviary_journal_entries_total").increment(count);
+}
+
+/// Callbacks are missing from it.
+pub fn record_journal_drop(reason: &'static str, count: u64) {
+    counter!("aviary_journal_dropped_total", "reason" => reason).increment(count);
 }
 
 /// Where the code of a plugin was had from, and how long that took.

@@ -211,6 +211,21 @@ impl Callback {
         )
     }
 
+    /// Who clicked, or who sees the link; nobody stands behind an event.
+    pub fn user(&self) -> Option<&str> {
+        let operator = match &self.body {
+            Body::CardAction(card) | Body::LegacyCard(card) => &card.operator,
+            Body::LinkPreview(preview) => &preview.operator,
+            Body::Other(_) => return None,
+        };
+        Some(operator.open_id.as_str()).filter(|open_id| !open_id.is_empty())
+    }
+
+    /// The bytes that it was read from, secrets and all.
+    pub fn body_bytes(&self) -> Bytes {
+        self.raw.clone()
+    }
+
     /// The whole callback for a guest to read: as it was sent, without the verification token.
     pub fn raw(&self) -> RawJson {
         RawJson(self.raw.clone())

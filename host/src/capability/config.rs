@@ -39,6 +39,11 @@ impl ConfigCtx {
         self.0.secrets.iter().fold(Cow::Borrowed(text), hide)
     }
 
+    /// Those of its values that nobody else shall see.
+    pub fn secrets(&self) -> &[Secret] {
+        &self.0.secrets
+    }
+
     /// All of them, by name.
     pub fn pairs(&self) -> impl Iterator<Item = (&str, &str)> {
         self.0.settings.iter().map(|(key, value)| (key.as_str(), value.as_str()))

@@ -7,6 +7,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use serde::Deserialize;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
 use tokio::runtime::Handle;
 use tokio::time::Instant;
 use wasmtime::component::Resource;
@@ -17,6 +19,10 @@ use crate::bindings::wasi::keyvalue::store::Bucket;
 use crate::bindings::wasi::keyvalue::store::Error;
 use crate::bindings::wasi::keyvalue::store::KeyResponse;
 use crate::deadline::Deadline;
+use crate::journal::tape::Asked;
+use crate::journal::tape::Blob;
+use crate::journal::tape::Tape;
+use crate::journal::tape::UNKNOWN;
 use crate::store::Store;
 use crate::store::bucket::BucketId;
 use crate::store::bucket::Change;
@@ -122,13 +128,25 @@ pub struct KeyValueCtx {
     buckets: Buckets,
     deadline: Deadline,
     io: Handle,
+    tape: Tape,
     open: usize,
 }
 
 impl KeyValueCtx {
     /// The store is asked on `io`, so that no socket is ever polled on a guest's thread.
-    pub fn new(store: Store, buckets: Buckets, deadline: Deadline, io: Handle) -> Self {
-        Self { store, buckets, deadline, io, open: 0 }
+    pub fn new(store: Store, buckets: Buckets, deadline: Deadline, io: Handle, tape: Tape) -> Self {
+        Self { store, buckets, deadline, io, tape, open: 0 }
+    }
+
+    /// As it was answered then, where this is a replay.
+    async fn taped<T: Serialize + DeserializeOwned>(
+        &self,
+        call: &'static str,
+        asked: Asked,
+        asking: impl Future<Output = Result<T, Error>>,
+    ) -> Result<T, Error> {
+        let answered = self.tape.through(call, asked, asking).await;
+        answered.unwrap_or_else(|| Err(Error::Other(UNKNOWN.to_owned())))
     }
 
     fn bucket(&self, handle: &Resource<Bucket>) -> Result<BucketId, Error> {
@@ -185,17 +203,55 @@ fn checked(key: String) -> Result<String, Error> {
     }
 }
 
+impl KeyValueCtx {
+    fn number(&self, identifier: &str) -> Result<u32, Error> {
+        let name = if identifier.is_empty() { OWN } else { identifier };
+        let number = self.buckets.0.buckets.iter().position(|(granted, _)| granted == name);
+        number.and_then(|number| u32::try_from(number).ok()).ok_or(Error::AccessDenied)
+    }
+
+    async fn read(&self, handle: &Resource<Bucket>, key: String) -> Result<Option<Vec<u8>>, Error> {
+        let (bucket, key, store) = (self.bucket(handle)?, checked(key)?, self.store.clone());
+        self.ask(async move { store.get(bucket, key).await.map_err(|error| broken(&error)) }).await
+    }
+
+    async fn set_value(
+        &self,
+        handle: &Resource<Bucket>,
+        key: String,
+        value: Vec<u8>,
+    ) -> Result<(), Error> {
+        let (size, most) = (value.len(), self.buckets.0.value_bytes);
+        if size > most {
+            return Err(Error::Other(format!("a value may have {most} bytes, not {size}")));
+        }
+        self.write(handle, key, Change::Set(value)).await.map(drop)
+    }
+
+    async fn page(
+        &self,
+        handle: &Resource<Bucket>,
+        cursor: Option<u64>,
+    ) -> Result<KeyResponse, Error> {
+        let (bucket, store) = (self.bucket(handle)?, self.store.clone());
+        let from = cursor.unwrap_or(0);
+        let page = self
+            .ask(async move { store.keys(bucket, from).await.map_err(|error| broken(&error)) })
+            .await?;
+        Ok(KeyResponse { keys: page.keys, cursor: page.next })
+    }
+}
+
 impl store::Host for KeyValueCtx {
     fn open(&mut self, identifier: String) -> Result<Resource<Bucket>, Error> {
         if self.open == MAX_OPEN {
             return Err(Error::Other(format!("a call may hold {MAX_OPEN} buckets at once")));
         }
-        let name = if identifier.is_empty() { OWN } else { &identifier };
-        let number = self.buckets.0.buckets.iter().position(|(granted, _)| granted == name);
-        let number = number.and_then(|number| u32::try_from(number).ok());
-        let handle = Resource::new_own(number.ok_or(Error::AccessDenied)?);
+        let asked = self.tape.asked(&identifier);
+        let number = self.tape.at_once("keyvalue.open", asked, || self.number(&identifier));
+        let number = number.unwrap_or_else(|| Err(Error::Other(UNKNOWN.to_owned())))?;
         self.open += 1;
-        Ok(handle)
+        Ok(Resource::new_own(number))
     }
 }
 
@@ -205,8 +261,9 @@ impl store::HostBucket for KeyValueCtx {
         handle: Resource<Bucket>,
         key: String,
     ) -> Result<Option<Vec<u8>>, Error> {
-        let (bucket, key, store) = (self.bucket(&handle)?, checked(key)?, self.store.clone());
-        self.ask(async move { store.get(bucket, key).await.map_err(|error| broken(&error)) }).await
+        let asked = self.tape.asked((handle.rep(), &key));
+        let reading = async { Ok(self.read(&handle, key).await?.map(Blob::from)) };
+        Ok(self.taped("keyvalue.get", asked, reading).await?.map(Vec::from))
     }
 
     async fn set(
@@ -215,19 +272,23 @@ impl store::HostBucket for KeyValueCtx {
         key: String,
         value: Vec<u8>,
     ) -> Result<(), Error> {
-        let (size, most) = (value.len(), self.buckets.0.value_bytes);
-        if size > most {
-            return Err(Error::Other(format!("a value may have {most} bytes, not {size}")));
-        }
-        self.write(&handle, key, Change::Set(value)).await.map(drop)
+        let asked = match self.tape.is_on() {
+            true => self.tape.asked((handle.rep(), &key, Blob::from(value.clone()))),
+            false => Asked::default(),
+        };
+        self.taped("keyvalue.set", asked, self.set_value(&handle, key, value)).await
     }
 
     async fn delete(&mut self, handle: Resource<Bucket>, key: String) -> Result<(), Error> {
-        self.write(&handle, key, Change::Delete).await.map(drop)
+        let asked = self.tape.asked((handle.rep(), &key));
+        let deleting = async { self.write(&handle, key, Change::Delete).await.map(drop) };
+        self.taped("keyvalue.delete", asked, deleting).await
     }
 
     async fn exists(&mut self, handle: Resource<Bucket>, key: String) -> Result<bool, Error> {
-        self.get(handle, key).await.map(|value| value.is_some())
+        let asked = self.tape.asked((handle.rep(), &key));
+        let looking = async { self.read(&handle, key).await.map(|value| value.is_some()) };
+        self.taped("keyvalue.exists", asked, looking).await
     }
 
     async fn list_keys(
@@ -235,12 +296,8 @@ impl store::HostBucket for KeyValueCtx {
         handle: Resource<Bucket>,
         cursor: Option<u64>,
     ) -> Result<KeyResponse, Error> {
-        let (bucket, store) = (self.bucket(&handle)?, self.store.clone());
-        let from = cursor.unwrap_or(0);
-        let page = self
-            .ask(async move { store.keys(bucket, from).await.map_err(|error| broken(&error)) })
-            .await?;
-        Ok(KeyResponse { keys: page.keys, cursor: page.next })
+        let asked = self.tape.asked((handle.rep(), cursor));
+        self.taped("keyvalue.list-keys", asked, self.page(&handle, cursor)).await
     }
 
     fn drop(&mut self, _handle: Resource<Bucket>) -> wasmtime::Result<()> {
@@ -256,6 +313,7 @@ impl atomics::Host for KeyValueCtx {
         key: String,
         delta: u64,
     ) -> Result<u64, Error> {
-        self.write(&handle, key, Change::Add(delta)).await
+        let asked = self.tape.asked((handle.rep(), &key, delta));
+        self.taped("keyvalue.increment", asked, self.write(&handle, key, Change::Add(delta))).await
     }
 }

@@ -6,6 +6,8 @@ use tokio::runtime::Handle;
 
 use crate::bindings::lark::callback::open_api;
 use crate::deadline::Deadline;
+use crate::journal::tape::Tape;
+use crate::journal::tape::UNKNOWN;
 use crate::open_api::grant::Grant;
 use crate::open_api::transport::ApiError;
 use crate::open_api::transport::ApiRequest;
@@ -18,18 +20,23 @@ pub struct OpenApiCtx {
     grants: Arc<[Grant]>,
     deadline: Deadline,
     io: Handle,
+    tape: Tape,
 }
 
 impl OpenApiCtx {
     /// Requests run on `io`, so that no socket is ever polled on a guest's thread.
-    pub fn new(api: Arc<OpenApi>, grants: Arc<[Grant]>, deadline: Deadline, io: Handle) -> Self {
-        Self { api, grants, deadline, io }
+    pub fn new(
+        api: Arc<OpenApi>,
+        grants: Arc<[Grant]>,
+        deadline: Deadline,
+        io: Handle,
+        tape: Tape,
+    ) -> Self {
+        Self { api, grants, deadline, io, tape }
     }
-}
 
-impl open_api::Host for OpenApiCtx {
-    async fn call(
-        &mut self,
+    async fn ask(
+        &self,
         request: open_api::ApiRequest,
     ) -> Result<open_api::ApiResponse, open_api::ApiError> {
         let method = method_name(request.method);
@@ -57,6 +64,17 @@ impl open_api::Host for OpenApiCtx {
             Ok(Err(error)) => Err(open_api::ApiError::Other(error.to_string())),
             Err(_stopping) => Err(open_api::ApiError::Other("the host is stopping".to_owned())),
         }
+    }
+}
+
+impl open_api::Host for OpenApiCtx {
+    async fn call(
+        &mut self,
+        request: open_api::ApiRequest,
+    ) -> Result<open_api::ApiResponse, open_api::ApiError> {
+        let asked = self.tape.asked(&request);
+        let answered = self.tape.through("open-api.call", asked, self.ask(request)).await;
+        answered.unwrap_or_else(|| Err(open_api::ApiError::Other(UNKNOWN.to_owned())))
     }
 }
 

@@ -3,6 +3,7 @@
 use crate::bindings::lark::callback::request;
 use crate::callback::model::RawJson;
 use crate::deadline::Deadline;
+use crate::journal::tape::Tape;
 
 /// The callback that is being answered.
 #[derive(Clone, Debug)]
@@ -10,12 +11,13 @@ pub struct RequestCtx {
     raw: RawJson,
     without_secrets: Option<String>,
     deadline: Deadline,
+    tape: Tape,
 }
 
 impl RequestCtx {
     /// Parses nothing until a guest asks.
-    pub fn new(raw: RawJson, deadline: Deadline) -> Self {
-        Self { raw, without_secrets: None, deadline }
+    pub fn new(raw: RawJson, deadline: Deadline, tape: Tape) -> Self {
+        Self { raw, without_secrets: None, deadline, tape }
     }
 }
 
@@ -26,6 +28,6 @@ impl request::Host for RequestCtx {
     }
 
     fn remaining_ms(&mut self) -> u32 {
-        u32::try_from(self.deadline.remaining().as_millis()).unwrap_or(u32::MAX)
+        self.tape.remaining_ms(self.deadline.remaining_ms())
     }
 }

@@ -15,18 +15,18 @@ use crate::callback::reply::Reply;
 use crate::callback::seal::Owner;
 use crate::callback::seal::SealFault;
 use crate::deadline::Deadline;
-use crate::dispatch::Decision;
 use crate::dispatch::Dispatcher;
 use crate::dispatch::cached;
 use crate::dispatch::cached::Found;
 use crate::dispatch::cached::Slot;
-use crate::dispatch::decide;
-use crate::dispatch::host_words;
 use crate::dispatch::once::Entered;
 use crate::dispatch::once::Ticket;
 use crate::dispatch::route::Picked;
 use crate::dispatch::still_working;
 use crate::plugin::allow::Allow;
+use crate::plugin::decision::Decision;
+use crate::plugin::decision::decide;
+use crate::plugin::decision::host_words;
 use crate::plugin::registry::Plugin;
 use crate::store::marks::Mark;
 use crate::store::update::now_ms;
@@ -136,7 +136,9 @@ impl Dispatcher {
         let (dispatcher, plugin, callback) =
             (self.clone(), Arc::clone(plugin), Arc::clone(callback));
         self.late.spawn(async move {
-            let started = dispatcher.start(&plugin, handler, &callback, deadline).await;
+            // Nobody reads it, but its instance may serve another call, whose tape somebody does.
+            let tape = dispatcher.tape(deadline);
+            let started = dispatcher.start(&plugin, handler, &callback, deadline, tape).await;
             // The next one who asks tries again.
             let Ok(mut running) = started else { return };
             let decision = decide(&callback, running.report().await.result);

@@ -32,6 +32,8 @@ use crate::dispatch::cached::Slot;
 use crate::dispatch::gate::Tickets;
 use crate::dispatch::late::preview::Previews;
 use crate::dispatch::late::preview::Viewer;
+use crate::journal::entry::Draft;
+use crate::journal::writer::Journal;
 use crate::open_api::rate_limit::Rate;
 use crate::open_api::rate_limit::RateLimit;
 use crate::open_api::transport::OpenApi;
@@ -40,6 +42,8 @@ use crate::plugin::instance::CallReport;
 use crate::plugin::instance::RunningCall;
 use crate::plugin::registry::Plugin;
 use crate::shutdown::Shutdown;
+use crate::steps::Sent;
+use crate::steps::Steps;
 use crate::store::ADOPTION;
 use crate::store::Store;
 use crate::store::update::PendingUpdate;
@@ -72,13 +76,34 @@ pub struct Late {
 
 /// Held by the door that sends the answer. Dropping it unused says that the answer never went out.
 #[derive(Debug)]
-pub struct Flushed(oneshot::Sender<()>);
+pub struct Flushed {
+    waiting: Option<oneshot::Sender<()>>,
+    began: Instant,
+    sent: Sent,
+    draft: Option<(Journal, Box<Draft>)>,
+}
 
 impl Flushed {
     /// The answer's last byte is with the operating system.
-    pub fn mark(self) {
-        // Mostly nobody waits: only a callback with something to show later does.
-        let _ = self.0.send(());
+    pub fn mark(mut self) {
+        self.sent.mark(self.began);
+        if let Some(waiting) = self.waiting.take() {
+            // Mostly nobody waits: only a callback with something to show later does.
+            let _ = waiting.send(());
+        }
+    }
+
+    /// Has the callback written once its answer was sent, or never will be.
+    pub(super) fn then_write(&mut self, journal: &Journal, draft: Box<Draft>) {
+        self.draft = Some((journal.clone(), draft));
+    }
+}
+
+impl Drop for Flushed {
+    fn drop(&mut self) {
+        if let Some((journal, draft)) = self.draft.take() {
+            journal.submit(*draft);
+        }
     }
 }
 
@@ -218,10 +243,13 @@ pub(super) fn afterwards(
     late: &Arc<Late>,
     callback: &Arc<Callback>,
     deadline: Deadline,
+    steps: &Steps,
 ) -> (Flushed, Afterwards) {
     let (sender, flushed) = oneshot::channel();
     let (late, callback) = (Arc::clone(late), Arc::clone(callback));
-    (Flushed(sender), Afterwards { late, callback, deadline, flushed })
+    let (began, sent) = (steps.began(), steps.sent());
+    let door = Flushed { waiting: Some(sender), began, sent, draft: None };
+    (door, Afterwards { late, callback, deadline, flushed })
 }
 
 impl Afterwards {

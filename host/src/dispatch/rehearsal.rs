@@ -12,18 +12,20 @@ use crate::callback::reply::RawReply;
 use crate::callback::reply::Reply;
 use crate::callback::reply_check::check_late;
 use crate::deadline::DeadlineConfig;
-use crate::dispatch::Decision;
 use crate::dispatch::NotStarted;
-use crate::dispatch::decide;
-use crate::dispatch::host_words;
 use crate::dispatch::not_started;
 use crate::dispatch::route;
 use crate::dispatch::route::Picked;
 use crate::dispatch::still_working;
+use crate::journal::tape::Tape;
+use crate::plugin::decision::Decision;
+use crate::plugin::decision::decide;
+use crate::plugin::decision::host_words;
 use crate::plugin::engine::GuestEngine;
 use crate::plugin::instance;
 use crate::plugin::instance::CallError;
 use crate::plugin::instance::CallReport;
+use crate::plugin::instance::Task;
 use crate::plugin::registry::Plugin;
 use crate::plugin::registry::Snapshot;
 use crate::telemetry::Outcome;
@@ -59,10 +61,10 @@ pub async fn rehearse(engine: &GuestEngine, plugin: &Arc<Plugin>, callback: Call
         Ok(pass) => pass,
         Err(paused) => return uncalled(not_started(&callback, &NotStarted::Paused(paused))),
     };
-    let own = Arc::clone(plugin);
-    let mut call = instance::start(engine, own, handler, Arc::clone(&callback), deadline, pass, ());
+    let task = Task { handler, callback: Arc::clone(&callback), deadline, tape: Tape::off() };
+    let mut call = instance::start(engine, Arc::clone(plugin), task, pass, ());
     let (decision, as_said, fuel, updates) = match call.report_by(deadline.soft()).await {
-        Some(CallReport { result, fuel, deferred }) => {
+        Some(CallReport { result, fuel, deferred, .. }) => {
             let has_said = matches!(result, Ok(_) | Err(CallError::User(_)));
             let decision = decide(&callback, result);
             let as_said = has_said && decision.outcome != Outcome::InvalidReply;

@@ -49,6 +49,8 @@ use crate::ingress::webhook::client::client;
 use crate::ingress::webhook::replay::ReplayMemory;
 use crate::ingress::webhook::respond::Rejection;
 use crate::ingress::webhook::wire::Wire;
+use crate::steps::Step;
+use crate::steps::Steps;
 use crate::telemetry;
 use crate::telemetry::Door;
 
@@ -126,7 +128,9 @@ impl AppDoor {
         }
         let deadline = self.deadline.starting(received);
         let source = Source::Webhook { signature: signature(&head.headers), now: now() };
+        let mut steps = Steps::starting(received);
         let body = self.read(&head.headers, body, received, deadline).await?;
+        steps.done(Step::Receive);
         let verified = verify(RawCallback { source, body }, &self.app.keys)?;
         let admission = verified
             .once()
@@ -136,7 +140,9 @@ impl AppDoor {
         let (response, answered) = match parse(verified, &self.app.keys)? {
             Inbound::Challenge(challenge) => (respond::challenge(&challenge), true),
             Inbound::Callback(callback) => {
-                let answered = self.app.dispatcher.answer(*callback, Door::Webhook, deadline).await;
+                steps.done(Step::Verify);
+                let dispatcher = &self.app.dispatcher;
+                let answered = dispatcher.answer(*callback, Door::Webhook, deadline, steps).await;
                 // "Send it again" must not make the next one a replay.
                 let again = matches!(answered.reply.outgoing(), Outgoing::Redeliver);
                 (respond::answered(answered, wire), !again)

@@ -1,8 +1,6 @@
 //! The command form: one callback as JSON on standard input, the reply as JSON on standard output, words for the log on
 //! standard error. Any language that can print can be a plugin.
 
-use std::time::Duration;
-
 use wasmtime::Store;
 use wasmtime::component::Instance;
 use wasmtime_wasi::I32Exit;
@@ -29,8 +27,8 @@ pub(super) struct Given<'a> {
     pub(super) name: &'a str,
     /// Pairs of name and value.
     pub(super) environment: Vec<(&'a str, &'a str)>,
-    /// Until the host answers without it.
-    pub(super) remaining: Duration,
+    /// Milliseconds until the host answers without it.
+    pub(super) remaining_ms: u32,
     /// The callback.
     pub(super) input: String,
     /// How much it may print on standard output.

@@ -29,11 +29,13 @@ use crate::capability::request::RequestCtx;
 use crate::capability::sealed_values::SealedValuesCtx;
 use crate::deadline::Deadline;
 use crate::deadline::DeadlineConfig;
+use crate::journal::tape::Tape;
 use crate::plugin::breaker::Change;
 use crate::plugin::breaker::Pass;
 use crate::plugin::breaker::Verdict;
 use crate::plugin::command;
 use crate::plugin::command::Given;
+use crate::plugin::course::Course;
 use crate::plugin::engine::GuestEngine;
 use crate::plugin::kept::Guest;
 use crate::plugin::lift;
@@ -61,6 +63,16 @@ pub struct CallReport {
     pub fuel: u64,
     /// Cards to show once the answer is on the wire, in the form `card/update` takes.
     pub deferred: Vec<Json>,
+    /// When it came how far.
+    pub course: Course,
+}
+
+impl CallReport {
+    /// Of a call that nothing else is known of.
+    fn without_end(error: CallError) -> Self {
+        let course = Course::beginning(true);
+        Self { result: Err(error), fuel: 0, deferred: Vec::new(), course }
+    }
 }
 
 /// Why a handler did not answer.
@@ -127,6 +139,18 @@ pub enum Handler {
     Json,
 }
 
+/// A callback for a plugin.
+pub struct Task {
+    /// Which of its exports takes it.
+    pub handler: Handler,
+    /// What it is given.
+    pub callback: Arc<Callback>,
+    /// When it is due.
+    pub deadline: Deadline,
+    /// What takes it down, or plays it.
+    pub tape: Tape,
+}
+
 /// What a call gets at.
 #[derive(Clone, Copy)]
 enum Reach {
@@ -148,10 +172,8 @@ impl RunningCall {
 
     /// Its report, however long it takes: at most the callback's hard deadline.
     pub async fn report(&mut self) -> CallReport {
-        (&mut self.0).await.unwrap_or_else(|error| CallReport {
-            result: Err(CallError::Trap(format!("the guest's thread failed: {error}"))),
-            fuel: 0,
-            deferred: Vec::new(),
+        (&mut self.0).await.unwrap_or_else(|error| {
+            CallReport::without_end(CallError::Trap(format!("the guest's thread failed: {error}")))
         })
     }
 }
@@ -160,19 +182,17 @@ impl RunningCall {
 pub fn start(
     engine: &GuestEngine,
     plugin: Arc<Plugin>,
-    handler: Handler,
-    callback: Arc<Callback>,
-    deadline: Deadline,
+    task: Task,
     pass: Pass,
     place: impl Send + 'static,
 ) -> RunningCall {
+    let Task { handler, callback, deadline, tape } = task;
     let (io, long) = (Handle::current(), Arc::clone(&engine.long_turns));
     RunningCall(engine.threads().spawn(async move {
-        let began = Instant::now();
-        let guest = plugin.guest(&callback, deadline, io);
+        let guest = plugin.guest(&callback, deadline, io, &tape);
         let (report, guest) =
             take_turns(run(&plugin, handler, &callback, deadline, guest), &long).await;
-        let ended_well = plugin.conclude(pass, &report, began, deadline) == Verdict::Good;
+        let ended_well = plugin.conclude(pass, &report, deadline) == Verdict::Good;
         if ended_well && plugin.can_be_reused() {
             plugin.kept.put(guest, &callback.header.tenant_key, plugin.places);
         } else {
@@ -191,9 +211,10 @@ async fn run(
     mut guest: Guest,
 ) -> (CallReport, Guest) {
     let limits = plugin.limits;
-    let outcome =
-        tokio::time::timeout_at(deadline.hard(), invoke(plugin, handler, callback, &mut guest))
-            .await;
+    let mut course = Course::beginning(guest.instance.is_none());
+    let invoking = invoke(plugin, handler, callback, &mut guest, &mut course);
+    let outcome = tokio::time::timeout_at(deadline.hard(), invoking).await;
+    course.ended = Instant::now();
     let store = &mut guest.store;
     let result = match outcome {
         Err(_elapsed) => Err(CallError::Stopped),
@@ -216,7 +237,7 @@ async fn run(
         call.logging.finish(&printed, beyond);
         deferred = call.deferred.into_cards();
     }
-    (CallReport { result, fuel, deferred }, guest)
+    (CallReport { result, fuel, deferred, course }, guest)
 }
 
 async fn invoke(
@@ -224,6 +245,7 @@ async fn invoke(
     handler: Handler,
     callback: &Callback,
     guest: &mut Guest,
+    course: &mut Course,
 ) -> wasmtime::Result<Result<RawReply, CallError>> {
     let store = &mut guest.store;
     let instance = match guest.instance {
@@ -233,6 +255,7 @@ async fn invoke(
             *guest.instance.insert(fresh)
         }
     };
+    course.instantiated = Some(Instant::now());
     let header = &callback.header;
     let handlers = &plugin.handlers;
     if let Some(command) = &handlers.command {
@@ -334,18 +357,12 @@ impl CallError {
 
 impl Plugin {
     /// Counts the call, and pauses the plugin if it was one failure too many.
-    fn conclude(
-        &self,
-        pass: Pass,
-        report: &CallReport,
-        began: Instant,
-        deadline: Deadline,
-    ) -> Verdict {
+    fn conclude(&self, pass: Pass, report: &CallReport, deadline: Deadline) -> Verdict {
         let now = Instant::now();
         let verdict = report.result.as_ref().map_or_else(CallError::verdict, |_| Verdict::Good);
         self.usage.record(report.fuel, verdict == Verdict::Failed);
         if verdict == Verdict::Good && now < deadline.soft() {
-            self.usage.record_duration(now - began);
+            self.usage.record_duration(now - report.course.began);
         }
         let (app, plugin, version) = (&self.app, &self.name, &self.version);
         match pass.settle(verdict, now) {
@@ -363,16 +380,17 @@ impl Plugin {
     }
 
     /// One that was kept, or a fresh one, ready for that call.
-    fn guest(&self, callback: &Callback, deadline: Deadline, io: Handle) -> Guest {
+    fn guest(&self, callback: &Callback, deadline: Deadline, io: Handle, tape: &Tape) -> Guest {
         match self.kept.take(&callback.header.tenant_key) {
             Some(mut guest) => {
-                let call = self.call_state(callback, deadline, io, Reach::AsGranted);
+                let call = self.call_state(callback, deadline, io, Reach::AsGranted, tape);
+                guest.store.data().wasi.begin_call(tape);
                 self.begin_call(&mut guest.store, call);
                 guest
             }
             None => {
                 self.usage.record_instance();
-                Guest::fresh(self.store(callback, deadline, io, Reach::AsGranted))
+                Guest::fresh(self.store(callback, deadline, io, Reach::AsGranted, tape))
             }
         }
     }
@@ -383,10 +401,12 @@ impl Plugin {
         deadline: Deadline,
         io: Handle,
         reach: Reach,
+        tape: &Tape,
     ) -> Store<GuestState> {
+        let log_bytes = self.limits.log_bytes;
         let wasi = match self.handlers.command {
-            None => Wasi::new(self.limits.log_bytes),
-            Some(_) => Wasi::command(self.limits.log_bytes, self.given(callback, deadline)),
+            None => Wasi::new(log_bytes, tape),
+            Some(_) => Wasi::command(log_bytes, self.given(callback, deadline, tape), tape),
         };
         let state = GuestState {
             wasi,
@@ -401,7 +421,7 @@ impl Plugin {
         store
             .fuel_async_yield_interval(Some(YIELD_INTERVAL))
             .unwrap_or_else(|error| unreachable!("fuel is on: {error}"));
-        self.begin_call(&mut store, self.call_state(callback, deadline, io, reach));
+        self.begin_call(&mut store, self.call_state(callback, deadline, io, reach, tape));
         store
     }
 
@@ -423,6 +443,7 @@ impl Plugin {
         deadline: Deadline,
         io: Handle,
         reach: Reach,
+        tape: &Tape,
     ) -> CallState {
         let event_id = callback.header.event_id.as_deref().unwrap_or_default();
         let has_card = callback.card_action().is_some_and(|card| !card.update_token.is_empty());
@@ -430,14 +451,15 @@ impl Plugin {
             Reach::AsGranted => (Arc::clone(&self.grants), self.buckets.clone()),
             Reach::Nothing => (Arc::default(), Buckets::default()),
         };
-        let open_api = OpenApiCtx::new(Arc::clone(&self.open_api), grants, deadline, io.clone());
+        let (api, own_io) = (Arc::clone(&self.open_api), io.clone());
+        let open_api = OpenApiCtx::new(api, grants, deadline, own_io, tape.clone());
         CallState {
-            request: RequestCtx::new(callback.raw(), deadline),
+            request: RequestCtx::new(callback.raw(), deadline, tape.clone()),
             deferred: DeferredCtx::new(has_card),
             open_api,
             config: self.settings.clone(),
-            key_value: KeyValueCtx::new(self.store.clone(), buckets, deadline, io),
-            sealed_values: self.sealed_values(callback),
+            key_value: KeyValueCtx::new(self.store.clone(), buckets, deadline, io, tape.clone()),
+            sealed_values: self.sealed_values(callback, tape.clone()),
             logging: LoggingCtx::new(
                 self.log_tag(event_id),
                 self.limits.log_bytes,
@@ -446,19 +468,19 @@ impl Plugin {
         }
     }
 
-    fn given(&self, callback: &Callback, deadline: Deadline) -> Given<'_> {
+    fn given(&self, callback: &Callback, deadline: Deadline, tape: &Tape) -> Given<'_> {
         Given {
             name: &self.name,
             environment: self.settings.pairs().collect(),
-            remaining: deadline.remaining(),
+            remaining_ms: tape.remaining_ms(deadline.remaining_ms()),
             input: callback.raw().without_secrets(),
             reply_bytes: self.limits.reply_bytes,
         }
     }
 
-    fn sealed_values(&self, callback: &Callback) -> SealedValuesCtx {
+    fn sealed_values(&self, callback: &Callback, tape: Tape) -> SealedValuesCtx {
         let (app, plugin) = (Arc::clone(&self.app), Arc::clone(&self.name));
-        SealedValuesCtx::new(self.seal_key.clone(), app, plugin, callback)
+        SealedValuesCtx::new(self.seal_key.clone(), app, plugin, callback, tape)
     }
 
     fn log_tag(&self, event_id: &str) -> LogTag {
@@ -471,27 +493,22 @@ impl Plugin {
     }
 }
 
-/// One call for the plugin's own tests: without grants, uncounted, over by the soft deadline.
-pub(super) async fn try_out(
-    engine: &GuestEngine,
-    plugin: &Arc<Plugin>,
-    handler: Handler,
-    callback: Callback,
-    deadline: Deadline,
-) -> Result<RawReply, CallError> {
+/// One call for the plugin's own tests, or one that is played again: without grants, uncounted, over by the soft deadline.
+pub(super) async fn try_out(engine: &GuestEngine, plugin: &Arc<Plugin>, task: Task) -> CallReport {
+    let Task { handler, callback, deadline, tape } = task;
     let (io, plugin) = (Handle::current(), Arc::clone(plugin));
     let long = Arc::clone(&engine.long_turns);
     let trying = engine.threads().spawn(async move {
-        let store = plugin.store(&callback, deadline, io, Reach::Nothing);
+        let store = plugin.store(&callback, deadline, io, Reach::Nothing, &tape);
         let guest = Guest::fresh(store);
         take_turns(run(&plugin, handler, &callback, deadline, guest), &long).await.0
     });
     let mut trying = RunningCall(trying);
     match trying.report_by(deadline.soft()).await {
-        Some(report) => report.result,
+        Some(report) => report,
         None => {
             trying.0.abort();
-            Err(CallError::Stopped)
+            CallReport::without_end(CallError::Stopped)
         }
     }
 }
@@ -510,7 +527,7 @@ pub(super) fn repeat(
         for _ in 0..calls {
             let began = Instant::now();
             let deadline = DeadlineConfig::default().starting(began);
-            let store = plugin.store(&callback, deadline, io.clone(), Reach::Nothing);
+            let store = plugin.store(&callback, deadline, io.clone(), Reach::Nothing, &Tape::off());
             let guest = Guest::fresh(store);
             run(&plugin, Handler::Typed, &callback, deadline, guest).await.0.result?;
             taken.push(began.elapsed());
@@ -543,7 +560,7 @@ async fn ask(
     io: Handle,
 ) -> Result<Option<plugin_info::Info>, CallError> {
     let Some(indices) = &plugin.handlers.info else { return Ok(None) };
-    let mut store = plugin.store(&Callback::default(), deadline, io, Reach::Nothing);
+    let mut store = plugin.store(&Callback::default(), deadline, io, Reach::Nothing, &Tape::off());
     let asking = async {
         let instance = plugin.code.instance_pre.instantiate_async(&mut store).await?;
         indices.load(&mut store, &instance)?.call_describe(&mut store).await

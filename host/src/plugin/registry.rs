@@ -35,6 +35,7 @@ use crate::plugin::manifest::PreviewsConfig;
 use crate::plugin::route::Route;
 use crate::plugin::state::GuestState;
 use crate::plugin::usage::Usage;
+use crate::secret::Secret;
 use crate::store::Store;
 use crate::telemetry::PluginVersion;
 
@@ -189,6 +190,11 @@ impl Plugin {
     /// Who may click what comes by that route.
     pub fn allow<'a>(&'a self, route: &'a Route) -> &'a Allow {
         route.allow.as_ref().unwrap_or(&self.allow)
+    }
+
+    /// What its operator gave it and nobody else shall see.
+    pub fn secrets(&self) -> &[Secret] {
+        self.settings.secrets()
     }
 
     /// What its values are sealed with.

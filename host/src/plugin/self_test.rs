@@ -14,9 +14,11 @@ use crate::callback::plain;
 use crate::callback::plain::PlainError;
 use crate::callback::reply_check::check;
 use crate::deadline::DeadlineConfig;
+use crate::journal::tape::Tape;
 use crate::plugin::engine::GuestEngine;
 use crate::plugin::instance::CallError;
 use crate::plugin::instance::Handler;
+use crate::plugin::instance::Task;
 use crate::plugin::instance::try_out;
 use crate::plugin::registry::Plugin;
 
@@ -126,7 +128,9 @@ async fn answer(
         _ => return Err(SelfTestFault::NotHandled(callback.header.event_type)),
     };
     let deadline = DeadlineConfig::default().starting(Instant::now());
-    match try_out(engine, plugin, handler, callback, deadline).await {
+    let task = Task { handler, callback: callback.into(), deadline, tape: Tape::off() };
+    let report = try_out(engine, plugin, task).await;
+    match report.result {
         Ok(raw) => {
             let faults = check(kind, raw, None).faults;
             if faults.is_empty() { Ok(()) } else { Err(SelfTestFault::Reply(faults.to_string())) }

@@ -15,11 +15,13 @@ use crate::capability::open_api::OpenApiCtx;
 use crate::capability::request::RequestCtx;
 use crate::capability::sealed_values::SealedValuesCtx;
 use crate::capability::stdio::Printed;
+use crate::journal::tape::Tape;
 use crate::plugin::command::Given;
 use crate::plugin::command::REMAINING;
 use crate::plugin::limits::InstanceLimiter;
 use crate::plugin::limits::MAX_HANDLES;
 use crate::plugin::meter::Turn;
+use crate::plugin::taped::Taped;
 
 /// Random bytes a guest gets at once. A key needs 32; the host makes them in one go, and nobody else runs meanwhile.
 const MAX_RANDOM_BYTES: u64 = 64 << 10;
@@ -59,35 +61,50 @@ pub(super) struct Wasi {
     pub(super) printed: Printed,
     /// Standard output of a command, which is its answer.
     pub(super) answer: Option<Printed>,
+    taped: Option<Taped>,
 }
 
 impl Wasi {
     /// Keeps at most `log_bytes` of what the guest prints.
-    pub(super) fn new(log_bytes: usize) -> Self {
+    pub(super) fn new(log_bytes: usize, tape: &Tape) -> Self {
         let printed = Printed::new(log_bytes);
-        let ctx = nothing_granted(&printed).stdout(printed.clone()).build();
-        Self { ctx, table: table(), printed, answer: None }
+        let (mut builder, taped) = nothing_granted(&printed, tape);
+        let ctx = builder.stdout(printed.clone()).build();
+        Self { ctx, table: table(), printed, answer: None, taped }
     }
 
     /// The same for a command: what it prints on standard output is no log.
-    pub(super) fn command(log_bytes: usize, given: Given<'_>) -> Self {
+    pub(super) fn command(log_bytes: usize, given: Given<'_>, tape: &Tape) -> Self {
         let (printed, answer) = (Printed::new(log_bytes), Printed::new(given.reply_bytes));
-        let ctx = nothing_granted(&printed)
+        let (mut builder, taped) = nothing_granted(&printed, tape);
+        let ctx = builder
             .arg(given.name)
             .envs(&given.environment)
-            .env(REMAINING, given.remaining.as_millis().to_string())
+            .env(REMAINING, given.remaining_ms.to_string())
             .stdin(MemoryInputPipe::new(given.input))
             .stdout(answer.clone())
             .build();
-        Self { ctx, table: table(), printed, answer: Some(answer) }
+        Self { ctx, table: table(), printed, answer: Some(answer), taped }
+    }
+
+    /// Another call begins, with a tape of its own.
+    pub(super) fn begin_call(&self, tape: &Tape) {
+        if let Some(taped) = &self.taped {
+            taped.change(tape);
+        }
     }
 }
 
-fn nothing_granted(errors: &Printed) -> WasiCtxBuilder {
+/// Clocks and randomness are the system's own where nobody takes them down: then they cost nothing more.
+fn nothing_granted(errors: &Printed, tape: &Tape) -> (WasiCtxBuilder, Option<Taped>) {
     let mut builder = WasiCtxBuilder::new();
     builder.max_random_size(MAX_RANDOM_BYTES).stderr(errors.clone());
     builder.allow_tcp(false).allow_udp(false);
-    builder
+    let taped = Taped::of(tape);
+    if let Some(taped) = &taped {
+        taped.give_to(&mut builder);
+    }
+    (builder, taped)
 }
 
 fn table() -> ResourceTable {

@@ -36,6 +36,8 @@ use crate::ingress::long_connection::respond;
 use crate::ingress::long_connection::settings::Settings;
 use crate::ingress::long_connection::settings::WireSettings;
 use crate::shutdown::Shutdown;
+use crate::steps::Step;
+use crate::steps::Steps;
 use crate::telemetry;
 use crate::telemetry::Door;
 
@@ -257,6 +259,8 @@ impl Session<'_> {
 
     fn callback(&mut self, frame: Frame, complete: Complete) {
         let deadline = self.host.deadline.starting(complete.received);
+        let mut steps = Steps::starting(complete.received);
+        steps.done(Step::Receive);
         let inbound = match understand(complete.payload) {
             Ok(inbound) => inbound,
             Err(reason) => {
@@ -264,9 +268,10 @@ impl Session<'_> {
                 return self.answer_rejected(frame);
             }
         };
+        steps.done(Step::Verify);
         let (dispatcher, replies) = (self.host.dispatcher.clone(), self.replies.clone());
         self.callbacks.spawn(async move {
-            let answered = dispatcher.answer(inbound, Door::LongConnection, deadline).await;
+            let answered = dispatcher.answer(inbound, Door::LongConnection, deadline, steps).await;
             let frame = respond::answered(frame, &answered.reply, deadline.elapsed());
             if replies.send(Outgoing { frame, flushed: Some(answered.flushed) }).await.is_err() {
                 tracing::warn!(

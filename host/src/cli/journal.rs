@@ -1,0 +1,222 @@
+//! `aviary journal`: what a host has written down, listed, shown and exported. It reads the files; the host need not run.
+
+mod when;
+
+use std::io::BufWriter;
+use std::io::Write as _;
+use std::path::Path;
+use std::path::PathBuf;
+
+use anyhow::Context as _;
+use anyhow::bail;
+use clap::Args;
+use clap::Subcommand;
+
+use crate::cli::journal::when::Ago;
+use crate::cli::journal::when::utc;
+use crate::config::Config;
+use crate::journal::entry::Entry;
+use crate::journal::entry::StepSpan;
+use crate::journal::filter::Filter;
+use crate::journal::ring::Order;
+use crate::journal::ring::last;
+use crate::journal::ring::read;
+use crate::journal::tape::HostCall;
+use crate::steps::Span;
+use crate::store::update::now_ms;
+
+/// Entries that are listed without being asked for more: a screen of them.
+const LISTED: usize = 40;
+
+/// See what a host has written down about its callbacks: [journal] in aviary.toml.
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  aviary journal --plugin approval --since 2h
+  aviary journal --outcome trap --last 5
+  aviary journal show 0193a7c2e41b0001
+  aviary journal export --type card.action.trigger > clicks.jsonl
+
+One line of `export` is one JSON object: v (1), id, at_ms, app, door, event_id, type, user, plugin, version, outcome, reason,
+ms, fuel, steps, callback (as it came, decrypted), reply, and called: by_json, fresh, told, updates. `told` is what the plugin
+was told: seed, wall_ns, monotonic_ns, remaining_ms, cut, and calls with call, asked, answered, at_us, took_us. Credentials, and
+what [journal] mask names, are replaced by as many letters.")]
+pub(super) struct JournalCommand {
+    #[command(flatten)]
+    place: Place,
+    #[command(flatten)]
+    wanted: Wanted,
+    #[command(subcommand)]
+    action: Option<Action>,
+}
+
+/// Which journal.
+#[derive(Debug, Args)]
+pub(super) struct Place {
+    /// The journal's folder; without it, what the configuration file says.
+    #[arg(long, global = true, value_name = "DIR")]
+    journal: Option<PathBuf>,
+    /// Where the journal is configured.
+    #[arg(long, global = true, default_value = "aviary.toml")]
+    config: PathBuf,
+}
+
+impl Place {
+    /// The folder.
+    pub(super) fn folder(&self) -> anyhow::Result<PathBuf> {
+        match &self.journal {
+            Some(folder) if !folder.is_dir() => bail!("{} is not a folder", folder.display()),
+            Some(folder) => Ok(folder.clone()),
+            None => {
+                Config::journal_folder(&self.config).context("--journal says where the journal is")
+            }
+        }
+    }
+}
+
+/// Which of its entries.
+#[derive(Debug, Args)]
+struct Wanted {
+    /// Of this plugin.
+    #[arg(long, global = true, value_name = "NAME")]
+    plugin: Option<String>,
+    /// Of this type, for example card.action.trigger.
+    #[arg(long = "type", global = true, value_name = "TYPE")]
+    event_type: Option<String>,
+    /// That ended like this, for example trap.
+    #[arg(long, global = true)]
+    outcome: Option<String>,
+    /// No older than this: 90s, 10m, 2h, 3d.
+    #[arg(long, global = true, value_name = "AGE")]
+    since: Option<Ago>,
+    /// The newest of them.
+    #[arg(long, global = true, value_name = "N")]
+    last: Option<usize>,
+}
+
+impl Wanted {
+    fn filter(&self) -> Filter {
+        Filter {
+            plugin: self.plugin.clone(),
+            event_type: self.event_type.clone(),
+            outcome: self.outcome.clone(),
+            app: None,
+            since_ms: self.since.map_or(0, |since| now_ms().saturating_sub(since.milliseconds())),
+        }
+    }
+}
+
+#[derive(Debug, Subcommand)]
+enum Action {
+    /// Everything about one callback.
+    Show {
+        /// As it is listed, or the platform's event id.
+        id: String,
+        /// As JSON.
+        #[arg(long)]
+        json: bool,
+    },
+    /// All of them as JSON lines, oldest first.
+    Export,
+}
+
+/// Reads, and prints.
+pub(super) fn run(command: &JournalCommand) -> anyhow::Result<()> {
+    let folder = command.place.folder()?;
+    let mut out = BufWriter::new(std::io::stdout().lock());
+    let (filter, count) = (command.wanted.filter(), command.wanted.last);
+    match &command.action {
+        None => {
+            writeln!(out, "{HEADINGS}")?;
+            for entry in last(&folder, &filter, count.unwrap_or(LISTED))? {
+                writeln!(out, "{}", line(&entry))?;
+            }
+        }
+        Some(Action::Show { id, json }) => {
+            let entry = find(&folder, id)?.with_context(|| format!("there is no callback {id}"))?;
+            let text = if *json { compact(&entry)? } else { describe(&entry) };
+            writeln!(out, "{text}")?;
+        }
+        Some(Action::Export) => match count {
+            Some(count) => {
+                for entry in last(&folder, &filter, count)? {
+                    writeln!(out, "{}", compact(&entry)?)?;
+                }
+            }
+            None => export(&folder, &filter, &mut out)?,
+        },
+    }
+    Ok(out.flush()?)
+}
+
+fn export(folder: &Path, filter: &Filter, out: &mut impl std::io::Write) -> anyhow::Result<()> {
+    let mut written = Ok(());
+    read(folder, Order::OldestFirst, |entry| {
+        if filter.takes(&entry) {
+            written = compact(&entry).and_then(|line| Ok(writeln!(out, "{line}")?));
+        }
+        written.is_ok()
+    })?;
+    written
+}
+
+fn find(folder: &Path, id: &str) -> std::io::Result<Option<Entry>> {
+    let mut found = None;
+    read(folder, Order::NewestFirst, |entry| {
+        if entry.id == id || entry.event_id.as_deref() == Some(id) {
+            found = Some(entry);
+        }
+        found.is_none()
+    })?;
+    Ok(found)
+}
+
+/// In one line, whatever white space a callback came with.
+fn compact(entry: &Entry) -> anyhow::Result<String> {
+    Ok(serde_json::to_value(entry)?.to_string())
+}
+
+const HEADINGS: &str = "ID               TIME (UTC)               OUTCOME              ms         fuel  TYPE, PLUGIN AND VERSION";
+
+fn line(entry: &Entry) -> String {
+    let Entry { id, at_ms, outcome, ms, event_type, .. } = entry;
+    let fuel = entry.fuel.map_or_else(|| "–".to_owned(), |fuel| fuel.to_string());
+    let plugin = entry.plugin.as_deref().unwrap_or("–");
+    let version = entry.version.as_deref().unwrap_or_default();
+    let time = utc(*at_ms);
+    format!("{id} {time} {outcome:14} {ms:8.2} {fuel:>12}  {event_type} {plugin} {version}")
+}
+
+fn describe(entry: &Entry) -> String {
+    let mut text = line(entry);
+    let mut add = |words: String| {
+        text.push('\n');
+        text.push_str(&words);
+    };
+    add(format!("  app       {}, by {}", entry.app, entry.door));
+    for (name, value) in
+        [("event", &entry.event_id), ("user", &entry.user), ("because", &entry.reason)]
+    {
+        if let Some(value) = value {
+            add(format!("  {name:9} {value}"));
+        }
+    }
+    for StepSpan { step, span } in &entry.steps {
+        add(format!("  {:11} {}", step.as_str(), times(span)));
+    }
+    add(format!("  callback  {}", entry.callback));
+    add(format!("  reply     {}", serde_json::json!(entry.reply)));
+    if let Some(called) = &entry.called {
+        for HostCall { call, asked, answered, span } in &called.told.calls {
+            add(format!("  asked     {call} {asked}, {}", times(span)));
+            add(format!("            {answered}"));
+        }
+        for card in &called.updates {
+            add(format!("  later     card {card}"));
+        }
+    }
+    text
+}
+
+fn times(span: &Span) -> String {
+    format!("{} µs, after {} µs", span.took_us, span.at_us)
+}

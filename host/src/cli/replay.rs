@@ -1,0 +1,207 @@
+//! `aviary replay`: the callbacks of a journal against a plugin file, and what would be different.
+#![expect(clippy::print_stdout, reason = "a command prints its result")]
+
+use std::path::Path;
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use clap::Args;
+use serde::Serialize;
+
+use crate::cli::EXIT_UNAVAILABLE;
+use crate::cli::EXIT_USAGE;
+use crate::cli::desk::Desk;
+use crate::cli::fail;
+use crate::cli::journal::Place;
+use crate::cli::progress::patiently;
+use crate::journal::entry::Entry;
+use crate::journal::filter::Filter;
+use crate::journal::ring::last;
+use crate::plugin::code_cache::CachePath;
+use crate::plugin::playback::Difference;
+use crate::plugin::playback::Played;
+use crate::plugin::playback::play;
+use crate::plugin::registry::Plugin;
+use crate::plugin::reload::alone::AloneError;
+use crate::steps::Step;
+
+/// Play a journal's callbacks to a plugin file, and name what differs.
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  aviary replay plugins/approval.wasm
+  aviary replay new/approval.wasm --journal /var/lib/aviary/journal --last 1000 --fuel-factor 1.2 --json
+
+Every callback that a plugin of that name answered is given to the file again, and it is told what was told then: clocks,
+randomness, and what the host and the platform answered. Nothing leaves this machine. Compared are the outcome, the verdict of
+the checker, the reply, later cards, and the fuel; the time is shown and is no difference. A callback whose call did not end
+in time, or whose plugin was told more than the journal keeps, is left out and counted.
+Exit codes: 0 nothing differs, 1 something does, or there was nothing to play, 64 a file cannot be read.")]
+pub(super) struct ReplayArgs {
+    /// The plugin: NAME.wasm, with what is beside it.
+    file: PathBuf,
+    #[command(flatten)]
+    place: Place,
+    /// Those of that plugin; without it, of the file's name.
+    #[arg(long, value_name = "NAME")]
+    plugin: Option<String>,
+    /// The newest of them.
+    #[arg(long, value_name = "N", default_value_t = 1000)]
+    last: usize,
+    /// Fuel is a difference only where a call takes more than so many times what it took.
+    #[arg(long, value_name = "FACTOR")]
+    fuel_factor: Option<f64>,
+    /// Print one JSON object instead of text.
+    #[arg(long)]
+    json: bool,
+}
+
+/// `--json`.
+#[derive(Serialize)]
+struct Report {
+    ok: bool,
+    plugin: String,
+    version: String,
+    played: usize,
+    skipped: usize,
+    different: usize,
+    fuel: Sum,
+    ms: Sum,
+    callbacks: Vec<Different>,
+}
+
+/// Of all that were played.
+#[derive(Default, Serialize)]
+struct Sum {
+    was: f64,
+    now: f64,
+}
+
+impl Sum {
+    fn add(&mut self, was: f64, now: f64) {
+        self.was += was;
+        self.now += now;
+    }
+}
+
+/// One callback that is not as it was.
+#[derive(Serialize)]
+struct Different {
+    id: String,
+    event_id: Option<String>,
+    #[serde(rename = "type")]
+    event_type: String,
+    version: Option<String>,
+    differences: Vec<Difference>,
+}
+
+pub(super) async fn run(arguments: &ReplayArgs) -> ExitCode {
+    let entries = match entries(arguments) {
+        Ok(entries) => entries,
+        Err(error) => return fail(EXIT_USAGE, &format!("{error:#}")),
+    };
+    if entries.is_empty() {
+        return fail(1, "the journal has no callbacks of that plugin");
+    }
+    let desk = match Desk::new(CachePath::OfUser) {
+        Ok(desk) => desk,
+        Err(error) => return fail(EXIT_UNAVAILABLE, &error.to_string()),
+    };
+    let alone = match desk.load(&arguments.file).await {
+        Ok(alone) => alone,
+        Err(error @ AloneError::Refused(_)) => {
+            return fail(1, &format!("{}: {error}", arguments.file.display()));
+        }
+        Err(error) => return fail(EXIT_USAGE, &error.to_string()),
+    };
+    let report = replay(&desk, &alone.plugin, &entries, arguments.fuel_factor);
+    let report = patiently("playing callbacks", report).await;
+    if arguments.json {
+        println!("{}", serde_json::json!(report));
+    } else {
+        print(&report);
+    }
+    if report.ok { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}
+
+fn entries(arguments: &ReplayArgs) -> anyhow::Result<Vec<Entry>> {
+    let folder = arguments.place.folder()?;
+    let plugin = arguments.plugin.clone().or_else(|| name(&arguments.file));
+    Ok(last(&folder, &Filter { plugin, ..Filter::default() }, arguments.last)?)
+}
+
+fn name(file: &Path) -> Option<String> {
+    file.file_stem().map(|name| name.to_string_lossy().into_owned())
+}
+
+async fn replay(
+    desk: &Desk,
+    plugin: &Arc<Plugin>,
+    entries: &[Entry],
+    fuel_factor: Option<f64>,
+) -> Report {
+    let mut report = Report {
+        ok: false,
+        plugin: plugin.name().to_owned(),
+        version: plugin.version().to_owned(),
+        played: 0,
+        skipped: 0,
+        different: 0,
+        fuel: Sum::default(),
+        ms: Sum::default(),
+        callbacks: Vec::new(),
+    };
+    for entry in entries {
+        let Ok(Played { fuel, took, mut differences, .. }) =
+            play(&desk.engine, plugin, entry).await
+        else {
+            report.skipped += 1;
+            continue;
+        };
+        report.played += 1;
+        if let (Some(was), Some(now)) = (entry.fuel, fuel) {
+            report.fuel.add(was as f64, now as f64);
+        }
+        report.ms.add(guest_ms(entry), took.as_secs_f64() * 1000.0);
+        if let Some(factor) = fuel_factor {
+            differences.retain(|difference| match difference {
+                Difference::Fuel { was, now } => *now as f64 > *was as f64 * factor,
+                _ => true,
+            });
+        }
+        if !differences.is_empty() {
+            report.different += 1;
+            report.callbacks.push(Different {
+                id: entry.id.clone(),
+                event_id: entry.event_id.clone(),
+                event_type: entry.event_type.clone(),
+                version: entry.version.clone(),
+                differences,
+            });
+        }
+    }
+    report.ok = report.different == 0 && report.played > 0;
+    report
+}
+
+/// What its instance and its guest took then.
+fn guest_ms(entry: &Entry) -> f64 {
+    let of_the_call =
+        entry.steps.iter().filter(|step| matches!(step.step, Step::Instantiate | Step::Guest));
+    of_the_call.map(|step| step.span.took_us as f64 / 1000.0).sum()
+}
+
+fn print(report: &Report) {
+    for callback in &report.callbacks {
+        let event = callback.event_id.as_deref().unwrap_or_default();
+        println!("{} {} {event}", callback.id, callback.event_type);
+        for difference in &callback.differences {
+            println!("  {difference}");
+        }
+    }
+    let Report { plugin, version, played, skipped, different, fuel, ms, .. } = report;
+    println!("plugin    {plugin} {version}");
+    println!("played    {played}, of which {different} differ; {skipped} could not be played");
+    println!("fuel      {:.0}, was {:.0}", fuel.now, fuel.was);
+    println!("time      {:.1} ms, was {:.1} ms", ms.now, ms.was);
+}

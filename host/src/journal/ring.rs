@@ -1,0 +1,214 @@
+//! The files of a journal together: bounded in size and age, written at the new end, taken away at the old one.
+
+use std::fs::DirBuilder;
+use std::fs::File;
+use std::fs::OpenOptions;
+use std::io::Write as _;
+use std::os::unix::fs::DirBuilderExt as _;
+use std::os::unix::fs::OpenOptionsExt as _;
+use std::path::Path;
+use std::path::PathBuf;
+use std::time::Duration;
+use std::time::SystemTime;
+
+use crate::journal::config::JournalSettings;
+use crate::journal::entry::Entry;
+use crate::journal::filter::Filter;
+use crate::journal::segment;
+
+/// A file is one part in so many of the ring: so much is lost of it at once when it is full.
+const PARTS: u64 = 16;
+
+/// The writing end.
+#[derive(Debug)]
+pub(super) struct Ring {
+    folder: PathBuf,
+    max_bytes: u64,
+    max_age: Duration,
+    open: Option<Open>,
+    begun: u32,
+}
+
+#[derive(Debug)]
+struct Open {
+    file: File,
+    bytes: u64,
+    since: SystemTime,
+}
+
+impl Ring {
+    /// Makes the folder. Only the host's user gets at it: callbacks are other people's words.
+    pub(super) fn open(settings: &JournalSettings) -> std::io::Result<Self> {
+        DirBuilder::new().recursive(true).mode(0o700).create(&settings.folder)?;
+        let mut ring = Self {
+            folder: settings.folder.clone(),
+            max_bytes: settings.max_bytes,
+            max_age: settings.max_age,
+            open: None,
+            begun: 0,
+        };
+        ring.begin()?;
+        Ok(ring)
+    }
+
+    /// Writes records that are framed already. After an error nothing is known of the file, and the next one is another.
+    pub(super) fn write(&mut self, framed: &[u8]) -> std::io::Result<()> {
+        let (part, age) = (self.max_bytes / PARTS, self.max_age / PARTS as u32);
+        let is_full = self.open.as_ref().is_none_or(|open| {
+            open.bytes + framed.len() as u64 > part
+                || open.since.elapsed().is_ok_and(|since| since > age)
+        });
+        if is_full {
+            self.begin()?;
+        }
+        let Some(open) = &mut self.open else { return Ok(()) };
+        let written = open.file.write_all(framed);
+        open.bytes += framed.len() as u64;
+        if written.is_err() {
+            self.open = None;
+        }
+        written
+    }
+
+    /// The next file, and room for it.
+    fn begin(&mut self) -> std::io::Result<()> {
+        self.open = None;
+        self.make_room()?;
+        let since = SystemTime::now();
+        let ms = since.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default().as_millis();
+        // A host that starts again within the same millisecond has another number.
+        let name = format!("{ms:014}-{}-{:06}.{}", std::process::id(), self.begun, segment::ENDING);
+        self.begun += 1;
+        let mut file = OpenOptions::new()
+            .append(true)
+            .create_new(true)
+            .mode(0o600)
+            .open(self.folder.join(name))?;
+        file.write_all(segment::HEAD)?;
+        self.open = Some(Open { file, bytes: segment::HEAD.len() as u64, since });
+        Ok(())
+    }
+
+    /// Takes away what is too old, and then what is oldest, until one more part fits.
+    fn make_room(&self) -> std::io::Result<()> {
+        let now = SystemTime::now();
+        let mut kept = Vec::new();
+        for path in segment::files(&self.folder)? {
+            // Another process may have taken it away.
+            let Ok(about) = path.metadata() else { continue };
+            let age = about.modified().ok().and_then(|at| now.duration_since(at).ok());
+            if age.is_some_and(|age| age > self.max_age) {
+                remove(&path)?;
+            } else {
+                kept.push((path, about.len()));
+            }
+        }
+        let mut bytes: u64 = kept.iter().map(|(_, size)| size).sum();
+        for (path, size) in kept {
+            if bytes + self.max_bytes / PARTS <= self.max_bytes {
+                break;
+            }
+            remove(&path)?;
+            bytes -= size;
+        }
+        Ok(())
+    }
+}
+
+fn remove(path: &Path) -> std::io::Result<()> {
+    match std::fs::remove_file(path) {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(error),
+        Ok(()) | Err(_) => Ok(()),
+    }
+}
+
+/// Where reading begins.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Order {
+    /// At what happened last.
+    NewestFirst,
+    /// At what happened first.
+    OldestFirst,
+}
+
+/// Goes through the entries of a folder, for as long as `take` wants more. A host may write there meanwhile.
+pub fn read(
+    folder: &Path,
+    order: Order,
+    mut take: impl FnMut(Entry) -> bool,
+) -> std::io::Result<()> {
+    let mut files = segment::files(folder)?;
+    if order == Order::NewestFirst {
+        files.reverse();
+    }
+    for path in files {
+        let file = match std::fs::read(path) {
+            Ok(file) => file,
+            // Its time was over while we read another.
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => continue,
+            Err(error) => return Err(error),
+        };
+        let mut records = segment::records(&file);
+        if order == Order::NewestFirst {
+            records.reverse();
+        }
+        for entry in records.into_iter().filter_map(Entry::read) {
+            if !take(entry) {
+                return Ok(());
+            }
+        }
+    }
+    Ok(())
+}
+
+/// The last `count` entries that the filter takes, oldest first.
+pub fn last(folder: &Path, filter: &Filter, count: usize) -> std::io::Result<Vec<Entry>> {
+    let mut found = Vec::new();
+    read(folder, Order::NewestFirst, |entry| {
+        if filter.takes(&entry) {
+            found.push(entry);
+        }
+        found.len() < count
+    })?;
+    found.truncate(count);
+    found.reverse();
+    Ok(found)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn settings(folder: &Path, max_bytes: u64) -> JournalSettings {
+        let max_age = Duration::from_secs(3600);
+        JournalSettings { folder: folder.to_owned(), max_bytes, max_age, mask: Vec::new() }
+    }
+
+    #[test]
+    fn a_ring_is_never_larger_than_it_may_be() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut ring = Ring::open(&settings(folder.path(), 16_000)).unwrap();
+        let size = || {
+            let files = segment::files(folder.path()).unwrap();
+            files.iter().map(|file| file.metadata().unwrap().len()).sum::<u64>()
+        };
+        let mut record = Vec::new();
+        assert!(segment::append(&mut record, &[b'x'; 300]));
+        for _ in 0..200 {
+            ring.write(&record).unwrap();
+            assert!(size() <= 16_000, "{}", size());
+        }
+        assert!(size() > 12_000, "{}: and it is not half empty", size());
+    }
+
+    #[test]
+    fn what_is_too_old_goes() {
+        let folder = tempfile::tempdir().unwrap();
+        let old = folder.path().join("00000000000001-1-000000.journal");
+        std::fs::write(&old, segment::HEAD).unwrap();
+        let long_ago = SystemTime::now() - Duration::from_secs(7200);
+        File::options().append(true).open(&old).unwrap().set_modified(long_ago).unwrap();
+        Ring::open(&settings(folder.path(), 16_000)).unwrap();
+        assert!(!old.exists());
+    }
+}

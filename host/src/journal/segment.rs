@@ -1,0 +1,109 @@
+//! One file of the ring: a line that says what it is, then records, each with its length and a checksum. A record that was not
+//! written to its end is where reading stops; nothing is ever written behind one, because every start begins a new file.
+
+use std::path::Path;
+
+/// What a file begins with.
+pub(super) const HEAD: &[u8] = b"aviary journal 1\n";
+/// How its name ends.
+pub(super) const ENDING: &str = "journal";
+/// Bytes before a record's text: its length, and the checksum of the text.
+const FRAME: usize = size_of::<u32>() + CHECK;
+const CHECK: usize = 8;
+/// The longest record. A callback of the webhook may have 4 MiB, and then it is not kept.
+pub(super) const MOST_BYTES: usize = 3 << 20;
+
+fn check(text: &[u8]) -> [u8; CHECK] {
+    let mut short = [0; CHECK];
+    short.copy_from_slice(&blake3::hash(text).as_bytes()[..CHECK]);
+    short
+}
+
+/// Puts a record behind the others. `false`: it is too long.
+pub(super) fn append(buffer: &mut Vec<u8>, text: &[u8]) -> bool {
+    let Some(length) = u32::try_from(text.len()).ok().filter(|_| text.len() <= MOST_BYTES) else {
+        return false;
+    };
+    buffer.extend(length.to_le_bytes());
+    buffer.extend(check(text));
+    buffer.extend(text);
+    true
+}
+
+/// The whole records of a file, oldest first.
+pub(super) fn records(file: &[u8]) -> Vec<&[u8]> {
+    let mut all = Vec::new();
+    let Some(mut rest) = file.strip_prefix(HEAD) else { return all };
+    while let Some((frame, behind)) = rest.split_at_checked(FRAME) {
+        let (length, sum) = frame.split_at(size_of::<u32>());
+        let length = <[u8; 4]>::try_from(length)
+            .map_or(usize::MAX, |length| u32::from_le_bytes(length) as usize);
+        if length > MOST_BYTES {
+            break;
+        }
+        let Some((text, next)) = behind.split_at_checked(length) else { break };
+        if check(text) != *sum {
+            break;
+        }
+        all.push(text);
+        rest = next;
+    }
+    all
+}
+
+/// The files of a folder, oldest first: their names begin with the time. None are none.
+pub(super) fn files(folder: &Path) -> std::io::Result<Vec<std::path::PathBuf>> {
+    let entries = match std::fs::read_dir(folder) {
+        Ok(entries) => entries,
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
+        Err(error) => return Err(error),
+    };
+    let mut files = Vec::new();
+    for entry in entries {
+        let path = entry?.path();
+        if path.extension().is_some_and(|ending| ending == ENDING) {
+            files.push(path);
+        }
+    }
+    files.sort();
+    Ok(files)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn file(texts: &[&[u8]]) -> Vec<u8> {
+        let mut file = HEAD.to_vec();
+        for text in texts {
+            assert!(append(&mut file, text));
+        }
+        file
+    }
+
+    #[test]
+    fn a_file_is_read_up_to_where_it_is_whole() {
+        let whole = file(&[b"one", b"", b"three"]);
+        assert_eq!(records(&whole), [&b"one"[..], b"", b"three"]);
+        let first_two = file(&[b"one", b""]).len();
+        for torn in first_two..whole.len() {
+            assert_eq!(records(&whole[..torn]), [&b"one"[..], b""], "{torn} bytes");
+        }
+        for torn in 0..HEAD.len() {
+            assert_eq!(records(&whole[..torn]).len(), 0);
+        }
+    }
+
+    #[test]
+    fn what_is_damaged_is_not_read() {
+        let mut damaged = file(&[b"one", b"two"]);
+        let last = damaged.len() - 1;
+        damaged[last] ^= 1;
+        assert_eq!(records(&damaged), [b"one"]);
+    }
+
+    #[test]
+    fn a_long_record_is_refused() {
+        assert!(!append(&mut Vec::new(), &vec![0; MOST_BYTES + 1]));
+    }
+}

@@ -1,0 +1,438 @@
+//! What the host told one call's guest: clocks, randomness, and the results of its calls. Taken down while the guest runs, or
+//! played to another one, which then sees what the first saw and reaches nothing.
+//!
+//! Readings of the clocks are kept one by one, because what a guest does may depend on each of them; only so is a replay
+//! exact. Randomness is kept as the seed it was made from, because a guest may ask for megabytes of it. A guest that is
+//! not taken down has the system's own of both.
+
+use std::borrow::Cow;
+use std::sync::Arc;
+use std::sync::Mutex;
+use std::sync::MutexGuard;
+use std::sync::PoisonError;
+use std::time::Duration;
+
+use serde::Deserialize;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use serde_json::Value;
+use tokio::time::Instant;
+
+use crate::steps::Span;
+
+/// Bytes of one call's readings and results that are kept. A card has 30 KB; a guest that reads the clock in a loop has no
+/// right to the host's memory.
+const MOST_BYTES: usize = 1 << 20;
+/// What one entry counts for besides its text.
+const ENTRY_BYTES: usize = 64;
+/// How far a clock goes on with each reading that was not recorded, so that no guest waits for it for ever.
+const TICK: Duration = Duration::from_micros(1);
+/// Keeps the two kinds of randomness apart that come from one seed.
+const SECURE: &[u8] = b"aviary secure random";
+const INSECURE: &[u8] = b"aviary insecure random";
+
+/// What a guest is told that asks, in a replay, what was not asked then.
+pub const UNKNOWN: &str = "this is a replay, and that was not asked then";
+
+/// Bytes that are mostly text. As text they can be read, and masked.
+#[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
+#[serde(untagged)]
+pub enum Blob {
+    /// UTF-8.
+    Text(String),
+    /// Anything else.
+    Bytes(Vec<u8>),
+}
+
+impl From<Vec<u8>> for Blob {
+    fn from(bytes: Vec<u8>) -> Self {
+        String::from_utf8(bytes).map_or_else(|not| Self::Bytes(not.into_bytes()), Self::Text)
+    }
+}
+
+impl From<Blob> for Vec<u8> {
+    fn from(blob: Blob) -> Self {
+        match blob {
+            Blob::Text(text) => text.into_bytes(),
+            Blob::Bytes(bytes) => bytes,
+        }
+    }
+}
+
+/// One call of the host by a guest.
+#[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
+pub struct HostCall {
+    /// Interface and function, for example `open-api.call`.
+    pub call: Cow<'static, str>,
+    /// What was asked.
+    pub asked: Value,
+    /// What was answered.
+    pub answered: Value,
+    /// When, and for how long.
+    #[serde(flatten)]
+    pub span: Span,
+}
+
+/// Everything that one call was told.
+#[derive(Clone, Debug, Default, PartialEq, Deserialize, Serialize)]
+pub struct Told {
+    /// 64 hex digits: what its randomness is made from.
+    pub seed: String,
+    /// Readings of the wall clock, nanoseconds since the Unix epoch.
+    pub wall_ns: Vec<u64>,
+    /// Readings of the monotonic clock, in nanoseconds.
+    pub monotonic_ns: Vec<u64>,
+    /// How long there was left, each time it asked.
+    pub remaining_ms: Vec<u32>,
+    /// Its calls, in order.
+    pub calls: Vec<HostCall>,
+    /// There was more than is kept, so this cannot be played.
+    pub cut: bool,
+}
+
+impl Told {
+    /// Changes what was asked and answered, each as the text of JSON.
+    pub(super) fn each_value(&mut self, change: &mut dyn FnMut(&str) -> String) {
+        for HostCall { asked, answered, .. } in &mut self.calls {
+            for value in [asked, answered] {
+                let changed = change(&value.to_string());
+                *value = serde_json::from_str(&changed).unwrap_or_default();
+            }
+        }
+    }
+
+    /// About how much memory it holds.
+    pub(super) fn size(&self) -> usize {
+        let text = |call: &HostCall| {
+            ENTRY_BYTES + size_of_text(&call.asked) + size_of_text(&call.answered)
+        };
+        let readings = self.wall_ns.len() + self.monotonic_ns.len() + self.remaining_ms.len();
+        readings * size_of::<u64>() + self.calls.iter().map(text).sum::<usize>()
+    }
+}
+
+/// One call's tape. Without one, nothing is taken down.
+#[derive(Clone, Debug, Default)]
+pub struct Tape(Option<Arc<Shared>>);
+
+#[derive(Debug)]
+struct Shared {
+    began: Instant,
+    /// None: its clocks and its randomness are the system's own.
+    seed: Option<[u8; 32]>,
+    reel: Mutex<Reel>,
+}
+
+#[derive(Debug)]
+enum Reel {
+    Recording { told: Told, bytes: usize },
+    Playing(Playing),
+}
+
+#[derive(Debug)]
+struct Playing {
+    told: Told,
+    wall: usize,
+    monotonic: usize,
+    remaining: usize,
+    used: Vec<bool>,
+    /// Where the wall clock stands if it was not read then.
+    at: Duration,
+    unknown: Vec<String>,
+}
+
+impl Tape {
+    /// Nothing is taken down.
+    pub fn off() -> Self {
+        Self(None)
+    }
+
+    /// Takes everything down, for a callback whose first byte came at `began`.
+    pub fn recording(began: Instant, seed: [u8; 32]) -> Self {
+        let told = Told { seed: hex::encode(seed), ..Told::default() };
+        let reel = Mutex::new(Reel::Recording { told, bytes: 0 });
+        Self(Some(Arc::new(Shared { began, seed: Some(seed), reel })))
+    }
+
+    /// Takes its calls down, for somebody who wants to see where the time goes.
+    pub fn watching(began: Instant) -> Self {
+        let reel = Mutex::new(Reel::Recording { told: Told::default(), bytes: 0 });
+        Self(Some(Arc::new(Shared { began, seed: None, reel })))
+    }
+
+    /// Tells a guest what another one was told, about a callback that came at `at` after the Unix epoch.
+    pub fn playing(told: Told, at: Duration) -> Self {
+        let mut seed = [0; 32];
+        // Whatever is no seed is as good as any: nothing else is known of that randomness.
+        let _ = hex::decode_to_slice(&told.seed, &mut seed);
+        let used = vec![false; told.calls.len()];
+        let (wall, monotonic, remaining, unknown) = (0, 0, 0, Vec::new());
+        let playing = Playing { told, wall, monotonic, remaining, used, at, unknown };
+        let reel = Mutex::new(Reel::Playing(playing));
+        Self(Some(Arc::new(Shared { began: Instant::now(), seed: Some(seed), reel })))
+    }
+
+    /// Whether anything is taken down or played.
+    pub fn is_on(&self) -> bool {
+        self.0.is_some()
+    }
+
+    /// What was taken down so far. What comes later is lost.
+    pub fn take(&self) -> Option<Told> {
+        match &mut *self.0.as_ref()?.lock() {
+            Reel::Recording { told, .. } => Some(std::mem::take(told)),
+            Reel::Playing(_) => None,
+        }
+    }
+
+    /// What was asked while it played and had not been asked before.
+    pub fn unknown(&self) -> Vec<String> {
+        match self.0.as_ref().map(|shared| shared.lock()).as_deref_mut() {
+            Some(Reel::Playing(playing)) => std::mem::take(&mut playing.unknown),
+            Some(Reel::Recording { .. }) | None => Vec::new(),
+        }
+    }
+
+    /// Where its randomness comes from.
+    pub fn streams(&self) -> Option<Streams> {
+        let seed = self.0.as_ref()?.seed.as_ref()?;
+        let stream =
+            |purpose: &[u8]| blake3::Hasher::new_keyed(seed).update(purpose).finalize_xof();
+        let (secure, mut insecure) = (stream(SECURE), stream(INSECURE));
+        let mut seed = [0; 16];
+        insecure.fill(&mut seed);
+        Some(Streams { secure, insecure, insecure_seed: u128::from_le_bytes(seed) })
+    }
+
+    /// The wall clock, which stands there now.
+    pub fn wall(&self, now: Duration) -> Duration {
+        let Some(shared) = &self.0 else { return now };
+        match &mut *shared.lock() {
+            Reel::Recording { told, bytes } => {
+                keep(bytes, &mut told.cut, size_of::<u64>(), || told.wall_ns.push(nanos(now)));
+                now
+            }
+            Reel::Playing(playing) => {
+                let known = playing.told.wall_ns.get(playing.wall);
+                playing.at = known.map_or(playing.at + TICK, |ns| Duration::from_nanos(*ns));
+                playing.wall += 1;
+                playing.at
+            }
+        }
+    }
+
+    /// The monotonic clock, which shows that now.
+    pub fn monotonic(&self, now: u64) -> u64 {
+        let Some(shared) = &self.0 else { return now };
+        match &mut *shared.lock() {
+            Reel::Recording { told, bytes } => {
+                keep(bytes, &mut told.cut, size_of::<u64>(), || told.monotonic_ns.push(now));
+                now
+            }
+            Reel::Playing(playing) => {
+                let (all, index) = (&playing.told.monotonic_ns, playing.monotonic);
+                playing.monotonic += 1;
+                all.get(index).copied().unwrap_or_else(|| {
+                    let beyond = (index - all.len()) as u64 + 1;
+                    all.last().copied().unwrap_or(0) + beyond * nanos(TICK)
+                })
+            }
+        }
+    }
+
+    /// How long there is left.
+    pub fn remaining_ms(&self, now: u32) -> u32 {
+        let Some(shared) = &self.0 else { return now };
+        match &mut *shared.lock() {
+            Reel::Recording { told, bytes } => {
+                keep(bytes, &mut told.cut, size_of::<u32>(), || told.remaining_ms.push(now));
+                now
+            }
+            Reel::Playing(playing) => {
+                let all = &playing.told.remaining_ms;
+                let known = all.get(playing.remaining).or(all.last()).copied().unwrap_or(now);
+                playing.remaining += 1;
+                known
+            }
+        }
+    }
+
+    /// What is asked, where somebody wants to know.
+    pub fn asked(&self, asked: impl Serialize) -> Asked {
+        // What a guest hands over are records of text and numbers, which JSON can hold.
+        Asked(self.is_on().then(|| serde_json::to_value(asked).unwrap_or_default()))
+    }
+
+    /// Asks, and takes down what was answered; or answers as then. `None`: that was not asked then.
+    pub async fn through<T: Serialize + DeserializeOwned>(
+        &self,
+        call: &'static str,
+        asked: Asked,
+        asking: impl Future<Output = T>,
+    ) -> Option<T> {
+        let (Some(shared), Some(asked)) = (&self.0, asked.0) else { return Some(asking.await) };
+        if let Reel::Playing(playing) = &mut *shared.lock() {
+            return playing.recall(call, &asked);
+        }
+        let from = shared.began.elapsed();
+        let answered = asking.await;
+        shared.note(call, asked, &answered, from);
+        Some(answered)
+    }
+
+    /// The same for what is answered at once.
+    pub fn at_once<T: Serialize + DeserializeOwned>(
+        &self,
+        call: &'static str,
+        asked: Asked,
+        asking: impl FnOnce() -> T,
+    ) -> Option<T> {
+        let (Some(shared), Some(asked)) = (&self.0, asked.0) else { return Some(asking()) };
+        if let Reel::Playing(playing) = &mut *shared.lock() {
+            return playing.recall(call, &asked);
+        }
+        let from = shared.began.elapsed();
+        let answered = asking();
+        shared.note(call, asked, &answered, from);
+        Some(answered)
+    }
+}
+
+/// The randomness of one call.
+#[derive(Debug)]
+pub struct Streams {
+    /// That may make keys.
+    pub secure: blake3::OutputReader,
+    /// That may not.
+    pub insecure: blake3::OutputReader,
+    /// What a guest's own generator begins with.
+    pub insecure_seed: u128,
+}
+
+/// See [`Tape::asked`].
+#[derive(Debug, Default)]
+pub struct Asked(Option<Value>);
+
+impl Shared {
+    fn lock(&self) -> MutexGuard<'_, Reel> {
+        self.reel.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn note(&self, call: &'static str, asked: Value, answered: &impl Serialize, from: Duration) {
+        let span = Span::between(from, self.began.elapsed());
+        let answered = serde_json::to_value(answered).unwrap_or_default();
+        let size = ENTRY_BYTES + size_of_text(&asked) + size_of_text(&answered);
+        if let Reel::Recording { told, bytes } = &mut *self.lock() {
+            let call = HostCall { call: call.into(), asked, answered, span };
+            keep(bytes, &mut told.cut, size, || told.calls.push(call));
+        }
+    }
+}
+
+impl Playing {
+    fn recall<T: DeserializeOwned>(&mut self, call: &str, asked: &Value) -> Option<T> {
+        let same = |(index, then): &(usize, &HostCall)| {
+            !self.used.get(*index).copied().unwrap_or(true)
+                && then.call == call
+                && then.asked == *asked
+        };
+        let found = self.told.calls.iter().enumerate().find(same);
+        let answered = found.map(|(index, then)| (index, then.answered.clone()));
+        if let Some((index, answered)) = answered
+            && let Ok(answered) = serde_json::from_value(answered)
+        {
+            self.used[index] = true;
+            return Some(answered);
+        }
+        if self.unknown.len() < 8 {
+            self.unknown.push(format!("{call} {asked}"));
+        }
+        None
+    }
+}
+
+fn keep(bytes: &mut usize, cut: &mut bool, size: usize, push: impl FnOnce()) {
+    *bytes += size;
+    if *bytes > MOST_BYTES { *cut = true } else { push() }
+}
+
+fn size_of_text(value: &Value) -> usize {
+    match value {
+        Value::Null | Value::Bool(_) | Value::Number(_) => size_of::<u64>(),
+        Value::String(text) => text.len(),
+        Value::Array(items) => items.iter().map(size_of_text).sum(),
+        Value::Object(members) => {
+            members.iter().map(|(key, value)| key.len() + size_of_text(value)).sum()
+        }
+    }
+}
+
+fn nanos(time: Duration) -> u64 {
+    u64::try_from(time.as_nanos()).unwrap_or(u64::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn recorded() -> Told {
+        let tape = Tape::recording(Instant::now(), [7; 32]);
+        tape.wall(Duration::from_secs(5));
+        tape.monotonic(40);
+        tape.remaining_ms(2400);
+        for answer in [1, 2] {
+            let asked = tape.asked("key");
+            assert_eq!(tape.at_once("atomics.increment", asked, || answer), Some(answer));
+        }
+        tape.take().unwrap()
+    }
+
+    #[test]
+    fn what_was_told_is_told_again() {
+        let told = recorded();
+        let tape = Tape::playing(told, Duration::ZERO);
+        assert_eq!(tape.wall(Duration::ZERO), Duration::from_secs(5));
+        assert_eq!((tape.monotonic(0), tape.remaining_ms(0)), (40, 2400));
+        let again = || tape.at_once("atomics.increment", tape.asked("key"), || unreachable!());
+        assert_eq!((again(), again()), (Some(1), Some(2)));
+        assert_eq!(again(), None::<i32>, "it was asked twice, and no more");
+        assert_eq!(tape.unknown(), ["atomics.increment \"key\""]);
+    }
+
+    #[test]
+    fn clocks_go_on_where_the_tape_ends() {
+        let tape = Tape::playing(recorded(), Duration::ZERO);
+        let (first, second) = (tape.wall(Duration::ZERO), tape.wall(Duration::ZERO));
+        assert!(second > first);
+        let (first, second, third) = (tape.monotonic(0), tape.monotonic(0), tape.monotonic(0));
+        assert!(first < second && second < third);
+        assert_eq!(tape.remaining_ms(0), tape.remaining_ms(0));
+    }
+
+    #[test]
+    fn randomness_comes_from_the_seed() {
+        let draw = |tape: &Tape| {
+            let (mut secure, mut insecure) = ([0; 40], [0; 40]);
+            let mut streams = tape.streams().unwrap();
+            streams.secure.fill(&mut secure);
+            streams.insecure.fill(&mut insecure);
+            (secure, insecure, streams.insecure_seed)
+        };
+        let one = Tape::recording(Instant::now(), [1; 32]);
+        let other = Tape::recording(Instant::now(), [2; 32]);
+        let first = draw(&one);
+        assert_ne!(first, draw(&other));
+        assert_ne!(first.0, first.1);
+        assert_eq!(first, draw(&Tape::playing(one.take().unwrap(), Duration::ZERO)));
+    }
+
+    #[test]
+    fn a_loop_does_not_fill_the_memory() {
+        let tape = Tape::recording(Instant::now(), [0; 32]);
+        for _ in 0..MOST_BYTES / 4 {
+            tape.monotonic(1);
+        }
+        let told = tape.take().unwrap();
+        assert!(told.cut && told.monotonic_ns.len() <= MOST_BYTES / size_of::<u64>());
+    }
+}

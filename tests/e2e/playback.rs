@@ -1,0 +1,78 @@
+//! What was written down, played again: the same plugin differs in nothing, whatever it asks of the host, and what another one
+//! does differently is named.
+
+use std::path::Path;
+use std::process::Command;
+use std::time::Duration;
+
+use anyhow::Context as _;
+use anyhow::ensure;
+use aviary_e2e::PATIENCE;
+use aviary_e2e::artifacts;
+use aviary_e2e::sender;
+use aviary_e2e::setup::App;
+use aviary_e2e::setup::Running;
+use aviary_e2e::setup::Setup;
+use serde_json::Value;
+use serde_json::json;
+
+/// Enough for a difference in a clock or in randomness to show.
+const CALLS: usize = 12;
+
+/// `aviary …` in that folder: its exit code and what it printed.
+fn aviary(folder: &Path, arguments: &[&str]) -> anyhow::Result<(Option<i32>, String)> {
+    let mut command = Command::new(artifacts::host_binary()?);
+    command.args(arguments).current_dir(folder).env("XDG_CACHE_HOME", folder.join("caches"));
+    let output = command.output()?;
+    let said = if output.stdout.is_empty() { output.stderr } else { output.stdout };
+    Ok((output.status.code(), String::from_utf8_lossy(&said).into_owned()))
+}
+
+async fn written(running: &Running, count: usize) -> anyhow::Result<()> {
+    let written = async {
+        while aviary(running.folder(), &["journal", "export"])?.1.lines().count() < count {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+        anyhow::Ok(())
+    };
+    tokio::time::timeout(PATIENCE, written).await.context("they are never written")?
+}
+
+/// A host whose plugin has answered, as `answer.wasm`, and its journal.
+async fn answered(guest: &str, sidecar: Value) -> anyhow::Result<Running> {
+    let app = App::default().component("answer", artifacts::guest(guest)?, Some(sidecar));
+    let setup = Setup::new(app).set("journal", "path", "journal");
+    let running = setup.set("journal", "mask", json!(["open_id"])).start().await?;
+    for _ in 0..CALLS {
+        running.deliver(&sender::click("b")).await?;
+    }
+    written(&running, CALLS).await?;
+    Ok(running)
+}
+
+#[tokio::test]
+async fn the_same_plugin_differs_in_nothing_and_another_one_is_named() -> anyhow::Result<()> {
+    let grants = json!({ "open_api": ["POST /open-apis/im/v1/messages"], "key_value": {} });
+    let mut running = answered("asks-around", json!({ "grants": grants })).await?;
+    let messages = running.platform()?.simulator().messages().len();
+    let file = running.plugin_file("answer.wasm");
+    let file = file.to_str().context("a path of text")?.to_owned();
+    // It needs no host, and a host of another time leaves what it wrote as it is.
+    running.host.terminate().await?;
+    let (code, said) = aviary(running.folder(), &["replay", &file, "--json"])?;
+    let report: Value = serde_json::from_str(&said).with_context(|| said.clone())?;
+    ensure!(code == Some(0) && report["ok"] == true, "{report}");
+    ensure!(report["played"] == CALLS && report["skipped"] == 0, "{report}");
+    ensure!(report["fuel"]["was"] == report["fuel"]["now"], "{report}");
+    let now = running.platform()?.simulator().messages().len();
+    ensure!(now == messages && messages == CALLS, "a replay asks nobody: {messages}, {now}");
+
+    std::fs::copy(artifacts::guest("version-b")?, &file)?;
+    let (code, said) = aviary(running.folder(), &["replay", &file, "--last", "3"])?;
+    ensure!(code == Some(1) && said.contains("of which 3 differ"), "{said}");
+    ensure!(said.contains("reply:") && said.contains("fuel:"), "{said}");
+    std::fs::copy(artifacts::guest("trap")?, &file)?;
+    let (code, said) = aviary(running.folder(), &["replay", &file, "--last", "1"])?;
+    ensure!(code == Some(1) && said.contains("outcome: answered, now trap"), "{said}");
+    Ok(())
+}
