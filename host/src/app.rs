@@ -33,6 +33,7 @@ use crate::plugin::engine::EngineError;
 use crate::plugin::engine::GuestEngine;
 use crate::plugin::registry::Registry;
 use crate::plugin::reload::Folder;
+use crate::plugin::reload::Promotion;
 use crate::plugin::status::FolderHandle;
 use crate::shutdown::Shutdown;
 use crate::store::Store;
@@ -262,6 +263,7 @@ struct Parts {
     http: reqwest::Client,
     store: Store,
     journal: Option<Journal>,
+    promotion: Promotion,
     observers: Observers,
     shutdown: Shutdown,
 }
@@ -275,6 +277,7 @@ impl Parts {
         let tls = tls::client_config(&config.extra_roots);
         let (store, left) = Store::open(&config.store).await?;
         let journal = config.journal.as_ref().map(Journal::open).transpose()?;
+        let folder = journal.as_ref().map(|journal| journal.settings().folder.clone());
         let parts = Self {
             engine: Arc::new(GuestEngine::new(config.guests, &config.cache)?),
             admission: Arc::new(Admission::new(config.guests)),
@@ -282,6 +285,7 @@ impl Parts {
             tls,
             store,
             journal,
+            promotion: Promotion { config: config.promote, journal: folder },
             observers: Observers::default(),
             shutdown,
         };
@@ -321,6 +325,7 @@ impl Parts {
             SealKey::of(&app.secret),
             registry.clone(),
         );
+        folder.judge_by(self.promotion.clone());
         folder.load_all().await;
         self.shutdown.spawn(folder.run(self.shutdown.clone()));
         let dispatcher = Dispatcher::new(

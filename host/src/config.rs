@@ -25,6 +25,8 @@ use crate::plugin::code_cache::CacheConfig;
 use crate::plugin::code_cache::CacheConfigError;
 use crate::plugin::engine::EngineError;
 use crate::plugin::engine::GuestsConfig;
+use crate::plugin::promote::PromoteConfig;
+use crate::plugin::promote::PromoteConfigError;
 use crate::secret::Secret;
 use crate::secret::SecretSource;
 use crate::secret::SecretSourceError;
@@ -54,6 +56,8 @@ struct File {
     #[serde(default)]
     store: StoreConfig,
     journal: Option<JournalConfig>,
+    #[serde(default)]
+    promote: PromoteConfig,
     #[serde(default)]
     log: LogConfig,
     #[serde(default)]
@@ -115,6 +119,8 @@ pub struct Config {
     pub store: StorePlace,
     /// Where every callback is written down, if it is.
     pub journal: Option<JournalSettings>,
+    /// What new versions of plugins have to show, where their sidecar files say nothing.
+    pub promote: PromoteConfig,
     /// What is logged, and how.
     pub log: LogConfig,
     /// Whom to trust besides those whom the operating system trusts.
@@ -209,6 +215,9 @@ pub enum ConfigError {
     /// `[journal]`
     #[error(transparent)]
     Journal(#[from] JournalConfigError),
+    /// `[promote]`
+    #[error(transparent)]
+    Promote(#[from] PromoteConfigError),
 }
 
 impl Config {
@@ -261,6 +270,7 @@ impl File {
         self.deadline.validate()?;
         self.guests.validate()?;
         self.webhook.validate()?;
+        self.promote.validate()?;
         if self.apps.is_empty() {
             return Err(invalid("app", "there is none; begin with [[app]], its id and its secret"));
         }
@@ -292,6 +302,7 @@ impl File {
             guests: self.guests,
             cache: self.cache.check(folder)?,
             store: self.store.check(folder)?,
+            promote: self.promote,
             journal: self.journal.map(|journal| journal.check(folder)).transpose()?,
             log: self.log,
             extra_roots: self.tls.read(folder)?,

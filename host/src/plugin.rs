@@ -21,6 +21,7 @@ pub mod manifest;
 pub mod meter;
 mod own_words;
 pub mod playback;
+pub mod promote;
 pub mod registry;
 pub mod reload;
 pub mod route;

@@ -9,6 +9,7 @@ use anyhow::Context as _;
 use anyhow::ensure;
 use aviary_e2e::PATIENCE;
 use aviary_e2e::artifacts;
+use aviary_e2e::http::Request;
 use aviary_e2e::sender;
 use aviary_e2e::setup::App;
 use aviary_e2e::setup::Running;
@@ -74,5 +75,39 @@ async fn the_same_plugin_differs_in_nothing_and_another_one_is_named() -> anyhow
     std::fs::copy(artifacts::guest("trap")?, &file)?;
     let (code, said) = aviary(running.folder(), &["replay", &file, "--last", "1"])?;
     ensure!(code == Some(1) && said.contains("outcome: answered, now trap"), "{said}");
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_bad_version_is_kept_out_by_what_was_clicked_before() -> anyhow::Result<()> {
+    let running = answered("version-a", json!({ "promote": { "replay": CALLS } })).await?;
+    let toast = async || anyhow::Ok(running.deliver(&sender::click("b")).await?.toast());
+    for (guest, now) in [("trap", "now trap"), ("huge-reply", "now invalid_reply")] {
+        running.drop_guest(guest, "answer")?;
+        let refused = async {
+            loop {
+                let lines = running.host.log().lines(|line| line.message() == "plugin refused");
+                if lines.iter().any(|line| line.text_of("reason").contains(now)) {
+                    return anyhow::Ok(());
+                }
+                tokio::time::sleep(Duration::from_millis(20)).await;
+            }
+        };
+        tokio::time::timeout(PATIENCE, refused)
+            .await
+            .with_context(|| format!("{guest} is live"))??;
+        ensure!(toast().await? == "a", "{guest} is live");
+    }
+    let list = Request::get("/plugins").send(running.host.admin().await?).await?.json()?;
+    let plugin = &list["apps"][0]["plugins"][0];
+    let reason = plugin["not_live_because"].as_str().unwrap_or_default();
+    ensure!(plugin["live"] == true && reason.contains("promote.replay"), "{list}");
+
+    running.drop_guest("version-b", "answer")?;
+    let rehearsed = running.host.log().wait_for("plugin rehearsed", &[]).await?;
+    ensure!(rehearsed.number_of("played") == Some(CALLS as f64), "{}", rehearsed.text());
+    ensure!(rehearsed.number_of("other_replies") == Some(CALLS as f64), "{}", rehearsed.text());
+    running.host.log().wait_for_count(2, "plugin live", &[]).await?;
+    ensure!(toast().await? == "b");
     Ok(())
 }

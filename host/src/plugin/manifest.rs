@@ -19,6 +19,8 @@ use crate::plugin::kept::Tenants;
 use crate::plugin::limits::Limits;
 use crate::plugin::limits::LimitsError;
 use crate::plugin::own_words::ToastConfig;
+use crate::plugin::promote::PromoteConfig;
+use crate::plugin::promote::PromoteConfigError;
 use crate::plugin::route::Route;
 use crate::plugin::settings::Settings;
 
@@ -47,6 +49,8 @@ pub struct Manifest {
     pub clicks: ClicksConfig,
     /// How long its link previews are good for.
     pub previews: PreviewsConfig,
+    /// What a new version has to show, in place of what is said for all.
+    pub promote: Option<PromoteConfig>,
     /// What the plugin may reach.
     pub grants: Grants,
     /// What `wasi:config` gives to the plugin.
@@ -155,6 +159,9 @@ pub enum ManifestError {
     /// Likewise.
     #[error(transparent)]
     KeyValue(#[from] KeyValueGrantError),
+    /// Likewise.
+    #[error(transparent)]
+    Promote(#[from] PromoteConfigError),
     /// A toast that the platform would not show.
     #[error("still_working.toast: {0}")]
     StillWorking(Faults),
@@ -170,6 +177,7 @@ impl Manifest {
         manifest.limits.validate()?;
         manifest.reuse.validate()?;
         manifest.breaker.validate()?;
+        manifest.promote.as_ref().map_or(Ok(()), PromoteConfig::validate)?;
         manifest.grants.key_value.as_ref().map_or(Ok(()), KeyValueGrant::validate)?;
         manifest.still_working()?;
         let of_routes = manifest.routes.iter().filter_map(|route| route.allow.as_ref());

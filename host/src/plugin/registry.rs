@@ -32,6 +32,8 @@ use crate::plugin::manifest::ClicksConfig;
 use crate::plugin::manifest::EventsConfig;
 use crate::plugin::manifest::KeepPreviews;
 use crate::plugin::manifest::PreviewsConfig;
+use crate::plugin::promote::PromoteConfig;
+use crate::plugin::promote::Rehearsed;
 use crate::plugin::route::Route;
 use crate::plugin::state::GuestState;
 use crate::plugin::usage::Usage;
@@ -54,6 +56,9 @@ pub struct Plugin {
     pub(super) events: EventsConfig,
     pub(super) clicks: ClicksConfig,
     pub(super) previews: PreviewsConfig,
+    pub(super) promote: PromoteConfig,
+    /// What the journal has shown of it before it went live.
+    pub(super) rehearsed: OnceLock<Rehearsed>,
     pub(super) grants: Arc<[Grant]>,
     pub(super) buckets: Buckets,
     pub(super) store: Store,

@@ -32,6 +32,7 @@ use crate::plugin::reload::listing::Stamps;
 use crate::plugin::reload::listing::list;
 use crate::plugin::reload::load::LoadError;
 use crate::plugin::reload::load::Loader;
+pub use crate::plugin::reload::load::Promotion;
 use crate::plugin::reload::load::Source;
 use crate::plugin::reload::watch::FolderWatch;
 use crate::plugin::status::FolderHandle;
@@ -93,7 +94,15 @@ impl Folder {
         let handle = FolderHandle::new(status.clone(), wishes);
         let folder = Self {
             path,
-            loader: Loader { app, engine, open_api, store, seal_key, reuse: None },
+            loader: Loader {
+                app,
+                engine,
+                open_api,
+                store,
+                seal_key,
+                reuse: None,
+                promotion: Promotion::default(),
+            },
             registry,
             files: BTreeMap::new(),
             loads: JoinSet::new(),
@@ -102,6 +111,11 @@ impl Folder {
             missing: false,
         };
         (folder, handle)
+    }
+
+    /// What new versions have to show. Without a word about it, nothing.
+    pub fn judge_by(&mut self, promotion: Promotion) {
+        self.loader.promotion = promotion;
     }
 
     /// Loads what is in the folder, and publishes what is sound of it in one go.
@@ -168,7 +182,8 @@ impl Folder {
                 None => {}
                 Some(Duration::ZERO) => {
                     let known = file.begin_loading();
-                    self.begin_load(name, stamps, known);
+                    let replaces = file.live().is_some();
+                    self.begin_load(name, stamps, known, replaces);
                 }
                 Some(later) => wait = wait.min(later),
             }
@@ -191,7 +206,7 @@ impl Folder {
         }
     }
 
-    fn begin_load(&mut self, name: String, stamps: Stamps, known: Vec<[u8; 32]>) {
+    fn begin_load(&mut self, name: String, stamps: Stamps, known: Vec<[u8; 32]>, replaces: bool) {
         let (loader, path) = (self.loader.clone(), self.path.clone());
         self.loads.spawn(async move {
             // The semaphore is never closed.
@@ -204,6 +219,9 @@ impl Folder {
                     return Ok(Content::Same(fingerprint));
                 }
                 let plugin = loader.load(&name, source).await?;
+                if replaces {
+                    loader.rehearse(&plugin).await?;
+                }
                 Ok(Content::New(Version { plugin, fingerprint }))
             };
             let result = result.await;

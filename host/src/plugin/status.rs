@@ -85,6 +85,7 @@ impl FileStatus {
                 "typical_ms": usage.typical().as_secs_f64() * 1000.0,
                 "breaker": condition.as_str(),
                 "paused_for_ms": paused_for,
+                "rehearsed": plugin.rehearsed.get(),
             });
             if let Value::Object(known) = known {
                 status.extend(known);

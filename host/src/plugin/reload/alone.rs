@@ -14,6 +14,7 @@ use crate::plugin::kept::Reuse;
 use crate::plugin::registry::Plugin;
 use crate::plugin::reload::load::LoadError;
 use crate::plugin::reload::load::Loader;
+use crate::plugin::reload::load::Promotion;
 use crate::plugin::reload::load::Source;
 use crate::secret::Secret;
 use crate::store::Store;
@@ -79,6 +80,7 @@ pub async fn load_alone(
         store,
         seal_key: SealKey::of(&Secret::new(NO_APP)),
         reuse,
+        promotion: Promotion::default(),
     };
     let began = Instant::now();
     let plugin = loader.load(name, source).await.map_err(refused)?;

@@ -3,6 +3,7 @@
 use std::path::Path;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::sync::OnceLock;
 
 use sha2::Digest as _;
 use tokio::time::Instant;
@@ -28,6 +29,10 @@ use crate::plugin::kept::Reuse;
 use crate::plugin::lift;
 use crate::plugin::manifest::Manifest;
 use crate::plugin::manifest::ManifestError;
+use crate::plugin::promote::NotPromoted;
+use crate::plugin::promote::PromoteConfig;
+use crate::plugin::promote::Rehearsed;
+use crate::plugin::promote::rehearse;
 use crate::plugin::registry::Handlers;
 use crate::plugin::registry::Plugin;
 use crate::plugin::route::Route;
@@ -81,6 +86,9 @@ pub(super) enum LoadError {
     /// It does not pass its own tests.
     #[error(transparent)]
     SelfTest(#[from] SelfTestError),
+    /// It has not shown what it has to.
+    #[error(transparent)]
+    NotPromoted(#[from] NotPromoted),
     /// Another plugin takes the same callbacks.
     #[error(
         "claims the same callbacks as the live plugin {other:?}; give one of them a narrower [[route]]"
@@ -152,9 +160,32 @@ pub(super) struct Loader {
     pub(super) seal_key: SealKey,
     /// What counts in place of what the sidecar file says.
     pub(super) reuse: Option<Reuse>,
+    pub(super) promotion: Promotion,
+}
+
+/// What new versions are judged by, where their sidecar files say nothing else, and the journal that they are played.
+#[derive(Clone, Debug, Default)]
+pub struct Promotion {
+    /// For all plugins.
+    pub config: PromoteConfig,
+    /// Where callbacks are written down, if they are.
+    pub journal: Option<PathBuf>,
 }
 
 impl Loader {
+    /// What it is asked to show before it takes the place of another version.
+    pub(super) async fn rehearse(&self, plugin: &Arc<Plugin>) -> Result<(), LoadError> {
+        let Some(count) = plugin.promote.replay() else { return Ok(()) };
+        let journal = self.promotion.journal.as_deref();
+        let shown = rehearse(&self.engine, plugin, journal, count).await?;
+        let (app, name, version) = (&self.app, plugin.name(), plugin.version());
+        let Rehearsed { played, other_replies, skipped } = shown;
+        tracing::info!(%app, plugin = name, version, played, other_replies, skipped, "plugin rehearsed");
+        // It is loaded once.
+        let _ = plugin.rehearsed.set(shown);
+        Ok(())
+    }
+
     pub(super) async fn load(&self, name: &str, source: Source) -> Result<Arc<Plugin>, LoadError> {
         let Source { folder, wasm, sidecar, tests } = source;
         let manifest = sidecar.as_deref().map(Manifest::parse).transpose()?.unwrap_or_default();
@@ -179,7 +210,7 @@ impl Loader {
             breaker: Arc::new(Breaker::new(manifest.breaker)),
             usage: Usage::default(),
             kept: Kept::new(reuse, manifest.tenants(), manifest.limits.calls, idle_places),
-            went_live: std::sync::OnceLock::new(),
+            went_live: OnceLock::new(),
             code,
             handlers,
             still_working: manifest.still_working()?,
@@ -192,6 +223,8 @@ impl Loader {
             previews: manifest.previews,
             buckets: grant.map(|grant| Buckets::new(&self.app, name, grant)).unwrap_or_default(),
             store: self.store.clone(),
+            promote: manifest.promote.unwrap_or(self.promotion.config),
+            rehearsed: OnceLock::new(),
             grants: manifest.grants.open_api.into(),
             settings: manifest.settings.read(&folder)?,
             open_api: Arc::clone(&self.open_api),

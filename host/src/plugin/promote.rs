@@ -1,0 +1,220 @@
+//! What a new version of a plugin has to show before it takes the place of the one that is live: the journal's last callbacks
+//! played to it, or a share of the users for a while. The first version of a plugin has nobody to be compared with.
+
+use std::num::NonZeroU32;
+use std::path::Path;
+use std::sync::Arc;
+
+use serde::Deserialize;
+use serde::Serialize;
+
+use crate::journal::filter::Filter;
+use crate::journal::ring::last;
+use crate::plugin::engine::GuestEngine;
+use crate::plugin::playback::Difference;
+use crate::plugin::playback::Played;
+use crate::plugin::playback::play;
+use crate::plugin::registry::Plugin;
+use crate::telemetry::Outcome;
+
+/// More would keep a version waiting for minutes, and other plugins behind it.
+const MOST_REPLAYED: u32 = 10_000;
+/// A new version that needs twice the fuel does something else than the old one.
+const FUEL_FACTOR: f64 = 2.0;
+/// Half of the users is the most that makes sense: beyond it, the old version is the exception.
+const MOST_SHARE: u32 = 50;
+/// Calls after which a version has shown what it is.
+const CANARY_CALLS: u32 = 200;
+/// More than a day's clicks on most cards.
+const MOST_CALLS: u32 = 100_000;
+
+/// `promote` of a sidecar file, or `[promote]` for all plugins that say nothing.
+#[derive(Clone, Copy, Debug, Default, Deserialize, PartialEq)]
+#[serde(default, deny_unknown_fields)]
+pub struct PromoteConfig {
+    replay: Option<NonZeroU32>,
+    fuel_factor: Option<f64>,
+    canary: Option<NonZeroU32>,
+    canary_calls: Option<NonZeroU32>,
+}
+
+/// A number that makes no sense.
+#[derive(Debug, thiserror::Error, PartialEq, Eq)]
+#[error("promote.{name} must be between 1 and {most}")]
+pub struct PromoteConfigError {
+    name: &'static str,
+    most: u32,
+}
+
+impl PromoteConfig {
+    /// Checks the numbers.
+    pub fn validate(&self) -> Result<(), PromoteConfigError> {
+        let in_range = |name, number: Option<NonZeroU32>, most| match number {
+            Some(number) if number.get() > most => Err(PromoteConfigError { name, most }),
+            Some(_) | None => Ok(()),
+        };
+        in_range("replay", self.replay, MOST_REPLAYED)?;
+        in_range("canary", self.canary, MOST_SHARE)?;
+        in_range("canary_calls", self.canary_calls, MOST_CALLS)?;
+        match self.fuel_factor {
+            Some(factor) if !(1.0..=1000.0).contains(&factor) => {
+                Err(PromoteConfigError { name: "fuel_factor", most: 1000 })
+            }
+            Some(_) | None => Ok(()),
+        }
+    }
+
+    /// How many callbacks are played to a new version.
+    pub fn replay(&self) -> Option<usize> {
+        self.replay.map(|count| count.get() as usize)
+    }
+
+    /// How many of a hundred users it is given, if it is given some.
+    pub fn canary(&self) -> Option<u32> {
+        self.canary.map(NonZeroU32::get)
+    }
+
+    /// After how many calls it is judged.
+    pub fn canary_calls(&self) -> u32 {
+        self.canary_calls.map_or(CANARY_CALLS, NonZeroU32::get)
+    }
+}
+
+/// What a version has shown.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Rehearsed {
+    /// Callbacks that were played to it.
+    pub played: usize,
+    /// Of those, which got another reply than before. That is what new versions are for.
+    pub other_replies: usize,
+    /// That could not be played, or depended on an answer that nobody had asked for.
+    pub skipped: usize,
+}
+
+/// Why it does not go live.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum NotPromoted {
+    /// Nothing could be played.
+    #[error(
+        "promote.replay is set and this host keeps no journal: set [journal] path in aviary.toml"
+    )]
+    NoJournal,
+    /// It could not be read.
+    #[error("promote.replay: the journal cannot be read: {0}")]
+    Journal(std::io::Error),
+    /// It is worse than what is live.
+    #[error("promote.replay: after {good} of {all} callbacks, {id}: {difference}")]
+    Worse {
+        /// Callbacks that went well.
+        good: usize,
+        /// Callbacks that would have been played.
+        all: usize,
+        /// The callback's in the journal.
+        id: String,
+        /// What is worse.
+        difference: Box<Difference>,
+    },
+}
+
+/// Plays the last callbacks of that plugin to its new version. The first that ends worse ends it.
+pub(super) async fn rehearse(
+    engine: &GuestEngine,
+    plugin: &Arc<Plugin>,
+    journal: Option<&Path>,
+    count: usize,
+) -> Result<Rehearsed, NotPromoted> {
+    let folder = journal.ok_or(NotPromoted::NoJournal)?.to_owned();
+    let filter = Filter {
+        plugin: Some(plugin.name().to_owned()),
+        app: Some(plugin.app.to_string()),
+        ..Filter::default()
+    };
+    let reading = tokio::task::spawn_blocking(move || last(&folder, &filter, count)).await;
+    let entries = reading.map_err(std::io::Error::other).flatten().map_err(NotPromoted::Journal)?;
+    let mut shown = Rehearsed::default();
+    for entry in &entries {
+        let Ok(played) = play(engine, plugin, entry).await else {
+            shown.skipped += 1;
+            continue;
+        };
+        let asked_more = played.differences.iter().any(|difference| difference.what() == "asked");
+        match worse(&played, plugin.promote.fuel_factor.unwrap_or(FUEL_FACTOR)) {
+            // Another answer might have made it do well.
+            Some(_) if asked_more => shown.skipped += 1,
+            Some(difference) => {
+                let (good, all) = (shown.played, entries.len());
+                let difference = Box::new(difference);
+                return Err(NotPromoted::Worse { good, all, id: entry.id.clone(), difference });
+            }
+            None => {
+                shown.played += 1;
+                let other = played.differences.iter().any(|other| other.what() == "reply");
+                shown.other_replies += usize::from(other);
+            }
+        }
+    }
+    Ok(shown)
+}
+
+/// A failure where there was none, or much more fuel.
+fn worse(played: &Played, fuel_factor: f64) -> Option<Difference> {
+    let has_failed = FAILURES.contains(&played.outcome);
+    let had_failed = |was: &str| FAILURES.iter().any(|outcome| outcome.as_str() == was);
+    let worse = |difference: &&Difference| match difference {
+        Difference::Outcome { was, .. } => has_failed && !had_failed(was),
+        Difference::Fuel { was, now } => *now as f64 > *was as f64 * fuel_factor,
+        Difference::Verdict { .. }
+        | Difference::Reply { .. }
+        | Difference::Updates { .. }
+        | Difference::Asked { .. } => false,
+    };
+    played.differences.iter().find(worse).cloned()
+}
+
+/// What is the plugin's fault, whatever it wanted to say.
+const FAILURES: [Outcome; 6] = [
+    Outcome::Deadline,
+    Outcome::OutOfFuel,
+    Outcome::OutOfMemory,
+    Outcome::Trap,
+    Outcome::InvalidReply,
+    Outcome::NoHandler,
+];
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    fn played(outcome: Outcome, difference: Difference) -> Played {
+        let differences = vec![difference];
+        Played { outcome, fuel: Some(1), took: Duration::ZERO, differences }
+    }
+
+    #[test]
+    fn numbers_have_a_range() {
+        let parse = |text: &str| toml::from_str::<PromoteConfig>(text).unwrap().validate();
+        assert_eq!(parse("replay = 50\ncanary = 10"), Ok(()));
+        for wrong in ["replay = 10001", "canary = 51", "fuel_factor = 0.5", "canary_calls = 200000"]
+        {
+            assert!(parse(wrong).is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn another_reply_is_what_a_version_is_for_and_a_failure_is_not() {
+        let reply = Difference::Reply { was: 1.into(), now: 2.into() };
+        assert_eq!(worse(&played(Outcome::Answered, reply), 2.0), None);
+        let now = "trap";
+        let outcome = Difference::Outcome { was: "answered".to_owned(), now, reason: None };
+        assert!(worse(&played(Outcome::Trap, outcome.clone()), 2.0).is_some());
+        assert_eq!(worse(&played(Outcome::PluginFailure, outcome), 2.0), None);
+        let as_bad = Difference::Outcome { was: "out_of_fuel".to_owned(), now, reason: None };
+        assert_eq!(worse(&played(Outcome::Trap, as_bad), 2.0), None);
+        let fuel = |now| Difference::Fuel { was: 100, now };
+        assert_eq!(worse(&played(Outcome::Answered, fuel(200)), 2.0), None);
+        assert!(worse(&played(Outcome::Answered, fuel(201)), 2.0).is_some());
+    }
+}
