@@ -133,11 +133,18 @@ impl Dispatcher {
         let (decision, ended) = match route::pick(&snapshot, &callback) {
             None => (host_words(&callback, Reason::NoHandler, Outcome::NoHandler, None), None),
             Some(picked) => {
+                let canary = snapshot.canary(picked.plugin);
+                let picked = route::pick_canary(canary, &callback).unwrap_or(picked);
                 plugin = Some(picked.plugin);
-                match self.gate(picked, &callback, deadline).await {
+                let (decision, ended) = match self.gate(picked, &callback, deadline).await {
                     Ok(tickets) => self.ask(picked, &callback, tickets, deadline, afterwards).await,
                     Err(decision) => (decision, None),
+                };
+                if let Some(canary) = canary {
+                    let took = ended.as_ref().map(|ended| ended.course.took());
+                    canary.record(picked.plugin, decision.outcome, took);
                 }
+                (decision, ended)
             }
         };
         note_steps(&mut steps, ended.as_ref());

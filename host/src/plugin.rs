@@ -2,6 +2,7 @@
 
 pub mod allow;
 pub mod breaker;
+pub mod canary;
 pub mod code;
 pub mod code_cache;
 mod command;

@@ -3,6 +3,7 @@
 mod bench;
 mod both_doors;
 mod breaker;
+mod canary;
 mod card_check;
 mod cases;
 mod code_cache;

@@ -136,6 +136,18 @@ fn describe(text: &mut String, plugin: &Value) {
     } else {
         line(format!("  {name} not live"));
     }
+    if let Some(reason) = plugin["promoted_because"].as_str() {
+        line(format!("    promoted because {reason}"));
+    }
+    if plugin["canary"].is_object() {
+        let canary = &plugin["canary"];
+        let version = canary["version"].as_str().unwrap_or_default();
+        let (share, calls) = (number(canary, "share"), number(canary, "calls"));
+        let (failures, after) = (number(canary, "failures"), number(canary, "judged_after"));
+        line(format!(
+            "    {version} has {share} % of the users: {calls} of {after} calls, {failures} failures"
+        ));
+    }
     if let Some(reason) = plugin["not_live_because"].as_str() {
         let what = if plugin["live"] == true { "the file is not live" } else { "because" };
         line(format!("    {what}: {reason}"));

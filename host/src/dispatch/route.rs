@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use crate::callback::model::Callback;
 use crate::callback::model::Kind;
+use crate::plugin::canary::Canary;
 use crate::plugin::instance::Handler;
 use crate::plugin::registry::Plugin;
 use crate::plugin::registry::Snapshot;
@@ -20,11 +21,23 @@ pub(super) struct Picked<'a> {
 
 /// The plugin for that callback, which of its exports takes it, and by which route.
 pub(super) fn pick<'a>(snapshot: &'a Snapshot, callback: &Callback) -> Option<Picked<'a>> {
+    pick_among(snapshot.plugins(), callback)
+}
+
+/// The new version of a plugin in its place, for those whom it has, if it takes that callback.
+pub(super) fn pick_canary<'a>(
+    canary: Option<&'a Arc<Canary>>,
+    callback: &Callback,
+) -> Option<Picked<'a>> {
+    let canary = canary.filter(|canary| callback.user().is_some_and(|user| canary.has(user)))?;
+    pick_among(std::slice::from_ref(canary.plugin()), callback)
+}
+
+fn pick_among<'a>(plugins: &'a [Arc<Plugin>], callback: &Callback) -> Option<Picked<'a>> {
     let mut value = ActionValue::default();
     let kind = callback.kind();
     let mut narrowest = |handler: Handler, takes: &dyn Fn(&Route) -> bool| {
-        snapshot
-            .plugins()
+        plugins
             .iter()
             .filter(|plugin| match handler {
                 Handler::Typed => plugin.handlers().typed(kind),

@@ -1,5 +1,7 @@
 //! The moments of a call, for whoever wants to know where its time went.
 
+use std::time::Duration;
+
 use tokio::time::Instant;
 
 /// See the module.
@@ -20,5 +22,10 @@ impl Course {
     pub(super) fn beginning(fresh: bool) -> Self {
         let now = Instant::now();
         Self { began: now, instantiated: None, ended: now, fresh }
+    }
+
+    /// With a thread, from the beginning to the end.
+    pub fn took(&self) -> Duration {
+        self.ended.saturating_duration_since(self.began)
     }
 }

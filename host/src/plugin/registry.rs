@@ -23,6 +23,7 @@ use crate::open_api::grant::Grant;
 use crate::open_api::transport::OpenApi;
 use crate::plugin::allow::Allow;
 use crate::plugin::breaker::Breaker;
+use crate::plugin::canary::Canary;
 use crate::plugin::code::Code;
 use crate::plugin::code::CodeSource;
 use crate::plugin::kept::Kept;
@@ -298,17 +299,31 @@ impl Handlers {
 
 /// The plugins of one app at one moment. A callback sees one snapshot from start to end.
 #[derive(Debug, Default)]
-pub struct Snapshot(Vec<Arc<Plugin>>);
+pub struct Snapshot {
+    plugins: Vec<Arc<Plugin>>,
+    canaries: Vec<Arc<Canary>>,
+}
 
 impl Snapshot {
     /// Of these, in the order of their names.
     pub fn new(plugins: Vec<Arc<Plugin>>) -> Self {
-        Self(plugins)
+        Self { plugins, canaries: Vec::new() }
+    }
+
+    /// With new versions of some of them, which have a share of the users.
+    pub(super) fn with_canaries(mut self, canaries: Vec<Arc<Canary>>) -> Self {
+        self.canaries = canaries;
+        self
+    }
+
+    /// The new version that may take that one's place.
+    pub fn canary(&self, plugin: &Plugin) -> Option<&Arc<Canary>> {
+        self.canaries.iter().find(|canary| canary.plugin().name == plugin.name)
     }
 
     /// In the order of their names.
     pub fn plugins(&self) -> &[Arc<Plugin>] {
-        &self.0
+        &self.plugins
     }
 }
 

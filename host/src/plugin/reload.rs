@@ -21,7 +21,10 @@ use tokio::time::Instant;
 
 use crate::callback::seal::SealKey;
 use crate::open_api::transport::OpenApi;
+use crate::plugin::canary::Judged;
+use crate::plugin::canary::Verdict;
 use crate::plugin::engine::GuestEngine;
+use crate::plugin::registry::Plugin;
 use crate::plugin::registry::Registry;
 use crate::plugin::registry::Snapshot;
 use crate::plugin::reload::file::File;
@@ -73,6 +76,7 @@ pub struct Folder {
     files: BTreeMap<String, File>,
     loads: JoinSet<Finished>,
     commands: mpsc::Receiver<Rollback>,
+    judged: (mpsc::Sender<Judged>, mpsc::Receiver<Judged>),
     status: StatusCell,
     /// Said once that the folder is not there.
     missing: bool,
@@ -107,6 +111,7 @@ impl Folder {
             files: BTreeMap::new(),
             loads: JoinSet::new(),
             commands,
+            judged: mpsc::channel(MAX_COMMANDS),
             status,
             missing: false,
         };
@@ -145,6 +150,7 @@ impl Folder {
                     () = watch.next_look(left) => break,
                     Some(finished) = self.loads.join_next() => self.take_and_publish(finished),
                     Some(wish) = self.commands.recv() => self.fulfil(wish),
+                    Some(judged) = self.judged.1.recv() => self.end_canary(judged),
                 }
             }
         }
@@ -260,12 +266,20 @@ impl Folder {
 
     /// Makes live what claims nothing that another live plugin has: a newcomer cannot take callbacks from anyone.
     fn publish(&mut self) {
-        let mut gone_live = Vec::new();
+        let (mut gone_live, mut tried) = (Vec::new(), Vec::new());
         // One that takes the place of its old version may free what another waits for, hence the rounds.
         while let Some(name) = self.files.keys().find(|name| self.can_go_live(name)).cloned() {
             let Some(file) = self.files.get_mut(&name) else { break };
-            file.go_live();
-            gone_live.push(name);
+            match file.share_of_candidate() {
+                Some(share) => {
+                    file.begin_trying(share, self.judged.0.clone());
+                    tried.push(name);
+                }
+                None => {
+                    file.go_live();
+                    gone_live.push(name);
+                }
+            }
         }
         let conflicts: Vec<_> = self
             .files
@@ -282,17 +296,62 @@ impl Folder {
         let live: Vec<_> =
             self.files.values().filter_map(|file| Some(Arc::clone(file.live()?))).collect();
         telemetry::set_plugins_live(&self.loader.app, live.len());
-        self.registry.publish(Snapshot::new(live));
+        let canaries = self.files.values().filter_map(File::canary).cloned().collect();
+        self.registry.publish(Snapshot::new(live).with_canaries(canaries));
         let statuses = self.files.iter().map(|(name, file)| file.status(name)).collect();
         self.status.set(statuses);
         // Only now is it true.
-        for name in gone_live {
-            if let Some(plugin) = self.files.get(&name).and_then(File::live) {
-                let handles = plugin.handlers().names().join(" ");
-                let (app, version) = (&self.loader.app, plugin.version());
-                let (code, code_ms) =
-                    (plugin.code_source().as_str(), plugin.code.took.as_secs_f64() * 1000.0);
-                tracing::info!(%app, plugin = name, version, handles, code, code_ms, "plugin live");
+        gone_live.iter().for_each(|name| self.say_live(name));
+        for name in tried {
+            if let Some(canary) = self.files.get(&name).and_then(File::canary) {
+                let (app, canary) = (&self.loader.app, canary.to_json());
+                let (version, share) = (canary["version"].as_str(), canary["share"].as_u64());
+                tracing::info!(%app, plugin = name, version, share, "canary begins");
+            }
+        }
+    }
+
+    fn say_live(&self, name: &str) {
+        if let Some(plugin) = self.files.get(name).and_then(File::live) {
+            let handles = plugin.handlers().names().join(" ");
+            let (app, version) = (&self.loader.app, plugin.version());
+            let (code, code_ms) =
+                (plugin.code_source().as_str(), plugin.code.took.as_secs_f64() * 1000.0);
+            tracing::info!(%app, plugin = name, version, handles, code, code_ms, "plugin live");
+        }
+    }
+
+    /// A canary has shown what it is.
+    fn end_canary(&mut self, judged: Judged) {
+        let Judged { name, version, verdict } = judged;
+        let app = Arc::clone(&self.loader.app);
+        let claimed = self
+            .files
+            .get(&*name)
+            .and_then(File::canary)
+            .and_then(|canary| self.conflicting(&name, canary.plugin()));
+        let Some(file) = self.files.get_mut(&*name) else { return };
+        let verdict = match (verdict, claimed) {
+            (Verdict::Promoted(_), Some(other)) => {
+                Verdict::RolledBack(LoadError::Conflict { other }.to_string())
+            }
+            (verdict, _) => verdict,
+        };
+        match verdict {
+            Verdict::Promoted(reason) => {
+                if file.promote(&version, reason.clone()).is_none() {
+                    return;
+                }
+                self.publish();
+                tracing::info!(%app, plugin = &*name, version = &*version, reason, "canary promoted");
+                self.say_live(&name);
+            }
+            Verdict::RolledBack(reason) => {
+                if file.dismiss(&version, format!("canary: {reason}")).is_none() {
+                    return;
+                }
+                self.publish();
+                tracing::error!(%app, plugin = &*name, version = &*version, reason, "canary rolled back");
             }
         }
     }
@@ -304,11 +363,15 @@ impl Folder {
 
     /// The live plugin of another file that claims what this one does.
     fn conflict(&self, name: &str, candidate: &Version) -> Option<String> {
+        self.conflicting(name, &candidate.plugin)
+    }
+
+    fn conflicting(&self, name: &str, plugin: &Plugin) -> Option<String> {
         self.files
             .iter()
             .filter(|(other, _)| *other != name)
             .filter_map(|(_, file)| file.live())
-            .find(|other| other.conflicts_with(&candidate.plugin))
+            .find(|other| other.conflicts_with(plugin))
             .map(|other| other.name().to_owned())
     }
 
@@ -320,6 +383,10 @@ impl Folder {
 
     fn roll_back(&mut self, name: &str) -> Result<String, RollbackError> {
         let file = self.files.get(name).ok_or(RollbackError::Unknown)?;
+        if let (Some(canary), Some(live)) = (file.canary(), file.live()) {
+            let (canary, live) = (canary.plugin().version().to_owned(), live.version().to_owned());
+            return Ok(self.take_back(name, &canary, live));
+        }
         let before = file.before().ok_or(RollbackError::NoneBefore)?;
         if let Some(other) = self.conflict(name, before) {
             return Err(RollbackError::Conflict { other });
@@ -331,5 +398,17 @@ impl Folder {
         self.publish();
         tracing::info!(app = %self.loader.app, plugin = name, version, "plugin rolled back");
         Ok(version)
+    }
+
+    /// The operator does not want to see more of it. The version before has most of the users already.
+    fn take_back(&mut self, name: &str, canary: &str, live: String) -> String {
+        if let Some(file) = self.files.get_mut(name) {
+            // It was there a moment ago, and nobody else takes it away.
+            let _ = file.dismiss(canary, "canary: an operator took it back".to_owned());
+        }
+        self.publish();
+        let app = &self.loader.app;
+        tracing::info!(%app, plugin = name, version = canary, "canary taken back");
+        live
     }
 }

@@ -14,6 +14,7 @@ use tokio::sync::oneshot;
 use tokio::time::Instant;
 
 use crate::plugin::breaker::Condition;
+use crate::plugin::canary::Canary;
 use crate::plugin::registry::Plugin;
 use crate::telemetry;
 
@@ -30,6 +31,8 @@ pub(super) struct FolderStatus {
 pub(super) struct FileStatus {
     pub(super) name: String,
     pub(super) live: Option<LiveStatus>,
+    /// The new version that has a share of the users.
+    pub(super) canary: Option<Arc<Canary>>,
     /// The version that an operator can go back to.
     pub(super) before: Option<String>,
     /// Why what is in the file is not live.
@@ -42,6 +45,8 @@ pub(super) struct LiveStatus {
     pub(super) plugin: Arc<Plugin>,
     pub(super) since: SystemTime,
     pub(super) rolled_back: bool,
+    /// What it has shown as a canary.
+    pub(super) promoted: Option<String>,
 }
 
 impl FolderStatus {
@@ -62,6 +67,7 @@ impl FileStatus {
             "live": self.live.is_some(),
             "not_live_because": self.refused,
             "version_before": self.before,
+            "canary": self.canary.as_ref().map(|canary| canary.to_json()),
         });
         if let (Some(live), Some(status)) = (&self.live, status.as_object_mut()) {
             let plugin = &live.plugin;
@@ -78,6 +84,7 @@ impl FileStatus {
                 "routes": plugin.routes(),
                 "since_ms": since.as_millis(),
                 "rolled_back": live.rolled_back,
+                "promoted_because": live.promoted,
                 "calls": usage.calls(),
                 "instances": usage.instances(),
                 "failures": usage.failures(),

@@ -4,8 +4,11 @@ use std::sync::Arc;
 use std::time::Duration;
 use std::time::SystemTime;
 
+use tokio::sync::mpsc;
 use tokio::time::Instant;
 
+use crate::plugin::canary::Canary;
+use crate::plugin::canary::Judged;
 use crate::plugin::registry::Plugin;
 use crate::plugin::reload::listing::Stamps;
 use crate::plugin::reload::load::LoadError;
@@ -28,6 +31,14 @@ struct Live {
     version: Version,
     since: SystemTime,
     rolled_back: bool,
+    /// What it has shown as a canary.
+    promoted: Option<String>,
+}
+
+/// A version with a share of the users.
+struct Trying {
+    fingerprint: [u8; 32],
+    canary: Arc<Canary>,
 }
 
 /// See the module.
@@ -38,6 +49,7 @@ pub(super) struct File {
     live: Option<Live>,
     /// Loaded well, and waiting: to be published, or for another plugin to give way.
     candidate: Option<Version>,
+    trying: Option<Trying>,
     /// What was live before, for an operator who wants it back.
     before: Option<Version>,
     refused: Option<String>,
@@ -65,7 +77,15 @@ impl File {
             read_again: false,
             patience: Duration::ZERO,
         };
-        Self { look, read: None, live: None, candidate: None, before: None, refused: None }
+        Self {
+            look,
+            read: None,
+            live: None,
+            candidate: None,
+            trying: None,
+            before: None,
+            refused: None,
+        }
     }
 
     /// It looks like this now. `Some` if it has to be read, and in how long.
@@ -107,6 +127,7 @@ impl File {
             live.rolled_back = false;
             self.candidate = None;
             self.refused = None;
+            self.end_trying();
         }
         self.read = Some(fingerprint);
         self.look.patience = Duration::ZERO;
@@ -138,7 +159,51 @@ impl File {
     /// The candidate takes the place of what is live.
     pub(super) fn go_live(&mut self) {
         let Some(version) = self.candidate.take() else { return };
-        self.put_live(version, false);
+        self.end_trying();
+        self.put_live(version, false, None);
+    }
+
+    /// How many of a hundred users the candidate is to have first, if it is.
+    pub(super) fn share_of_candidate(&self) -> Option<u32> {
+        self.live.as_ref()?;
+        self.candidate.as_ref()?.plugin.promote.canary()
+    }
+
+    /// The candidate has them from now on.
+    pub(super) fn begin_trying(&mut self, share: u32, judged: mpsc::Sender<Judged>) {
+        let Some(Version { plugin, fingerprint }) = self.candidate.take() else { return };
+        self.end_trying();
+        plugin.begin_live();
+        let canary = Arc::new(Canary::begin(plugin, share, judged));
+        self.trying = Some(Trying { fingerprint, canary });
+        self.refused = None;
+    }
+
+    /// Nobody is tried any more. Returns who was.
+    fn end_trying(&mut self) -> Option<Version> {
+        let Trying { fingerprint, canary } = self.trying.take()?;
+        canary.plugin().end_live();
+        Some(Version { plugin: Arc::clone(canary.plugin()), fingerprint })
+    }
+
+    /// That version has shown enough. `None`: it is not being tried any more.
+    pub(super) fn promote(&mut self, version: &str, reason: String) -> Option<()> {
+        self.canary().filter(|canary| canary.plugin().version() == version)?;
+        let version = self.end_trying()?;
+        self.put_live(version, false, Some(reason));
+        Some(())
+    }
+
+    /// That version has shown that it is worse. `None`: likewise.
+    pub(super) fn dismiss(&mut self, version: &str, reason: String) -> Option<()> {
+        self.canary().filter(|canary| canary.plugin().version() == version)?;
+        self.end_trying()?;
+        self.refused = Some(reason);
+        Some(())
+    }
+
+    pub(super) fn canary(&self) -> Option<&Arc<Canary>> {
+        self.trying.as_ref().map(|trying| &trying.canary)
     }
 
     /// What was live before takes the place of what is, and the other way round.
@@ -146,12 +211,13 @@ impl File {
         let Some(version) = self.before.take() else { return };
         // A version that waits would undo it with the next change of anything.
         self.candidate = None;
-        self.put_live(version, true);
+        self.end_trying();
+        self.put_live(version, true, None);
     }
 
-    fn put_live(&mut self, version: Version, rolled_back: bool) {
+    fn put_live(&mut self, version: Version, rolled_back: bool, promoted: Option<String>) {
         version.plugin.begin_live();
-        let live = Live { version, since: SystemTime::now(), rolled_back };
+        let live = Live { version, since: SystemTime::now(), rolled_back, promoted };
         self.before = self.live.replace(live).map(|live| live.version);
         if let Some(before) = &self.before {
             before.plugin.end_live();
@@ -178,7 +244,9 @@ impl File {
                 plugin: Arc::clone(&live.version.plugin),
                 since: live.since,
                 rolled_back: live.rolled_back,
+                promoted: live.promoted.clone(),
             }),
+            canary: self.canary().map(Arc::clone),
             before: self.before.as_ref().map(|before| before.plugin.version().to_owned()),
             refused: self.refused.clone(),
         }

@@ -38,5 +38,6 @@ fn answer(action: CardAction) -> Result<CardReply, Failure> {
     };
     let took = began.elapsed().as_nanos();
     let who = action.operator.open_id;
-    Ok(Toast::info(format!("{who} {clicks} {random} {left} {took} {} {said}", now.as_nanos())).into())
+    Ok(Toast::info(format!("{who} {clicks} {random} {left} {took} {} {said}", now.as_nanos()))
+        .into())
 }

@@ -1,0 +1,233 @@
+//! A new version that has a share of the users, always the same ones, while the version before has the others: until it has shown
+//! what it is, and takes the other's place or goes.
+
+use std::sync::Arc;
+use std::sync::Mutex;
+use std::sync::MutexGuard;
+use std::sync::PoisonError;
+use std::time::Duration;
+
+use serde_json::Value;
+use serde_json::json;
+use tokio::sync::mpsc;
+
+use crate::plugin::registry::Plugin;
+use crate::telemetry::Outcome;
+
+/// So many failures may be chance, or the platform's.
+const CHANCE: u32 = 2;
+/// How much worse a new version may be: so many times as often, and a little.
+const WORSE: f64 = 2.0;
+/// The little: of a version that never failed, one call in fifty may.
+const A_LITTLE: f64 = 0.02;
+/// The little of latency, which nobody feels: half of the calls may take twice as long and this.
+const A_MOMENT: Duration = Duration::from_millis(20);
+/// Fewer calls say nothing about latency.
+const FEWEST_TIMES: usize = 5;
+/// Times that are kept of each version: more say no more.
+const MOST_TIMES: usize = 1000;
+
+/// See the module.
+pub struct Canary {
+    plugin: Arc<Plugin>,
+    share: u32,
+    calls: u32,
+    tally: Mutex<Tally>,
+    judged: mpsc::Sender<Judged>,
+}
+
+impl std::fmt::Debug for Canary {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.debug_struct("Canary").field("plugin", &self.plugin).finish_non_exhaustive()
+    }
+}
+
+/// What became of a new version.
+#[derive(Debug)]
+pub(super) struct Judged {
+    pub(super) name: Arc<str>,
+    pub(super) version: Arc<str>,
+    pub(super) verdict: Verdict,
+}
+
+/// With the reason.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Verdict {
+    Promoted(String),
+    RolledBack(String),
+}
+
+#[derive(Default)]
+struct Tally {
+    new: Side,
+    old: Side,
+    is_judged: bool,
+}
+
+#[derive(Default)]
+struct Side {
+    calls: u32,
+    failures: u32,
+    times: Vec<Duration>,
+}
+
+impl Canary {
+    /// From now on. What becomes of it is told there.
+    pub(super) fn begin(plugin: Arc<Plugin>, share: u32, judged: mpsc::Sender<Judged>) -> Self {
+        let calls = plugin.promote.canary_calls();
+        Self { plugin, share, calls, tally: Mutex::default(), judged }
+    }
+
+    /// The new version.
+    pub fn plugin(&self) -> &Arc<Plugin> {
+        &self.plugin
+    }
+
+    /// Whether it has that user. With the next version it is others who have the risk.
+    pub fn has(&self, user: &str) -> bool {
+        let mut hash = blake3::Hasher::new();
+        hash.update(self.plugin.version.as_bytes()).update(user.as_bytes());
+        let mut number = [0; 8];
+        hash.finalize_xof().fill(&mut number);
+        u64::from_le_bytes(number) % 100 < u64::from(self.share)
+    }
+
+    /// A callback of one of the two has ended.
+    pub fn record(&self, plugin: &Arc<Plugin>, outcome: Outcome, took: Option<Duration>) {
+        let Some(failed) = has_failed(outcome) else { return };
+        let mut tally = self.lock();
+        let is_new = Arc::ptr_eq(plugin, &self.plugin);
+        let side = if is_new { &mut tally.new } else { &mut tally.old };
+        side.calls += 1;
+        side.failures += u32::from(failed);
+        if side.times.len() < MOST_TIMES {
+            side.times.extend(took);
+        }
+        if tally.is_judged || !is_new {
+            return;
+        }
+        let Some(verdict) = tally.judge(self.calls) else { return };
+        let (name, version) = (Arc::clone(&self.plugin.name), Arc::clone(&self.plugin.version));
+        // Where the folder is busy, the next call says the same.
+        tally.is_judged = self.judged.try_send(Judged { name, version, verdict }).is_ok();
+    }
+
+    pub(super) fn to_json(&self) -> Value {
+        let tally = self.lock();
+        json!({
+            "version": &*self.plugin.version,
+            "share": self.share,
+            "calls": tally.new.calls,
+            "failures": tally.new.failures,
+            "judged_after": self.calls,
+            "rehearsed": self.plugin.rehearsed.get(),
+        })
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Tally> {
+        self.tally.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// None where the plugin was not called, or it is nobody's fault.
+fn has_failed(outcome: Outcome) -> Option<bool> {
+    match outcome {
+        Outcome::Answered => Some(false),
+        Outcome::PluginFailure
+        | Outcome::Deadline
+        | Outcome::OutOfFuel
+        | Outcome::OutOfMemory
+        | Outcome::Trap
+        | Outcome::InvalidReply
+        | Outcome::Paused => Some(true),
+        Outcome::NoHandler
+        | Outcome::Overload
+        | Outcome::Repeated
+        | Outcome::Cached
+        | Outcome::Refused
+        | Outcome::TooOld => None,
+    }
+}
+
+impl Side {
+    fn rate(&self) -> f64 {
+        f64::from(self.failures) / f64::from(self.calls.max(1))
+    }
+
+    /// What half of its calls take at most.
+    fn median(&self) -> Option<Duration> {
+        let mut times = self.times.clone();
+        let middle = times.len() / 2;
+        (times.len() >= FEWEST_TIMES).then(|| *times.select_nth_unstable(middle).1)
+    }
+}
+
+impl Tally {
+    /// What fails often goes as soon as that is seen; what does well has to do so for that many calls.
+    fn judge(&self, enough: u32) -> Option<Verdict> {
+        let Self { new, old, .. } = self;
+        let is_enough = new.calls >= enough;
+        if new.rate() > old.rate() * WORSE + A_LITTLE && (new.failures > CHANCE || is_enough) {
+            return Some(Verdict::RolledBack(format!(
+                "{} of its {} calls failed; of the version before, {} of {}",
+                new.failures, new.calls, old.failures, old.calls
+            )));
+        }
+        if !is_enough {
+            return None;
+        }
+        let ms = |time: Duration| time.as_secs_f64() * 1000.0;
+        if let (Some(now), Some(then)) = (new.median(), old.median())
+            && now > then.mul_f64(WORSE) + A_MOMENT
+        {
+            let (now, then) = (ms(now), ms(then));
+            let words =
+                format!("half of its calls took {now:.1} ms; of the version before, {then:.1} ms");
+            return Some(Verdict::RolledBack(words));
+        }
+        Some(Verdict::Promoted(format!(
+            "{} of its {} calls failed; of the version before, {} of {}",
+            new.failures, new.calls, old.failures, old.calls
+        )))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn side(calls: u32, failures: u32, ms: u64) -> Side {
+        Side { calls, failures, times: vec![Duration::from_millis(ms); calls as usize] }
+    }
+
+    fn judge(new: Side, old: Side) -> Option<Verdict> {
+        Tally { new, old, is_judged: false }.judge(100)
+    }
+
+    #[test]
+    fn what_fails_goes_at_once_and_what_does_well_stays_for_a_while() {
+        assert_eq!(judge(side(2, 2, 1), side(50, 0, 1)), None, "that may be chance");
+        assert!(matches!(judge(side(3, 3, 1), side(50, 0, 1)), Some(Verdict::RolledBack(_))));
+        assert_eq!(judge(side(99, 0, 1), side(900, 0, 1)), None);
+        assert!(matches!(judge(side(100, 0, 1), side(900, 0, 1)), Some(Verdict::Promoted(_))));
+        assert!(matches!(judge(side(100, 2, 1), side(900, 0, 1)), Some(Verdict::Promoted(_))));
+        assert!(matches!(judge(side(100, 3, 1), side(900, 0, 1)), Some(Verdict::RolledBack(_))));
+    }
+
+    #[test]
+    fn it_may_fail_as_often_as_the_version_before() {
+        assert_eq!(judge(side(50, 20, 1), side(50, 20, 1)), None);
+        assert!(matches!(judge(side(100, 40, 1), side(900, 360, 1)), Some(Verdict::Promoted(_))));
+    }
+
+    #[test]
+    fn it_may_not_be_much_slower() {
+        let slow = judge(side(100, 0, 60), side(900, 0, 10));
+        assert!(
+            matches!(&slow, Some(Verdict::RolledBack(why)) if why.contains("60.0 ms")),
+            "{slow:?}"
+        );
+        assert!(matches!(judge(side(100, 0, 15), side(900, 0, 1)), Some(Verdict::Promoted(_))));
+        assert!(matches!(judge(side(100, 0, 900), side(0, 0, 0)), Some(Verdict::Promoted(_))));
+    }
+}
