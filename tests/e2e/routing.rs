@@ -20,7 +20,18 @@ async fn answering(running: &Running, body: &Value) -> anyhow::Result<String> {
 
 #[tokio::test]
 async fn a_plugin_s_own_routes_are_followed() -> anyhow::Result<()> {
-    let app = App::default().webhook_only().guest("routed")?.guest("echo-fields")?;
+    let links = |pattern: &str| Some(json!({ "route": [{ "url_pattern": pattern }] }));
+    let app = App::default()
+        .webhook_only()
+        .guest("routed")?
+        .guest("echo-fields")?
+        .component("a-wiki", artifacts::guest("echo-fields")?, links("https://wiki.example.com/*"))
+        .component("a-wiki-s-page", artifacts::guest("echo-fields")?, links("https://*.com/page/*"))
+        .component(
+            "b-wiki-s-page",
+            artifacts::guest("echo-fields")?,
+            links("https://wiki.example.com/page/*"),
+        );
     let running = Setup::new(app).start().await?;
     ensure!(
         answering(&running, &sender::click("mine")).await? == "routed",
@@ -34,6 +45,10 @@ async fn a_plugin_s_own_routes_are_followed() -> anyhow::Result<()> {
     ensure!(answering(&running, &pull).await? == "routed", "the pattern matches");
     let other = sender::preview("https://git.example.com/team/repo/issues/7");
     ensure!(answering(&running, &other).await? == "echo-fields", "the pattern does not match");
+    for (link, expected) in [("start", "a-wiki"), ("page/7", "b-wiki-s-page")] {
+        let link = sender::preview(&format!("https://wiki.example.com/{link}"));
+        ensure!(answering(&running, &link).await? == expected, "the longer pattern is narrower");
+    }
     Ok(())
 }
 

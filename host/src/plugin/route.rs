@@ -70,17 +70,22 @@ pub struct ValueAt {
 /// A pattern for links. A question mark in it is one: links have them.
 #[derive(Clone, Debug, Deserialize, PartialEq)]
 #[serde(from = "String")]
-pub struct UrlPattern(WildMatchPattern<'*', '\0'>);
+pub struct UrlPattern {
+    pattern: WildMatchPattern<'*', '\0'>,
+    /// Characters that have to be there.
+    fixed: usize,
+}
 
 impl From<String> for UrlPattern {
     fn from(text: String) -> Self {
-        Self(WildMatchPattern::new(&text))
+        let fixed = text.chars().filter(|character| *character != '*').count();
+        Self { pattern: WildMatchPattern::new(&text), fixed }
     }
 }
 
 impl Serialize for UrlPattern {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_str(&self.0)
+        serializer.collect_str(&self.pattern)
     }
 }
 
@@ -113,16 +118,15 @@ impl Route {
                 &self.chat_id,
                 callback.location().and_then(|place| place.open_chat_id.as_deref()),
             )
-            && self
-                .url_pattern
-                .as_ref()
-                .is_none_or(|pattern| callback.url().is_some_and(|url| pattern.0.matches(url)))
+            && self.url_pattern.as_ref().is_none_or(|pattern| {
+                callback.url().is_some_and(|url| pattern.pattern.matches(url))
+            })
             && self.value_at.as_ref().is_none_or(|at| at.matches(value.of(callback)))
     }
 
-    /// How narrow it is: the number of fields that must match. The narrowest route wins.
-    pub fn specificity(&self) -> usize {
-        [
+    /// How narrow it is: the number of fields that must match, and then how much of the link. The narrowest route wins.
+    pub fn specificity(&self) -> (usize, usize) {
+        let fields = [
             self.event_type.is_some(),
             self.app_id.is_some(),
             self.tenant_key.is_some(),
@@ -134,7 +138,8 @@ impl Route {
         ]
         .into_iter()
         .filter(|present| *present)
-        .count()
+        .count();
+        (fields, self.url_pattern.as_ref().map_or(0, |pattern| pattern.fixed))
     }
 }
 
