@@ -14,6 +14,7 @@ use tokio::time::Instant;
 use crate::admin;
 use crate::admin::Health;
 use crate::callback::seal::SealKey;
+use crate::capability::http::HttpWay;
 use crate::config::AppConfig;
 use crate::config::Config;
 use crate::deadline::DeadlineConfig;
@@ -33,6 +34,7 @@ use crate::plugin::engine::EngineError;
 use crate::plugin::engine::GuestEngine;
 use crate::plugin::registry::Registry;
 use crate::plugin::reload::Folder;
+use crate::plugin::reload::Outside;
 use crate::plugin::reload::Promotion;
 use crate::plugin::status::FolderHandle;
 use crate::shutdown::Shutdown;
@@ -320,8 +322,11 @@ impl Parts {
             Arc::clone(&id),
             app.plugins.clone(),
             Arc::clone(&self.engine),
-            open_api,
-            self.store.clone(),
+            Outside {
+                open_api,
+                http: HttpWay::Network(Arc::clone(&self.tls)),
+                store: self.store.clone(),
+            },
             SealKey::of(&app.secret),
             registry.clone(),
         );

@@ -5,6 +5,7 @@
 
 pub mod config;
 pub mod deferred;
+pub mod http;
 pub mod key_value;
 pub mod logging;
 pub mod open_api;

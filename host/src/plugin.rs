@@ -26,6 +26,7 @@ pub mod promote;
 pub mod registry;
 pub mod reload;
 pub mod route;
+mod secrets;
 mod self_test;
 mod settings;
 mod state;

@@ -413,6 +413,13 @@ pub fn record_preview_refresh(result: &'static str) {
     counter!("aviary_preview_refreshes_total", "result" => result).increment(1);
 }
 
+/// A plugin wanted something over HTTP: `answered`, whatever the status, `failed` or `refused`.
+pub fn record_plugin_request(app: &Arc<str>, plugin: &Arc<str>, result: &'static str) {
+    let (app, plugin) = (Arc::clone(app), Arc::clone(plugin));
+    counter!("aviary_plugin_requests_total", "app" => app, "plugin" => plugin, "result" => result)
+        .increment(1);
+}
+
 /// Something was not written to the store.
 pub fn record_store_failure() {
     counter!("aviary_store_failures_total").increment(1);

@@ -6,6 +6,7 @@ use crate::Failure;
 use crate::Toast;
 use crate::config::ConfigError;
 use crate::deferred::DeferError;
+use crate::http::HttpError;
 use crate::key_value::KeyValueError;
 use crate::open_api::ApiError;
 use crate::sealed::SealError;
@@ -50,6 +51,12 @@ impl From<ConfigError> for Failure {
 impl From<KeyValueError> for Failure {
     fn from(error: KeyValueError) -> Self {
         Self::internal(format_args!("key-value: {error:?}"))
+    }
+}
+
+impl From<HttpError> for Failure {
+    fn from(error: HttpError) -> Self {
+        Self::internal(format_args!("http: {error}"))
     }
 }
 

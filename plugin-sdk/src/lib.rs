@@ -25,7 +25,7 @@
 //! * It may take [`request::remaining`]; then the host answers without it, and what it returns later
 //!   becomes an update of the card. The platform itself waits three seconds.
 //! * It never sees a credential, and reaches only what the operator granted: [`open_api`], [`config`],
-//!   [`key_value`], [`log`], [`deferred`].
+//!   [`key_value`], [`http`], [`log`], [`deferred`].
 //! * A panic ends this one call. The user sees the host's own words, and the log has the message.
 //! * It does not parse JSON unless it asks to: `action.tag` and its neighbours are plain fields, while
 //!   [`Action::value_json`], [`Event::body_json`] and [`request::raw_json`] parse when they are called.
@@ -33,13 +33,14 @@
 //! # Testing
 //!
 //! Handlers are plain functions over plain types, so `cargo test` calls them natively. Functions that ask
-//! the host ([`request`], [`deferred`], [`config`], [`key_value`], [`sealed`],
+//! the host ([`request`], [`deferred`], [`config`], [`key_value`], [`sealed`], [`http`],
 //! [`open_api::call`]) panic there; [`log`] writes to
 //! standard error.
 
 pub mod card;
 pub mod config;
 pub mod deferred;
+pub mod http;
 pub mod json;
 pub mod key_value;
 pub mod log;

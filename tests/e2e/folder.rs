@@ -312,7 +312,7 @@ async fn what_a_component_lacks_is_said_in_words() -> anyhow::Result<()> {
         ("lark:callback/request@0.9.0", "raw", "0.1.0"),
         ("lark:callback/request@0.1.0", "raw-and-cooked", "raw-and-cooked"),
         ("lark:callback/telepathy@0.1.0", "send", "lark:callback/telepathy@0.1.0"),
-        ("wasi:http/outgoing-handler@0.2.6", "handle", "open-api"),
+        ("wasi:http/incoming-handler@0.2.6", "handle", "wasi:http/outgoing-handler"),
         ("wasi:cli/environment@0.3.0", "get", "wasm32-wasip2"),
         ("acme:tools/hammer", "hit", "acme:tools/hammer"),
     ];

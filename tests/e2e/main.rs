@@ -23,6 +23,7 @@ mod explain;
 mod folder;
 mod fuel;
 mod healing;
+mod http;
 mod isolation;
 mod journal;
 mod key_value;

@@ -16,11 +16,12 @@ use serde_json::json;
 
 /// What every function of the contract says to a plugin that was granted nothing. What needs a bucket is never reached,
 /// because there is none to open.
-const OUTCOMES: [(&str, &str); 9] = [
+const OUTCOMES: [(&str, &str); 10] = [
     ("request.remaining-ms", "true"),
     ("store.get", "Ok(None)"),
     ("store.get-all", "Ok([])"),
     ("open-api.call", "Err("),
+    ("outgoing-handler.handle", "Err(Code(ErrorCode::HttpRequestDenied))"),
     ("store.open", "Err(Error::AccessDenied)"),
     ("sealed-values.seal", "Err("),
     ("sealed-values.is-sealed", "Err("),
@@ -28,7 +29,8 @@ const OUTCOMES: [(&str, &str); 9] = [
     ("sockets", "Err("),
 ];
 /// What is in WASI and outside the contract.
-const WASI: [&str; 4] = ["filesystem", "environment", "arguments", "sockets"];
+const WASI: [&str; 5] =
+    ["filesystem", "environment", "arguments", "sockets", "outgoing-handler.handle"];
 /// What only a bucket has.
 const NEEDS_A_BUCKET: [&str; 6] = [
     "store.get",

@@ -21,6 +21,7 @@ pub mod schema;
 pub mod sender;
 pub mod setup;
 pub mod vectors;
+pub mod web_server;
 pub mod wire;
 
 use std::time::Duration;

@@ -11,7 +11,7 @@ use crate::secret::Secret;
 #[derive(Clone, Default)]
 pub struct ConfigCtx(Arc<Given>);
 
-#[derive(Default)]
+#[derive(Clone, Default)]
 struct Given {
     settings: BTreeMap<String, String>,
     secrets: Vec<Secret>,
@@ -28,6 +28,14 @@ impl ConfigCtx {
     /// The settings as the operator wrote them, and which of their values are not to be seen.
     pub fn new(settings: BTreeMap<String, String>, secrets: Vec<Secret>) -> Self {
         Self(Arc::new(Given { settings, secrets }))
+    }
+
+    /// With more that is not to be seen, whatever the plugin came by it.
+    #[must_use]
+    pub fn hiding(self, more: &[Secret]) -> Self {
+        let Given { settings, mut secrets } = Arc::unwrap_or_clone(self.0);
+        secrets.extend_from_slice(more);
+        Self::new(settings, secrets)
     }
 
     /// What a plugin says, without the secrets that its operator has given to it.

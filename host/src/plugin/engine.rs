@@ -286,6 +286,7 @@ fn engine_config(guests: GuestsConfig) -> Config {
 fn link(engine: &Engine) -> wasmtime::Result<Linker<GuestState>> {
     let mut linker = Linker::new(engine);
     wasmtime_wasi::p2::add_to_linker_async(&mut linker)?;
+    wasmtime_wasi_http::p2::add_only_http_to_linker_async(&mut linker)?;
     request::add_to_linker::<_, HasSelf<_>>(&mut linker, |state: &mut GuestState| {
         &mut state.call().request
     })?;

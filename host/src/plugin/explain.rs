@@ -48,9 +48,19 @@ const SERVICES: [Offer; 8] = [
 const OPEN_API: &str = "lark:callback/open-api";
 const KEY_VALUE_STORE: &str = "wasi:keyvalue/store";
 const KEY_VALUE_ATOMICS: &str = "wasi:keyvalue/atomics";
+const HTTP: &str = "wasi:http/outgoing-handler";
+/// What the host has of `wasi:http`: a plugin asks, and is not asked over it.
+const OF_HTTP: [&str; 2] = [HTTP, "wasi:http/types"];
 /// The packages of WASI 0.2 that the host has. Of files and sockets there are the interfaces, with nothing behind them.
-const WASI: [&str; 6] =
-    ["wasi:cli", "wasi:clocks", "wasi:filesystem", "wasi:io", "wasi:random", "wasi:sockets"];
+const WASI: [&str; 7] = [
+    "wasi:cli",
+    "wasi:clocks",
+    "wasi:filesystem",
+    "wasi:http",
+    "wasi:io",
+    "wasi:random",
+    "wasi:sockets",
+];
 /// The handlers that the host calls.
 const HANDLERS: [&str; 5] = [
     "card-action-handler",
@@ -96,6 +106,9 @@ pub(super) fn not_granted(component: &Component, engine: &Engine, grants: &Grant
                 KEY_VALUE_STORE | KEY_VALUE_ATOMICS if grants.key_value.is_none() => {
                     ("keeping data", "key_value = {}")
                 }
+                HTTP if grants.http.is_empty() => {
+                    ("requests over HTTP", "http = [\"https://…\"]")
+                }
                 _ => return None,
             };
             Some(format!(
@@ -118,6 +131,10 @@ fn missing(engine: &Engine, name: &str, item: &ComponentItem) -> Option<String> 
         return unknown_functions(engine, name, offer, item);
     }
     let package = interface.split('/').next().unwrap_or_default();
+    if package == "wasi:http" && !OF_HTTP.contains(&interface) {
+        let has = OF_HTTP.join(" and ");
+        return Some(format!("it imports {name}, and of wasi:http this host has {has}"));
+    }
     if WASI.contains(&package) {
         // Any 0.2.x fits: later ones only add.
         let fits = version.is_none_or(|version| version.starts_with("0.2."));
@@ -126,9 +143,6 @@ fn missing(engine: &Engine, name: &str, item: &ComponentItem) -> Option<String> 
         });
     }
     Some(match (package, item) {
-        ("wasi:http", _) => format!(
-            "it imports {name}, and a plugin has no network of its own: requests to the server API go through lark:callback/open-api"
-        ),
         (CONTRACT, _) => format!(
             "it imports {name}, which the contract {CONTRACT}@{CONTRACT_VERSION} does not have"
         ),

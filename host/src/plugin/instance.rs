@@ -19,7 +19,10 @@ use crate::callback::model::Callback;
 use crate::callback::model::Json;
 use crate::callback::reply::RawReply;
 use crate::callback::reply::Toast;
+use crate::capability::config::ConfigCtx;
 use crate::capability::deferred::DeferredCtx;
+use crate::capability::http::HttpCtx;
+use crate::capability::http::HttpWay;
 use crate::capability::key_value::Buckets;
 use crate::capability::key_value::KeyValueCtx;
 use crate::capability::logging::LogTag;
@@ -230,6 +233,7 @@ async fn run(
             _ => Ok(reply),
         },
     };
+    let result = result.map_err(|error| error.without_secrets(&plugin.settings));
     let fuel = limits.fuel - store.get_fuel().unwrap_or(0);
     let (printed, beyond) = store.data().wasi.printed.take();
     let mut deferred = Vec::new();
@@ -337,6 +341,17 @@ fn classify(error: &wasmtime::Error, plugin: &Plugin, refused: Option<Refused>) 
 }
 
 impl CallError {
+    /// As it may stand in the log: the plugin's own words are shown without what its operator gave it.
+    fn without_secrets(self, settings: &ConfigCtx) -> Self {
+        match self {
+            Self::Internal(text) => Self::Internal(settings.without_secrets(&text).into_owned()),
+            Self::Exit { code, tail } => {
+                Self::Exit { code, tail: settings.without_secrets(&tail).into_owned() }
+            }
+            other => other,
+        }
+    }
+
     /// Whom it counts against.
     fn verdict(&self) -> Verdict {
         match self {
@@ -447,10 +462,11 @@ impl Plugin {
     ) -> CallState {
         let event_id = callback.header.event_id.as_deref().unwrap_or_default();
         let has_card = callback.card_action().is_some_and(|card| !card.update_token.is_empty());
-        let (grants, buckets) = match reach {
-            Reach::AsGranted => (Arc::clone(&self.grants), self.buckets.clone()),
-            Reach::Nothing => (Arc::default(), Buckets::default()),
+        let (grants, buckets, way) = match reach {
+            Reach::AsGranted => (Arc::clone(&self.grants), self.buckets.clone(), self.http.clone()),
+            Reach::Nothing => (Arc::default(), Buckets::default(), HttpWay::Nowhere),
         };
+        let tag = self.log_tag(event_id);
         let (api, own_io) = (Arc::clone(&self.open_api), io.clone());
         let open_api = OpenApiCtx::new(api, grants, deadline, own_io, tape.clone());
         CallState {
@@ -458,13 +474,17 @@ impl Plugin {
             deferred: DeferredCtx::new(has_card),
             open_api,
             config: self.settings.clone(),
-            key_value: KeyValueCtx::new(self.store.clone(), buckets, deadline, io, tape.clone()),
-            sealed_values: self.sealed_values(callback, tape.clone()),
-            logging: LoggingCtx::new(
-                self.log_tag(event_id),
-                self.limits.log_bytes,
+            http: HttpCtx::new(
+                way,
+                self.destinations.clone(),
+                deadline,
+                io.clone(),
+                tag.clone(),
                 self.settings.clone(),
             ),
+            key_value: KeyValueCtx::new(self.store.clone(), buckets, deadline, io, tape.clone()),
+            sealed_values: self.sealed_values(callback, tape.clone()),
+            logging: LoggingCtx::new(tag, self.limits.log_bytes, self.settings.clone()),
         }
     }
 

@@ -7,6 +7,8 @@ use serde::Deserialize;
 
 use crate::callback::fallback::OwnWords;
 use crate::callback::fault::Faults;
+use crate::capability::http::HttpGrant;
+use crate::capability::http::HttpGrantError;
 use crate::capability::key_value::KeyValueGrant;
 use crate::capability::key_value::KeyValueGrantError;
 use crate::open_api::grant::Grant;
@@ -121,6 +123,8 @@ impl PreviewsConfig {
 pub struct Grants {
     /// Requests to the server API, for example `POST /open-apis/im/v1/messages`.
     pub open_api: Vec<Grant>,
+    /// Requests to other servers, for example `https://api.example.com/v1/`.
+    pub http: Vec<HttpGrant>,
     /// Keeping things beyond a call.
     pub key_value: Option<KeyValueGrant>,
 }
@@ -162,6 +166,9 @@ pub enum ManifestError {
     /// Likewise.
     #[error(transparent)]
     Promote(#[from] PromoteConfigError),
+    /// An address or a header that makes no sense.
+    #[error(transparent)]
+    Http(#[from] HttpGrantError),
     /// A toast that the platform would not show.
     #[error("still_working.toast: {0}")]
     StillWorking(Faults),
@@ -179,6 +186,7 @@ impl Manifest {
         manifest.breaker.validate()?;
         manifest.promote.as_ref().map_or(Ok(()), PromoteConfig::validate)?;
         manifest.grants.key_value.as_ref().map_or(Ok(()), KeyValueGrant::validate)?;
+        manifest.grants.http.iter().try_for_each(HttpGrant::validate)?;
         manifest.still_working()?;
         let of_routes = manifest.routes.iter().filter_map(|route| route.allow.as_ref());
         for allow in of_routes.chain([&manifest.allow]) {

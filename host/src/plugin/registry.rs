@@ -18,6 +18,8 @@ use crate::callback::fallback::OwnWords;
 use crate::callback::model::Kind;
 use crate::callback::seal::SealKey;
 use crate::capability::config::ConfigCtx;
+use crate::capability::http::Destinations;
+use crate::capability::http::HttpWay;
 use crate::capability::key_value::Buckets;
 use crate::open_api::grant::Grant;
 use crate::open_api::transport::OpenApi;
@@ -62,6 +64,8 @@ pub struct Plugin {
     pub(super) rehearsed: OnceLock<Rehearsed>,
     pub(super) grants: Arc<[Grant]>,
     pub(super) buckets: Buckets,
+    pub(super) destinations: Destinations,
+    pub(super) http: HttpWay,
     pub(super) store: Store,
     pub(super) settings: ConfigCtx,
     pub(super) open_api: Arc<OpenApi>,

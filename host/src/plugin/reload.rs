@@ -20,7 +20,6 @@ use tokio::task::JoinSet;
 use tokio::time::Instant;
 
 use crate::callback::seal::SealKey;
-use crate::open_api::transport::OpenApi;
 use crate::plugin::canary::Judged;
 use crate::plugin::canary::Verdict;
 use crate::plugin::engine::GuestEngine;
@@ -44,8 +43,9 @@ use crate::plugin::status::Rollback;
 use crate::plugin::status::RollbackError;
 use crate::plugin::status::StatusCell;
 use crate::shutdown::Shutdown;
-use crate::store::Store;
 use crate::telemetry;
+
+pub use crate::plugin::reload::load::Outside;
 
 /// Wishes of operators that may wait while a folder is looked into.
 const MAX_COMMANDS: usize = 8;
@@ -88,8 +88,7 @@ impl Folder {
         app: Arc<str>,
         path: PathBuf,
         engine: Arc<GuestEngine>,
-        open_api: Arc<OpenApi>,
-        store: Store,
+        outside: Outside,
         seal_key: SealKey,
         registry: Registry,
     ) -> (Self, FolderHandle) {
@@ -101,8 +100,7 @@ impl Folder {
             loader: Loader {
                 app,
                 engine,
-                open_api,
-                store,
+                outside,
                 seal_key,
                 reuse: None,
                 promotion: Promotion::default(),

@@ -1,22 +1,16 @@
 //! The `[settings]` of a sidecar file: text, numbers, yes and no; and secrets, by the place where they are.
-//!
-//! Whoever may drop files into the plugins folder may not know the host's own secrets. So a setting's secret comes from a
-//! variable that is named for plugins, or from a file inside that folder, and from nowhere else.
 
 use std::collections::BTreeMap;
-use std::path::Component;
 use std::path::Path;
 
 use serde::Deserialize;
 use toml::Value;
 
 use crate::capability::config::ConfigCtx;
-use crate::secret::Secret;
+use crate::plugin::secrets::FOR_PLUGINS;
+use crate::plugin::secrets::PluginSecretError;
+use crate::plugin::secrets::plugin_secret;
 use crate::secret::SecretSource;
-use crate::secret::SecretSourceError;
-
-/// How a variable's name begins that plugins may be given.
-const FOR_PLUGINS: &str = "AVIARY_PLUGIN_";
 
 /// `[settings]`
 #[derive(Clone, Debug, Default, Deserialize)]
@@ -39,24 +33,10 @@ struct NotASetting;
 
 /// Why a setting cannot be had.
 #[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum SettingsError {
-    /// A variable that is not for plugins.
-    #[error(
-        "settings.{0}: only variables whose names begin with {FOR_PLUGINS} are given to plugins"
-    )]
-    NotForPlugins(String),
-    /// A file that is not for plugins.
-    #[error("settings.{0}: only files inside the plugins folder are given to plugins")]
-    Outside(String),
-    /// It is not there.
-    #[error("settings.{key}: {error}")]
-    Secret {
-        /// Which setting.
-        key: String,
-        /// Why.
-        error: SecretSourceError,
-    },
+#[error("settings.{key}: {error}")]
+pub struct SettingsError {
+    key: String,
+    error: PluginSecretError,
 }
 
 impl TryFrom<Value> for Setting {
@@ -85,7 +65,8 @@ impl Settings {
             let value = match setting {
                 Setting::Plain(text) => text.clone(),
                 Setting::Secret(source) => {
-                    let secret = secret(key, source, folder)?;
+                    let secret = plugin_secret(source, folder)
+                        .map_err(|error| SettingsError { key: key.clone(), error })?;
                     secrets.push(secret.clone());
                     secret.expose().to_owned()
                 }
@@ -94,30 +75,6 @@ impl Settings {
         }
         Ok(ConfigCtx::new(values, secrets))
     }
-}
-
-fn secret(key: &str, source: &SecretSource, folder: &Path) -> Result<Secret, SettingsError> {
-    match source {
-        SecretSource::Env(name) if !name.starts_with(FOR_PLUGINS) => {
-            return Err(SettingsError::NotForPlugins(key.to_owned()));
-        }
-        SecretSource::File(path)
-            if !path.components().all(|part| matches!(part, Component::Normal(_))) =>
-        {
-            return Err(SettingsError::Outside(key.to_owned()));
-        }
-        // A link may lead elsewhere. What is not there is said by whoever reads it.
-        SecretSource::File(path) => {
-            if let (Ok(inside), Ok(real)) =
-                (folder.canonicalize(), folder.join(path).canonicalize())
-                && !real.starts_with(inside)
-            {
-                return Err(SettingsError::Outside(key.to_owned()));
-            }
-        }
-        SecretSource::Env(_) => {}
-    }
-    source.read(folder).map_err(|error| SettingsError::Secret { key: key.to_owned(), error })
 }
 
 #[cfg(test)]
@@ -153,13 +110,13 @@ mod tests {
         for outside in ["../key.txt", "/etc/passwd", "./key.txt", "a/../../key.txt"] {
             let all = settings(&format!("key = {{ file = \"{outside}\" }}")).unwrap();
             let error = all.read(folder.path()).unwrap_err();
-            assert!(matches!(error, SettingsError::Outside(_)), "{outside}: {error}");
+            assert!(matches!(error.error, PluginSecretError::Outside), "{outside}: {error}");
         }
         std::os::unix::fs::symlink("/etc/passwd", folder.path().join("link")).unwrap();
         let all = settings("key = { file = \"link\" }").unwrap();
-        assert!(matches!(all.read(folder.path()).unwrap_err(), SettingsError::Outside(_)));
+        assert!(matches!(all.read(folder.path()).unwrap_err().error, PluginSecretError::Outside));
         let all = settings("key = { env = \"AVIARY_APP_SECRET\" }").unwrap();
         let error = all.read(folder.path()).unwrap_err();
-        assert!(matches!(error, SettingsError::NotForPlugins(_)), "{error}");
+        assert!(matches!(error.error, PluginSecretError::NotForPlugins), "{error}");
     }
 }

@@ -6,9 +6,14 @@ use wasmtime_wasi::WasiCtxBuilder;
 use wasmtime_wasi::WasiCtxView;
 use wasmtime_wasi::WasiView;
 use wasmtime_wasi::p2::pipe::MemoryInputPipe;
+use wasmtime_wasi_http::WasiHttpCtx;
+use wasmtime_wasi_http::WasiHttpCtxView;
+use wasmtime_wasi_http::WasiHttpView;
 
 use crate::capability::config::ConfigCtx;
 use crate::capability::deferred::DeferredCtx;
+use crate::capability::http;
+use crate::capability::http::HttpCtx;
 use crate::capability::key_value::KeyValueCtx;
 use crate::capability::logging::LoggingCtx;
 use crate::capability::open_api::OpenApiCtx;
@@ -48,6 +53,7 @@ pub(super) struct CallState {
     pub(super) deferred: DeferredCtx,
     pub(super) open_api: OpenApiCtx,
     pub(super) config: ConfigCtx,
+    pub(super) http: HttpCtx,
     pub(super) key_value: KeyValueCtx,
     pub(super) sealed_values: SealedValuesCtx,
     pub(super) logging: LoggingCtx,
@@ -57,6 +63,7 @@ pub(super) struct CallState {
 /// and input are for commands.
 pub(super) struct Wasi {
     ctx: WasiCtx,
+    http: WasiHttpCtx,
     table: ResourceTable,
     pub(super) printed: Printed,
     /// Standard output of a command, which is its answer.
@@ -70,7 +77,7 @@ impl Wasi {
         let printed = Printed::new(log_bytes);
         let (mut builder, taped) = nothing_granted(&printed, tape);
         let ctx = builder.stdout(printed.clone()).build();
-        Self { ctx, table: table(), printed, answer: None, taped }
+        Self { ctx, http: http::limits(), table: table(), printed, answer: None, taped }
     }
 
     /// The same for a command: what it prints on standard output is no log.
@@ -84,7 +91,7 @@ impl Wasi {
             .stdin(MemoryInputPipe::new(given.input))
             .stdout(answer.clone())
             .build();
-        Self { ctx, table: table(), printed, answer: Some(answer), taped }
+        Self { ctx, http: http::limits(), table: table(), printed, answer: Some(answer), taped }
     }
 
     /// Another call begins, with a tape of its own.
@@ -116,5 +123,13 @@ fn table() -> ResourceTable {
 impl WasiView for GuestState {
     fn ctx(&mut self) -> WasiCtxView<'_> {
         WasiCtxView { ctx: &mut self.wasi.ctx, table: &mut self.wasi.table }
+    }
+}
+
+impl WasiHttpView for GuestState {
+    fn http(&mut self) -> WasiHttpCtxView<'_> {
+        let Self { wasi, call, .. } = self;
+        let call = call.as_mut().unwrap_or_else(|| unreachable!("a guest runs only in a call"));
+        WasiHttpCtxView { hooks: &mut call.http, table: &mut wasi.table, ctx: &mut wasi.http }
     }
 }

@@ -8,12 +8,14 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use crate::callback::seal::SealKey;
+use crate::capability::http::HttpWay;
 use crate::open_api::transport::OpenApi;
 use crate::plugin::engine::GuestEngine;
 use crate::plugin::kept::Reuse;
 use crate::plugin::registry::Plugin;
 use crate::plugin::reload::load::LoadError;
 use crate::plugin::reload::load::Loader;
+use crate::plugin::reload::load::Outside;
 use crate::plugin::reload::load::Promotion;
 use crate::plugin::reload::load::Source;
 use crate::secret::Secret;
@@ -76,8 +78,7 @@ pub async fn load_alone(
     let loader = Loader {
         app: NO_APP.into(),
         engine: Arc::clone(engine),
-        open_api,
-        store,
+        outside: Outside { open_api, http: HttpWay::Nowhere, store },
         seal_key: SealKey::of(&Secret::new(NO_APP)),
         reuse,
         promotion: Promotion::default(),

@@ -12,6 +12,9 @@ use crate::bindings::exports::lark::callback::plugin_info;
 use crate::callback::fallback::OwnWords;
 use crate::callback::fault::Faults;
 use crate::callback::seal::SealKey;
+use crate::capability::http::Destinations;
+use crate::capability::http::HttpGrantError;
+use crate::capability::http::HttpWay;
 use crate::capability::key_value::Buckets;
 use crate::deadline::DeadlineConfig;
 use crate::open_api::transport::OpenApi;
@@ -36,6 +39,7 @@ use crate::plugin::promote::rehearse;
 use crate::plugin::registry::Handlers;
 use crate::plugin::registry::Plugin;
 use crate::plugin::route::Route;
+use crate::plugin::secrets::plugin_secret;
 use crate::plugin::self_test;
 use crate::plugin::self_test::SelfTest;
 use crate::plugin::self_test::SelfTestError;
@@ -77,6 +81,9 @@ pub(super) enum LoadError {
     /// A setting cannot be had.
     #[error(transparent)]
     Settings(#[from] SettingsError),
+    /// What the host adds to its requests cannot be had.
+    #[error(transparent)]
+    Http(#[from] HttpGrantError),
     /// It did not say what it is.
     #[error("plugin-info failed: {0}")]
     Describe(CallError),
@@ -150,13 +157,23 @@ async fn read_bounded(path: &Path, limit: u64) -> Result<Vec<u8>, LoadError> {
     if size > limit { Err(too_large(size)) } else { Ok(bytes) }
 }
 
+/// Where grants lead to.
+#[derive(Clone, Debug)]
+pub struct Outside {
+    /// The platform's server API, as one app.
+    pub open_api: Arc<OpenApi>,
+    /// Everybody else's servers.
+    pub http: HttpWay,
+    /// What plugins keep.
+    pub store: Store,
+}
+
 /// What the plugins of one folder have in common.
 #[derive(Clone)]
 pub(super) struct Loader {
     pub(super) app: Arc<str>,
     pub(super) engine: Arc<GuestEngine>,
-    pub(super) open_api: Arc<OpenApi>,
-    pub(super) store: Store,
+    pub(super) outside: Outside,
     pub(super) seal_key: SealKey,
     /// What counts in place of what the sidecar file says.
     pub(super) reuse: Option<Reuse>,
@@ -199,6 +216,8 @@ impl Loader {
             tracing::warn!(app = %self.app, plugin = name, version, missing, "plugin not granted");
         }
         let grant = manifest.grants.key_value.as_ref();
+        let read_secret = |source: &_| plugin_secret(source, &folder);
+        let destinations = Destinations::open(&manifest.grants.http, read_secret)?;
         let reuse = self.reuse.unwrap_or(manifest.reuse);
         let idle_places = Arc::clone(&self.engine.idle_places);
         let plugin = Plugin {
@@ -222,12 +241,14 @@ impl Loader {
             clicks: manifest.clicks,
             previews: manifest.previews,
             buckets: grant.map(|grant| Buckets::new(&self.app, name, grant)).unwrap_or_default(),
-            store: self.store.clone(),
+            store: self.outside.store.clone(),
             promote: manifest.promote.unwrap_or(self.promotion.config),
             rehearsed: OnceLock::new(),
             grants: manifest.grants.open_api.into(),
-            settings: manifest.settings.read(&folder)?,
-            open_api: Arc::clone(&self.open_api),
+            settings: manifest.settings.read(&folder)?.hiding(destinations.secrets()),
+            destinations,
+            http: self.outside.http.clone(),
+            open_api: Arc::clone(&self.outside.open_api),
         };
         let deadline = DeadlineConfig::default().starting(Instant::now());
         let described = describe(&self.engine, plugin, deadline).await;

@@ -30,7 +30,7 @@ pub(super) const CONTRACT: &[Embedded] = folder!("wit":
 pub(super) const SDK: &[Embedded] = folder!("plugin-sdk":
     "Cargo.toml" "README.md" "src/action.rs" "src/bindings.rs" "src/card.rs" "src/card/button.rs"
     "src/card/element.rs" "src/card/header.rs" "src/card/text.rs" "src/config.rs" "src/deferred.rs" "src/event.rs"
-    "src/export.rs" "src/failure.rs" "src/info.rs" "src/json.rs" "src/key_value.rs" "src/lib.rs" "src/log.rs" "src/message.rs" "src/open_api.rs"
+    "src/export.rs" "src/failure.rs" "src/http.rs" "src/info.rs" "src/json.rs" "src/key_value.rs" "src/lib.rs" "src/log.rs" "src/message.rs" "src/open_api.rs"
     "src/preview.rs" "src/reply.rs" "src/request.rs" "src/sealed.rs" "src/template.rs" "src/toast.rs" "src/translation.rs"
 );
 

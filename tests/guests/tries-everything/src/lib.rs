@@ -12,6 +12,7 @@ use aviary_sdk::Toast;
 use aviary_sdk::card::CardBuilder;
 use aviary_sdk::config;
 use aviary_sdk::deferred;
+use aviary_sdk::http;
 use aviary_sdk::key_value::Bucket;
 use aviary_sdk::log;
 use aviary_sdk::log::Level;
@@ -34,6 +35,14 @@ const PATHS: [&str; 5] = [
     "http://127.0.0.1/open-apis/im/v1/messages",
 ];
 
+/// Where somebody answers, and where clouds hand out credentials.
+const URLS: [&str; 4] = [
+    "https://open.feishu.cn/open-apis/im/v1/messages",
+    "http://127.0.0.1/",
+    "http://localhost:80/",
+    "http://169.254.169.254/latest/meta-data/",
+];
+
 aviary_sdk::export!(card_action: answer);
 
 fn answer(_: CardAction) -> Result<CardReply, Failure> {
@@ -47,6 +56,9 @@ fn answer(_: CardAction) -> Result<CardReply, Failure> {
             (ApiRequest::get(path), ApiRequest::post(path, &json!({ "app_id": "x" })));
         tell("open-api.call", open_api::call(&get));
         tell("open-api.call", open_api::call(&post.tenant("another")));
+    }
+    for url in URLS {
+        tell("outgoing-handler.handle", http::get(url));
     }
     for bucket in ["", "default", "shared", "../own/other", "cli_0123456789abcdef/own/keeps"] {
         tell("store.open", Bucket::open_shared(bucket));

@@ -1,0 +1,303 @@
+//! `wasi:http/outgoing-handler`: requests to where the operator lets a plugin send them, and nowhere else.
+//!
+//! The host resolves, checks, dials and adds what a plugin must not know; nothing of it happens on a guest's thread. A
+//! redirect is an answer like any other: whoever follows it makes another request, which is checked like the first.
+
+mod address;
+mod body;
+mod exchange;
+mod grant;
+mod target;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use http::HeaderName;
+use http::HeaderValue;
+use http::Method;
+use http::Request;
+use http::Response;
+use http::header;
+use http_body_util::BodyExt;
+use rustls::ClientConfig;
+use tokio::runtime::Handle;
+use tokio::sync::OwnedSemaphorePermit;
+use tokio::sync::Semaphore;
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
+use tokio_util::sync::DropGuard;
+use tokio_util::task::AbortOnDropHandle;
+use wasmtime_wasi_http::DEFAULT_FORBIDDEN_HEADERS;
+use wasmtime_wasi_http::Error;
+use wasmtime_wasi_http::ForbiddenHeaderFilter;
+use wasmtime_wasi_http::RequestOptions;
+use wasmtime_wasi_http::WasiBody;
+use wasmtime_wasi_http::WasiHttpCtx;
+use wasmtime_wasi_http::WasiHttpHooks;
+
+use crate::capability::config::ConfigCtx;
+use crate::capability::http::body::Outgoing;
+use crate::capability::http::exchange::Plan;
+use crate::capability::http::exchange::exchange;
+use crate::capability::http::target::Target;
+use crate::capability::logging::LogTag;
+use crate::deadline::Deadline;
+use crate::telemetry;
+
+pub use crate::capability::http::grant::Destinations;
+pub use crate::capability::http::grant::HttpGrant;
+pub use crate::capability::http::grant::HttpGrantError;
+
+/// The most that a plugin sends in one request; the platform's own requests are a tenth of that.
+const MAX_REQUEST_BYTES: u64 = 1 << 20;
+/// The most that it gets, as from the server API. It has to fit into the plugin's memory.
+const MAX_RESPONSE_BYTES: u64 = 4 << 20;
+/// Requests of one call at once. Whoever waits for more than that answers too late.
+const MAX_AT_ONCE: usize = 8;
+/// Requests of all calls of a plugin at once: one for each call that is under way by default. Each has a socket.
+const MAX_AT_ONCE_FOR_A_PLUGIN: usize = 64;
+/// Requests of one call, those that are refused too: each writes a line.
+const MAX_IN_A_CALL: usize = 64;
+/// Headers that a plugin puts together, as they lie in the host's memory. Servers refuse more.
+const MAX_FIELD_BYTES: usize = 16 << 10;
+/// A part of a body that waits to be sent, in the host's memory too.
+const CHUNK_BYTES: usize = 16 << 10;
+/// What is left of a call's time for the plugin to say that nobody answers.
+const LAST_WORDS: Duration = Duration::from_millis(250);
+/// How much of an address is shown in the log.
+const MAX_SHOWN: usize = 256;
+
+/// How requests leave this machine, if they do.
+#[derive(Clone, Debug)]
+pub enum HttpWay {
+    /// Over the network, trusting whom the host trusts.
+    Network(Arc<ClientConfig>),
+    /// Not at all: the plugin runs at somebody's desk.
+    Nowhere,
+}
+
+/// Limits on what a guest puts together before it asks.
+pub fn limits() -> WasiHttpCtx {
+    let mut limits = WasiHttpCtx::new();
+    limits.set_field_size_limit(MAX_FIELD_BYTES);
+    limits
+}
+
+/// Those by which a request is framed, told from others or led to its server. `trailer` could bring any other one later.
+fn is_forbidden(name: &HeaderName) -> bool {
+    DEFAULT_FORBIDDEN_HEADERS.contains(name) || matches!(*name, header::TE | header::TRAILER)
+}
+
+/// What one call may send.
+pub struct HttpCtx {
+    way: HttpWay,
+    destinations: Destinations,
+    deadline: Deadline,
+    io: Handle,
+    tag: LogTag,
+    settings: ConfigCtx,
+    asked: usize,
+    /// Made with the first request; most calls have none.
+    under_way: Option<UnderWay>,
+}
+
+struct UnderWay {
+    places: Arc<Semaphore>,
+    call: CancellationToken,
+    /// Ends with the call whatever an instance that is kept still holds of it.
+    _end: DropGuard,
+}
+
+impl Default for UnderWay {
+    fn default() -> Self {
+        let call = CancellationToken::new();
+        let places = Arc::new(Semaphore::new(MAX_AT_ONCE));
+        Self { places, _end: call.clone().drop_guard(), call }
+    }
+}
+
+impl HttpCtx {
+    /// Requests run on `io`, so that no socket is ever polled on a guest's thread.
+    pub fn new(
+        way: HttpWay,
+        destinations: Destinations,
+        deadline: Deadline,
+        io: Handle,
+        tag: LogTag,
+        settings: ConfigCtx,
+    ) -> Self {
+        Self { way, destinations, deadline, io, tag, settings, asked: 0, under_way: None }
+    }
+
+    /// Checks all that can be checked before the name is resolved, and sends it on its way.
+    fn start(
+        &mut self,
+        request: Request<WasiBody>,
+        options: RequestOptions,
+    ) -> Result<AbortOnDropHandle<Result<Response<WasiBody>, Error>>, Error> {
+        self.asked += 1;
+        if self.asked > MAX_IN_A_CALL {
+            return Err(Error::ConnectionLimitReached);
+        }
+        let target = match Target::of(request.uri()) {
+            Ok(target) => target,
+            Err(why) => {
+                self.note().refused("", &format!("it is no address to go to: {why}"));
+                return Err(Error::HttpRequestUriInvalid);
+            }
+        };
+        let note = self.note();
+        let shown = self.shown(&target);
+        let Some(destination) = self.destinations.find(&target) else {
+            let grant = toml::Value::from(shown.as_str());
+            note.refused(&shown, &format!("it is not granted: write http = [{grant}] under [grants] in its sidecar file if it shall be"));
+            return Err(Error::HttpRequestDenied);
+        };
+        // One opens a tunnel, the other gives back what was added.
+        if matches!(*request.method(), Method::CONNECT | Method::TRACE) {
+            note.refused(&shown, "CONNECT and TRACE are not sent");
+            return Err(Error::HttpRequestMethodInvalid);
+        }
+        let announced = http_body::Body::size_hint(request.body()).lower();
+        if announced.max(content_length(&request)) > MAX_REQUEST_BYTES {
+            return Err(Error::HttpRequestBodySize(Some(MAX_REQUEST_BYTES)));
+        }
+        let HttpWay::Network(tls) = self.way.clone() else {
+            note.refused(&shown, "it is granted, and not sent: this is only a try");
+            return Err(Error::DestinationUnavailable);
+        };
+        let request = as_sent(request, &target, &destination.headers)?;
+        let under_way = self.under_way.get_or_insert_default();
+        let call = under_way.call.clone();
+        let places = [place(&under_way.places)?, place(&self.destinations.places())?];
+        let plan = Plan {
+            tls,
+            target,
+            addresses: destination.addresses,
+            until: self.deadline.hard() - LAST_WORDS,
+            connect: options.connect_timeout,
+            first_byte: options.first_byte_timeout,
+            between: options.between_bytes_timeout,
+            call: call.clone(),
+            places,
+        };
+        let asking = self.io.spawn(async move {
+            let began = Instant::now();
+            let answer = call.run_until_cancelled(exchange(plan, request)).await;
+            let answer = answer.unwrap_or(Err(Error::HttpResponseTimeout));
+            note.ended(&shown, began, &answer);
+            answer.map(|answer| answer.map(BodyExt::boxed_unsync))
+        });
+        Ok(AbortOnDropHandle::new(asking))
+    }
+
+    /// For the log: without the query, and without what the plugin was given to keep to itself.
+    fn shown(&self, target: &Target) -> String {
+        let target = target.to_string();
+        let shown = self.settings.without_secrets(&target);
+        shown[..shown.floor_char_boundary(MAX_SHOWN)].to_owned()
+    }
+
+    fn note(&self) -> Note {
+        Note(self.tag.clone())
+    }
+}
+
+impl WasiHttpHooks for HttpCtx {
+    fn is_forbidden_header(&mut self, name: &HeaderName) -> bool {
+        is_forbidden(name)
+    }
+
+    fn forbidden_header_filter(&mut self) -> ForbiddenHeaderFilter {
+        Arc::new(is_forbidden)
+    }
+
+    fn set_host_header(&mut self) -> bool {
+        // It is made of what was checked.
+        false
+    }
+
+    fn p2_outgoing_body_chunk_size(&mut self) -> usize {
+        CHUNK_BYTES
+    }
+
+    fn send_request(
+        &mut self,
+        request: Request<WasiBody>,
+        options: Option<RequestOptions>,
+        _processed: Box<dyn Future<Output = Result<(), Error>> + Send>,
+    ) -> Box<dyn Future<Output = Result<Sent, Error>> + Send> {
+        let asking = self.start(request, options.unwrap_or_default());
+        Box::new(async move {
+            let answer = asking?.await.map_err(|_stopping| Error::ConnectionTerminated)??;
+            // The connection ends with the body, so there is nothing else to keep going.
+            let nothing: Box<dyn Future<Output = Result<(), Error>> + Send> =
+                Box::new(std::future::ready(Ok(())));
+            Ok((answer, nothing))
+        })
+    }
+}
+
+/// An answer, and what has to go on for its body to come.
+type Sent = (Response<WasiBody>, Box<dyn Future<Output = Result<(), Error>> + Send>);
+
+fn content_length(request: &Request<WasiBody>) -> u64 {
+    let value = request.headers().get(header::CONTENT_LENGTH);
+    value.and_then(|value| value.to_str().ok()?.parse().ok()).unwrap_or(0)
+}
+
+fn place(places: &Arc<Semaphore>) -> Result<OwnedSemaphorePermit, Error> {
+    Arc::clone(places).try_acquire_owned().map_err(|_none| Error::ConnectionLimitReached)
+}
+
+/// As it goes over the wire. What the host adds takes the place of whatever the plugin says under the same name.
+fn as_sent(
+    request: Request<WasiBody>,
+    target: &Target,
+    added: &[(HeaderName, HeaderValue)],
+) -> Result<Request<Outgoing>, Error> {
+    const USER_AGENT: HeaderValue =
+        HeaderValue::from_static(concat!("aviary/", env!("CARGO_PKG_VERSION")));
+    let (mut parts, body) = request.into_parts();
+    let query = parts.uri.query().map(|query| format!("?{query}")).unwrap_or_default();
+    let uri = format!("{}{query}", target.path).parse();
+    parts.uri = uri.map_err(|_invalid| Error::HttpRequestUriInvalid)?;
+    let host = HeaderValue::try_from(target.authority());
+    parts.headers.insert(header::HOST, host.map_err(|_invalid| Error::HttpRequestUriInvalid)?);
+    parts.headers.entry(header::USER_AGENT).or_insert(USER_AGENT);
+    for (name, value) in added {
+        parts.headers.insert(name, value.clone());
+    }
+    Ok(Request::from_parts(parts, Outgoing::new(body)))
+}
+
+/// What is written about a request.
+struct Note(LogTag);
+
+impl Note {
+    fn refused(&self, url: &str, reason: &str) {
+        let LogTag { app, plugin, version, event_id } = &self.0;
+        tracing::warn!(%app, %plugin, %version, %event_id, url, reason, "plugin request refused");
+        telemetry::record_plugin_request(app, plugin, "refused");
+    }
+
+    fn ended<T>(&self, url: &str, began: Instant, answer: &Result<Response<T>, Error>) {
+        let LogTag { app, plugin, version, event_id } = &self.0;
+        let ms = began.elapsed().as_secs_f64() * 1000.0;
+        match answer {
+            Ok(answer) => {
+                let status = answer.status().as_u16();
+                tracing::debug!(%app, %plugin, %version, %event_id, url, status, ms, "plugin request");
+                telemetry::record_plugin_request(app, plugin, "answered");
+            }
+            Err(Error::DestinationIpProhibited) => {
+                let grant = toml::Value::from(url);
+                self.refused(url, &format!("its address is not public: write http = [{{ url = {grant}, private_addresses = true }}] under [grants] in its sidecar file if it is meant to be near"));
+            }
+            Err(reason) => {
+                tracing::warn!(%app, %plugin, %version, %event_id, url, %reason, ms, "plugin request failed");
+                telemetry::record_plugin_request(app, plugin, "failed");
+            }
+        }
+    }
+}

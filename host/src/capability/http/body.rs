@@ -1,0 +1,144 @@
+//! Bodies that end: what a plugin sends and what it gets have a limit, and what it gets has to come in time.
+
+use std::pin::Pin;
+use std::task::Context;
+use std::task::Poll;
+use std::task::ready;
+use std::time::Duration;
+
+use bytes::Bytes;
+use http_body::Body;
+use http_body::Frame;
+use http_body::SizeHint;
+use hyper::body::Incoming;
+use tokio::sync::OwnedSemaphorePermit;
+use tokio::time::Instant;
+use tokio::time::Sleep;
+use tokio_util::task::AbortOnDropHandle;
+use wasmtime_wasi_http::Error;
+use wasmtime_wasi_http::WasiBody;
+
+use crate::capability::http::MAX_REQUEST_BYTES;
+use crate::capability::http::MAX_RESPONSE_BYTES;
+use crate::capability::http::exchange::from_hyper;
+
+/// What a plugin sends. Too much of it ends the request.
+#[derive(Debug)]
+pub(super) struct Outgoing {
+    body: WasiBody,
+    left: u64,
+}
+
+impl Outgoing {
+    pub(super) fn new(body: WasiBody) -> Self {
+        Self { body, left: MAX_REQUEST_BYTES }
+    }
+}
+
+impl Body for Outgoing {
+    type Data = Bytes;
+    type Error = Error;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Error>>> {
+        let frame = ready!(Pin::new(&mut self.body).poll_frame(context));
+        Poll::Ready(frame.map(|frame| {
+            let frame = frame?;
+            self.left = left_after(self.left, &frame)
+                .ok_or(Error::HttpRequestBodySize(Some(MAX_REQUEST_BYTES)))?;
+            Ok(frame)
+        }))
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.body.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.body.size_hint()
+    }
+}
+
+/// When what is missing of an answer has to be there.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Patience {
+    pub(super) until: Instant,
+    /// From one part to the next, if the plugin says so.
+    pub(super) between: Option<Duration>,
+}
+
+impl Patience {
+    fn next(&self) -> Instant {
+        let now = Instant::now();
+        // A plugin may ask for as many nanoseconds as fit into 64 bits.
+        let next = self.between.and_then(|between| now.checked_add(between));
+        next.map_or(self.until, |next| next.min(self.until))
+    }
+}
+
+/// What a plugin gets. The connection ends with it, and so does its place among the requests under way.
+#[derive(Debug)]
+pub(super) struct Received {
+    body: Incoming,
+    left: u64,
+    patience: Patience,
+    timer: Pin<Box<Sleep>>,
+    _connection: AbortOnDropHandle<()>,
+    _places: [OwnedSemaphorePermit; 2],
+}
+
+impl Received {
+    pub(super) fn new(
+        body: Incoming,
+        patience: Patience,
+        connection: AbortOnDropHandle<()>,
+        places: [OwnedSemaphorePermit; 2],
+    ) -> Self {
+        let timer = Box::pin(tokio::time::sleep_until(patience.next()));
+        let left = MAX_RESPONSE_BYTES;
+        Self { body, left, patience, timer, _connection: connection, _places: places }
+    }
+}
+
+impl Body for Received {
+    type Data = Bytes;
+    type Error = Error;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Error>>> {
+        match Pin::new(&mut self.body).poll_frame(context) {
+            Poll::Ready(None) => Poll::Ready(None),
+            Poll::Ready(Some(Err(error))) => Poll::Ready(Some(Err(from_hyper(&error)))),
+            Poll::Ready(Some(Ok(frame))) => {
+                let Some(left) = left_after(self.left, &frame) else {
+                    let limit = Some(MAX_RESPONSE_BYTES);
+                    return Poll::Ready(Some(Err(Error::HttpResponseBodySize(limit))));
+                };
+                self.left = left;
+                let next = self.patience.next();
+                self.timer.as_mut().reset(next);
+                Poll::Ready(Some(Ok(frame)))
+            }
+            Poll::Pending => {
+                ready!(self.timer.as_mut().poll(context));
+                Poll::Ready(Some(Err(Error::HttpResponseTimeout)))
+            }
+        }
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.body.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.body.size_hint()
+    }
+}
+
+fn left_after(left: u64, frame: &Frame<Bytes>) -> Option<u64> {
+    left.checked_sub(frame.data_ref().map_or(0, |data| data.len() as u64))
+}

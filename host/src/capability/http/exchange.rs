@@ -1,0 +1,174 @@
+//! One request on a connection of its own. The address that was checked is the address that is dialled.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use http::Request;
+use http::Response;
+use hyper::client::conn::http1;
+use hyper_util::rt::TokioIo;
+use rustls::ClientConfig;
+use rustls::pki_types::ServerName;
+use tokio::io::AsyncRead;
+use tokio::io::AsyncWrite;
+use tokio::net::TcpStream;
+use tokio::sync::OwnedSemaphorePermit;
+use tokio::time::Instant;
+use tokio::time::timeout_at;
+use tokio_rustls::TlsConnector;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::AbortOnDropHandle;
+use url::Host;
+use wasmtime_wasi_http::Error;
+
+use crate::capability::http::MAX_RESPONSE_BYTES;
+use crate::capability::http::address::is_public;
+use crate::capability::http::body::Outgoing;
+use crate::capability::http::body::Patience;
+use crate::capability::http::body::Received;
+use crate::capability::http::grant::Addresses;
+use crate::capability::http::target::Scheme;
+use crate::capability::http::target::Target;
+
+/// The head of an answer: what servers and proxies send at the most.
+const MAX_HEAD_BYTES: usize = 64 << 10;
+/// Addresses of a name that are tried.
+const MAX_ADDRESSES: usize = 4;
+/// How long one of several may be silent before the next is tried: long enough for the other side of the world.
+const NEXT_ADDRESS_AFTER: Duration = Duration::from_millis(500);
+
+/// What it takes besides the request.
+#[derive(Debug)]
+pub(super) struct Plan {
+    pub(super) tls: Arc<ClientConfig>,
+    pub(super) target: Target,
+    pub(super) addresses: Addresses,
+    pub(super) until: Instant,
+    pub(super) connect: Option<Duration>,
+    pub(super) first_byte: Option<Duration>,
+    pub(super) between: Option<Duration>,
+    /// When the call is over, so is what it has asked for.
+    pub(super) call: CancellationToken,
+    pub(super) places: [OwnedSemaphorePermit; 2],
+}
+
+impl Plan {
+    fn by(&self, at_most: Option<Duration>) -> Instant {
+        // A plugin may ask for as many nanoseconds as fit into 64 bits.
+        let wanted = at_most.and_then(|at_most| Instant::now().checked_add(at_most));
+        wanted.map_or(self.until, |wanted| wanted.min(self.until))
+    }
+}
+
+trait Stream: AsyncRead + AsyncWrite + Send + Unpin {}
+impl<T: AsyncRead + AsyncWrite + Send + Unpin> Stream for T {}
+
+/// Asks, and returns as soon as the head of the answer is there.
+pub(super) async fn exchange(
+    plan: Plan,
+    request: Request<Outgoing>,
+) -> Result<Response<Received>, Error> {
+    let connecting = timeout_at(plan.by(plan.connect), connect(&plan));
+    let stream = connecting.await.map_err(|_elapsed| Error::ConnectionTimeout)??;
+    let mut client = http1::Builder::new();
+    client.max_buf_size(MAX_HEAD_BYTES);
+    let (mut sender, connection) =
+        client.handshake(TokioIo::new(stream)).await.map_err(|error| from_hyper(&error))?;
+    let call = plan.call.clone();
+    let connection = AbortOnDropHandle::new(tokio::spawn(async move {
+        // What goes wrong there is said to whoever waits for the answer.
+        let _ = call.run_until_cancelled(connection).await;
+    }));
+    let asking = timeout_at(plan.by(plan.first_byte), sender.send_request(request));
+    let response = asking.await.map_err(|_elapsed| Error::HttpResponseTimeout)?;
+    let response = response.map_err(|error| from_hyper(&error))?;
+    let announced = hyper::body::Body::size_hint(response.body()).lower();
+    if announced > MAX_RESPONSE_BYTES {
+        return Err(Error::HttpResponseBodySize(Some(announced)));
+    }
+    let patience = Patience { until: plan.until, between: plan.between };
+    Ok(response.map(|body| Received::new(body, patience, connection, plan.places)))
+}
+
+async fn connect(plan: &Plan) -> Result<Box<dyn Stream>, Error> {
+    let addresses = resolve(&plan.target).await?;
+    let allowed = |address: &SocketAddr| {
+        plan.addresses == Addresses::Any || is_public(address.ip().to_canonical())
+    };
+    let allowed: Vec<_> = addresses.into_iter().filter(allowed).take(MAX_ADDRESSES).collect();
+    let stream = dial(&allowed).await?;
+    // Requests are small and somebody waits for each; a socket that cannot be told still works.
+    let _ = stream.set_nodelay(true);
+    if plan.target.scheme == Scheme::Http {
+        return Ok(Box::new(stream));
+    }
+    let name = match &plan.target.host {
+        Host::Domain(name) => ServerName::try_from(name.clone()).map_err(|_| no_such_name())?,
+        Host::Ipv4(address) => ServerName::from(std::net::IpAddr::from(*address)),
+        Host::Ipv6(address) => ServerName::from(std::net::IpAddr::from(*address)),
+    };
+    let connector = TlsConnector::from(Arc::clone(&plan.tls));
+    let stream = connector.connect(name, stream).await.map_err(|error| from_tls(&error))?;
+    Ok(Box::new(stream))
+}
+
+/// Once, for the check and for the dialling: asked again, a name may stand for something else.
+async fn resolve(target: &Target) -> Result<Vec<SocketAddr>, Error> {
+    let port = target.port;
+    match &target.host {
+        Host::Domain(name) => {
+            let found = tokio::net::lookup_host((name.as_str(), port)).await;
+            Ok(found.map_err(|_| no_such_name())?.collect())
+        }
+        Host::Ipv4(address) => Ok(vec![SocketAddr::from((*address, port))]),
+        Host::Ipv6(address) => Ok(vec![SocketAddr::from((*address, port))]),
+    }
+}
+
+/// One after the other, as the resolver has them.
+async fn dial(addresses: &[SocketAddr]) -> Result<TcpStream, Error> {
+    let Some((last, others)) = addresses.split_last() else {
+        return Err(Error::DestinationIpProhibited);
+    };
+    for address in others {
+        let dialling = TcpStream::connect(address);
+        if let Ok(Ok(stream)) = tokio::time::timeout(NEXT_ADDRESS_AFTER, dialling).await {
+            return Ok(stream);
+        }
+    }
+    TcpStream::connect(last).await.map_err(|error| match error.kind() {
+        std::io::ErrorKind::ConnectionRefused => Error::ConnectionRefused,
+        std::io::ErrorKind::TimedOut => Error::ConnectionTimeout,
+        _ => Error::DestinationUnavailable,
+    })
+}
+
+fn no_such_name() -> Error {
+    Error::DnsError { rcode: Some("the name cannot be resolved".to_owned()), info_code: None }
+}
+
+fn from_tls(error: &std::io::Error) -> Error {
+    let inner = error.get_ref().and_then(|inner| inner.downcast_ref::<rustls::Error>());
+    match inner {
+        Some(rustls::Error::InvalidCertificate(_)) => Error::TlsCertificateError,
+        _ => Error::TlsProtocolError,
+    }
+}
+
+/// The words that the contract has for it. Its own are about this program and the server, and a plugin is told neither.
+pub(super) fn from_hyper(error: &hyper::Error) -> Error {
+    let cause = std::error::Error::source(error);
+    if let Some(Error::HttpRequestBodySize(size)) = cause.and_then(|cause| cause.downcast_ref()) {
+        return Error::HttpRequestBodySize(*size);
+    }
+    if error.is_parse_too_large() {
+        Error::HttpResponseHeaderSectionSize(None)
+    } else if error.is_incomplete_message() {
+        Error::HttpResponseIncomplete
+    } else if error.is_parse() {
+        Error::HttpProtocolError
+    } else {
+        Error::ConnectionTerminated
+    }
+}

@@ -1,0 +1,268 @@
+//! Where a request goes, in one form for the allow-list, the resolver and the wire, so that they cannot disagree.
+
+use std::fmt;
+
+use http::Uri;
+use http::uri;
+use url::Host;
+use url::Url;
+
+/// How often a path may be escaped over itself. Some servers undo it twice.
+const MOST_ENCODINGS: usize = 2;
+
+/// http or https.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Scheme {
+    /// In the clear.
+    Http,
+    /// Over TLS.
+    Https,
+}
+
+impl Scheme {
+    fn named(name: &str) -> Option<Self> {
+        match name {
+            "http" => Some(Self::Http),
+            "https" => Some(Self::Https),
+            _ => None,
+        }
+    }
+
+    fn name(self) -> &'static str {
+        match self {
+            Self::Http => "http",
+            Self::Https => "https",
+        }
+    }
+
+    fn default_port(self) -> u16 {
+        match self {
+            Self::Http => 80,
+            Self::Https => 443,
+        }
+    }
+}
+
+/// Who is asked, and for what. The query is not part of it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Target {
+    pub(super) scheme: Scheme,
+    /// In lower case, or the address that the text stands for.
+    pub(super) host: Host,
+    pub(super) port: u16,
+    /// Begins with `/`; means the same to every server.
+    pub(super) path: String,
+}
+
+/// Why nobody can tell where it would go.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub(super) enum Unclear {
+    /// Something else than http and https.
+    #[error("only http and https are spoken")]
+    Scheme,
+    /// No host, or none that can be.
+    #[error("there is no host in it")]
+    Host,
+    /// `https://granted.example.com@elsewhere.example.com/`
+    #[error("a name or password before the host is not sent; use a header")]
+    UserInfo,
+    /// `..`, however it is written, or something that is cut off by some servers.
+    #[error("its path goes through . or .., is escaped over itself, or holds control characters")]
+    Path,
+    /// In a grant.
+    #[error("a grant has no query and no fragment")]
+    Query,
+}
+
+impl Target {
+    /// Of a request as the guest put it together.
+    pub(super) fn of(uri: &Uri) -> Result<Self, Unclear> {
+        let scheme = uri.scheme_str().and_then(Scheme::named).ok_or(Unclear::Scheme)?;
+        let authority = uri.authority().ok_or(Unclear::Host)?;
+        if authority.as_str().contains('@') {
+            return Err(Unclear::UserInfo);
+        }
+        let host = Host::parse(authority.host()).map_err(|_no_host| Unclear::Host)?;
+        let port = authority.port().as_ref().map(uri::Port::as_u16);
+        let port = port.unwrap_or(scheme.default_port());
+        Self { scheme, host, port, path: uri.path().to_owned() }.checked()
+    }
+
+    /// Of what an operator wrote.
+    pub(super) fn read(text: &str) -> Result<Self, Unclear> {
+        let url = Url::parse(text).map_err(|_no_url| Unclear::Host)?;
+        let scheme = Scheme::named(url.scheme()).ok_or(Unclear::Scheme)?;
+        if !url.username().is_empty() || url.password().is_some() {
+            return Err(Unclear::UserInfo);
+        }
+        if url.query().is_some() || url.fragment().is_some() {
+            return Err(Unclear::Query);
+        }
+        let host = url.host().ok_or(Unclear::Host)?.to_owned();
+        let port = url.port().unwrap_or(scheme.default_port());
+        Self { scheme, host, port, path: url.path().to_owned() }.checked()
+    }
+
+    fn checked(self) -> Result<Self, Unclear> {
+        if means_what_it_says(&self.path) { Ok(self) } else { Err(Unclear::Path) }
+    }
+
+    /// What the `Host` header says: the port only where it is not the usual one.
+    pub(super) fn authority(&self) -> String {
+        let Self { scheme, host, port, .. } = self;
+        if *port == scheme.default_port() { host.to_string() } else { format!("{host}:{port}") }
+    }
+
+    /// Whether that is below this: the same server, and the path itself or one that it leads to.
+    pub(super) fn covers(&self, other: &Self) -> bool {
+        let server = |target: &Self| (target.scheme, target.port);
+        let below = other.path.strip_prefix(&self.path).is_some_and(|rest| {
+            rest.is_empty() || rest.starts_with('/') || self.path.ends_with('/')
+        });
+        server(self) == server(other) && self.host == other.host && below
+    }
+}
+
+/// Without the query, where secrets may be.
+impl fmt::Display for Target {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "{}://{}{}", self.scheme.name(), self.authority(), self.path)
+    }
+}
+
+/// Whether a path names the same thing to everybody who reads it: no segment that leads upwards, however it is escaped
+/// and whatever follows it after a `;`, which some servers cut off, as others do after a control character.
+fn means_what_it_says(path: &str) -> bool {
+    let mut bytes = path.as_bytes().to_vec();
+    for _ in 0..=MOST_ENCODINGS {
+        let climbs = bytes.split(|byte| matches!(byte, b'/' | b'\\')).any(|segment| {
+            let name = segment.split(|byte| *byte == b';').next().unwrap_or_default();
+            matches!(name, b"." | b"..")
+        });
+        if climbs || bytes.iter().any(u8::is_ascii_control) {
+            return false;
+        }
+        let decoded = unescaped(&bytes);
+        if decoded == bytes {
+            return true;
+        }
+        bytes = decoded;
+    }
+    false
+}
+
+fn unescaped(bytes: &[u8]) -> Vec<u8> {
+    let digit = |byte: Option<&u8>| byte.and_then(|byte| char::from(*byte).to_digit(16));
+    let mut plain = Vec::with_capacity(bytes.len());
+    let mut at = 0;
+    while let Some(byte) = bytes.get(at) {
+        let escaped = (*byte == b'%')
+            .then(|| Some((digit(bytes.get(at + 1))?, digit(bytes.get(at + 2))?)))
+            .flatten()
+            .and_then(|(high, low)| u8::try_from(high * 16 + low).ok());
+        plain.push(escaped.unwrap_or(*byte));
+        at += if escaped.is_some() { 3 } else { 1 };
+    }
+    plain
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn asked(text: &str) -> Result<Target, Unclear> {
+        Target::of(&text.parse().unwrap())
+    }
+
+    fn covers(grant: &str, request: &str) -> bool {
+        Target::read(grant).unwrap().covers(&asked(request).unwrap())
+    }
+
+    #[test]
+    fn a_grant_covers_what_is_below_it() {
+        for (grant, request) in [
+            ("https://a.example.com", "https://a.example.com/"),
+            ("https://a.example.com", "https://a.example.com/x?y=/../z"),
+            ("https://a.example.com/", "https://A.Example.COM:443/x"),
+            ("HTTPS://A.example.com:443/", "https://a.example.com"),
+            ("https://a.example.com/v1/", "https://a.example.com/v1/"),
+            ("https://a.example.com/v1/", "https://a.example.com/v1/x%2Fy"),
+            ("https://a.example.com/v1/../v2/", "https://a.example.com/v2/x"),
+            ("https://a.example.com/v1/x", "https://a.example.com/v1/x"),
+            ("https://a.example.com/v1/x", "https://a.example.com/v1/x/y?z"),
+            ("http://a.example.com:8080/", "http://a.example.com:8080/x"),
+            ("http://127.0.0.1/", "http://127.0.0.1:80/"),
+            ("http://127.0.0.1/", "http://0x7f.1/"),
+            ("http://[::1]:81/", "http://[0:0::1]:81/"),
+            ("https://bücher.example/", "https://xn--bcher-kva.example/"),
+            ("https://a.example.com/100%25/", "https://a.example.com/100%25/x"),
+        ] {
+            assert!(covers(grant, request), "{grant} {request}");
+        }
+    }
+
+    #[test]
+    fn a_grant_covers_nothing_else() {
+        for (grant, request) in [
+            ("https://a.example.com/", "http://a.example.com/"),
+            ("https://a.example.com/", "https://a.example.com:8443/"),
+            ("https://a.example.com/", "https://a.example.com.evil.example/"),
+            ("https://a.example.com/", "https://b.example.com/"),
+            ("https://a.example.com/", "https://a.example.com./"),
+            ("https://a.example.com/", "https://evil.example/https://a.example.com/"),
+            ("https://a.example.com/v1/", "https://a.example.com/"),
+            ("https://a.example.com/v1/", "https://a.example.com/v1"),
+            ("https://a.example.com/v1/", "https://a.example.com/v10"),
+            ("https://a.example.com/v1/", "https://a.example.com//v1/"),
+            ("https://a.example.com/v1/", "https://a.example.com/V1/x"),
+            ("https://a.example.com/v1/", "https://a.example.com/v1%2Fx"),
+            ("https://a.example.com/v1", "https://a.example.com/v1beta"),
+            ("https://a.example.com/v1", "https://a.example.com/v1%2F"),
+            ("http://10.0.0.1/", "http://10.0.0.2/"),
+        ] {
+            assert!(!covers(grant, request), "{grant} {request}");
+        }
+    }
+
+    #[test]
+    fn what_could_mean_two_things_is_no_target() {
+        for (request, why) in [
+            ("https://a.example.com@evil.example/", Unclear::UserInfo),
+            ("https://a:b@a.example.com/", Unclear::UserInfo),
+            ("ftp://a.example.com/", Unclear::Scheme),
+            ("https://a.example.com/v1/../admin", Unclear::Path),
+            ("https://a.example.com/v1/..", Unclear::Path),
+            ("https://a.example.com/v1/./x", Unclear::Path),
+            ("https://a.example.com/v1/%2e%2e/admin", Unclear::Path),
+            ("https://a.example.com/v1/.%2E/admin", Unclear::Path),
+            ("https://a.example.com/v1/%252e%252e/admin", Unclear::Path),
+            ("https://a.example.com/v1/..%2fadmin", Unclear::Path),
+            ("https://a.example.com/v1/x%2f..%2f..%2fadmin", Unclear::Path),
+            ("https://a.example.com/v1/..%5cadmin", Unclear::Path),
+            ("https://a.example.com/v1/..;/admin", Unclear::Path),
+            ("https://a.example.com/v1/..;a=b/admin", Unclear::Path),
+            ("https://a.example.com/v1/..%00/admin", Unclear::Path),
+            ("https://a.example.com/v1/x%0d%0ay", Unclear::Path),
+            ("https://a.example.com/v1/%25252e", Unclear::Path),
+        ] {
+            assert_eq!(asked(request), Err(why), "{request}");
+        }
+        for (grant, why) in [
+            ("https://a.example.com/?x", Unclear::Query),
+            ("https://a.example.com/#x", Unclear::Query),
+            ("https://a:b@a.example.com/", Unclear::UserInfo),
+            ("a.example.com", Unclear::Host),
+            ("ftp://a.example.com/", Unclear::Scheme),
+            ("https://", Unclear::Host),
+        ] {
+            assert_eq!(Target::read(grant), Err(why), "{grant}");
+        }
+    }
+
+    #[test]
+    fn what_is_shown_has_no_query() {
+        let target = asked("https://A.example.com:443/v1/x?token=s3cret").unwrap();
+        assert_eq!(target.to_string(), "https://a.example.com/v1/x");
+        assert_eq!(asked("http://[::1]:81/").unwrap().authority(), "[::1]:81");
+    }
+}

@@ -1,0 +1,301 @@
+//! Asking other servers over HTTP: `wasi:http`, in the few lines that a handler needs. The operator has to grant each
+//! address, and the host may add a credential that the plugin never holds. It asks the host, so it works in a component
+//! only; called from a native unit test it panics.
+//!
+//! ```no_run
+//! # fn title() -> Result<String, aviary_sdk::Failure> {
+//! let page = aviary_sdk::http::get("https://wiki.example.com/page/7")?;
+//! # Ok(page.text())
+//! # }
+//! ```
+//!
+//! Nothing is followed: a redirect is a response, and whoever wants to go where it leads sends another request, which
+//! has to be granted too.
+
+use core::fmt;
+use core::time::Duration;
+
+use serde_json::Value;
+use wasip2::http::outgoing_handler;
+use wasip2::http::types::Fields;
+use wasip2::http::types::FutureIncomingResponse;
+use wasip2::http::types::IncomingBody;
+use wasip2::http::types::IncomingResponse;
+use wasip2::http::types::OutgoingBody;
+use wasip2::http::types::OutgoingRequest;
+use wasip2::http::types::RequestOptions;
+use wasip2::http::types::Scheme;
+use wasip2::io::streams::StreamError;
+
+use crate::json::JsonError;
+use crate::json::read;
+
+pub use wasip2::http::types::ErrorCode;
+pub use wasip2::http::types::Method;
+
+/// What one write takes, by the contract of `wasi:io`.
+const MOST_WRITTEN: usize = 4096;
+/// What one read asks for.
+const MOST_READ: u64 = 64 * 1024;
+
+/// Asks for `url` and waits for the answer, within the time left for the callback.
+///
+/// # Errors
+/// As [`Request::send`].
+pub fn get(url: &str) -> Result<Response, HttpError> {
+    Request::get(url).send()
+}
+
+/// A request before it is sent.
+#[derive(Clone, Debug)]
+pub struct Request {
+    method: Method,
+    url: String,
+    headers: Vec<(String, Vec<u8>)>,
+    body: Vec<u8>,
+    patience: Option<Duration>,
+}
+
+/// One that is under way. Several can be at once.
+#[derive(Debug)]
+pub struct Pending(FutureIncomingResponse);
+
+/// An answer, whatever its status.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Response {
+    /// 200, 404, …
+    pub status: u16,
+    /// In lower case, in the order in which they came.
+    pub headers: Vec<(String, Vec<u8>)>,
+    /// All of it.
+    pub body: Vec<u8>,
+}
+
+/// Why there is no answer.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub enum HttpError {
+    /// Not something like `https://api.example.com/v1/things?id=7`.
+    Url,
+    /// A header that cannot be sent, or that is the host's to write.
+    Header(String),
+    /// What went wrong, in the words of `wasi:http`: [`ErrorCode::HttpRequestDenied`] where the operator granted nothing
+    /// that covers the address, [`ErrorCode::DestinationIpProhibited`] where its name stands for one that is not public.
+    Code(ErrorCode),
+    /// The answer broke off; too much of it, or too late.
+    Body(String),
+}
+
+impl fmt::Display for HttpError {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Url => write!(formatter, "not an http or https address"),
+            Self::Header(name) => write!(formatter, "the header {name:?} cannot be sent"),
+            Self::Code(code) => write!(formatter, "{code:?}"),
+            Self::Body(why) => write!(formatter, "the answer broke off: {why}"),
+        }
+    }
+}
+
+impl core::error::Error for HttpError {}
+
+impl From<ErrorCode> for HttpError {
+    fn from(code: ErrorCode) -> Self {
+        Self::Code(code)
+    }
+}
+
+impl Request {
+    /// Any method.
+    pub fn new(method: Method, url: impl Into<String>) -> Self {
+        let (headers, body) = (Vec::new(), Vec::new());
+        Self { method, url: url.into(), headers, body, patience: None }
+    }
+
+    /// `GET`.
+    pub fn get(url: impl Into<String>) -> Self {
+        Self::new(Method::Get, url)
+    }
+
+    /// `POST` with a JSON body.
+    pub fn post(url: impl Into<String>, body: &Value) -> Self {
+        let request = Self::new(Method::Post, url).header("content-type", "application/json");
+        request.body(body.to_string())
+    }
+
+    /// Adds a header.
+    #[must_use]
+    pub fn header(mut self, name: impl Into<String>, value: impl Into<Vec<u8>>) -> Self {
+        self.headers.push((name.into(), value.into()));
+        self
+    }
+
+    /// Sets the body.
+    #[must_use]
+    pub fn body(mut self, body: impl Into<Vec<u8>>) -> Self {
+        self.body = body.into();
+        self
+    }
+
+    /// Gives up on a server that does not connect, or says nothing, for that long. Without it the host gives up when the
+    /// call's time is nearly over, which may be long after the callback was answered.
+    #[must_use]
+    pub fn patience(mut self, patience: Duration) -> Self {
+        self.patience = Some(patience);
+        self
+    }
+
+    /// Sends it and waits for the answer.
+    ///
+    /// # Errors
+    /// [`HttpError`] says what there is. A status of 400 or more is an answer and not an error.
+    pub fn send(self) -> Result<Response, HttpError> {
+        self.start()?.wait()
+    }
+
+    /// Sends it and does not wait.
+    ///
+    /// # Errors
+    /// As [`send`](Self::send), as far as it is known already.
+    pub fn start(self) -> Result<Pending, HttpError> {
+        let (scheme, authority, path) = split(&self.url).ok_or(HttpError::Url)?;
+        let fields = Fields::new();
+        for (name, value) in &self.headers {
+            fields.append(name, value).map_err(|_refused| HttpError::Header(name.clone()))?;
+        }
+        let request = OutgoingRequest::new(fields);
+        let taken = request
+            .set_method(&self.method)
+            .and_then(|()| request.set_scheme(Some(&scheme)))
+            .and_then(|()| request.set_authority(Some(authority)))
+            .and_then(|()| request.set_path_with_query(Some(&path)));
+        taken.map_err(|()| HttpError::Url)?;
+        let options = RequestOptions::new();
+        let patience = self.patience.map(|time| u64::try_from(time.as_nanos()).unwrap_or(u64::MAX));
+        if patience.is_some() {
+            // Setting them cannot fail in any host that has them, and this one has.
+            let _ = options.set_connect_timeout(patience);
+            let _ = options.set_first_byte_timeout(patience);
+            let _ = options.set_between_bytes_timeout(patience);
+        }
+        if self.body.is_empty() {
+            return Ok(Pending(outgoing_handler::handle(request, Some(options))?));
+        }
+        let body = request.body().map_err(|()| HttpError::Header("content-length".to_owned()))?;
+        let pending = Pending(outgoing_handler::handle(request, Some(options))?);
+        // A server may answer before it has read everything: what it says is what counts.
+        if write(&body, &self.body).is_ok() {
+            OutgoingBody::finish(body, None)?;
+        }
+        Ok(pending)
+    }
+}
+
+impl Pending {
+    /// Waits for the answer, all of it.
+    ///
+    /// # Errors
+    /// As [`Request::send`].
+    pub fn wait(self) -> Result<Response, HttpError> {
+        self.0.subscribe().block();
+        // It is ready, and nobody has taken it.
+        let answer = self.0.get().and_then(Result::ok);
+        let answer = answer.unwrap_or(Err(ErrorCode::InternalError(None)))?;
+        let headers = answer.headers().entries();
+        Ok(Response { status: answer.status(), headers, body: body(&answer)? })
+    }
+}
+
+impl Response {
+    /// The first header of that name, if it is text.
+    pub fn header(&self, name: &str) -> Option<&str> {
+        let found = self.headers.iter().find(|(found, _)| found.eq_ignore_ascii_case(name));
+        found.and_then(|(_, value)| core::str::from_utf8(value).ok())
+    }
+
+    /// The body as text. What is not UTF-8 in it is replaced.
+    pub fn text(&self) -> String {
+        String::from_utf8_lossy(&self.body).into_owned()
+    }
+
+    /// The body, parsed.
+    ///
+    /// # Errors
+    /// [`JsonError::Malformed`] if it is something else than JSON.
+    pub fn json(&self) -> Result<Value, JsonError> {
+        read("response.body", Some(&self.text()))
+    }
+}
+
+fn write(body: &OutgoingBody, mut rest: &[u8]) -> Result<(), ()> {
+    let stream = body.write()?;
+    while !rest.is_empty() {
+        let (part, after) = rest.split_at(rest.len().min(MOST_WRITTEN));
+        stream.blocking_write_and_flush(part).map_err(drop)?;
+        rest = after;
+    }
+    Ok(())
+}
+
+fn body(answer: &IncomingResponse) -> Result<Vec<u8>, HttpError> {
+    let broken = |why: &str| HttpError::Body(why.to_owned());
+    let body: IncomingBody = answer.consume().map_err(|()| broken("it was taken before"))?;
+    let stream = body.stream().map_err(|()| broken("it was taken before"))?;
+    let mut all = Vec::new();
+    loop {
+        match stream.blocking_read(MOST_READ) {
+            Ok(part) => all.extend(part),
+            Err(StreamError::Closed) => return Ok(all),
+            Err(StreamError::LastOperationFailed(error)) => {
+                return Err(HttpError::Body(error.to_debug_string()));
+            }
+        }
+    }
+}
+
+/// Scheme, host with port, path with query. The fragment is nobody's but the reader's.
+fn split(url: &str) -> Option<(Scheme, &str, String)> {
+    let (scheme, rest) = url.split_once("://")?;
+    let scheme = match scheme.to_ascii_lowercase().as_str() {
+        "http" => Scheme::Http,
+        "https" => Scheme::Https,
+        _ => return None,
+    };
+    let rest = rest.split('#').next().unwrap_or_default();
+    let end = rest.find(['/', '?']).unwrap_or(rest.len());
+    let (authority, path) = rest.split_at(end);
+    let slash = if path.starts_with('/') { "" } else { "/" };
+    (!authority.is_empty()).then(|| (scheme, authority, format!("{slash}{path}")))
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::http::Response;
+    use crate::http::split;
+
+    #[test]
+    fn an_address_has_three_parts() {
+        for (url, authority, path) in [
+            ("https://a.example.com", "a.example.com", "/"),
+            ("HTTP://a.example.com:8080/v1/x?y=z#end", "a.example.com:8080", "/v1/x?y=z"),
+            ("https://a.example.com?y=/z", "a.example.com", "/?y=/z"),
+        ] {
+            let (_, found, rest) = split(url).expect(url);
+            assert_eq!((found, rest.as_str()), (authority, path), "{url}");
+        }
+        for url in ["a.example.com", "ftp://a.example.com/", "https:///x", "https://#x"] {
+            assert!(split(url).is_none(), "{url}");
+        }
+    }
+
+    #[test]
+    fn an_answer_is_read_as_what_it_is() {
+        let headers = vec![("content-type".to_owned(), b"application/json".to_vec())];
+        let mut response = Response { status: 200, headers, body: br#"{"a":1}"#.to_vec() };
+        assert_eq!(response.header("Content-Type"), Some("application/json"));
+        assert_eq!(response.json().ok(), Some(serde_json::json!({ "a": 1 })));
+        response.body = b"<html>".to_vec();
+        assert!(response.json().is_err());
+        assert_eq!(response.text(), "<html>");
+    }
+}
