@@ -1,6 +1,8 @@
 //! Simulated platform and host in one process on loopback: one app, both doors, and a folder for plugins. What
 //! `aviary demo` and `aviary dev` play on.
 
+mod page;
+
 use std::path::Path;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -19,6 +21,8 @@ use crate::simulator::config::SimulatorConfig;
 use crate::simulator::delivery::Delivery;
 use crate::simulator::delivery::Door;
 use crate::simulator::exchange::Exchange;
+use crate::stage::page::Page;
+use crate::stage::page::READER;
 use crate::telemetry::CallbackRecord;
 
 /// Its app. It exists nowhere else, and neither do its secrets.
@@ -41,6 +45,7 @@ pub struct Stage {
     records: Receiver<Arc<CallbackRecord>>,
     webhook: String,
     folder: tempfile::TempDir,
+    page: Option<Page>,
 }
 
 impl Stage {
@@ -56,15 +61,20 @@ impl Stage {
         let folder = tempfile::tempdir()?;
         let plugins = folder.path().join("plugins");
         std::fs::create_dir(&plugins)?;
+        let mut page = None;
         for component in components {
             let name = component.file_name().context("a component without a name")?;
             std::fs::copy(component, plugins.join(name))?;
+            if name == READER {
+                let sidecar = page.insert(Page::serve().await?).sidecar();
+                std::fs::write(plugins.join(READER).with_extension("toml"), sidecar)?;
+            }
         }
         let config = Config::load(&write_config(folder.path(), &platform.domain())?)?;
         let host = Host::builder(config).start().await?;
         let webhook = format!("http://{}/callback", host.webhook_address().context("no webhook")?);
         platform.wait_connected(APP_ID, 2, READY).await?;
-        Ok(Self { records: host.observe(), platform, host, webhook, folder })
+        Ok(Self { records: host.observe(), platform, host, webhook, folder, page })
     }
 
     /// The webhook as a door.
@@ -75,6 +85,11 @@ impl Stage {
     /// Its address, for people.
     pub fn webhook_url(&self) -> &str {
         &self.webhook
+    }
+
+    /// Where there is a page that the example `http-preview` may ask for, if it is one of the plugins.
+    pub fn page(&self) -> Option<&str> {
+        self.page.as_ref().map(Page::url)
     }
 
     /// What is live, and why the rest is not.

@@ -29,7 +29,7 @@ struct Scenario {
     callback: &'static str,
     doors: Doors,
     recorded: Recorded,
-    delivery: fn() -> Delivery,
+    delivery: fn(&Stage) -> Delivery,
     /// The plugin that must have answered.
     plugin: Option<&'static str>,
     seen: fn(&Exchange) -> bool,
@@ -43,13 +43,13 @@ enum Doors {
 }
 
 /// Every callback type, through every door that carries it, and what is not a callback at all.
-const SCENARIOS: [Scenario; 14] = [
+const SCENARIOS: [Scenario; 15] = [
     Scenario {
         name: "approve a leave",
         callback: "card.action.trigger",
         doors: Doors::Both,
         recorded: Recorded::Yes,
-        delivery: || {
+        delivery: |_| {
             Delivery::card_action(
                 json!({"kind": "leave", "decision": "approve", "applicant": "Ana"}),
             )
@@ -62,7 +62,7 @@ const SCENARIOS: [Scenario; 14] = [
         callback: "card.action.trigger",
         doors: Doors::Both,
         recorded: Recorded::Yes,
-        delivery: || {
+        delivery: |_| {
             Delivery::card_action(
                 json!({"kind": "leave", "decision": "reject", "applicant": "安娜"}),
             )
@@ -76,7 +76,7 @@ const SCENARIOS: [Scenario; 14] = [
         callback: "card.action.trigger",
         doors: Doors::LongConnection,
         recorded: Recorded::Yes,
-        delivery: || {
+        delivery: |_| {
             Delivery::card_action(
                 json!({"kind": "leave", "decision": "approve", "applicant": "安娜"}),
             )
@@ -90,10 +90,21 @@ const SCENARIOS: [Scenario; 14] = [
         callback: "url.preview.get",
         doors: Doors::Both,
         recorded: Recorded::Yes,
-        delivery: || Delivery::link_preview("https://issues.example.com/browse/ABC-123"),
+        delivery: |_| Delivery::link_preview("https://issues.example.com/browse/ABC-123"),
         plugin: Some("issue_preview"),
         seen: |exchange| {
             exchange.verdict.preview_title.as_deref().is_some_and(|title| title.contains("ABC-123"))
+        },
+    },
+    Scenario {
+        name: "a link to a page, then from memory",
+        callback: "url.preview.get",
+        doors: Doors::Both,
+        recorded: Recorded::Yes,
+        delivery: |stage| Delivery::link_preview(stage.page().unwrap_or_default()),
+        plugin: Some("http_preview"),
+        seen: |exchange| {
+            exchange.verdict.preview_title.as_deref() == Some("Roadmap & release dates")
         },
     },
     Scenario {
@@ -101,7 +112,7 @@ const SCENARIOS: [Scenario; 14] = [
         callback: "card.action.trigger_v1",
         doors: Doors::Webhook,
         recorded: Recorded::Yes,
-        delivery: || Delivery::legacy_card(json!({"answer": "toast"})),
+        delivery: |_| Delivery::legacy_card(json!({"answer": "toast"})),
         plugin: Some("legacy_card"),
         seen: |exchange| shows_toast(exchange, "Noted"),
     },
@@ -110,7 +121,7 @@ const SCENARIOS: [Scenario; 14] = [
         callback: "card.action.trigger_v1",
         doors: Doors::Webhook,
         recorded: Recorded::Yes,
-        delivery: || Delivery::legacy_card(json!({"answer": "card"})),
+        delivery: |_| Delivery::legacy_card(json!({"answer": "card"})),
         plugin: Some("legacy_card"),
         seen: |exchange| exchange.verdict.card.as_ref().is_some_and(|card| card["type"] == "raw"),
     },
@@ -119,7 +130,7 @@ const SCENARIOS: [Scenario; 14] = [
         callback: "card.action.trigger_v1",
         doors: Doors::Webhook,
         recorded: Recorded::Yes,
-        delivery: || Delivery::legacy_card(json!({"answer": "template"})),
+        delivery: |_| Delivery::legacy_card(json!({"answer": "template"})),
         plugin: Some("legacy_card"),
         seen: |exchange| {
             exchange.verdict.card.as_ref().is_some_and(|card| card["type"] == "template")
@@ -130,7 +141,7 @@ const SCENARIOS: [Scenario; 14] = [
         callback: "card.action.trigger_v1",
         doors: Doors::Webhook,
         recorded: Recorded::Yes,
-        delivery: || Delivery::legacy_card(json!({"answer": "custom"})),
+        delivery: |_| Delivery::legacy_card(json!({"answer": "custom"})),
         plugin: Some("legacy_card"),
         seen: |exchange| exchange.verdict.toast.is_some() && exchange.verdict.error.is_none(),
     },
@@ -139,7 +150,7 @@ const SCENARIOS: [Scenario; 14] = [
         callback: "im.message.receive_v1",
         doors: Doors::Both,
         recorded: Recorded::Yes,
-        delivery: || {
+        delivery: |_| {
             Delivery::event("im.message.receive_v1", json!({"message": {"message_id": "om_1"}}))
         },
         plugin: Some("event_logger"),
@@ -150,7 +161,7 @@ const SCENARIOS: [Scenario; 14] = [
         callback: "out_approval",
         doors: Doors::Both,
         recorded: Recorded::Yes,
-        delivery: || Delivery::event_v1("out_approval", json!({"instance_code": "x"})),
+        delivery: |_| Delivery::event_v1("out_approval", json!({"instance_code": "x"})),
         plugin: Some("event_logger"),
         seen: |exchange| exchange.verdict.acknowledged,
     },
@@ -159,7 +170,7 @@ const SCENARIOS: [Scenario; 14] = [
         callback: "profile.view.get",
         doors: Doors::Both,
         recorded: Recorded::Yes,
-        delivery: Delivery::profile_view,
+        delivery: |_| Delivery::profile_view(),
         plugin: Some("profile_card"),
         seen: |exchange| exchange.verdict.error.is_none() && exchange.received.is_some(),
     },
@@ -168,7 +179,7 @@ const SCENARIOS: [Scenario; 14] = [
         callback: "card.action.trigger",
         doors: Doors::Both,
         recorded: Recorded::Yes,
-        delivery: || Delivery::card_action(json!({"kind": "unheard-of"})),
+        delivery: |_| Delivery::card_action(json!({"kind": "unheard-of"})),
         plugin: None,
         seen: |exchange| exchange.verdict.toast.is_some() && exchange.verdict.error.is_none(),
     },
@@ -177,7 +188,7 @@ const SCENARIOS: [Scenario; 14] = [
         callback: "url_verification",
         doors: Doors::Webhook,
         recorded: Recorded::No,
-        delivery: Delivery::challenge,
+        delivery: |_| Delivery::challenge(),
         plugin: None,
         seen: |exchange| exchange.verdict.acknowledged && exchange.verdict.error.is_none(),
     },
@@ -186,7 +197,7 @@ const SCENARIOS: [Scenario; 14] = [
         callback: "card.action.trigger",
         doors: Doors::Webhook,
         recorded: Recorded::No,
-        delivery: || {
+        delivery: |_| {
             Delivery::card_action(json!({"kind": "leave", "decision": "approve"}))
                 .signing(Signing::WrongKey)
         },
@@ -211,7 +222,8 @@ pub(super) async fn play_all(stage: &mut Stage) -> anyhow::Result<Vec<Outcome>> 
 }
 
 async fn play(stage: &mut Stage, scenario: &Scenario, door: &Door) -> anyhow::Result<Outcome> {
-    let (exchange, record) = stage.send(door, &(scenario.delivery)(), scenario.recorded).await?;
+    let delivery = (scenario.delivery)(stage);
+    let (exchange, record) = stage.send(door, &delivery, scenario.recorded).await?;
     let plugin = record
         .as_ref()
         .and_then(|record| record.plugin.as_ref())
