@@ -20,7 +20,7 @@ fn setup(grants: &Value) -> anyhow::Result<Setup> {
     Ok(Setup::new(app).env("AVIARY_PLUGIN_KEY", SECRET))
 }
 
-fn near(url: String) -> Value {
+fn near(url: &str) -> Value {
     json!({ "url": url, "private_addresses": true })
 }
 
@@ -43,9 +43,9 @@ async fn outcome(running: &Running, value: &Value) -> anyhow::Result<String> {
 async fn what_is_granted_is_asked_and_nothing_else() -> anyhow::Result<()> {
     let (server, other) = (WebServer::start().await?, WebServer::start().await?);
     let secret = json!({ "env": "AVIARY_PLUGIN_KEY", "prefix": "Bearer " });
-    let mut keyed = near(server.url("/v1/keyed/"));
+    let mut keyed = near(&server.url("/v1/keyed/"));
     keyed["headers"] = json!({ "Authorization": secret });
-    let setup = setup(&json!([near(server.url("/v1/")), keyed]))?.set("log", "level", "trace");
+    let setup = setup(&json!([near(&server.url("/v1/")), keyed]))?.set("log", "level", "trace");
     let running = setup.start().await?;
     let port = server.port();
     for (request, said) in [
@@ -134,7 +134,7 @@ async fn an_address_that_is_not_public_is_refused() -> anyhow::Result<()> {
 #[tokio::test]
 async fn what_does_not_end_is_ended() -> anyhow::Result<()> {
     let server = WebServer::start().await?;
-    let running = setup(&json!([near(server.url("/"))]))?.start().await?;
+    let running = setup(&json!([near(&server.url("/"))]))?.start().await?;
     let many = json!({ "content-length": "2000000" });
     for (request, said) in [
         (json!({ "url": server.url("/endless") }), "response body size exceeds limit"),
@@ -168,7 +168,7 @@ async fn what_does_not_end_is_ended() -> anyhow::Result<()> {
 #[tokio::test]
 async fn a_request_is_over_before_its_call() -> anyhow::Result<()> {
     let server = WebServer::start().await?;
-    let setup = setup(&json!([near(server.url("/"))]))?;
+    let setup = setup(&json!([near(&server.url("/"))]))?;
     let setup = setup.set("deadline", "soft_ms", 100).set("deadline", "late_ms", 1000);
     let running = setup.start().await?;
     running.deliver(&click(&json!({ "url": server.url("/silent") }))).await?;
@@ -184,7 +184,7 @@ async fn over_tls_the_host_s_roots_count() -> anyhow::Result<()> {
     let other = WebServer::over_tls(stranger.server()).await?;
     let roots = tempfile::NamedTempFile::new()?;
     std::fs::write(roots.path(), trusted.root_pem())?;
-    let grants = json!([near(server.url("/")), near(other.url("/"))]);
+    let grants = json!([near(&server.url("/")), near(&other.url("/"))]);
     let roots = roots.path().to_string_lossy().into_owned();
     let running = setup(&grants)?.set("tls", "extra_roots", roots).start().await?;
     let outcome_of = async |url: String| outcome(&running, &json!({ "url": url })).await;

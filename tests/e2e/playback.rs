@@ -14,6 +14,7 @@ use aviary_e2e::sender;
 use aviary_e2e::setup::App;
 use aviary_e2e::setup::Running;
 use aviary_e2e::setup::Setup;
+use aviary_e2e::web_server::WebServer;
 use serde_json::Value;
 use serde_json::json;
 
@@ -53,8 +54,14 @@ async fn answered(guest: &str, sidecar: Value) -> anyhow::Result<Running> {
 
 #[tokio::test]
 async fn the_same_plugin_differs_in_nothing_and_another_one_is_named() -> anyhow::Result<()> {
-    let grants = json!({ "open_api": ["POST /open-apis/im/v1/messages"], "key_value": {} });
-    let mut running = answered("asks-around", json!({ "grants": grants })).await?;
+    let server = WebServer::start().await?;
+    let pages = json!([{ "url": server.url("/page/"), "private_addresses": true }]);
+    let messages = ["POST /open-apis/im/v1/messages"];
+    let grants = json!({ "open_api": messages, "key_value": {}, "http": pages });
+    let settings = json!({ "pages": server.url("/page/") });
+    let sidecar = json!({ "grants": grants, "settings": settings });
+    let mut running = answered("asks-around", sidecar).await?;
+    ensure!(server.asked().len() == CALLS, "{:?}", server.asked());
     let messages = running.platform()?.simulator().messages().len();
     let file = running.plugin_file("answer.wasm");
     let file = file.to_str().context("a path of text")?.to_owned();
@@ -67,6 +74,7 @@ async fn the_same_plugin_differs_in_nothing_and_another_one_is_named() -> anyhow
     ensure!(report["fuel"]["was"] == report["fuel"]["now"], "{report}");
     let now = running.platform()?.simulator().messages().len();
     ensure!(now == messages && messages == CALLS, "a replay asks nobody: {messages}, {now}");
+    ensure!(server.asked().len() == CALLS, "{:?}", server.asked());
 
     std::fs::copy(artifacts::guest("version-b")?, &file)?;
     let (code, said) = aviary(running.folder(), &["replay", &file, "--last", "3"])?;

@@ -7,7 +7,9 @@ mod address;
 mod body;
 mod exchange;
 mod grant;
+mod no_answer;
 mod target;
+mod told;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -18,7 +20,7 @@ use http::Method;
 use http::Request;
 use http::Response;
 use http::header;
-use http_body_util::BodyExt;
+use http_body_util::BodyExt as _;
 use rustls::ClientConfig;
 use tokio::runtime::Handle;
 use tokio::sync::OwnedSemaphorePermit;
@@ -37,11 +39,16 @@ use wasmtime_wasi_http::WasiHttpHooks;
 
 use crate::capability::config::ConfigCtx;
 use crate::capability::http::body::Outgoing;
+use crate::capability::http::body::Received;
 use crate::capability::http::exchange::Plan;
 use crate::capability::http::exchange::exchange;
+use crate::capability::http::no_answer::NoAnswer;
 use crate::capability::http::target::Target;
+use crate::capability::http::told::Question;
+use crate::capability::http::told::Whole;
 use crate::capability::logging::LogTag;
 use crate::deadline::Deadline;
+use crate::journal::tape::Tape;
 use crate::telemetry;
 
 pub use crate::capability::http::grant::Destinations;
@@ -96,6 +103,7 @@ pub struct HttpCtx {
     io: Handle,
     tag: LogTag,
     settings: ConfigCtx,
+    tape: Tape,
     asked: usize,
     /// Made with the first request; most calls have none.
     under_way: Option<UnderWay>,
@@ -125,51 +133,46 @@ impl HttpCtx {
         io: Handle,
         tag: LogTag,
         settings: ConfigCtx,
+        tape: Tape,
     ) -> Self {
-        Self { way, destinations, deadline, io, tag, settings, asked: 0, under_way: None }
+        Self { way, destinations, deadline, io, tag, settings, tape, asked: 0, under_way: None }
     }
 
-    /// Checks all that can be checked before the name is resolved, and sends it on its way.
-    fn start(
+    /// Checks all that can be checked before the name is resolved.
+    fn admit(
         &mut self,
         request: Request<WasiBody>,
         options: RequestOptions,
-    ) -> Result<AbortOnDropHandle<Result<Response<WasiBody>, Error>>, Error> {
+    ) -> Result<Asking, NoAnswer> {
         self.asked += 1;
         if self.asked > MAX_IN_A_CALL {
-            return Err(Error::ConnectionLimitReached);
+            return Err(NoAnswer::TooMany);
         }
-        let target = match Target::of(request.uri()) {
-            Ok(target) => target,
-            Err(why) => {
-                self.note().refused("", &format!("it is no address to go to: {why}"));
-                return Err(Error::HttpRequestUriInvalid);
-            }
-        };
-        let note = self.note();
+        let note = Note(self.tag.clone());
+        let target = Target::of(request.uri()).map_err(|why| {
+            note.refused("", &format!("it is no address to go to: {why}"));
+            NoAnswer::Address
+        })?;
         let shown = self.shown(&target);
         let Some(destination) = self.destinations.find(&target) else {
             let grant = toml::Value::from(shown.as_str());
             note.refused(&shown, &format!("it is not granted: write http = [{grant}] under [grants] in its sidecar file if it shall be"));
-            return Err(Error::HttpRequestDenied);
+            return Err(NoAnswer::NotGranted);
         };
         // One opens a tunnel, the other gives back what was added.
         if matches!(*request.method(), Method::CONNECT | Method::TRACE) {
             note.refused(&shown, "CONNECT and TRACE are not sent");
-            return Err(Error::HttpRequestMethodInvalid);
+            return Err(NoAnswer::Method);
         }
-        let announced = http_body::Body::size_hint(request.body()).lower();
-        if announced.max(content_length(&request)) > MAX_REQUEST_BYTES {
-            return Err(Error::HttpRequestBodySize(Some(MAX_REQUEST_BYTES)));
+        if content_length(&request) > MAX_REQUEST_BYTES {
+            return Err(NoAnswer::RequestTooLong);
         }
         let HttpWay::Network(tls) = self.way.clone() else {
             note.refused(&shown, "it is granted, and not sent: this is only a try");
-            return Err(Error::DestinationUnavailable);
+            return Err(NoAnswer::OnlyATry);
         };
         let request = as_sent(request, &target, &destination.headers)?;
         let under_way = self.under_way.get_or_insert_default();
-        let call = under_way.call.clone();
-        let places = [place(&under_way.places)?, place(&self.destinations.places())?];
         let plan = Plan {
             tls,
             target,
@@ -178,17 +181,10 @@ impl HttpCtx {
             connect: options.connect_timeout,
             first_byte: options.first_byte_timeout,
             between: options.between_bytes_timeout,
-            call: call.clone(),
-            places,
+            call: under_way.call.clone(),
+            places: [place(&under_way.places)?, place(&self.destinations.places())?],
         };
-        let asking = self.io.spawn(async move {
-            let began = Instant::now();
-            let answer = call.run_until_cancelled(exchange(plan, request)).await;
-            let answer = answer.unwrap_or(Err(Error::HttpResponseTimeout));
-            note.ended(&shown, began, &answer);
-            answer.map(|answer| answer.map(BodyExt::boxed_unsync))
-        });
-        Ok(AbortOnDropHandle::new(asking))
+        Ok(Asking { plan, request, note, shown, io: self.io.clone() })
     }
 
     /// For the log: without the query, and without what the plugin was given to keep to itself.
@@ -197,9 +193,28 @@ impl HttpCtx {
         let shown = self.settings.without_secrets(&target);
         shown[..shown.floor_char_boundary(MAX_SHOWN)].to_owned()
     }
+}
 
-    fn note(&self) -> Note {
-        Note(self.tag.clone())
+/// A request that may go out.
+struct Asking {
+    plan: Plan,
+    request: Request<Outgoing>,
+    note: Note,
+    shown: String,
+    io: Handle,
+}
+
+impl Asking {
+    async fn send(self) -> Result<Response<Received>, NoAnswer> {
+        let Self { plan, request, note, shown, io } = self;
+        let asking = io.spawn(async move {
+            let (began, call) = (Instant::now(), plan.call.clone());
+            let answer = call.run_until_cancelled(exchange(plan, request)).await;
+            let answer = answer.unwrap_or(Err(NoAnswer::NotInTime));
+            note.ended(&shown, began, &answer);
+            answer
+        });
+        AbortOnDropHandle::new(asking).await.map_err(|_stopping| NoAnswer::BrokeOff)?
     }
 }
 
@@ -227,9 +242,20 @@ impl WasiHttpHooks for HttpCtx {
         options: Option<RequestOptions>,
         _processed: Box<dyn Future<Output = Result<(), Error>> + Send>,
     ) -> Box<dyn Future<Output = Result<Sent, Error>> + Send> {
-        let asking = self.start(request, options.unwrap_or_default());
+        let tape = self.tape.clone();
+        let asked = tape.asked(Question::of(&request));
+        let asking = match tape.is_playing() {
+            true => Err(NoAnswer::NotAskedThen),
+            false => self.admit(request, options.unwrap_or_default()),
+        };
         Box::new(async move {
-            let answer = asking?.await.map_err(|_stopping| Error::ConnectionTerminated)??;
+            let answer = if tape.is_on() {
+                let whole = async { Whole::read(asking?.send().await?).await };
+                let answered = tape.through("outgoing-handler.handle", asked, whole).await;
+                answered.unwrap_or(Err(NoAnswer::NotAskedThen))?.into_answer()?
+            } else {
+                asking?.send().await?.map(|body| body.map_err(Error::from).boxed_unsync())
+            };
             // The connection ends with the body, so there is nothing else to keep going.
             let nothing: Box<dyn Future<Output = Result<(), Error>> + Send> =
                 Box::new(std::future::ready(Ok(())));
@@ -246,8 +272,8 @@ fn content_length(request: &Request<WasiBody>) -> u64 {
     value.and_then(|value| value.to_str().ok()?.parse().ok()).unwrap_or(0)
 }
 
-fn place(places: &Arc<Semaphore>) -> Result<OwnedSemaphorePermit, Error> {
-    Arc::clone(places).try_acquire_owned().map_err(|_none| Error::ConnectionLimitReached)
+fn place(places: &Arc<Semaphore>) -> Result<OwnedSemaphorePermit, NoAnswer> {
+    Arc::clone(places).try_acquire_owned().map_err(|_none| NoAnswer::TooMany)
 }
 
 /// As it goes over the wire. What the host adds takes the place of whatever the plugin says under the same name.
@@ -255,15 +281,15 @@ fn as_sent(
     request: Request<WasiBody>,
     target: &Target,
     added: &[(HeaderName, HeaderValue)],
-) -> Result<Request<Outgoing>, Error> {
+) -> Result<Request<Outgoing>, NoAnswer> {
     const USER_AGENT: HeaderValue =
         HeaderValue::from_static(concat!("aviary/", env!("CARGO_PKG_VERSION")));
     let (mut parts, body) = request.into_parts();
     let query = parts.uri.query().map(|query| format!("?{query}")).unwrap_or_default();
     let uri = format!("{}{query}", target.path).parse();
-    parts.uri = uri.map_err(|_invalid| Error::HttpRequestUriInvalid)?;
+    parts.uri = uri.map_err(|_invalid| NoAnswer::Address)?;
     let host = HeaderValue::try_from(target.authority());
-    parts.headers.insert(header::HOST, host.map_err(|_invalid| Error::HttpRequestUriInvalid)?);
+    parts.headers.insert(header::HOST, host.map_err(|_invalid| NoAnswer::Address)?);
     parts.headers.entry(header::USER_AGENT).or_insert(USER_AGENT);
     for (name, value) in added {
         parts.headers.insert(name, value.clone());
@@ -281,7 +307,7 @@ impl Note {
         telemetry::record_plugin_request(app, plugin, "refused");
     }
 
-    fn ended<T>(&self, url: &str, began: Instant, answer: &Result<Response<T>, Error>) {
+    fn ended<T>(&self, url: &str, began: Instant, answer: &Result<Response<T>, NoAnswer>) {
         let LogTag { app, plugin, version, event_id } = &self.0;
         let ms = began.elapsed().as_secs_f64() * 1000.0;
         match answer {
@@ -290,7 +316,7 @@ impl Note {
                 tracing::debug!(%app, %plugin, %version, %event_id, url, status, ms, "plugin request");
                 telemetry::record_plugin_request(app, plugin, "answered");
             }
-            Err(Error::DestinationIpProhibited) => {
+            Err(NoAnswer::NotPublic) => {
                 let grant = toml::Value::from(url);
                 self.refused(url, &format!("its address is not public: write http = [{{ url = {grant}, private_addresses = true }}] under [grants] in its sidecar file if it is meant to be near"));
             }

@@ -177,6 +177,11 @@ impl Tape {
         self.0.is_some()
     }
 
+    /// Whether what is asked is answered as then.
+    pub fn is_playing(&self) -> bool {
+        self.0.as_ref().is_some_and(|shared| matches!(*shared.lock(), Reel::Playing(_)))
+    }
+
     /// What was taken down so far. What comes later is lost.
     pub fn take(&self) -> Option<Told> {
         match &mut *self.0.as_ref()?.lock() {

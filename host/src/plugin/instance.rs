@@ -481,6 +481,7 @@ impl Plugin {
                 io.clone(),
                 tag.clone(),
                 self.settings.clone(),
+                tape.clone(),
             ),
             key_value: KeyValueCtx::new(self.store.clone(), buckets, deadline, io, tape.clone()),
             sealed_values: self.sealed_values(callback, tape.clone()),

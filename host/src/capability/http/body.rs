@@ -15,12 +15,11 @@ use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::Instant;
 use tokio::time::Sleep;
 use tokio_util::task::AbortOnDropHandle;
-use wasmtime_wasi_http::Error;
 use wasmtime_wasi_http::WasiBody;
 
 use crate::capability::http::MAX_REQUEST_BYTES;
 use crate::capability::http::MAX_RESPONSE_BYTES;
-use crate::capability::http::exchange::from_hyper;
+use crate::capability::http::no_answer::NoAnswer;
 
 /// What a plugin sends. Too much of it ends the request.
 #[derive(Debug)]
@@ -37,17 +36,17 @@ impl Outgoing {
 
 impl Body for Outgoing {
     type Data = Bytes;
-    type Error = Error;
+    type Error = NoAnswer;
 
     fn poll_frame(
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, Error>>> {
+    ) -> Poll<Option<Result<Frame<Bytes>, NoAnswer>>> {
         let frame = ready!(Pin::new(&mut self.body).poll_frame(context));
         Poll::Ready(frame.map(|frame| {
-            let frame = frame?;
-            self.left = left_after(self.left, &frame)
-                .ok_or(Error::HttpRequestBodySize(Some(MAX_REQUEST_BYTES)))?;
+            // The only error there is: the plugin has left it unfinished.
+            let frame = frame.map_err(|_unfinished| NoAnswer::Protocol)?;
+            self.left = left_after(self.left, &frame).ok_or(NoAnswer::RequestTooLong)?;
             Ok(frame)
         }))
     }
@@ -104,19 +103,18 @@ impl Received {
 
 impl Body for Received {
     type Data = Bytes;
-    type Error = Error;
+    type Error = NoAnswer;
 
     fn poll_frame(
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, Error>>> {
+    ) -> Poll<Option<Result<Frame<Bytes>, NoAnswer>>> {
         match Pin::new(&mut self.body).poll_frame(context) {
             Poll::Ready(None) => Poll::Ready(None),
-            Poll::Ready(Some(Err(error))) => Poll::Ready(Some(Err(from_hyper(&error)))),
+            Poll::Ready(Some(Err(error))) => Poll::Ready(Some(Err(NoAnswer::from(&error)))),
             Poll::Ready(Some(Ok(frame))) => {
                 let Some(left) = left_after(self.left, &frame) else {
-                    let limit = Some(MAX_RESPONSE_BYTES);
-                    return Poll::Ready(Some(Err(Error::HttpResponseBodySize(limit))));
+                    return Poll::Ready(Some(Err(NoAnswer::ResponseTooLong(None))));
                 };
                 self.left = left;
                 let next = self.patience.next();
@@ -125,7 +123,7 @@ impl Body for Received {
             }
             Poll::Pending => {
                 ready!(self.timer.as_mut().poll(context));
-                Poll::Ready(Some(Err(Error::HttpResponseTimeout)))
+                Poll::Ready(Some(Err(NoAnswer::NotInTime)))
             }
         }
     }

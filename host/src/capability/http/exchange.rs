@@ -20,7 +20,6 @@ use tokio_rustls::TlsConnector;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::AbortOnDropHandle;
 use url::Host;
-use wasmtime_wasi_http::Error;
 
 use crate::capability::http::MAX_RESPONSE_BYTES;
 use crate::capability::http::address::is_public;
@@ -28,6 +27,7 @@ use crate::capability::http::body::Outgoing;
 use crate::capability::http::body::Patience;
 use crate::capability::http::body::Received;
 use crate::capability::http::grant::Addresses;
+use crate::capability::http::no_answer::NoAnswer;
 use crate::capability::http::target::Scheme;
 use crate::capability::http::target::Target;
 
@@ -68,30 +68,30 @@ impl<T: AsyncRead + AsyncWrite + Send + Unpin> Stream for T {}
 pub(super) async fn exchange(
     plan: Plan,
     request: Request<Outgoing>,
-) -> Result<Response<Received>, Error> {
+) -> Result<Response<Received>, NoAnswer> {
     let connecting = timeout_at(plan.by(plan.connect), connect(&plan));
-    let stream = connecting.await.map_err(|_elapsed| Error::ConnectionTimeout)??;
+    let stream = connecting.await.map_err(|_elapsed| NoAnswer::NoConnectionInTime)??;
     let mut client = http1::Builder::new();
     client.max_buf_size(MAX_HEAD_BYTES);
     let (mut sender, connection) =
-        client.handshake(TokioIo::new(stream)).await.map_err(|error| from_hyper(&error))?;
+        client.handshake(TokioIo::new(stream)).await.map_err(|error| NoAnswer::from(&error))?;
     let call = plan.call.clone();
     let connection = AbortOnDropHandle::new(tokio::spawn(async move {
         // What goes wrong there is said to whoever waits for the answer.
         let _ = call.run_until_cancelled(connection).await;
     }));
     let asking = timeout_at(plan.by(plan.first_byte), sender.send_request(request));
-    let response = asking.await.map_err(|_elapsed| Error::HttpResponseTimeout)?;
-    let response = response.map_err(|error| from_hyper(&error))?;
+    let response = asking.await.map_err(|_elapsed| NoAnswer::NotInTime)?;
+    let response = response.map_err(|error| NoAnswer::from(&error))?;
     let announced = hyper::body::Body::size_hint(response.body()).lower();
     if announced > MAX_RESPONSE_BYTES {
-        return Err(Error::HttpResponseBodySize(Some(announced)));
+        return Err(NoAnswer::ResponseTooLong(Some(announced)));
     }
     let patience = Patience { until: plan.until, between: plan.between };
     Ok(response.map(|body| Received::new(body, patience, connection, plan.places)))
 }
 
-async fn connect(plan: &Plan) -> Result<Box<dyn Stream>, Error> {
+async fn connect(plan: &Plan) -> Result<Box<dyn Stream>, NoAnswer> {
     let addresses = resolve(&plan.target).await?;
     let allowed = |address: &SocketAddr| {
         plan.addresses == Addresses::Any || is_public(address.ip().to_canonical())
@@ -104,7 +104,7 @@ async fn connect(plan: &Plan) -> Result<Box<dyn Stream>, Error> {
         return Ok(Box::new(stream));
     }
     let name = match &plan.target.host {
-        Host::Domain(name) => ServerName::try_from(name.clone()).map_err(|_| no_such_name())?,
+        Host::Domain(name) => ServerName::try_from(name.clone()).map_err(|_| NoAnswer::Name)?,
         Host::Ipv4(address) => ServerName::from(std::net::IpAddr::from(*address)),
         Host::Ipv6(address) => ServerName::from(std::net::IpAddr::from(*address)),
     };
@@ -114,12 +114,12 @@ async fn connect(plan: &Plan) -> Result<Box<dyn Stream>, Error> {
 }
 
 /// Once, for the check and for the dialling: asked again, a name may stand for something else.
-async fn resolve(target: &Target) -> Result<Vec<SocketAddr>, Error> {
+async fn resolve(target: &Target) -> Result<Vec<SocketAddr>, NoAnswer> {
     let port = target.port;
     match &target.host {
         Host::Domain(name) => {
             let found = tokio::net::lookup_host((name.as_str(), port)).await;
-            Ok(found.map_err(|_| no_such_name())?.collect())
+            Ok(found.map_err(|_| NoAnswer::Name)?.collect())
         }
         Host::Ipv4(address) => Ok(vec![SocketAddr::from((*address, port))]),
         Host::Ipv6(address) => Ok(vec![SocketAddr::from((*address, port))]),
@@ -127,9 +127,9 @@ async fn resolve(target: &Target) -> Result<Vec<SocketAddr>, Error> {
 }
 
 /// One after the other, as the resolver has them.
-async fn dial(addresses: &[SocketAddr]) -> Result<TcpStream, Error> {
+async fn dial(addresses: &[SocketAddr]) -> Result<TcpStream, NoAnswer> {
     let Some((last, others)) = addresses.split_last() else {
-        return Err(Error::DestinationIpProhibited);
+        return Err(NoAnswer::NotPublic);
     };
     for address in others {
         let dialling = TcpStream::connect(address);
@@ -138,37 +138,16 @@ async fn dial(addresses: &[SocketAddr]) -> Result<TcpStream, Error> {
         }
     }
     TcpStream::connect(last).await.map_err(|error| match error.kind() {
-        std::io::ErrorKind::ConnectionRefused => Error::ConnectionRefused,
-        std::io::ErrorKind::TimedOut => Error::ConnectionTimeout,
-        _ => Error::DestinationUnavailable,
+        std::io::ErrorKind::ConnectionRefused => NoAnswer::Refused,
+        std::io::ErrorKind::TimedOut => NoAnswer::NoConnectionInTime,
+        _ => NoAnswer::Unreachable,
     })
 }
 
-fn no_such_name() -> Error {
-    Error::DnsError { rcode: Some("the name cannot be resolved".to_owned()), info_code: None }
-}
-
-fn from_tls(error: &std::io::Error) -> Error {
+fn from_tls(error: &std::io::Error) -> NoAnswer {
     let inner = error.get_ref().and_then(|inner| inner.downcast_ref::<rustls::Error>());
     match inner {
-        Some(rustls::Error::InvalidCertificate(_)) => Error::TlsCertificateError,
-        _ => Error::TlsProtocolError,
-    }
-}
-
-/// The words that the contract has for it. Its own are about this program and the server, and a plugin is told neither.
-pub(super) fn from_hyper(error: &hyper::Error) -> Error {
-    let cause = std::error::Error::source(error);
-    if let Some(Error::HttpRequestBodySize(size)) = cause.and_then(|cause| cause.downcast_ref()) {
-        return Error::HttpRequestBodySize(*size);
-    }
-    if error.is_parse_too_large() {
-        Error::HttpResponseHeaderSectionSize(None)
-    } else if error.is_incomplete_message() {
-        Error::HttpResponseIncomplete
-    } else if error.is_parse() {
-        Error::HttpProtocolError
-    } else {
-        Error::ConnectionTerminated
+        Some(rustls::Error::InvalidCertificate(_)) => NoAnswer::Certificate,
+        _ => NoAnswer::Tls,
     }
 }

@@ -10,7 +10,7 @@ use url::Url;
 /// How often a path may be escaped over itself. Some servers undo it twice.
 const MOST_ENCODINGS: usize = 2;
 
-/// http or https.
+/// What is spoken.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Scheme {
     /// In the clear.

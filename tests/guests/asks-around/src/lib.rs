@@ -1,5 +1,6 @@
 //! Answers with everything that no two calls are told alike: clocks, randomness, how long there is left, what its bucket
-//! holds, what the platform says. And it takes as many steps as the clock says, so that its fuel differs as well.
+//! holds, what the platform says, and another server. And it takes as many steps as the clock says, so that its fuel
+//! differs as well.
 
 use std::collections::hash_map::RandomState;
 use std::hash::BuildHasher as _;
@@ -11,6 +12,8 @@ use aviary_sdk::CardAction;
 use aviary_sdk::CardReply;
 use aviary_sdk::Failure;
 use aviary_sdk::Toast;
+use aviary_sdk::config;
+use aviary_sdk::http;
 use aviary_sdk::key_value::Bucket;
 use aviary_sdk::open_api;
 use aviary_sdk::open_api::ApiRequest;
@@ -36,8 +39,10 @@ fn answer(action: CardAction) -> Result<CardReply, Failure> {
         Ok(response) => format!("{} {}", response.status, response.body),
         Err(error) => format!("{error:?}"),
     };
+    let page = http::get(&format!("{}{clicks}", config::get("pages")?.unwrap_or_default()));
+    let page = page.map_or_else(|error| error.to_string(), |page| page.text());
     let took = began.elapsed().as_nanos();
     let who = action.operator.open_id;
-    Ok(Toast::info(format!("{who} {clicks} {random} {left} {took} {} {said}", now.as_nanos()))
-        .into())
+    let told = format!("{who} {clicks} {random} {left} {took} {} {said} {page}", now.as_nanos());
+    Ok(Toast::info(told).into())
 }
