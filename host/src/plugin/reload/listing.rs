@@ -69,8 +69,21 @@ pub(super) struct Listing {
 
 /// Every `name.wasm`, with the stamps of its files. Blocks for as long as the file system does.
 pub(super) fn list(folder: &Path) -> std::io::Result<Listing> {
+    loop {
+        let listing = list_once(folder, identity(folder)?)?;
+        // While a folder goes away or another takes its place, its files seem to be gone one by one.
+        if identity(folder)? == listing.identity {
+            return Ok(listing);
+        }
+    }
+}
+
+fn identity(folder: &Path) -> std::io::Result<Identity> {
     let metadata = std::fs::metadata(folder)?;
-    let identity = (metadata.dev(), metadata.ino());
+    Ok((metadata.dev(), metadata.ino()))
+}
+
+fn list_once(folder: &Path, identity: Identity) -> std::io::Result<Listing> {
     let stamp = |path: &Path| std::fs::metadata(path).ok().map(|metadata| Stamp::of(&metadata));
     let mut found = BTreeMap::new();
     for entry in std::fs::read_dir(folder)? {
