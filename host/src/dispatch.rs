@@ -161,12 +161,12 @@ impl Dispatcher {
             host_calls: ended.as_ref().map(Ended::host_calls).unwrap_or_default(),
             steps,
         };
+        self.observers.record(&record);
         if let Some(journal) = &self.journal {
             let secrets = plugin.map(|plugin| plugin.secrets().to_vec()).unwrap_or_default();
-            let draft = draft(&callback, &record, &decision.reply, ended, secrets);
+            let draft = draft(&callback, record, &decision.reply, ended, secrets);
             flushed.then_write(journal, draft);
         }
-        self.observers.record(record);
         Answered { reply: decision.reply, flushed }
     }
 
@@ -248,7 +248,7 @@ fn note_steps(steps: &mut Steps, ended: Option<&Ended>) {
 /// What the journal is given.
 fn draft(
     callback: &Callback,
-    record: &CallbackRecord,
+    record: CallbackRecord,
     reply: &Reply,
     ended: Option<Ended>,
     secrets: Vec<Secret>,
@@ -259,7 +259,7 @@ fn draft(
         Some(Called { by_json, fresh, told: ended.told?, updates: ended.updates })
     });
     Box::new(Draft {
-        record: record.clone(),
+        record,
         at_ms: now_ms().saturating_sub(age_ms),
         user: callback.user().map(str::to_owned),
         callback: callback.body_bytes(),

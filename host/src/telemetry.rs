@@ -214,11 +214,11 @@ impl Observers {
     }
 
     /// Writes the one line, counts, and tells the observers.
-    pub fn record(&self, record: CallbackRecord) {
-        log_callback(&record);
+    pub fn record(&self, record: &CallbackRecord) {
+        log_callback(record);
         if self.are_there() {
             // The last observer may have left in between.
-            let _ = self.0.send(Arc::new(record));
+            let _ = self.0.send(Arc::new(record.clone()));
         }
     }
 }

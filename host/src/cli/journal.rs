@@ -36,10 +36,23 @@ const LISTED: usize = 40;
   aviary journal show 0193a7c2e41b0001
   aviary journal export --type card.action.trigger > clicks.jsonl
 
-One line of `export` is one JSON object: v (1), id, at_ms, app, door, event_id, type, user, plugin, version, outcome, reason,
-ms, fuel, steps, callback (as it came, decrypted), reply, and called: by_json, fresh, told, updates. `told` is what the plugin
-was told: seed, wall_ns, monotonic_ns, remaining_ms, cut, and calls with call, asked, answered, at_us, took_us. Credentials, and
-what [journal] mask names, are replaced by as many letters.")]
+One line of `export` is one JSON object:
+  v                   1, the number of this format
+  id, at_ms           sorts by time; when the first byte came, milliseconds since 1970
+  app, door, type     for which app, webhook or long_connection, for example card.action.trigger
+  event_id, user      the platform's; the open_id of whoever clicked or saw the link; null where there is none
+  plugin, version     whose it was, null where no plugin takes it
+  outcome, reason     as in the log
+  ms, fuel            from the first byte to the decision; null where no call ended in time
+  steps               [{step, at_us, took_us}]: receive, verify, queue, instantiate, guest, check, send
+  callback            as it came, decrypted
+  reply               {body: {status, body}}, \"accepted\" or \"redeliver\"
+  called              null where no call ended in time; else
+    by_json, fresh    taken by callback-handler or a command; by an instance made for it
+    updates           cards to be shown after the answer
+    told              seed, wall_ns, monotonic_ns, remaining_ms: what it was told; cut: there was more
+    told.calls        [{call, asked, answered, at_us, took_us}]: what it asked of the host
+Credentials, and what [journal] mask names, are replaced by as many letters.")]
 pub(super) struct JournalCommand {
     #[command(flatten)]
     place: Place,

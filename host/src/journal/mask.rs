@@ -5,8 +5,7 @@
 //! The letters come from a key that is made anew for each entry and kept nowhere: nobody can tell who it was, or that two
 //! entries are about the same person.
 
-use std::collections::HashMap;
-use std::collections::HashSet;
+use std::borrow::Cow;
 
 use serde::de::IgnoredAny;
 
@@ -37,7 +36,8 @@ const DEEPEST: usize = 4;
 /// What is masked.
 #[derive(Debug)]
 pub(super) struct Masks {
-    names: HashSet<String>,
+    /// Sorted.
+    names: Vec<String>,
     pointers: Vec<String>,
 }
 
@@ -46,13 +46,15 @@ impl Masks {
     pub(super) fn new(named: &[String]) -> Self {
         let (pointers, names): (Vec<_>, Vec<_>) =
             named.iter().cloned().partition(|named| named.starts_with('/'));
-        let names = SECRETS.iter().map(|name| (*name).to_owned()).chain(names).collect();
+        let secrets = SECRETS.iter().map(|name| (*name).to_owned());
+        let mut names: Vec<_> = secrets.chain(names).collect();
+        names.sort();
         Self { names, pointers }
     }
 
     /// For one entry.
     pub(super) fn begin(&self, key: [u8; 32]) -> Masking<'_> {
-        Masking { masks: self, key, found: HashMap::new() }
+        Masking { masks: self, key, found: Vec::new() }
     }
 }
 
@@ -62,50 +64,78 @@ impl Masks {
 pub(super) struct Masking<'a> {
     masks: &'a Masks,
     key: [u8; 32],
-    found: HashMap<String, String>,
+    /// A handful.
+    found: Vec<(String, String)>,
 }
 
 impl Masking<'_> {
     /// That text is a secret, wherever it stands.
     pub(super) fn secret(&mut self, text: &str) {
-        let letters = self.letters(text);
-        self.found.insert(text.to_owned(), letters);
+        self.mask(text);
     }
 
-    /// The callback, which pointers are about.
+    /// The callback, which pointers are about. It is JSON: it was read.
     pub(super) fn callback(&mut self, json: &str) -> String {
-        self.scan(json, Pass::Find { pointers: true }, 0).unwrap_or_else(|| "null".to_owned())
+        let pointers = !self.masks.pointers.is_empty();
+        self.scan(json, Pass::Find { pointers }, 0).unwrap_or_else(|| "null".to_owned())
     }
 
-    /// Any other JSON. What is none is returned as it is.
+    /// Any other JSON, as the host has written it.
     pub(super) fn other(&mut self, text: &str) -> String {
-        self.scan(text, Pass::Find { pointers: false }, 0).unwrap_or_else(|| text.to_owned())
+        self.scan(text, Pass::Find { pointers: false }, 0).unwrap_or_else(|| "null".to_owned())
     }
 
-    /// Masks whatever was masked elsewhere in the entry.
+    /// Masks in it whatever was masked elsewhere in the entry.
     pub(super) fn everywhere(&mut self, text: String) -> String {
-        let stands = |found: &String| {
-            text.contains(found.as_str()) || text.contains(quoted(found).trim_matches('"'))
+        let stands = |(found, _): &(String, String)| {
+            // What has no plain letters alone may be written with escapes.
+            text.contains(found.as_str())
+                || !found
+                    .bytes()
+                    .all(|byte| byte.is_ascii_alphanumeric() || b"_-.:".contains(&byte))
         };
-        if !self.found.keys().any(stands) {
+        if !self.found.iter().any(stands) {
             return text;
         }
-        self.scan(&text, Pass::Spread, 0).unwrap_or_else(|| self.without(&text))
+        self.scan(&text, Pass::Spread, 0).unwrap_or(text)
     }
 
     /// Text, without what was masked elsewhere.
-    pub(super) fn without(&self, text: &str) -> String {
-        if let Some(letters) = self.found.get(text) {
-            return letters.clone();
+    pub(super) fn without(&self, text: String) -> String {
+        self.spread(&text).unwrap_or(text)
+    }
+
+    /// The same; none where nothing of it was.
+    fn spread(&self, text: &str) -> Option<String> {
+        if let Some(letters) = self.letters_of(text) {
+            return Some(letters.to_owned());
         }
         let long = self.found.iter().filter(|(found, _)| found.len() >= LEAST_EVERYWHERE);
         let mut standing: Vec<_> =
             long.filter(|(found, _)| text.contains(found.as_str())).collect();
+        if standing.is_empty() {
+            return None;
+        }
         // One may stand inside another.
         standing.sort_by_key(|(found, _)| std::cmp::Reverse(found.len()));
-        standing
-            .iter()
-            .fold(text.to_owned(), |text, (found, letters)| text.replace(*found, letters))
+        let replace = |text: String, (found, letters): &&(String, String)| {
+            text.replace(found.as_str(), letters)
+        };
+        Some(standing.iter().fold(text.to_owned(), replace))
+    }
+
+    fn letters_of(&self, text: &str) -> Option<&str> {
+        self.found.iter().find(|(found, _)| found == text).map(|(_, letters)| letters.as_str())
+    }
+
+    /// Remembers that it is masked.
+    fn mask(&mut self, text: &str) -> String {
+        if let Some(letters) = self.letters_of(text) {
+            return letters.to_owned();
+        }
+        let letters = self.letters(text);
+        self.found.push((text.to_owned(), letters.clone()));
+        letters
     }
 
     fn letters(&self, text: &str) -> String {
@@ -118,7 +148,6 @@ impl Masking<'_> {
     }
 
     fn scan(&mut self, text: &str, pass: Pass, depth: usize) -> Option<String> {
-        serde_json::from_str::<IgnoredAny>(text).ok()?;
         let (out, path) = (String::with_capacity(text.len()), String::new());
         let mut scan = Scan { text, at: 0, out, path, pass, depth };
         scan.value(self, false)?;
@@ -134,6 +163,14 @@ enum Pass {
     Find { pointers: bool },
     /// To mask what was found, wherever it stands.
     Spread,
+}
+
+/// What a string with its quotes says.
+fn decoded(raw: &str) -> Option<Cow<'_, str>> {
+    if raw.contains('\\') {
+        return serde_json::from_str(raw).ok().map(Cow::Owned);
+    }
+    raw.get(1..raw.len().checked_sub(1)?).map(Cow::Borrowed)
 }
 
 fn quoted(text: &str) -> String {
@@ -180,32 +217,34 @@ impl<'a> Scan<'a> {
 
     fn text_value(&mut self, masking: &mut Masking<'_>, masked: bool) -> Option<()> {
         let raw = self.string()?;
-        let decoded: String = serde_json::from_str(raw).ok()?;
-        let mut inner = || {
-            let is_json = decoded.starts_with(['{', '[']) && self.depth < DEEPEST;
-            let pass = match self.pass {
-                Pass::Find { .. } => Pass::Find { pointers: false },
-                Pass::Spread => Pass::Spread,
-            };
-            is_json.then(|| masking.scan(&decoded, pass, self.depth + 1)).flatten()
-        };
+        let decoded = decoded(raw)?;
         let replaced = if masked && !decoded.is_empty() {
-            let letters = masking.letters(&decoded);
-            masking.found.insert(decoded.clone(), letters.clone());
-            letters
-        } else if let Some(inner) = inner() {
-            inner
+            Some(masking.mask(&decoded))
+        } else if let Some(inner) = self.inner(masking, &decoded) {
+            Some(inner)
         } else if matches!(self.pass, Pass::Spread) {
-            masking.without(&decoded)
+            masking.spread(&decoded)
         } else {
-            decoded.clone()
+            None
         };
-        if replaced == decoded {
-            self.out.push_str(raw);
-        } else {
-            self.out.push_str(&quoted(&replaced));
+        match replaced.filter(|replaced| *replaced != decoded) {
+            Some(replaced) => self.out.push_str(&quoted(&replaced)),
+            None => self.out.push_str(raw),
         }
         Some(())
+    }
+
+    /// Text that is itself JSON.
+    fn inner(&self, masking: &mut Masking<'_>, decoded: &str) -> Option<String> {
+        if !decoded.starts_with(['{', '[']) || self.depth == DEEPEST {
+            return None;
+        }
+        serde_json::from_str::<IgnoredAny>(decoded).ok()?;
+        let pass = match self.pass {
+            Pass::Find { .. } => Pass::Find { pointers: false },
+            Pass::Spread => Pass::Spread,
+        };
+        masking.scan(decoded, pass, self.depth + 1)
     }
 
     fn members(&mut self, masking: &mut Masking<'_>, masked: bool) -> Option<()> {
@@ -213,16 +252,19 @@ impl<'a> Scan<'a> {
         self.space();
         while self.peek()? != b'}' {
             let raw = self.string()?;
-            let name: String = serde_json::from_str(raw).ok()?;
-            match (self.pass, masking.found.get(&name)) {
-                (Pass::Spread, Some(letters)) => self.out.push_str(&quoted(letters)),
-                _ => self.out.push_str(raw),
+            let name = decoded(raw)?;
+            let is_spread = matches!(self.pass, Pass::Spread);
+            match masking.letters_of(&name).filter(|_| is_spread) {
+                Some(letters) => self.out.push_str(&quoted(letters)),
+                None => self.out.push_str(raw),
             }
             self.space();
             self.one()?;
             let before = self.path.len();
-            self.path.push('/');
-            self.path.push_str(&name.replace('~', "~0").replace('/', "~1"));
+            if matches!(self.pass, Pass::Find { pointers: true }) {
+                self.path.push('/');
+                self.path.push_str(&name.replace('~', "~0").replace('/', "~1"));
+            }
             let here = masked || self.is_named(masking, &name) || self.is_pointed_at(masking);
             self.value(masking, here)?;
             self.path.truncate(before);
@@ -257,7 +299,8 @@ impl<'a> Scan<'a> {
     }
 
     fn is_named(&self, masking: &Masking<'_>, name: &str) -> bool {
-        matches!(self.pass, Pass::Find { .. }) && masking.masks.names.contains(name)
+        matches!(self.pass, Pass::Find { .. })
+            && masking.masks.names.binary_search_by(|known| known.as_str().cmp(name)).is_ok()
     }
 
     fn is_pointed_at(&self, masking: &Masking<'_>) -> bool {

@@ -73,11 +73,32 @@ pub struct HostCall {
     pub span: Span,
 }
 
+/// 64 hex digits in JSON.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Deserialize, Serialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct Seed([u8; 32]);
+
+impl From<Seed> for String {
+    fn from(seed: Seed) -> Self {
+        hex::encode(seed.0)
+    }
+}
+
+impl TryFrom<String> for Seed {
+    type Error = hex::FromHexError;
+
+    fn try_from(text: String) -> Result<Self, hex::FromHexError> {
+        let mut seed = [0; 32];
+        hex::decode_to_slice(text, &mut seed)?;
+        Ok(Self(seed))
+    }
+}
+
 /// Everything that one call was told.
 #[derive(Clone, Debug, Default, PartialEq, Deserialize, Serialize)]
 pub struct Told {
-    /// 64 hex digits: what its randomness is made from.
-    pub seed: String,
+    /// What its randomness is made from.
+    pub seed: Seed,
     /// Readings of the wall clock, nanoseconds since the Unix epoch.
     pub wall_ns: Vec<u64>,
     /// Readings of the monotonic clock, in nanoseconds.
@@ -149,7 +170,7 @@ impl Tape {
 
     /// Takes everything down, for a callback whose first byte came at `began`.
     pub fn recording(began: Instant, seed: [u8; 32]) -> Self {
-        let told = Told { seed: hex::encode(seed), ..Told::default() };
+        let told = Told { seed: Seed(seed), ..Told::default() };
         let reel = Mutex::new(Reel::Recording { told, bytes: 0 });
         Self(Some(Arc::new(Shared { began, seed: Some(seed), reel })))
     }
@@ -162,9 +183,7 @@ impl Tape {
 
     /// Tells a guest what another one was told, about a callback that came at `at` after the Unix epoch.
     pub fn playing(told: Told, at: Duration) -> Self {
-        let mut seed = [0; 32];
-        // Whatever is no seed is as good as any: nothing else is known of that randomness.
-        let _ = hex::decode_to_slice(&told.seed, &mut seed);
+        let Seed(seed) = told.seed;
         let used = vec![false; told.calls.len()];
         let (wall, monotonic, remaining, unknown) = (0, 0, 0, Vec::new());
         let playing = Playing { told, wall, monotonic, remaining, used, at, unknown };
@@ -198,15 +217,10 @@ impl Tape {
         }
     }
 
-    /// Where its randomness comes from.
+    /// Where its randomness comes from, unless it is the system's own.
     pub fn streams(&self) -> Option<Streams> {
-        let seed = self.0.as_ref()?.seed.as_ref()?;
-        let stream =
-            |purpose: &[u8]| blake3::Hasher::new_keyed(seed).update(purpose).finalize_xof();
-        let (secure, mut insecure) = (stream(SECURE), stream(INSECURE));
-        let mut seed = [0; 16];
-        insecure.fill(&mut seed);
-        Some(Streams { secure, insecure, insecure_seed: u128::from_le_bytes(seed) })
+        let seed = self.0.as_ref()?.seed?;
+        Some(Streams { seed, secure: None, insecure: None })
     }
 
     /// The wall clock, which stands there now.
@@ -303,15 +317,35 @@ impl Tape {
     }
 }
 
-/// The randomness of one call.
+/// The randomness of one call. Few draw from it, so nothing is made before.
 #[derive(Debug)]
 pub struct Streams {
+    seed: [u8; 32],
+    secure: Option<blake3::OutputReader>,
+    insecure: Option<blake3::OutputReader>,
+}
+
+impl Streams {
+    /// What a guest's own generator begins with: half of the seed. The other half is as hard to guess as any key.
+    pub fn insecure_seed(&self) -> u128 {
+        let mut half = [0; 16];
+        half.copy_from_slice(&self.seed[..16]);
+        u128::from_le_bytes(half)
+    }
+
     /// That may make keys.
-    pub secure: blake3::OutputReader,
+    pub fn secure(&mut self) -> &mut blake3::OutputReader {
+        self.secure.get_or_insert_with(|| stream(&self.seed, SECURE))
+    }
+
     /// That may not.
-    pub insecure: blake3::OutputReader,
-    /// What a guest's own generator begins with.
-    pub insecure_seed: u128,
+    pub fn insecure(&mut self) -> &mut blake3::OutputReader {
+        self.insecure.get_or_insert_with(|| stream(&self.seed, INSECURE))
+    }
+}
+
+fn stream(seed: &[u8; 32], purpose: &[u8]) -> blake3::OutputReader {
+    blake3::Hasher::new_keyed(seed).update(purpose).finalize_xof()
 }
 
 /// See [`Tape::asked`].
@@ -419,9 +453,9 @@ mod tests {
         let draw = |tape: &Tape| {
             let (mut secure, mut insecure) = ([0; 40], [0; 40]);
             let mut streams = tape.streams().unwrap();
-            streams.secure.fill(&mut secure);
-            streams.insecure.fill(&mut insecure);
-            (secure, insecure, streams.insecure_seed)
+            streams.secure().fill(&mut secure);
+            streams.insecure().fill(&mut insecure);
+            (secure, insecure, streams.insecure_seed())
         };
         let one = Tape::recording(Instant::now(), [1; 32]);
         let other = Tape::recording(Instant::now(), [2; 32]);

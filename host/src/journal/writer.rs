@@ -160,10 +160,12 @@ impl Shared {
         let masks = Masks::new(&self.settings.mask);
         let mut numbers = 0;
         let mut has_failed = false;
-        while let Some(drafts) = self.next() {
-            let mut framed = Vec::new();
+        let mut framed = Vec::new();
+        // Its room goes back and forth: nothing that waits is moved because others come.
+        let mut drafts = Vec::new();
+        while self.next(&mut drafts) {
             let mut count = 0;
-            for draft in drafts {
+            for draft in drafts.drain(..) {
                 numbers = u32::wrapping_add(numbers, 1);
                 let id = id(draft.at_ms, numbers);
                 match draft.write(id, &masks, self.seed()) {
@@ -184,19 +186,20 @@ impl Shared {
         self.emptied.notify_all();
     }
 
-    /// What waits, as soon as something does. None: there will be nothing more.
-    fn next(&self) -> Option<Vec<Draft>> {
+    /// What waits, as soon as something does. `false`: there will be nothing more.
+    fn next(&self, taken: &mut Vec<Draft>) -> bool {
         let mut queue = self.lock();
         while queue.drafts.is_empty() {
             if queue.is_closed {
-                return None;
+                return false;
             }
             queue.is_idle = true;
             queue = self.filled.wait(queue).unwrap_or_else(PoisonError::into_inner);
         }
         queue.is_idle = false;
         queue.bytes = 0;
-        Some(std::mem::take(&mut queue.drafts))
+        std::mem::swap(taken, &mut queue.drafts);
+        true
     }
 }
 
@@ -221,4 +224,80 @@ fn write(ring: &mut Ring, framed: &mut Vec<u8>, count: &mut u64, has_failed: &mu
     }
     framed.clear();
     *count = 0;
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::callback::reply::Reply;
+    use crate::steps::Steps;
+    use crate::telemetry::CallbackRecord;
+    use crate::telemetry::Door;
+    use crate::telemetry::Outcome;
+
+    fn draft(callback: &'static str) -> Draft {
+        let record = CallbackRecord {
+            app: "app".into(),
+            door: Door::Webhook,
+            event_id: None,
+            event_type: "event".to_owned(),
+            plugin: None,
+            fuel: None,
+            elapsed: Duration::ZERO,
+            outcome: Outcome::NoHandler,
+            reason: None,
+            steps: Steps::starting(tokio::time::Instant::now()),
+            host_calls: Arc::default(),
+        };
+        Draft {
+            record,
+            at_ms: 0,
+            user: None,
+            callback: callback.as_bytes().into(),
+            reply: Reply::accepted(),
+            called: None,
+            secrets: Vec::new(),
+        }
+    }
+
+    fn settings(folder: &std::path::Path) -> JournalSettings {
+        let (max_bytes, max_age) = (1 << 20, Duration::from_secs(3600));
+        JournalSettings { folder: folder.to_owned(), max_bytes, max_age, mask: Vec::new() }
+    }
+
+    #[test]
+    fn where_nobody_writes_it_is_dropped_and_nobody_waits() {
+        let shared = Shared {
+            settings: settings(std::path::Path::new("none")),
+            root: [0; 32],
+            seeds: AtomicU64::new(0),
+            queue: Mutex::default(),
+            filled: Condvar::new(),
+            emptied: Condvar::new(),
+        };
+        let journal = Journal(Arc::new(Handle(Arc::new(shared))));
+        for _ in 0..MOST_WAITING + 10 {
+            journal.submit(draft("{}"));
+        }
+        assert_eq!(journal.0.0.lock().drafts.len(), MOST_WAITING);
+    }
+
+    #[test]
+    fn what_was_left_before_the_end_is_written() {
+        let folder = tempfile::tempdir().unwrap();
+        let journal = Journal::open(&settings(folder.path())).unwrap();
+        journal.submit(draft("{}"));
+        journal.submit(draft("no callback at all"));
+        journal.close();
+        let filter = crate::journal::filter::Filter::default();
+        let written = crate::journal::ring::last(folder.path(), &filter, 10).unwrap();
+        assert_eq!(written.len(), 1, "what is no JSON is none");
+    }
+
+    #[test]
+    fn no_two_calls_have_the_same_randomness() {
+        let folder = tempfile::tempdir().unwrap();
+        let journal = Journal::open(&settings(folder.path())).unwrap();
+        assert_ne!(journal.seed(), journal.seed());
+    }
 }

@@ -56,7 +56,7 @@ impl Taped {
             .monotonic_clock(Monotonic { taped: self.clone(), began: Instant::now() })
             .secure_random(Random { taped: self.clone(), which: Which::Secure })
             .insecure_random(Random { taped: self.clone(), which: Which::Insecure })
-            .insecure_random_seed(self.lock().streams.insecure_seed);
+            .insecure_random_seed(self.lock().streams.insecure_seed());
     }
 
     fn lock(&self) -> MutexGuard<'_, Call> {
@@ -120,8 +120,8 @@ impl TryRng for Random {
     fn try_fill_bytes(&mut self, bytes: &mut [u8]) -> Result<(), Infallible> {
         let mut call = self.taped.lock();
         match self.which {
-            Which::Secure => call.streams.secure.fill(bytes),
-            Which::Insecure => call.streams.insecure.fill(bytes),
+            Which::Secure => call.streams.secure().fill(bytes),
+            Which::Insecure => call.streams.insecure().fill(bytes),
         }
         Ok(())
     }
