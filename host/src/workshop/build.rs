@@ -1,6 +1,7 @@
 //! From a plugin's source folder to a component where a host looks for it.
 
 use std::ffi::OsString;
+use std::io::ErrorKind;
 use std::io::Write as _;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
@@ -20,6 +21,9 @@ use crate::workshop::recipe::Words;
 /// Callbacks to send a plugin, in its source folder. Beside the component they are its self-tests: a host takes it only
 /// if it answers all of them.
 const CALLBACKS: &str = "callbacks";
+/// In the folder of a plugin's self-tests: which of them its author's callbacks were. Those that he has taken away go with
+/// the next build, and what an operator put there stays.
+const AUTHORS: &str = ".authors";
 /// The operator's file, as the author proposes it.
 const SIDECAR: &str = "sidecar.toml";
 /// In the folder that an installation makes: what it was made from.
@@ -123,12 +127,7 @@ impl Built {
         if sidecar.is_file() && !operators.exists() {
             std::fs::copy(&sidecar, &operators).map_err(at(&operators))?;
         }
-        let tests = out.join(format!("{}.tests", self.name));
-        for callback in json_files(&self.source.join(CALLBACKS))? {
-            std::fs::create_dir_all(&tests).map_err(at(&tests))?;
-            let copy = tests.join(callback.file_name().unwrap_or_default());
-            std::fs::copy(&callback, &copy).map_err(at(&copy))?;
-        }
+        self.place_callbacks(&out.join(format!("{}.tests", self.name)))?;
         let placed = out.join(format!("{}.wasm", self.name));
         let component = std::fs::read(&self.component).map_err(at(&self.component))?;
         // A temporary file is its owner's alone; a plugin is not.
@@ -140,6 +139,33 @@ impl Built {
             .persist(&placed)
             .map_err(|error| BuildError::File { path: placed.clone(), error: error.error })?;
         Ok(placed)
+    }
+
+    fn place_callbacks(&self, tests: &Path) -> Result<(), BuildError> {
+        let list = tests.join(AUTHORS);
+        // Where there is none, nothing is known to be the author's.
+        let before = std::fs::read_to_string(&list).unwrap_or_default();
+        let callbacks = json_files(&self.source.join(CALLBACKS))?;
+        if callbacks.is_empty() && before.is_empty() {
+            return Ok(());
+        }
+        std::fs::create_dir_all(tests).map_err(at(tests))?;
+        // A name is no path that leads elsewhere.
+        for name in before.lines().filter_map(|line| Path::new(line).file_name()) {
+            let old = tests.join(name);
+            match std::fs::remove_file(&old) {
+                Err(error) if error.kind() != ErrorKind::NotFound => return Err(at(&old)(error)),
+                _ => {}
+            }
+        }
+        let mut names = String::new();
+        for callback in callbacks {
+            let name = callback.file_name().unwrap_or_default();
+            let copy = tests.join(name);
+            std::fs::copy(&callback, &copy).map_err(at(&copy))?;
+            names += &format!("{}\n", name.to_string_lossy());
+        }
+        std::fs::write(&list, names).map_err(at(&list))
     }
 }
 
@@ -311,5 +337,32 @@ mod tests {
         assert_eq!(sidecar(), "decided");
         assert!(out.join("p.tests/click.json").is_file());
         assert_eq!(std::fs::read_to_string(out.join("p.wasm")).unwrap(), "wasm");
+    }
+
+    #[tokio::test]
+    async fn a_callback_that_was_taken_away_is_no_self_test_any_more() {
+        let folder = plugin(
+            "[build]\nrun = [[\"sh\", \"-c\", \"printf wasm > out.wasm\"]]\noutput = \"out.wasm\"",
+        );
+        let (callbacks, out) = (folder.path().join("callbacks"), folder.path().join("plugins"));
+        std::fs::create_dir(&callbacks).unwrap();
+        for name in ["click.json", "link.json"] {
+            std::fs::write(callbacks.join(name), "{}").unwrap();
+        }
+        let built = build(folder.path(), Tests::Leave, &|_| {}).await.unwrap();
+        built.place(&out).unwrap();
+        std::fs::write(out.join("p.tests/of-the-operator.json"), "{}").unwrap();
+        for (name, left) in [
+            ("link.json", vec!["click", "of-the-operator"]),
+            ("click.json", vec!["of-the-operator"]),
+        ] {
+            std::fs::remove_file(callbacks.join(name)).unwrap();
+            built.place(&out).unwrap();
+            let tests = json_files(&out.join("p.tests")).unwrap();
+            let mut found: Vec<_> =
+                tests.iter().filter_map(|path| path.file_stem()?.to_str()).collect();
+            found.sort_unstable();
+            assert_eq!(found, left);
+        }
     }
 }
