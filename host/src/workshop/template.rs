@@ -25,6 +25,8 @@ pub enum Language {
     C,
     /// As a command: JSON on standard input and output.
     Go,
+    /// As a command too, a hundred kilobytes.
+    Zig,
 }
 
 /// Why there is no new plugin.
@@ -93,7 +95,7 @@ fn companions(language: Language) -> Vec<File> {
         Language::Typescript | Language::Javascript | Language::Python | Language::C => {
             contract("deps/lark-callback/")
         }
-        Language::Go => Vec::new(),
+        Language::Go | Language::Zig => Vec::new(),
     }
 }
 

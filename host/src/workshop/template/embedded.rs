@@ -67,6 +67,11 @@ const GO: &[Embedded] = folder!("plugins/hello-go":
     "go.mod" "handlers.go" "handlers_test.go" "main.go" "plugin.toml" "requirements.txt"
 );
 
+const ZIG: &[Embedded] = folder!("plugins/hello-zig":
+    ".gitignore" "README.md" "callbacks/click.json" "callbacks/form.json" "callbacks/link.json" "plugin.toml"
+    "requirements.txt" "src/handlers.zig" "src/main.zig"
+);
+
 pub(super) fn example(language: Language) -> Example {
     let (name, files) = match language {
         Language::Rust => ("hello-rust", RUST),
@@ -75,6 +80,7 @@ pub(super) fn example(language: Language) -> Example {
         Language::Python => ("hello-python", PYTHON),
         Language::C => ("hello-c", C),
         Language::Go => ("hello-go", GO),
+        Language::Zig => ("hello-zig", ZIG),
     };
     Example { name, files }
 }
