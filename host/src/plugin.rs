@@ -17,6 +17,7 @@ pub mod instance;
 pub mod kept;
 mod lift;
 pub mod limits;
+mod linked;
 mod lower;
 pub mod manifest;
 pub mod meter;

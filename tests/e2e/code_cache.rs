@@ -105,6 +105,18 @@ async fn compiled_code_is_used_again_and_only_while_it_is_good() -> anyhow::Resu
     live_from(&running, "compiled", 1).await
 }
 
+#[tokio::test]
+async fn the_code_of_a_program_is_used_again_too() -> anyhow::Result<()> {
+    let program = artifacts::guest_for("wasm32-wasip1", "as-command")?;
+    let app = App::default().component("program", program, None).webhook_only();
+    let mut running = Setup::new(app).start().await?;
+    wait_until_kept(&running, 1).await?;
+    start_again(&mut running).await?;
+    live_from(&running, "cached", 1).await?;
+    ensure!(running.deliver(&sender::click("b")).await?.toast() == "clicked b");
+    Ok(())
+}
+
 /// What lies there is compiled again, answers, and is good the next time.
 async fn is_refused(running: &Running, reason: &str) -> anyhow::Result<()> {
     let refused = running.host.log().wait_for("cached code refused, compiling again", &[]).await?;

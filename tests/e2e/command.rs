@@ -17,7 +17,11 @@ use serde_json::json;
 
 /// The program as a component, and as a module of WASI preview 1.
 fn both() -> anyhow::Result<[PathBuf; 2]> {
-    Ok([artifacts::guest("as-command")?, artifacts::guest_for("wasm32-wasip1", "as-command")?])
+    Ok([artifacts::guest("as-command")?, as_module()?])
+}
+
+fn as_module() -> anyhow::Result<PathBuf> {
+    artifacts::guest_for("wasm32-wasip1", "as-command")
 }
 
 async fn with(component: PathBuf, sidecar: Value) -> anyhow::Result<Running> {
@@ -85,12 +89,14 @@ async fn a_program_is_given_the_callback_and_its_settings_and_nothing_else() -> 
 
 #[tokio::test]
 async fn a_program_that_fails_is_answered_for_and_says_why() -> anyhow::Result<()> {
-    for component in both()? {
+    // A component knows success and failure only.
+    let [component, module] = both()?;
+    for (program, code) in [(component, "exit code 1"), (module, "exit code 3")] {
         let sidecar = json!({ "limits": { "fuel": 200_000_000 }, "breaker": { "failures": 100 } });
-        let running = with(component, sidecar).await?;
+        let running = with(program, sidecar).await?;
+        let failed = format!("{code}: asked the third thing went wrong");
         let cases = [
-            // The preview-1 adapter and `std` know success and failure only.
-            ("fail", "plugin_failure", "exit code 1: asked the third thing went wrong"),
+            ("fail", "plugin_failure", failed.as_str()),
             ("panic", "trap", "unreachable"),
             ("flood", "invalid_reply", "the reply holds 1048576 bytes"),
             ("garbage", "invalid_reply", "the answer is not JSON"),

@@ -25,7 +25,7 @@ const PLUGIN: &str = "conformance";
 const TIMES: usize = 3;
 
 /// The languages, in the order of the table.
-pub(crate) const LANGUAGES: [&str; 5] = ["rust", "typescript", "javascript", "python", "c"];
+pub(crate) const LANGUAGES: [&str; 6] = ["rust", "typescript", "javascript", "python", "c", "go"];
 
 #[tokio::test]
 async fn rust() -> anyhow::Result<()> {
@@ -54,6 +54,11 @@ async fn c() -> anyhow::Result<()> {
     conforms_from_source("c").await
 }
 
+#[tokio::test]
+async fn go() -> anyhow::Result<()> {
+    conforms_from_source("go").await
+}
+
 #[test]
 fn the_table_in_the_readme_is_current() -> anyhow::Result<()> {
     table::check()
@@ -73,6 +78,7 @@ async fn started() -> anyhow::Result<Running> {
     let running = patient_host().await?;
     let sidecar = json!({
         "settings": { "greeting": "a setting 😀" },
+        "grants": { "key_value": {} },
         // Ten times what any of them needs, and gone before the answer is due: an endless loop ends with it.
         "limits": { "fuel": 3_000_000_000_u64 },
         // What goes wrong on purpose is no reason to pause it.

@@ -41,6 +41,16 @@ async fn c() -> anyhow::Result<()> {
     the_first_plugin_answers("c").await
 }
 
+#[tokio::test]
+async fn go() -> anyhow::Result<()> {
+    the_first_plugin_answers("go").await
+}
+
+#[tokio::test]
+async fn zig() -> anyhow::Result<()> {
+    the_first_plugin_answers("zig").await
+}
+
 async fn the_first_plugin_answers(language: &str) -> anyhow::Result<()> {
     let Some(desk) = Desk::open("new-user", language)? else { return Ok(()) };
     desk.clear(PLUGIN)?;

@@ -51,7 +51,7 @@ impl Desk {
     pub fn open(purpose: &str, language: &str) -> anyhow::Result<Option<Self>> {
         let needed = match language {
             "typescript" | "javascript" => Some("node"),
-            "python" | "c" | "go" => Some("python"),
+            "python" | "c" | "go" | "zig" => Some("python"),
             _ => None,
         };
         let left_out = format!("{purpose} in {language}");

@@ -12,13 +12,12 @@ use std::time::Instant;
 use bytes::Bytes;
 use sha2::Digest as _;
 use tokio::sync::OnceCell;
-use wasmtime::component::InstancePre;
 
 use crate::plugin::compile::CompileError;
 use crate::plugin::compile::compile;
 use crate::plugin::compile::link;
 use crate::plugin::engine::GuestEngine;
-use crate::plugin::state::GuestState;
+use crate::plugin::linked::Linked;
 use crate::telemetry;
 
 /// A file and its SHA-256, which is what tells one from another.
@@ -71,12 +70,12 @@ impl CodeSource {
 pub(super) struct Code {
     /// What makes others find it.
     _shared: Arc<Shared>,
-    pub(super) instance_pre: InstancePre<GuestState>,
+    pub(super) linked: Linked,
     pub(super) source: CodeSource,
     pub(super) took: Duration,
 }
 
-type Shared = OnceCell<InstancePre<GuestState>>;
+type Shared = OnceCell<Linked>;
 
 /// All code that somebody has, by the SHA-256 of its file.
 #[derive(Default)]
@@ -100,38 +99,38 @@ pub(super) async fn code(engine: &Arc<GuestEngine>, wasm: Wasm) -> Result<Code, 
     let began = Instant::now();
     let shared = engine.in_use.of(&wasm);
     let mut source = CodeSource::Shared;
-    let instance_pre = shared
+    let linked = shared
         .get_or_try_init(async || {
-            let (instance_pre, from) = load_or_compile(engine, wasm).await?;
+            let (linked, from) = load_or_compile(engine, wasm).await?;
             source = from;
-            Ok::<_, CompileError>(instance_pre)
+            Ok::<_, CompileError>(linked)
         })
         .await?
         .clone();
     let took = began.elapsed();
     telemetry::record_code_load(source.as_str(), took);
-    Ok(Code { _shared: shared, instance_pre, source, took })
+    Ok(Code { _shared: shared, linked, source, took })
 }
 
 async fn load_or_compile(
     engine: &Arc<GuestEngine>,
     wasm: Wasm,
-) -> Result<(InstancePre<GuestState>, CodeSource), CompileError> {
+) -> Result<(Linked, CodeSource), CompileError> {
     // Not on the threads that compile: one that is compiling would be waited for.
     let (loader, sha256) = (Arc::clone(engine), wasm.sha256);
     let loading = tokio::task::spawn_blocking(move || loader.cache.load(&loader.engine, &sha256));
-    if let Some(component) = loading.await.ok().flatten() {
-        return Ok((link(engine, &component)?, CodeSource::Cached));
+    if let Some(cached) = loading.await.ok().flatten() {
+        return Ok((link(engine, &cached)?, CodeSource::Cached));
     }
     let compiler = Arc::clone(engine);
-    let compiled = engine.compile(move || {
-        let component = compile(&compiler, &wasm.bytes)?;
-        let instance_pre = link(&compiler, &component)?;
+    let linked = engine.compile(move || {
+        let compiled = compile(&compiler, &wasm.bytes)?;
+        let linked = link(&compiler, &compiled)?;
         // Its plugin need not wait until it is on disk.
         let keeper = Arc::clone(&compiler);
-        compiler.compile_later(move || keeper.cache.store(&wasm.sha256, &component));
-        Ok::<_, CompileError>(instance_pre)
+        compiler.compile_later(move || keeper.cache.store(&wasm.sha256, &compiled));
+        Ok::<_, CompileError>(linked)
     });
     let panicked = || CompileError::Compile("the compiler panicked".to_owned());
-    Ok((compiled.await.ok_or_else(panicked)??, CodeSource::Compiled))
+    Ok((linked.await.ok_or_else(panicked)??, CodeSource::Compiled))
 }

@@ -17,12 +17,12 @@ use std::sync::Arc;
 use serde::Deserialize;
 use wasmtime::CacheStore;
 use wasmtime::Engine;
-use wasmtime::component::Component;
 
 use crate::plugin::code_cache::entry::Distrust;
 use crate::plugin::code_cache::folder::Folder;
 use crate::plugin::code_cache::functions::Functions;
 use crate::plugin::code_cache::key::Keys;
+use crate::plugin::linked::Compiled;
 use crate::telemetry;
 
 /// Compiled components are a few times as large as their files, and a Python plugin has 18 MB: some dozens of those, or
@@ -153,14 +153,14 @@ impl OpenCache {
 pub(super) struct CodeCache(Option<(Arc<Folder>, Arc<Functions>, Keys)>);
 
 impl CodeCache {
-    /// The component that was compiled of the file with this SHA-256. Reads a file: not for an I/O thread.
-    pub(super) fn load(&self, engine: &Engine, wasm: &[u8; 32]) -> Option<Component> {
+    /// What was compiled of the file with this SHA-256. Reads a file: not for an I/O thread.
+    pub(super) fn load(&self, engine: &Engine, wasm: &[u8; 32]) -> Option<Compiled> {
         let (folder, _, keys) = self.0.as_ref()?;
         let key = keys.component(wasm);
         let path = folder.component(&key);
-        let loaded = entry::verified(&path, &key).and_then(|_| native::component(engine, &path));
+        let loaded = entry::verified(&path, &key).and_then(|_| native::compiled(engine, &path));
         match loaded {
-            Ok(component) => Some(component),
+            Ok(compiled) => Some(compiled),
             Err(Distrust::Absent) => None,
             Err(distrust) => {
                 let file = path.display();
@@ -171,11 +171,11 @@ impl CodeCache {
         }
     }
 
-    /// Keeps a component for the next time. Not for an I/O thread either.
-    pub(super) fn store(&self, wasm: &[u8; 32], component: &Component) {
+    /// Keeps code for the next time. Not for an I/O thread either.
+    pub(super) fn store(&self, wasm: &[u8; 32], compiled: &Compiled) {
         let Some((folder, functions, keys)) = &self.0 else { return };
         let key = keys.component(wasm);
-        let kept = component
+        let kept = compiled
             .serialize()
             .map_err(std::io::Error::other)
             .and_then(|code| folder.write(&folder.component(&key), &entry::sealed(&key, code)));

@@ -2,7 +2,9 @@
 //! standard error. Any language that can print can be a plugin.
 
 use wasmtime::Store;
+use wasmtime::TypedFunc;
 use wasmtime::component::Instance;
+use wasmtime::component::InstancePre;
 use wasmtime_wasi::I32Exit;
 use wasmtime_wasi::p2::bindings::exports::wasi::cli::run::GuestIndices;
 
@@ -12,6 +14,7 @@ use crate::callback::reply::RawReply;
 use crate::capability::stdio::Printed;
 use crate::plugin::instance::CallError;
 use crate::plugin::state::GuestState;
+use crate::plugin::state::Wasi;
 
 /// How much of the end of standard error is repeated in the line about a failure: the last line of a traceback.
 const TAIL: usize = 512;
@@ -35,39 +38,69 @@ pub(super) struct Given<'a> {
     pub(super) reply_bytes: usize,
 }
 
-/// Runs it to its end.
+/// How a plugin of the command form is run.
+pub(super) enum Command {
+    /// By what its component exports.
+    Run(GuestIndices),
+    /// From its start, without a component around it.
+    Program,
+}
+
+impl Command {
+    /// What a component has of it.
+    pub(super) fn exported(instance_pre: &InstancePre<GuestState>) -> Option<Self> {
+        GuestIndices::new(instance_pre).ok().map(Self::Run)
+    }
+}
+
+/// Runs what a component exports to its end.
 pub(super) async fn run(
-    command: &GuestIndices,
-    callback: &Callback,
+    indices: &GuestIndices,
     store: &mut Store<GuestState>,
     instance: &Instance,
+) -> wasmtime::Result<i32> {
+    let guest = indices.load(&mut *store, instance)?;
+    let ended = guest.call_run(store).await;
+    exit_code(ended.map(|result| result.map_or(1, |()| 0)))
+}
+
+/// Runs a program from its start to its end.
+pub(super) async fn run_program(
+    start: TypedFunc<(), ()>,
+    store: &mut Store<GuestState>,
+) -> wasmtime::Result<i32> {
+    exit_code(start.call_async(store, ()).await.map(|()| 0))
+}
+
+/// Whoever exits does not return, which is an error to wasmtime.
+fn exit_code(ended: wasmtime::Result<i32>) -> wasmtime::Result<i32> {
+    ended.or_else(|error| match error.downcast_ref::<I32Exit>() {
+        Some(exit) => Ok(exit.0),
+        None => Err(error),
+    })
+}
+
+/// What one that ended with that code has answered.
+pub(super) fn answer(
+    code: i32,
+    callback: &Callback,
+    wasi: &Wasi,
     reply_bytes: usize,
-) -> wasmtime::Result<Result<RawReply, CallError>> {
-    let guest = command.load(&mut *store, instance)?;
-    let code = match guest.call_run(&mut *store).await {
-        Ok(Ok(())) => 0,
-        Ok(Err(())) => 1,
-        Err(error) => match error.downcast_ref::<I32Exit>() {
-            Some(exit) => exit.0,
-            None => return Err(error),
-        },
-    };
-    let wasi = &store.data().wasi;
+) -> Result<RawReply, CallError> {
     if code != 0 {
-        return Ok(Err(CallError::Exit { code, tail: wasi.printed.tail(TAIL) }));
+        return Err(CallError::Exit { code, tail: wasi.printed.tail(TAIL) });
     }
     let (answer, beyond) = wasi.answer.as_ref().map(Printed::take).unwrap_or_default();
     if beyond > 0 {
         let size = answer.len().saturating_add(usize::try_from(beyond).unwrap_or(usize::MAX));
-        return Ok(Err(CallError::ReplyTooLarge { size, limit: reply_bytes }));
+        return Err(CallError::ReplyTooLarge { size, limit: reply_bytes });
     }
-    let Ok(answer) = String::from_utf8(answer) else {
-        return Ok(Err(CallError::Unreadable("standard output is not UTF-8".to_owned())));
-    };
-    Ok(Ok(match (answer.trim(), callback.kind()) {
+    let answer = String::from_utf8(answer)
+        .map_err(|_| CallError::Unreadable("standard output is not UTF-8".to_owned()))?;
+    Ok(match (answer.trim(), callback.kind()) {
         // An event wants no answer, only that it was taken.
         ("", Kind::Other) => RawReply::Accepted,
         ("", _) => RawReply::Json(NOTHING.to_owned()),
         (_, _) => RawReply::Json(answer),
-    }))
+    })
 }

@@ -1,13 +1,18 @@
-//! From the bytes of a file to a linked component, or to the reason why not, in words.
+//! From the bytes of a file to linked code, or to the reason why not, in words.
 
+use wasmtime::Module;
+use wasmtime::UnknownImportError;
 use wasmtime::component::Component;
-use wasmtime::component::InstancePre;
 
 use crate::plugin::engine::GuestEngine;
 use crate::plugin::explain::missing_imports;
 use crate::plugin::form::Form;
 use crate::plugin::form::FormError;
-use crate::plugin::state::GuestState;
+use crate::plugin::form::START;
+use crate::plugin::form::wrapped;
+use crate::plugin::linked::Compiled;
+use crate::plugin::linked::Linked;
+use crate::plugin::linked::Program;
 
 /// Why a file is not a plugin.
 #[derive(Debug, thiserror::Error)]
@@ -28,17 +33,28 @@ pub(super) enum CompileError {
 }
 
 /// Takes as long as compiling takes: never call it on an I/O thread.
-pub(super) fn compile(engine: &GuestEngine, bytes: &[u8]) -> Result<Component, CompileError> {
-    Component::from_binary(&engine.engine, &Form::of(bytes)?.component(bytes)?)
-        .map_err(|error| CompileError::Compile(format!("{error:#}")))
+pub(super) fn compile(engine: &GuestEngine, bytes: &[u8]) -> Result<Compiled, CompileError> {
+    let broken = |error: wasmtime::Error| CompileError::Compile(format!("{error:#}"));
+    let component = |bytes: &[u8]| Component::from_binary(&engine.engine, bytes).map_err(broken);
+    Ok(match Form::of(bytes)? {
+        Form::Component => Compiled::Component(component(bytes)?),
+        Form::TypedModule => Compiled::Component(component(&wrapped(bytes)?)?),
+        Form::CommandModule => {
+            Compiled::Program(Module::from_binary(&engine.engine, bytes).map_err(broken)?)
+        }
+    })
 }
 
 /// Finds everything that it asks for.
-pub(super) fn link(
-    engine: &GuestEngine,
-    component: &Component,
-) -> Result<InstancePre<GuestState>, CompileError> {
-    engine.linker.instantiate_pre(component).map_err(|error| {
+pub(super) fn link(engine: &GuestEngine, compiled: &Compiled) -> Result<Linked, CompileError> {
+    match compiled {
+        Compiled::Component(component) => link_component(engine, component),
+        Compiled::Program(module) => link_program(engine, module),
+    }
+}
+
+fn link_component(engine: &GuestEngine, component: &Component) -> Result<Linked, CompileError> {
+    engine.linker.instantiate_pre(component).map(Linked::Component).map_err(|error| {
         let missing = missing_imports(component, &engine.engine);
         let reason = if missing.is_empty() {
             // All names are right, so a type is wrong; wasmtime says which, in its own terms.
@@ -48,4 +64,20 @@ pub(super) fn link(
         };
         CompileError::Link { reason }
     })
+}
+
+fn link_program(engine: &GuestEngine, module: &Module) -> Result<Linked, CompileError> {
+    let instance_pre = engine.program_linker.instantiate_pre(module).map_err(|error| {
+        let reason = match error.downcast_ref::<UnknownImportError>() {
+            Some(unknown) => {
+                format!("it imports {}, which WASI preview 1 does not have", unknown.name())
+            }
+            None => format!("{error:#}; its imports have another shape than in WASI preview 1"),
+        };
+        CompileError::Link { reason }
+    })?;
+    let start = module
+        .get_export_index(START)
+        .ok_or_else(|| CompileError::Link { reason: format!("it exports no {START}") })?;
+    Ok(Linked::Program(Program::new(instance_pre, start)))
 }

@@ -4,11 +4,11 @@ use std::sync::Arc;
 
 use serde::Deserialize;
 use tokio::sync::Semaphore;
+use tokio_util::task::TaskTracker;
 use wasmtime::Config;
 use wasmtime::Enabled;
 use wasmtime::Engine;
 use wasmtime::PoolingAllocationConfig;
-use wasmtime::component::Component;
 use wasmtime::component::HasSelf;
 use wasmtime::component::Linker;
 
@@ -30,6 +30,7 @@ use crate::plugin::limits::MAX_MEMORY_BYTES;
 use crate::plugin::limits::MAX_TABLE_ELEMENTS;
 use crate::plugin::limits::MAX_TABLES;
 use crate::plugin::limits::MemoryBudget;
+use crate::plugin::linked::Linked;
 use crate::plugin::state::GuestState;
 use crate::plugin::turns::long_turns;
 
@@ -134,6 +135,8 @@ impl GuestsConfig {
 pub struct GuestEngine {
     pub(super) engine: Engine,
     pub(super) linker: Linker<GuestState>,
+    /// For programs of WASI preview 1.
+    pub(super) program_linker: wasmtime::Linker<GuestState>,
     pub(super) budget: MemoryBudget,
     pub(super) cache: CodeCache,
     pub(super) in_use: CodeInUse,
@@ -141,6 +144,7 @@ pub struct GuestEngine {
     pub(super) idle_places: Arc<Semaphore>,
     max_calls: u32,
     compilers: rayon::ThreadPool,
+    compiled_later: TaskTracker,
     pub(super) loading: Semaphore,
     pub(super) long_turns: Arc<Semaphore>,
     threads: Option<tokio::runtime::Runtime>,
@@ -164,6 +168,7 @@ impl GuestEngine {
         }
         let engine = Engine::new(&settings).map_err(failed)?;
         let linker = link(&engine).map_err(failed)?;
+        let program_linker = link_programs(&engine).map_err(failed)?;
         let threads = tokio::runtime::Builder::new_multi_thread()
             .worker_threads(config.threads)
             .thread_name("guest")
@@ -189,9 +194,11 @@ impl GuestEngine {
             idle_places: Arc::new(Semaphore::new(config.max_calls as usize)),
             engine,
             linker,
+            program_linker,
             budget: MemoryBudget::new(config.memory_bytes),
             max_calls: config.max_calls,
             compilers,
+            compiled_later: TaskTracker::new(),
             loading: Semaphore::new(LOADED_AT_ONCE),
             long_turns: Arc::new(long_turns(config.threads)),
             threads: Some(threads),
@@ -211,14 +218,24 @@ impl GuestEngine {
         result.await.ok()
     }
 
-    /// Runs `work` on the same threads after what waits for them already. Nobody waits for it.
+    /// Runs `work` on the same threads after what waits for them already. Callbacks need not wait for it.
     pub(super) fn compile_later(&self, work: impl FnOnce() + Send + 'static) {
-        self.compilers.spawn_fifo(work);
+        let token = self.compiled_later.token();
+        self.compilers.spawn_fifo(move || {
+            work();
+            drop(token);
+        });
     }
 
-    /// How many of the places for calls one call of that component takes.
-    pub(super) fn places(&self, component: &Component) -> u32 {
-        let needed = component.resources_required().map_or(self.max_calls, |needed| {
+    /// Until nothing is left of that, for a process that would end before: what it compiled would be lost to the next one.
+    pub async fn finish(&self) {
+        self.compiled_later.close();
+        self.compiled_later.wait().await;
+    }
+
+    /// How many of the places for calls one call of that plugin takes.
+    pub(super) fn places(&self, linked: &Linked) -> u32 {
+        let needed = linked.resources().map_or(self.max_calls, |needed| {
             let memories = needed.num_memories.div_ceil(MEMORIES_PER_PLACE);
             memories.max(needed.num_tables.div_ceil(TABLES_PER_PLACE))
         });
@@ -281,6 +298,14 @@ fn engine_config(guests: GuestsConfig) -> Config {
         // One call at a time in an instance: the machinery for more costs time in each call.
         .concurrency_support(false);
     config
+}
+
+fn link_programs(engine: &Engine) -> wasmtime::Result<wasmtime::Linker<GuestState>> {
+    let mut linker = wasmtime::Linker::new(engine);
+    wasmtime_wasi::p1::add_to_linker_async(&mut linker, |state: &mut GuestState| {
+        &mut state.wasi.ctx
+    })?;
+    Ok(linker)
 }
 
 fn link(engine: &Engine) -> wasmtime::Result<Linker<GuestState>> {

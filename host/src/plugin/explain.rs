@@ -4,6 +4,7 @@ use wasmtime::Engine;
 use wasmtime::component::Component;
 use wasmtime::component::types::ComponentItem;
 
+use crate::plugin::linked::Linked;
 use crate::plugin::manifest::Grants;
 
 /// The contract's package.
@@ -94,11 +95,11 @@ pub(super) fn missing_imports(component: &Component, engine: &Engine) -> Vec<Str
 
 /// Every import that the operator has granted nothing for, one sentence each. It is no reason to refuse the plugin: some
 /// languages import the whole contract, whatever the plugin uses of it.
-pub(super) fn not_granted(component: &Component, engine: &Engine, grants: &Grants) -> Vec<String> {
-    let kind = component.component_type();
-    let imports = kind.imports(engine);
+pub(super) fn not_granted(linked: &Linked, grants: &Grants) -> Vec<String> {
+    let imports = linked.imports();
     imports
-        .filter_map(|(name, _)| {
+        .iter()
+        .filter_map(|name| {
             let (what, key) = match split(name).0 {
                 OPEN_API if grants.open_api.is_empty() => {
                     ("requests to the server API", "open_api = [\"POST /open-apis/…\"]")
@@ -175,12 +176,12 @@ fn unknown_functions(
 }
 
 /// Why a component that was linked has no handler, as far as its exports tell.
-pub(super) fn known_handlers(component: &Component, engine: &Engine) -> String {
+pub(super) fn known_handlers(linked: &Linked) -> String {
     let wanted = HANDLERS.join(", ");
-    let kind = component.component_type();
-    let near: Vec<_> = kind
-        .exports(engine)
-        .map(|(name, _)| name)
+    let exports = linked.exports();
+    let near: Vec<_> = exports
+        .iter()
+        .map(String::as_str)
         .filter(|name| {
             let (interface, _) = split(name);
             let handler = interface.strip_prefix(CONTRACT).and_then(|rest| rest.strip_prefix('/'));

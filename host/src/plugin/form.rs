@@ -1,6 +1,5 @@
-//! What a file is, told by its bytes, and the component that is made of it where it is none.
+//! What a file is, told by its bytes, and the component that is made of a core module with the types of one.
 
-use std::borrow::Cow;
 use std::collections::BTreeSet;
 
 use wasi_preview1_component_adapter_provider as preview_1;
@@ -18,7 +17,7 @@ const CORE_VERSION: &[u8; 4] = &[1, 0, 0, 0];
 /// Bindings leave their types in custom sections whose names begin so.
 const COMPONENT_TYPE: &str = "component-type";
 /// Where a command of WASI preview 1 begins.
-const START: &str = "_start";
+pub(super) const START: &str = "_start";
 /// Modules that are named in one refusal; one built for another platform may import from dozens.
 const MAX_NAMED: usize = 5;
 
@@ -74,30 +73,6 @@ impl Form {
         }
     }
 
-    /// The component: the file itself, or what is made of it.
-    pub(super) fn component(self, bytes: &[u8]) -> Result<Cow<'_, [u8]>, FormError> {
-        let is_command = match self {
-            Self::Component => return Ok(Cow::Borrowed(bytes)),
-            // Bindings can be used in a program with a `main` too.
-            Self::TypedModule => Outline::read(bytes)?.has_start,
-            Self::CommandModule => true,
-        };
-        let adapter = if is_command {
-            preview_1::WASI_SNAPSHOT_PREVIEW1_COMMAND_ADAPTER
-        } else {
-            preview_1::WASI_SNAPSHOT_PREVIEW1_REACTOR_ADAPTER
-        };
-        ComponentEncoder::default()
-            .module(bytes)
-            .and_then(|encoder| {
-                // An adapter that the module does not call is left out.
-                encoder.adapter(preview_1::WASI_SNAPSHOT_PREVIEW1_ADAPTER_NAME, adapter)
-            })
-            .and_then(|mut encoder| encoder.encode())
-            .map(Cow::Owned)
-            .map_err(|error| FormError::NotWrapped(format!("{error:#}")))
-    }
-
     /// For people and for `--json`.
     pub fn as_str(self) -> &'static str {
         match self {
@@ -106,6 +81,24 @@ impl Form {
             Self::CommandModule => "WASI preview 1 command",
         }
     }
+}
+
+/// The component that is made of a core module with the types of one in it.
+pub(super) fn wrapped(bytes: &[u8]) -> Result<Vec<u8>, FormError> {
+    // Bindings can be used in a program with a `main` too.
+    let adapter = if Outline::read(bytes)?.has_start {
+        preview_1::WASI_SNAPSHOT_PREVIEW1_COMMAND_ADAPTER
+    } else {
+        preview_1::WASI_SNAPSHOT_PREVIEW1_REACTOR_ADAPTER
+    };
+    ComponentEncoder::default()
+        .module(bytes)
+        .and_then(|encoder| {
+            // An adapter that the module does not call is left out.
+            encoder.adapter(preview_1::WASI_SNAPSHOT_PREVIEW1_ADAPTER_NAME, adapter)
+        })
+        .and_then(|mut encoder| encoder.encode())
+        .map_err(|error| FormError::NotWrapped(format!("{error:#}")))
 }
 
 /// As much of a core module as tells what it is.

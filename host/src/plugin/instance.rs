@@ -1,6 +1,8 @@
 //! One call: an instance, a budget, an answer. A store ends with its call, unless the call ended well and its operator wants
 //! the instance kept for another.
 
+pub(super) mod describe;
+
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -12,7 +14,6 @@ use wasmtime::Store;
 use wasmtime::Trap;
 use wasmtime::WasmBacktrace;
 
-use crate::bindings::exports::lark::callback::plugin_info;
 use crate::bindings::lark::callback::types;
 use crate::callback::model::Body;
 use crate::callback::model::Callback;
@@ -37,6 +38,7 @@ use crate::plugin::breaker::Change;
 use crate::plugin::breaker::Pass;
 use crate::plugin::breaker::Verdict;
 use crate::plugin::command;
+use crate::plugin::command::Command;
 use crate::plugin::command::Given;
 use crate::plugin::course::Course;
 use crate::plugin::engine::GuestEngine;
@@ -44,6 +46,7 @@ use crate::plugin::kept::Guest;
 use crate::plugin::lift;
 use crate::plugin::limits::InstanceLimiter;
 use crate::plugin::limits::Refused;
+use crate::plugin::linked::Linked;
 use crate::plugin::lower;
 use crate::plugin::meter::Meter;
 use crate::plugin::meter::Turn;
@@ -251,19 +254,26 @@ async fn invoke(
     guest: &mut Guest,
     course: &mut Course,
 ) -> wasmtime::Result<Result<RawReply, CallError>> {
-    let store = &mut guest.store;
+    let (store, reply_bytes) = (&mut guest.store, plugin.limits.reply_bytes);
+    let instance_pre = match &plugin.code.linked {
+        Linked::Component(instance_pre) => instance_pre,
+        Linked::Program(program) => {
+            let start = program.instantiate(store).await?;
+            course.instantiated = Some(Instant::now());
+            let code = command::run_program(start, store).await?;
+            return Ok(command::answer(code, callback, &store.data().wasi, reply_bytes));
+        }
+    };
     let instance = match guest.instance {
         Some(instance) => instance,
-        None => {
-            let fresh = plugin.code.instance_pre.instantiate_async(&mut *store).await?;
-            *guest.instance.insert(fresh)
-        }
+        None => *guest.instance.insert(instance_pre.instantiate_async(&mut *store).await?),
     };
     course.instantiated = Some(Instant::now());
     let header = &callback.header;
     let handlers = &plugin.handlers;
-    if let Some(command) = &handlers.command {
-        return command::run(command, callback, store, &instance, plugin.limits.reply_bytes).await;
+    if let Some(Command::Run(indices)) = &handlers.command {
+        let code = command::run(indices, store, &instance).await?;
+        return Ok(command::answer(code, callback, &store.data().wasi, reply_bytes));
     }
     let absent = || wasmtime::Error::msg("the plugin does not export a handler for this callback");
     let reply = match (handler, &callback.body) {
@@ -429,7 +439,7 @@ impl Plugin {
             turn: Turn::begin(),
             call: None,
         };
-        let mut store = Store::new(self.code.instance_pre.engine(), state);
+        let mut store = Store::new(self.code.linked.engine(), state);
         store.limiter(|state| &mut state.limiter);
         store.call_hook_async(Meter::new(self.limits.reply_bytes));
         // Fails only where fuel is switched off in the engine, and it never is.
@@ -555,40 +565,4 @@ pub(super) fn repeat(
         }
         Ok(taken)
     })
-}
-
-/// Asks a plugin what it is, before any callback reaches it. `None` if it does not say.
-pub(super) async fn describe(
-    engine: &GuestEngine,
-    plugin: Plugin,
-    deadline: Deadline,
-) -> Result<(Plugin, Option<plugin_info::Info>), CallError> {
-    let io = Handle::current();
-    let long = Arc::clone(&engine.long_turns);
-    let asking = engine.threads().spawn(async move {
-        let info = take_turns(ask(&plugin, deadline, io), &long).await;
-        (plugin, info)
-    });
-    match asking.await {
-        Ok((plugin, info)) => info.map(|info| (plugin, info)),
-        Err(error) => Err(CallError::Trap(format!("the guest's thread failed: {error}"))),
-    }
-}
-
-async fn ask(
-    plugin: &Plugin,
-    deadline: Deadline,
-    io: Handle,
-) -> Result<Option<plugin_info::Info>, CallError> {
-    let Some(indices) = &plugin.handlers.info else { return Ok(None) };
-    let mut store = plugin.store(&Callback::default(), deadline, io, Reach::Nothing, &Tape::off());
-    let asking = async {
-        let instance = plugin.code.instance_pre.instantiate_async(&mut store).await?;
-        indices.load(&mut store, &instance)?.call_describe(&mut store).await
-    };
-    match tokio::time::timeout_at(deadline.soft(), asking).await {
-        Err(_elapsed) => Err(CallError::Stopped),
-        Ok(Ok(info)) => Ok(Some(info)),
-        Ok(Err(error)) => Err(classify(&error, plugin, store.data().limiter.refused())),
-    }
 }

@@ -5,8 +5,6 @@ use std::sync::OnceLock;
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
-use wasmtime::component::InstancePre;
-use wasmtime_wasi::p2::bindings::exports::wasi::cli::run;
 
 use crate::bindings::exports::lark::callback::callback_handler;
 use crate::bindings::exports::lark::callback::card_action_handler;
@@ -28,9 +26,11 @@ use crate::plugin::breaker::Breaker;
 use crate::plugin::canary::Canary;
 use crate::plugin::code::Code;
 use crate::plugin::code::CodeSource;
+use crate::plugin::command::Command;
 use crate::plugin::kept::Kept;
 use crate::plugin::limits::Limits;
 use crate::plugin::limits::MemoryBudget;
+use crate::plugin::linked::Linked;
 use crate::plugin::manifest::ClicksConfig;
 use crate::plugin::manifest::EventsConfig;
 use crate::plugin::manifest::KeepPreviews;
@@ -38,7 +38,6 @@ use crate::plugin::manifest::PreviewsConfig;
 use crate::plugin::promote::PromoteConfig;
 use crate::plugin::promote::Rehearsed;
 use crate::plugin::route::Route;
-use crate::plugin::state::GuestState;
 use crate::plugin::usage::Usage;
 use crate::secret::Secret;
 use crate::store::Store;
@@ -63,6 +62,7 @@ pub struct Plugin {
     /// What the journal has shown of it before it went live.
     pub(super) rehearsed: OnceLock<Rehearsed>,
     pub(super) grants: Arc<[Grant]>,
+    pub(super) not_granted: Vec<String>,
     pub(super) buckets: Buckets,
     pub(super) destinations: Destinations,
     pub(super) http: HttpWay,
@@ -159,9 +159,12 @@ impl Plugin {
 
     /// The interfaces that it asks the host for.
     pub fn imports(&self) -> Vec<String> {
-        let component = self.code.instance_pre.component().component_type();
-        let imports = component.imports(self.code.instance_pre.engine());
-        imports.map(|(name, _)| name.to_owned()).collect()
+        self.code.linked.imports()
+    }
+
+    /// What it imports without a grant for it, a sentence each.
+    pub fn not_granted(&self) -> &[String] {
+        &self.not_granted
     }
 
     /// How long its code took to be had, from the compiler or from the disk.
@@ -173,7 +176,7 @@ impl Plugin {
     pub fn initial_memory(&self) -> Option<u64> {
         /// WebAssembly counts in these.
         const PAGE_BYTES: u64 = 64 << 10;
-        let needed = self.code.instance_pre.component().resources_required()?;
+        let needed = self.code.linked.resources()?;
         Some(needed.max_initial_memory_size? * PAGE_BYTES)
     }
 
@@ -234,7 +237,8 @@ impl Plugin {
     }
 }
 
-/// Where a component's handlers are, for those it exports.
+/// Where a plugin's handlers are, for those it exports.
+#[derive(Default)]
 pub struct Handlers {
     pub(super) card_action: Option<card_action_handler::GuestIndices>,
     pub(super) link_preview: Option<link_preview_handler::GuestIndices>,
@@ -242,13 +246,19 @@ pub struct Handlers {
     pub(super) event: Option<event_handler::GuestIndices>,
     pub(super) callback: Option<callback_handler::GuestIndices>,
     /// Where there is no handler: the program takes every callback as JSON.
-    pub(super) command: Option<run::GuestIndices>,
+    pub(super) command: Option<Command>,
     pub(super) info: Option<plugin_info::GuestIndices>,
 }
 
 impl Handlers {
     /// Finds them. An interface of the right name and the wrong shape is as good as none, and then so is the plugin.
-    pub(super) fn find(instance_pre: &InstancePre<GuestState>) -> Option<Self> {
+    pub(super) fn find(linked: &Linked) -> Option<Self> {
+        let instance_pre = match linked {
+            Linked::Component(instance_pre) => instance_pre,
+            Linked::Program(_) => {
+                return Some(Self { command: Some(Command::Program), ..Self::default() });
+            }
+        };
         let mut handlers = Self {
             card_action: card_action_handler::GuestIndices::new(instance_pre).ok(),
             link_preview: link_preview_handler::GuestIndices::new(instance_pre).ok(),
@@ -259,7 +269,7 @@ impl Handlers {
             info: plugin_info::GuestIndices::new(instance_pre).ok(),
         };
         if handlers.names().is_empty() {
-            handlers.command = run::GuestIndices::new(instance_pre).ok();
+            handlers.command = Command::exported(instance_pre);
         }
         (!handlers.names().is_empty()).then_some(handlers)
     }

@@ -1,10 +1,9 @@
 //! What a store holds: what belongs to an instance, and one context for each capability, which belongs to its call.
 
-use wasmtime_wasi::ResourceTable;
-use wasmtime_wasi::WasiCtx;
 use wasmtime_wasi::WasiCtxBuilder;
 use wasmtime_wasi::WasiCtxView;
 use wasmtime_wasi::WasiView;
+use wasmtime_wasi::p1::WasiP1Ctx;
 use wasmtime_wasi::p2::pipe::MemoryInputPipe;
 use wasmtime_wasi_http::WasiHttpCtx;
 use wasmtime_wasi_http::WasiHttpCtxView;
@@ -62,9 +61,9 @@ pub(super) struct CallState {
 /// WASI with nothing granted: clocks and randomness, output to the log; no files and no sockets. Arguments, environment
 /// and input are for commands.
 pub(super) struct Wasi {
-    ctx: WasiCtx,
+    /// For components and for programs of WASI preview 1.
+    pub(super) ctx: WasiP1Ctx,
     http: WasiHttpCtx,
-    table: ResourceTable,
     pub(super) printed: Printed,
     /// Standard output of a command, which is its answer.
     pub(super) answer: Option<Printed>,
@@ -76,22 +75,22 @@ impl Wasi {
     pub(super) fn new(log_bytes: usize, tape: &Tape) -> Self {
         let printed = Printed::new(log_bytes);
         let (mut builder, taped) = nothing_granted(&printed, tape);
-        let ctx = builder.stdout(printed.clone()).build();
-        Self { ctx, http: http::limits(), table: table(), printed, answer: None, taped }
+        let ctx = built(builder.stdout(printed.clone()));
+        Self { ctx, http: http::limits(), printed, answer: None, taped }
     }
 
     /// The same for a command: what it prints on standard output is no log.
     pub(super) fn command(log_bytes: usize, given: Given<'_>, tape: &Tape) -> Self {
         let (printed, answer) = (Printed::new(log_bytes), Printed::new(given.reply_bytes));
         let (mut builder, taped) = nothing_granted(&printed, tape);
-        let ctx = builder
+        builder
             .arg(given.name)
             .envs(&given.environment)
             .env(REMAINING, given.remaining_ms.to_string())
             .stdin(MemoryInputPipe::new(given.input))
-            .stdout(answer.clone())
-            .build();
-        Self { ctx, http: http::limits(), table: table(), printed, answer: Some(answer), taped }
+            .stdout(answer.clone());
+        let ctx = built(&mut builder);
+        Self { ctx, http: http::limits(), printed, answer: Some(answer), taped }
     }
 
     /// Another call begins, with a tape of its own.
@@ -114,15 +113,15 @@ fn nothing_granted(errors: &Printed, tape: &Tape) -> (WasiCtxBuilder, Option<Tap
     (builder, taped)
 }
 
-fn table() -> ResourceTable {
-    let mut table = ResourceTable::new();
-    table.set_max_capacity(MAX_HANDLES);
-    table
+fn built(builder: &mut WasiCtxBuilder) -> WasiP1Ctx {
+    let mut ctx = builder.build_p1();
+    ctx.ctx().table.set_max_capacity(MAX_HANDLES);
+    ctx
 }
 
 impl WasiView for GuestState {
     fn ctx(&mut self) -> WasiCtxView<'_> {
-        WasiCtxView { ctx: &mut self.wasi.ctx, table: &mut self.wasi.table }
+        self.wasi.ctx.ctx()
     }
 }
 
@@ -130,6 +129,7 @@ impl WasiHttpView for GuestState {
     fn http(&mut self) -> WasiHttpCtxView<'_> {
         let Self { wasi, call, .. } = self;
         let call = call.as_mut().unwrap_or_else(|| unreachable!("a guest runs only in a call"));
-        WasiHttpCtxView { hooks: &mut call.http, table: &mut wasi.table, ctx: &mut wasi.http }
+        let table = wasi.ctx.ctx().table;
+        WasiHttpCtxView { hooks: &mut call.http, table, ctx: &mut wasi.http }
     }
 }

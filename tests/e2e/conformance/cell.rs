@@ -128,10 +128,14 @@ pub(crate) fn all() -> Vec<Cell> {
         ]),
         says("1 MB payload", payload, &MANY.to_string()),
         says("failure for the user", || click("failure"), "failure"),
-        ends("trap", || click("trap"), "trap"),
+        ends("trap", || click("trap"), "trap")
+            .known(&[("go", "a Go program that panics ends itself with a code, which is no trap")]),
         ends("endless loop", || click("endless loop"), "out_of_fuel"),
         ends("oversized allocation", || click("oversized allocation"), "out_of_memory"),
-        logs("logging", || click("logging"), "WARN: logged 日志"),
+        logs("logging", || click("logging"), "WARN: logged 日志")
+            .known(&[("go", "a command's log is its standard error, which has no levels")]),
+        says("key-value", || click("key-value"), "kept 日志 42")
+            .known(&[("go", "WASI preview 1, which Go is compiled for, has nothing of the kind")]),
         says("settings", || click("settings"), "a setting 😀"),
         reply("remaining time", || click("remaining time"), remaining, &Value::Bool(true)),
     ]

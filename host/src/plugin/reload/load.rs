@@ -26,7 +26,7 @@ use crate::plugin::engine::GuestEngine;
 use crate::plugin::explain::known_handlers;
 use crate::plugin::explain::not_granted;
 use crate::plugin::instance::CallError;
-use crate::plugin::instance::describe;
+use crate::plugin::instance::describe::describe;
 use crate::plugin::kept::Kept;
 use crate::plugin::kept::Reuse;
 use crate::plugin::lift;
@@ -208,11 +208,10 @@ impl Loader {
         let manifest = sidecar.as_deref().map(Manifest::parse).transpose()?.unwrap_or_default();
         let version = wasm.version();
         let code = code(&self.engine, wasm).await?;
-        let component = code.instance_pre.component();
-        let handlers = Handlers::find(&code.instance_pre).ok_or_else(|| {
-            LoadError::NoHandler(known_handlers(component, code.instance_pre.engine()))
-        })?;
-        for missing in not_granted(component, code.instance_pre.engine(), &manifest.grants) {
+        let handlers = Handlers::find(&code.linked)
+            .ok_or_else(|| LoadError::NoHandler(known_handlers(&code.linked)))?;
+        let not_granted = not_granted(&code.linked, &manifest.grants);
+        for missing in &not_granted {
             tracing::warn!(app = %self.app, plugin = name, version, missing, "plugin not granted");
         }
         let grant = manifest.grants.key_value.as_ref();
@@ -224,7 +223,7 @@ impl Loader {
             app: Arc::clone(&self.app),
             name: name.into(),
             version: version.into(),
-            places: self.engine.places(component),
+            places: self.engine.places(&code.linked),
             budget: self.engine.budget.clone(),
             breaker: Arc::new(Breaker::new(manifest.breaker)),
             usage: Usage::default(),
@@ -245,6 +244,7 @@ impl Loader {
             promote: manifest.promote.unwrap_or(self.promotion.config),
             rehearsed: OnceLock::new(),
             grants: manifest.grants.open_api.into(),
+            not_granted,
             settings: manifest.settings.read(&folder)?.hiding(destinations.secrets()),
             destinations,
             http: self.outside.http.clone(),

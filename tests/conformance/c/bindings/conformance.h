@@ -262,6 +262,96 @@ typedef struct {
   } val;
 } wasi_config_store_result_list_tuple2_string_string_error_t;
 
+typedef struct wasi_keyvalue_store_error_t {
+  uint8_t tag;
+  union {
+    conformance_string_t     other;
+  } val;
+} wasi_keyvalue_store_error_t;
+
+#define WASI_KEYVALUE_STORE_ERROR_NO_SUCH_STORE 0
+#define WASI_KEYVALUE_STORE_ERROR_ACCESS_DENIED 1
+#define WASI_KEYVALUE_STORE_ERROR_OTHER 2
+
+typedef struct {
+  bool is_some;
+  uint64_t val;
+} conformance_option_u64_t;
+
+typedef struct wasi_keyvalue_store_key_response_t {
+  conformance_list_string_t   keys;
+  conformance_option_u64_t   cursor;
+} wasi_keyvalue_store_key_response_t;
+
+typedef struct wasi_keyvalue_store_own_bucket_t {
+  int32_t __handle;
+} wasi_keyvalue_store_own_bucket_t;
+
+typedef struct wasi_keyvalue_store_borrow_bucket_t {
+  int32_t __handle;
+} wasi_keyvalue_store_borrow_bucket_t;
+
+typedef struct {
+  uint8_t *ptr;
+  size_t len;
+} conformance_list_u8_t;
+
+typedef struct {
+  bool is_some;
+  conformance_list_u8_t val;
+} conformance_option_list_u8_t;
+
+typedef struct {
+  bool is_err;
+  union {
+    conformance_option_list_u8_t ok;
+    wasi_keyvalue_store_error_t err;
+  } val;
+} wasi_keyvalue_store_result_option_list_u8_error_t;
+
+typedef struct {
+  bool is_err;
+  union {
+    wasi_keyvalue_store_error_t err;
+  } val;
+} wasi_keyvalue_store_result_void_error_t;
+
+typedef struct {
+  bool is_err;
+  union {
+    bool ok;
+    wasi_keyvalue_store_error_t err;
+  } val;
+} wasi_keyvalue_store_result_bool_error_t;
+
+typedef struct {
+  bool is_err;
+  union {
+    wasi_keyvalue_store_key_response_t ok;
+    wasi_keyvalue_store_error_t err;
+  } val;
+} wasi_keyvalue_store_result_key_response_error_t;
+
+typedef struct {
+  bool is_err;
+  union {
+    wasi_keyvalue_store_own_bucket_t ok;
+    wasi_keyvalue_store_error_t err;
+  } val;
+} wasi_keyvalue_store_result_own_bucket_error_t;
+
+typedef wasi_keyvalue_store_error_t wasi_keyvalue_atomics_error_t;
+
+typedef wasi_keyvalue_store_borrow_bucket_t wasi_keyvalue_atomics_borrow_bucket_t;
+
+typedef struct {
+  bool is_err;
+  union {
+    uint64_t ok;
+    wasi_keyvalue_atomics_error_t err;
+  } val;
+} wasi_keyvalue_atomics_result_u64_error_t;
+
 typedef uint8_t wasi_logging_logging_level_t;
 
 #define WASI_LOGGING_LOGGING_LEVEL_TRACE 0
@@ -332,6 +422,17 @@ extern uint32_t lark_callback_request_remaining_ms(void);
 // Imported Functions from `wasi:config/store@0.2.0-rc.1`
 extern bool wasi_config_store_get(conformance_string_t *key, conformance_option_string_t *ret, wasi_config_store_error_t *err);
 extern bool wasi_config_store_get_all(conformance_list_tuple2_string_string_t *ret, wasi_config_store_error_t *err);
+
+// Imported Functions from `wasi:keyvalue/store@0.2.0-draft`
+extern bool wasi_keyvalue_store_method_bucket_get(wasi_keyvalue_store_borrow_bucket_t self, conformance_string_t *key, conformance_option_list_u8_t *ret, wasi_keyvalue_store_error_t *err);
+extern bool wasi_keyvalue_store_method_bucket_set(wasi_keyvalue_store_borrow_bucket_t self, conformance_string_t *key, conformance_list_u8_t *value, wasi_keyvalue_store_error_t *err);
+extern bool wasi_keyvalue_store_method_bucket_delete(wasi_keyvalue_store_borrow_bucket_t self, conformance_string_t *key, wasi_keyvalue_store_error_t *err);
+extern bool wasi_keyvalue_store_method_bucket_exists(wasi_keyvalue_store_borrow_bucket_t self, conformance_string_t *key, bool *ret, wasi_keyvalue_store_error_t *err);
+extern bool wasi_keyvalue_store_method_bucket_list_keys(wasi_keyvalue_store_borrow_bucket_t self, uint64_t *maybe_cursor, wasi_keyvalue_store_key_response_t *ret, wasi_keyvalue_store_error_t *err);
+extern bool wasi_keyvalue_store_open(conformance_string_t *identifier, wasi_keyvalue_store_own_bucket_t *ret, wasi_keyvalue_store_error_t *err);
+
+// Imported Functions from `wasi:keyvalue/atomics@0.2.0-draft`
+extern bool wasi_keyvalue_atomics_increment(wasi_keyvalue_atomics_borrow_bucket_t bucket, conformance_string_t *key, uint64_t delta, uint64_t *ret, wasi_keyvalue_atomics_error_t *err);
 
 // Imported Functions from `wasi:logging/logging@0.1.0-draft`
 extern void wasi_logging_logging_log(wasi_logging_logging_level_t level, conformance_string_t *context, conformance_string_t *message);
@@ -415,6 +516,36 @@ void wasi_config_store_result_option_string_error_free(wasi_config_store_result_
 void conformance_list_tuple2_string_string_free(conformance_list_tuple2_string_string_t *ptr);
 
 void wasi_config_store_result_list_tuple2_string_string_error_free(wasi_config_store_result_list_tuple2_string_string_error_t *ptr);
+
+void wasi_keyvalue_store_error_free(wasi_keyvalue_store_error_t *ptr);
+
+void conformance_option_u64_free(conformance_option_u64_t *ptr);
+
+void wasi_keyvalue_store_key_response_free(wasi_keyvalue_store_key_response_t *ptr);
+
+extern void wasi_keyvalue_store_bucket_drop_own(wasi_keyvalue_store_own_bucket_t handle);
+
+extern void wasi_keyvalue_store_bucket_drop_borrow(wasi_keyvalue_store_borrow_bucket_t handle);
+
+extern wasi_keyvalue_store_borrow_bucket_t wasi_keyvalue_store_borrow_bucket(wasi_keyvalue_store_own_bucket_t handle);
+
+void conformance_list_u8_free(conformance_list_u8_t *ptr);
+
+void conformance_option_list_u8_free(conformance_option_list_u8_t *ptr);
+
+void wasi_keyvalue_store_result_option_list_u8_error_free(wasi_keyvalue_store_result_option_list_u8_error_t *ptr);
+
+void wasi_keyvalue_store_result_void_error_free(wasi_keyvalue_store_result_void_error_t *ptr);
+
+void wasi_keyvalue_store_result_bool_error_free(wasi_keyvalue_store_result_bool_error_t *ptr);
+
+void wasi_keyvalue_store_result_key_response_error_free(wasi_keyvalue_store_result_key_response_error_t *ptr);
+
+void wasi_keyvalue_store_result_own_bucket_error_free(wasi_keyvalue_store_result_own_bucket_error_t *ptr);
+
+void wasi_keyvalue_atomics_error_free(wasi_keyvalue_atomics_error_t *ptr);
+
+void wasi_keyvalue_atomics_result_u64_error_free(wasi_keyvalue_atomics_result_u64_error_t *ptr);
 
 void exports_lark_callback_card_action_handler_card_action_free(exports_lark_callback_card_action_handler_card_action_t *ptr);
 

@@ -74,6 +74,26 @@ static bool with_card(reply *ret, lark_callback_types_card_t card) {
   return true;
 }
 
+static bool keep(reply *ret) {
+  string own = words("default"), key = words("键"), count = words("sum"), text = words("kept 日志"), forty = words("40");
+  conformance_list_u8_t bytes = {text.ptr, text.len}, digits = {forty.ptr, forty.len};
+  wasi_keyvalue_store_own_bucket_t bucket;
+  wasi_keyvalue_store_error_t error;
+  if (!wasi_keyvalue_store_open(&own, &bucket, &error)) abort();
+  wasi_keyvalue_store_borrow_bucket_t in = wasi_keyvalue_store_borrow_bucket(bucket);
+  conformance_option_list_u8_t found;
+  uint64_t sum;
+  bool kept = wasi_keyvalue_store_method_bucket_set(in, &key, &bytes, &error) &&
+              wasi_keyvalue_store_method_bucket_set(in, &count, &digits, &error) &&
+              wasi_keyvalue_atomics_increment(in, &count, 2, &sum, &error) &&
+              wasi_keyvalue_store_method_bucket_get(in, &key, &found, &error) && found.is_some;
+  wasi_keyvalue_store_bucket_drop_own(bucket);
+  if (!kept) abort();
+  char said[64];
+  snprintf(said, sizeof said, "%.*s %" PRIu64, (int)found.val.len, (char *)found.val.ptr, sum);
+  return info(ret, words(said));
+}
+
 bool exports_lark_callback_card_action_handler_handle(click *action, reply *ret, lark_callback_types_failure_t *err) {
   *ret = (reply){0};
   if (is(action, "toast")) {
@@ -117,6 +137,7 @@ bool exports_lark_callback_card_action_handler_handle(click *action, reply *ret,
     log_words(WASI_LOGGING_LOGGING_LEVEL_WARN, words("logged 日志"));
     return info(ret, words("logged"));
   }
+  if (is(action, "key-value")) return keep(ret);
   if (is(action, "settings")) {
     string key = words("greeting");
     conformance_option_string_t setting;

@@ -1,6 +1,6 @@
 // The buttons, for both engines.
 
-export function plugin(log, setting, remainingMs) {
+export function plugin(log, setting, remainingMs, open, addTwo) {
   const info = (content) => ({ toast: { kind: "info", content, i18n: [] }, card: null });
   const buttons = {
     toast: () => ({
@@ -35,6 +35,13 @@ export function plugin(log, setting, remainingMs) {
     logging: () => {
       log("warn", "conformance", "logged 日志");
       return info("logged");
+    },
+    "key-value": () => {
+      const bucket = open("default");
+      bucket.set("键", new TextEncoder().encode("kept 日志"));
+      bucket.set("sum", new TextEncoder().encode("40"));
+      const sum = addTwo(bucket, "sum");
+      return info(`${new TextDecoder().decode(bucket.get("键"))} ${sum}`);
     },
     settings: () => info(setting("greeting") ?? ""),
     "remaining time": () => info(String(remainingMs())),

@@ -4,7 +4,7 @@ import json
 
 from componentize_py_types import Err
 from wit_world import exports
-from wit_world.imports import logging, request, store
+from wit_world.imports import atomics, logging, request, wasi_config_store, wasi_keyvalue_store
 from wit_world.imports.types import (
     Card_Raw,
     Card_Template,
@@ -61,6 +61,14 @@ def log(_):
     return info("logged")
 
 
+def keep(_):
+    bucket = wasi_keyvalue_store.open("default")
+    bucket.set("键", "kept 日志".encode())
+    bucket.set("sum", b"40")
+    total = atomics.increment(bucket, "sum", 2)
+    return info(f"{bucket.get('键').decode()} {total}")
+
+
 BUTTONS = {
     "toast": toast,
     "raw card": raw_card,
@@ -74,7 +82,8 @@ BUTTONS = {
     "endless loop": endless_loop,
     "oversized allocation": lambda _: info(str(len(bytearray(512 << 20)))),
     "logging": log,
-    "settings": lambda _: info(store.get("greeting") or ""),
+    "key-value": keep,
+    "settings": lambda _: info(wasi_config_store.get("greeting") or ""),
     "remaining time": lambda _: info(str(request.remaining_ms())),
 }
 

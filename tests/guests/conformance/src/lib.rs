@@ -15,6 +15,8 @@ use aviary_sdk::PreviewReply;
 use aviary_sdk::PreviewRequest;
 use aviary_sdk::Toast;
 use aviary_sdk::config;
+use aviary_sdk::key_value::Bucket;
+use aviary_sdk::key_value::KeyValueError;
 use aviary_sdk::log;
 use aviary_sdk::request;
 use aviary_sdk::serde_json::json;
@@ -63,11 +65,20 @@ fn on_click(action: CardAction) -> Result<CardReply, Failure> {
             log::warn("logged 日志");
             "logged".to_owned()
         }
+        Some("key-value") => keep().map_err(|error| Failure::internal(format!("{error:?}")))?,
         Some("settings") => config::get("greeting").ok().flatten().unwrap_or_default(),
         Some("remaining time") => request::remaining().as_millis().to_string(),
         _ => return Err(Failure::internal("an unknown button")),
     };
     Ok(Toast::info(text).into())
+}
+
+fn keep() -> Result<String, KeyValueError> {
+    let bucket = Bucket::open()?;
+    bucket.set("键", "kept 日志")?;
+    bucket.set("sum", "40")?;
+    let sum = bucket.increment("sum", 2)?;
+    Ok(format!("{} {sum}", bucket.get_text("键")?.unwrap_or_default()))
 }
 
 fn on_link(request: PreviewRequest) -> Result<PreviewReply, Failure> {
