@@ -58,6 +58,8 @@ use crate::telemetry::LogConfig;
 const EXIT_USAGE: u8 = 64;
 /// A resource of this machine cannot be had.
 const EXIT_UNAVAILABLE: u8 = 69;
+/// Something has no permission; `EX_NOPERM`.
+const EXIT_NOT_GRANTED: u8 = 77;
 
 /// Answers Feishu/Lark callbacks with WebAssembly plugins.
 #[derive(Debug, Parser)]

@@ -141,13 +141,21 @@ fn a_check_says_what_a_file_is_and_what_it_needs() -> anyhow::Result<()> {
         artifacts::guest_for("wasm32-unknown-unknown", "version-a")?,
     ];
     let (code, reports) = check(&files)?;
-    ensure!(code == Some(0) && reports.len() == files.len(), "{reports:#?}");
+    ensure!(code == Some(77) && reports.len() == files.len(), "{reports:#?}");
     let [caller, component, module, typed] = &reports[..] else { anyhow::bail!("{reports:#?}") };
     let asks = |import: &Value| {
         import.as_str().is_some_and(|name| name.starts_with("lark:callback/open-api"))
     };
     ensure!(caller["handles"] == json!(["card-action-handler"]), "{caller:#}");
     ensure!(caller["imports"].as_array().is_some_and(|all| all.iter().any(asks)), "{caller:#}");
+    let lacks = caller["not_granted"][0].as_str().unwrap_or_default();
+    ensure!(lacks.contains("requests to the server API is refused"), "{caller:#}");
+    let granted = folder.path().join("granted.wasm");
+    std::fs::copy(&files[0], &granted)?;
+    let grants = json!({ "grants": { "open_api": ["POST /open-apis/im/v1/messages"] } });
+    std::fs::write(granted.with_extension("toml"), to_toml(&grants)?)?;
+    let (code, reports_of_granted) = check(&[granted])?;
+    ensure!(code == Some(0), "{reports_of_granted:#?}");
     ensure!(component["form"] == "component" && component["handles"] == json!(["command"]));
     ensure!(module["form"] == "WASI preview 1 command", "{module:#}");
     ensure!(typed["form"] == "core module with a component type", "{typed:#}");

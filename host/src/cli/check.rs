@@ -9,6 +9,7 @@ use clap::Args;
 use serde::Serialize;
 use serde_json::Value;
 
+use crate::cli::EXIT_NOT_GRANTED;
 use crate::cli::EXIT_UNAVAILABLE;
 use crate::cli::EXIT_USAGE;
 use crate::cli::desk::Desk;
@@ -22,7 +23,7 @@ use crate::telemetry::collector::Line;
 /// Say what a file is, what it handles and needs, and whether a host would take it.
 #[derive(Debug, Args)]
 #[command(
-    after_help = "Example:\n  aviary check plugins/*.wasm\n\nNAME.toml and NAME.tests/ beside NAME.wasm count as they do in a host. Exit codes: 0 a host takes every one of them,\n1 it refuses one, 64 a file cannot be read."
+    after_help = "Example:\n  aviary check plugins/*.wasm\n\nNAME.toml and NAME.tests/ beside NAME.wasm count as they do in a host. What one of them\nimports and has no grant for is refused to it when it asks; a world in wit/ that does not import it does not need it.\nExit codes: 0 a host takes every one of them and grants what it imports, 1 it refuses one, 64 a file cannot be read,\n77 it takes every one, and one lacks a grant."
 )]
 pub(super) struct CheckArgs {
     /// Files as they would be dropped into the folder.
@@ -44,6 +45,8 @@ struct Report<'a> {
     bytes: usize,
     #[serde(flatten)]
     taken: Option<Taken<'a>>,
+    /// What it imports and has no grant for.
+    not_granted: Vec<String>,
     /// What is worth knowing all the same.
     warnings: Vec<String>,
 }
@@ -65,17 +68,29 @@ pub(super) async fn run(arguments: &CheckArgs) -> ExitCode {
         Ok(desk) => desk,
         Err(error) => return fail(EXIT_UNAVAILABLE, &error.to_string()),
     };
-    let mut sound = true;
+    let mut worst = Verdict::Sound;
     for file in &arguments.files {
         match check(&desk, file, arguments.json).await {
-            Ok(ok) => sound &= ok,
+            Ok(verdict) => worst = worst.max(verdict),
             Err(error) => return fail(EXIT_USAGE, &error.to_string()),
         }
     }
-    if sound { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+    match worst {
+        Verdict::Sound => ExitCode::SUCCESS,
+        Verdict::NotGranted => ExitCode::from(EXIT_NOT_GRANTED),
+        Verdict::Refused => ExitCode::FAILURE,
+    }
 }
 
-async fn check(desk: &Desk, file: &Path, json: bool) -> Result<bool, AloneError> {
+/// What a host makes of a file, the worst last.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Verdict {
+    Sound,
+    NotGranted,
+    Refused,
+}
+
+async fn check(desk: &Desk, file: &Path, json: bool) -> Result<Verdict, AloneError> {
     let bytes = tokio::fs::read(file)
         .await
         .map_err(|error| AloneError::Read { path: file.to_owned(), error })?;
@@ -100,20 +115,33 @@ async fn check(desk: &Desk, file: &Path, json: bool) -> Result<bool, AloneError>
         form: Form::of(&bytes).ok().map(Form::as_str),
         bytes: bytes.len(),
         taken,
-        warnings: desk.log.take().iter().filter(|line| line.level != "INFO").map(words).collect(),
+        not_granted: loaded
+            .as_ref()
+            .map(|alone| alone.plugin.not_granted().to_vec())
+            .unwrap_or_default(),
+        warnings: desk.log.take().iter().filter(|line| is_warning(line)).map(words).collect(),
     };
     if json {
         println!("{}", serde_json::json!(report));
     } else {
         print(&report);
     }
-    Ok(report.ok)
+    Ok(match (report.ok, report.not_granted.is_empty()) {
+        (false, _) => Verdict::Refused,
+        (true, false) => Verdict::NotGranted,
+        (true, true) => Verdict::Sound,
+    })
+}
+
+/// What lacks a grant has a place of its own.
+fn is_warning(line: &Line) -> bool {
+    line.level != "INFO" && line.message != "plugin not granted"
 }
 
 /// The text of a guest's line, or why the host wrote one.
 fn words(line: &Line) -> String {
     let field = |name: &str| line.fields.get(name).and_then(Value::as_str);
-    let more = field("missing").or_else(|| field("reason")).or_else(|| field("text"));
+    let more = field("reason").or_else(|| field("text"));
     more.map_or_else(|| line.message.clone(), |more| format!("{}: {more}", line.message))
 }
 
@@ -122,7 +150,13 @@ fn is_standard(import: &str) -> bool {
     let package = import.split('/').next().unwrap_or_default();
     matches!(
         package,
-        "wasi:cli" | "wasi:clocks" | "wasi:filesystem" | "wasi:io" | "wasi:random" | "wasi:sockets"
+        "wasi:cli"
+            | "wasi:clocks"
+            | "wasi:filesystem"
+            | "wasi:io"
+            | "wasi:random"
+            | "wasi:sockets"
+            | "wasi_snapshot_preview1"
     )
 }
 
@@ -148,13 +182,16 @@ fn print(report: &Report<'_>) {
             println!("  needs     {import}");
         }
         if !standard.is_empty() {
-            println!("  needs     {} interfaces of WASI 0.2, which grant nothing", standard.len());
+            println!("  needs     {} interfaces of WASI, which grant nothing", standard.len());
         }
         if let Some(bytes) = taken.memory_bytes {
             println!("  memory    {bytes} bytes at the start of a call");
         }
         let (compile, load) = (taken.compile_ms, taken.load_ms);
         println!("  compiled  in {compile:.0} ms, loaded and tested in {load:.0} ms");
+    }
+    for missing in &report.not_granted {
+        println!("  lacks     a grant: {missing}");
     }
     for warning in &report.warnings {
         println!("  warning   {warning}");
