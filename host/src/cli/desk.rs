@@ -61,6 +61,11 @@ impl Desk {
     ) -> Result<Alone, AloneError> {
         let open_api = Arc::new(OpenApi::offline(self.notebook.clone()));
         let what = format!("compiling {}", file.display());
-        patiently(&what, load_alone(&self.engine, open_api, file, reuse)).await
+        let loading = async {
+            let loaded = load_alone(&self.engine, open_api, file, reuse).await;
+            self.engine.finish().await;
+            loaded
+        };
+        patiently(&what, loading).await
     }
 }
