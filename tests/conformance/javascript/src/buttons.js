@@ -1,5 +1,9 @@
 // The buttons, for both engines.
 
+// QuickJS has no TextEncoder.
+const encoded = (text) => Uint8Array.from(unescape(encodeURIComponent(text)), (byte) => byte.charCodeAt(0));
+const decoded = (bytes) => decodeURIComponent(escape(String.fromCharCode(...bytes)));
+
 export function plugin(log, setting, remainingMs, open, addTwo) {
   const info = (content) => ({ toast: { kind: "info", content, i18n: [] }, card: null });
   const buttons = {
@@ -38,10 +42,10 @@ export function plugin(log, setting, remainingMs, open, addTwo) {
     },
     "key-value": () => {
       const bucket = open("default");
-      bucket.set("键", new TextEncoder().encode("kept 日志"));
-      bucket.set("sum", new TextEncoder().encode("40"));
+      bucket.set("键", encoded("kept 日志"));
+      bucket.set("sum", encoded("40"));
       const sum = addTwo(bucket, "sum");
-      return info(`${new TextDecoder().decode(bucket.get("键"))} ${sum}`);
+      return info(`${decoded(bucket.get("键"))} ${sum}`);
     },
     settings: () => info(setting("greeting") ?? ""),
     "remaining time": () => info(String(remainingMs())),
