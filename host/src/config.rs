@@ -301,11 +301,11 @@ impl File {
             deadline: self.deadline,
             guests: self.guests,
             cache: self.cache.check(folder)?,
-            store: self.store.check(folder)?,
+            store: self.store.check(folder, &extra_roots)?,
             promote: self.promote,
             journal: self.journal.map(|journal| journal.check(folder)).transpose()?,
             log: self.log,
-            extra_roots: self.tls.read(folder)?,
+            extra_roots,
         })
     }
 }
@@ -316,6 +316,7 @@ impl AppFile {
         if self.id.is_empty() {
             return Err(invalid("app: id", "empty; it is in the console, under Credentials"));
         }
+        let extra_roots = self.tls.read(folder)?;
         if self.long_connection.is_none() && self.webhook.is_none() {
             return Err(invalid(
                 app_key("long_connection"),

@@ -37,6 +37,7 @@ use crate::store::update::StoredUpdate;
 use crate::store::update::UpdateChange;
 use crate::store::update::UpdateId;
 use crate::store::update::now_ms;
+use crate::tls::ExtraRoots;
 
 pub use crate::store::server::ADOPTION;
 
@@ -46,7 +47,7 @@ pub use crate::store::server::ADOPTION;
 pub struct StoreConfig {
     /// The file, relative to the configuration file. It is made if it is not there, and no other host may use it.
     path: PathBuf,
-    /// A Redis or Valkey server instead of the file: `redis://host:6379/0`.
+    /// A Redis or Valkey server instead of the file: `redis://host:6379/0`, or `rediss://` for TLS.
     url: Option<String>,
     /// That server's password.
     password: Option<SecretSource>,
@@ -66,7 +67,7 @@ pub enum StorePlace {
     /// Nowhere that outlives the process, for a plugin that is only tried.
     Memory,
     /// On this server.
-    Server(ServerAddress),
+    Server(Box<ServerAddress>),
 }
 
 /// Why a store is nowhere.
@@ -82,11 +83,18 @@ pub enum StoreConfigError {
 }
 
 impl StoreConfig {
-    /// Paths are relative to `folder`.
-    pub fn check(&self, folder: &Path) -> Result<StorePlace, StoreConfigError> {
+    /// Paths are relative to `folder`. `extra_roots` vouch for a server as well as those whom the operating system trusts.
+    pub fn check(
+        &self,
+        folder: &Path,
+        extra_roots: &ExtraRoots,
+    ) -> Result<StorePlace, StoreConfigError> {
         let password = self.password.as_ref().map(|password| password.read(folder)).transpose()?;
         match &self.url {
-            Some(url) => Ok(StorePlace::Server(ServerAddress::new(url, password)?)),
+            Some(url) => {
+                let address = ServerAddress::new(url, password, extra_roots)?;
+                Ok(StorePlace::Server(Box::new(address)))
+            }
             None if password.is_some() => {
                 Err(StoreConfigError::Url("missing, though there is a password for it"))
             }

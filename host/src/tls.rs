@@ -4,6 +4,8 @@ use std::path::Path;
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use rustls::ClientConfig;
 use rustls::RootCertStore;
 use rustls::ServerConfig;
@@ -18,7 +20,7 @@ use serde::Deserialize;
 #[serde(default, deny_unknown_fields)]
 pub struct TlsConfig {
     /// A PEM file of certificates that are trusted besides those of the operating system: for discovery, the WebSocket,
-    /// the server API and an https proxy alike. A company's own proxy needs this.
+    /// the server API, an https proxy and a store on a server alike. A company's own proxy needs this.
     pub extra_roots: Option<PathBuf>,
 }
 
@@ -114,6 +116,18 @@ fn certificates(key: &'static str, path: &Path) -> Result<Vec<CertificateDer<'st
     let found: Vec<_> =
         CertificateDer::pem_file_iter(path).and_then(Iterator::collect).map_err(failed)?;
     if found.is_empty() { Err(TlsError::Empty { key, path: path.to_owned() }) } else { Ok(found) }
+}
+
+/// Everybody whom the configuration below trusts, as PEM: for a library that makes a configuration of its own.
+pub fn trusted_pem(extra: &ExtraRoots) -> String {
+    let native = rustls_native_certs::load_native_certs().certs;
+    let all = native.iter().chain(&extra.0);
+    let pem = |certificate: &CertificateDer<'_>| {
+        // Lines of any length are read.
+        let text = STANDARD.encode(certificate);
+        format!("-----BEGIN CERTIFICATE-----\n{text}\n-----END CERTIFICATE-----\n")
+    };
+    all.map(pem).collect()
 }
 
 /// A rustls configuration that trusts what the operating system trusts, and what the configuration adds.

@@ -4,7 +4,9 @@
 use std::collections::BTreeSet;
 
 use anyhow::ensure;
+use aviary_e2e::certificates::TestAuthority;
 use aviary_e2e::redis::RedisServer;
+use aviary_e2e::redis::TlsDoor;
 use aviary_e2e::sender;
 use aviary_e2e::setup::App;
 use aviary_e2e::setup::Running;
@@ -93,6 +95,26 @@ async fn a_server_keeps_the_same() -> anyhow::Result<()> {
     let running = keeping(&small())?.set("store", "url", redis.url()).start().await?;
     converse(&running).await?;
     ensure!(!running.folder().join("aviary.redb").exists(), "one store is enough");
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_server_behind_tls_keeps_it_too_if_somebody_vouches_for_it() -> anyhow::Result<()> {
+    let Some(redis) = RedisServer::start().await? else { return Ok(()) };
+    let authority = TestAuthority::new()?;
+    let door = TlsDoor::before(&redis, &authority).await?;
+    let roots = tempfile::NamedTempFile::new()?;
+    std::fs::write(roots.path(), authority.root_pem())?;
+    let setup = || anyhow::Ok(keeping(&json!({}))?.set("store", "url", door.url()));
+    let trusting = setup()?.set("tls", "extra_roots", roots.path().to_string_lossy().into_owned());
+    let running = trusting.start().await?;
+    ask(&running, json!({ "do": "set", "key": "a", "value": "1" })).await?;
+    ensure!(ask(&running, json!({ "do": "get", "key": "a" })).await? == "Some(\"1\")");
+
+    let mut stranger = setup()?.launch(false).await?;
+    let exit = stranger.host.wait().await?;
+    let said = stranger.host.log().text();
+    ensure!(exit.status.code() == Some(69) && said.contains("store.url"), "{exit:?}: {said}");
     Ok(())
 }
 

@@ -4,6 +4,7 @@
 use std::fs::File;
 use std::io::Write as _;
 use std::net::Ipv4Addr;
+use std::net::SocketAddr;
 use std::net::TcpListener;
 use std::path::Path;
 use std::path::PathBuf;
@@ -16,9 +17,13 @@ use anyhow::Context as _;
 use anyhow::bail;
 use anyhow::ensure;
 use tempfile::TempDir;
+use tokio::net::TcpStream;
+use tokio::task::JoinHandle;
+use tokio_rustls::TlsAcceptor;
 
 use crate::PATIENCE;
 use crate::artifacts;
+use crate::certificates::TestAuthority;
 use crate::child::Supervised;
 
 /// Names what a machine does not have, separated by commas: `python,node,redis`.
@@ -80,6 +85,47 @@ impl RedisServer {
     pub fn url(&self) -> String {
         format!("redis://127.0.0.1:{}/0", self.port)
     }
+}
+
+/// TLS before a server, as whoever offers one does it. The server itself is spoken to in the clear, on this machine.
+pub struct TlsDoor {
+    address: SocketAddr,
+    serving: JoinHandle<()>,
+}
+
+impl TlsDoor {
+    /// With the certificate of that authority.
+    pub async fn before(server: &RedisServer, authority: &TestAuthority) -> anyhow::Result<Self> {
+        let listener = tokio::net::TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
+        let address = listener.local_addr()?;
+        let (acceptor, port) = (TlsAcceptor::from(authority.server()), server.port);
+        let serving = tokio::spawn(async move {
+            while let Ok((stream, _)) = listener.accept().await {
+                let acceptor = acceptor.clone();
+                // A connection that breaks is the host's business; a test that needs it says so.
+                tokio::spawn(async move { drop(pass_on(stream, &acceptor, port).await) });
+            }
+        });
+        Ok(Self { address, serving })
+    }
+
+    /// Its address, as `store.url` takes it.
+    pub fn url(&self) -> String {
+        format!("rediss://{}/0", self.address)
+    }
+}
+
+impl Drop for TlsDoor {
+    fn drop(&mut self) {
+        self.serving.abort();
+    }
+}
+
+async fn pass_on(stream: TcpStream, acceptor: &TlsAcceptor, port: u16) -> anyhow::Result<()> {
+    let mut outside = acceptor.accept(stream).await?;
+    let mut inside = TcpStream::connect((Ipv4Addr::LOCALHOST, port)).await?;
+    tokio::io::copy_bidirectional(&mut outside, &mut inside).await?;
+    Ok(())
 }
 
 fn program() -> anyhow::Result<PathBuf> {

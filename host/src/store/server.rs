@@ -16,6 +16,7 @@ use redis::ConnectionAddr;
 use redis::ConnectionInfo;
 use redis::IntoConnectionInfo as _;
 use redis::RedisError;
+use redis::TlsCertificates;
 use redis::aio::ConnectionManager;
 use redis::aio::ConnectionManagerConfig;
 
@@ -37,6 +38,8 @@ use crate::store::server::promises::Promises;
 use crate::store::update::StoredUpdate;
 use crate::store::update::UpdateChange;
 use crate::store::update::UpdateId;
+use crate::tls;
+use crate::tls::ExtraRoots;
 
 pub use crate::store::server::promises::ADOPTION;
 
@@ -47,23 +50,34 @@ const RESPONSE: Duration = Duration::from_secs(2);
 /// Between two attempts to connect again, at most. Whoever needs the store meanwhile waits, and is told in time.
 const LONGEST_PAUSE: Duration = Duration::from_millis(500);
 
-/// Where the server is, and how to be let in.
+/// Where the server is, how to be let in, and whom to trust that it is the server.
 #[derive(Clone)]
-pub struct ServerAddress(ConnectionInfo);
+pub struct ServerAddress {
+    info: ConnectionInfo,
+    extra_roots: ExtraRoots,
+}
 
 impl std::fmt::Debug for ServerAddress {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(formatter, "{}", self.0.addr())
+        write!(formatter, "{}", self.info.addr())
     }
 }
 
 impl ServerAddress {
     /// Reads an address.
-    pub fn new(url: &str, password: Option<Secret>) -> Result<Self, StoreConfigError> {
-        let wrong = |_| StoreConfigError::Url("not an address like redis://host:6379/0");
+    pub fn new(
+        url: &str,
+        password: Option<Secret>,
+        extra_roots: &ExtraRoots,
+    ) -> Result<Self, StoreConfigError> {
+        let wrong = |_| {
+            StoreConfigError::Url("not an address like redis://host:6379/0 or rediss://host:6379/0")
+        };
         let info = url.into_connection_info().map_err(wrong)?;
-        if matches!(info.addr(), ConnectionAddr::TcpTls { .. }) {
-            return Err(StoreConfigError::Url("TLS is not spoken; use redis:// to a tunnel"));
+        if matches!(info.addr(), ConnectionAddr::TcpTls { insecure: true, .. }) {
+            return Err(StoreConfigError::Url(
+                "#insecure is not spoken; have [tls] extra_roots name who vouches for the server",
+            ));
         }
         let settings = info.redis_settings().clone();
         if settings.password().is_some() {
@@ -71,10 +85,22 @@ impl ServerAddress {
                 "a password does not stand in this file; give store.password = { env = \"NAME\" } or { file = \"path\" }",
             ));
         }
-        Ok(Self(match password {
+        let info = match password {
             Some(password) => info.set_redis_settings(settings.set_password(password.expose())),
             None => info,
-        }))
+        };
+        Ok(Self { info, extra_roots: extra_roots.clone() })
+    }
+
+    fn client(&self) -> Result<Client, RedisError> {
+        match self.info.addr() {
+            ConnectionAddr::TcpTls { .. } => {
+                let root_cert = Some(tls::trusted_pem(&self.extra_roots).into_bytes());
+                let trust = TlsCertificates { client_tls: None, root_cert };
+                Client::build_with_tls(self.info.clone(), trust)
+            }
+            _ => Client::open(self.info.clone()),
+        }
     }
 }
 
@@ -102,7 +128,7 @@ impl ServerStore {
         let failed = |error: RedisError| {
             StoreError::Server(format!("{address:?}: {error}; is the server running?").into())
         };
-        let client = Client::open(address.0.clone()).map_err(failed)?;
+        let client = address.client().map_err(failed)?;
         let mut connection =
             ConnectionManager::new_with_config(client, config).await.map_err(failed)?;
         let _: () = redis::cmd("PING").query_async(&mut connection).await.map_err(failed)?;
