@@ -180,7 +180,9 @@ async fn without_a_grant_nothing_is_kept_and_the_log_says_why() -> anyhow::Resul
     let lines = running.host.log().lines(|line| line.is("plugin not granted", &[]));
     let missing: Vec<_> = lines.iter().map(|line| line.text_of("missing")).collect();
     for import in ["wasi:keyvalue/store@0.2.0-draft", "wasi:keyvalue/atomics@0.2.0-draft"] {
-        ensure!(missing.iter().any(|missing| missing.contains(import)), "{import}: {missing:?}");
+        let line = "write key_value = {} under [grants] in keeps.toml";
+        let named = |missing: &&&str| missing.contains(import) && missing.contains(line);
+        ensure!(missing.iter().any(|missing| named(&missing)), "{import}: {missing:?}");
     }
     Ok(())
 }

@@ -95,14 +95,14 @@ pub(super) fn missing_imports(component: &Component, engine: &Engine) -> Vec<Str
 
 /// Every import that the operator has granted nothing for, one sentence each. It is no reason to refuse the plugin: some
 /// languages import the whole contract, whatever the plugin uses of it.
-pub(super) fn not_granted(linked: &Linked, grants: &Grants) -> Vec<String> {
+pub(super) fn not_granted(linked: &Linked, name: &str, grants: &Grants) -> Vec<String> {
     let imports = linked.imports();
     imports
         .iter()
-        .filter_map(|name| {
-            let (what, key) = match split(name).0 {
+        .filter_map(|import| {
+            let (what, line) = match split(import).0 {
                 OPEN_API if grants.open_api.is_empty() => {
-                    ("requests to the server API", "open_api = [\"POST /open-apis/…\"]")
+                    ("requests to the server API", "open_api = [\"POST /open-apis/im/v1/messages\"]")
                 }
                 KEY_VALUE_STORE | KEY_VALUE_ATOMICS if grants.key_value.is_none() => {
                     ("keeping data", "key_value = {}")
@@ -113,7 +113,7 @@ pub(super) fn not_granted(linked: &Linked, grants: &Grants) -> Vec<String> {
                 _ => return None,
             };
             Some(format!(
-                "it imports {name}, and {what} is refused to it: write {key} under [grants] in its sidecar file if it shall have that"
+                "it imports {import}, and {what} is refused to it: if it shall have that, write {line} under [grants] in {name}.toml beside it"
             ))
         })
         .collect()

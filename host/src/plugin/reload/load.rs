@@ -210,7 +210,7 @@ impl Loader {
         let code = code(&self.engine, wasm).await?;
         let handlers = Handlers::find(&code.linked)
             .ok_or_else(|| LoadError::NoHandler(known_handlers(&code.linked)))?;
-        let not_granted = not_granted(&code.linked, &manifest.grants);
+        let not_granted = not_granted(&code.linked, name, &manifest.grants);
         for missing in &not_granted {
             tracing::warn!(app = %self.app, plugin = name, version, missing, "plugin not granted");
         }
