@@ -30,6 +30,8 @@ use crate::journal::writer::Journal;
 use crate::journal::writer::JournalError;
 use crate::open_api::transport::OpenApi;
 use crate::open_api::transport::http_client;
+use crate::open_api::vault::Keeps;
+use crate::open_api::vault::Vault;
 use crate::plugin::engine::EngineError;
 use crate::plugin::engine::GuestEngine;
 use crate::plugin::registry::Registry;
@@ -264,6 +266,7 @@ struct Parts {
     tls: Arc<ClientConfig>,
     http: reqwest::Client,
     store: Store,
+    keeps: Keeps,
     journal: Option<Journal>,
     promotion: Promotion,
     observers: Observers,
@@ -286,6 +289,7 @@ impl Parts {
             http: http_client(&tls)?,
             tls,
             store,
+            keeps: config.keeps,
             journal,
             promotion: Promotion { config: config.promote, journal: folder },
             observers: Observers::default(),
@@ -302,12 +306,9 @@ impl Parts {
         left: &mut Vec<StoredUpdate>,
     ) -> (Dispatcher, FolderHandle) {
         let id: Arc<str> = app.id.as_str().into();
-        let open_api = Arc::new(OpenApi::new(
-            app.id.clone(),
-            app.secret.clone(),
-            app.domain.clone(),
-            self.http.clone(),
-        ));
+        let vault = Vault::new(self.store.clone(), &app.id, &app.secret, self.keeps);
+        let rate = app.api.rate();
+        let open_api = Arc::new(OpenApi::new(app.identity(), self.http.clone(), Some(vault), rate));
         let late = Late::new(
             Arc::clone(&id),
             Arc::clone(&open_api),

@@ -21,6 +21,10 @@ use crate::journal::config::JournalConfig;
 use crate::journal::config::JournalConfigError;
 use crate::journal::config::JournalSettings;
 use crate::open_api::domain::Domain;
+use crate::open_api::identity::ApiRate;
+use crate::open_api::identity::AppIdentity;
+use crate::open_api::identity::AppKind;
+use crate::open_api::vault::Keeps;
 use crate::plugin::code_cache::CacheConfig;
 use crate::plugin::code_cache::CacheConfigError;
 use crate::plugin::engine::EngineError;
@@ -74,6 +78,10 @@ struct AppFile {
     encrypt_key: Option<SecretSource>,
     #[serde(default = "feishu")]
     domain: Domain,
+    #[serde(default)]
+    kind: AppKind,
+    #[serde(default)]
+    api: ApiRate,
     plugins: PathBuf,
     long_connection: Option<LongConnectionConfig>,
     webhook: Option<AppWebhook>,
@@ -117,6 +125,8 @@ pub struct Config {
     pub cache: CacheConfig,
     /// What outlives the process.
     pub store: StorePlace,
+    /// Which credentials do.
+    pub keeps: Keeps,
     /// Where every callback is written down, if it is.
     pub journal: Option<JournalSettings>,
     /// What new versions of plugins have to show, where their sidecar files say nothing.
@@ -134,6 +144,10 @@ pub struct AppConfig {
     pub id: String,
     /// For discovery and the server API.
     pub secret: Secret,
+    /// Whether it is from the store.
+    pub kind: AppKind,
+    /// How much its plugins together may ask of the server API.
+    pub api: ApiRate,
     /// What its webhook requests are checked against.
     pub keys: WebhookKeys,
     /// Where the app lives.
@@ -220,6 +234,18 @@ pub enum ConfigError {
     Promote(#[from] PromoteConfigError),
 }
 
+impl AppConfig {
+    /// What the server API wants to know of it.
+    pub fn identity(&self) -> AppIdentity {
+        AppIdentity {
+            id: self.id.clone(),
+            secret: self.secret.clone(),
+            kind: self.kind,
+            domain: self.domain.clone(),
+        }
+    }
+}
+
 impl Config {
     /// Reads and checks the file. Paths in it are relative to it.
     pub fn load(path: &Path) -> Result<Self, ConfigError> {
@@ -288,6 +314,7 @@ impl File {
                 ));
             }
         }
+        let extra_roots = self.tls.read(folder)?;
         let apps = self
             .apps
             .iter()
@@ -301,6 +328,7 @@ impl File {
             deadline: self.deadline,
             guests: self.guests,
             cache: self.cache.check(folder)?,
+            keeps: if self.store.keep_tokens { Keeps::TicketAndTokens } else { Keeps::Ticket },
             store: self.store.check(folder, &extra_roots)?,
             promote: self.promote,
             journal: self.journal.map(|journal| journal.check(folder)).transpose()?,
@@ -316,7 +344,6 @@ impl AppFile {
         if self.id.is_empty() {
             return Err(invalid("app: id", "empty; it is in the console, under Credentials"));
         }
-        let extra_roots = self.tls.read(folder)?;
         if self.long_connection.is_none() && self.webhook.is_none() {
             return Err(invalid(
                 app_key("long_connection"),
@@ -351,6 +378,9 @@ impl AppFile {
                 return Err(invalid(app_key("verification_token"), reason));
             }
         }
+        if !self.api.is_sound() {
+            return Err(invalid(app_key("api"), format!("a limit is {} at most", ApiRate::MOST)));
+        }
         let plugins = folder.join(&self.plugins);
         if !plugins.is_dir() {
             return Err(invalid(
@@ -361,6 +391,8 @@ impl AppFile {
         Ok(AppConfig {
             id: self.id.clone(),
             secret,
+            kind: self.kind,
+            api: self.api,
             keys: WebhookKeys::new(encrypt_key, verification_token).with_window(window),
             domain: self.domain.clone(),
             plugins,

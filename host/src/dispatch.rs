@@ -1,6 +1,7 @@
 //! The journey of a callback, on one screen: snapshot, route, run, check, answer, and what comes after the answer.
 
 pub mod admission;
+mod app_ticket;
 mod cached;
 mod gate;
 pub mod late;
@@ -130,9 +131,13 @@ impl Dispatcher {
         let (mut flushed, afterwards) = late::afterwards(&self.late, &callback, deadline, &steps);
         let snapshot = self.registry.snapshot();
         let mut plugin = None;
-        let (decision, ended) = match route::pick(&snapshot, &callback) {
-            None => (host_words(&callback, Reason::NoHandler, Outcome::NoHandler, None), None),
-            Some(picked) => {
+        let own = self.take_ticket(&callback).await;
+        let (decision, ended) = match (own, route::pick(&snapshot, &callback)) {
+            (Some(own), _) => (own, None),
+            (None, None) => {
+                (host_words(&callback, Reason::NoHandler, Outcome::NoHandler, None), None)
+            }
+            (None, Some(picked)) => {
                 let canary = snapshot.canary(picked.plugin);
                 let picked = route::pick_canary(canary, &callback).unwrap_or(picked);
                 plugin = Some(picked.plugin);

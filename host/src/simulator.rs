@@ -10,6 +10,7 @@
 mod access_token;
 mod answers;
 mod app;
+mod app_ticket;
 mod call;
 mod card;
 pub mod config;
@@ -53,6 +54,9 @@ use tokio::time::Instant;
 use tokio_tungstenite::tungstenite::Message;
 
 use crate::ingress::long_connection::frame::Frame;
+use crate::simulator::access_token::APP_TOKEN_INVALID;
+use crate::simulator::access_token::Holder;
+use crate::simulator::app_ticket::TICKET_INVALID;
 use crate::simulator::config::ClientConfig;
 use crate::simulator::config::SimulatorConfig;
 use crate::simulator::connections::Sent;
@@ -71,6 +75,7 @@ use crate::simulator::script::CardUpdateScript;
 use crate::simulator::script::DiscoveryScript;
 use crate::simulator::script::HandshakeScript;
 use crate::simulator::script::PongScript;
+use crate::simulator::script::TicketScript;
 use crate::simulator::state::State;
 
 /// Why the simulator did not start.
@@ -226,10 +231,33 @@ impl Simulator {
         Ok(())
     }
 
-    /// Makes the app's access tokens invalid, as a rotated secret would: the next call with one gets 99991663.
+    /// Makes the app's access tokens for its tenants invalid, as a rotated secret would: the next call with one gets
+    /// 99991663.
     pub fn revoke_access_tokens(&self, app_id: &str) -> Result<(), SendError> {
-        self.state.app(app_id)?.access_tokens.revoke();
+        self.make_tokens_stale(app_id, 99_991_663)
+    }
+
+    /// The same with any code. 99991664 says that the app's own token is invalid too, and 10012 that even its ticket is.
+    pub fn make_tokens_stale(&self, app_id: &str, code: i64) -> Result<(), SendError> {
+        let app = self.state.app(app_id)?;
+        let with_own = matches!(code, APP_TOKEN_INVALID | TICKET_INVALID);
+        app.access_tokens.revoke(code, |holder| with_own || *holder != Holder::App);
+        if code == TICKET_INVALID {
+            app.app_tickets.revoke();
+        }
         Ok(())
+    }
+
+    /// What a store app gets that asks for a ticket from now on.
+    pub fn set_app_ticket(&self, app_id: &str, script: TicketScript) -> Result<(), SendError> {
+        self.state.app(app_id)?.scripts().ticket = script;
+        Ok(())
+    }
+
+    /// Sends a store app a new ticket, as the platform does once an hour. The one before is good no more.
+    pub async fn push_app_ticket(&self, app_id: &str, door: &Door) -> Result<Exchange, SendError> {
+        let delivery = self.state.app(app_id)?.app_tickets.push();
+        self.send(app_id, door, &delivery).await
     }
 
     /// Lets a card's update token run out its thirty minutes now.

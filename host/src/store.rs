@@ -51,11 +51,14 @@ pub struct StoreConfig {
     url: Option<String>,
     /// That server's password.
     password: Option<SecretSource>,
+    /// Whether access tokens are kept too, encrypted, so that a host that starts, and hosts that share the store, ask for
+    /// fewer.
+    pub keep_tokens: bool,
 }
 
 impl Default for StoreConfig {
     fn default() -> Self {
-        Self { path: PathBuf::from("aviary.redb"), url: None, password: None }
+        Self { path: PathBuf::from("aviary.redb"), url: None, password: None, keep_tokens: false }
     }
 }
 

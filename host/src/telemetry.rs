@@ -101,6 +101,8 @@ pub enum Outcome {
     Refused,
     /// The event is older than the plugin wants it.
     TooOld,
+    /// The host took it for itself: no plugin is asked.
+    Host,
 }
 
 impl Outcome {
@@ -121,6 +123,7 @@ impl Outcome {
             Self::Cached => "cached",
             Self::Refused => "refused",
             Self::TooOld => "too_old",
+            Self::Host => "host",
         }
     }
 }
@@ -248,7 +251,11 @@ fn log_callback(record: &CallbackRecord) {
         };
     }
     match record.outcome {
-        Outcome::Answered | Outcome::Cached | Outcome::Repeated | Outcome::TooOld => line!(info),
+        Outcome::Answered
+        | Outcome::Cached
+        | Outcome::Repeated
+        | Outcome::TooOld
+        | Outcome::Host => line!(info),
         _ => line!(warn),
     }
     let kind = known_type(&record.event_type);

@@ -53,7 +53,8 @@ impl ApiRequest {
         self
     }
 
-    /// Acts for another tenant than the callback's own.
+    /// Acts for another tenant than the callback's own, which the operator of a store app has to grant: `tenants` under
+    /// `[grants]`.
     #[must_use]
     pub fn tenant(mut self, tenant_key: impl Into<String>) -> Self {
         self.tenant_key = Some(tenant_key.into());

@@ -48,6 +48,7 @@ mod routing;
 mod shutdown;
 mod simulate;
 mod tls;
+mod store_app;
 mod tool;
 mod vectors;
 mod webhook;

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use anyhow::Context as _;
 use aviary::secret::Secret;
 use aviary::simulator::Simulator;
+use aviary::simulator::config::AppKind;
 use aviary::simulator::config::ClientConfig;
 use aviary::simulator::config::SimulatedApp;
 use aviary::simulator::config::SimulatorConfig;
@@ -46,6 +47,7 @@ impl Platform {
             verification_token: Some(Secret::new(VERIFICATION_TOKEN)),
             encrypt_key: (app.keys() != Keys::Token).then(|| Secret::new(ENCRYPT_KEY)),
             tenant_key: TENANT_KEY.to_owned(),
+            kind: if app.is_from_the_store() { AppKind::Store } else { AppKind::SelfBuilt },
             ..SimulatedApp::new(app.id(), Secret::new(APP_SECRET))
         });
         let mut config = SimulatorConfig::on_loopback(simulated.collect());

@@ -66,6 +66,7 @@ pub struct App {
     connections: u32,
     silence_ms: Option<u64>,
     webhook: bool,
+    settings: Value,
     plugins: Vec<Dropped>,
 }
 
@@ -92,6 +93,7 @@ impl App {
             connections: 1,
             silence_ms: None,
             webhook: true,
+            settings: json!({}),
             plugins: Vec::new(),
         }
     }
@@ -134,6 +136,24 @@ impl App {
     pub fn long_connection_only(mut self) -> Self {
         self.webhook = false;
         self
+    }
+
+    /// With that setting of `[[app]]`.
+    #[must_use]
+    pub fn set(mut self, key: &str, value: impl Into<Value>) -> Self {
+        self.settings[key] = value.into();
+        self
+    }
+
+    /// From the platform's store, for many tenants.
+    #[must_use]
+    pub fn from_the_store(self) -> Self {
+        self.set("kind", "store")
+    }
+
+    /// Whether it is.
+    pub fn is_from_the_store(&self) -> bool {
+        self.settings["kind"] == "store"
     }
 
     /// With the guest of that folder in `tests/guests/`.
@@ -193,6 +213,9 @@ impl App {
         }
         if self.webhook {
             app["webhook"] = json!({ "path": self.path });
+        }
+        for (key, value) in self.settings.as_object().into_iter().flatten() {
+            app[key] = value.clone();
         }
         app
     }

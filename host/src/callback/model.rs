@@ -160,6 +160,20 @@ impl Callback {
         }
     }
 
+    /// The tenant that it is from: the one it is addressed to, or that of whoever clicked where the body does not say.
+    pub fn tenant_key(&self) -> &str {
+        let operator = match &self.body {
+            Body::CardAction(card) | Body::LegacyCard(card) => Some(&card.operator),
+            Body::LinkPreview(preview) => Some(&preview.operator),
+            Body::Other(_) => None,
+        };
+        let clicked_in = operator.and_then(|operator| operator.tenant_key.as_deref());
+        Some(self.header.tenant_key.as_str())
+            .filter(|tenant| !tenant.is_empty())
+            .or(clicked_in)
+            .unwrap_or_default()
+    }
+
     /// The touched component, where there is one.
     pub fn action(&self) -> Option<&Action> {
         self.card_action().map(|card| &card.action)

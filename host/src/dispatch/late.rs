@@ -160,6 +160,11 @@ impl Late {
         self.shutdown.spawn(task);
     }
 
+    /// The way to the platform.
+    pub(super) fn open_api(&self) -> &OpenApi {
+        &self.open_api
+    }
+
     /// Where promises are kept.
     pub(super) fn store(&self) -> &Store {
         &self.store
@@ -198,7 +203,7 @@ impl Late {
     /// What was returned too late to this viewer a moment ago, by the plugin that would be asked now.
     pub(super) fn preview(&self, callback: &Callback, plugin: &Plugin) -> Option<Reply> {
         let Body::LinkPreview(preview) = &callback.body else { return None };
-        let viewer = Viewer::of(&preview.location, &preview.operator)?;
+        let viewer = Viewer::of(&preview.location, &preview.operator, callback.tenant_key())?;
         self.previews.find(&viewer, plugin.version(), Instant::now())
     }
 
@@ -363,7 +368,8 @@ impl Afterwards {
             slot.fill(reply);
         }
         // Somebody is still typing the link, and there is no way to tell that client anything.
-        let viewer = Viewer::of(&preview.location, &preview.operator);
+        let tenant = self.callback.tenant_key();
+        let viewer = Viewer::of(&preview.location, &preview.operator, tenant);
         match (viewer, checked.reply) {
             (Some(viewer), Some(reply)) => {
                 telemetry::record_late(LateResult::Preview);
@@ -386,7 +392,7 @@ impl Afterwards {
         if click.location.delivery_type.as_deref() != Some("url_preview") {
             return None;
         }
-        Viewer::of(&click.location, &click.operator)
+        Viewer::of(&click.location, &click.operator, self.callback.tenant_key())
     }
 
     fn admit(&self, cards: Vec<Json>) -> Vec<Update> {
@@ -394,6 +400,7 @@ impl Afterwards {
         let received_ms = now_ms().saturating_sub(self.deadline.elapsed().as_millis() as u64);
         let pending = |card| PendingUpdate {
             app: self.late.app.to_string(),
+            tenant: self.callback.tenant_key().to_owned(),
             event_id: self.callback.header.event_id.clone(),
             token: click.update_token.clone(),
             card,

@@ -12,6 +12,7 @@ use tokio::time::Instant;
 use crate::config::AppConfig;
 use crate::doctor::finding::Finding;
 use crate::ingress::long_connection::ask_discovery;
+use crate::open_api::identity::AppKind;
 use crate::open_api::transport::ApiError;
 use crate::open_api::transport::ApiRequest;
 use crate::open_api::transport::OpenApi;
@@ -138,7 +139,10 @@ fn advice(code: i64) -> Option<String> {
 }
 
 async fn application(about: &str, app: &AppConfig, http: &reqwest::Client) -> Vec<Finding> {
-    let api = OpenApi::new(app.id.clone(), app.secret.clone(), app.domain.clone(), http.clone());
+    if app.kind == AppKind::Store {
+        return store_app(about, app);
+    }
+    let api = OpenApi::new(app.identity(), http.clone(), None, app.api.rate());
     let request = ApiRequest {
         method: "GET",
         path: APPLICATION_PATH.to_owned(),
@@ -146,8 +150,8 @@ async fn application(about: &str, app: &AppConfig, http: &reqwest::Client) -> Ve
         body: None,
     };
     let why = "cards cannot be updated, and plugins cannot call the server API";
-    match api.call(&request, Instant::now() + PATIENCE).await {
-        Err(ApiError::Token { code, message }) => vec![Finding::fault(
+    match api.call(&request, "", Instant::now() + PATIENCE).await {
+        Err(ApiError::Token { code, message, .. }) => vec![Finding::fault(
             about,
             format!("the platform gives no token: code {code}, {message}"),
             why,
@@ -172,6 +176,24 @@ async fn application(about: &str, app: &AppConfig, http: &reqwest::Client) -> Ve
             settings(about, app, body.pointer("/data/app").unwrap_or(&Value::Null))
         }
     }
+}
+
+fn store_app(about: &str, app: &AppConfig) -> Vec<Finding> {
+    let mut findings = vec![Finding::note(
+        about,
+        "a store app's tokens come of a ticket that the platform sends to a running host",
+        "what the console says of the app cannot be seen from here",
+        "start the host: its log says when it asks for a ticket",
+    )];
+    if app.long_connection.is_some() {
+        findings.push(Finding::warning(
+            about,
+            "the platform documents the long connection for self-built apps only",
+            "it may refuse it to an app from the store",
+            "give the app a webhook; the host takes what comes through either",
+        ));
+    }
+    findings
 }
 
 /// What the console holds, as far as the platform tells: `callback_info` is not in the public documentation, so that it

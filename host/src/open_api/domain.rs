@@ -10,14 +10,15 @@ pub struct Domain(Url);
 
 /// Not a domain.
 #[derive(Debug, thiserror::Error)]
-#[error("{0:?} is neither \"feishu\" nor \"lark\" nor an http(s) address")]
-pub struct DomainError(String);
+#[error("neither \"feishu\" nor \"lark\" nor an http(s) address without user, query and fragment")]
+pub struct DomainError;
 
 impl Domain {
-    /// The address of one of its endpoints; `path` begins with a slash.
+    /// The address of one of its endpoints; `path` begins with a slash. An address of one's own may have a path, as a
+    /// gateway's does.
     pub fn endpoint(&self, path: &str) -> Url {
         let mut url = self.0.clone();
-        url.set_path(path);
+        url.set_path(&format!("{}{path}", self.0.path().trim_end_matches('/')));
         url
     }
 }
@@ -38,8 +39,39 @@ impl TryFrom<String> for Domain {
             other => other,
         };
         match Url::parse(address) {
-            Ok(url) if matches!(url.scheme(), "http" | "https") && url.has_host() => Ok(Self(url)),
-            _ => Err(DomainError(text)),
+            Ok(url) if is_plain(&url) => Ok(Self(url)),
+            // It is not repeated: it may hold a password.
+            _ => Err(DomainError),
+        }
+    }
+}
+
+fn is_plain(url: &Url) -> bool {
+    matches!(url.scheme(), "http" | "https")
+        && url.has_host()
+        && url.username().is_empty()
+        && url.password().is_none()
+        && url.query().is_none()
+        && url.fragment().is_none()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn endpoints_are_below_whatever_address_it_is() {
+        for (domain, endpoint) in [
+            ("feishu", "https://open.feishu.cn/open-apis/x"),
+            ("lark", "https://open.larksuite.com/open-apis/x"),
+            ("http://127.0.0.1:8080", "http://127.0.0.1:8080/open-apis/x"),
+            ("https://gateway.example/lark/", "https://gateway.example/lark/open-apis/x"),
+        ] {
+            let domain = Domain::try_from(domain.to_owned()).unwrap();
+            assert_eq!(domain.endpoint("/open-apis/x").as_str(), endpoint);
+        }
+        for wrong in ["Feishu", "ftp://a", "https://me:pass@a", "https://a?b", "https://a#b", ""] {
+            assert!(Domain::try_from(wrong.to_owned()).is_err(), "{wrong}");
         }
     }
 }

@@ -1,7 +1,14 @@
 //! Which requests an operator lets a plugin make. Nothing is allowed that is not written down.
 
+use std::collections::BTreeSet;
+
 use serde::Deserialize;
 use wildmatch::WildMatchPattern;
+
+/// What gives out tokens is the host's to ask, whatever a pattern matches.
+const CREDENTIALS: &str = "/open-apis/auth/";
+/// In a list of tenants: all of them.
+const EVERY_TENANT: &str = "*";
 
 /// A method and a path pattern, written `POST /open-apis/im/v1/messages`. `*` stands for any run of characters.
 #[derive(Clone, Debug, Deserialize, PartialEq)]
@@ -25,6 +32,31 @@ impl Grant {
     }
 }
 
+/// What one plugin may ask for, and for whom.
+#[derive(Debug, Default)]
+pub struct Granted {
+    requests: Vec<Grant>,
+    tenants: BTreeSet<String>,
+}
+
+impl Granted {
+    /// These requests: for the tenant that a callback is from, and for these others.
+    pub fn new(requests: Vec<Grant>, tenants: BTreeSet<String>) -> Self {
+        Self { requests, tenants }
+    }
+
+    /// Is this request granted to it?
+    pub fn allows(&self, method: &str, path: &str) -> bool {
+        !path.starts_with(CREDENTIALS)
+            && self.requests.iter().any(|grant| grant.allows(method, path))
+    }
+
+    /// May it act for that tenant when it is asked about a callback from another one?
+    pub fn extends_to(&self, tenant: &str) -> bool {
+        self.tenants.contains(tenant) || self.tenants.contains(EVERY_TENANT)
+    }
+}
+
 impl TryFrom<String> for Grant {
     type Error = GrantError;
 
@@ -37,5 +69,33 @@ impl TryFrom<String> for Grant {
             }
             _ => Err(GrantError(text)),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn granted(requests: &[&str], tenants: &[&str]) -> Granted {
+        let requests = requests.iter().map(|text| Grant::try_from((*text).to_owned()).unwrap());
+        Granted::new(requests.collect(), tenants.iter().map(|text| (*text).to_owned()).collect())
+    }
+
+    #[test]
+    fn only_what_is_written_down_and_never_a_token() {
+        let granted = granted(&["POST /open-apis/*", "GET /open-apis/im/v1/chats/*/members"], &[]);
+        assert!(granted.allows("POST", "/open-apis/im/v1/messages"));
+        assert!(granted.allows("GET", "/open-apis/im/v1/chats/oc_1/members"));
+        assert!(!granted.allows("GET", "/open-apis/im/v1/chats/oc_1"));
+        assert!(!granted.allows("POST", "/open-apis/auth/v3/tenant_access_token/internal"));
+        assert!(!Granted::default().allows("GET", "/open-apis/x"));
+    }
+
+    #[test]
+    fn other_tenants_are_named() {
+        assert!(!granted(&[], &[]).extends_to("t1"));
+        assert!(granted(&[], &["t1"]).extends_to("t1"));
+        assert!(!granted(&[], &["t1"]).extends_to("t2"));
+        assert!(granted(&[], &["*"]).extends_to("t2"));
     }
 }

@@ -2,6 +2,7 @@
 
 use std::collections::VecDeque;
 use std::sync::Mutex;
+use std::sync::MutexGuard;
 use std::sync::PoisonError;
 use std::time::Duration;
 
@@ -43,16 +44,50 @@ impl RateLimit {
         }
     }
 
-    fn reserve(&self, now: Instant) -> Instant {
-        let mut given = self.given.lock().unwrap_or_else(PoisonError::into_inner);
-        let spacing = Duration::from_secs(1) / self.rate.in_a_second;
-        let mut turn = given.0.back().map_or(now, |last| now.max(*last + spacing));
-        if given.0.len() == self.rate.in_a_minute
-            && let Some(first) = given.0.pop_front()
-        {
-            turn = turn.max(first + Duration::from_secs(60));
+    /// Resolves to true when it is this request's turn, and at once to false if that is later than `until`: then it has
+    /// taken nobody's place.
+    pub async fn turn_by(&self, until: Instant) -> bool {
+        let now = Instant::now();
+        let Some(turn) = self.reserve_by(now, until) else { return false };
+        if turn > now {
+            tokio::time::sleep_until(turn).await;
         }
-        given.0.push_back(turn);
+        true
+    }
+
+    fn reserve(&self, now: Instant) -> Instant {
+        self.given().reserve(self.rate, now)
+    }
+
+    fn reserve_by(&self, now: Instant, until: Instant) -> Option<Instant> {
+        let mut given = self.given();
+        let in_time = given.next(self.rate, now) <= until;
+        in_time.then(|| given.reserve(self.rate, now))
+    }
+
+    fn given(&self) -> MutexGuard<'_, Given> {
+        self.given.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Given {
+    fn next(&self, rate: Rate, now: Instant) -> Instant {
+        let spacing = Duration::from_secs(1) / rate.in_a_second;
+        let after_the_last = self.0.back().map_or(now, |last| now.max(*last + spacing));
+        match self.0.front() {
+            Some(first) if self.0.len() == rate.in_a_minute => {
+                after_the_last.max(*first + Duration::from_secs(60))
+            }
+            _ => after_the_last,
+        }
+    }
+
+    fn reserve(&mut self, rate: Rate, now: Instant) -> Instant {
+        let turn = self.next(rate, now);
+        if self.0.len() == rate.in_a_minute {
+            self.0.pop_front();
+        }
+        self.0.push_back(turn);
         turn
     }
 }
@@ -74,6 +109,18 @@ mod tests {
         }
         assert_eq!(turns[49] - now, Duration::from_millis(980));
         assert_eq!(turns[2000] - now, Duration::from_secs(120));
+    }
+
+    #[tokio::test]
+    async fn who_is_too_late_takes_nobody_s_place() {
+        let limit = RateLimit::new(Rate { in_a_second: 2, in_a_minute: 4 });
+        let now = Instant::now();
+        let second = now + Duration::from_secs(1);
+        let turns: Vec<_> = (0..9).filter_map(|_| limit.reserve_by(now, second)).collect();
+        assert_eq!(turns, [now, now + Duration::from_millis(500), second]);
+        assert_eq!(limit.reserve(now), now + Duration::from_millis(1500));
+        assert_eq!(limit.reserve_by(now, now + Duration::from_secs(59)), None);
+        assert!(!limit.turn_by(second).await);
     }
 
     #[tokio::test]

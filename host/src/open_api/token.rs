@@ -1,50 +1,302 @@
-//! The app's tenant access token: fetched once however many ask at a time, and renewed before it ends.
+//! Access tokens in memory: each is fetched once however many ask at a time, and renewed before it ends.
 
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::sync::Mutex;
+use std::sync::MutexGuard;
+use std::sync::PoisonError;
 use std::time::Duration;
 
-use tokio::sync::Mutex;
+use tokio::sync::OwnedMutexGuard;
 use tokio::time::Instant;
 
+use crate::open_api::transport::ApiError;
 use crate::secret::Secret;
 
 /// A token is no longer used this long before it ends, so that no request is under way when it does. The official
 /// SDKs for Go, Java and Node take the same 3 minutes.
 const RENEW_EARLY: Duration = Duration::from_secs(180);
+/// With so much of its time left another one is fetched while it still serves, so that nobody waits for it. The platform
+/// gives a new one from half an hour before the end.
+const FETCH_AHEAD: Duration = Duration::from_secs(15 * 60);
+/// Between two attempts to fetch one ahead. There is time for some.
+const PAUSE_AHEAD: Duration = Duration::from_secs(30);
+/// How long a fetch may take. It goes on when whoever asked first has no time left, for those who ask next.
+const FETCH: Duration = Duration::from_secs(15);
+/// Tokens in memory: tenants that are busy at the same time. Beyond that one is let go, and fetched again.
+const MOST: usize = 10_000;
 
-/// One token and when it must be renewed.
+/// A token as it was fetched.
+#[derive(Clone, Debug)]
+pub(super) struct Fresh {
+    pub(super) token: Secret,
+    /// How long it lives from now on.
+    pub(super) lifetime: Duration,
+}
+
+/// The tokens of one kind, by name.
+#[derive(Debug, Default)]
+pub(super) struct TokenCache(Mutex<HashMap<String, Arc<Slot>>>);
+
+/// One of them.
+#[derive(Debug, Default)]
+struct Slot {
+    state: Mutex<State>,
+    /// Held by whoever fetches; what became of the last fetch, if it failed.
+    flight: Arc<tokio::sync::Mutex<Option<Failure>>>,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    held: Option<Held>,
+    /// What the platform called stale, so that it is not taken from the store again.
+    refused: Option<Secret>,
+}
+
 #[derive(Clone, Debug)]
 struct Held {
     token: Secret,
+    ahead_at: Instant,
     renew_at: Instant,
 }
 
-/// Holds the token. The lock is held across the request on purpose: whoever else asks waits for that one answer.
-#[derive(Debug, Default)]
-pub(super) struct TokenCache(Mutex<Option<Held>>);
+#[derive(Debug)]
+struct Failure {
+    at: Instant,
+    error: ApiError,
+}
 
 impl TokenCache {
-    /// The token, fetched by `fetch` (which says how long it lives) if there is none that is good.
-    pub(super) async fn get<F, E>(&self, fetch: F) -> Result<Secret, E>
+    /// The token of that name, fetched by `fetch` if there is none that is good. `fetch` is told which one the platform
+    /// has refused.
+    pub(super) async fn get<F>(
+        &self,
+        name: &str,
+        fetch: impl FnOnce(Option<Secret>) -> F,
+    ) -> Result<Secret, ApiError>
     where
-        F: Future<Output = Result<(Secret, Duration), E>>,
+        F: Future<Output = Result<Fresh, ApiError>> + Send + 'static,
     {
-        let mut held = self.0.lock().await;
-        if let Some(held) = held.as_ref()
-            && Instant::now() < held.renew_at
-        {
-            return Ok(held.token.clone());
+        let asked = Instant::now();
+        let slot = self.slot(name);
+        if let Some(held) = slot.good(asked) {
+            if held.ahead_at <= asked
+                && let Ok(flight) = Arc::clone(&slot.flight).try_lock_owned()
+                && flight.as_ref().is_none_or(|failure| failure.at + PAUSE_AHEAD <= asked)
+            {
+                let refused = slot.state().refused.clone();
+                tokio::spawn(slot.fly(flight, fetch(refused)));
+            }
+            return Ok(held.token);
         }
-        let (token, lifetime) = fetch.await?;
-        let renew_at = Instant::now() + lifetime.saturating_sub(RENEW_EARLY);
-        *held = Some(Held { token: token.clone(), renew_at });
-        Ok(token)
+        let flight = Arc::clone(&slot.flight).lock_owned().await;
+        if let Some(held) = slot.good(Instant::now()) {
+            return Ok(held.token);
+        }
+        // Whoever asked before it failed was waiting for this very answer.
+        if let Some(failure) = flight.as_ref()
+            && failure.at >= asked
+        {
+            return Err(failure.error.clone());
+        }
+        let refused = slot.state().refused.clone();
+        let landed = tokio::spawn(slot.fly(flight, fetch(refused))).await;
+        landed.unwrap_or_else(|_stopping| Err(ApiError::Deadline))
     }
 
     /// Forgets `stale`, which the platform refused, unless another has taken its place meanwhile.
-    pub(super) async fn evict(&self, stale: &Secret) {
-        let mut held = self.0.lock().await;
-        if held.as_ref().is_some_and(|held| held.token.expose() == stale.expose()) {
-            *held = None;
+    pub(super) fn evict(&self, name: &str, stale: &Secret) {
+        let slot = self.slot(name);
+        let mut state = slot.state();
+        if state.held.as_ref().is_some_and(|held| held.token.expose() == stale.expose()) {
+            state.held = None;
+            state.refused = Some(stale.clone());
         }
+    }
+
+    /// Forgets whatever is held under that name.
+    pub(super) fn evict_any(&self, name: &str) {
+        let slot = self.slot(name);
+        let mut state = slot.state();
+        if let Some(held) = state.held.take() {
+            state.refused = Some(held.token);
+        }
+    }
+
+    fn slot(&self, name: &str) -> Arc<Slot> {
+        let mut slots = lock(&self.0);
+        if let Some(slot) = slots.get(name) {
+            return Arc::clone(slot);
+        }
+        if slots.len() >= MOST {
+            let now = Instant::now();
+            // One that is being fetched is held by whoever waits for it.
+            slots.retain(|_, slot| Arc::strong_count(slot) > 1 || slot.good(now).is_some());
+            let idle = slots.iter().find(|(_, slot)| Arc::strong_count(slot) == 1);
+            if slots.len() >= MOST
+                && let Some(name) = idle.map(|(name, _)| name.clone())
+            {
+                slots.remove(&name);
+            }
+        }
+        Arc::clone(slots.entry(name.to_owned()).or_default())
+    }
+}
+
+impl Slot {
+    fn state(&self) -> MutexGuard<'_, State> {
+        lock(&self.state)
+    }
+
+    fn good(&self, now: Instant) -> Option<Held> {
+        self.state().held.clone().filter(|held| now < held.renew_at)
+    }
+
+    async fn fly(
+        self: Arc<Self>,
+        mut flight: OwnedMutexGuard<Option<Failure>>,
+        fetching: impl Future<Output = Result<Fresh, ApiError>>,
+    ) -> Result<Secret, ApiError> {
+        let fetched = tokio::time::timeout(FETCH, fetching).await;
+        match fetched.unwrap_or(Err(ApiError::Deadline)) {
+            Ok(Fresh { token, lifetime }) => {
+                // A token that lives shorter than usual is used for half of its time at least.
+                let ends = Instant::now() + lifetime;
+                let renew_at = ends - RENEW_EARLY.min(lifetime / 2);
+                let ahead_at = ends - FETCH_AHEAD.min(lifetime);
+                self.state().held = Some(Held { token: token.clone(), ahead_at, renew_at });
+                *flight = None;
+                Ok(token)
+            }
+            Err(error) => {
+                *flight = Some(Failure { at: Instant::now(), error: error.clone() });
+                Err(error)
+            }
+        }
+    }
+}
+
+/// Every critical section here leaves its data whole, so a panic elsewhere is no reason to stop.
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::AtomicU32;
+    use std::sync::atomic::Ordering;
+
+    use futures_util::future::join_all;
+    use tokio::sync::Notify;
+
+    use super::*;
+
+    const HOURS: Duration = Duration::from_secs(7200);
+
+    /// Gives out `t1`, `t2`, … to whoever fetches.
+    #[derive(Clone, Default)]
+    struct Mint(Arc<AtomicU32>);
+
+    impl Mint {
+        fn count(&self) -> u32 {
+            self.0.load(Ordering::Relaxed)
+        }
+
+        async fn coin(self, lifetime: Duration) -> Result<Fresh, ApiError> {
+            let number = self.0.fetch_add(1, Ordering::Relaxed) + 1;
+            tokio::task::yield_now().await;
+            Ok(Fresh { token: Secret::new(format!("t{number}")), lifetime })
+        }
+
+        async fn get(&self, cache: &TokenCache, lifetime: Duration) -> String {
+            let token = cache.get("a", |_| self.clone().coin(lifetime)).await;
+            token.unwrap().expose().to_owned()
+        }
+    }
+
+    #[tokio::test]
+    async fn however_many_ask_it_is_fetched_once_for_each_name() {
+        let (cache, mint) = (TokenCache::default(), Mint::default());
+        let all = join_all((0..50).map(|_| mint.get(&cache, HOURS))).await;
+        assert!(all.iter().all(|token| token == "t1"), "{all:?}");
+        let other = cache.get("b", |_| mint.clone().coin(HOURS)).await.unwrap();
+        assert_eq!((other.expose(), mint.count()), ("t2", 2));
+    }
+
+    #[tokio::test]
+    async fn a_fetch_goes_on_without_whoever_began_it() {
+        let (cache, go) = (Arc::new(TokenCache::default()), Arc::new(Notify::new()));
+        let (began, gate) = (Arc::new(Notify::new()), Arc::clone(&go));
+        let first = {
+            let (cache, began) = (Arc::clone(&cache), Arc::clone(&began));
+            tokio::spawn(async move {
+                let fetch = |_| async move {
+                    began.notify_one();
+                    gate.notified().await;
+                    Mint::default().coin(HOURS).await
+                };
+                cache.get("a", fetch).await
+            })
+        };
+        began.notified().await;
+        first.abort();
+        assert!(first.await.is_err());
+        go.notify_one();
+        let fetched = cache.get("a", |_| async { Err(ApiError::TooLarge) }).await;
+        assert_eq!(fetched.unwrap().expose(), "t1");
+    }
+
+    #[tokio::test]
+    async fn those_who_wait_share_a_failure_and_the_next_tries_again() {
+        let (cache, tried) = (TokenCache::default(), Arc::new(AtomicU32::new(0)));
+        let failing = |_| {
+            let tried = Arc::clone(&tried);
+            async move {
+                tried.fetch_add(1, Ordering::Relaxed);
+                tokio::task::yield_now().await;
+                Err(ApiError::TooLarge)
+            }
+        };
+        let all = join_all((0..50).map(|_| cache.get("a", failing))).await;
+        assert!(all.iter().all(Result::is_err));
+        assert_eq!(tried.load(Ordering::Relaxed), 1);
+        assert_eq!(Mint::default().get(&cache, HOURS).await, "t1");
+    }
+
+    #[tokio::test]
+    async fn one_that_ages_serves_while_the_next_is_fetched() {
+        let (cache, mint) = (TokenCache::default(), Mint::default());
+        assert_eq!(mint.get(&cache, FETCH_AHEAD - RENEW_EARLY).await, "t1");
+        assert_eq!(mint.get(&cache, HOURS).await, "t1", "nobody waits");
+        while mint.get(&cache, HOURS).await == "t1" {
+            tokio::task::yield_now().await;
+        }
+        assert_eq!(mint.get(&cache, HOURS).await, "t2");
+        assert_eq!(mint.count(), 2);
+    }
+
+    #[tokio::test]
+    async fn only_what_was_refused_is_evicted_and_the_fetch_is_told() {
+        let (cache, mint) = (TokenCache::default(), Mint::default());
+        assert_eq!(mint.get(&cache, HOURS).await, "t1");
+        cache.evict("a", &Secret::new("t0"));
+        assert_eq!(mint.get(&cache, HOURS).await, "t1");
+        cache.evict("a", &Secret::new("t1"));
+        let mut refused = None;
+        let fetch = |told: Option<Secret>| {
+            refused = told;
+            mint.clone().coin(HOURS)
+        };
+        assert_eq!(cache.get("a", fetch).await.unwrap().expose(), "t2");
+        assert_eq!(refused.unwrap().expose(), "t1");
+    }
+
+    #[tokio::test]
+    async fn there_are_never_more_than_fit() {
+        let (cache, mint) = (TokenCache::default(), Mint::default());
+        for number in 0..MOST + 10 {
+            cache.get(&number.to_string(), |_| mint.clone().coin(HOURS)).await.unwrap();
+        }
+        assert_eq!(lock(&cache.0).len(), MOST);
     }
 }

@@ -1,22 +1,25 @@
 //! One request to the server API, with the app's token: what `open-api` and late card updates are made of.
 
-use std::time::Duration;
+use std::sync::Arc;
 
-use reqwest::Method;
 use serde::Deserialize;
 use serde_json::json;
 use tokio::time::Instant;
 
-use crate::open_api::domain::Domain;
+use crate::open_api::credentials;
+use crate::open_api::credentials::Credentials;
+use crate::open_api::identity::AppIdentity;
 use crate::open_api::notebook::Asked;
 use crate::open_api::notebook::Notebook;
-use crate::open_api::token::TokenCache;
+use crate::open_api::rate_limit::Rate;
+use crate::open_api::rate_limit::RateLimit;
+use crate::open_api::vault::Vault;
+use crate::open_api::wire;
+use crate::open_api::wire::Wire;
 use crate::secret::Secret;
 
 /// The platform's answers are small; more than this is not read.
-const MAX_RESPONSE_BYTES: usize = 4 * 1024 * 1024;
-/// "Tenant access token invalid": fetch another one and try once more.
-const STALE_TOKEN: i64 = 99_991_663;
+pub(super) const MAX_RESPONSE_BYTES: usize = 4 * 1024 * 1024;
 
 /// A request, without credentials.
 #[derive(Clone, Debug)]
@@ -54,7 +57,7 @@ impl ApiResponse {
 }
 
 /// Why there is no answer.
-#[derive(Debug, thiserror::Error)]
+#[derive(Clone, Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum ApiError {
     /// It took too long.
@@ -64,19 +67,46 @@ pub enum ApiError {
     #[error("cannot reach the platform: {0}")]
     Transport(String),
     /// It gave no token.
-    #[error("the platform gives no token: code {code}, {message}")]
+    #[error("the platform gives no token: code {code}, {message} (log id {})", log_id.as_deref().unwrap_or("none"))]
     Token {
         /// The platform's.
         code: i64,
         /// The platform's.
         message: String,
+        /// For its support.
+        log_id: Option<String>,
     },
+    /// It has sent no ticket.
+    #[error(
+        "the platform has sent this store app no app ticket, though it was asked to: it comes as the event app_ticket, through a door of this host"
+    )]
+    NoTicket,
+    /// Nobody knows for whom.
+    #[error("the callback names no tenant, and a store app acts for one")]
+    NoTenant,
+    /// Too many requests.
+    #[error("its turn does not come in time: plugins may make only so many requests a second")]
+    RateLimited,
     /// There is no platform.
     #[error("this plugin runs offline, nothing was sent")]
     Offline,
     /// The answer is too large.
     #[error("the answer is larger than {MAX_RESPONSE_BYTES} bytes")]
     TooLarge,
+}
+
+impl ApiError {
+    /// Whether the platform has certainly not seen the request.
+    pub fn is_unsent(&self) -> bool {
+        match self {
+            Self::Token { .. }
+            | Self::NoTicket
+            | Self::NoTenant
+            | Self::RateLimited
+            | Self::Offline => true,
+            Self::Deadline | Self::Transport(_) | Self::TooLarge => false,
+        }
+    }
 }
 
 /// One app's way to the server API.
@@ -91,28 +121,25 @@ enum Way {
 
 #[derive(Debug)]
 struct Platform {
-    app_id: String,
-    app_secret: Secret,
-    domain: Domain,
-    http: reqwest::Client,
-    tenant_token: TokenCache,
-}
-
-#[derive(Deserialize)]
-struct TokenResponse {
-    code: i64,
-    #[serde(default)]
-    msg: String,
-    tenant_access_token: Option<String>,
-    expire: Option<u64>,
+    app: Arc<str>,
+    wire: Wire,
+    credentials: Arc<Credentials>,
+    plugins: RateLimit,
 }
 
 impl OpenApi {
-    /// Nothing is asked for until it is needed.
-    pub fn new(app_id: String, app_secret: Secret, domain: Domain, http: reqwest::Client) -> Self {
-        let tenant_token = TokenCache::default();
-        let platform = Platform { app_id, app_secret, domain, http, tenant_token };
-        Self(Way::Platform(Box::new(platform)))
+    /// Nothing is asked for until it is needed. `plugins` is how much all of the app's plugins together may ask for.
+    pub fn new(
+        app: AppIdentity,
+        http: reqwest::Client,
+        vault: Option<Vault>,
+        plugins: Rate,
+    ) -> Self {
+        let wire = Wire::new(http, app.domain.clone());
+        let id = app.id.as_str().into();
+        let credentials = Arc::new(Credentials::new(app, wire.clone(), vault));
+        let plugins = RateLimit::new(plugins);
+        Self(Way::Platform(Box::new(Platform { app: id, wire, credentials, plugins })))
     }
 
     /// Without a platform: nothing is sent, and what would have been is written down.
@@ -120,10 +147,12 @@ impl OpenApi {
         Self(Way::Nowhere(notebook))
     }
 
-    /// Sends it, by `deadline` at the latest. A token that the platform calls stale is renewed once.
+    /// Sends it in the name of that tenant, by `deadline` at the latest. A token that the platform calls stale is renewed
+    /// once.
     pub async fn call(
         &self,
         request: &ApiRequest,
+        tenant: &str,
         deadline: Instant,
     ) -> Result<ApiResponse, ApiError> {
         let platform = match &self.0 {
@@ -133,9 +162,32 @@ impl OpenApi {
                 return Err(ApiError::Offline);
             }
         };
-        tokio::time::timeout_at(deadline, platform.call_with_token(request))
+        tokio::time::timeout_at(deadline, platform.call_with_token(request, tenant))
             .await
             .map_err(|_| ApiError::Deadline)?
+    }
+
+    /// The same for a plugin, when it is its turn and that of the app's plugins.
+    pub async fn call_for(
+        &self,
+        plugin: &RateLimit,
+        request: &ApiRequest,
+        tenant: &str,
+        deadline: Instant,
+    ) -> Result<ApiResponse, ApiError> {
+        if let Way::Platform(platform) = &self.0
+            && !(plugin.turn_by(deadline).await && platform.plugins.turn_by(deadline).await)
+        {
+            return Err(ApiError::RateLimited);
+        }
+        self.call(request, tenant, deadline).await
+    }
+
+    /// The platform has sent this app's ticket.
+    pub async fn take_ticket(&self, ticket: Secret) {
+        if let Way::Platform(platform) = &self.0 {
+            platform.credentials.take_ticket(ticket).await;
+        }
     }
 
     /// A plugin asked for what it was not granted.
@@ -147,91 +199,34 @@ impl OpenApi {
 }
 
 impl Platform {
-    async fn call_with_token(&self, request: &ApiRequest) -> Result<ApiResponse, ApiError> {
-        let token = self.tenant_token.get(self.fetch_token()).await?;
-        let response = self.send(request, Some(&token)).await?;
-        if response.code() != Some(STALE_TOKEN) {
-            return Ok(response);
-        }
-        self.tenant_token.evict(&token).await;
-        let token = self.tenant_token.get(self.fetch_token()).await?;
-        self.send(request, Some(&token)).await
-    }
-
-    async fn fetch_token(&self) -> Result<(Secret, Duration), ApiError> {
-        let request = ApiRequest {
-            method: "POST",
-            path: "/open-apis/auth/v3/tenant_access_token/internal".to_owned(),
-            query: Vec::new(),
-            body: Some(
-                json!({ "app_id": self.app_id, "app_secret": self.app_secret.expose() })
-                    .to_string(),
-            ),
-        };
-        let response = self.send(&request, None).await?;
-        let malformed = |_| {
-            ApiError::Transport(format!(
-                "the token endpoint answered HTTP {} and no JSON",
-                response.status
-            ))
-        };
-        let body: TokenResponse = serde_json::from_str(&response.body).map_err(malformed)?;
-        match (body.code, body.tenant_access_token) {
-            (0, Some(token)) => {
-                Ok((Secret::new(token), Duration::from_secs(body.expire.unwrap_or(0))))
-            }
-            (code, _) => Err(ApiError::Token { code, message: body.msg }),
-        }
-    }
-
-    async fn send(
+    async fn call_with_token(
         &self,
         request: &ApiRequest,
-        token: Option<&Secret>,
+        tenant: &str,
     ) -> Result<ApiResponse, ApiError> {
-        // Our five method names are valid ones.
-        let method = Method::from_bytes(request.method.as_bytes()).unwrap_or(Method::GET);
-        let mut builder =
-            self.http.request(method, self.domain.endpoint(&request.path)).query(&request.query);
-        if let Some(token) = token {
-            builder = builder.bearer_auth(token.expose());
-        }
-        if let Some(body) = &request.body {
-            builder = builder
-                .header("content-type", "application/json; charset=utf-8")
-                .body(body.clone());
-        }
-        // The address may hold a token in its query, so it stays out of the error.
-        let transport =
-            |error: reqwest::Error| ApiError::Transport(error.without_url().to_string());
-        let mut response = builder.send().await.map_err(transport)?;
-        let status = response.status().as_u16();
-        let log_id = response
-            .headers()
-            .get("x-tt-logid")
-            .and_then(|value| value.to_str().ok())
-            .map(str::to_owned);
-        let mut body = Vec::new();
-        while let Some(chunk) = response.chunk().await.map_err(transport)? {
-            if body.len() + chunk.len() > MAX_RESPONSE_BYTES {
-                return Err(ApiError::TooLarge);
-            }
-            body.extend_from_slice(&chunk);
-        }
-        Ok(ApiResponse { status, body: String::from_utf8_lossy(&body).into_owned(), log_id })
+        let token = self.credentials.tenant_token(tenant).await?;
+        let response = self.send(request, &token).await?;
+        let Some(code) = response.code().filter(|code| credentials::is_stale(*code)) else {
+            return Ok(response);
+        };
+        self.credentials.evict(tenant, &token, code);
+        let token = self.credentials.tenant_token(tenant).await?;
+        self.send(request, &token).await
+    }
+
+    async fn send(&self, request: &ApiRequest, token: &Secret) -> Result<ApiResponse, ApiError> {
+        let response = self.wire.send(request, Some(token)).await?;
+        let ApiRequest { method, path, .. } = request;
+        let (app, status, code) = (&self.app, response.status, response.code());
+        let log_id = response.log_id.as_deref();
+        tracing::debug!(%app, method, path, status, code, log_id, "server API");
+        Ok(response)
     }
 }
 
 /// The HTTP client that every app shares.
 pub fn http_client(tls: &rustls::ClientConfig) -> Result<reqwest::Client, reqwest::Error> {
-    /// Long enough for a slow network, short enough that a dead one is noticed.
-    const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
-    reqwest::Client::builder()
-        .tls_backend_preconfigured(tls.clone())
-        .connect_timeout(CONNECT_TIMEOUT)
-        .redirect(reqwest::redirect::Policy::none())
-        .user_agent(concat!("aviary/", env!("CARGO_PKG_VERSION")))
-        .build()
+    wire::http_client(tls)
 }
 
 /// What `url_previews/batch_update` is asked: that these people's clients ask for the preview again.

@@ -145,7 +145,8 @@ fn has_failed(outcome: Outcome) -> Option<bool> {
         | Outcome::Repeated
         | Outcome::Cached
         | Outcome::Refused
-        | Outcome::TooOld => None,
+        | Outcome::TooOld
+        | Outcome::Host => None,
     }
 }
 

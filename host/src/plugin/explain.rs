@@ -108,7 +108,7 @@ pub(super) fn not_granted(linked: &Linked, name: &str, grants: &Grants) -> Vec<S
                     ("keeping data", "key_value = {}")
                 }
                 HTTP if grants.http.is_empty() => {
-                    ("requests over HTTP", "http = [\"https://…\"]")
+                    ("requests over HTTP", "http = [\"https://api.example.com/\"]")
                 }
                 _ => return None,
             };

@@ -472,13 +472,15 @@ impl Plugin {
     ) -> CallState {
         let event_id = callback.header.event_id.as_deref().unwrap_or_default();
         let has_card = callback.card_action().is_some_and(|card| !card.update_token.is_empty());
-        let (grants, buckets, way) = match reach {
-            Reach::AsGranted => (Arc::clone(&self.grants), self.buckets.clone(), self.http.clone()),
-            Reach::Nothing => (Arc::default(), Buckets::default(), HttpWay::Nowhere),
+        let (access, buckets, way) = match reach {
+            Reach::AsGranted => {
+                (Some(Arc::clone(&self.open_api)), self.buckets.clone(), self.http.clone())
+            }
+            Reach::Nothing => (None, Buckets::default(), HttpWay::Nowhere),
         };
         let tag = self.log_tag(event_id);
-        let (api, own_io) = (Arc::clone(&self.open_api), io.clone());
-        let open_api = OpenApiCtx::new(api, grants, deadline, own_io, tape.clone());
+        let tenant = callback.tenant_key().to_owned();
+        let open_api = OpenApiCtx::new(access, tenant, deadline, io.clone(), tape.clone());
         CallState {
             request: RequestCtx::new(callback.raw(), deadline, tape.clone()),
             deferred: DeferredCtx::new(has_card),

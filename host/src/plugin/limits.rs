@@ -7,6 +7,8 @@ use std::sync::atomic::Ordering;
 use serde::Deserialize;
 use wasmtime::ResourceLimiter;
 
+use crate::open_api::rate_limit::Rate;
+
 /// No plugin may be given more memory than a place in the pool has: 1 GiB.
 pub const MAX_MEMORY_BYTES: usize = 1 << 30;
 /// Function pointers in all tables of a call together; the largest runtimes have a tenth of that. Each costs the host
@@ -23,6 +25,8 @@ pub(super) const MAX_TABLES: u32 = 32;
 pub(super) const MAX_HANDLES: usize = 1024;
 /// The most that a plugin may be allowed to log or to answer in one call: 16 MiB.
 const MAX_TEXT_BYTES: u64 = 16 << 20;
+/// The most requests to the server API, in whatever time. The host remembers those of the last minute.
+const MAX_API_RATE: u64 = 100_000;
 
 /// `[limits]` of a sidecar file.
 #[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq)]
@@ -43,6 +47,11 @@ pub struct Limits {
     /// Calls of this plugin that may be under way at once, and as many may wait. The default is half of the places that
     /// a host has by default.
     pub calls: u32,
+    /// Requests to the server API in a second, over all of its calls. The default is what the platform takes by most of its
+    /// interfaces, and leaves half of what an app may ask for to others.
+    pub api_per_second: u32,
+    /// The same in a minute.
+    pub api_per_minute: u32,
 }
 
 impl Default for Limits {
@@ -53,6 +62,8 @@ impl Default for Limits {
             reply_bytes: 128 << 10,
             log_bytes: 64 << 10,
             calls: 64,
+            api_per_second: 50,
+            api_per_minute: 1000,
         }
     }
 }
@@ -66,6 +77,11 @@ pub struct LimitsError {
 }
 
 impl Limits {
+    /// How often it may ask the server API.
+    pub(super) fn api_rate(&self) -> Rate {
+        Rate { in_a_second: self.api_per_second, in_a_minute: self.api_per_minute as usize }
+    }
+
     /// Checks the numbers.
     pub fn validate(&self) -> Result<(), LimitsError> {
         let in_range = |name, value: u64, most: u64| {
@@ -76,7 +92,9 @@ impl Limits {
         in_range("memory_bytes", self.memory_bytes as u64, MAX_MEMORY_BYTES as u64)?;
         in_range("reply_bytes", self.reply_bytes as u64, MAX_TEXT_BYTES)?;
         in_range("log_bytes", self.log_bytes as u64, MAX_TEXT_BYTES)?;
-        in_range("calls", u64::from(self.calls), 1000)
+        in_range("calls", u64::from(self.calls), 1000)?;
+        in_range("api_per_second", u64::from(self.api_per_second), MAX_API_RATE)?;
+        in_range("api_per_minute", u64::from(self.api_per_minute), MAX_API_RATE)
     }
 }
 

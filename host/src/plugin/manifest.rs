@@ -1,5 +1,6 @@
 //! The sidecar file: what an operator says about a plugin, in `name.toml` beside `name.wasm`.
 
+use std::collections::BTreeSet;
 use std::num::NonZeroU32;
 use std::time::Duration;
 
@@ -123,6 +124,8 @@ impl PreviewsConfig {
 pub struct Grants {
     /// Requests to the server API, for example `POST /open-apis/im/v1/messages`.
     pub open_api: Vec<Grant>,
+    /// Tenants that it may act for besides the one a callback is from; `*` for all. For store apps.
+    pub tenants: BTreeSet<String>,
     /// Requests to other servers, for example `https://api.example.com/v1/`.
     pub http: Vec<HttpGrant>,
     /// Keeping things beyond a call.

@@ -19,8 +19,7 @@ use crate::capability::config::ConfigCtx;
 use crate::capability::http::Destinations;
 use crate::capability::http::HttpWay;
 use crate::capability::key_value::Buckets;
-use crate::open_api::grant::Grant;
-use crate::open_api::transport::OpenApi;
+use crate::capability::open_api::ApiAccess;
 use crate::plugin::allow::Allow;
 use crate::plugin::breaker::Breaker;
 use crate::plugin::canary::Canary;
@@ -61,14 +60,13 @@ pub struct Plugin {
     pub(super) promote: PromoteConfig,
     /// What the journal has shown of it before it went live.
     pub(super) rehearsed: OnceLock<Rehearsed>,
-    pub(super) grants: Arc<[Grant]>,
     pub(super) not_granted: Vec<String>,
+    pub(super) open_api: Arc<ApiAccess>,
     pub(super) buckets: Buckets,
     pub(super) destinations: Destinations,
     pub(super) http: HttpWay,
     pub(super) store: Store,
     pub(super) settings: ConfigCtx,
-    pub(super) open_api: Arc<OpenApi>,
     pub(super) budget: MemoryBudget,
     pub(super) places: u32,
     pub(super) breaker: Arc<Breaker>,

@@ -8,6 +8,8 @@ use tokio_util::sync::CancellationToken;
 use crate::secret::Secret;
 use crate::simulator::access_token::AccessTokens;
 use crate::simulator::answers::Answers;
+use crate::simulator::app_ticket::AppTickets;
+use crate::simulator::config::AppKind;
 use crate::simulator::config::ClientConfig;
 use crate::simulator::config::SimulatedApp;
 use crate::simulator::connections::Connections;
@@ -18,6 +20,7 @@ use crate::simulator::script::CardUpdateScript;
 use crate::simulator::script::DiscoveryScript;
 use crate::simulator::script::HandshakeScript;
 use crate::simulator::script::PongScript;
+use crate::simulator::script::TicketScript;
 use crate::simulator::state::lock;
 use crate::simulator::tally::Changes;
 use crate::simulator::tally::Tally;
@@ -31,6 +34,7 @@ pub(super) struct App {
     pub(super) connections: Connections,
     pub(super) tickets: Tickets,
     pub(super) access_tokens: AccessTokens,
+    pub(super) app_tickets: AppTickets,
     pub(super) answers: Answers,
     pub(super) tally: Tally,
     last_by_hand: Mutex<Option<Delivery>>,
@@ -40,6 +44,7 @@ pub(super) struct App {
 pub(super) struct Settings {
     pub(super) id: String,
     pub(super) secret: Secret,
+    pub(super) kind: AppKind,
     pub(super) verification_token: Secret,
     pub(super) encrypt_key: Option<Secret>,
     pub(super) tenant_key: String,
@@ -52,6 +57,7 @@ pub(super) struct Scripts {
     pub(super) card_update: CardUpdateScript,
     pub(super) application: ApplicationScript,
     pub(super) pong: PongScript,
+    pub(super) ticket: TicketScript,
     pub(super) client_config: ClientConfig,
 }
 
@@ -66,6 +72,7 @@ impl App {
         let settings = Settings {
             id: app.id,
             secret: app.secret,
+            kind: app.kind,
             verification_token: app
                 .verification_token
                 .unwrap_or_else(|| Secret::new(identifier::hex(32))),
@@ -78,6 +85,7 @@ impl App {
             card_update: CardUpdateScript::Normal,
             application: ApplicationScript::default(),
             pong: PongScript::Normal,
+            ticket: TicketScript::default(),
             client_config,
         };
         Self {
@@ -87,6 +95,7 @@ impl App {
             connections: Connections::new(changes.clone(), stop.clone()),
             tickets: Tickets::default(),
             access_tokens: AccessTokens::default(),
+            app_tickets: AppTickets::default(),
             answers: Answers::default(),
             tally: Tally::new(changes.clone()),
             last_by_hand: Mutex::default(),

@@ -29,13 +29,25 @@ impl SimulatorConfig {
     }
 }
 
-/// One self-built app.
+/// How an app comes to its tenants.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum AppKind {
+    /// Made by its one tenant.
+    #[default]
+    SelfBuilt,
+    /// From the store: it is sent tickets, and asks for a token for each of its tenants.
+    Store,
+}
+
+/// One app.
 #[derive(Clone, Debug)]
 pub struct SimulatedApp {
     /// `cli_` and 16 hex digits; one official SDK refuses to start with anything else.
     pub id: String,
     /// The app secret.
     pub secret: Secret,
+    /// Self-built, unless it is said.
+    pub kind: AppKind,
     /// What callbacks carry as `header.token` and legacy cards are signed with. Every app of the platform has one; if
     /// it is absent here the simulator makes one up that the host cannot know.
     pub verification_token: Option<Secret>,
@@ -51,6 +63,7 @@ impl SimulatedApp {
         Self {
             id: id.into(),
             secret,
+            kind: AppKind::default(),
             verification_token: None,
             encrypt_key: None,
             tenant_key: "2df73991750b1234".into(),

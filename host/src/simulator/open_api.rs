@@ -3,6 +3,7 @@
 
 mod card_update;
 mod message;
+mod token;
 
 use std::sync::Arc;
 
@@ -18,21 +19,21 @@ use axum::http::header::AUTHORIZATION;
 use axum::http::request;
 use axum::response::IntoResponse as _;
 use axum::response::Response;
-use serde::Deserialize;
 use serde_json::Value;
 use serde_json::json;
 use tokio::time::Instant;
 
+use crate::simulator::access_token::Holder;
 use crate::simulator::app::App;
 use crate::simulator::discovery::HANG_LIMIT;
 use crate::simulator::identifier;
+use crate::simulator::open_api::token::TOKEN_PATHS;
 use crate::simulator::record::ApiCall;
 use crate::simulator::script::ApplicationScript;
 use crate::simulator::script::CardUpdateScript;
 use crate::simulator::server::MAX_REQUEST_BYTES;
 use crate::simulator::state::State;
 
-const TOKEN_PATH: &str = "/open-apis/auth/v3/tenant_access_token/internal";
 const CARD_UPDATE_PATH: &str = "/open-apis/interactive/v1/card/update";
 const MESSAGES_PATH: &str = "/open-apis/im/v1/messages";
 const APPLICATION_PATH: &str = "/open-apis/application/v6/applications/me";
@@ -56,6 +57,7 @@ impl ApiError {
 struct Call<'a> {
     state: &'a State,
     app: &'a App,
+    tenant_key: String,
     parts: &'a request::Parts,
     body: &'a [u8],
     arrived: Instant,
@@ -77,20 +79,23 @@ pub(super) async fn call(
     let Ok(body) = axum::body::to_bytes(body, MAX_REQUEST_BYTES).await else {
         return StatusCode::PAYLOAD_TOO_LARGE.into_response();
     };
-    let is_token_request = parts.uri.path() == TOKEN_PATH && parts.method == Method::POST;
+    let is_token_request =
+        parts.uri.path().starts_with(TOKEN_PATHS) && parts.method == Method::POST;
     let mut hangs = false;
-    let (app_id, answer) = if is_token_request {
-        (None, access_token(&state, &body, arrived))
+    let (whose, answer) = if is_token_request {
+        (None, token::answer(&state, parts.uri.path(), &body, arrived))
     } else {
         match bearer(&state, &parts.headers, arrived) {
-            Ok(app) => {
-                let call = Call { state: &state, app, parts: &parts, body: &body, arrived };
+            Ok((app, tenant_key)) => {
+                let call =
+                    Call { state: &state, app, tenant_key, parts: &parts, body: &body, arrived };
                 hangs = call.is_card_update()
                     && matches!(
                         app.scripts().card_update,
                         CardUpdateScript::Hang | CardUpdateScript::TakeAndHang
                     );
-                (Some(app.settings.id.clone()), route(&call))
+                let answer = route(&call);
+                (Some((app.settings.id.clone(), call.tenant_key)), answer)
             }
             Err(error) => (None, Err(error)),
         }
@@ -99,8 +104,10 @@ pub(super) async fn call(
         Ok(answer) => (StatusCode::OK, answer),
         Err(error) => (error.status, json!({"code": error.code, "msg": error.msg})),
     };
+    let (app_id, tenant_key) = whose.unzip();
     state.records.add_api_call(ApiCall {
         app_id,
+        tenant_key,
         method: parts.method.to_string(),
         path: parts.uri.path().to_owned(),
         query: parts.uri.query().unwrap_or_default().to_owned(),
@@ -118,17 +125,25 @@ pub(super) async fn call(
     response
 }
 
-/// The app whose access token the request carries.
-fn bearer<'a>(state: &'a State, headers: &HeaderMap, now: Instant) -> Result<&'a App, ApiError> {
+/// The app whose access token the request carries, and the tenant that the token is for.
+fn bearer<'a>(
+    state: &'a State,
+    headers: &HeaderMap,
+    now: Instant,
+) -> Result<(&'a App, String), ApiError> {
     let token = headers
         .get(AUTHORIZATION)
         .and_then(|value| value.to_str().ok()?.strip_prefix("Bearer "))
         .ok_or_else(|| ApiError::new(99_991_661, "Missing access token for authorization"))?;
-    state
-        .apps()
-        .find(|app| app.access_tokens.is_valid(token, now))
-        .map(Arc::as_ref)
-        .ok_or_else(|| ApiError::new(99_991_663, "Invalid access token for authorization"))
+    for app in state.apps() {
+        match app.access_tokens.holder(token, now) {
+            Some(Holder::Tenant(tenant)) => return Ok((app.as_ref(), tenant)),
+            Some(Holder::App) => break,
+            None => {}
+        }
+    }
+    let stale = state.apps().find_map(|app| app.access_tokens.stale_code(token));
+    Err(ApiError::new(stale.unwrap_or(99_991_663), "Invalid access token for authorization"))
 }
 
 fn route(call: &Call<'_>) -> Result<Value, ApiError> {
@@ -150,29 +165,4 @@ fn application(call: &Call<'_>) -> Result<Value, ApiError> {
             "Access denied. One of the following scopes is required: [application:application:self_manage]",
         )),
     }
-}
-
-#[derive(Deserialize)]
-struct TokenRequest {
-    #[serde(default)]
-    app_id: String,
-    #[serde(default)]
-    app_secret: String,
-}
-
-fn access_token(state: &State, body: &[u8], now: Instant) -> Result<Value, ApiError> {
-    let invalid = || ApiError::new(10_003, "invalid param");
-    let request: TokenRequest = serde_json::from_slice(body).map_err(|_| invalid())?;
-    let app = state.app(&request.app_id).map_err(|_| invalid())?;
-    app.tally.count(|counters| counters.token_requests += 1);
-    if request.app_secret != app.settings.secret.expose() {
-        return Err(ApiError::new(10_014, "app secret invalid"));
-    }
-    let token = app.access_tokens.obtain(now);
-    Ok(json!({
-        "code": 0,
-        "msg": "ok",
-        "tenant_access_token": token.text,
-        "expire": token.remaining(now).as_secs(),
-    }))
 }

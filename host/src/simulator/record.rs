@@ -91,6 +91,8 @@ pub struct SentMessage {
 pub struct ApiCall {
     /// Whose access token it came with, if it was a valid one.
     pub app_id: Option<String>,
+    /// And for which tenant that token is.
+    pub tenant_key: Option<String>,
     /// `POST`, …
     pub method: String,
     /// Without the query.

@@ -5,6 +5,8 @@ use bytes::Bytes;
 use serde_json::Value;
 use serde_json::json;
 
+use crate::simulator::delivery::Door;
+
 /// What `POST /callback/ws/endpoint` does for one app.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub enum DiscoveryScript {
@@ -47,6 +49,21 @@ pub const FRESH_URL: &str = "$URL";
 pub const OWN_ADDRESS: &str = "$ADDRESS";
 /// Likewise: a ticket of the app, for such a query.
 pub const FRESH_TICKET: &str = "$TICKET";
+
+/// What `POST /open-apis/auth/v3/app_ticket/resend` leads to for one store app.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum TicketScript {
+    /// A ticket comes through this door.
+    Push(Door),
+    /// Nothing.
+    Silent,
+}
+
+impl Default for TicketScript {
+    fn default() -> Self {
+        Self::Push(Door::LongConnection)
+    }
+}
 
 /// What a pong carries for one app.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

@@ -69,9 +69,11 @@ mod tests {
     use serde_json::Value;
 
     use super::*;
+    use crate::simulator::config::AppKind;
 
     fn app(encrypt_key: Option<&str>) -> Settings {
         Settings {
+            kind: AppKind::SelfBuilt,
             id: "cli_0123456789abcdef".into(),
             secret: Secret::new("secret"),
             verification_token: Secret::new("verification"),

@@ -29,6 +29,11 @@ impl BucketId {
         Self(format!("{app}/shared/{name}").into())
     }
 
+    /// What the host itself keeps of an app's credentials. No plugin is granted it: theirs are `own` and `shared`.
+    pub fn credentials(app: &str) -> Self {
+        Self(format!("{app}/credentials").into())
+    }
+
     pub(super) fn as_str(&self) -> &str {
         &self.0
     }

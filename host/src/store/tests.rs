@@ -20,6 +20,7 @@ async fn open(path: &Path) -> Store {
 
 fn update(card: &str) -> PendingUpdate {
     PendingUpdate {
+        tenant: "t".to_owned(),
         app: "cli_a".to_owned(),
         event_id: None,
         token: "c-1".to_owned(),

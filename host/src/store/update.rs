@@ -42,6 +42,9 @@ pub(super) enum UpdateChange {
 pub struct PendingUpdate {
     /// Which app's card it is.
     pub app: String,
+    /// Whose card it is: a store app has a token for each tenant.
+    #[serde(default)]
+    pub tenant: String,
     /// The callback that it belongs to, for the log.
     pub event_id: Option<String>,
     /// `c-…`

@@ -7,7 +7,6 @@ use tokio::time::Instant;
 
 use crate::dispatch::late::Late;
 use crate::dispatch::late::Update;
-use crate::open_api::transport::ApiError;
 use crate::open_api::transport::ApiResponse;
 use crate::open_api::transport::card_update;
 use crate::store::StoreError;
@@ -20,9 +19,10 @@ const ATTEMPT: Duration = Duration::from_secs(10);
 const FIRST_PAUSE: Duration = Duration::from_secs(1);
 /// The longest pause: thirty attempts in the half hour that a token lives.
 const LONGEST_PAUSE: Duration = Duration::from_secs(60);
-/// "Internal error" in two documented spellings, "too many requests" in two, and "invalid access token", which the
-/// transport has renewed once already: none of them says anything about the card.
-const TRY_AGAIN: [i64; 5] = [200_080, 300_000, 99_991_400, 230_020, 99_991_663];
+/// "Internal error" in two documented spellings, "too many requests" in two, and the four that complain of a credential,
+/// which the transport has renewed once already: none of them says anything about the card.
+const TRY_AGAIN: [i64; 8] =
+    [200_080, 300_000, 99_991_400, 230_020, 99_991_663, 99_991_664, 99_991_671, 10_012];
 /// "The token has been used up".
 const USED_UP: i64 = 300_040;
 
@@ -141,10 +141,11 @@ impl Late {
 
     async fn attempt(&self, update: &Update, maybe_shown: bool) -> Attempt {
         let request = card_update(&update.pending.token, &update.pending.card);
-        match self.open_api.call(&request, Instant::now() + ATTEMPT).await {
+        let (tenant, until) = (&update.pending.tenant, Instant::now() + ATTEMPT);
+        match self.open_api.call(&request, tenant, until).await {
             Ok(response) => self.judge(update, &response, maybe_shown),
             // No token, no request: the platform has not seen the card.
-            Err(error @ ApiError::Token { .. }) => Attempt::NotTaken(error.to_string()),
+            Err(error) if error.is_unsent() => Attempt::NotTaken(error.to_string()),
             Err(error) => Attempt::Unknown(error.to_string()),
         }
     }

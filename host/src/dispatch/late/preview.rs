@@ -49,13 +49,15 @@ const ATTEMPT: Duration = Duration::from_secs(10);
 pub(super) struct Viewer {
     preview_token: String,
     open_id: String,
+    tenant: String,
 }
 
 impl Viewer {
     /// None while the link is being typed: there is no preview yet that could be refreshed.
-    pub(super) fn of(location: &Location, operator: &Operator) -> Option<Self> {
+    pub(super) fn of(location: &Location, operator: &Operator, tenant: &str) -> Option<Self> {
         let preview_token = location.preview_token.clone().filter(|token| !token.is_empty())?;
-        Some(Self { preview_token, open_id: operator.open_id.clone() })
+        let (open_id, tenant) = (operator.open_id.clone(), tenant.to_owned());
+        Some(Self { preview_token, open_id, tenant })
     }
 }
 
@@ -167,7 +169,7 @@ impl Late {
             if viewers.is_empty() {
                 return;
             }
-            self.send_refresh(&viewer.preview_token, &viewers).await;
+            self.send_refresh(&viewer.tenant, &viewer.preview_token, &viewers).await;
             tokio::select! {
                 // Cancel safe: both only wait.
                 () = tokio::time::sleep(REFRESH_INTERVAL) => {}
@@ -187,11 +189,12 @@ impl Late {
         next
     }
 
-    async fn send_refresh(&self, preview_token: &str, viewers: &[String]) {
+    async fn send_refresh(&self, tenant: &str, preview_token: &str, viewers: &[String]) {
         let request = preview_refresh(preview_token, viewers);
         for attempt in 1..=ATTEMPTS {
             self.previews.rate.turn().await;
-            let reason = match self.open_api.call(&request, Instant::now() + ATTEMPT).await {
+            let until = Instant::now() + ATTEMPT;
+            let reason = match self.open_api.call(&request, tenant, until).await {
                 Ok(response) if response.code() == Some(0) => {
                     tracing::info!(app = %self.app, viewers = viewers.len(), "link preview refreshed");
                     return telemetry::record_preview_refresh("delivered");
@@ -228,7 +231,8 @@ mod tests {
     use crate::callback::reply_check::card_as_preview;
 
     fn viewer(token: &str, open_id: &str) -> Viewer {
-        Viewer { preview_token: token.to_owned(), open_id: open_id.to_owned() }
+        let (preview_token, open_id) = (token.to_owned(), open_id.to_owned());
+        Viewer { preview_token, open_id, tenant: "t".to_owned() }
     }
 
     #[tokio::test]

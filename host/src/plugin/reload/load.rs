@@ -16,7 +16,10 @@ use crate::capability::http::Destinations;
 use crate::capability::http::HttpGrantError;
 use crate::capability::http::HttpWay;
 use crate::capability::key_value::Buckets;
+use crate::capability::open_api::ApiAccess;
 use crate::deadline::DeadlineConfig;
+use crate::open_api::grant::Granted;
+use crate::open_api::rate_limit::RateLimit;
 use crate::open_api::transport::OpenApi;
 use crate::plugin::breaker::Breaker;
 use crate::plugin::code::Wasm;
@@ -243,12 +246,15 @@ impl Loader {
             store: self.outside.store.clone(),
             promote: manifest.promote.unwrap_or(self.promotion.config),
             rehearsed: OnceLock::new(),
-            grants: manifest.grants.open_api.into(),
             not_granted,
             settings: manifest.settings.read(&folder)?.hiding(destinations.secrets()),
             destinations,
             http: self.outside.http.clone(),
-            open_api: Arc::clone(&self.outside.open_api),
+            open_api: Arc::new(ApiAccess::new(
+                Arc::clone(&self.outside.open_api),
+                Granted::new(manifest.grants.open_api, manifest.grants.tenants),
+                RateLimit::new(manifest.limits.api_rate()),
+            )),
         };
         let deadline = DeadlineConfig::default().starting(Instant::now());
         let described = describe(&self.engine, plugin, deadline).await;

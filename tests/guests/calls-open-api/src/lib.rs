@@ -1,5 +1,5 @@
 //! Sends a message through the platform's API and answers with what came of it. A button named `elsewhere` asks for
-//! another path, `twice` sends two messages.
+//! another path, `twice` sends two messages, `for:` and a tenant's key sends one in that tenant's name.
 
 use aviary_sdk::CardAction;
 use aviary_sdk::CardReply;
@@ -21,7 +21,11 @@ fn answer(action: CardAction) -> Result<CardReply, Failure> {
             vec![ApiRequest::post("/open-apis/im/v1/messages/../../contact/v3/users", &message)]
         }
         Some("twice") => vec![send.clone(), send],
-        _ => vec![send],
+        Some(name) => match name.strip_prefix("for:") {
+            Some(tenant) => vec![send.tenant(tenant)],
+            None => vec![send],
+        },
+        None => vec![send],
     };
     let outcomes = requests.iter().map(|request| match open_api::call(request) {
         Ok(response) => format!("status {} {}", response.status, response.body),

@@ -1,0 +1,244 @@
+//! How an app comes to the token that a request needs: with its secret, or with its ticket and for one tenant.
+//!
+//! Every request for a token has a body of its own, with what it needs and nothing else.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use serde::Deserialize;
+use serde_json::Value;
+use serde_json::json;
+
+use crate::open_api::identity::AppIdentity;
+use crate::open_api::identity::AppKind;
+use crate::open_api::ticket::AppTicket;
+use crate::open_api::token::Fresh;
+use crate::open_api::token::TokenCache;
+use crate::open_api::transport::ApiError;
+use crate::open_api::transport::ApiRequest;
+use crate::open_api::transport::ApiResponse;
+use crate::open_api::vault::Kept;
+use crate::open_api::vault::Vault;
+use crate::open_api::wire::Wire;
+use crate::secret::Secret;
+use crate::store::update::now_ms;
+
+/// "Tenant access token invalid".
+const TENANT_TOKEN_INVALID: i64 = 99_991_663;
+/// "App access token invalid".
+const APP_TOKEN_INVALID: i64 = 99_991_664;
+/// "Access token invalid", whichever it was.
+const TOKEN_INVALID: i64 = 99_991_671;
+/// "App ticket invalid".
+const TICKET_INVALID: i64 = 10_012;
+
+/// Where a self-built app's tenant token is had from.
+const INTERNAL_TENANT_TOKEN: &str = "/open-apis/auth/v3/tenant_access_token/internal";
+/// Where a store app's own token is had from.
+const APP_TOKEN: &str = "/open-apis/auth/v3/app_access_token";
+/// And with that, a tenant's.
+const TENANT_TOKEN: &str = "/open-apis/auth/v3/tenant_access_token";
+/// Where a ticket is asked for.
+const TICKET_RESEND: &str = "/open-apis/auth/v3/app_ticket/resend";
+/// A token in the store that has less of its time left is not worth taking: it would be fetched again at once.
+const WORTH_TAKING: Duration = Duration::from_secs(15 * 60);
+/// The one token that an app has for itself.
+const APP: &str = "app";
+
+/// One app's tokens, and how it comes to them.
+#[derive(Debug)]
+pub(super) struct Credentials {
+    app: AppIdentity,
+    wire: Wire,
+    tenants: TokenCache,
+    own: TokenCache,
+    ticket: AppTicket,
+    vault: Option<Vault>,
+}
+
+/// Which token an answer holds.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Holds {
+    TenantToken,
+    AppToken,
+}
+
+#[derive(Deserialize)]
+struct TokenResponse {
+    code: i64,
+    #[serde(default)]
+    msg: String,
+    tenant_access_token: Option<String>,
+    app_access_token: Option<String>,
+    expire: Option<u64>,
+}
+
+/// Whether the platform says by that code that it was a credential that it did not like.
+pub(super) fn is_stale(code: i64) -> bool {
+    matches!(code, TENANT_TOKEN_INVALID | APP_TOKEN_INVALID | TOKEN_INVALID | TICKET_INVALID)
+}
+
+impl Credentials {
+    pub(super) fn new(app: AppIdentity, wire: Wire, vault: Option<Vault>) -> Self {
+        let (tenants, own) = (TokenCache::default(), TokenCache::default());
+        Self { app, wire, tenants, own, ticket: AppTicket::new(vault.clone()), vault }
+    }
+
+    /// The token to act for that tenant with. A self-built app has one tenant and one token.
+    pub(super) async fn tenant_token(self: &Arc<Self>, tenant: &str) -> Result<Secret, ApiError> {
+        let name = self.tenant_name(tenant);
+        if self.app.kind == AppKind::Store && tenant.is_empty() {
+            return Err(ApiError::NoTenant);
+        }
+        let fetch =
+            |refused| Arc::clone(self).fetch_tenant_token(name.clone(), tenant.to_owned(), refused);
+        self.tenants.get(&name, fetch).await
+    }
+
+    /// The platform has refused a request with that token, and said so by that code.
+    pub(super) fn evict(&self, tenant: &str, stale: &Secret, code: i64) {
+        self.tenants.evict(&self.tenant_name(tenant), stale);
+        if matches!(code, APP_TOKEN_INVALID | TICKET_INVALID) {
+            // It was made of what is no better.
+            self.own.evict_any(APP);
+        }
+    }
+
+    /// The platform has sent this app's ticket.
+    pub(super) async fn take_ticket(&self, ticket: Secret) {
+        self.ticket.take(ticket).await;
+    }
+
+    fn tenant_name(&self, tenant: &str) -> String {
+        match self.app.kind {
+            AppKind::SelfBuilt => "tenant".to_owned(),
+            AppKind::Store => format!("tenant/{tenant}"),
+        }
+    }
+
+    async fn fetch_tenant_token(
+        self: Arc<Self>,
+        name: String,
+        tenant: String,
+        refused: Option<Secret>,
+    ) -> Result<Fresh, ApiError> {
+        if let Some(kept) = self.kept(&name, refused.as_ref()).await {
+            return Ok(kept);
+        }
+        let fresh = match self.app.kind {
+            AppKind::SelfBuilt => {
+                let body = json!({ "app_id": self.app.id, "app_secret": self.app.secret.expose() });
+                self.ask(INTERNAL_TENANT_TOKEN, &body, Holds::TenantToken).await?
+            }
+            AppKind::Store => self.tenant_token_by_own(&tenant).await?,
+        };
+        self.keep(&name, &fresh).await;
+        Ok(fresh)
+    }
+
+    async fn tenant_token_by_own(self: &Arc<Self>, tenant: &str) -> Result<Fresh, ApiError> {
+        let own = self.own_token().await?;
+        match self.tenant_token_with(&own, tenant).await {
+            Err(ApiError::Token { code, .. }) if is_stale(code) => {
+                self.own.evict(APP, &own);
+                self.tenant_token_with(&self.own_token().await?, tenant).await
+            }
+            answer => answer,
+        }
+    }
+
+    async fn tenant_token_with(&self, own: &Secret, tenant: &str) -> Result<Fresh, ApiError> {
+        let body = json!({ "app_access_token": own.expose(), "tenant_key": tenant });
+        self.ask(TENANT_TOKEN, &body, Holds::TenantToken).await
+    }
+
+    async fn own_token(self: &Arc<Self>) -> Result<Secret, ApiError> {
+        self.own.get(APP, |refused| Arc::clone(self).fetch_own_token(refused)).await
+    }
+
+    async fn fetch_own_token(self: Arc<Self>, refused: Option<Secret>) -> Result<Fresh, ApiError> {
+        if let Some(kept) = self.kept(APP, refused.as_ref()).await {
+            return Ok(kept);
+        }
+        let ticket = self.ticket.get(None, self.ask_for_ticket()).await?;
+        let fresh = match self.own_token_with(&ticket).await {
+            Err(ApiError::Token { code: TICKET_INVALID, .. }) => {
+                let another = self.ticket.get(Some(&ticket), self.ask_for_ticket()).await?;
+                self.own_token_with(&another).await?
+            }
+            answer => answer?,
+        };
+        self.keep(APP, &fresh).await;
+        Ok(fresh)
+    }
+
+    async fn own_token_with(&self, ticket: &Secret) -> Result<Fresh, ApiError> {
+        let AppIdentity { id, secret, .. } = &self.app;
+        let body =
+            json!({ "app_id": id, "app_secret": secret.expose(), "app_ticket": ticket.expose() });
+        self.ask(APP_TOKEN, &body, Holds::AppToken).await
+    }
+
+    async fn ask_for_ticket(&self) -> Result<(), ApiError> {
+        tracing::info!(app = %self.app.id, "asking the platform for an app ticket");
+        let body = json!({ "app_id": self.app.id, "app_secret": self.app.secret.expose() });
+        let (answer, response) = self.post(TICKET_RESEND, &body).await?;
+        if answer.code == 0 { Ok(()) } else { Err(refusal(answer, response)) }
+    }
+
+    async fn ask(&self, path: &str, body: &Value, holds: Holds) -> Result<Fresh, ApiError> {
+        let (mut answer, response) = self.post(path, body).await?;
+        let token = match holds {
+            Holds::TenantToken => answer.tenant_access_token.take(),
+            Holds::AppToken => answer.app_access_token.take(),
+        };
+        match token {
+            Some(token) if answer.code == 0 => Ok(Fresh {
+                token: Secret::new(token),
+                lifetime: Duration::from_secs(answer.expire.unwrap_or(0)),
+            }),
+            _ => Err(refusal(answer, response)),
+        }
+    }
+
+    async fn post(
+        &self,
+        path: &str,
+        body: &Value,
+    ) -> Result<(TokenResponse, ApiResponse), ApiError> {
+        let request = ApiRequest {
+            method: "POST",
+            path: path.to_owned(),
+            query: Vec::new(),
+            body: Some(body.to_string()),
+        };
+        let response = self.wire.send(&request, None).await?;
+        let status = response.status;
+        let malformed =
+            |_| ApiError::Transport(format!("{path} answered HTTP {status} and no JSON"));
+        Ok((serde_json::from_str(&response.body).map_err(malformed)?, response))
+    }
+
+    /// What an earlier process or another host has left, unless it is what the platform refused.
+    async fn kept(&self, name: &str, refused: Option<&Secret>) -> Option<Fresh> {
+        let Kept { secret, until_ms } = self.token_vault()?.load(name).await?;
+        let lifetime = Duration::from_millis(until_ms.saturating_sub(now_ms()));
+        let good = refused.is_none_or(|refused| refused.expose() != secret.expose());
+        (good && lifetime > WORTH_TAKING).then_some(Fresh { token: secret, lifetime })
+    }
+
+    async fn keep(&self, name: &str, fresh: &Fresh) {
+        if let Some(vault) = self.token_vault() {
+            let until_ms = now_ms() + fresh.lifetime.as_millis() as u64;
+            vault.save(name, &Kept { secret: fresh.token.clone(), until_ms }).await;
+        }
+    }
+
+    fn token_vault(&self) -> Option<&Vault> {
+        self.vault.as_ref().filter(|vault| vault.keeps_tokens())
+    }
+}
+
+fn refusal(answer: TokenResponse, response: ApiResponse) -> ApiError {
+    ApiError::Token { code: answer.code, message: answer.msg, log_id: response.log_id }
+}

@@ -1,0 +1,88 @@
+//! A store app's ticket: the platform sends it once an hour as an event, and again where it is asked to.
+//!
+//! No plugin sees it. It is kept in the store, so that a host that starts has the last one, and hosts that share a store have
+//! what one of them was sent.
+
+use std::time::Duration;
+
+use tokio::sync::watch;
+use tokio::time::Instant;
+
+use crate::open_api::transport::ApiError;
+use crate::open_api::vault::Kept;
+use crate::open_api::vault::Vault;
+use crate::secret::Secret;
+
+/// Its name in the vault.
+const NAME: &str = "app-ticket";
+/// How long one that was asked for is waited for. The platform sends it within a second or two.
+const PATIENCE: Duration = Duration::from_secs(10);
+/// How long the store has before a ticket is used all the same. Its event has to be acknowledged in three seconds.
+const KEEPING: Duration = Duration::from_secs(1);
+/// How often a shared store is looked into meanwhile: the platform sends it to one host of many.
+const LOOK_AGAIN: Duration = Duration::from_millis(250);
+
+/// The ticket, if there is one.
+#[derive(Debug)]
+pub(super) struct AppTicket {
+    current: watch::Sender<Option<Secret>>,
+    vault: Option<Vault>,
+}
+
+impl AppTicket {
+    pub(super) fn new(vault: Option<Vault>) -> Self {
+        Self { current: watch::Sender::new(None), vault }
+    }
+
+    /// The platform has sent this one. It is kept before it is used, so that whoever has seen it used finds it again.
+    pub(super) async fn take(&self, ticket: Secret) {
+        if let Some(vault) = &self.vault {
+            // It is good until the platform says otherwise.
+            let kept = Kept { secret: ticket.clone(), until_ms: u64::MAX };
+            if tokio::time::timeout(KEEPING, vault.save(NAME, &kept)).await.is_err() {
+                tracing::warn!("the store is slow: a restart now would lose the app ticket");
+            }
+        }
+        self.current.send_replace(Some(ticket));
+    }
+
+    /// One that is not `refused`. If there is none, the platform is asked for one by `ask`, and it is waited for.
+    pub(super) async fn get(
+        &self,
+        refused: Option<&Secret>,
+        ask: impl Future<Output = Result<(), ApiError>>,
+    ) -> Result<Secret, ApiError> {
+        let mut current = self.current.subscribe();
+        if let Some(ticket) = self.at_hand(refused).await {
+            return Ok(ticket);
+        }
+        ask.await?;
+        let until = Instant::now() + PATIENCE;
+        let others_may_have_it = self.vault.as_ref().is_some_and(Vault::is_shared);
+        while Instant::now() < until {
+            let next = if others_may_have_it { Instant::now() + LOOK_AGAIN } else { until };
+            tokio::select! {
+                // Cancel safe: both only wait. This cache holds the sender, so it does not end.
+                _ = current.changed() => {}
+                () = tokio::time::sleep_until(next.min(until)) => {}
+            }
+            if let Some(ticket) = self.at_hand(refused).await {
+                return Ok(ticket);
+            }
+        }
+        Err(ApiError::NoTicket)
+    }
+
+    async fn at_hand(&self, refused: Option<&Secret>) -> Option<Secret> {
+        let fits = |ticket: &Secret| refused.is_none_or(|old| old.expose() != ticket.expose());
+        let held = self.current.borrow().clone().filter(fits);
+        if held.is_some() {
+            return held;
+        }
+        let kept = self.vault.as_ref()?.load(NAME).await?.secret;
+        fits(&kept).then(|| {
+            self.current.send_replace(Some(kept.clone()));
+            kept
+        })
+    }
+}

@@ -1,0 +1,77 @@
+//! One HTTP request to the server API, and its answer within bounds. Knows nothing of tokens but where one goes.
+
+use std::time::Duration;
+
+use reqwest::Method;
+use reqwest::header::HeaderMap;
+
+use crate::open_api::domain::Domain;
+use crate::open_api::transport::ApiError;
+use crate::open_api::transport::ApiRequest;
+use crate::open_api::transport::ApiResponse;
+use crate::open_api::transport::MAX_RESPONSE_BYTES;
+use crate::secret::Secret;
+
+/// The way to one of the platform's domains.
+#[derive(Clone, Debug)]
+pub(super) struct Wire {
+    http: reqwest::Client,
+    domain: Domain,
+}
+
+impl Wire {
+    pub(super) fn new(http: reqwest::Client, domain: Domain) -> Self {
+        Self { http, domain }
+    }
+
+    pub(super) async fn send(
+        &self,
+        request: &ApiRequest,
+        token: Option<&Secret>,
+    ) -> Result<ApiResponse, ApiError> {
+        // Our five method names are valid ones.
+        let method = Method::from_bytes(request.method.as_bytes()).unwrap_or(Method::GET);
+        let mut builder =
+            self.http.request(method, self.domain.endpoint(&request.path)).query(&request.query);
+        if let Some(token) = token {
+            builder = builder.bearer_auth(token.expose());
+        }
+        if let Some(body) = &request.body {
+            builder = builder
+                .header("content-type", "application/json; charset=utf-8")
+                .body(body.clone());
+        }
+        // The address may hold a token in its query, so it stays out of the error.
+        let transport =
+            |error: reqwest::Error| ApiError::Transport(error.without_url().to_string());
+        let mut response = builder.send().await.map_err(transport)?;
+        let status = response.status().as_u16();
+        let log_id = log_id(response.headers());
+        let mut body = Vec::new();
+        while let Some(chunk) = response.chunk().await.map_err(transport)? {
+            if body.len() + chunk.len() > MAX_RESPONSE_BYTES {
+                return Err(ApiError::TooLarge);
+            }
+            body.extend_from_slice(&chunk);
+        }
+        Ok(ApiResponse { status, body: String::from_utf8_lossy(&body).into_owned(), log_id })
+    }
+}
+
+/// A gateway that turns a request away gives it a number of its own, and no log id.
+fn log_id(headers: &HeaderMap) -> Option<String> {
+    let header = headers.get("x-tt-logid").or_else(|| headers.get("x-request-id"))?;
+    header.to_str().ok().map(str::to_owned)
+}
+
+/// The HTTP client that every app shares.
+pub(super) fn http_client(tls: &rustls::ClientConfig) -> Result<reqwest::Client, reqwest::Error> {
+    /// Long enough for a slow network, short enough that a dead one is noticed.
+    const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
+    reqwest::Client::builder()
+        .tls_backend_preconfigured(tls.clone())
+        .connect_timeout(CONNECT_TIMEOUT)
+        .redirect(reqwest::redirect::Policy::none())
+        .user_agent(concat!("aviary/", env!("CARGO_PKG_VERSION")))
+        .build()
+}
