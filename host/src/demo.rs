@@ -1,6 +1,7 @@
 //! `aviary demo`: the simulated platform and the host in one process on loopback, every callback type through every
 //! door that carries it, a swap while clicks go on, and a plugin that spins for ever.
 
+mod leave;
 mod open;
 mod runaway;
 mod scenario;
@@ -42,9 +43,17 @@ pub async fn open(stop: impl Future<Output = ()>) -> anyhow::Result<bool> {
 async fn example_plugins() -> anyhow::Result<Vec<PathBuf>> {
     table::progress("building the example plugins (the first time takes a minute)");
     let target = guest_build::build_folder()?.join("guests");
-    let components = guest_build::build(Path::new(PLUGINS), &target).await?;
+    let mut files = guest_build::build(Path::new(PLUGINS), &target).await?;
+    files.extend(files.iter().filter_map(|component| sidecar(component)).collect::<Vec<_>>());
     telemetry::init(&LogConfig { format: LogFormat::Text, level: "error".to_owned() })?;
-    Ok(components)
+    Ok(files)
+}
+
+/// What its operator says of an example, where the example needs it: `name.toml` in its folder.
+fn sidecar(component: &Path) -> Option<PathBuf> {
+    let name = component.file_stem()?.to_str()?;
+    let file = Path::new(PLUGINS).join(name.replace('_', "-")).join(format!("{name}.toml"));
+    file.is_file().then_some(file)
 }
 
 /// Runs the demo, prints what happened, and says whether all of it was as it should be.
@@ -53,7 +62,8 @@ pub async fn run(json: bool) -> anyhow::Result<bool> {
     table::progress("starting the simulated platform and the host on loopback");
     let mut stage = Stage::set(&components).await.context("the demo could not be set up")?;
     table::progress("sending every kind of callback through every door");
-    let scenarios = scenario::play_all(&mut stage).await?;
+    let mut scenarios = scenario::play_all(&mut stage).await?;
+    scenarios.extend(leave::play(&mut stage).await?);
     table::progress("replacing a plugin while clicks go on");
     let swap = swap::play(&mut stage).await?;
     table::progress("letting a plugin spin for ever");

@@ -49,8 +49,8 @@ pub struct Stage {
 }
 
 impl Stage {
-    /// With these plugins in its folder, each under its file's name.
-    pub async fn set(components: &[PathBuf]) -> anyhow::Result<Self> {
+    /// With these plugins and sidecar files in its folder, each under its file's name.
+    pub async fn set(files: &[PathBuf]) -> anyhow::Result<Self> {
         let [app_secret, token, key] = SECRETS.map(|(_, text)| Secret::new(text));
         let app = SimulatedApp {
             verification_token: Some(token),
@@ -62,9 +62,9 @@ impl Stage {
         let plugins = folder.path().join("plugins");
         std::fs::create_dir(&plugins)?;
         let mut page = None;
-        for component in components {
-            let name = component.file_name().context("a component without a name")?;
-            std::fs::copy(component, plugins.join(name))?;
+        for file in files {
+            let name = file.file_name().context("a file without a name")?;
+            std::fs::copy(file, plugins.join(name))?;
             if name == READER {
                 let sidecar = page.insert(Page::serve().await?).sidecar();
                 std::fs::write(plugins.join(READER).with_extension("toml"), sidecar)?;

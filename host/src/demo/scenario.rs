@@ -9,6 +9,7 @@ use crate::simulator::delivery::Signing;
 use crate::simulator::exchange::Exchange;
 use crate::stage::Recorded;
 use crate::stage::Stage;
+use crate::telemetry::CallbackRecord;
 
 /// One row of the table.
 #[derive(Debug, Serialize)]
@@ -224,25 +225,40 @@ pub(super) async fn play_all(stage: &mut Stage) -> anyhow::Result<Vec<Outcome>> 
 async fn play(stage: &mut Stage, scenario: &Scenario, door: &Door) -> anyhow::Result<Outcome> {
     let delivery = (scenario.delivery)(stage);
     let (exchange, record) = stage.send(door, &delivery, scenario.recorded).await?;
-    let plugin = record
-        .as_ref()
-        .and_then(|record| record.plugin.as_ref())
-        .map(|plugin| plugin.name.to_string());
-    Ok(Outcome {
-        name: scenario.name,
-        door: match door {
-            Door::Webhook { .. } => "webhook",
-            Door::LongConnection => "long_connection",
-        },
-        callback: scenario.callback,
-        ok: (scenario.seen)(&exchange) && plugin.as_deref() == scenario.plugin,
-        plugin,
-        outcome: exchange.in_words(),
-        ms: exchange.elapsed.as_secs_f64() * 1000.0,
-        fuel: record.and_then(|record| record.fuel),
-    })
+    let Scenario { name, callback, plugin, .. } = *scenario;
+    let ok = (scenario.seen)(&exchange);
+    Ok(Outcome::new(name, callback, door, &exchange, record.as_deref(), ok, plugin))
 }
 
-fn shows_toast(exchange: &Exchange, text: &str) -> bool {
+impl Outcome {
+    /// `ok` says whether the user saw the right thing; it must have come from `plugin`.
+    pub(super) fn new(
+        name: &'static str,
+        callback: &'static str,
+        door: &Door,
+        exchange: &Exchange,
+        record: Option<&CallbackRecord>,
+        ok: bool,
+        plugin: Option<&str>,
+    ) -> Self {
+        let asked = record.and_then(|record| record.plugin.as_ref());
+        let asked = asked.map(|plugin| plugin.name.to_string());
+        Self {
+            name,
+            door: match door {
+                Door::Webhook { .. } => "webhook",
+                Door::LongConnection => "long_connection",
+            },
+            callback,
+            ok: ok && asked.as_deref() == plugin,
+            plugin: asked,
+            outcome: exchange.in_words(),
+            ms: exchange.elapsed.as_secs_f64() * 1000.0,
+            fuel: record.and_then(|record| record.fuel),
+        }
+    }
+}
+
+pub(super) fn shows_toast(exchange: &Exchange, text: &str) -> bool {
     exchange.verdict.toast.as_ref().is_some_and(|toast| toast.text == text)
 }
