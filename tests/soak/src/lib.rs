@@ -4,6 +4,7 @@
 mod clicks;
 mod deferred;
 mod hostile;
+mod kept;
 mod memory;
 mod report;
 mod runaways;
@@ -29,8 +30,10 @@ pub async fn run(size: Size) -> anyhow::Result<Report> {
     let swaps = swaps::run(size.swaps).await?;
     progress(&format!("{} deferred cards, and {} over a kill", size.deferred, size.killed));
     let deferred = deferred::run(size.deferred, size.killed).await?;
+    progress(&format!("{} kills while plugins write", size.store_kills));
+    let kept = kept::run(size.store_kills).await?;
     progress("done");
-    Ok(Report::new(&hostile, &runaways, &swaps, &deferred))
+    Ok(Report::new(&hostile, &runaways, &swaps, &deferred, &kept))
 }
 
 #[expect(clippy::print_stderr, reason = "a person waits")]

@@ -5,6 +5,7 @@ use serde::Serialize;
 use crate::clicks::Tally;
 use crate::deferred::Deferred;
 use crate::hostile::Hostile;
+use crate::kept::Kept;
 use crate::runaways::Runaways;
 use crate::swaps::Swaps;
 
@@ -32,17 +33,33 @@ pub struct Size {
     pub deferred: usize,
     /// The same, with a host that is killed between answer and card.
     pub killed: usize,
+    /// Times that a host is killed while plugins write.
+    pub store_kills: usize,
 }
 
 impl Size {
     /// What a release has to stand.
     pub fn full() -> Self {
-        Self { callbacks: 100_000, swaps: 1000, runaway_seconds: 30, deferred: 10_000, killed: 50 }
+        Self {
+            callbacks: 100_000,
+            swaps: 1000,
+            runaway_seconds: 30,
+            deferred: 10_000,
+            killed: 50,
+            store_kills: 500,
+        }
     }
 
     /// What every change has to stand.
     pub fn small() -> Self {
-        Self { callbacks: 10_000, swaps: 100, runaway_seconds: 3, deferred: 200, killed: 10 }
+        Self {
+            callbacks: 10_000,
+            swaps: 100,
+            runaway_seconds: 3,
+            deferred: 200,
+            killed: 10,
+            store_kills: 5,
+        }
     }
 }
 
@@ -71,6 +88,9 @@ pub struct Report {
     deferred_before_flush: usize,
     deferred_lost_after_kill: usize,
     deferred_twice_after_kill: usize,
+    store_kills: usize,
+    store_writes: u64,
+    store_lost_after_kill: usize,
     memory_growth_percent: f64,
 }
 
@@ -80,6 +100,7 @@ impl Report {
         runaways: &Runaways,
         swaps: &Swaps,
         deferred: &Deferred,
+        kept: &Kept,
     ) -> Self {
         let mut all = Tally::default();
         for tally in [&hostile.tally, &runaways.tally, &swaps.tally, &deferred.tally] {
@@ -106,6 +127,9 @@ impl Report {
             deferred_before_flush: deferred.before_flush,
             deferred_lost_after_kill: deferred.lost_after_kill,
             deferred_twice_after_kill: deferred.twice_after_kill,
+            store_kills: kept.kills,
+            store_writes: kept.writes,
+            store_lost_after_kill: kept.lost,
             memory_growth_percent: hostile.memory_growth_percent,
         }
     }
@@ -121,6 +145,7 @@ impl Report {
             self.deferred_before_flush,
             self.deferred_lost_after_kill,
             self.deferred_twice_after_kill,
+            self.store_lost_after_kill,
         ];
         wrong.iter().all(|count| *count == 0)
     }
