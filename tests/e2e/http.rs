@@ -214,5 +214,13 @@ async fn a_grant_that_makes_no_sense_is_refused_in_words() -> anyhow::Result<()>
         ensure!(line.text_of("reason").contains(reason), "{grant}: {}", line.text());
         ensure!(!refused.host.log().text().contains(SECRET), "the secret is in the log");
     }
+    // What is no grant at all may be a secret too.
+    let sidecar = json!({ "authorization": SECRET });
+    let app = App::default().webhook_only().guest_with("asks-elsewhere", sidecar)?;
+    let refused = Setup::new(app).launch(false).await?;
+    let line = refused.host.log().wait_for("plugin refused", &[]).await?;
+    let reason = line.text_of("reason");
+    ensure!(reason.contains("line 1: unknown field `authorization`"), "{reason}");
+    ensure!(!refused.host.log().text().contains(SECRET), "the secret is in the log");
     Ok(())
 }

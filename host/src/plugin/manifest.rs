@@ -151,9 +151,14 @@ impl StillWorkingConfig {
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum ManifestError {
-    /// Not TOML, an unknown key, a value of the wrong type; the text names key and line.
-    #[error("the sidecar file cannot be read: {0}")]
-    Toml(#[from] toml::de::Error),
+    /// Not TOML, an unknown key, a value of the wrong type.
+    #[error("the sidecar file cannot be read: line {line}: {message}")]
+    Toml {
+        /// Counted from 1.
+        line: usize,
+        /// What is wrong. The line itself is not repeated, it may hold a secret that does not belong there.
+        message: String,
+    },
     /// A number out of range.
     #[error(transparent)]
     Limits(#[from] LimitsError),
@@ -183,7 +188,11 @@ pub enum ManifestError {
 impl Manifest {
     /// Reads the text of a sidecar file.
     pub fn parse(text: &str) -> Result<Self, ManifestError> {
-        let manifest: Self = toml::from_str(text)?;
+        let manifest: Self = toml::from_str(text).map_err(|error| {
+            let start = error.span().map_or(0, |span| span.start);
+            let line = text.bytes().take(start).filter(|byte| *byte == b'\n').count() + 1;
+            ManifestError::Toml { line, message: error.message().to_owned() }
+        })?;
         manifest.limits.validate()?;
         manifest.reuse.validate()?;
         manifest.breaker.validate()?;
