@@ -168,7 +168,10 @@ impl Admission {
     /// Waits for a place, as long as that makes sense. Cancel safe: who does not wait any more takes none.
     pub async fn enter(self: &Arc<Self>, ask: Ask) -> Result<Place, NotAdmitted> {
         let latest = ask.latest_start();
-        let (ticket, admitted) = self.line_up(ask)?;
+        let (ticket, admitted) = match self.line_up(ask)? {
+            LinedUp::Admitted(place) => return Ok(place),
+            LinedUp::Waits { ticket, admitted } => (ticket, admitted),
+        };
         let _leave = Leave { admission: self, ticket };
         match tokio::time::timeout_at(latest, admitted).await {
             Ok(Ok(place)) => Ok(place),
@@ -177,9 +180,13 @@ impl Admission {
         }
     }
 
-    fn line_up(self: &Arc<Self>, ask: Ask) -> Result<(u64, oneshot::Receiver<Place>), NotAdmitted> {
+    fn line_up(self: &Arc<Self>, ask: Ask) -> Result<LinedUp, NotAdmitted> {
         let mut state = self.lock();
-        if !state.may_start(&ask) {
+        if state.may_start(&ask) {
+            if state.nobody_waits() {
+                return Ok(LinedUp::Admitted(self.take(&mut state, &ask)));
+            }
+        } else {
             self.worth_waiting(&state, &ask)?;
             if state.waiting_count() >= self.max_waiting as usize && !state.displace(ask.priority) {
                 return Err(NotAdmitted::QueueFull { limit: self.max_waiting });
@@ -192,7 +199,7 @@ impl Admission {
         let unclaimed = self.admit(&mut state);
         drop(state);
         drop(unclaimed);
-        Ok((ticket, admitted))
+        Ok(LinedUp::Waits { ticket, admitted })
     }
 
     /// Who is ahead, how long places are taken for, and what that makes.
@@ -218,6 +225,9 @@ impl Admission {
     /// that very moment: they are free again once they are dropped, which must not happen under the lock.
     fn admit(self: &Arc<Self>, state: &mut State) -> Vec<Place> {
         let mut unclaimed = Vec::new();
+        if state.nobody_waits() {
+            return unclaimed;
+        }
         'priorities: for priority in 0..PRIORITIES {
             let mut index = 0;
             while let Some(waiter) = state.waiting[priority].get(index) {
@@ -263,6 +273,10 @@ impl State {
         ask.places <= self.free && running.calls < ask.calls && fair
     }
 
+    fn nobody_waits(&self) -> bool {
+        self.waiting.iter().all(VecDeque::is_empty)
+    }
+
     fn waiting_count(&self) -> usize {
         self.waiting.iter().map(VecDeque::len).sum()
     }
@@ -271,6 +285,12 @@ impl State {
     fn displace(&mut self, priority: Priority) -> bool {
         self.waiting[priority as usize + 1..].iter_mut().rev().any(|less| less.pop_back().is_some())
     }
+}
+
+/// What became of a wish.
+enum LinedUp {
+    Admitted(Place),
+    Waits { ticket: u64, admitted: oneshot::Receiver<Place> },
 }
 
 /// Leaves the queue, whether with a place or without.
@@ -282,10 +302,13 @@ struct Leave<'a> {
 impl Drop for Leave<'_> {
     fn drop(&mut self) {
         let mut state = self.admission.lock();
-        for queue in &mut state.waiting {
+        for priority in 0..PRIORITIES {
+            let queue = &mut state.waiting[priority];
             // Tickets grow from the front to the back of a queue.
             if let Ok(index) = queue.binary_search_by_key(&self.ticket, |waiter| waiter.ticket) {
                 queue.remove(index);
+                telemetry::set_callbacks_waiting(state.waiting_count());
+                break;
             }
         }
     }
