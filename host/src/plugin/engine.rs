@@ -302,9 +302,7 @@ fn engine_config(guests: GuestsConfig) -> Config {
 
 fn link_programs(engine: &Engine) -> wasmtime::Result<wasmtime::Linker<GuestState>> {
     let mut linker = wasmtime::Linker::new(engine);
-    wasmtime_wasi::p1::add_to_linker_async(&mut linker, |state: &mut GuestState| {
-        &mut state.wasi.ctx
-    })?;
+    wasmtime_wasi::p1::add_to_linker_async(&mut linker, |state: &mut GuestState| state.wasi.ctx())?;
     Ok(linker)
 }
 

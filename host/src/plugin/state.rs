@@ -61,8 +61,9 @@ pub(super) struct CallState {
 /// WASI with nothing granted: clocks and randomness, output to the log; no files and no sockets. Arguments, environment
 /// and input are for commands.
 pub(super) struct Wasi {
-    /// For components and for programs of WASI preview 1.
-    pub(super) ctx: WasiP1Ctx,
+    /// For components and for programs of WASI preview 1. Made when the guest first asks for something of it: most of what
+    /// it costs is to seed random numbers.
+    ctx: Option<WasiP1Ctx>,
     http: WasiHttpCtx,
     pub(super) printed: Printed,
     /// Standard output of a command, which is its answer.
@@ -73,23 +74,22 @@ pub(super) struct Wasi {
 impl Wasi {
     /// Keeps at most `log_bytes` of what the guest prints.
     pub(super) fn new(log_bytes: usize, tape: &Tape) -> Self {
-        let printed = Printed::new(log_bytes);
-        let (mut builder, taped) = nothing_granted(&printed, tape);
-        let ctx = built(builder.stdout(printed.clone()));
-        Self { ctx, http: http::limits(), printed, answer: None, taped }
+        let (printed, taped) = (Printed::new(log_bytes), Taped::of(tape));
+        Self { ctx: None, http: http::limits(), printed, answer: None, taped }
     }
 
     /// The same for a command: what it prints on standard output is no log.
     pub(super) fn command(log_bytes: usize, given: Given<'_>, tape: &Tape) -> Self {
         let (printed, answer) = (Printed::new(log_bytes), Printed::new(given.reply_bytes));
-        let (mut builder, taped) = nothing_granted(&printed, tape);
+        let taped = Taped::of(tape);
+        let mut builder = nothing_granted(&printed, taped.as_ref());
         builder
             .arg(given.name)
             .envs(&given.environment)
             .env(REMAINING, given.remaining_ms.to_string())
             .stdin(MemoryInputPipe::new(given.input))
             .stdout(answer.clone());
-        let ctx = built(&mut builder);
+        let ctx = Some(built(&mut builder));
         Self { ctx, http: http::limits(), printed, answer: Some(answer), taped }
     }
 
@@ -99,18 +99,31 @@ impl Wasi {
             taped.change(tape);
         }
     }
+
+    pub(super) fn ctx(&mut self) -> &mut WasiP1Ctx {
+        let Self { ctx, printed, taped, .. } = self;
+        made(ctx, printed, taped.as_ref())
+    }
+}
+
+/// A guest's WASI, which is there from now on.
+fn made<'a>(
+    ctx: &'a mut Option<WasiP1Ctx>,
+    printed: &Printed,
+    taped: Option<&Taped>,
+) -> &'a mut WasiP1Ctx {
+    ctx.get_or_insert_with(|| built(nothing_granted(printed, taped).stdout(printed.clone())))
 }
 
 /// Clocks and randomness are the system's own where nobody takes them down: then they cost nothing more.
-fn nothing_granted(errors: &Printed, tape: &Tape) -> (WasiCtxBuilder, Option<Taped>) {
+fn nothing_granted(errors: &Printed, taped: Option<&Taped>) -> WasiCtxBuilder {
     let mut builder = WasiCtxBuilder::new();
     builder.max_random_size(MAX_RANDOM_BYTES).stderr(errors.clone());
     builder.allow_tcp(false).allow_udp(false);
-    let taped = Taped::of(tape);
-    if let Some(taped) = &taped {
+    if let Some(taped) = taped {
         taped.give_to(&mut builder);
     }
-    (builder, taped)
+    builder
 }
 
 fn built(builder: &mut WasiCtxBuilder) -> WasiP1Ctx {
@@ -121,7 +134,7 @@ fn built(builder: &mut WasiCtxBuilder) -> WasiP1Ctx {
 
 impl WasiView for GuestState {
     fn ctx(&mut self) -> WasiCtxView<'_> {
-        self.wasi.ctx.ctx()
+        self.wasi.ctx().ctx()
     }
 }
 
@@ -129,7 +142,8 @@ impl WasiHttpView for GuestState {
     fn http(&mut self) -> WasiHttpCtxView<'_> {
         let Self { wasi, call, .. } = self;
         let call = call.as_mut().unwrap_or_else(|| unreachable!("a guest runs only in a call"));
-        let table = wasi.ctx.ctx().table;
-        WasiHttpCtxView { hooks: &mut call.http, table, ctx: &mut wasi.http }
+        let Wasi { ctx, http, printed, taped, .. } = wasi;
+        let table = made(ctx, printed, taped.as_ref()).ctx().table;
+        WasiHttpCtxView { hooks: &mut call.http, table, ctx: http }
     }
 }
