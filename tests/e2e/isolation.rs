@@ -256,6 +256,38 @@ async fn spinning_plugins_do_not_slow_a_healthy_one() -> anyhow::Result<()> {
     does_not_slow_a_healthy_plugin("loop-forever").await
 }
 
+/// Its calls begin where callbacks come in, as long as they are over at once. That must not hold up what else comes in.
+#[tokio::test]
+async fn a_plugin_that_was_quick_may_still_begin_to_spin() -> anyhow::Result<()> {
+    let mut sidecar = endless();
+    sidecar["route"] = json!([{ "action_name": "changes" }]);
+    let app = App::default().webhook_only().guest_with("as-asked", sidecar)?.guest("counter")?;
+    let running = Setup::new(app).start().await?;
+    let asked = |what: &str| {
+        let mut click = sender::click("changes");
+        click["event"]["action"]["value"] = json!({ "do": what });
+        click
+    };
+    for _ in 0..5 {
+        let response = running.deliver(&asked("toast")).await?;
+        ensure!(response.toast() == "ok", "{}", response.text());
+    }
+    let spin = asked("spin");
+    let spinning = futures_util::future::join_all((0..8).map(|_| running.deliver(&spin)));
+    let healthy = async {
+        for _ in 0..20 {
+            let response = running.deliver(&sender::click("healthy")).await?;
+            ensure!(response.toast() == "1", "{}", response.text());
+        }
+        anyhow::Ok(())
+    };
+    let (spinning, healthy) = tokio::join!(spinning, healthy);
+    for response in spinning {
+        is_the_host_s_own_answer("card.action.trigger", &response?, "info")?;
+    }
+    healthy
+}
+
 #[tokio::test]
 async fn few_instructions_that_do_much_do_not_slow_a_healthy_plugin() -> anyhow::Result<()> {
     does_not_slow_a_healthy_plugin("fill-memory").await

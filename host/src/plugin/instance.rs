@@ -51,6 +51,7 @@ use crate::plugin::lower;
 use crate::plugin::meter::Meter;
 use crate::plugin::meter::Turn;
 use crate::plugin::registry::Plugin;
+use crate::plugin::running::RunningCall;
 use crate::plugin::state::CallState;
 use crate::plugin::state::GuestState;
 use crate::plugin::state::Wasi;
@@ -75,7 +76,7 @@ pub struct CallReport {
 
 impl CallReport {
     /// Of a call that nothing else is known of.
-    fn without_end(error: CallError) -> Self {
+    pub(super) fn without_end(error: CallError) -> Self {
         let course = Course::beginning(true);
         Self { result: Err(error), fuel: 0, deferred: Vec::new(), course }
     }
@@ -166,24 +167,6 @@ enum Reach {
     Nothing,
 }
 
-/// A call under way on a guest thread. Dropping it does not stop the call; the call's own time does.
-#[derive(Debug)]
-pub struct RunningCall(JoinHandle<CallReport>);
-
-impl RunningCall {
-    /// Its report, if there is one by then. Cancel safe: asking again later is how a late reply is had.
-    pub async fn report_by(&mut self, until: Instant) -> Option<CallReport> {
-        tokio::time::timeout_at(until, self.report()).await.ok()
-    }
-
-    /// Its report, however long it takes: at most the callback's hard deadline.
-    pub async fn report(&mut self) -> CallReport {
-        (&mut self.0).await.unwrap_or_else(|error| {
-            CallReport::without_end(CallError::Trap(format!("the guest's thread failed: {error}")))
-        })
-    }
-}
-
 /// Starts a call. `place` is let go when the call has ended, which may be long after its callback was answered.
 pub fn start(
     engine: &GuestEngine,
@@ -194,10 +177,12 @@ pub fn start(
 ) -> RunningCall {
     let Task { handler, callback, deadline, tape } = task;
     let (io, long) = (Handle::current(), Arc::clone(&engine.long_turns));
-    RunningCall(engine.threads().spawn(async move {
+    let pace = Arc::clone(&plugin.pace);
+    RunningCall::begin(engine, &pace, async move {
         let guest = plugin.guest(&callback, deadline, io, &tape);
-        let (report, guest) =
-            take_turns(run(&plugin, handler, &callback, deadline, guest), &long).await;
+        let call = run(&plugin, handler, &callback, deadline, guest);
+        let ((report, guest), used) = take_turns(call, &long).await;
+        plugin.pace.record(used);
         let ended_well = plugin.conclude(pass, &report, deadline) == Verdict::Good;
         if ended_well && plugin.can_be_reused() {
             plugin.kept.put(guest, &callback.header.tenant_key, plugin.places);
@@ -206,7 +191,7 @@ pub fn start(
         }
         drop(place);
         report
-    }))
+    })
 }
 
 async fn run(
@@ -360,6 +345,11 @@ impl CallError {
             }
             other => other,
         }
+    }
+
+    /// Nobody knows how the call ended: the host itself failed.
+    pub(super) fn lost(error: &dyn std::fmt::Display) -> Self {
+        Self::Trap(format!("the guest's thread failed: {error}"))
     }
 
     /// Whom it counts against.
@@ -534,13 +524,16 @@ pub(super) async fn try_out(engine: &GuestEngine, plugin: &Arc<Plugin>, task: Ta
     let trying = engine.threads().spawn(async move {
         let store = plugin.store(&callback, deadline, io, Reach::Nothing, &tape);
         let guest = Guest::fresh(store);
-        take_turns(run(&plugin, handler, &callback, deadline, guest), &long).await.0
+        let call = run(&plugin, handler, &callback, deadline, guest);
+        let ((report, _), _) = take_turns(call, &long).await;
+        report
     });
-    let mut trying = RunningCall(trying);
-    match trying.report_by(deadline.soft()).await {
-        Some(report) => report,
-        None => {
-            trying.0.abort();
+    let stop = trying.abort_handle();
+    match tokio::time::timeout_at(deadline.soft(), trying).await {
+        Ok(Ok(report)) => report,
+        Ok(Err(error)) => CallReport::without_end(CallError::lost(&error)),
+        Err(_elapsed) => {
+            stop.abort();
             CallReport::without_end(CallError::Stopped)
         }
     }

@@ -37,6 +37,7 @@ use crate::plugin::manifest::PreviewsConfig;
 use crate::plugin::promote::PromoteConfig;
 use crate::plugin::promote::Rehearsed;
 use crate::plugin::route::Route;
+use crate::plugin::running::Pace;
 use crate::plugin::usage::Usage;
 use crate::secret::Secret;
 use crate::store::Store;
@@ -71,6 +72,7 @@ pub struct Plugin {
     pub(super) places: u32,
     pub(super) breaker: Arc<Breaker>,
     pub(super) usage: Usage,
+    pub(super) pace: Arc<Pace>,
     pub(super) kept: Kept,
     /// Set when it answers callbacks for the first time.
     pub(super) went_live: OnceLock<()>,

@@ -23,8 +23,11 @@ pub(super) fn long_turns(threads: usize) -> Semaphore {
     Semaphore::new((threads / 2).max(1))
 }
 
-/// Runs `call`; once it has had a thread for long, only when it is its turn.
-pub(super) async fn take_turns<T>(call: impl Future<Output = T>, long: &Semaphore) -> T {
+/// Runs `call`; once it has had a thread for long, only when it is its turn. Says how long it had one.
+pub(super) async fn take_turns<T>(
+    call: impl Future<Output = T>,
+    long: &Semaphore,
+) -> (T, Duration) {
     let mut call = pin!(call);
     let mut used = Duration::ZERO;
     loop {
@@ -37,7 +40,7 @@ pub(super) async fn take_turns<T>(call: impl Future<Output = T>, long: &Semaphor
             Poll::Ready(step)
         });
         if let Poll::Ready(done) = step.await {
-            return done;
+            return (done, used);
         }
         if turn.is_some() {
             // A thread that wants this core would otherwise wait for the scheduler's slice, which is milliseconds.

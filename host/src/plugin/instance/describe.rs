@@ -25,12 +25,12 @@ pub(crate) async fn describe(
     let io = Handle::current();
     let long = Arc::clone(&engine.long_turns);
     let asking = engine.threads().spawn(async move {
-        let info = take_turns(ask(&plugin, deadline, io), &long).await;
+        let (info, _) = take_turns(ask(&plugin, deadline, io), &long).await;
         (plugin, info)
     });
     match asking.await {
         Ok((plugin, info)) => info.map(|info| (plugin, info)),
-        Err(error) => Err(CallError::Trap(format!("the guest's thread failed: {error}"))),
+        Err(error) => Err(CallError::lost(&error)),
     }
 }
 

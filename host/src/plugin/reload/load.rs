@@ -230,6 +230,7 @@ impl Loader {
             budget: self.engine.budget.clone(),
             breaker: Arc::new(Breaker::new(manifest.breaker)),
             usage: Usage::default(),
+            pace: Arc::default(),
             kept: Kept::new(reuse, manifest.tenants(), manifest.limits.calls, idle_places),
             went_live: OnceLock::new(),
             code,

@@ -49,6 +49,10 @@ fn act(asked: &str) {
     match asked {
         "throw" => panic!("as asked"),
         "slow" => std::thread::sleep(SLOW),
+        // Of no referee: it has no deadline.
+        "spin" => loop {
+            std::hint::spin_loop();
+        },
         _ => {}
     }
 }
