@@ -79,8 +79,8 @@ async fn started() -> anyhow::Result<Running> {
     let sidecar = json!({
         "settings": { "greeting": "a setting 😀" },
         "grants": { "key_value": {} },
-        // Ten times what any of them needs, and gone before the answer is due: an endless loop ends with it.
-        "limits": { "fuel": 3_000_000_000_u64 },
+        // Three times what any of them needs, and gone long before the answer is due: an endless loop ends with it.
+        "limits": { "fuel": 1_000_000_000_u64 },
         // What goes wrong on purpose is no reason to pause it.
         "breaker": { "failures": 100 },
     });
