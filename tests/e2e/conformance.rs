@@ -23,6 +23,8 @@ const PLUGIN: &str = "conformance";
 
 /// How often the same callback is sent.
 const TIMES: usize = 3;
+/// Go's runtime seeds its scheduler and its maps with random numbers, and what a program costs depends on them.
+const DRAWS_BEFORE_IT_BEGINS: [&str; 1] = ["go"];
 
 /// The languages, in the order of the table.
 pub(crate) const LANGUAGES: [&str; 6] = ["rust", "typescript", "javascript", "python", "c", "go"];
@@ -107,10 +109,10 @@ async fn conforms(language: &str, running: &Running) -> anyhow::Result<()> {
         }
     }
     ensure!(wrong.is_empty(), "{language}:\n{}", wrong.join("\n"));
-    the_same_callback_costs_the_same(running).await
+    the_same_callback_costs_the_same(language, running).await
 }
 
-async fn the_same_callback_costs_the_same(running: &Running) -> anyhow::Result<()> {
+async fn the_same_callback_costs_the_same(language: &str, running: &Running) -> anyhow::Result<()> {
     let delivery = cell::click("toast");
     for _ in 0..TIMES {
         running.platform()?.send(&delivery).await?;
@@ -121,7 +123,8 @@ async fn the_same_callback_costs_the_same(running: &Running) -> anyhow::Result<(
     let fuel: Vec<_> = lines.iter().filter_map(|line| line.number_of("fuel")).collect();
     let same =
         fuel.iter().all(|fuel| *fuel > 0.0 && *fuel == lines[0].number_of("fuel").unwrap_or(0.0));
-    ensure!(same && fuel.len() == TIMES, "{fuel:?}");
+    let expected = !DRAWS_BEFORE_IT_BEGINS.contains(&language);
+    ensure!(same == expected && fuel.len() == TIMES, "{language}: {fuel:?}");
     Ok(())
 }
 
