@@ -223,6 +223,16 @@ async fn every_callback_gets_a_fresh_instance() -> anyhow::Result<()> {
     Ok(())
 }
 
+/// The plugin "counter", which is healthy.
+async fn is_answered_all_the_while(running: &Running) -> anyhow::Result<()> {
+    for _ in 0..20 {
+        // Whoever waits for the runaways gets the host's words at the deadline.
+        let response = running.deliver(&sender::click("healthy")).await?;
+        ensure!(response.toast() == "1", "{}", response.text());
+    }
+    Ok(())
+}
+
 /// Eight calls of this guest never return; a healthy plugin is answered all the while, and so are they.
 async fn does_not_slow_a_healthy_plugin(guest: &str) -> anyhow::Result<()> {
     let mut sidecar = endless();
@@ -232,15 +242,7 @@ async fn does_not_slow_a_healthy_plugin(guest: &str) -> anyhow::Result<()> {
     let running = setup.start().await?;
     let endless = sender::click("endless");
     let endless = futures_util::future::join_all((0..8).map(|_| running.deliver(&endless)));
-    let healthy = async {
-        for _ in 0..20 {
-            // Whoever waits for the runaways gets the host's words at the deadline.
-            let response = running.deliver(&sender::click("healthy")).await?;
-            ensure!(response.toast() == "1", "{guest}: {}", response.text());
-        }
-        anyhow::Ok(())
-    };
-    let (endless, healthy) = tokio::join!(endless, healthy);
+    let (endless, healthy) = tokio::join!(endless, is_answered_all_the_while(&running));
     for response in endless {
         let response = response?;
         // Cut off by its budget or by the clock, whichever was first.
@@ -274,14 +276,7 @@ async fn a_plugin_that_was_quick_may_still_begin_to_spin() -> anyhow::Result<()>
     }
     let spin = asked("spin");
     let spinning = futures_util::future::join_all((0..8).map(|_| running.deliver(&spin)));
-    let healthy = async {
-        for _ in 0..20 {
-            let response = running.deliver(&sender::click("healthy")).await?;
-            ensure!(response.toast() == "1", "{}", response.text());
-        }
-        anyhow::Ok(())
-    };
-    let (spinning, healthy) = tokio::join!(spinning, healthy);
+    let (spinning, healthy) = tokio::join!(spinning, is_answered_all_the_while(&running));
     for response in spinning {
         is_the_host_s_own_answer("card.action.trigger", &response?, "info")?;
     }

@@ -149,7 +149,7 @@ fn a_check_says_what_a_file_is_and_what_it_needs() -> anyhow::Result<()> {
     ensure!(caller["handles"] == json!(["card-action-handler"]), "{caller:#}");
     ensure!(caller["imports"].as_array().is_some_and(|all| all.iter().any(asks)), "{caller:#}");
     let lacks = caller["not_granted"][0].as_str().unwrap_or_default();
-    ensure!(lacks.contains("requests to the server API is refused"), "{caller:#}");
+    ensure!(lacks.contains("requests to the server API are refused"), "{caller:#}");
     let granted = folder.path().join("granted.wasm");
     std::fs::copy(&files[0], &granted)?;
     let grants = json!({ "grants": { "open_api": ["POST /open-apis/im/v1/messages"] } });

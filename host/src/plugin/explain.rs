@@ -102,18 +102,18 @@ pub(super) fn not_granted(linked: &Linked, name: &str, grants: &Grants) -> Vec<S
         .filter_map(|import| {
             let (what, line) = match split(import).0 {
                 OPEN_API if grants.open_api.is_empty() => {
-                    ("requests to the server API", "open_api = [\"POST /open-apis/im/v1/messages\"]")
+                    ("requests to the server API are", "open_api = [\"POST /open-apis/im/v1/messages\"]")
                 }
                 KEY_VALUE_STORE | KEY_VALUE_ATOMICS if grants.key_value.is_none() => {
-                    ("keeping data", "key_value = {}")
+                    ("keeping data is", "key_value = {}")
                 }
                 HTTP if grants.http.is_empty() => {
-                    ("requests over HTTP", "http = [\"https://api.example.com/\"]")
+                    ("requests over HTTP are", "http = [\"https://api.example.com/\"]")
                 }
                 _ => return None,
             };
             Some(format!(
-                "it imports {import}, and {what} is refused to it: if it shall have that, write {line} under [grants] in {name}.toml beside it"
+                "it imports {import}, and {what} refused to it: if it shall have that, write {line} under [grants] in {name}.toml beside it"
             ))
         })
         .collect()
