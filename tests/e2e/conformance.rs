@@ -29,6 +29,9 @@ const DRAWS_BEFORE_IT_BEGINS: [&str; 1] = ["go"];
 /// The languages, in the order of the table.
 pub(crate) const LANGUAGES: [&str; 6] = ["rust", "typescript", "javascript", "python", "c", "go"];
 
+/// Whose README shows how a message is sent; Rust has the SDK for it, and an example.
+const SEND: [&str; 3] = ["typescript", "javascript", "python"];
+
 #[tokio::test]
 async fn rust() -> anyhow::Result<()> {
     let running = started().await?;
@@ -80,7 +83,7 @@ async fn started() -> anyhow::Result<Running> {
     let running = patient_host().await?;
     let sidecar = json!({
         "settings": { "greeting": "a setting 😀" },
-        "grants": { "key_value": {} },
+        "grants": { "key_value": {}, "open_api": ["POST /open-apis/im/v1/messages"] },
         // Three times what any of them needs, and gone long before the answer is due: an endless loop ends with it.
         "limits": { "fuel": 1_000_000_000_u64 },
         // What goes wrong on purpose is no reason to pause it.
@@ -106,6 +109,14 @@ async fn conforms(language: &str, running: &Running) -> anyhow::Result<()> {
             if let Some(surprise) = surprise(&cell, language, &outcome) {
                 wrong.push(format!("{}, {door:?}: {surprise}", cell.name));
             }
+        }
+    }
+    if SEND.contains(&language) {
+        let said = running.platform()?.send(&cell::click("message")).await?;
+        let messages = running.platform()?.simulator().messages();
+        if said.toast() != "sent" || !messages.iter().any(|sent| sent.content.contains("a message"))
+        {
+            wrong.push(format!("a message: {said:?}, {messages:?}"));
         }
     }
     ensure!(wrong.is_empty(), "{language}:\n{}", wrong.join("\n"));

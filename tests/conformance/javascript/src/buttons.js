@@ -4,7 +4,20 @@
 const encoded = (text) => Uint8Array.from(unescape(encodeURIComponent(text)), (byte) => byte.charCodeAt(0));
 const decoded = (bytes) => decodeURIComponent(escape(String.fromCharCode(...bytes)));
 
-export function plugin(log, setting, remainingMs, open, addTwo) {
+export function plugin(log, setting, remainingMs, open, addTwo, call) {
+  // As the README of hello-javascript has it.
+  const send = (openId, text) => {
+    const message = { receive_id: openId, msg_type: "text", content: JSON.stringify({ text }) };
+    const { body } = call({
+      method: "post",
+      path: "/open-apis/im/v1/messages",
+      query: [["receive_id_type", "open_id"]],
+      body: JSON.stringify(message),
+      tenantKey: null,
+    });
+    const { code, msg } = JSON.parse(body);
+    if (code !== 0) throw { tag: "internal", val: `the platform says ${code}: ${msg}` };
+  };
   const info = (content) => ({ toast: { kind: "info", content, i18n: [] }, card: null });
   const buttons = {
     toast: () => ({
@@ -49,6 +62,10 @@ export function plugin(log, setting, remainingMs, open, addTwo) {
     },
     settings: () => info(setting("greeting") ?? ""),
     "remaining time": () => info(String(remainingMs())),
+    message: ({ operator }) => {
+      send(operator.openId, "a message 消息");
+      return info("sent");
+    },
   };
   return {
     cardActionHandler: { handle: (card) => buttons[card.action.name](card) },

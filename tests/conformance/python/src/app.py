@@ -4,12 +4,13 @@ import json
 
 from componentize_py_types import Err
 from wit_world import exports
-from wit_world.imports import atomics, logging, request, wasi_config_store, wasi_keyvalue_store
+from wit_world.imports import atomics, logging, open_api, request, wasi_config_store, wasi_keyvalue_store
 from wit_world.imports.types import (
     Card_Raw,
     Card_Template,
     CardReply,
     CardTemplate,
+    Failure_Internal,
     Failure_User,
     InlinePreview,
     LegacyReply_Toast,
@@ -69,6 +70,28 @@ def keep(_):
     return info(f"{bucket.get('键').decode()} {total}")
 
 
+def send(open_id, text):
+    """As the README of hello-python has it."""
+    message = {"receive_id": open_id, "msg_type": "text", "content": json.dumps({"text": text})}
+    answer = open_api.call(
+        open_api.ApiRequest(
+            open_api.Method.POST,
+            "/open-apis/im/v1/messages",
+            [("receive_id_type", "open_id")],
+            json.dumps(message),
+            None,
+        )
+    )
+    verdict = json.loads(answer.body)
+    if verdict["code"] != 0:
+        raise Err(Failure_Internal(f"the platform says {verdict['code']}: {verdict['msg']}"))
+
+
+def message(card):
+    send(card.operator.open_id, "a message 消息")
+    return info("sent")
+
+
 BUTTONS = {
     "toast": toast,
     "raw card": raw_card,
@@ -84,6 +107,7 @@ BUTTONS = {
     "logging": log,
     "key-value": keep,
     "settings": lambda _: info(wasi_config_store.get("greeting") or ""),
+    "message": message,
     "remaining time": lambda _: info(str(request.remaining_ms())),
 }
 
