@@ -146,7 +146,7 @@ impl HostBuilder {
             let (dispatcher, folder) = parts.load_plugins(app, &mut left).await;
             folders.push(folder);
             if let Some(path) = app.webhook_path.clone() {
-                let (keys, dispatcher) = (app.keys.clone(), dispatcher.clone());
+                let (keys, dispatcher) = (app.keys.clone(), Arc::clone(&dispatcher));
                 apps.push(WebhookApp { path, keys, dispatcher });
             }
             connections.extend(parts.connect(app, &dispatcher, config.deadline));
@@ -304,7 +304,7 @@ impl Parts {
         &self,
         app: &AppConfig,
         left: &mut Vec<StoredUpdate>,
-    ) -> (Dispatcher, FolderHandle) {
+    ) -> (Arc<Dispatcher>, FolderHandle) {
         let id: Arc<str> = app.id.as_str().into();
         let vault = Vault::new(self.store.clone(), &app.id, &app.secret, self.keeps);
         let rate = app.api.rate();
@@ -343,7 +343,7 @@ impl Parts {
             self.observers.clone(),
             self.journal.clone(),
         );
-        (dispatcher, handle)
+        (Arc::new(dispatcher), handle)
     }
 
     /// What is left of apps that are configured no more stays for as long as it could still be shown.
@@ -359,7 +359,7 @@ impl Parts {
     fn connect(
         &self,
         app: &AppConfig,
-        dispatcher: &Dispatcher,
+        dispatcher: &Arc<Dispatcher>,
         deadline: DeadlineConfig,
     ) -> Option<Connections> {
         let wanted = app.long_connection?;
@@ -371,7 +371,7 @@ impl Parts {
                 domain: app.domain.clone(),
                 http: self.http.clone(),
                 tls: Arc::clone(&self.tls),
-                dispatcher: dispatcher.clone(),
+                dispatcher: Arc::clone(dispatcher),
                 deadline,
                 silence: Duration::from_millis(wanted.silence_ms),
             };

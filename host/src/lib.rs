@@ -13,6 +13,7 @@
 
 pub mod secret;
 mod deadline;
+mod first_poll;
 pub mod steps;
 mod shutdown;
 pub mod callback;

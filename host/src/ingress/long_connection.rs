@@ -96,7 +96,7 @@ pub struct LongConnection {
     /// For the WebSocket.
     pub tls: Arc<ClientConfig>,
     /// Who answers.
-    pub dispatcher: Dispatcher,
+    pub dispatcher: Arc<Dispatcher>,
     /// When.
     pub deadline: DeadlineConfig,
     /// How much longer than a ping interval the platform may say nothing.

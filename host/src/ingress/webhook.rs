@@ -62,7 +62,7 @@ pub struct WebhookApp {
     /// What its requests are checked against.
     pub keys: WebhookKeys,
     /// Who answers.
-    pub dispatcher: Dispatcher,
+    pub dispatcher: Arc<Dispatcher>,
 }
 
 /// What a request handler needs.

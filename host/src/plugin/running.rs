@@ -7,18 +7,15 @@
 
 use std::future::Ready;
 use std::future::ready;
-use std::panic::AssertUnwindSafe;
-use std::panic::catch_unwind;
 use std::sync::atomic::AtomicBool;
 use std::sync::atomic::Ordering;
-use std::task::Context;
-use std::task::Poll;
-use std::task::Waker;
 use std::time::Duration;
 
 use tokio::task::JoinHandle;
 use tokio::time::Instant;
 
+use crate::first_poll::Begun;
+use crate::first_poll::begin;
 use crate::plugin::engine::GuestEngine;
 use crate::plugin::instance::CallError;
 use crate::plugin::instance::CallReport;
@@ -63,21 +60,16 @@ impl RunningCall {
         pace: &Pace,
         call: impl Future<Output = CallReport> + Send + 'static,
     ) -> Self {
-        let mut call = Box::pin(call);
         if !pace.is_quick() {
             return Self(Progress::OnGuestThread(engine.threads().spawn(call)));
         }
-        // Whatever it waits for is told of the guest thread's waker when that polls it.
-        let mut context = Context::from_waker(Waker::noop());
-        // A fault of the host's own must not take the connection along, as it would not on a guest thread.
-        let step = catch_unwind(AssertUnwindSafe(|| call.as_mut().poll(&mut context)));
-        Self(match step {
-            Ok(Poll::Ready(report)) => Progress::Over(ready(Box::new(report))),
-            Ok(Poll::Pending) => {
+        Self(match begin(call) {
+            Begun::Over(report) => Progress::Over(ready(Box::new(report))),
+            Begun::Waits(call) => {
                 pace.record_unfinished();
                 Progress::OnGuestThread(engine.threads().spawn(call))
             }
-            Err(_panic) => Progress::Over(ready(Box::new(lost(&"it panicked")))),
+            Begun::Panicked => Progress::Over(ready(Box::new(lost(&"it panicked")))),
         })
     }
 

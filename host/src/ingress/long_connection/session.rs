@@ -1,6 +1,9 @@
 //! One open connection: frames in, replies out, pings, and the watch over a peer that has gone silent.
 
 use std::convert::Infallible;
+use std::future::ready;
+use std::pin::pin;
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -24,6 +27,8 @@ use crate::callback::verify::verify;
 use crate::deadline::DeadlineConfig;
 use crate::dispatch::Dispatcher;
 use crate::dispatch::Flushed;
+use crate::first_poll::Begun;
+use crate::first_poll::begin;
 use crate::ingress::long_connection::dial_error::clip;
 use crate::ingress::long_connection::endpoint::Dialed;
 use crate::ingress::long_connection::endpoint::Socket;
@@ -45,8 +50,11 @@ use crate::telemetry::Door;
 const WRITE_TIMEOUT: Duration = Duration::from_secs(10);
 /// How long a peer may take to say goodbye.
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(2);
-/// Replies that wait for the socket. A full queue holds their tasks back.
+/// Replies of callbacks that had to wait for something. A full queue holds their tasks back.
 const REPLY_QUEUE: usize = 256;
+/// Replies that leave together while there is more to read: so many that a system call each does not matter, and so few
+/// that the first of them does not wait for a millisecond.
+const MOST_TOGETHER: usize = 32;
 /// Callbacks of one connection at a time. Dispatch turns calls away long before; this bounds what a burst may hold.
 /// At the limit the connection is not read until one of them has its answer.
 const MAX_UNDER_WAY: usize = 1024;
@@ -89,7 +97,7 @@ pub(super) struct Over {
 /// What a session needs of the host.
 #[derive(Clone, Copy)]
 pub(super) struct Host<'a> {
-    pub(super) dispatcher: &'a Dispatcher,
+    pub(super) dispatcher: &'a Arc<Dispatcher>,
     pub(super) deadline: DeadlineConfig,
     /// How much longer than a ping interval the platform may say nothing.
     pub(super) silence: Duration,
@@ -106,6 +114,8 @@ struct Session<'a> {
     settings: &'a mut Settings,
     host: Host<'a>,
     fragments: Reassembler,
+    /// Those that could be given at once.
+    ready: Vec<Outgoing>,
     replies: mpsc::Sender<Outgoing>,
     callbacks: JoinSet<()>,
     heard: bool,
@@ -124,6 +134,7 @@ pub(super) async fn run(
         settings,
         host,
         fragments: Reassembler::default(),
+        ready: Vec::new(),
         replies,
         callbacks: JoinSet::new(),
         heard: false,
@@ -146,32 +157,51 @@ impl Session<'_> {
         shutdown: &Shutdown,
     ) -> Result<Infallible, Ended> {
         let mut last_heard = Instant::now();
-        let mut next_ping = Instant::now();
+        let mut ping = pin!(tokio::time::sleep_until(last_heard));
+        let mut silence = pin!(tokio::time::sleep_until(self.silent_at(last_heard)));
         let mut sweep = tokio::time::interval(SWEEP);
         let mut last_call = None;
         loop {
-            let silent_at = last_heard + self.settings.ping_interval + self.host.silence;
             let reading = self.callbacks.len() < MAX_UNDER_WAY
                 && last_call.is_none_or(|last_call| Instant::now() < last_call);
             let idle = self.callbacks.is_empty() && outgoing.is_empty();
+            let answers = self.ready.len();
             tokio::select! {
                 // In this order: what is seldom due, then answers, then questions, and an end only where nothing else
                 // is to be done. A byte that waits to be read is no silence, and nobody's goodbye.
                 biased;
                 // Cancel safe, all of them: a message is either taken or stays where it is, the rest only waits.
-                () = tokio::time::sleep_until(next_ping) => {
+                () = ping.as_mut() => {
                     self.write(&Frame::control(service_id, "ping")).await?;
-                    next_ping = Instant::now() + self.settings.ping_interval;
+                    ping.as_mut().reset(Instant::now() + self.settings.ping_interval);
                 }
                 _ = sweep.tick() => self.drop_incomplete(),
-                Some(reply) = outgoing.recv() => self.send_replies(reply, outgoing).await?,
+                Some(reply) = outgoing.recv() => {
+                    self.ready.push(reply);
+                    while let Ok(reply) = outgoing.try_recv() {
+                        self.ready.push(reply);
+                    }
+                    self.send_replies().await?;
+                }
+                () = ready(()), if answers >= MOST_TOGETHER => self.send_replies().await?,
                 Some(callback) = self.callbacks.join_next() => self.ended(callback),
                 message = self.socket.next(), if reading => {
                     last_heard = Instant::now();
+                    let silent_at = self.silent_at(last_heard);
                     self.heard(message.ok_or(Ended::Closed)??, last_heard)?;
+                    // Set anew only when it fires, or where the platform has just shortened its pings.
+                    if self.silent_at(last_heard) < silent_at {
+                        silence.as_mut().reset(self.silent_at(last_heard));
+                    }
                 }
-                () = tokio::time::sleep_until(silent_at), if reading => {
-                    return Err(Ended::Silent(last_heard.elapsed()));
+                // Nothing more has come.
+                () = ready(()), if answers > 0 => self.send_replies().await?,
+                () = silence.as_mut(), if reading => {
+                    let silent_at = self.silent_at(last_heard);
+                    if silent_at <= Instant::now() {
+                        return Err(Ended::Silent(last_heard.elapsed()));
+                    }
+                    silence.as_mut().reset(silent_at);
                 }
                 () = shutdown.begun(), if idle => return Err(Ended::Stopping),
                 () = shutdown.begun(), if last_call.is_none() => {
@@ -181,10 +211,19 @@ impl Session<'_> {
         }
     }
 
+    /// When a peer that was last heard then is as good as gone.
+    fn silent_at(&self, last_heard: Instant) -> Instant {
+        last_heard + self.settings.ping_interval + self.host.silence
+    }
+
     fn ended(&self, callback: Result<(), JoinError>) {
         if let Err(error) = callback {
-            tracing::error!(app = self.app(), %error, "a callback went unanswered by a mistake of this host");
+            self.unanswered(&error);
         }
+    }
+
+    fn unanswered(&self, error: &dyn std::fmt::Display) {
+        tracing::error!(app = self.app(), %error, "a callback went unanswered by a mistake of this host");
     }
 
     fn heard(&mut self, message: Message, now: Instant) -> Result<(), Ended> {
@@ -269,38 +308,41 @@ impl Session<'_> {
             }
         };
         steps.done(Step::Verify);
-        let (dispatcher, replies) = (self.host.dispatcher.clone(), self.replies.clone());
-        self.callbacks.spawn(async move {
+        let dispatcher = Arc::clone(self.host.dispatcher);
+        let answering = async move {
             let answered = dispatcher.answer(inbound, Door::LongConnection, deadline, steps).await;
             let frame = respond::answered(frame, &answered.reply, deadline.elapsed());
-            if replies.send(Outgoing { frame, flushed: Some(answered.flushed) }).await.is_err() {
-                tracing::warn!(
-                    app = dispatcher.app(),
-                    "the connection of a callback ended before its answer was sent"
-                );
+            Outgoing { frame, flushed: Some(answered.flushed) }
+        };
+        match begin(answering) {
+            Begun::Over(reply) => self.ready.push(reply),
+            Begun::Waits(answering) => {
+                let (replies, dispatcher) =
+                    (self.replies.clone(), Arc::clone(self.host.dispatcher));
+                self.callbacks.spawn(async move {
+                    if replies.send(answering.await).await.is_err() {
+                        tracing::warn!(
+                            app = dispatcher.app(),
+                            "the connection of a callback ended before its answer was sent"
+                        );
+                    }
+                });
             }
-        });
+            Begun::Panicked => self.unanswered(&"it panicked"),
+        }
     }
 
-    fn answer_rejected(&self, frame: Frame) {
-        let replies = self.replies.clone();
-        let outgoing = Outgoing { frame: respond::rejected(frame, Duration::ZERO), flushed: None };
-        // A full queue means a stalled peer, which would not read this either.
-        let _ = replies.try_send(outgoing);
+    fn answer_rejected(&mut self, frame: Frame) {
+        self.ready
+            .push(Outgoing { frame: respond::rejected(frame, Duration::ZERO), flushed: None });
     }
 
-    /// Writes that reply and those behind it with one flush.
-    async fn send_replies(
-        &mut self,
-        first: Outgoing,
-        waiting: &mut mpsc::Receiver<Outgoing>,
-    ) -> Result<(), Ended> {
+    /// Writes them with one flush.
+    async fn send_replies(&mut self) -> Result<(), Ended> {
         let mut flushed = Vec::new();
-        let mut next = Some(first);
-        while let Some(Outgoing { frame, flushed: mark }) = next {
+        for Outgoing { frame, flushed: mark } in self.ready.drain(..) {
             timely(self.socket.feed(Message::Binary(frame.to_bytes()))).await?;
             flushed.extend(mark);
-            next = waiting.try_recv().ok();
         }
         timely(self.socket.flush()).await?;
         flushed.into_iter().for_each(Flushed::mark);
@@ -333,7 +375,7 @@ impl Session<'_> {
     async fn close(&mut self, ended: &Ended, mut outgoing: mpsc::Receiver<Outgoing>) {
         self.callbacks.detach_all();
         outgoing.close();
-        let mut unsent = 0;
+        let mut unsent = self.ready.len();
         while outgoing.try_recv().is_ok() {
             unsent += 1;
         }
