@@ -26,6 +26,8 @@ use crate::simulator::script::PongScript;
 
 /// An answer carries a card of 30 KB in base64, so this is generous; it only keeps a broken client from filling memory.
 const MAX_INBOUND_BYTES: usize = 8 * 1024 * 1024;
+/// What is read at once. The library fills that much with zeros for every read; a reply has some hundred bytes.
+const READ_BYTES: usize = 16 * 1024;
 /// How long one message may take to leave. A peer that does not read for so long is gone.
 const WRITE_LIMIT: Duration = Duration::from_secs(10);
 /// How long the peer has to answer a Close frame before TCP is dropped.
@@ -43,6 +45,7 @@ enum Flow {
 /// Serves until either side ends it. Returning drops TCP, which is how the platform closes.
 pub(super) async fn serve(upgraded: Upgraded, app: Arc<App>, mut place: Place) {
     let config = WebSocketConfig::default()
+        .read_buffer_size(READ_BYTES)
         .max_message_size(Some(MAX_INBOUND_BYTES))
         .max_frame_size(Some(MAX_INBOUND_BYTES));
     let mut socket: Socket =
