@@ -27,6 +27,7 @@ pub mod promote;
 pub mod registry;
 pub mod reload;
 pub mod route;
+mod route_index;
 pub mod running;
 mod secrets;
 mod self_test;

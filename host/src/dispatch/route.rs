@@ -21,41 +21,15 @@ pub(super) struct Picked<'a> {
 
 /// The plugin for that callback, which of its exports takes it, and by which route.
 pub(super) fn pick<'a>(snapshot: &'a Snapshot, callback: &Callback) -> Option<Picked<'a>> {
-    pick_among(snapshot.plugins(), callback)
-}
-
-/// The new version of a plugin in its place, for those whom it has, if it takes that callback.
-pub(super) fn pick_canary<'a>(
-    canary: Option<&'a Arc<Canary>>,
-    callback: &Callback,
-) -> Option<Picked<'a>> {
-    let canary = canary.filter(|canary| callback.user().is_some_and(|user| canary.has(user)))?;
-    pick_among(std::slice::from_ref(canary.plugin()), callback)
-}
-
-fn pick_among<'a>(plugins: &'a [Arc<Plugin>], callback: &Callback) -> Option<Picked<'a>> {
     let mut value = ActionValue::default();
     let kind = callback.kind();
-    let mut narrowest = |handler: Handler, takes: &dyn Fn(&Route) -> bool| {
-        plugins
-            .iter()
-            .filter(|plugin| match handler {
-                Handler::Typed => plugin.handlers().typed(kind),
-                Handler::Json => plugin.handlers().json(),
-            })
-            .filter_map(|plugin| {
-                let matching = plugin
-                    .routes()
-                    .iter()
-                    .filter(|route| takes(route) && route.matches(callback, &mut value));
-                Some((plugin, matching.max_by_key(|route| route.specificity())?))
-            })
-            // The first of equals, in the order of names: loading has refused equal routes already.
-            .reduce(
-                |best, next| {
-                    if next.1.specificity() > best.1.specificity() { next } else { best }
-                },
-            )
+    let mut narrowest = |handler: Handler, may: &dyn Fn(&Route) -> bool| {
+        let has_handler = |plugin: &Plugin| match handler {
+            Handler::Typed => plugin.handlers().typed(kind),
+            Handler::Json => plugin.handlers().json(),
+        };
+        snapshot
+            .narrowest(callback, &mut value, |plugin, route| has_handler(plugin) && may(route))
             .map(|(plugin, route)| Picked { plugin, handler, route })
     };
     // A type that the contract does not know may be a callback which wants an answer. A plugin that names it in a route
@@ -68,4 +42,13 @@ fn pick_among<'a>(plugins: &'a [Arc<Plugin>], callback: &Callback) -> Option<Pic
     named
         .or_else(|| narrowest(Handler::Typed, &|_| true))
         .or_else(|| narrowest(Handler::Json, &|_| true))
+}
+
+/// The new version of a plugin in its place, for those whom it has, if it takes that callback.
+pub(super) fn pick_canary<'a>(
+    canary: Option<&'a Arc<Canary>>,
+    callback: &Callback,
+) -> Option<Picked<'a>> {
+    let canary = canary.filter(|canary| callback.user().is_some_and(|user| canary.has(user)))?;
+    pick(canary.alone(), callback)
 }

@@ -12,6 +12,7 @@ use serde_json::json;
 use tokio::sync::mpsc;
 
 use crate::plugin::registry::Plugin;
+use crate::plugin::registry::Snapshot;
 use crate::telemetry::Outcome;
 
 /// So many failures may be chance, or the platform's.
@@ -30,6 +31,7 @@ const MOST_TIMES: usize = 1000;
 /// See the module.
 pub struct Canary {
     plugin: Arc<Plugin>,
+    alone: Snapshot,
     share: u32,
     calls: u32,
     tally: Mutex<Tally>,
@@ -75,7 +77,13 @@ impl Canary {
     /// From now on. What becomes of it is told there.
     pub(super) fn begin(plugin: Arc<Plugin>, share: u32, judged: mpsc::Sender<Judged>) -> Self {
         let calls = plugin.promote.canary_calls();
-        Self { plugin, share, calls, tally: Mutex::default(), judged }
+        let alone = Snapshot::new(vec![Arc::clone(&plugin)]);
+        Self { plugin, alone, share, calls, tally: Mutex::default(), judged }
+    }
+
+    /// The new version as if there were no other plugin.
+    pub fn alone(&self) -> &Snapshot {
+        &self.alone
     }
 
     /// The new version.

@@ -13,6 +13,7 @@ use crate::bindings::exports::lark::callback::legacy_card_handler;
 use crate::bindings::exports::lark::callback::link_preview_handler;
 use crate::bindings::exports::lark::callback::plugin_info;
 use crate::callback::fallback::OwnWords;
+use crate::callback::model::Callback;
 use crate::callback::model::Kind;
 use crate::callback::seal::SealKey;
 use crate::capability::config::ConfigCtx;
@@ -36,7 +37,10 @@ use crate::plugin::manifest::KeepPreviews;
 use crate::plugin::manifest::PreviewsConfig;
 use crate::plugin::promote::PromoteConfig;
 use crate::plugin::promote::Rehearsed;
+use crate::plugin::route::ActionValue;
 use crate::plugin::route::Route;
+use crate::plugin::route_index::Place;
+use crate::plugin::route_index::RouteIndex;
 use crate::plugin::running::Pace;
 use crate::plugin::usage::Usage;
 use crate::secret::Secret;
@@ -315,13 +319,33 @@ impl Handlers {
 #[derive(Debug, Default)]
 pub struct Snapshot {
     plugins: Vec<Arc<Plugin>>,
+    routes: RouteIndex,
     canaries: Vec<Arc<Canary>>,
 }
 
 impl Snapshot {
     /// Of these, in the order of their names.
     pub fn new(plugins: Vec<Arc<Plugin>>) -> Self {
-        Self { plugins, canaries: Vec::new() }
+        let routes = RouteIndex::new(plugins.iter().map(|plugin| plugin.routes()));
+        Self { plugins, routes, canaries: Vec::new() }
+    }
+
+    /// The plugin with the narrowest route that takes that callback, among those that `may`.
+    pub fn narrowest(
+        &self,
+        callback: &Callback,
+        value: &mut ActionValue,
+        may: impl Fn(&Plugin, &Route) -> bool,
+    ) -> Option<(&Arc<Plugin>, &Route)> {
+        let at = |place: Place| {
+            let plugin = &self.plugins[place.plugin];
+            (plugin, &plugin.routes[place.route])
+        };
+        let takes = |place, value: &mut ActionValue| {
+            let (plugin, route) = at(place);
+            may(plugin, route) && route.matches(callback, value)
+        };
+        self.routes.narrowest(callback, value, takes).map(at)
     }
 
     /// With new versions of some of them, which have a share of the users.

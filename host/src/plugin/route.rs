@@ -89,64 +89,77 @@ impl Serialize for UrlPattern {
     }
 }
 
+/// A text that routes may want, and where a callback has it.
+pub(super) struct Text {
+    /// What a route wants it to be, if it matters to it.
+    pub(super) wanted: fn(&Route) -> Option<&str>,
+    /// What it is.
+    pub(super) found: fn(&Callback) -> Option<&str>,
+}
+
+/// The most telling first: there are many names and chats, and few types.
+pub(super) const TEXTS: [Text; 6] = [
+    Text {
+        wanted: |route| route.action_name.as_deref(),
+        found: |callback| callback.action()?.name.as_deref(),
+    },
+    Text {
+        wanted: |route| route.chat_id.as_deref(),
+        found: |callback| callback.location()?.open_chat_id.as_deref(),
+    },
+    Text {
+        wanted: |route| route.tenant_key.as_deref(),
+        found: |callback| Some(&callback.header.tenant_key),
+    },
+    Text {
+        wanted: |route| route.app_id.as_deref(),
+        found: |callback| Some(&callback.header.app_id),
+    },
+    Text {
+        wanted: |route| route.action_tag.as_deref(),
+        found: |callback| Some(&callback.action()?.tag),
+    },
+    Text {
+        wanted: |route| route.event_type.as_deref(),
+        found: |callback| Some(&callback.header.event_type),
+    },
+];
+
 /// `action.value`, parsed at most once for a callback however many routes look into it.
 #[derive(Debug, Default)]
 pub struct ActionValue(Option<Option<Value>>);
 
 impl ActionValue {
-    fn of(&mut self, callback: &Callback) -> Option<&Value> {
-        self.0
-            .get_or_insert_with(|| serde_json::from_str(callback.action()?.value.as_deref()?).ok())
-            .as_ref()
+    /// The text that stands there.
+    pub(super) fn at(&mut self, callback: &Callback, pointer: &str) -> Option<&str> {
+        let parse = || serde_json::from_str(callback.action()?.value.as_deref()?).ok();
+        self.0.get_or_insert_with(parse).as_ref()?.pointer(pointer)?.as_str()
     }
 }
 
 impl Route {
     /// Does it take this callback?
     pub fn matches(&self, callback: &Callback, value: &mut ActionValue) -> bool {
-        let header = &callback.header;
-        let action = callback.action();
-        let same = |expected: &Option<String>, found: Option<&str>| {
-            expected.as_deref().is_none_or(|expected| found == Some(expected))
+        let has = |text: &Text| match (text.wanted)(self) {
+            None => true,
+            wanted => (text.found)(callback) == wanted,
         };
-        same(&self.event_type, Some(&header.event_type))
-            && same(&self.app_id, Some(&header.app_id))
-            && same(&self.tenant_key, Some(&header.tenant_key))
-            && same(&self.action_tag, action.map(|action| action.tag.as_str()))
-            && same(&self.action_name, action.and_then(|action| action.name.as_deref()))
-            && same(
-                &self.chat_id,
-                callback.location().and_then(|place| place.open_chat_id.as_deref()),
-            )
+        TEXTS.iter().all(has)
             && self.url_pattern.as_ref().is_none_or(|pattern| {
                 callback.url().is_some_and(|url| pattern.pattern.matches(url))
             })
-            && self.value_at.as_ref().is_none_or(|at| at.matches(value.of(callback)))
+            && self
+                .value_at
+                .as_ref()
+                .is_none_or(|at| value.at(callback, &at.pointer) == Some(&at.equals))
     }
 
     /// How narrow it is: the number of fields that must match, and then how much of the link. The narrowest route wins.
     pub fn specificity(&self) -> (usize, usize) {
-        let fields = [
-            self.event_type.is_some(),
-            self.app_id.is_some(),
-            self.tenant_key.is_some(),
-            self.action_tag.is_some(),
-            self.action_name.is_some(),
-            self.value_at.is_some(),
-            self.url_pattern.is_some(),
-            self.chat_id.is_some(),
-        ]
-        .into_iter()
-        .filter(|present| *present)
-        .count();
+        let texts = TEXTS.iter().filter(|text| (text.wanted)(self).is_some()).count();
+        let others = [self.value_at.is_some(), self.url_pattern.is_some()];
+        let fields = texts + others.into_iter().filter(|present| *present).count();
         (fields, self.url_pattern.as_ref().map_or(0, |pattern| pattern.fixed))
-    }
-}
-
-impl ValueAt {
-    fn matches(&self, value: Option<&Value>) -> bool {
-        value.and_then(|value| value.pointer(&self.pointer)).and_then(Value::as_str)
-            == Some(&self.equals)
     }
 }
 
