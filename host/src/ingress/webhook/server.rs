@@ -5,10 +5,13 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::Extension;
 use axum::Router;
 use axum::extract::ConnectInfo;
+use hyper::Request;
+use hyper::body::Incoming;
 use hyper::server::conn::http1;
+use hyper::service::Service as _;
+use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
 use hyper_util::rt::TokioTimer;
 use hyper_util::service::TowerToHyperService;
@@ -100,19 +103,19 @@ impl Server {
         S: AsyncRead + AsyncWrite + Send + Unpin + 'static,
     {
         let wire = Arc::new(Wire::default());
-        let router = self
-            .router
-            .clone()
-            .layer(Extension(Arc::clone(&wire)))
-            .layer(Extension(ConnectInfo(peer)));
+        let router = TowerToHyperService::new(self.router.clone());
+        let of_this_connection = Arc::clone(&wire);
+        // A layer of the router would be copied with it for every request.
+        let service = service_fn(move |mut request: Request<Incoming>| {
+            request.extensions_mut().insert(Arc::clone(&of_this_connection));
+            request.extensions_mut().insert(ConnectInfo(peer));
+            router.call(request)
+        });
         let connection = http1::Builder::new()
             .timer(TokioTimer::new())
             .header_read_timeout(self.config.header_timeout())
             .max_buf_size(LEAST_BUFFER + 2 * self.config.max_header_bytes)
-            .serve_connection(
-                TokioIo::new(WatchedStream::new(stream, wire)),
-                TowerToHyperService::new(router),
-            );
+            .serve_connection(TokioIo::new(WatchedStream::new(stream, wire)), service);
         tokio::pin!(connection);
         let result = tokio::select! {
             // Dropping `begun` only stops waiting; the connection goes on below.
