@@ -4,6 +4,8 @@
 
 use std::collections::HashMap;
 use std::collections::VecDeque;
+use std::hash::BuildHasherDefault;
+use std::hash::Hasher;
 use std::sync::Arc;
 use std::sync::Mutex;
 use std::sync::MutexGuard;
@@ -17,8 +19,9 @@ use crate::callback::freshness::SignatureWindow;
 /// Signatures remembered for each app: 200 requests a second for the default window. Beyond that the oldest are
 /// forgotten first, which a flood of genuine requests alone can bring about.
 const MAX_REMEMBERED: usize = 65_536;
-/// Bytes of the longer of the two signatures.
-const DIGEST: usize = 32;
+
+/// The first sixteen bytes of a signature, of which no two are ever the same unless they are repeated.
+type Digest = u128;
 
 /// The signature came before.
 #[derive(Debug)]
@@ -33,8 +36,26 @@ pub(super) struct ReplayMemory {
 
 #[derive(Debug, Default)]
 struct Seen {
-    since: HashMap<[u8; DIGEST], Instant>,
-    order: VecDeque<([u8; DIGEST], Instant)>,
+    since: HashMap<Digest, Instant, BuildHasherDefault<AsItIs>>,
+    order: VecDeque<(Digest, Instant)>,
+}
+
+/// A verified signature is a hash already, and nobody without the key can choose one.
+#[derive(Default)]
+struct AsItIs(u64);
+
+impl Hasher for AsItIs {
+    fn write_u128(&mut self, digest: u128) {
+        self.0 = digest as u64;
+    }
+
+    fn write(&mut self, _bytes: &[u8]) {
+        unreachable!("a digest is a u128");
+    }
+
+    fn finish(&self) -> u64 {
+        self.0
+    }
 }
 
 /// A signature that was not seen before. Dropped without [`Admission::keep`] it may come again: a request that was not
@@ -42,7 +63,7 @@ struct Seen {
 #[derive(Debug)]
 pub(super) struct Admission {
     memory: Arc<ReplayMemory>,
-    digest: [u8; DIGEST],
+    digest: Digest,
     kept: bool,
 }
 
@@ -113,22 +134,26 @@ impl Seen {
     }
 }
 
-/// The signature's bytes. It was verified, so it is hex, of one of two lengths.
-fn digest(signature: &str) -> [u8; DIGEST] {
-    let mut digest = [0; DIGEST];
-    if let Some(bytes) = digest.get_mut(..signature.len() / 2) {
+/// It was verified, so it is hex, and longer than that.
+fn digest(signature: &str) -> Digest {
+    let mut digest = [0; size_of::<Digest>()];
+    if let Some(beginning) = signature.as_bytes().get(..2 * digest.len()) {
         // Anything else could not have been verified, and two of those are one.
-        let _ = hex::decode_to_slice(signature, bytes);
+        let _ = hex::decode_to_slice(beginning, &mut digest);
     }
-    digest
+    Digest::from_le_bytes(digest)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    const ONE: &str = "aa";
-    const OTHER: &str = "bb";
+    const ONE: &str = "aa0000000000000000000000000000000000000000";
+    const OTHER: &str = "bb0000000000000000000000000000000000000000";
+
+    fn signature(number: usize) -> String {
+        format!("{number:08x}{:032x}", 0)
+    }
 
     fn memory() -> Arc<ReplayMemory> {
         Arc::new(ReplayMemory::new(SignatureWindow::Seconds(300)))
@@ -160,12 +185,12 @@ mod tests {
     fn the_memory_is_bounded() {
         let (memory, now) = (memory(), Instant::now());
         for number in 0..=MAX_REMEMBERED {
-            memory.admit(&format!("{number:08x}"), now).unwrap().keep();
+            memory.admit(&signature(number), now).unwrap().keep();
         }
         let seen = memory.lock();
         assert_eq!((seen.order.len(), seen.since.len()), (MAX_REMEMBERED, MAX_REMEMBERED));
         drop(seen);
-        assert!(memory.admit("00000001", now).is_err());
-        assert!(memory.admit("00000000", now).is_ok(), "the oldest was forgotten");
+        assert!(memory.admit(&signature(1), now).is_err());
+        assert!(memory.admit(&signature(0), now).is_ok(), "the oldest was forgotten");
     }
 }
