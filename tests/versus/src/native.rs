@@ -30,6 +30,11 @@ use axum::response::IntoResponse as _;
 use axum::response::Response;
 use axum::routing::post;
 use bytes::Bytes;
+use mimalloc::MiMalloc;
+
+/// As the host has it.
+#[global_allocator]
+static ALLOCATOR: MiMalloc = MiMalloc;
 
 #[tokio::main]
 async fn main() -> anyhow::Result<()> {
