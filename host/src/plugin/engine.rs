@@ -47,6 +47,10 @@ const TABLES_PER_PLACE: u32 = 4;
 /// Places apart from those of calls, for plugins that say what they are while they are loaded, and for the largest
 /// component on the smallest host.
 const SPARE_PLACES: u32 = 8;
+/// Of those, memories are fewer, because each reserves four gigabytes of addresses: two for each plugin that is described,
+/// and two more, so that the largest component has its eight on the smallest host. That host fits into 64 GiB, which is
+/// what valgrind has for a program.
+const SPARE_MEMORIES: u32 = 10;
 /// Plugins that are loaded at once, over all apps: while one is described, another is read. Each holds its file in
 /// memory and, for a moment, a spare place.
 const LOADED_AT_ONCE: usize = 4;
@@ -274,10 +278,12 @@ fn step_back(niceness: i32) {
 fn engine_config(guests: GuestsConfig) -> Config {
     let mut pool = PoolingAllocationConfig::new();
     // As many instances may wait for another call as there are calls.
-    let places = guests.max_calls * 2 + SPARE_PLACES;
+    let places = guests.max_calls * 2;
+    let memories = places * MEMORIES_PER_PLACE + SPARE_MEMORIES;
+    let places = places + SPARE_PLACES;
     pool.total_component_instances(places)
         .total_core_instances(places * MAX_CORE_INSTANCES)
-        .total_memories(places * MEMORIES_PER_PLACE)
+        .total_memories(memories)
         .total_tables(places * TABLES_PER_PLACE)
         .total_stacks(places)
         .max_core_instances_per_component(MAX_CORE_INSTANCES)
