@@ -15,6 +15,7 @@ use crate::plugin::code_cache::CacheConfig;
 use crate::plugin::code_cache::CachePath;
 use crate::plugin::engine::GuestEngine;
 use crate::plugin::engine::GuestsConfig;
+use crate::plugin::instance::Instances;
 use crate::plugin::instance::repeat;
 use crate::plugin::registry::Plugin;
 use crate::plugin::reload::alone::load_alone;
@@ -54,8 +55,21 @@ impl Drill {
     /// Calls it that often, on all guest threads at once, and says how long each call took on its thread. The first that
     /// gets no reply ends it.
     pub async fn run(&self, calls: usize) -> Result<Vec<Duration>, DrillError> {
+        self.run_with(Instances::Fresh, calls).await
+    }
+
+    /// The same with one instance for all calls of a thread.
+    pub async fn run_reused(&self, calls: usize) -> Result<Vec<Duration>, DrillError> {
+        self.run_with(Instances::Reused, calls).await
+    }
+
+    async fn run_with(
+        &self,
+        instances: Instances,
+        calls: usize,
+    ) -> Result<Vec<Duration>, DrillError> {
         let each = calls.div_ceil(self.threads);
-        let thread = |_| repeat(&self.engine, &self.plugin, &self.callback, each);
+        let thread = |_| repeat(&self.engine, &self.plugin, &self.callback, instances, each);
         let threads: Vec<_> = (0..self.threads).map(thread).collect();
         let mut taken = Vec::with_capacity(calls);
         for thread in threads {

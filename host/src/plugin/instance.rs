@@ -539,23 +539,40 @@ pub(super) async fn try_out(engine: &GuestEngine, plugin: &Arc<Plugin>, task: Ta
     }
 }
 
+/// What calls of a measurement run in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Instances {
+    Fresh,
+    Reused,
+}
+
 /// The same call again and again on one guest thread, for measurements: without grants, uncounted. How long each took; the
 /// first that gets no reply ends it.
 pub(super) fn repeat(
     engine: &GuestEngine,
     plugin: &Arc<Plugin>,
     callback: &Arc<Callback>,
+    instances: Instances,
     calls: usize,
 ) -> JoinHandle<Result<Vec<Duration>, CallError>> {
     let (io, plugin, callback) = (Handle::current(), Arc::clone(plugin), Arc::clone(callback));
     engine.threads().spawn(async move {
-        let mut taken = Vec::with_capacity(calls);
+        let (mut taken, mut kept) = (Vec::with_capacity(calls), None::<Guest>);
         for _ in 0..calls {
-            let began = Instant::now();
+            let (began, io, tape) = (Instant::now(), io.clone(), Tape::off());
             let deadline = DeadlineConfig::default().starting(began);
-            let store = plugin.store(&callback, deadline, io.clone(), Reach::Nothing, &Tape::off());
-            let guest = Guest::fresh(store);
-            run(&plugin, Handler::Typed, &callback, deadline, guest).await.0.result?;
+            let guest = match kept.take() {
+                Some(mut guest) => {
+                    let call = plugin.call_state(&callback, deadline, io, Reach::Nothing, &tape);
+                    guest.store.data().wasi.begin_call(&tape);
+                    plugin.begin_call(&mut guest.store, call);
+                    guest
+                }
+                None => Guest::fresh(plugin.store(&callback, deadline, io, Reach::Nothing, &tape)),
+            };
+            let (report, guest) = run(&plugin, Handler::Typed, &callback, deadline, guest).await;
+            report.result?;
+            kept = Some(guest).filter(|_| instances == Instances::Reused);
             taken.push(began.elapsed());
         }
         Ok(taken)
