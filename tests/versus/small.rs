@@ -8,18 +8,33 @@ use aviary_versus::Size;
 use aviary_versus::Spread;
 
 /// The others are these with other numbers.
-const PARTS: [&str; 7] =
-    ["engine", "languages", "webhook", "long_connection", "connections", "runaway", "memory"];
+const PARTS: [&str; 10] = [
+    "engine",
+    "languages",
+    "change",
+    "webhook",
+    "interpreted",
+    "long_connection",
+    "connections",
+    "runaway",
+    "memory",
+    "in_flight",
+];
 /// What the Python SDK and the Node SDK are needed for.
-const WITH_NODE: [&str; 3] = ["webhook_vs_node", "webhook_p99_vs_node", "long_connection_vs_node"];
+const WITH_NODE: [&str; 4] =
+    ["webhook_vs_node", "webhook_p99_vs_node", "long_connection_vs_node", "quickjs_vs_node"];
 const WITH_PYTHON: [&str; 2] = ["webhook_vs_python", "long_connection_vs_python"];
-const ALONE: [&str; 6] = [
+const ALONE: [&str; 10] = [
     "webhook_vs_native",
     "connections_50_vs_8",
     "runaway_p99_vs_quiet",
     "engine_p99_us",
     "engine_calls_per_s",
     "idle_rss_mb",
+    "rss_per_1000_calls_mb",
+    "cached_start_s",
+    "edit_to_live_rust_s",
+    "edit_rust_p99_vs_quiet",
 ];
 
 #[tokio::test]

@@ -1,14 +1,22 @@
-//! Who runs where: the generator has one core for itself, and every contestant the other.
+//! Who runs where: the generator has one core for itself, and every contestant the other; or all of them share what there
+//! is.
 
 use anyhow::Context as _;
 use anyhow::ensure;
 use core_affinity::CoreId;
 
-/// The two cores.
+/// Where generator and contestants run.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Cores {
-    generator: CoreId,
-    servers: CoreId,
+pub(crate) enum Cores {
+    /// Everybody on whatever core is free, as the system has it.
+    Shared,
+    /// Each on its own.
+    Apart {
+        /// The load generator's, and the simulated platform's.
+        generator: CoreId,
+        /// The contestants'.
+        servers: CoreId,
+    },
 }
 
 impl Cores {
@@ -17,26 +25,31 @@ impl Cores {
     pub(crate) fn take() -> anyhow::Result<Self> {
         let allowed = core_affinity::get_core_ids().context("cannot see which cores there are")?;
         let generator = *allowed.first().context("no core to run on")?;
-        let cores = Self { generator, servers: *allowed.get(1).unwrap_or(&generator) };
-        pin(cores.generator)?;
-        Ok(cores)
+        pin(generator)?;
+        Ok(Self::Apart { generator, servers: *allowed.get(1).unwrap_or(&generator) })
     }
 
     /// Runs `start` so that the process it starts is on the servers' core from its first instruction: that is how many
     /// cores it then believes there are.
     pub(crate) fn on_the_servers<T>(self, start: impl FnOnce() -> T) -> anyhow::Result<T> {
-        pin(self.servers)?;
+        let Self::Apart { generator, servers } = self else { return Ok(start()) };
+        pin(servers)?;
         let started = start();
-        pin(self.generator)?;
+        pin(generator)?;
         Ok(started)
     }
 
     /// For the report.
     pub(crate) fn words(self) -> String {
-        if self.generator == self.servers {
-            return format!("generator and servers share core {}", self.generator.id);
+        match self {
+            Self::Shared => "generator and servers on whatever core is free".to_owned(),
+            Self::Apart { generator, servers } if generator == servers => {
+                format!("generator and servers share core {}", generator.id)
+            }
+            Self::Apart { generator, servers } => {
+                format!("generator on core {}, servers on core {}", generator.id, servers.id)
+            }
         }
-        format!("generator on core {}, servers on core {}", self.generator.id, self.servers.id)
     }
 }
 

@@ -5,8 +5,8 @@ use std::time::Instant;
 use aviary::Drill;
 use aviary_e2e::artifacts;
 
+use crate::aviary::GUEST;
 use crate::click::Clicks;
-use crate::contestant::GUEST;
 use crate::load::percentile;
 use crate::size::Size;
 use crate::spread::Spread;

@@ -1,10 +1,13 @@
 //! The host against the published SDKs: the same handler, the same clicks, the same core, in turns. What is measured is
 //! one [`Report`]; it says nothing of whether that is enough.
 
-mod click;
+mod aviary;
+mod change;
+pub mod click;
 mod contestant;
 mod cores;
 mod engine;
+mod in_flight;
 mod languages;
 mod lane;
 mod load;
@@ -18,6 +21,8 @@ mod scenarios;
 mod size;
 mod spread;
 mod table;
+mod tail;
+mod toolchain;
 
 use std::time::Instant;
 
@@ -29,23 +34,27 @@ pub use crate::spread::Spread;
 pub use crate::table::markdown;
 pub use crate::table::write_readmes;
 
-use crate::languages::Languages;
+use crate::cores::Cores;
+use crate::report::Measured;
 
-/// The parts by name, the first two of which are always run first.
-pub const PARTS: [&str; 9] = [
+/// The parts by name.
+pub const PARTS: [&str; 12] = [
     "engine",
     "languages",
+    "change",
     "webhook",
+    "interpreted",
     "long_connection",
     "connections",
     "plugins",
     "payloads",
     "runaway",
     "memory",
+    "in_flight",
 ];
 
-/// Those that need no core for a generator.
-const WITH_BOTH_CORES: [&str; 2] = ["engine", "languages"];
+/// Those that have both cores. They go first, before the cores are shared out.
+const WITH_BOTH_CORES: [&str; 3] = ["engine", "languages", "change"];
 
 /// Runs the parts of these names, one after the other. Wants a runtime of one thread: the generator is to stay on its
 /// core.
@@ -54,43 +63,58 @@ pub async fn run(size: Size, parts: &[&str]) -> anyhow::Result<Report> {
     progress(began, "building the host and the guests");
     artifacts::host_binary()?;
     artifacts::native_ceiling()?;
-    artifacts::guest(contestant::GUEST)?;
-    let mut rows = Vec::new();
-    let mut figures = Vec::new();
-    let mut measured = Vec::new();
-    // These two have both cores: they go before those are shared out.
-    if parts.contains(&"engine") {
-        progress(began, "engine");
-        if let Some((p99, per_second)) = engine::time(size).await? {
-            figures.extend([("engine_p99_us", p99), ("engine_calls_per_s", per_second)]);
-        }
-    }
-    if parts.contains(&"languages") {
-        progress(began, "languages");
-        measured = languages::measure(size)?;
-    }
-    let cores = cores::Cores::take()?;
-    let machine = machine::Machine::look(cores);
-    for part in parts.iter().filter(|part| !WITH_BOTH_CORES.contains(part)) {
+    artifacts::guest(aviary::GUEST)?;
+    let mut measured = Measured::default();
+    let (both, apart): (Vec<&str>, _) =
+        parts.iter().partition(|part| WITH_BOTH_CORES.contains(part));
+    for part in both {
         progress(began, part);
-        match *part {
-            "webhook" => rows.extend(scenarios::webhook(cores, size).await?),
-            "long_connection" => rows.extend(scenarios::long_connection(cores, size).await?),
-            "connections" => rows.extend(scenarios::connections(cores, size).await?),
-            "plugins" => rows.extend(scenarios::plugins(cores, size).await?),
-            "payloads" => rows.extend(scenarios::payloads(cores, size).await?),
-            "runaway" => rows.extend(runaway::run(cores, size).await?),
-            "memory" => {
-                if let Some((idle, each)) = memory::weigh(cores, size).await? {
-                    figures.extend([("idle_rss_mb", idle), ("rss_per_plugin_mb", each)]);
-                }
-            }
-            other => anyhow::bail!("there is no part {other:?}; there are {PARTS:?}"),
-        }
+        measure(part, Cores::Shared, size, &mut measured).await?;
+    }
+    let cores = Cores::take()?;
+    let machine = machine::Machine::look(cores);
+    for part in apart {
+        progress(began, part);
+        measure(part, cores, size, &mut measured).await?;
     }
     progress(began, "done");
-    let languages = Languages { measured, calls: size.language_calls };
-    Ok(Report::new(machine, rows, figures, languages))
+    Ok(Report::new(machine, measured, size))
+}
+
+async fn measure(
+    part: &str,
+    cores: Cores,
+    size: Size,
+    measured: &mut Measured,
+) -> anyhow::Result<()> {
+    let Measured { rows, figures, languages, changes } = measured;
+    match part {
+        "engine" => {
+            if let Some((p99, per_second)) = engine::time(size).await? {
+                figures.extend([("engine_p99_us", p99), ("engine_calls_per_s", per_second)]);
+            }
+        }
+        "languages" => *languages = languages::measure(size)?,
+        "change" => *changes = change::run(size).await?,
+        "webhook" => rows.extend(scenarios::webhook(cores, size).await?),
+        "interpreted" => rows.extend(scenarios::interpreted(cores, size).await?),
+        "long_connection" => rows.extend(scenarios::long_connection(cores, size).await?),
+        "connections" => rows.extend(scenarios::connections(cores, size).await?),
+        "plugins" => rows.extend(scenarios::plugins(cores, size).await?),
+        "payloads" => rows.extend(scenarios::payloads(cores, size).await?),
+        "runaway" => rows.extend(runaway::run(cores, size).await?),
+        "memory" => {
+            if let Some((idle, each)) = memory::weigh(cores, size).await? {
+                figures.extend([("idle_rss_mb", idle), ("rss_per_plugin_mb", each)]);
+            }
+        }
+        "in_flight" => {
+            let weighed = in_flight::weigh(cores, size).await?;
+            figures.extend(weighed.map(|weighed| ("rss_per_1000_calls_mb", weighed)));
+        }
+        other => anyhow::bail!("there is no part {other:?}; there are {PARTS:?}"),
+    }
+    Ok(())
 }
 
 #[expect(clippy::print_stderr, reason = "a person waits")]

@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
+use crate::aviary::Plan;
 use crate::contestant;
-use crate::contestant::Plan;
 use crate::cores::Cores;
 use crate::size::Size;
 use crate::spread::Spread;
@@ -11,8 +11,8 @@ use crate::spread::Spread;
 /// Plugins of the idle host.
 const FEW: usize = 4;
 /// Until what was needed to compile has been given back.
-const SETTLE: Duration = Duration::from_millis(500);
-const MEGABYTE: f64 = 1e6;
+pub(crate) const SETTLE: Duration = Duration::from_millis(500);
+pub(crate) const MEGABYTE: f64 = 1e6;
 
 /// Of a host with a few plugins, and of each further one.
 pub(crate) async fn weigh(cores: Cores, size: Size) -> anyhow::Result<Option<(Spread, Spread)>> {
@@ -27,7 +27,7 @@ pub(crate) async fn weigh(cores: Cores, size: Size) -> anyhow::Result<Option<(Sp
 }
 
 async fn resident(plugins: usize, cores: Cores) -> anyhow::Result<f64> {
-    let plan = Plan { further_plugins: plugins - 1, ..Plan::default() };
+    let plan = Plan::usual()?.with_further(plugins - 1)?;
     let host = contestant::aviary(&plan, cores).await?;
     tokio::time::sleep(SETTLE).await;
     Ok(host.process.memory()? as f64 / MEGABYTE)

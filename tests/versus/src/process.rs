@@ -13,7 +13,7 @@ use std::time::Instant;
 
 use anyhow::Context as _;
 use anyhow::bail;
-use aviary_e2e::PATIENCE;
+use anyhow::ensure;
 use serde_json::Value;
 use tempfile::TempDir;
 
@@ -25,11 +25,15 @@ const POLL: Duration = Duration::from_millis(10);
 const TICKS_PER_SECOND: f64 = 100.0;
 /// Bytes of its log that a failed start shows.
 const SHOWN: usize = 4000;
+/// How long it may take to say what is waited for: a component of twenty megabytes may have to be compiled first, or
+/// valgrind runs all of it. Only a run that fails ever waits this long.
+const PATIENCE: Duration = Duration::from_secs(900);
 
 /// A running contestant. Killed when dropped.
 pub(crate) struct Process {
     child: Child,
     folder: TempDir,
+    started: Instant,
 }
 
 impl Process {
@@ -51,8 +55,20 @@ impl Process {
         command.envs(environment.iter().cloned());
         command.stdin(Stdio::null());
         command.stdout(appending(&log(folder.path()))?).stderr(appending(&log(folder.path()))?);
+        let started = Instant::now();
         let child = cores.on_the_servers(|| command.spawn())?;
-        Ok(Self { child: child.with_context(|| format!("cannot start {command:?}"))?, folder })
+        let child = child.with_context(|| format!("cannot start {command:?}"))?;
+        Ok(Self { child, folder, started })
+    }
+
+    /// When it was started.
+    pub(crate) fn started(&self) -> Instant {
+        self.started
+    }
+
+    /// What is in its working folder under that name.
+    pub(crate) fn path(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
     }
 
     /// What `find` makes of a line of its log, as soon as it makes something.
@@ -63,13 +79,12 @@ impl Process {
         Ok(self.lines(1, find).await?.remove(0))
     }
 
-    /// The same of that many lines. There is no hurry: what is loaded may have to be compiled first.
+    /// The same of that many lines.
     pub(crate) async fn lines<T>(
         &mut self,
         count: usize,
         find: impl Fn(&Value) -> Option<T>,
     ) -> anyhow::Result<Vec<T>> {
-        let limit = PATIENCE + Duration::from_secs(count as u64);
         let began = Instant::now();
         loop {
             let text = std::fs::read(log(self.folder.path()))?;
@@ -82,8 +97,8 @@ impl Process {
             if let Some(status) = self.child.try_wait()? {
                 bail!("it ended with {status}: {}", self.last_words());
             }
-            if began.elapsed() > limit {
-                bail!("it does not start: {}", self.last_words());
+            if began.elapsed() > PATIENCE {
+                bail!("it does not say so: {}", self.last_words());
             }
             tokio::time::sleep(POLL).await;
         }
@@ -98,6 +113,19 @@ impl Process {
     /// Empties its log, which would fill the disk in the end.
     pub(crate) fn forget_log(&self) -> anyhow::Result<()> {
         Ok(OpenOptions::new().write(true).open(log(self.folder.path()))?.set_len(0)?)
+    }
+
+    /// Asks it to end, as a service manager does, and waits until it has.
+    pub(crate) async fn stop(mut self) -> anyhow::Result<()> {
+        // Only a program can send a signal without `unsafe`.
+        let pid = self.child.id().to_string();
+        Command::new("kill").args(["-TERM", &pid]).status().context("cannot run kill")?;
+        let began = Instant::now();
+        while self.child.try_wait()?.is_none() {
+            ensure!(began.elapsed() < PATIENCE, "it does not end: {}", self.last_words());
+            tokio::time::sleep(POLL).await;
+        }
+        Ok(())
     }
 
     /// Processor time that it and its children have used.

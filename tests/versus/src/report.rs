@@ -4,13 +4,17 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
+use crate::change::Changes;
+use crate::change::Edit;
 use crate::contestant::Who;
+use crate::languages::Language;
 use crate::languages::Languages;
 use crate::load::Sample;
 use crate::machine::Machine;
 use crate::row::Row;
 use crate::row::Scenario;
 use crate::size::CONCURRENCY;
+use crate::size::Size;
 use crate::spread::Spread;
 
 /// Everything that was measured.
@@ -29,35 +33,84 @@ pub struct Report {
     machine: Machine,
     pub(crate) rows: Vec<Row>,
     pub(crate) languages: Languages,
+    pub(crate) edits: Vec<Edit>,
 }
 
 /// What the reader has to know about the figures.
 pub(crate) const HOW: &str = "closed loop, keep-alive, one core for the load generator and the simulated platform, one for \
     whoever is measured; bodies encrypted and signed one by one, each answer compared with its click; the same warm-up for \
     each; all contestants of a row run at once and are measured in turns (A B A B); Python: Flask adapter, gunicorn, one \
-    worker of 8 threads; Node: adaptDefault on node:http; Aviary: default settings, log to a file";
+    worker of 8 threads; Node: adaptDefault on node:http; Aviary: default settings, log to a file. Changes: generator and host \
+    on all cores; eight people click at a steady pace, 2000 times a second; each edit is one that no host has seen, from \
+    closing the file to the log saying that it is live. Calls under way: 700 that wait in 25 plugins, half through each door, \
+    guests.max_calls = 1000, scaled to 1000";
 
 /// Ratios that compare two rows: name, field, the one and the other.
-const RATIOS: [(&str, Field, Cell, Cell); 9] = [
+const RATIOS: [(&str, Field, Cell, Cell); 11] = [
     ("webhook_vs_node", Field::CallsPerS, WEBHOOK_AVIARY, (Scenario::Webhook, Who::Node)),
     ("webhook_vs_python", Field::CallsPerS, WEBHOOK_AVIARY, (Scenario::Webhook, Who::Python)),
     ("webhook_vs_native", Field::CallsPerS, WEBHOOK_AVIARY, (Scenario::Webhook, Who::Native)),
     ("webhook_p99_vs_node", Field::P99, WEBHOOK_AVIARY, (Scenario::Webhook, Who::Node)),
     ("long_connection_vs_node", Field::CallsPerS, LONG_AVIARY, (EIGHT, Who::Node)),
     ("long_connection_vs_python", Field::CallsPerS, LONG_AVIARY, (EIGHT, Who::Python)),
+    ("quickjs_vs_node", Field::CallsPerS, QUICKJS, (Scenario::Interpreted, Who::Node)),
+    ("python_reused_vs_python", Field::CallsPerS, PYTHON, (Scenario::Interpreted, Who::Python)),
     ("plugins_500_vs_1", Field::CallsPerS, (plugins(500), AVIARY), (plugins(1), AVIARY)),
     ("connections_50_vs_8", Field::CallsPerS, (MANY_50, AVIARY), (MANY_8, AVIARY)),
     ("runaway_p99_vs_quiet", Field::P99, (Scenario::Runaway, AVIARY), (Scenario::Quiet, AVIARY)),
 ];
 
-/// Names that need what is not there yet.
-const NOT_YET: [(&str, &str); 2] = [
-    ("quickjs_vs_node", "the benchmark builds the plugins in Rust only"),
-    (
-        "python_reused_vs_python",
-        "the benchmark builds the plugins in Rust only, and reuses no instance",
-    ),
+/// Ratios that a part of the benchmark makes itself.
+const OTHER_RATIOS: [&str; 4] = [
+    "edit_rust_p99_vs_quiet",
+    "edit_quickjs_p99_vs_quiet",
+    "edit_starlingmonkey_p99_vs_quiet",
+    "edit_python_p99_vs_quiet",
 ];
+
+/// What has no opponent.
+const FIGURES: [&str; 10] = [
+    "engine_p99_us",
+    "engine_calls_per_s",
+    "idle_rss_mb",
+    "rss_per_plugin_mb",
+    "rss_per_1000_calls_mb",
+    "cached_start_s",
+    "edit_to_live_rust_s",
+    "edit_to_live_quickjs_s",
+    "edit_to_live_starlingmonkey_s",
+    "edit_to_live_python_s",
+];
+
+/// What the parts of the benchmark measured.
+#[derive(Debug, Default)]
+pub(crate) struct Measured {
+    pub(crate) rows: Vec<Row>,
+    /// By the names above.
+    pub(crate) figures: Vec<(&'static str, Spread)>,
+    pub(crate) languages: Vec<Language>,
+    pub(crate) changes: Changes,
+}
+
+impl Measured {
+    fn named(&self) -> impl Iterator<Item = (&'static str, Spread)> + '_ {
+        let start = self.changes.cached_start_s.map(|spread| ("cached_start_s", spread));
+        let edits = self.changes.edits.iter().flat_map(|edit| {
+            let (live, meanwhile) = (edit.toolchain.live(), edit.toolchain.meanwhile());
+            [(live, edit.live_s), (meanwhile, edit.p99_vs_quiet)]
+        });
+        self.figures.iter().copied().chain(start).chain(edits)
+    }
+
+    fn ratio(&self, field: Field, one: Cell, other: Cell) -> Option<Spread> {
+        let row = |(scenario, who): Cell| {
+            self.rows.iter().find(|row| {
+                row.scenario == scenario && row.who == who && row.concurrency == CONCURRENCY
+            })
+        };
+        row(one)?.ratio(row(other)?, field.of())
+    }
+}
 
 type Cell = (Scenario, Who);
 const AVIARY: Who = Who::AviaryRust;
@@ -66,6 +119,8 @@ const MANY_8: Scenario = Scenario::Connections { open: 8 };
 const MANY_50: Scenario = Scenario::Connections { open: 50 };
 const WEBHOOK_AVIARY: Cell = (Scenario::Webhook, AVIARY);
 const LONG_AVIARY: Cell = (EIGHT, AVIARY);
+const QUICKJS: Cell = (Scenario::Interpreted, Who::AviaryQuickjs);
+const PYTHON: Cell = (Scenario::Interpreted, Who::AviaryPythonReused);
 
 const fn plugins(loaded: usize) -> Scenario {
     Scenario::Plugins { loaded }
@@ -87,49 +142,28 @@ impl Field {
 }
 
 impl Report {
-    /// From the rows and the figures that were measured.
-    pub(crate) fn new(
-        machine: Machine,
-        rows: Vec<Row>,
-        measured: impl IntoIterator<Item = (&'static str, Spread)>,
-        languages: Languages,
-    ) -> Self {
-        let row = |(scenario, who): Cell| {
-            rows.iter().find(|row| {
-                row.scenario == scenario && row.who == who && row.concurrency == CONCURRENCY
-            })
+    /// Of everything that was measured.
+    pub(crate) fn new(machine: Machine, measured: Measured, size: Size) -> Self {
+        let mut spread: BTreeMap<_, _> = measured.named().collect();
+        for (name, field, one, other) in RATIOS {
+            spread.extend(measured.ratio(field, one, other).map(|spread| (name, spread)));
+        }
+        let ratios = RATIOS.iter().map(|(name, ..)| *name).chain(OTHER_RATIOS);
+        let medians = |names: &mut dyn Iterator<Item = &'static str>| -> BTreeMap<_, _> {
+            names.filter_map(|name| Some((name, spread.get(name)?.median))).collect()
         };
-        let mut report = Self {
-            ratios: BTreeMap::new(),
-            figures: BTreeMap::new(),
-            spread: BTreeMap::new(),
-            left_out: BTreeMap::new(),
+        let absent = ratios.clone().chain(FIGURES).filter(|name| !spread.contains_key(name));
+        Self {
+            ratios: medians(&mut ratios.clone()),
+            figures: medians(&mut FIGURES.into_iter()),
+            left_out: absent.map(|name| (name, "not measured in this run".to_owned())).collect(),
             how: HOW,
             machine,
-            rows: Vec::new(),
-            languages,
-        };
-        for (name, field, one, other) in RATIOS {
-            let pair = row(one).zip(row(other));
-            match pair.and_then(|(one, other)| one.ratio(other, field.of())) {
-                Some(spread) => {
-                    report.ratios.insert(name, spread.median);
-                    report.spread.insert(name, spread);
-                }
-                None => {
-                    report.left_out.insert(name, "its rows were not measured in this run".into());
-                }
-            }
+            rows: measured.rows,
+            languages: Languages { measured: measured.languages, calls: size.language_calls },
+            edits: measured.changes.edits,
+            spread,
         }
-        for (name, why) in NOT_YET {
-            report.left_out.insert(name, why.into());
-        }
-        for (name, spread) in measured {
-            report.figures.insert(name, spread.median);
-            report.spread.insert(name, spread);
-        }
-        report.rows = rows;
-        report
     }
 
     /// A ratio or figure by its name.

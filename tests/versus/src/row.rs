@@ -12,6 +12,8 @@ use crate::spread::Spread;
 pub(crate) enum Scenario {
     /// One plugin, a click of a kilobyte.
     Webhook,
+    /// The same with plugins in languages that bring a runtime along.
+    Interpreted,
     /// The same over that many connections, fragments in a tenth of the messages.
     LongConnection { connections: usize },
     /// The same, Aviary alone, beside itself with other numbers of connections.
@@ -31,6 +33,7 @@ impl Scenario {
     pub(crate) fn words(self) -> String {
         match self {
             Self::Webhook => "webhook".to_owned(),
+            Self::Interpreted => "webhook, other languages".to_owned(),
             Self::LongConnection { connections } => format!("long connection × {connections}"),
             Self::Connections { open } => format!("{open} connections beside fewer and more"),
             Self::Plugins { loaded } => format!("webhook, {loaded} plugins"),

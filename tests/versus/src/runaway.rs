@@ -6,13 +6,16 @@ use std::time::Duration;
 use std::time::Instant;
 
 use anyhow::Context as _;
+use aviary_e2e::artifacts;
+use serde_json::json;
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 
+use crate::aviary::Plan;
+use crate::aviary::route;
 use crate::click::Clicks;
 use crate::contestant;
 use crate::contestant::Contestant;
-use crate::contestant::Plan;
 use crate::contestant::Who;
 use crate::cores::Cores;
 use crate::lane::Lane;
@@ -37,7 +40,8 @@ const WAITING: usize = 64;
 
 /// The same host, with the attack and without, in turns.
 pub(crate) async fn run(cores: Cores, size: Size) -> anyhow::Result<Vec<Row>> {
-    let plan = Plan { runaway: Some(BUTTON), ..Plan::default() };
+    let runaway = std::fs::read(artifacts::guest("loop-forever")?)?;
+    let plan = Plan::usual()?.with("runaway", runaway, json!({ "route": route(BUTTON) }));
     let host = contestant::aviary(&plan, cores).await?;
     drive(&host, Scenario::Quiet, size.warm_up, size.rest).await?;
     drive(&host, Scenario::Runaway, size.warm_up, size.rest).await?;
@@ -116,7 +120,7 @@ async fn attack(
         waiting.spawn(async move {
             while let Ok(turn) = due.acquire().await {
                 turn.forget();
-                lane.click_in_vain().await?;
+                lane.click_for_any_toast().await?;
             }
             Ok(())
         });

@@ -9,10 +9,10 @@ use aviary::simulator::config::SimulatorConfig;
 use aviary_e2e::APP_SECRET;
 use aviary_e2e::VERIFICATION_TOKEN;
 
+use crate::aviary::Plan;
 use crate::click::Clicks;
 use crate::contestant;
 use crate::contestant::Contestant;
-use crate::contestant::Plan;
 use crate::contestant::Who;
 use crate::cores::Cores;
 use crate::load::in_turns;
@@ -23,17 +23,34 @@ use crate::size::Size;
 
 /// Everybody's webhook, and the ceiling.
 pub(crate) async fn webhook(cores: Cores, size: Size) -> anyhow::Result<Vec<Row>> {
+    let contestants = [Who::AviaryRust, Who::Native, Who::Node, Who::Python];
+    over_the_webhook(Scenario::Webhook, &contestants, size.concurrencies, cores, size).await
+}
+
+/// Plugins in the SDKs' languages against the SDKs, which have no sandbox.
+pub(crate) async fn interpreted(cores: Cores, size: Size) -> anyhow::Result<Vec<Row>> {
+    let contestants = size.interpreted;
+    over_the_webhook(Scenario::Interpreted, contestants, &[CONCURRENCY], cores, size).await
+}
+
+async fn over_the_webhook(
+    scenario: Scenario,
+    who: &[Who],
+    concurrencies: &[usize],
+    cores: Cores,
+    size: Size,
+) -> anyhow::Result<Vec<Row>> {
     let mut contestants = Vec::new();
-    for who in [Who::AviaryRust, Who::Native, Who::Node, Who::Python] {
-        contestants.extend(contestant::webhook(who, cores).await?);
+    for who in who {
+        contestants.extend(contestant::webhook(*who, cores).await?);
     }
     let contestants: Vec<_> = contestants.iter().collect();
     let clicks = Arc::new(Clicks::on("ok"));
     let mut rows = Vec::new();
-    for concurrency in size.concurrencies {
+    for concurrency in concurrencies {
         let samples = in_turns(&contestants, &clicks, *concurrency, size).await?;
         for (contestant, samples) in contestants.iter().zip(samples) {
-            rows.extend(Row::new(Scenario::Webhook, contestant.who, *concurrency, samples));
+            rows.extend(Row::new(scenario, contestant.who, *concurrency, samples));
         }
     }
     Ok(rows)
@@ -76,7 +93,7 @@ pub(crate) async fn connections(cores: Cores, size: Size) -> anyhow::Result<Vec<
 pub(crate) async fn plugins(cores: Cores, size: Size) -> anyhow::Result<Vec<Row>> {
     let mut contestants = Vec::new();
     for loaded in size.plugins {
-        let plan = Plan { further_plugins: loaded - 1, ..Plan::default() };
+        let plan = Plan::usual()?.with_further(loaded - 1)?;
         let one = contestant::aviary(&plan, cores).await?;
         contestants.push((Scenario::Plugins { loaded: *loaded }, one));
     }
@@ -85,7 +102,7 @@ pub(crate) async fn plugins(cores: Cores, size: Size) -> anyhow::Result<Vec<Row>
 
 /// Aviary with small clicks and with large ones.
 pub(crate) async fn payloads(cores: Cores, size: Size) -> anyhow::Result<Vec<Row>> {
-    let one = contestant::aviary(&Plan::default(), cores).await?;
+    let one = contestant::aviary(&Plan::usual()?, cores).await?;
     let mut rows = Vec::new();
     for bytes in size.payloads {
         let clicks = Arc::new(Clicks::of_size(*bytes));
@@ -108,7 +125,7 @@ async fn compare(contestants: &[(Scenario, Contestant)], size: Size) -> anyhow::
 }
 
 /// One on which every contestant has an app of its own.
-async fn platform() -> anyhow::Result<Arc<Simulator>> {
+pub(crate) async fn platform() -> anyhow::Result<Arc<Simulator>> {
     let apps = [Who::AviaryRust, Who::Node, Who::Python].map(|who| SimulatedApp {
         verification_token: Some(Secret::new(VERIFICATION_TOKEN)),
         ..SimulatedApp::new(who.app(), Secret::new(APP_SECRET))

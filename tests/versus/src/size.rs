@@ -2,6 +2,9 @@
 
 use std::time::Duration;
 
+use crate::contestant::Who;
+use crate::toolchain::Toolchain;
+
 /// How much is run.
 #[derive(Clone, Copy, Debug)]
 pub struct Size {
@@ -23,6 +26,16 @@ pub struct Size {
     pub plugins: &'static [usize],
     /// Bytes of a click.
     pub payloads: &'static [usize],
+    /// Those that are compared over the webhook because of their language.
+    pub(crate) interpreted: &'static [Who],
+    /// Plugins of a host that starts with everything compiled before.
+    pub started_plugins: usize,
+    /// What makes the plugins that are edited.
+    pub(crate) edited: &'static [Toolchain],
+    /// Plugins that wait, for the memory of calls under way.
+    pub waiting_plugins: usize,
+    /// Calls of each of them.
+    pub calls_of_each: usize,
     /// Plugins beyond four whose memory is weighed.
     pub weighed_plugins: usize,
     /// Calls inside the engine, in each run.
@@ -50,6 +63,24 @@ impl Size {
             many_connections: &[1, 8, 10, 50],
             plugins: &[1, 10, 100, 500],
             payloads: &[1_000, 10_000, 100_000],
+            interpreted: &[
+                Who::AviaryQuickjs,
+                Who::AviaryQuickjsReused,
+                Who::Node,
+                Who::AviaryPython,
+                Who::AviaryPythonReused,
+                Who::Python,
+            ],
+            started_plugins: 50,
+            edited: &[
+                Toolchain::Rust,
+                Toolchain::Quickjs,
+                Toolchain::Starlingmonkey,
+                Toolchain::Python,
+            ],
+            // A tenth less than the three quarters of a host's 1000 places that plugins with many calls share.
+            waiting_plugins: 25,
+            calls_of_each: 28,
             weighed_plugins: 20,
             engine_calls: 200_000,
             languages: &["rust", "typescript", "javascript", "python", "c", "go", "zig"],
@@ -70,6 +101,12 @@ impl Size {
             // Hundreds would be compiled for half a minute.
             plugins: &[1, 3],
             payloads: &[1_000, 100_000],
+            // Python differs by what is installed for it, and by the quarter of a minute that it takes to compile.
+            interpreted: &[Who::AviaryQuickjs, Who::AviaryQuickjsReused, Who::Node],
+            started_plugins: 3,
+            edited: &[Toolchain::Rust],
+            waiting_plugins: 2,
+            calls_of_each: 20,
             weighed_plugins: 1,
             engine_calls: 100,
             // The others differ by what is installed for them.

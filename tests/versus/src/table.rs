@@ -15,7 +15,7 @@ const BEGIN: &str = "<!-- written by `cargo versus --readme` -->";
 const END: &str = "<!-- end of what it wrote -->";
 
 /// Where a median falls short of or reaches something: name, what it says, what is wanted.
-const WANTED: [(&str, &str, &str); 15] = [
+const WANTED: [(&str, &str, &str); 25] = [
     ("webhook_vs_node", "webhook, calls/s against the Node SDK", "≥ 2"),
     ("webhook_vs_python", "webhook, calls/s against the Python SDK", "≥ 15"),
     ("webhook_vs_native", "webhook, calls/s against no sandbox at all", "≥ 0.7"),
@@ -31,6 +31,16 @@ const WANTED: [(&str, &str, &str); 15] = [
     ("engine_calls_per_s", "inside the engine, calls/s on two threads", "≥ 100 000"),
     ("idle_rss_mb", "idle host with four plugins, MB", "≤ 60"),
     ("rss_per_plugin_mb", "each further plugin, MB", "≤ 1"),
+    ("rss_per_1000_calls_mb", "a thousand calls under way, MB", "–"),
+    ("cached_start_s", "start with 50 plugins whose code is cached, s", "< 2"),
+    ("edit_to_live_rust_s", "an edited plugin is live: Rust, s", "≤ 0.2"),
+    ("edit_to_live_quickjs_s", "QuickJS, s", "≤ 1"),
+    ("edit_to_live_starlingmonkey_s", "StarlingMonkey, s", "≤ 5"),
+    ("edit_to_live_python_s", "Python, s", "≤ 5"),
+    ("edit_rust_p99_vs_quiet", "p99 of another plugin meanwhile against before: Rust", "≤ 1.25"),
+    ("edit_quickjs_p99_vs_quiet", "QuickJS", "≤ 1.25"),
+    ("edit_starlingmonkey_p99_vs_quiet", "StarlingMonkey", "≤ 1.25"),
+    ("edit_python_p99_vs_quiet", "Python", "≤ 1.25"),
 ];
 
 /// All of it as Markdown.
@@ -76,7 +86,29 @@ fn comparison(report: &Report) -> String {
             number(row.server_cpu_us.median),
         );
     }
+    if !report.edits.is_empty() {
+        text += &edits(report);
+    }
     let _ = writeln!(text, "\n≥: the load generator was at its own limit. What was timed: {HOW}.");
+    text
+}
+
+fn edits(report: &Report) -> String {
+    let mut text = "\n| edited plugin | component, MB | live after, s | lowest – highest | p99 of another, µs: before | \
+                    meanwhile |\n|---|---|---|---|---|---|\n"
+        .to_owned();
+    for edit in &report.edits {
+        let _ = writeln!(
+            text,
+            "| {} | {} | {} | {} | {} | {} |",
+            edit.toolchain.words(),
+            number(edit.component_bytes as f64 / 1e6),
+            number(edit.live_s.median),
+            ends(edit.live_s),
+            number(edit.quiet_p99_us.median),
+            number(edit.meanwhile_p99_us.median),
+        );
+    }
     text
 }
 
