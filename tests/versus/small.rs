@@ -1,11 +1,16 @@
 //! The benchmark at a size that every change can bear: everybody answers every click rightly, and everything is measured.
 //! How fast anybody is, is not judged: the build is not optimised, and others use the machine.
 
+use std::io::Write as _;
+
 use anyhow::ensure;
 use aviary_e2e::referee::Sdk;
 use aviary_e2e::referee::install::installed;
 use aviary_versus::Size;
 use aviary_versus::Spread;
+use aviary_versus::instructions;
+use aviary_versus::instructions::Clicked;
+use aviary_versus::instructions::Counts;
 
 /// The others are these with other numbers.
 const PARTS: [&str; 10] = [
@@ -20,6 +25,8 @@ const PARTS: [&str; 10] = [
     "memory",
     "in_flight",
 ];
+/// Less than any build needs for the two passes of a cipher and a hash over a click.
+const LEAST_INSTRUCTIONS: u64 = 10_000;
 /// What the Python SDK and the Node SDK are needed for.
 const WITH_NODE: [&str; 4] =
     ["webhook_vs_node", "webhook_p99_vs_node", "long_connection_vs_node", "quickjs_vs_node"];
@@ -36,6 +43,21 @@ const ALONE: [&str; 10] = [
     "edit_to_live_rust_s",
     "edit_rust_p99_vs_quiet",
 ];
+
+/// What is recorded is of an optimised build, which would take as long as all of these tests: `cargo versus instructions`
+/// compares. Here it is seen that it counts at all.
+#[tokio::test]
+async fn instructions_are_counted() -> anyhow::Result<()> {
+    if instructions::valgrind().is_none() {
+        // The test runner hides what macros print in a test that passes. Nothing is lost if it is closed.
+        let _ = writeln!(std::io::stderr(), "SKIPPED: no valgrind, so no instructions are counted");
+        return Ok(());
+    }
+    let counted = instructions::count(&[Counts::Native], Clicked::SMALL).await?;
+    let least = counted.of(Counts::Native).is_some_and(|each| each > LEAST_INSTRUCTIONS);
+    ensure!(least, "a click is verified, decrypted and parsed: {counted:?}");
+    Ok(())
+}
 
 #[tokio::test]
 async fn everybody_answers_and_everything_is_measured() -> anyhow::Result<()> {

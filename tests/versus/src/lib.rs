@@ -8,6 +8,7 @@ mod contestant;
 mod cores;
 mod engine;
 mod in_flight;
+pub mod instructions;
 mod languages;
 mod lane;
 mod load;

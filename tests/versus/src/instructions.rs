@@ -1,0 +1,148 @@
+//! The instructions of one click, counted by valgrind: what a change costs, on whatever machine and however busy it is.
+//!
+//! Both run as they are, with their sockets, and are clicked on one click after the other. What a process needs to begin
+//! and to end is the same whatever comes in between, so it is the difference between few clicks and many that is counted.
+//! It depends on the compiler, and on what valgrind says the processor can do; so counts are compared where compiler and
+//! valgrind are the same. Under valgrind a call takes fifty times as long and never counts as quick, so each is handed to a
+//! guest thread: that is in the count of the host, and not in what a click costs on a bare machine.
+
+mod recorded;
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::process::Command;
+use std::sync::Arc;
+
+use anyhow::Context as _;
+use serde::Deserialize;
+use serde::Serialize;
+
+use crate::aviary::Plan;
+use crate::click::Clicks;
+use crate::contestant;
+use crate::contestant::Contestant;
+use crate::cores::Cores;
+use crate::lane::Lane;
+
+pub use crate::instructions::recorded::Comparison;
+pub use crate::instructions::recorded::compare;
+pub use crate::instructions::recorded::record;
+
+/// What is counted, and by what.
+#[derive(Clone, Debug, Deserialize, PartialEq, Eq, Serialize)]
+pub struct Counted {
+    /// `release`, or `dev`.
+    profile: String,
+    /// The compiler of both.
+    rustc: String,
+    /// What counts.
+    valgrind: String,
+    /// Of one click, by who answers it.
+    instructions: BTreeMap<String, u64>,
+}
+
+impl Counted {
+    /// Of one click, if that one was counted.
+    pub fn of(&self, who: Counts) -> Option<u64> {
+        self.instructions.get(who.name()).copied()
+    }
+}
+
+/// How many clicks are few, and how many are many.
+#[derive(Clone, Copy, Debug)]
+pub struct Clicked {
+    few: usize,
+    many: usize,
+}
+
+impl Clicked {
+    /// Enough for what happens now and then, like a look into the plugins folder, to be a thousandth.
+    pub const FULL: Self = Self { few: 100, many: 1100 };
+    /// Enough to see that it works.
+    pub const SMALL: Self = Self { few: 2, many: 4 };
+}
+
+/// Who is counted.
+#[derive(Clone, Copy, Debug)]
+pub enum Counts {
+    /// The native ceiling.
+    Native,
+    /// The host with the plugin in Rust, a fresh instance for each click.
+    Aviary,
+}
+
+impl Counts {
+    /// Both.
+    pub const ALL: [Self; 2] = [Self::Native, Self::Aviary];
+
+    fn name(self) -> &'static str {
+        match self {
+            Self::Native => "native",
+            Self::Aviary => "aviary_rust",
+        }
+    }
+}
+
+/// What `valgrind` calls itself; none where there is none.
+pub fn valgrind() -> Option<String> {
+    first_line(Command::new("valgrind").arg("--version"))
+}
+
+fn first_line(command: &mut Command) -> Option<String> {
+    let said = String::from_utf8(command.output().ok()?.stdout).ok()?;
+    said.lines().next().map(str::to_owned)
+}
+
+/// Counts those.
+pub async fn count(whom: &[Counts], clicked: Clicked) -> anyhow::Result<Counted> {
+    let valgrind = valgrind().context("there is no valgrind; `apt install valgrind`")?;
+    let rustc = first_line(Command::new("rustc").arg("--version")).context("there is no rustc")?;
+    let mut instructions = BTreeMap::new();
+    for who in whom {
+        let code = tempfile::tempdir()?;
+        if let Counts::Aviary = who {
+            // The plugin is compiled once, for the processor that valgrind pretends to be.
+            total(*who, code.path(), 1).await?;
+        }
+        let few = total(*who, code.path(), clicked.few).await?;
+        let many = total(*who, code.path(), clicked.many).await?;
+        let difference = many.checked_sub(few).context("more clicks took fewer instructions")?;
+        let each = difference / (clicked.many - clicked.few) as u64;
+        instructions.insert(who.name().to_owned(), each);
+    }
+    let profile = if cfg!(debug_assertions) { "dev" } else { "release" }.to_owned();
+    Ok(Counted { profile, rustc, valgrind, instructions })
+}
+
+/// Instructions of a whole process that answered so many clicks.
+async fn total(who: Counts, code: &Path, clicks: usize) -> anyhow::Result<u64> {
+    let folder = tempfile::tempdir()?;
+    let counted = folder.path().join("counted");
+    let into = format!("--callgrind-out-file={}", counted.display());
+    let wrapper = ["valgrind", "--quiet", "--tool=callgrind", &into].map(str::to_owned);
+    let server = match who {
+        Counts::Native => contestant::native(&wrapper, Cores::Shared).await?,
+        Counts::Aviary => {
+            // One click at a time needs one place, and valgrind has no room for those of a hundred.
+            let plan = Plan::usual()?.run_by(&wrapper).set("guests", "max_calls", 1);
+            let plan = plan.set("cache", "path", code.display().to_string());
+            contestant::aviary(&plan, Cores::Shared).await?
+        }
+    };
+    click(&server, clicks).await?;
+    server.process.stop().await?;
+    let written = std::fs::read_to_string(&counted).context("valgrind has written nothing")?;
+    totals(&written).context("valgrind has counted nothing")
+}
+
+async fn click(server: &Contestant, clicks: usize) -> anyhow::Result<()> {
+    let mut user = Lane::open(&server.target, Arc::new(Clicks::on("ok"))).await?;
+    for _ in 0..clicks {
+        user.click().await.with_context(|| server.process.last_words())?;
+    }
+    Ok(())
+}
+
+fn totals(written: &str) -> Option<u64> {
+    written.lines().find_map(|line| line.strip_prefix("totals: "))?.trim().parse().ok()
+}
