@@ -7,6 +7,7 @@ use std::time::SystemTime;
 use anyhow::Context as _;
 use anyhow::ensure;
 use aviary::callback::cipher::Cipher;
+use aviary::callback::signature::SignatureHeaders;
 use aviary::callback::signature::sha256_signature;
 use aviary::secret::Secret;
 use aviary_e2e::APP_ID;
@@ -20,16 +21,17 @@ use serde::Deserialize;
 const NOTE_BYTES: usize = 220;
 
 /// Clicks on one button.
-pub(crate) struct Clicks {
+pub struct Clicks {
     button: String,
     note: String,
     sealer: Sealer,
 }
 
 /// One of them.
-pub(crate) struct Click {
+#[derive(Debug)]
+pub struct Click {
     /// What is delivered, before it is sealed for the webhook.
-    pub(crate) body: String,
+    pub body: String,
     expected: String,
 }
 
@@ -47,7 +49,7 @@ struct Toast<'a> {
 
 impl Clicks {
     /// On a button of that name.
-    pub(crate) fn on(button: &str) -> Self {
+    pub fn on(button: &str) -> Self {
         Self { button: button.to_owned(), note: "n".repeat(NOTE_BYTES), sealer: Sealer::new() }
     }
 
@@ -60,7 +62,7 @@ impl Clicks {
     }
 
     /// Another person clicks.
-    pub(crate) fn next(&self) -> Click {
+    pub fn next(&self) -> Click {
         static NUMBER: AtomicU64 = AtomicU64::new(1);
         let number = NUMBER.fetch_add(1, Ordering::Relaxed);
         let (button, note) = (&self.button, &self.note);
@@ -71,9 +73,21 @@ impl Clicks {
         Click { body, expected: format!("Clicked by {who}") }
     }
 
+    /// Encrypted and signed now.
+    pub fn seal(&self, click: &Click) -> Sealed {
+        self.sealer.seal(&click.body)
+    }
+
     /// The whole HTTP request, encrypted and signed now.
     pub(crate) fn request(&self, click: &Click) -> Vec<u8> {
-        self.sealer.request(&click.body)
+        let Sealed { signature, body } = self.seal(click);
+        let SignatureHeaders { timestamp, nonce, signature } = signature;
+        let head = format!(
+            "POST {} HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: application/json; charset=utf-8\r\nContent-Length: {}\r\nX-Lark-Request-Timestamp: {timestamp}\r\nX-Lark-Request-Nonce: {nonce}\r\nX-Lark-Signature: {signature}\r\n\r\n",
+            sender::PATH,
+            body.len(),
+        );
+        [head.as_bytes(), body.as_bytes()].concat()
     }
 }
 
@@ -93,6 +107,15 @@ impl Click {
     }
 }
 
+/// A click as the webhook gets it.
+#[derive(Debug)]
+pub struct Sealed {
+    /// What its headers say.
+    pub signature: SignatureHeaders,
+    /// The encrypted JSON in its wrapper.
+    pub body: String,
+}
+
 /// Encrypts and signs as the platform does.
 struct Sealer {
     key: Secret,
@@ -105,18 +128,13 @@ impl Sealer {
         Self { cipher: Cipher::new(&key), key }
     }
 
-    fn request(&self, body: &str) -> Vec<u8> {
+    fn seal(&self, body: &str) -> Sealed {
         let iv = fastrand::u128(..).to_le_bytes();
         let sealed = format!(r#"{{"encrypt":"{}"}}"#, self.cipher.encrypt(body.as_bytes(), iv));
         let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
         let (timestamp, nonce) = (since.as_secs().to_string(), fastrand::u64(..).to_string());
         let signature = sha256_signature(&timestamp, &nonce, &self.key, sealed.as_bytes());
-        let head = format!(
-            "POST {} HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: application/json; charset=utf-8\r\nContent-Length: {}\r\nX-Lark-Request-Timestamp: {timestamp}\r\nX-Lark-Request-Nonce: {nonce}\r\nX-Lark-Signature: {signature}\r\n\r\n",
-            sender::PATH,
-            sealed.len(),
-        );
-        [head.as_bytes(), sealed.as_bytes()].concat()
+        Sealed { signature: SignatureHeaders { timestamp, nonce, signature }, body: sealed }
     }
 }
 
