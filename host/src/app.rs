@@ -47,6 +47,7 @@ use crate::telemetry;
 use crate::telemetry::CallbackRecord;
 use crate::telemetry::Observers;
 use crate::tls;
+use crate::trace::Traces;
 
 /// How long a stopping host finishes what is under way. Kubernetes kills after 30 s by default.
 const DRAIN: Duration = Duration::from_secs(25);
@@ -73,6 +74,7 @@ pub struct Host {
     admin: Option<tokio::task::JoinHandle<()>>,
     folders: Arc<[FolderHandle]>,
     journal: Option<Journal>,
+    traces: Option<Traces>,
 }
 
 /// A host before it starts.
@@ -139,6 +141,8 @@ impl HostBuilder {
         let webhook = listen("webhook", config.webhook.listen).await?;
         let admin = listen("admin", config.admin.map(|admin| admin.listen)).await?;
         let (parts, mut left) = Parts::new(&config, shutdown.clone()).await?;
+        let (observers, http) = (&parts.observers, &parts.http);
+        let traces = config.trace.map(|trace| Traces::start(trace, observers, http.clone()));
         let mut apps = Vec::new();
         let mut connections = Vec::new();
         let mut folders = Vec::new();
@@ -169,7 +173,7 @@ impl HostBuilder {
         }
         shutdown.spawn(feel_the_pulse(shutdown.clone()));
         let (observers, journal) = (parts.observers, parts.journal);
-        Ok(Host { shutdown, health, observers, router, webhook, admin, folders, journal })
+        Ok(Host { shutdown, health, observers, router, webhook, admin, folders, journal, traces })
     }
 }
 
@@ -216,6 +220,9 @@ impl Host {
         if let Some(journal) = self.journal {
             // Nothing is left to be done if the thread that waits is gone.
             let _ = tokio::task::spawn_blocking(move || journal.close()).await;
+        }
+        if let Some(traces) = self.traces {
+            traces.close().await;
         }
         if let Some(admin) = self.admin {
             admin.abort();

@@ -41,6 +41,9 @@ use crate::telemetry::LogConfig;
 use crate::tls::ExtraRoots;
 use crate::tls::TlsConfig;
 use crate::tls::TlsError;
+use crate::trace::config::TraceConfig;
+use crate::trace::config::TraceConfigError;
+use crate::trace::config::TraceSettings;
 
 /// The file as a whole.
 #[derive(Clone, Debug, Deserialize)]
@@ -64,6 +67,7 @@ struct File {
     promote: PromoteConfig,
     #[serde(default)]
     log: LogConfig,
+    trace: Option<TraceConfig>,
     #[serde(default)]
     tls: TlsConfig,
 }
@@ -133,6 +137,8 @@ pub struct Config {
     pub promote: PromoteConfig,
     /// What is logged, and how.
     pub log: LogConfig,
+    /// Who is told of every callback, if anybody is.
+    pub trace: Option<TraceSettings>,
     /// Whom to trust besides those whom the operating system trusts.
     pub extra_roots: ExtraRoots,
 }
@@ -232,6 +238,9 @@ pub enum ConfigError {
     /// `[promote]`
     #[error(transparent)]
     Promote(#[from] PromoteConfigError),
+    /// `[trace]`
+    #[error(transparent)]
+    Trace(#[from] TraceConfigError),
 }
 
 impl AppConfig {
@@ -333,6 +342,7 @@ impl File {
             promote: self.promote,
             journal: self.journal.map(|journal| journal.check(folder)).transpose()?,
             log: self.log,
+            trace: self.trace.map(|trace| trace.check(folder)).transpose()?,
             extra_roots,
         })
     }

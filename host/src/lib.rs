@@ -19,6 +19,7 @@ mod shutdown;
 pub mod callback;
 mod platform_code;
 pub mod telemetry;
+mod trace;
 mod tls;
 mod store;
 mod journal;

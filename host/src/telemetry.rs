@@ -126,6 +126,12 @@ impl Outcome {
             Self::Host => "host",
         }
     }
+
+    /// Whether nobody has to look into it.
+    pub fn is_well(self) -> bool {
+        use Outcome::*;
+        matches!(self, Answered | Cached | Repeated | TooOld | Host)
+    }
 }
 
 /// The way a callback came in.
@@ -250,13 +256,10 @@ fn log_callback(record: &CallbackRecord) {
             )
         };
     }
-    match record.outcome {
-        Outcome::Answered
-        | Outcome::Cached
-        | Outcome::Repeated
-        | Outcome::TooOld
-        | Outcome::Host => line!(info),
-        _ => line!(warn),
+    if record.outcome.is_well() {
+        line!(info)
+    } else {
+        line!(warn)
     }
     let kind = known_type(&record.event_type);
     counter!(
@@ -326,7 +329,7 @@ pub fn fold_metrics() {
 }
 
 /// A label must not take as many values as a stranger can invent.
-fn known_type(event_type: &str) -> &'static str {
+pub fn known_type(event_type: &str) -> &'static str {
     match event_type {
         crate::callback::model::CARD_ACTION => crate::callback::model::CARD_ACTION,
         crate::callback::model::LINK_PREVIEW => crate::callback::model::LINK_PREVIEW,
@@ -440,6 +443,16 @@ pub fn record_journal_entries(count: u64) {
 /// Callbacks are missing from it.
 pub fn record_journal_drop(reason: &'static str, count: u64) {
     counter!("aviary_journal_dropped_total", "reason" => reason).increment(count);
+}
+
+/// A collector has so many callbacks.
+pub fn record_traces(count: u64) {
+    counter!("aviary_traces_total").increment(count);
+}
+
+/// It has not got so many.
+pub fn record_trace_drop(reason: &'static str, count: u64) {
+    counter!("aviary_traces_dropped_total", "reason" => reason).increment(count);
 }
 
 /// Where the code of a plugin was had from, and how long that took.

@@ -51,6 +51,7 @@ mod simulate;
 mod store_app;
 mod tls;
 mod tool;
+mod traces;
 mod vectors;
 mod webhook;
 mod webhook_limits;

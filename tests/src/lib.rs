@@ -6,6 +6,7 @@ pub mod browser;
 pub mod cases;
 pub mod certificates;
 mod child;
+pub mod collector;
 pub mod desk;
 pub mod excuse;
 pub mod host;

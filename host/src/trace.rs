@@ -1,0 +1,211 @@
+//! Every callback as a trace, told to an OpenTelemetry collector over OTLP and HTTP. Nobody who answers waits for it: what
+//! cannot be told in time is dropped and counted.
+
+pub mod config;
+mod span;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use opentelemetry_proto::tonic::collector::trace::v1::ExportTraceServiceResponse;
+use prost::Message as _;
+use reqwest::header::CONTENT_TYPE;
+use tokio::sync::broadcast;
+use tokio::sync::broadcast::error::TryRecvError;
+use tokio::sync::mpsc;
+use tokio::task::JoinHandle;
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
+
+use crate::telemetry;
+use crate::telemetry::CallbackRecord;
+use crate::telemetry::Observers;
+use crate::trace::config::TraceSettings;
+
+/// Between two looks at what was answered, so that not each callback wakes somebody. The observers' own queue holds four
+/// times what a host of two cores answers meanwhile.
+const REST: Duration = Duration::from_millis(50);
+/// The oldest callback of a request to the collector has waited that long.
+const LONGEST_WAIT: Duration = Duration::from_secs(1);
+/// Callbacks in a request: of common size, 0.5 MB.
+const MOST_IN_BATCH: usize = 512;
+/// Batches that wait while the collector is slow, which is some 4 MB.
+const MOST_WAITING: usize = 8;
+/// Observers are told what the answer is before it is on the wire. So much later it is there, and its last span too.
+const MOMENT: Duration = Duration::from_millis(50);
+/// A collector that takes longer takes nothing.
+const PATIENCE: Duration = Duration::from_secs(5);
+/// What is read of its answer, which says what it did not take.
+const MOST_ANSWER: usize = 64 << 10;
+/// How long a host that stops waits for the rest of it.
+const LAST_WORDS: Duration = Duration::from_secs(2);
+
+/// What tells the collector. Dropped, it goes on until nobody answers callbacks any more.
+#[derive(Debug)]
+pub struct Traces {
+    last: CancellationToken,
+    gathering: JoinHandle<()>,
+    telling: JoinHandle<()>,
+}
+
+/// Callbacks that go into one request.
+struct Batch {
+    records: Vec<Arc<CallbackRecord>>,
+    closed: Instant,
+}
+
+impl Traces {
+    /// From now on, every callback.
+    pub fn start(settings: TraceSettings, observers: &Observers, http: reqwest::Client) -> Self {
+        let (batches, waiting) = mpsc::channel(MOST_WAITING);
+        let last = CancellationToken::new();
+        let gathering = tokio::spawn(gather(observers.subscribe(), batches, last.clone()));
+        let telling = tokio::spawn(Collector { settings, http }.tell(waiting));
+        Self { last, gathering, telling }
+    }
+
+    /// Tells what is left, for a moment at most. To be called when everything is answered.
+    pub async fn close(mut self) {
+        self.last.cancel();
+        let told = async {
+            // A task that is gone has nothing left to tell.
+            let _ = (&mut self.gathering).await;
+            let _ = (&mut self.telling).await;
+        };
+        if tokio::time::timeout(LAST_WORDS, told).await.is_err() {
+            self.telling.abort();
+            tracing::warn!("the collector is slow: its last traces are lost");
+        }
+    }
+}
+
+/// Makes batches of what was answered, until there is nobody to answer or `last` says so.
+async fn gather(
+    mut records: broadcast::Receiver<Arc<CallbackRecord>>,
+    batches: mpsc::Sender<Batch>,
+    last: CancellationToken,
+) {
+    let mut batch = Vec::new();
+    let mut since = Instant::now();
+    loop {
+        let is_last = tokio::select! {
+            // Cancel safe: both only wait.
+            () = tokio::time::sleep(REST) => false,
+            () = last.cancelled() => true,
+        };
+        let is_closed = loop {
+            match records.try_recv() {
+                Ok(record) => {
+                    if batch.is_empty() {
+                        since = Instant::now();
+                    }
+                    batch.push(record);
+                    if batch.len() == MOST_IN_BATCH {
+                        hand_over(&batches, &mut batch);
+                    }
+                }
+                Err(TryRecvError::Lagged(count)) => telemetry::record_trace_drop("behind", count),
+                Err(TryRecvError::Empty) => break false,
+                Err(TryRecvError::Closed) => break true,
+            }
+        };
+        let ends = is_last || is_closed;
+        if !batch.is_empty() && (ends || since.elapsed() >= LONGEST_WAIT) {
+            hand_over(&batches, &mut batch);
+        }
+        if ends {
+            return;
+        }
+    }
+}
+
+fn hand_over(batches: &mpsc::Sender<Batch>, batch: &mut Vec<Arc<CallbackRecord>>) {
+    let records = std::mem::take(batch);
+    let count = records.len();
+    if batches.try_send(Batch { records, closed: Instant::now() }).is_err() {
+        telemetry::record_trace_drop("queue_full", count as u64);
+    }
+}
+
+/// Where traces go.
+struct Collector {
+    settings: TraceSettings,
+    http: reqwest::Client,
+}
+
+/// Why a collector has not taken a batch.
+#[derive(Debug, thiserror::Error)]
+enum NotTaken {
+    #[error("{0}")]
+    NoAnswer(#[from] reqwest::Error),
+    #[error("it answers with HTTP status {0}")]
+    Status(u16),
+    #[error("it has rejected {spans} spans: {words}")]
+    Rejected { spans: i64, words: String },
+    #[error("its spans could not be written down")]
+    NotWritten,
+}
+
+impl Collector {
+    async fn tell(self, mut batches: mpsc::Receiver<Batch>) {
+        let mut has_failed = false;
+        while let Some(Batch { records, closed }) = batches.recv().await {
+            tokio::time::sleep_until(closed + MOMENT).await;
+            let count = records.len() as u64;
+            match self.post(records).await {
+                Ok(()) => {
+                    has_failed = false;
+                    telemetry::record_traces(count);
+                }
+                Err(why) => {
+                    // One line for an outage.
+                    if !std::mem::replace(&mut has_failed, true) {
+                        let reason = in_full(&why);
+                        tracing::warn!(url = %self.settings.url, reason, "traces are lost");
+                    }
+                    telemetry::record_trace_drop("not_taken", count);
+                }
+            }
+        }
+    }
+
+    async fn post(&self, records: Vec<Arc<CallbackRecord>>) -> Result<(), NotTaken> {
+        // A batch is some milliseconds of work, in which a thread that does I/O would answer nobody.
+        let written = move || span::request(&records).encode_to_vec();
+        let body = tokio::task::spawn_blocking(written).await.map_err(|_| NotTaken::NotWritten)?;
+        let request = self.http.post(self.settings.url.clone());
+        let request = request.headers(self.settings.headers.clone());
+        let request = request.header(CONTENT_TYPE, "application/x-protobuf").timeout(PATIENCE);
+        let without_url = reqwest::Error::without_url;
+        let mut response = request.body(body).send().await.map_err(without_url)?;
+        if !response.status().is_success() {
+            return Err(NotTaken::Status(response.status().as_u16()));
+        }
+        let mut answer = Vec::new();
+        while let Some(chunk) = response.chunk().await.map_err(without_url)? {
+            if answer.len() + chunk.len() > MOST_ANSWER {
+                return Ok(());
+            }
+            answer.extend(chunk);
+        }
+        // What is no such message says nothing of a rejection.
+        let said = ExportTraceServiceResponse::decode(&*answer).ok();
+        match said.and_then(|said| said.partial_success) {
+            Some(said) if said.rejected_spans > 0 => {
+                Err(NotTaken::Rejected { spans: said.rejected_spans, words: said.error_message })
+            }
+            Some(_) | None => Ok(()),
+        }
+    }
+}
+
+/// With everything that led to it: the first words of an HTTP client say nothing.
+fn in_full(error: &dyn std::error::Error) -> String {
+    let mut words = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        words = format!("{words}: {error}");
+        cause = error.source();
+    }
+    words
+}
