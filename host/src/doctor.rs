@@ -1,16 +1,19 @@
 //! `aviary doctor`: what keeps the apps of a configuration from working, as far as this machine can tell. It reads, and
 //! asks the platform what a host asks when it starts; it changes nothing, and no connection of its own counts.
 
+mod console;
 mod files;
 pub mod finding;
 mod machine;
 mod platform;
+mod plugins;
 
 use std::path::Path;
 
 use crate::config::Config;
 use crate::config::ConfigError;
 use crate::doctor::finding::Finding;
+use crate::doctor::plugins::Shelf;
 use crate::open_api::transport::http_client;
 use crate::tls;
 
@@ -26,6 +29,8 @@ pub async fn examine(path: &Path) -> Vec<Finding> {
         vec![Finding::fine(about, format!("{apps} app(s), and every secret is there"))];
     findings.extend(machine::examine(&config).await);
     findings.extend(files::examine(&config).await);
+    let shelf = Shelf::load(&config).await;
+    findings.extend(shelf.findings());
     let tls = tls::client_config(&config.extra_roots);
     let http = match http_client(&tls) {
         Ok(http) => http,
@@ -40,7 +45,7 @@ pub async fn examine(path: &Path) -> Vec<Finding> {
         }
     };
     for app in &config.apps {
-        findings.extend(platform::examine(app, &http, &tls).await);
+        findings.extend(platform::examine(app, shelf.of(app), &http, &tls).await);
     }
     findings
 }

@@ -140,7 +140,7 @@ async fn a_configuration_that_does_not_start_is_explained() -> anyhow::Result<()
     finds(&findings, "fault", "nowhere.toml", "--config")?;
 
     type Break = fn(&mut Clinic) -> anyhow::Result<()>;
-    let cases: [(&str, &str, Break); 8] = [
+    let cases: [(&str, &str, Break); 9] = [
         ("surprise", "mend that line", |clinic| {
             clinic.app()["surprise"] = true.into();
             Ok(())
@@ -174,6 +174,10 @@ async fn a_configuration_that_does_not_start_is_explained() -> anyhow::Result<()
             clinic.configuration["store"] = json!({ "path": "no/such/folder/aviary.redb" });
             Ok(())
         }),
+        ("secret is not a folder", "[journal] path", |clinic| {
+            clinic.configuration["journal"] = json!({ "path": "secret/journal" });
+            Ok(())
+        }),
     ];
     for (what, next, break_it) in cases {
         let mut clinic = Clinic::open().await?;
@@ -204,7 +208,45 @@ async fn what_works_and_may_not_for_long_is_a_warning() -> anyhow::Result<()> {
     std::fs::set_permissions(&folder, std::fs::Permissions::from_mode(0o755))?;
     std::fs::remove_file(folder.join("a.wasm"))?;
     let (_, findings) = clinic.diagnosis().await?;
-    finds(&findings, "warning", "there is no plugin", "live at once")
+    finds(&findings, "warning", "there is no plugin", "live at once")?;
+
+    let cache = clinic.path().join("cache");
+    std::fs::create_dir(&cache)?;
+    std::fs::set_permissions(&cache, std::fs::Permissions::from_mode(0o777))?;
+    clinic.configuration["cache"] = json!({ "path": "cache" });
+    let (_, findings) = clinic.diagnosis().await?;
+    finds(&findings, "warning", "others can write to it", "[cache] path")
+}
+
+#[tokio::test]
+async fn a_plugin_that_a_host_does_not_take_is_named() -> anyhow::Result<()> {
+    type Break = fn(&Path) -> anyhow::Result<()>;
+    let cases: [(&str, &str, &str, Break); 4] = [
+        ("fault", "b.wasm: a host does not take it", "aviary check", |folder| {
+            std::fs::copy(artifacts::guest("exports-nothing")?, folder.join("b.wasm"))?;
+            Ok(())
+        }),
+        ("fault", "NOT_SET_ANYWHERE is not set", "aviary check", |folder| {
+            let sidecar = "[settings]\nkey = { env = \"NOT_SET_ANYWHERE\" }\n";
+            Ok(std::fs::write(folder.join("a.toml"), sidecar)?)
+        }),
+        ("fault", "b.wasm: it claims the same callbacks as the plugin a", "[[route]]", |folder| {
+            std::fs::copy(artifacts::guest("version-b")?, folder.join("b.wasm"))?;
+            Ok(())
+        }),
+        ("note", "requests to the server API are refused to it", "grant it", |folder| {
+            std::fs::copy(artifacts::guest("calls-open-api")?, folder.join("a.wasm"))?;
+            Ok(())
+        }),
+    ];
+    for (level, what, next, break_it) in cases {
+        let clinic = Clinic::open().await?;
+        break_it(&clinic.path().join("plugins"))?;
+        let (ok, findings) = clinic.diagnosis().await?;
+        ensure!(ok == (level != "fault"), "{what}: {findings:#?}");
+        finds(&findings, level, what, next)?;
+    }
+    Ok(())
 }
 
 #[tokio::test]
@@ -218,6 +260,12 @@ async fn a_platform_that_cannot_be_reached_is_explained() -> anyhow::Result<()> 
     let (ok, findings) = clinic.diagnosis().await?;
     ensure!(!ok);
     finds(&findings, "fault", "cannot be reached", "firewall")?;
+
+    // No name may be that long, so that no network is asked for it.
+    clinic.app()["domain"] = format!("http://{}.example", "x".repeat(64)).into();
+    let (ok, findings) = clinic.diagnosis().await?;
+    ensure!(!ok);
+    finds(&findings, "fault", "cannot be reached", "DNS")?;
 
     clinic.app()["domain"] = working.into();
     clinic.environment = vec![("HTTP_PROXY".to_owned(), closed)];
@@ -293,6 +341,9 @@ async fn what_the_console_holds_is_compared() -> anyhow::Result<()> {
     let new = "card.action.trigger";
     for (told, level, what, next) in [
         (json!({ "online_version_id": "" }), "fault", "no version", "publish"),
+        (json!({ "status": 0 }), "fault", "not enabled in its tenant", "administrator"),
+        (json!({ "unaudit_version_id": "oav_2" }), "note", "waits to be reviewed", "review it"),
+        (json!({}), "note", "does not tell what is subscribed", "look into the console"),
         (callbacks("webhook", &[new]), "fault", "the configuration has none", "webhook ="),
         (callbacks("websocket", &[]), "fault", "no callback is subscribed", "subscribe to"),
         (
@@ -300,6 +351,18 @@ async fn what_the_console_holds_is_compared() -> anyhow::Result<()> {
             "warning",
             "both subscribed",
             "take card.action.trigger_v1 out",
+        ),
+        (
+            callbacks("websocket", &[new, "url.preview.get"]),
+            "warning",
+            "url.preview.get is subscribed, and no plugin answers it",
+            "put a plugin for it",
+        ),
+        (
+            callbacks("websocket", &["url.preview.get"]),
+            "warning",
+            "the plugin a answers card.action.trigger, which is not subscribed",
+            "subscribe to it",
         ),
     ] {
         let clinic = Clinic::open().await?;

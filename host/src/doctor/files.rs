@@ -8,6 +8,8 @@ use rustix::fs::Access;
 use crate::config::AppConfig;
 use crate::config::Config;
 use crate::doctor::finding::Finding;
+use crate::plugin::code_cache::CacheConfig;
+use crate::plugin::code_cache::CachePath;
 use crate::store::Store;
 use crate::store::StorePlace;
 
@@ -19,6 +21,8 @@ pub(super) async fn examine(config: &Config) -> Vec<Finding> {
         StorePlace::File(path) => store(path),
         place @ (StorePlace::Memory | StorePlace::Server(_)) => server(place).await,
     }];
+    findings.extend(config.journal.as_ref().map(|journal| writable_folder(&journal.folder)));
+    findings.push(cache(&config.cache));
     findings.extend(config.apps.iter().map(plugins));
     findings
 }
@@ -34,6 +38,45 @@ fn store(path: &Path) -> Finding {
             format!("cannot be written: {error}"),
             "the host does not start: what it promised to show must outlive it",
             "set [store] path to a place that the host's user can write",
+        ),
+    }
+}
+
+/// The journal's. A host makes it where it is missing.
+fn writable_folder(folder: &Path) -> Finding {
+    let about = format!("journal.path: {}", folder.display());
+    let there = folder.ancestors().find(|place| place.exists()).unwrap_or(Path::new("."));
+    let access = Access::READ_OK | Access::WRITE_OK | Access::EXEC_OK;
+    let fault = match rustix::fs::access(there, access) {
+        Ok(()) if there.is_dir() => return Finding::fine(about, "can be written"),
+        Ok(()) => format!("{} is not a folder", there.display()),
+        Err(error) => format!("cannot be written: {error}"),
+    };
+    Finding::fault(
+        about,
+        fault,
+        "the host does not start: what it was asked to write down would be lost",
+        "set [journal] path to a folder that the host's user can write, or take the section out",
+    )
+}
+
+fn cache(config: &CacheConfig) -> Finding {
+    let why =
+        "every start compiles every plugin, which takes seconds for each in JavaScript or Python";
+    match config.look() {
+        Some((path, Ok(()))) => Finding::fine(format!("cache.path: {}", path.display()), "is used"),
+        Some((path, Err(reason))) => Finding::warning(
+            format!("cache.path: {}", path.display()),
+            format!("compiled code is not kept there: {reason}"),
+            why,
+            "give the host's user a folder there that nobody else can write to, or set [cache] path to one",
+        ),
+        None if config.path == CachePath::Off => Finding::fine("cache.path", "off"),
+        None => Finding::warning(
+            "cache.path",
+            "neither XDG_CACHE_HOME nor HOME is set, so compiled code is not kept",
+            why,
+            "set [cache] path to a folder of the host's user",
         ),
     }
 }

@@ -1,4 +1,4 @@
-//! The platform, as one app finds it: the way there, the clock, the credentials, what is subscribed.
+//! The platform, as one app finds it: the way there, the clock, the credentials, and its own settings in the console.
 
 use std::error::Error as _;
 use std::sync::Arc;
@@ -10,6 +10,7 @@ use serde_json::Value;
 use tokio::time::Instant;
 
 use crate::config::AppConfig;
+use crate::doctor::console;
 use crate::doctor::finding::Finding;
 use crate::ingress::long_connection::ask_discovery;
 use crate::open_api::identity::AppKind;
@@ -17,6 +18,7 @@ use crate::open_api::transport::ApiError;
 use crate::open_api::transport::ApiRequest;
 use crate::open_api::transport::OpenApi;
 use crate::platform_code;
+use crate::plugin::registry::Plugin;
 
 /// A network that takes longer leaves no time for answers.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -27,6 +29,7 @@ const APPLICATION_PATH: &str = "/open-apis/application/v6/applications/me";
 
 pub(super) async fn examine(
     app: &AppConfig,
+    plugins: &[Arc<Plugin>],
     http: &reqwest::Client,
     tls: &Arc<ClientConfig>,
 ) -> Vec<Finding> {
@@ -39,7 +42,7 @@ pub(super) async fn examine(
     if app.long_connection.is_some() {
         findings.push(discovery(&about, app, http, tls).await);
     }
-    findings.extend(application(&about, app, http).await);
+    findings.extend(application(&about, app, plugins, http).await);
     findings
 }
 
@@ -138,7 +141,12 @@ fn advice(code: i64) -> Option<String> {
     known.into_iter().find(|known| known.code == code).map(|known| known.en.next)
 }
 
-async fn application(about: &str, app: &AppConfig, http: &reqwest::Client) -> Vec<Finding> {
+async fn application(
+    about: &str,
+    app: &AppConfig,
+    plugins: &[Arc<Plugin>],
+    http: &reqwest::Client,
+) -> Vec<Finding> {
     if app.kind == AppKind::Store {
         return store_app(about, app);
     }
@@ -173,7 +181,7 @@ async fn application(about: &str, app: &AppConfig, http: &reqwest::Client) -> Ve
         )],
         Ok(response) => {
             let body: Value = serde_json::from_str(&response.body).unwrap_or_default();
-            settings(about, app, body.pointer("/data/app").unwrap_or(&Value::Null))
+            console::compare(about, app, plugins, body.pointer("/data/app").unwrap_or(&Value::Null))
         }
     }
 }
@@ -192,64 +200,6 @@ fn store_app(about: &str, app: &AppConfig) -> Vec<Finding> {
             "it may refuse it to an app from the store",
             "give the app a webhook; the host takes what comes through either",
         ));
-    }
-    findings
-}
-
-/// What the console holds, as far as the platform tells: `callback_info` is not in the public documentation, so that it
-/// is missing says nothing.
-fn settings(about: &str, app: &AppConfig, told: &Value) -> Vec<Finding> {
-    let mut findings = Vec::new();
-    if told["online_version_id"].as_str().is_some_and(str::is_empty) {
-        findings.push(Finding::fault(
-            about,
-            "no version of the app is published",
-            "its users see 200340 for every click",
-            "publish a version in the console, under Version Management",
-        ));
-    }
-    let callbacks = &told["callback_info"];
-    match callbacks["callback_type"].as_str() {
-        None => findings.push(Finding::note(
-            about,
-            "the platform does not tell what is subscribed",
-            "a missing subscription shows only when somebody clicks",
-            "look into the console: Events and Callbacks, Callback Configuration",
-        )),
-        Some("websocket") if app.long_connection.is_none() => findings.push(Finding::fault(
-            about,
-            "callbacks go to a long connection, and the configuration has none",
-            "its users see 200340 for every click",
-            "add long_connection = {} to the app, or choose the webhook in the console",
-        )),
-        Some("webhook") if app.webhook_path.is_none() => findings.push(Finding::fault(
-            about,
-            "callbacks go to a webhook, and the configuration has none",
-            "the platform calls an address where this host is not",
-            "add webhook = { path = \"/callback\" } to the app, or choose the long connection in the console",
-        )),
-        Some(door) => findings.push(Finding::fine(about, format!("callbacks come by {door}"))),
-    }
-    if let Some(subscribed) = callbacks["subscribed_callbacks"].as_array() {
-        let names: Vec<_> = subscribed.iter().filter_map(Value::as_str).collect();
-        if names.is_empty() {
-            findings.push(Finding::fault(
-                about,
-                "no callback is subscribed",
-                "clicks and links never reach the host",
-                "subscribe to card.action.trigger in the console: Events and Callbacks, Callback Configuration",
-            ));
-        } else {
-            findings.push(Finding::fine(about, format!("subscribed: {}", names.join(", "))));
-        }
-        if names.contains(&"card.action.trigger") && names.contains(&"card.action.trigger_v1") {
-            findings.push(Finding::warning(
-                about,
-                "the old and the new card callback are both subscribed",
-                "every click comes twice",
-                "take card.action.trigger_v1 out in the console",
-            ));
-        }
     }
     findings
 }

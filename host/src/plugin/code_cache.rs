@@ -89,6 +89,13 @@ impl CacheConfig {
         };
         Ok(Self { path, ..self })
     }
+
+    /// Where code is kept, if it is, and why that place is not used. It is made where it is missing.
+    pub fn look(&self) -> Option<(PathBuf, Result<(), String>)> {
+        let path = self.path.folder()?;
+        let opened = Folder::open(path.clone(), self.max_bytes).map(drop);
+        Some((path, opened.map_err(|distrust| distrust.to_string())))
+    }
 }
 
 impl CachePath {

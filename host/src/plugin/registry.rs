@@ -235,7 +235,7 @@ impl Plugin {
     }
 
     /// Whether both claim the same callbacks, so that nobody could tell which of them answers.
-    pub(super) fn conflicts_with(&self, other: &Self) -> bool {
+    pub fn conflicts_with(&self, other: &Self) -> bool {
         self.handlers.overlaps(&other.handlers)
             && self.routes.iter().any(|route| other.routes.contains(route))
     }
