@@ -8,6 +8,7 @@ pub mod config;
 pub mod entry;
 pub mod filter;
 mod mask;
+mod members;
 pub mod ring;
 mod segment;
 pub mod tape;

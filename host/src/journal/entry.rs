@@ -1,5 +1,8 @@
 //! One callback, as the journal has it: `Draft` while it is only in memory, with everything in it; `Entry` as it is on disk.
 
+use std::borrow::Cow;
+use std::io::Write as _;
+
 use bytes::Bytes;
 use serde::Deserialize;
 use serde::Serialize;
@@ -8,7 +11,10 @@ use serde_json::value::RawValue;
 use crate::callback::model::Json;
 use crate::callback::reply::Outgoing;
 use crate::callback::reply::Reply;
+use crate::journal::mask::Letters;
+use crate::journal::mask::Masking;
 use crate::journal::mask::Masks;
+use crate::journal::members::Members;
 use crate::journal::tape::Told;
 use crate::secret::Secret;
 use crate::steps::Span;
@@ -62,62 +68,104 @@ impl Draft {
         size_of::<Self>() + self.callback.len() + reply + told
     }
 
-    /// As it is written. `key` is forgotten afterwards.
-    pub(super) fn write(mut self, id: String, masks: &Masks, key: [u8; 32]) -> Option<String> {
-        let mut masking = masks.begin(key);
+    /// Writes it behind what is there, as an [`Entry`] that can be read; none if it is no callback. What is JSON already is
+    /// copied and not read again.
+    pub(super) fn write(
+        mut self,
+        id: &str,
+        masks: &Masks,
+        letters: &mut Letters,
+        into: &mut Vec<u8>,
+    ) -> Option<()> {
+        let mut masking = masks.begin(letters);
         self.secrets.iter().for_each(|secret| masking.secret(secret.expose()));
         // All of it is looked through before any of it is written: what is masked in one place is in all.
-        let callback = masking.callback(std::str::from_utf8(&self.callback).ok()?);
+        let callback = masking.callback(std::str::from_utf8(&self.callback).ok()?)?;
         let said = match self.reply.outgoing() {
-            Outgoing::Body { json, .. } => masking.other(std::str::from_utf8(json).ok()?),
-            Outgoing::Accepted | Outgoing::Redeliver => String::new(),
+            Outgoing::Body { json, .. } => masking.other(std::str::from_utf8(json).ok()?)?,
+            Outgoing::Accepted | Outgoing::Redeliver => Cow::default(),
         };
-        if let Some(Called { told, updates, .. }) = &mut self.called {
-            updates.iter_mut().for_each(|card| *card = masking.other(card));
-            told.each_value(&mut |value| masking.other(value));
-            updates.iter_mut().for_each(|card| *card = masking.everywhere(std::mem::take(card)));
-            told.each_value(&mut |value| masking.everywhere(value.to_owned()));
+        let called = match self.called.take() {
+            Some(called) => Some(called.masked(&mut masking)?),
+            None => None,
+        };
+        let (callback, said) = (masking.everywhere(callback), masking.everywhere(said));
+        let record = &self.record;
+        let event_id = record.event_id.as_deref().map(|id| masking.without(id));
+        let user = self.user.as_deref().map(|user| masking.without(user));
+        let reason = record.reason.as_deref().map(|reason| masking.without(reason));
+        let plugin = record.plugin.as_ref();
+        let mut members = Members::begin(into);
+        members.number("v", u64::from(VERSION));
+        members.text("id", id);
+        members.number("at_ms", self.at_ms);
+        members.text("app", &*record.app);
+        members.text("door", record.door.as_str());
+        members.text("event_id", event_id.as_deref());
+        members.text("type", record.event_type.as_str());
+        members.text("user", user.as_deref());
+        members.text("plugin", plugin.map(|plugin| &*plugin.name));
+        members.text("version", plugin.map(|plugin| &*plugin.version));
+        members.text("outcome", record.outcome.as_str());
+        members.text("reason", reason.as_deref());
+        let ms = record.elapsed.as_secs_f64() * 1000.0;
+        members.value("ms", |into| write!(into, "{ms}")).ok()?;
+        members.number("fuel", record.fuel);
+        members.value("steps", |into| write_steps(&record.steps, into));
+        members.json("callback", callback.as_bytes());
+        members.value("reply", |into| write_reply(&self.reply, &said, into));
+        members.value("called", |into| serde_json::to_writer(into, &called)).ok()?;
+        members.end();
+        Some(())
+    }
+}
+
+/// [`StepSpan`]s.
+fn write_steps(steps: &Steps, into: &mut Vec<u8>) {
+    into.push(b'[');
+    for (index, (step, span)) in steps.spans().into_iter().enumerate() {
+        if index > 0 {
+            into.push(b',');
         }
-        let raw = |text: String| RawValue::from_string(text).ok();
-        let callback = raw(masking.everywhere(callback))?;
-        let reply = match self.reply.outgoing() {
-            Outgoing::Body { status, .. } => {
-                Said::Body { status, body: raw(masking.everywhere(said))? }
-            }
-            Outgoing::Accepted => Said::Accepted,
-            Outgoing::Redeliver => Said::Redeliver,
+        let mut members = Members::begin(into);
+        members.text("step", step.as_str());
+        members.number("at_us", span.at_us);
+        members.number("took_us", span.took_us);
+        members.end();
+    }
+    into.push(b']');
+}
+
+/// [`Said`]; `body` is what is left of it.
+fn write_reply(reply: &Reply, body: &str, into: &mut Vec<u8>) {
+    let status = match reply.outgoing() {
+        Outgoing::Body { status, .. } => status,
+        Outgoing::Accepted => return into.extend(br#""accepted""#),
+        Outgoing::Redeliver => return into.extend(br#""redeliver""#),
+    };
+    let mut members = Members::begin(into);
+    members.value("body", |into| {
+        let mut members = Members::begin(into);
+        members.number("status", u64::from(status));
+        members.json("body", body.as_bytes());
+        members.end();
+    });
+    members.end();
+}
+
+impl Called {
+    fn masked(self, masking: &mut Masking<'_>) -> Option<Call> {
+        let Self { by_json, fresh, mut told, mut updates } = self;
+        let found = |masking: &mut Masking<'_>, text: &str| {
+            masking.other(text).map_or_else(|| "null".to_owned(), Cow::into_owned)
         };
-        let record = self.record;
-        let (plugin, version) = record
-            .plugin
-            .map(|plugin| (plugin.name.to_string(), plugin.version.to_string()))
-            .unzip();
-        let entry = Entry {
-            v: VERSION,
-            id,
-            at_ms: self.at_ms,
-            app: record.app.to_string(),
-            door: record.door.as_str().into(),
-            event_id: record.event_id.map(|id| masking.without(id)),
-            event_type: record.event_type,
-            user: self.user.map(|user| masking.without(user)),
-            plugin,
-            version,
-            outcome: record.outcome.as_str().into(),
-            reason: record.reason.map(|reason| masking.without(reason)),
-            ms: record.elapsed.as_secs_f64() * 1000.0,
-            fuel: record.fuel,
-            steps: StepSpan::all(&record.steps),
-            callback,
-            reply,
-            called: self.called.map(|called| Call {
-                by_json: called.by_json,
-                fresh: called.fresh,
-                told: called.told,
-                updates: called.updates.into_iter().filter_map(raw).collect(),
-            }),
-        };
-        serde_json::to_string(&entry).ok()
+        updates.iter_mut().for_each(|card| *card = found(masking, card));
+        told.each_value(&mut |value| found(masking, value));
+        let everywhere =
+            |masking: &mut Masking<'_>, text: &str| masking.everywhere(text.into()).into_owned();
+        told.each_value(&mut |value| everywhere(masking, value));
+        let updates = updates.iter().map(|card| RawValue::from_string(everywhere(masking, card)));
+        Some(Call { by_json, fresh, told, updates: updates.collect::<Result<_, _>>().ok()? })
     }
 }
 
@@ -188,12 +236,6 @@ pub struct StepSpan {
     /// When, and for how long.
     #[serde(flatten)]
     pub span: Span,
-}
-
-impl StepSpan {
-    fn all(steps: &Steps) -> Vec<Self> {
-        steps.spans().into_iter().map(|(step, span)| Self { step, span }).collect()
-    }
 }
 
 /// See [`Called`].

@@ -2,12 +2,15 @@
 //! letters, as many as it has bytes, and by the same letters wherever it stands in one entry: so a replay costs the same
 //! fuel, and a reply that repeats a name still repeats it.
 //!
-//! The letters come from a key that is made anew for each entry and kept nowhere: nobody can tell who it was, or that two
+//! The letters are drawn for each entry anew and their origin is kept nowhere: nobody can tell who it was, or that two
 //! entries are about the same person.
+
+mod scan;
 
 use std::borrow::Cow;
 
-use serde::de::IgnoredAny;
+use crate::journal::mask::scan::Pass;
+use crate::journal::mask::scan::scan;
 
 /// Members that hold credentials wherever they stand: the platform's, and what plugins are likely to call theirs.
 const SECRETS: [&str; 16] = [
@@ -30,15 +33,25 @@ const SECRETS: [&str; 16] = [
 ];
 /// Shorter texts are masked where they stand and where they stand alone, and not wherever else the same letters occur.
 const LEAST_EVERYWHERE: usize = 4;
-/// Text inside text inside text: cards in messages in callbacks. What lies deeper is not looked into.
-const DEEPEST: usize = 4;
 
 /// What is masked.
 #[derive(Debug)]
 pub(super) struct Masks {
-    /// Sorted.
+    /// In the order of [`rank`].
     names: Vec<String>,
+    /// A bit for each length that one of them has: most members have another, and are not looked for.
+    lengths: u64,
     pointers: Vec<String>,
+}
+
+/// Of a set of lengths. Those that are longer than any sensible name share the last one.
+fn bit(length: usize) -> u64 {
+    1 << length.min(63)
+}
+
+/// Lengths differ in most names, and are compared at once.
+fn rank(name: &str) -> (usize, &str) {
+    (name.len(), name)
 }
 
 impl Masks {
@@ -48,24 +61,68 @@ impl Masks {
             named.iter().cloned().partition(|named| named.starts_with('/'));
         let secrets = SECRETS.iter().map(|name| (*name).to_owned());
         let mut names: Vec<_> = secrets.chain(names).collect();
-        names.sort();
-        Self { names, pointers }
+        names.sort_by(|one, other| rank(one).cmp(&rank(other)));
+        let lengths = names.iter().fold(0, |all, name| all | bit(name.len()));
+        Self { names, lengths, pointers }
     }
 
     /// For one entry.
-    pub(super) fn begin(&self, key: [u8; 32]) -> Masking<'_> {
-        Masking { masks: self, key, found: Vec::new() }
+    pub(super) fn begin<'a>(&'a self, letters: &'a mut Letters) -> Masking<'a> {
+        Masking { masks: self, letters, found: Vec::new(), numbers: Vec::new() }
+    }
+
+    fn names(&self, name: &str) -> bool {
+        let known = self.lengths & bit(name.len()) != 0;
+        known && self.names.binary_search_by(|known| rank(known).cmp(&rank(name))).is_ok()
+    }
+}
+
+/// Letters that nobody can guess, without an end.
+pub(super) struct Letters {
+    stream: blake3::OutputReader,
+    /// Drawn at once, which costs a tenth of drawing them one text after the other.
+    drawn: [u8; 1024],
+    used: usize,
+}
+
+impl Letters {
+    /// All that come from this seed, which is forgotten.
+    pub(super) fn new(seed: [u8; 32]) -> Self {
+        let stream = blake3::Hasher::new_keyed(&seed).finalize_xof();
+        let drawn = [0; 1024];
+        Self { stream, used: drawn.len(), drawn }
+    }
+
+    fn next(&mut self) -> u8 {
+        if self.used == self.drawn.len() {
+            self.stream.fill(&mut self.drawn);
+            self.used = 0;
+        }
+        self.used += 1;
+        self.drawn[self.used - 1]
+    }
+
+    fn text(&mut self, length: usize) -> String {
+        let mut text = String::with_capacity(length);
+        (0..length).for_each(|_| text.push(char::from(b'a' + self.next() % 26)));
+        text
+    }
+
+    /// Digits, of which none is one with which a number may not begin.
+    fn number(&mut self, length: usize) -> String {
+        (0..length).map(|_| char::from(b'1' + self.next() % 9)).collect()
     }
 }
 
 /// One entry's masking: first every part of it goes through [`callback`](Self::callback) or [`other`](Self::other), then
 /// every part once more through [`everywhere`](Self::everywhere).
-#[derive(Debug)]
 pub(super) struct Masking<'a> {
     masks: &'a Masks,
-    key: [u8; 32],
+    letters: &'a mut Letters,
     /// A handful.
     found: Vec<(String, String)>,
+    /// What stood as a number: fewer still.
+    numbers: Vec<(String, String)>,
 }
 
 impl Masking<'_> {
@@ -74,22 +131,22 @@ impl Masking<'_> {
         self.mask(text);
     }
 
-    /// The callback, which pointers are about. It is JSON: it was read.
-    pub(super) fn callback(&mut self, json: &str) -> String {
+    /// The callback, which pointers are about. It is JSON: it was read. None where that turns out to be wrong.
+    pub(super) fn callback<'t>(&mut self, json: &'t str) -> Option<Cow<'t, str>> {
         let pointers = !self.masks.pointers.is_empty();
-        self.scan(json, Pass::Find { pointers }, 0).unwrap_or_else(|| "null".to_owned())
+        scan(self, json, Pass::Find { pointers }, 0)
     }
 
     /// Any other JSON, as the host has written it.
-    pub(super) fn other(&mut self, text: &str) -> String {
-        self.scan(text, Pass::Find { pointers: false }, 0).unwrap_or_else(|| "null".to_owned())
+    pub(super) fn other<'t>(&mut self, text: &'t str) -> Option<Cow<'t, str>> {
+        scan(self, text, Pass::Find { pointers: false }, 0)
     }
 
     /// Masks in it whatever was masked elsewhere in the entry.
-    pub(super) fn everywhere(&mut self, text: String) -> String {
+    pub(super) fn everywhere<'t>(&mut self, text: Cow<'t, str>) -> Cow<'t, str> {
         let stands = |(found, _): &(String, String)| {
             // What has no plain letters alone may be written with escapes.
-            text.contains(found.as_str())
+            stands_in(found, &text)
                 || !found
                     .bytes()
                     .all(|byte| byte.is_ascii_alphanumeric() || b"_-.:".contains(&byte))
@@ -97,12 +154,15 @@ impl Masking<'_> {
         if !self.found.iter().any(stands) {
             return text;
         }
-        self.scan(&text, Pass::Spread, 0).unwrap_or(text)
+        match scan(self, &text, Pass::Spread, 0) {
+            Some(Cow::Owned(spread)) => Cow::Owned(spread),
+            Some(Cow::Borrowed(_)) | None => text,
+        }
     }
 
     /// Text, without what was masked elsewhere.
-    pub(super) fn without(&self, text: String) -> String {
-        self.spread(&text).unwrap_or(text)
+    pub(super) fn without<'t>(&self, text: &'t str) -> Cow<'t, str> {
+        self.spread(text).map_or(Cow::Borrowed(text), Cow::Owned)
     }
 
     /// The same; none where nothing of it was.
@@ -111,8 +171,7 @@ impl Masking<'_> {
             return Some(letters.to_owned());
         }
         let long = self.found.iter().filter(|(found, _)| found.len() >= LEAST_EVERYWHERE);
-        let mut standing: Vec<_> =
-            long.filter(|(found, _)| text.contains(found.as_str())).collect();
+        let mut standing: Vec<_> = long.filter(|(found, _)| stands_in(found, text)).collect();
         if standing.is_empty() {
             return None;
         }
@@ -129,218 +188,31 @@ impl Masking<'_> {
     }
 
     /// Remembers that it is masked.
-    fn mask(&mut self, text: &str) -> String {
-        if let Some(letters) = self.letters_of(text) {
-            return letters.to_owned();
+    fn mask(&mut self, text: &str) -> &str {
+        let known = self.found.iter().position(|(found, _)| found == text);
+        let at = known.unwrap_or_else(|| {
+            self.found.push((text.to_owned(), self.letters.text(text.len())));
+            self.found.len() - 1
+        });
+        &self.found[at].1
+    }
+
+    /// The same for what stands as a number.
+    fn mask_number(&mut self, number: &str) -> String {
+        if let Some((_, digits)) = self.numbers.iter().find(|(found, _)| found == number) {
+            return digits.clone();
         }
-        let letters = self.letters(text);
-        self.found.push((text.to_owned(), letters.clone()));
-        letters
-    }
-
-    fn letters(&self, text: &str) -> String {
-        let mut bytes = vec![0; text.len()];
-        blake3::Hasher::new_keyed(&self.key)
-            .update(text.as_bytes())
-            .finalize_xof()
-            .fill(&mut bytes);
-        bytes.iter().map(|byte| char::from(b'a' + byte % 26)).collect()
-    }
-
-    fn scan(&mut self, text: &str, pass: Pass, depth: usize) -> Option<String> {
-        let (out, path) = (String::with_capacity(text.len()), String::new());
-        let mut scan = Scan { text, at: 0, out, path, pass, depth };
-        scan.value(self, false)?;
-        scan.rest();
-        Some(scan.out)
+        let digits = self.letters.number(number.len());
+        self.numbers.push((number.to_owned(), digits.clone()));
+        digits
     }
 }
 
-/// What a look through JSON is for.
-#[derive(Clone, Copy)]
-enum Pass {
-    /// To find what is to be masked, by names and in the callback by pointers too.
-    Find { pointers: bool },
-    /// To mask what was found, wherever it stands.
-    Spread,
-}
-
-/// What a string with its quotes says.
-fn decoded(raw: &str) -> Option<Cow<'_, str>> {
-    if raw.contains('\\') {
-        return serde_json::from_str(raw).ok().map(Cow::Owned);
-    }
-    raw.get(1..raw.len().checked_sub(1)?).map(Cow::Borrowed)
-}
-
-fn quoted(text: &str) -> String {
-    serde_json::Value::from(text).to_string()
-}
-
-/// Goes through well-formed JSON and copies it, byte for byte but for what is masked.
-struct Scan<'a> {
-    text: &'a str,
-    at: usize,
-    out: String,
-    path: String,
-    pass: Pass,
-    depth: usize,
-}
-
-impl<'a> Scan<'a> {
-    fn value(&mut self, masking: &mut Masking<'_>, masked: bool) -> Option<()> {
-        self.space();
-        match self.peek()? {
-            b'{' => self.members(masking, masked),
-            b'[' => self.items(masking, masked),
-            b'"' => self.text_value(masking, masked),
-            _ => {
-                let rest = &self.text[self.at..];
-                let end = rest
-                    .find(|letter: char| {
-                        matches!(letter, ',' | '}' | ']') || letter.is_whitespace()
-                    })
-                    .unwrap_or(rest.len());
-                let raw = &rest[..end];
-                self.at += end;
-                if masked && raw.starts_with(|first: char| first == '-' || first.is_ascii_digit()) {
-                    // A number of as many digits, of which the first is none that JSON forbids.
-                    let digits = masking.letters(raw);
-                    self.out.extend(digits.bytes().map(|byte| char::from(b'1' + byte % 9)));
-                } else {
-                    self.out.push_str(raw);
-                }
-                Some(())
-            }
-        }
-    }
-
-    fn text_value(&mut self, masking: &mut Masking<'_>, masked: bool) -> Option<()> {
-        let raw = self.string()?;
-        let decoded = decoded(raw)?;
-        let replaced = if masked && !decoded.is_empty() {
-            Some(masking.mask(&decoded))
-        } else if let Some(inner) = self.inner(masking, &decoded) {
-            Some(inner)
-        } else if matches!(self.pass, Pass::Spread) {
-            masking.spread(&decoded)
-        } else {
-            None
-        };
-        match replaced.filter(|replaced| *replaced != decoded) {
-            Some(replaced) => self.out.push_str(&quoted(&replaced)),
-            None => self.out.push_str(raw),
-        }
-        Some(())
-    }
-
-    /// Text that is itself JSON.
-    fn inner(&self, masking: &mut Masking<'_>, decoded: &str) -> Option<String> {
-        if !decoded.starts_with(['{', '[']) || self.depth == DEEPEST {
-            return None;
-        }
-        serde_json::from_str::<IgnoredAny>(decoded).ok()?;
-        let pass = match self.pass {
-            Pass::Find { .. } => Pass::Find { pointers: false },
-            Pass::Spread => Pass::Spread,
-        };
-        masking.scan(decoded, pass, self.depth + 1)
-    }
-
-    fn members(&mut self, masking: &mut Masking<'_>, masked: bool) -> Option<()> {
-        self.one()?;
-        self.space();
-        while self.peek()? != b'}' {
-            let raw = self.string()?;
-            let name = decoded(raw)?;
-            let is_spread = matches!(self.pass, Pass::Spread);
-            match masking.letters_of(&name).filter(|_| is_spread) {
-                Some(letters) => self.out.push_str(&quoted(letters)),
-                None => self.out.push_str(raw),
-            }
-            self.space();
-            self.one()?;
-            let before = self.path.len();
-            if matches!(self.pass, Pass::Find { pointers: true }) {
-                self.path.push('/');
-                self.path.push_str(&name.replace('~', "~0").replace('/', "~1"));
-            }
-            let here = masked || self.is_named(masking, &name) || self.is_pointed_at(masking);
-            self.value(masking, here)?;
-            self.path.truncate(before);
-            self.space();
-            if self.peek()? == b',' {
-                self.one()?;
-                self.space();
-            }
-        }
-        self.one()
-    }
-
-    fn items(&mut self, masking: &mut Masking<'_>, masked: bool) -> Option<()> {
-        self.one()?;
-        self.space();
-        let mut index = 0_usize;
-        while self.peek()? != b']' {
-            let before = self.path.len();
-            self.path.push('/');
-            self.path.push_str(&index.to_string());
-            let here = masked || self.is_pointed_at(masking);
-            self.value(masking, here)?;
-            self.path.truncate(before);
-            index += 1;
-            self.space();
-            if self.peek()? == b',' {
-                self.one()?;
-                self.space();
-            }
-        }
-        self.one()
-    }
-
-    fn is_named(&self, masking: &Masking<'_>, name: &str) -> bool {
-        matches!(self.pass, Pass::Find { .. })
-            && masking.masks.names.binary_search_by(|known| known.as_str().cmp(name)).is_ok()
-    }
-
-    fn is_pointed_at(&self, masking: &Masking<'_>) -> bool {
-        matches!(self.pass, Pass::Find { pointers: true })
-            && masking.masks.pointers.contains(&self.path)
-    }
-
-    fn peek(&self) -> Option<u8> {
-        self.text.as_bytes().get(self.at).copied()
-    }
-
-    /// Copies one sign.
-    fn one(&mut self) -> Option<()> {
-        self.out.push(char::from(self.peek()?));
-        self.at += 1;
-        Some(())
-    }
-
-    fn space(&mut self) {
-        while self.peek().is_some_and(|byte| byte.is_ascii_whitespace()) {
-            // It is there: it was just looked at.
-            let _ = self.one();
-        }
-    }
-
-    fn rest(&mut self) {
-        self.out.push_str(&self.text[self.at..]);
-    }
-
-    /// A string with its quotes, passed over and not copied.
-    fn string(&mut self) -> Option<&'a str> {
-        let from = self.at;
-        let bytes = self.text.as_bytes();
-        self.at += 1;
-        while *bytes.get(self.at)? != b'"' {
-            self.at += if bytes[self.at] == b'\\' { 2 } else { 1 };
-        }
-        self.at += 1;
-        self.text.get(from..self.at)
-    }
+/// Whether a text stands in another. The standard library looks for what is this short many bytes at a time, so the beginning
+/// of a longer one is looked for first: mostly it is nowhere.
+fn stands_in(found: &str, text: &str) -> bool {
+    const SHORT: usize = 32;
+    found.get(..SHORT).is_none_or(|beginning| text.contains(beginning)) && text.contains(found)
 }
 
 #[cfg(test)]
@@ -349,9 +221,10 @@ mod tests {
 
     fn masked(named: &[&str], json: &str) -> String {
         let masks = Masks::new(&named.iter().map(|name| (*name).to_owned()).collect::<Vec<_>>());
-        let mut masking = masks.begin([3; 32]);
-        let callback = masking.callback(json);
-        masking.everywhere(callback)
+        let mut letters = Letters::new([3; 32]);
+        let mut masking = masks.begin(&mut letters);
+        let callback = masking.callback(json).unwrap();
+        masking.everywhere(callback).into_owned()
     }
 
     #[test]
@@ -376,7 +249,7 @@ mod tests {
         let without = masked(&["name", "/b/0/phone"], json);
         assert!(!without.contains("Ann") && !without.contains("13800138000"), "{without}");
         assert!(without.contains("13900139000"), "{without}");
-        assert!(serde_json::from_str::<IgnoredAny>(&without).is_ok(), "{without}");
+        assert!(serde_json::from_str::<serde::de::IgnoredAny>(&without).is_ok(), "{without}");
     }
 
     #[test]

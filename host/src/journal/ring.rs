@@ -193,7 +193,11 @@ mod tests {
             files.iter().map(|file| file.metadata().unwrap().len()).sum::<u64>()
         };
         let mut record = Vec::new();
-        assert!(segment::append(&mut record, &[b'x'; 300]));
+        let write = |buffer: &mut Vec<u8>| {
+            buffer.extend([b'x'; 300]);
+            Some(())
+        };
+        segment::append(&mut record, write).unwrap();
         for _ in 0..200 {
             ring.write(&record).unwrap();
             assert!(size() <= 16_000, "{}", size());

@@ -17,15 +17,37 @@ fn check(text: &[u8]) -> [u8; 4] {
     crc32fast::hash(text).to_le_bytes()
 }
 
-/// Puts a record behind the others. `false`: it is too long.
-pub(super) fn append(buffer: &mut Vec<u8>, text: &[u8]) -> bool {
-    let Some(length) = u32::try_from(text.len()).ok().filter(|_| text.len() <= MOST_BYTES) else {
-        return false;
+/// Why there is no record.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum NotAppended {
+    /// It could not be written.
+    Unreadable,
+    /// It is longer than a record may be.
+    TooLong,
+}
+
+/// Puts a record behind the others, where `write` writes it, so that it is not copied. What is none leaves nothing.
+pub(super) fn append(
+    buffer: &mut Vec<u8>,
+    write: impl FnOnce(&mut Vec<u8>) -> Option<()>,
+) -> Result<(), NotAppended> {
+    let before = buffer.len();
+    buffer.extend([0; FRAME]);
+    let text = before + FRAME;
+    let result = match write(buffer) {
+        None => Err(NotAppended::Unreadable),
+        Some(()) if buffer.len() - text > MOST_BYTES => Err(NotAppended::TooLong),
+        Some(()) => Ok(()),
     };
-    buffer.extend(length.to_le_bytes());
-    buffer.extend(check(text));
-    buffer.extend(text);
-    true
+    match result {
+        Ok(()) => {
+            let length = (buffer.len() - text) as u32;
+            let sum = check(&buffer[text..]);
+            buffer[before..text].copy_from_slice(&[length.to_le_bytes(), sum].concat());
+        }
+        Err(_) => buffer.truncate(before),
+    }
+    result
 }
 
 /// The whole records of a file, oldest first.
@@ -71,10 +93,17 @@ pub(super) fn files(folder: &Path) -> std::io::Result<Vec<std::path::PathBuf>> {
 mod tests {
     use super::*;
 
+    fn whole(text: &[u8]) -> impl FnOnce(&mut Vec<u8>) -> Option<()> {
+        move |buffer| {
+            buffer.extend(text);
+            Some(())
+        }
+    }
+
     fn file(texts: &[&[u8]]) -> Vec<u8> {
         let mut file = HEAD.to_vec();
         for text in texts {
-            assert!(append(&mut file, text));
+            append(&mut file, whole(text)).unwrap();
         }
         file
     }
@@ -101,7 +130,15 @@ mod tests {
     }
 
     #[test]
-    fn a_long_record_is_refused() {
-        assert!(!append(&mut Vec::new(), &vec![0; MOST_BYTES + 1]));
+    fn what_is_refused_leaves_nothing() {
+        let mut buffer = b"before".to_vec();
+        let long = vec![0; MOST_BYTES + 1];
+        assert_eq!(append(&mut buffer, whole(&long)), Err(NotAppended::TooLong));
+        let half = |buffer: &mut Vec<u8>| {
+            buffer.push(0);
+            None
+        };
+        assert_eq!(append(&mut buffer, half), Err(NotAppended::Unreadable));
+        assert_eq!(buffer, b"before");
     }
 }

@@ -12,9 +12,11 @@ use std::time::Duration;
 
 use crate::journal::config::JournalSettings;
 use crate::journal::entry::Draft;
+use crate::journal::mask::Letters;
 use crate::journal::mask::Masks;
 use crate::journal::ring::Ring;
 use crate::journal::segment;
+use crate::journal::segment::NotAppended;
 use crate::telemetry;
 
 /// Drafts that may wait: a tenth of a second of the most that a host of two cores answers.
@@ -158,6 +160,7 @@ impl Shared {
 
     fn run(&self, mut ring: Ring) {
         let masks = Masks::new(&self.settings.mask);
+        let mut letters = Letters::new(self.seed());
         let mut numbers = 0;
         let mut has_failed = false;
         let mut framed = Vec::new();
@@ -166,12 +169,13 @@ impl Shared {
         while self.next(&mut drafts) {
             let mut count = 0;
             for draft in drafts.drain(..) {
-                numbers = u32::wrapping_add(numbers, 1);
+                numbers = u16::wrapping_add(numbers, 1);
                 let id = id(draft.at_ms, numbers);
-                match draft.write(id, &masks, self.seed()) {
-                    Some(text) if segment::append(&mut framed, text.as_bytes()) => count += 1,
-                    Some(_) => telemetry::record_journal_drop("too_large", 1),
-                    None => telemetry::record_journal_drop("unreadable", 1),
+                let text = |into: &mut Vec<u8>| draft.write(&id, &masks, &mut letters, into);
+                match segment::append(&mut framed, text) {
+                    Ok(()) => count += 1,
+                    Err(NotAppended::TooLong) => telemetry::record_journal_drop("too_large", 1),
+                    Err(NotAppended::Unreadable) => telemetry::record_journal_drop("unreadable", 1),
                 }
                 if framed.len() >= BATCH {
                     write(&mut ring, &mut framed, &mut count, &mut has_failed);
@@ -204,8 +208,8 @@ impl Shared {
 }
 
 /// Sorts by time, and tells callbacks of one millisecond apart.
-fn id(at_ms: u64, number: u32) -> String {
-    format!("{at_ms:012x}{:04x}", number & 0xffff)
+fn id(at_ms: u64, number: u16) -> String {
+    hex::encode(((at_ms << u16::BITS) | u64::from(number)).to_be_bytes())
 }
 
 fn write(ring: &mut Ring, framed: &mut Vec<u8>, count: &mut u64, has_failed: &mut bool) {
