@@ -13,7 +13,7 @@ use aviary_versus::instructions::Clicked;
 use aviary_versus::instructions::Counts;
 
 /// The others are these with other numbers.
-const PARTS: [&str; 10] = [
+const PARTS: [&str; 11] = [
     "engine",
     "languages",
     "change",
@@ -22,6 +22,7 @@ const PARTS: [&str; 10] = [
     "long_connection",
     "connections",
     "runaway",
+    "journal",
     "memory",
     "in_flight",
 ];
@@ -31,10 +32,11 @@ const LEAST_INSTRUCTIONS: u64 = 10_000;
 const WITH_NODE: [&str; 4] =
     ["webhook_vs_node", "webhook_p99_vs_node", "long_connection_vs_node", "quickjs_vs_node"];
 const WITH_PYTHON: [&str; 2] = ["webhook_vs_python", "long_connection_vs_python"];
-const ALONE: [&str; 10] = [
+const ALONE: [&str; 11] = [
     "webhook_vs_native",
     "connections_50_vs_8",
     "runaway_p99_vs_quiet",
+    "journal_vs_none",
     "engine_p99_us",
     "engine_calls_per_s",
     "idle_rss_mb",

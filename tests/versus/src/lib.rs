@@ -9,6 +9,7 @@ mod cores;
 mod engine;
 mod in_flight;
 pub mod instructions;
+mod journal;
 mod languages;
 mod lane;
 mod load;
@@ -39,7 +40,7 @@ use crate::cores::Cores;
 use crate::report::Measured;
 
 /// The parts by name.
-pub const PARTS: [&str; 12] = [
+pub const PARTS: [&str; 13] = [
     "engine",
     "languages",
     "change",
@@ -50,6 +51,7 @@ pub const PARTS: [&str; 12] = [
     "plugins",
     "payloads",
     "runaway",
+    "journal",
     "memory",
     "in_flight",
 ];
@@ -104,6 +106,7 @@ async fn measure(
         "plugins" => rows.extend(scenarios::plugins(cores, size).await?),
         "payloads" => rows.extend(scenarios::payloads(cores, size).await?),
         "runaway" => rows.extend(runaway::run(cores, size).await?),
+        "journal" => rows.extend(journal::run(cores, size).await?),
         "memory" => {
             if let Some((idle, each)) = memory::weigh(cores, size).await? {
                 figures.extend([("idle_rss_mb", idle), ("rss_per_plugin_mb", each)]);

@@ -46,7 +46,7 @@ pub(crate) const HOW: &str = "closed loop, keep-alive, one core for the load gen
     guests.max_calls = 1000, scaled to 1000";
 
 /// Ratios that compare two rows: name, field, the one and the other.
-const RATIOS: [(&str, Field, Cell, Cell); 11] = [
+const RATIOS: [(&str, Field, Cell, Cell); 12] = [
     ("webhook_vs_node", Field::CallsPerS, WEBHOOK_AVIARY, (Scenario::Webhook, Who::Node)),
     ("webhook_vs_python", Field::CallsPerS, WEBHOOK_AVIARY, (Scenario::Webhook, Who::Python)),
     ("webhook_vs_native", Field::CallsPerS, WEBHOOK_AVIARY, (Scenario::Webhook, Who::Native)),
@@ -58,6 +58,7 @@ const RATIOS: [(&str, Field, Cell, Cell); 11] = [
     ("plugins_500_vs_1", Field::CallsPerS, (plugins(500), AVIARY), (plugins(1), AVIARY)),
     ("connections_50_vs_8", Field::CallsPerS, (MANY_50, AVIARY), (MANY_8, AVIARY)),
     ("runaway_p99_vs_quiet", Field::P99, (Scenario::Runaway, AVIARY), (Scenario::Quiet, AVIARY)),
+    ("journal_vs_none", Field::CallsPerS, (journal(true), AVIARY), (journal(false), AVIARY)),
 ];
 
 /// Ratios that a part of the benchmark makes itself.
@@ -124,6 +125,10 @@ const PYTHON: Cell = (Scenario::Interpreted, Who::AviaryPythonReused);
 
 const fn plugins(loaded: usize) -> Scenario {
     Scenario::Plugins { loaded }
+}
+
+const fn journal(kept: bool) -> Scenario {
+    Scenario::Journal { kept }
 }
 
 #[derive(Clone, Copy)]

@@ -26,6 +26,8 @@ pub(crate) enum Scenario {
     Quiet,
     /// The same with a tenth of all clicks for that plugin.
     Runaway,
+    /// The first again, with a journal or without one.
+    Journal { kept: bool },
 }
 
 impl Scenario {
@@ -40,6 +42,8 @@ impl Scenario {
             Self::Payload { bytes } => format!("webhook, click of {} KB", bytes / 1000),
             Self::Quiet => "webhook, a runaway that nobody calls".to_owned(),
             Self::Runaway => "webhook, a runaway on a tenth of the traffic".to_owned(),
+            Self::Journal { kept: true } => "webhook, every callback written down".to_owned(),
+            Self::Journal { kept: false } => "webhook, beside one with a journal".to_owned(),
         }
     }
 }

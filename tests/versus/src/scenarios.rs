@@ -115,7 +115,10 @@ pub(crate) async fn payloads(cores: Cores, size: Size) -> anyhow::Result<Vec<Row
 }
 
 /// The same clicks for each, in turns.
-async fn compare(contestants: &[(Scenario, Contestant)], size: Size) -> anyhow::Result<Vec<Row>> {
+pub(crate) async fn compare(
+    contestants: &[(Scenario, Contestant)],
+    size: Size,
+) -> anyhow::Result<Vec<Row>> {
     let all: Vec<_> = contestants.iter().map(|(_, contestant)| contestant).collect();
     let samples = in_turns(&all, &Arc::new(Clicks::on("ok")), CONCURRENCY, size).await?;
     let rows = contestants.iter().zip(samples).filter_map(|((scenario, contestant), samples)| {

@@ -15,7 +15,7 @@ const BEGIN: &str = "<!-- written by `cargo versus --readme` -->";
 const END: &str = "<!-- end of what it wrote -->";
 
 /// Where a median falls short of or reaches something: name, what it says, what is wanted.
-const WANTED: [(&str, &str, &str); 25] = [
+const WANTED: [(&str, &str, &str); 26] = [
     ("webhook_vs_node", "webhook, calls/s against the Node SDK", "≥ 2"),
     ("webhook_vs_python", "webhook, calls/s against the Python SDK", "≥ 15"),
     ("webhook_vs_native", "webhook, calls/s against no sandbox at all", "≥ 0.7"),
@@ -27,6 +27,7 @@ const WANTED: [(&str, &str, &str); 25] = [
     ("plugins_500_vs_1", "calls/s with 500 plugins against 1", "≥ 0.9"),
     ("connections_50_vs_8", "calls/s with 50 connections against 8", "≥ 0.9"),
     ("runaway_p99_vs_quiet", "p99 with a runaway on a tenth of the traffic against none", "≤ 3"),
+    ("journal_vs_none", "calls/s with a journal against none", "≥ 0.9"),
     ("engine_p99_us", "inside the engine, fresh instance, p99 in µs", "≤ 20"),
     ("engine_calls_per_s", "inside the engine, calls/s on two threads", "≥ 100 000"),
     ("idle_rss_mb", "idle host with four plugins, MB", "≤ 60"),
