@@ -54,9 +54,10 @@ pub struct Span {
 }
 
 impl Span {
-    /// From one moment of the journey to a later one.
+    /// From one moment of the journey to a later one. What begins there begins where this ends, to the microsecond.
     pub fn between(from: Duration, to: Duration) -> Self {
-        Self { at_us: micros(from), took_us: micros(to.saturating_sub(from)) }
+        let at_us = micros(from);
+        Self { at_us, took_us: micros(to).saturating_sub(at_us) }
     }
 }
 

@@ -70,10 +70,7 @@ fn the_table_in_the_readme_is_current() -> anyhow::Result<()> {
 }
 
 async fn conforms_from_source(language: &str) -> anyhow::Result<()> {
-    let Some(desk) = Desk::open("conformance", language)? else { return Ok(()) };
-    let source = artifacts::source_root().join("tests/conformance");
-    desk.begin(PLUGIN, language, &[source.join(language), source.join("any")])?;
-    desk.build(PLUGIN, &format!("aviary build {PLUGIN} --out plugins"))?;
+    let Some(desk) = Desk::conformance(language)? else { return Ok(()) };
     let running = started().await?;
     desk.drop_in(PLUGIN, &running)?;
     conforms(language, &running).await

@@ -226,8 +226,8 @@ async fn a_plugin_that_a_host_does_not_take_is_named() -> anyhow::Result<()> {
             std::fs::copy(artifacts::guest("exports-nothing")?, folder.join("b.wasm"))?;
             Ok(())
         }),
-        ("fault", "NOT_SET_ANYWHERE is not set", "aviary check", |folder| {
-            let sidecar = "[settings]\nkey = { env = \"NOT_SET_ANYWHERE\" }\n";
+        ("fault", "AVIARY_PLUGIN_UNSET is not set", "aviary check", |folder| {
+            let sidecar = "[settings]\nkey = { env = \"AVIARY_PLUGIN_UNSET\" }\n";
             Ok(std::fs::write(folder.join("a.toml"), sidecar)?)
         }),
         ("fault", "b.wasm: it claims the same callbacks as the plugin a", "[[route]]", |folder| {

@@ -49,6 +49,7 @@ mod routing;
 mod shutdown;
 mod simulate;
 mod store_app;
+mod thousand;
 mod tls;
 mod tool;
 mod traces;

@@ -30,7 +30,7 @@ fn aviary(folder: &Path, arguments: &[&str]) -> anyhow::Result<(Option<i32>, Str
     Ok((output.status.code(), String::from_utf8_lossy(&said).into_owned()))
 }
 
-async fn written(running: &Running, count: usize) -> anyhow::Result<()> {
+pub(crate) async fn written(running: &Running, count: usize) -> anyhow::Result<()> {
     let written = async {
         while aviary(running.folder(), &["journal", "export"])?.1.lines().count() < count {
             tokio::time::sleep(Duration::from_millis(20)).await;

@@ -34,10 +34,21 @@ pub async fn wait_until_live(plugin: &str, running: &Running) -> anyhow::Result<
     running.host.log().wait_for_count_within(COMPILED, 1, "plugin live", &fields).await.map(drop)
 }
 
-/// A host without plugins, which keeps what it compiled of twenty megabytes for the next run of the tests.
+/// Where hosts and commands keep what they compiled of twenty megabytes for the next run of the tests: what
+/// `XDG_CACHE_HOME` is for.
+pub fn caches() -> anyhow::Result<PathBuf> {
+    Ok(artifacts::target_folder()?.join("desks/code"))
+}
+
+/// That app in a host which does.
+pub fn patient(app: App) -> anyhow::Result<Setup> {
+    let folder = caches()?.join("aviary");
+    Ok(Setup::new(app).set("cache", "path", folder.display().to_string()))
+}
+
+/// The same without plugins.
 pub async fn patient_host() -> anyhow::Result<Running> {
-    let cache = artifacts::target_folder()?.join("desks/code");
-    Setup::new(App::default()).set("cache", "path", cache.display().to_string()).start().await
+    patient(App::default())?.start().await
 }
 
 /// One desk. Nobody else sits at it meanwhile, in this process or another.
@@ -66,6 +77,16 @@ impl Desk {
         let folder = all.join(name);
         std::fs::create_dir_all(&folder)?;
         Ok(Some(Self { folder, _lock: lock }))
+    }
+
+    /// The plugin of the conformance table in that language, built into `plugins/`.
+    pub fn conformance(language: &str) -> anyhow::Result<Option<Self>> {
+        const PLUGIN: &str = "conformance";
+        let Some(desk) = Self::open(PLUGIN, language)? else { return Ok(None) };
+        let source = artifacts::source_root().join("tests/conformance");
+        desk.begin(PLUGIN, language, &[source.join(language), source.join("any")])?;
+        desk.build(PLUGIN, &format!("aviary build {PLUGIN} --out plugins"))?;
+        Ok(Some(desk))
     }
 
     /// The folder.

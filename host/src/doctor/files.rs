@@ -47,10 +47,13 @@ fn writable_folder(folder: &Path) -> Finding {
     let about = format!("journal.path: {}", folder.display());
     let there = folder.ancestors().find(|place| place.exists()).unwrap_or(Path::new("."));
     let access = Access::READ_OK | Access::WRITE_OK | Access::EXEC_OK;
-    let fault = match rustix::fs::access(there, access) {
-        Ok(()) if there.is_dir() => return Finding::fine(about, "can be written"),
-        Ok(()) => format!("{} is not a folder", there.display()),
-        Err(error) => format!("cannot be written: {error}"),
+    let fault = if there.is_dir() {
+        match rustix::fs::access(there, access) {
+            Ok(()) => return Finding::fine(about, "can be written"),
+            Err(error) => format!("cannot be written: {error}"),
+        }
+    } else {
+        format!("{} is not a folder", there.display())
     };
     Finding::fault(
         about,

@@ -1,0 +1,115 @@
+//! A thousand callbacks each, recorded of a plugin in Rust, on QuickJS and in Python, and played again: replies and fuel are
+//! the same to the last unit, whatever the plugin asked the host for. And the same callbacks tell another version apart.
+
+use std::path::Path;
+use std::process::Command;
+
+use anyhow::Context as _;
+use anyhow::ensure;
+use aviary_e2e::artifacts;
+use aviary_e2e::desk;
+use aviary_e2e::desk::Desk;
+use aviary_e2e::desk::wait_until_live;
+use aviary_e2e::sender;
+use aviary_e2e::setup::App;
+use aviary_e2e::setup::Running;
+use aviary_e2e::setup::to_toml;
+use futures_util::TryStreamExt as _;
+use futures_util::stream;
+use serde_json::Value;
+use serde_json::json;
+
+use crate::playback::written;
+
+/// The plugin of the conformance table, which has a button for everything that a plugin can ask for.
+const PLUGIN: &str = "conformance";
+const CALLS: usize = 1000;
+/// Users at once.
+const AT_ONCE: usize = 4;
+/// Those of its buttons that end well, or as they should.
+const BUTTONS: [&str; 9] = [
+    "toast",
+    "raw card",
+    "template card",
+    "text",
+    "integers",
+    "logging",
+    "key-value",
+    "settings",
+    "remaining time",
+];
+
+#[tokio::test]
+async fn rust() -> anyhow::Result<()> {
+    let plugin = artifacts::guest(PLUGIN)?;
+    let running = recorded(|running| {
+        std::fs::copy(&plugin, running.plugin_file("conformance.wasm"))?;
+        Ok(())
+    })
+    .await?;
+    nothing_differs(&running)?;
+    // Another version, which says something else.
+    let file = running.plugin_file("conformance.wasm");
+    std::fs::copy(artifacts::guest("version-b")?, &file)?;
+    let (code, report) = replay(&running, &file)?;
+    ensure!(code == Some(1) && report["different"] == CALLS, "{}", report["different"]);
+    Ok(())
+}
+
+#[tokio::test]
+async fn typescript() -> anyhow::Result<()> {
+    from_source("typescript").await
+}
+
+#[tokio::test]
+async fn python() -> anyhow::Result<()> {
+    from_source("python").await
+}
+
+async fn from_source(language: &str) -> anyhow::Result<()> {
+    let Some(desk) = Desk::conformance(language)? else { return Ok(()) };
+    nothing_differs(&recorded(|running| desk.drop_in(PLUGIN, running)).await?)
+}
+
+/// A host whose plugin has answered a thousand clicks, all of which are written down.
+async fn recorded(drop_in: impl FnOnce(&Running) -> anyhow::Result<()>) -> anyhow::Result<Running> {
+    let setup = desk::patient(App::default().webhook_only())?.set("journal", "path", "journal");
+    let running = setup.start().await?;
+    let sidecar = json!({ "settings": { "greeting": "a setting" }, "grants": { "key_value": {} } });
+    std::fs::write(running.plugin_file("conformance.toml"), to_toml(&sidecar)?)?;
+    drop_in(&running)?;
+    wait_until_live(PLUGIN, &running).await?;
+    let clicks = stream::iter((0..CALLS).map(anyhow::Ok));
+    clicks.try_for_each_concurrent(AT_ONCE, |number| click(&running, number)).await?;
+    written(&running, CALLS).await?;
+    Ok(running)
+}
+
+async fn click(running: &Running, number: usize) -> anyhow::Result<()> {
+    let button = BUTTONS[number % BUTTONS.len()];
+    let mut click = sender::click(button);
+    click["event"]["action"]["value"] = json!({ "text": format!("{number} 次 😀") });
+    let answer = running.deliver(&click).await?;
+    ensure!(answer.status == 200, "{button}: {}", answer.text());
+    Ok(())
+}
+
+fn nothing_differs(running: &Running) -> anyhow::Result<()> {
+    let (code, report) = replay(running, &running.plugin_file("conformance.wasm"))?;
+    ensure!(code == Some(0) && report["ok"] == true, "{report:#}");
+    ensure!(report["played"] == CALLS && report["skipped"] == 0, "{report:#}");
+    ensure!(report["fuel"]["was"] == report["fuel"]["now"], "{report:#}");
+    ensure!(report["fuel"]["now"].as_f64() > Some(0.0), "{report:#}");
+    Ok(())
+}
+
+/// `aviary replay`, with what the host has compiled.
+fn replay(running: &Running, file: &Path) -> anyhow::Result<(Option<i32>, Value)> {
+    let file = file.to_str().context("a path of text")?;
+    let mut command = Command::new(artifacts::host_binary()?);
+    command.args(["replay", file, "--json"]).current_dir(running.folder());
+    let output = command.env("XDG_CACHE_HOME", desk::caches()?).output()?;
+    let report = serde_json::from_slice(&output.stdout);
+    let report = report.with_context(|| String::from_utf8_lossy(&output.stderr).into_owned())?;
+    Ok((output.status.code(), report))
+}
