@@ -102,7 +102,7 @@ impl Flushed {
 impl Drop for Flushed {
     fn drop(&mut self) {
         if let Some((journal, draft)) = self.draft.take() {
-            journal.submit(*draft);
+            journal.submit(draft);
         }
     }
 }

@@ -71,7 +71,7 @@ impl Draft {
     /// Writes it behind what is there, as an [`Entry`] that can be read; none if it is no callback. What is JSON already is
     /// copied and not read again.
     pub(super) fn write(
-        mut self,
+        &mut self,
         id: &str,
         masks: &Masks,
         letters: &mut Letters,

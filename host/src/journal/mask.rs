@@ -39,14 +39,21 @@ const LEAST_EVERYWHERE: usize = 4;
 pub(super) struct Masks {
     /// In the order of [`rank`].
     names: Vec<String>,
-    /// A bit for each length that one of them has: most members have another, and are not looked for.
-    lengths: u64,
+    /// For each length, the first letters of those that have it: most members are none of them, which costs one look.
+    first_letters: [u32; LENGTHS],
     pointers: Vec<String>,
 }
 
-/// Of a set of lengths. Those that are longer than any sensible name share the last one.
-fn bit(length: usize) -> u64 {
-    1 << length.min(63)
+/// Lengths that are told apart. No sensible name is longer, and those that are share the last one.
+const LENGTHS: usize = 64;
+
+fn length(name: &str) -> usize {
+    name.len().min(LENGTHS - 1)
+}
+
+/// A bit for it, which upper and lower case share.
+fn first_letter(name: &str) -> u32 {
+    name.bytes().next().map_or(0, |letter| 1 << (letter & 31))
 }
 
 /// Lengths differ in most names, and are compared at once.
@@ -62,8 +69,9 @@ impl Masks {
         let secrets = SECRETS.iter().map(|name| (*name).to_owned());
         let mut names: Vec<_> = secrets.chain(names).collect();
         names.sort_by(|one, other| rank(one).cmp(&rank(other)));
-        let lengths = names.iter().fold(0, |all, name| all | bit(name.len()));
-        Self { names, lengths, pointers }
+        let mut first_letters = [0; LENGTHS];
+        names.iter().for_each(|name| first_letters[length(name)] |= first_letter(name));
+        Self { names, first_letters, pointers }
     }
 
     /// For one entry.
@@ -72,8 +80,8 @@ impl Masks {
     }
 
     fn names(&self, name: &str) -> bool {
-        let known = self.lengths & bit(name.len()) != 0;
-        known && self.names.binary_search_by(|known| rank(known).cmp(&rank(name))).is_ok()
+        let maybe = self.first_letters[length(name)] & first_letter(name) != 0;
+        maybe && self.names.binary_search_by(|known| rank(known).cmp(&rank(name))).is_ok()
     }
 }
 

@@ -55,9 +55,12 @@ struct Shared {
     emptied: Condvar,
 }
 
+/// In boxes: who leaves one moves no more than its address.
+type Drafts = Vec<Box<Draft>>;
+
 #[derive(Debug, Default)]
 struct Queue {
-    drafts: Vec<Draft>,
+    drafts: Drafts,
     bytes: usize,
     is_idle: bool,
     is_closed: bool,
@@ -116,7 +119,7 @@ impl Journal {
     }
 
     /// Leaves it to be written, if there is room.
-    pub fn submit(&self, draft: Draft) {
+    pub fn submit(&self, draft: Box<Draft>) {
         let size = draft.size();
         let shared = &self.0.0;
         let mut queue = shared.lock();
@@ -168,7 +171,7 @@ impl Shared {
         let mut drafts = Vec::new();
         while self.next(&mut drafts) {
             let mut count = 0;
-            for draft in drafts.drain(..) {
+            for mut draft in drafts.drain(..) {
                 numbers = u16::wrapping_add(numbers, 1);
                 let id = id(draft.at_ms, numbers);
                 let text = |into: &mut Vec<u8>| draft.write(&id, &masks, &mut letters, into);
@@ -191,7 +194,7 @@ impl Shared {
     }
 
     /// What waits, as soon as something does. `false`: there will be nothing more.
-    fn next(&self, taken: &mut Vec<Draft>) -> bool {
+    fn next(&self, taken: &mut Drafts) -> bool {
         let mut queue = self.lock();
         while queue.drafts.is_empty() {
             if queue.is_closed {
@@ -239,7 +242,7 @@ mod tests {
     use crate::telemetry::Door;
     use crate::telemetry::Outcome;
 
-    fn draft(callback: &'static str) -> Draft {
+    fn draft(callback: &'static str) -> Box<Draft> {
         let record = CallbackRecord {
             app: "app".into(),
             door: Door::Webhook,
@@ -253,7 +256,7 @@ mod tests {
             steps: Steps::starting(tokio::time::Instant::now()),
             host_calls: Arc::default(),
         };
-        Draft {
+        Box::new(Draft {
             record,
             at_ms: 0,
             user: None,
@@ -261,7 +264,7 @@ mod tests {
             reply: Reply::accepted(),
             called: None,
             secrets: Vec::new(),
-        }
+        })
     }
 
     fn settings(folder: &std::path::Path) -> JournalSettings {
