@@ -1,5 +1,6 @@
 //! `aviary doctor`: what keeps the apps of a configuration from working, as far as this machine can tell. It reads, and
-//! asks the platform what a host asks when it starts; it changes nothing, and no connection of its own counts.
+//! asks the platform what a host asks when it starts; it changes nothing but the cache of compiled code, and no
+//! connection of its own counts.
 
 mod console;
 mod files;

@@ -15,7 +15,7 @@ use crate::doctor::finding::Level;
 /// Look for what keeps the apps of a configuration from working, and say what to do about it.
 #[derive(Debug, Args)]
 #[command(
-    after_help = "Example:\n  aviary doctor --config aviary.toml\n\nIt changes nothing, and may be run beside the host. Exit codes: 0 nothing keeps the host from working, 1 something does."
+    after_help = "Example:\n  aviary doctor --config aviary.toml\n\nIt changes nothing but the cache of compiled code, and may be run beside the host. Exit codes: 0 nothing keeps the host from working, 1 something does."
 )]
 pub(super) struct DoctorCommand {
     /// The configuration file.
