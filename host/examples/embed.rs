@@ -52,5 +52,6 @@ async fn main() -> anyhow::Result<()> {
         .await?;
     // The server first, so that nothing comes in that nobody answers; then the host, which finishes what it has begun.
     host.stop().await;
+    aviary::telemetry::flush();
     Ok(())
 }

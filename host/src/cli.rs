@@ -145,7 +145,7 @@ pub fn main() -> ExitCode {
         Ok(runtime) => runtime,
         Err(error) => return fail(EXIT_UNAVAILABLE, &format!("cannot start: {error}")),
     };
-    runtime.block_on(async {
+    let code = runtime.block_on(async {
         match cli.command {
             Command::Run { config } => run(&config).await,
             Command::Simulate { listen, app_id } => simulate(listen, app_id).await,
@@ -164,7 +164,9 @@ pub fn main() -> ExitCode {
             Command::Build(arguments) => author::build(&arguments).await,
             Command::Dev(arguments) => dev::run(&arguments).await,
         }
-    })
+    });
+    telemetry::flush();
+    code
 }
 
 async fn run(path: &std::path::Path) -> ExitCode {

@@ -1,6 +1,7 @@
 //! What the host says about itself: one log line for each callback, counters, and nothing secret in either.
 
 pub mod collector;
+mod lines;
 
 use std::borrow::Cow;
 use std::net::IpAddr;
@@ -17,10 +18,14 @@ use metrics_exporter_prometheus::PrometheusHandle;
 use serde::Deserialize;
 use tokio::sync::broadcast;
 use tracing_subscriber::EnvFilter;
+use tracing_subscriber::filter::ParseError;
 use tracing_subscriber::fmt::format::FmtSpan;
 
 use crate::steps::Span;
 use crate::steps::Steps;
+use crate::telemetry::lines::Lines;
+
+pub use crate::telemetry::lines::flush;
 
 /// `[log]`
 #[derive(Clone, Debug, Deserialize)]
@@ -48,18 +53,26 @@ impl Default for LogConfig {
     }
 }
 
-/// The level is not one.
+/// Why there is no log.
 #[derive(Debug, thiserror::Error)]
-#[error("log.level: {0}")]
-pub struct LogConfigError(String);
+#[non_exhaustive]
+pub enum LogError {
+    /// The level is not one.
+    #[error("log.level: {0}")]
+    Level(#[from] ParseError),
+    /// Its thread could not be started.
+    #[error("cannot start the thread that writes the log: {0}")]
+    Thread(#[from] std::io::Error),
+}
 
-/// Starts logging to standard error. A second call in one process changes nothing.
-pub fn init(config: &LogConfig) -> Result<(), LogConfigError> {
-    let filter =
-        EnvFilter::try_new(&config.level).map_err(|error| LogConfigError(error.to_string()))?;
+/// Starts logging to standard error. A second call in one process changes nothing. Whoever calls it calls [`flush`] in the
+/// end.
+pub fn init(config: &LogConfig) -> Result<(), LogError> {
+    let filter = EnvFilter::try_new(&config.level)?;
+    let lines = Lines::start()?;
     let builder = tracing_subscriber::fmt()
         .with_env_filter(filter)
-        .with_writer(std::io::stderr)
+        .with_writer(lines)
         .with_span_events(FmtSpan::NONE)
         .with_target(false);
     // Only an already installed subscriber makes this fail, and then that one is the right one.

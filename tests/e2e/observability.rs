@@ -187,3 +187,18 @@ async fn no_secret_is_ever_in_the_log() -> anyhow::Result<()> {
     }
     Ok(())
 }
+
+/// More lines than the operating system holds for a reader.
+#[tokio::test]
+async fn nobody_waits_for_whoever_reads_the_log() -> anyhow::Result<()> {
+    const CLICKS: usize = 600;
+    let running = Setup::new(App::default().webhook_only().guest("version-a")?).start().await?;
+    running.host.log().ignore(true);
+    for _ in 0..CLICKS {
+        let response = running.deliver(&sender::click("b")).await?;
+        ensure!(response.status == 200, "{} {}", response.status, response.text());
+    }
+    running.host.log().ignore(false);
+    running.host.log().wait_for_count(CLICKS, "callback", &[]).await?;
+    Ok(())
+}

@@ -134,9 +134,7 @@ async fn a_secret_setting_reaches_the_plugin_and_not_the_log() -> anyhow::Result
     let app = App::default().webhook_only().guest_with("tries-everything", settings)?;
     let running = Setup::new(app).env("AVIARY_PLUGIN_KEY", SECRET).start().await?;
     ensure!(running.deliver(&sender::click("b")).await?.toast() == "tried");
-    let mut lines =
-        running.host.log().lines(|line| line.text_of("text").starts_with("store.get-all"));
-    let said = lines.pop().context("the guest says what it got")?;
+    let said = running.host.log().wait_for_text("store.get-all: ").await?;
     ensure!(
         said.text_of("text") == "store.get-all: Ok([(\"key\", \"…\"), (\"number\", \"7\")])",
         "{}",

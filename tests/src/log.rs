@@ -16,6 +16,8 @@ use crate::PATIENCE;
 
 /// Lines kept. A test that floods the log still sees its end, and the harness stays small.
 const CAPACITY: usize = 50_000;
+/// Between two looks at whether reading goes on.
+const LOOK: Duration = Duration::from_millis(10);
 /// Lines shown when a wait fails.
 const SHOWN_ON_FAILURE: usize = 60;
 
@@ -71,6 +73,7 @@ impl LogLine {
 struct Lines {
     kept: VecDeque<LogLine>,
     ended: bool,
+    ignored: bool,
 }
 
 /// The log of one host.
@@ -91,11 +94,19 @@ impl Log {
             while matches!(reader.read_until(b'\n', &mut bytes), Ok(length) if length > 0) {
                 writer.push(String::from_utf8_lossy(&bytes).trim_end().to_owned());
                 bytes.clear();
+                while writer.lock().ignored {
+                    std::thread::sleep(LOOK);
+                }
             }
             writer.lock().ended = true;
             writer.written.send_modify(|_| {});
         });
         log
+    }
+
+    /// Reads no more, as a log shipper that hangs, or goes on.
+    pub fn ignore(&self, ignored: bool) {
+        self.lock().ignored = ignored;
     }
 
     fn push(&self, text: String) {

@@ -1,0 +1,173 @@
+//! The lines of the log on their way to standard error: by a thread of their own, so that an answer waits for nobody who reads
+//! them, and several with one system call.
+
+use std::io;
+use std::io::Write as _;
+use std::sync::Arc;
+use std::sync::Condvar;
+use std::sync::Mutex;
+use std::sync::MutexGuard;
+use std::sync::OnceLock;
+use std::sync::PoisonError;
+use std::thread;
+use std::time::Duration;
+use std::time::Instant;
+
+use tracing_subscriber::fmt::MakeWriter;
+
+/// Lines that wait to be written. Beyond that they are dropped and counted: whoever reads them has stopped.
+const MOST_BYTES: usize = 4 << 20;
+/// How long the first of several lines waits for the others. Nobody reads faster.
+const TOGETHER: Duration = Duration::from_millis(5);
+/// What an ending process waits for lines to be taken.
+const LAST_WORDS: Duration = Duration::from_secs(2);
+
+/// The process has one standard error.
+static LINES: OnceLock<Lines> = OnceLock::new();
+
+/// Where lines are put.
+#[derive(Clone)]
+pub(super) struct Lines(Arc<Shared>);
+
+#[derive(Default)]
+struct Shared {
+    waiting: Mutex<Waiting>,
+    /// There is something to write, or it has been written.
+    changed: Condvar,
+}
+
+#[derive(Default)]
+struct Waiting {
+    bytes: Vec<u8>,
+    dropped: u64,
+    /// The thread has taken some and not yet written them.
+    is_writing: bool,
+    /// Somebody waits until nothing waits.
+    is_urgent: bool,
+}
+
+impl Lines {
+    /// The way to standard error, with its thread.
+    pub(super) fn start() -> io::Result<Self> {
+        if let Some(lines) = LINES.get() {
+            return Ok(lines.clone());
+        }
+        let lines = Self(Arc::default());
+        let shared = Arc::clone(&lines.0);
+        thread::Builder::new().name("log".to_owned()).spawn(move || shared.write_for_ever())?;
+        Ok(LINES.get_or_init(|| lines).clone())
+    }
+
+    fn put(&self, line: &[u8]) {
+        let mut waiting = self.0.lock();
+        if waiting.bytes.len() + line.len() > MOST_BYTES {
+            waiting.dropped += 1;
+            return;
+        }
+        let was_empty = waiting.bytes.is_empty();
+        waiting.bytes.extend_from_slice(line);
+        drop(waiting);
+        if was_empty {
+            self.0.changed.notify_all();
+        }
+    }
+}
+
+/// Waits until every line so far was written, or whoever reads them takes none. For the end of a process.
+pub fn flush() {
+    let Some(Lines(shared)) = LINES.get() else { return };
+    let until = Instant::now() + LAST_WORDS;
+    let mut waiting = shared.lock();
+    waiting.is_urgent = true;
+    shared.changed.notify_all();
+    while waiting.is_writing || !waiting.bytes.is_empty() {
+        let left = until.saturating_duration_since(Instant::now());
+        if left.is_zero() {
+            return;
+        }
+        waiting = shared.wait(waiting, left);
+    }
+}
+
+impl Shared {
+    fn write_for_ever(&self) {
+        let mut taken = Vec::new();
+        loop {
+            let dropped = self.take(&mut taken);
+            // Nobody can be told that standard error is gone.
+            let _ = io::stderr().write_all(&taken);
+            if dropped > 0 {
+                tracing::error!(dropped, "log lines dropped: standard error was not read");
+            }
+            taken.clear();
+            self.lock().is_writing = false;
+            self.changed.notify_all();
+        }
+    }
+
+    /// Waits for lines, and a little for more of them. Says how many were dropped meanwhile.
+    fn take(&self, taken: &mut Vec<u8>) -> u64 {
+        let mut waiting = self.lock();
+        while waiting.bytes.is_empty() {
+            waiting = self.changed.wait(waiting).unwrap_or_else(PoisonError::into_inner);
+        }
+        let since = Instant::now();
+        while !waiting.is_urgent && since.elapsed() < TOGETHER {
+            waiting = self.wait(waiting, TOGETHER.saturating_sub(since.elapsed()));
+        }
+        std::mem::swap(&mut waiting.bytes, taken);
+        waiting.is_writing = true;
+        std::mem::take(&mut waiting.dropped)
+    }
+
+    fn wait<'a>(
+        &self,
+        waiting: MutexGuard<'a, Waiting>,
+        limit: Duration,
+    ) -> MutexGuard<'a, Waiting> {
+        self.changed.wait_timeout(waiting, limit).unwrap_or_else(PoisonError::into_inner).0
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Waiting> {
+        self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl io::Write for Lines {
+    fn write(&mut self, line: &[u8]) -> io::Result<usize> {
+        self.put(line);
+        Ok(line.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+impl<'a> MakeWriter<'a> for Lines {
+    type Writer = Self;
+
+    fn make_writer(&'a self) -> Self::Writer {
+        self.clone()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_does_not_fit_is_dropped_and_counted() {
+        let (lines, line) = (Lines(Arc::default()), [b'a'; 1 << 20]);
+        for _ in 0..6 {
+            lines.put(&line);
+        }
+        let mut taken = Vec::new();
+        assert_eq!(lines.0.take(&mut taken), 2);
+        assert_eq!(taken.len(), MOST_BYTES);
+        lines.put(b"b");
+        taken.clear();
+        assert_eq!(lines.0.take(&mut taken), 0, "there is room again");
+        assert_eq!(taken, b"b");
+    }
+}
