@@ -27,7 +27,8 @@ const TIMES: usize = 3;
 const DRAWS_BEFORE_IT_BEGINS: [&str; 1] = ["go"];
 
 /// The languages, in the order of the table.
-pub(crate) const LANGUAGES: [&str; 6] = ["rust", "typescript", "javascript", "python", "c", "go"];
+pub(crate) const LANGUAGES: [&str; 7] =
+    ["rust", "typescript", "javascript", "python", "c", "go", "zig"];
 
 /// Whose README shows how a message is sent; Rust has the SDK for it, and an example.
 const SEND: [&str; 3] = ["typescript", "javascript", "python"];
@@ -62,6 +63,11 @@ async fn c() -> anyhow::Result<()> {
 #[tokio::test]
 async fn go() -> anyhow::Result<()> {
     conforms_from_source("go").await
+}
+
+#[tokio::test]
+async fn zig() -> anyhow::Result<()> {
+    conforms_from_source("zig").await
 }
 
 #[test]

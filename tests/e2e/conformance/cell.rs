@@ -18,6 +18,11 @@ const MANY: usize = 1 << 20;
 /// The largest time that a callback can carry.
 const LARGEST_TIME: &str = "18446744073709551615";
 
+/// What no command can do, in whatever language it is written.
+const NO_LEVELS: &str = "a command's log is its standard error, which has no levels";
+/// What no program of WASI preview 1 can do.
+const NO_STORE: &str = "WASI preview 1, which Go and Zig are compiled for, has nothing of the kind";
+
 /// Where a callback of a row can come from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Doors {
@@ -133,9 +138,9 @@ pub(crate) fn all() -> Vec<Cell> {
         ends("endless loop", || click("endless loop"), "out_of_fuel"),
         ends("oversized allocation", || click("oversized allocation"), "out_of_memory"),
         logs("logging", || click("logging"), "WARN: logged 日志")
-            .known(&[("go", "a command's log is its standard error, which has no levels")]),
+            .known(&[("go", NO_LEVELS), ("zig", NO_LEVELS)]),
         says("key-value", || click("key-value"), "kept 日志 42")
-            .known(&[("go", "WASI preview 1, which Go is compiled for, has nothing of the kind")]),
+            .known(&[("go", NO_STORE), ("zig", NO_STORE)]),
         says("settings", || click("settings"), "a setting 😀"),
         reply("remaining time", || click("remaining time"), remaining, &Value::Bool(true)),
     ]

@@ -25,7 +25,9 @@ fn table() -> anyhow::Result<String> {
             let works = if cell.fault(language).is_none() { "yes" } else { "**no**" };
             write!(text, " {works} |")?;
         }
-        let faults: Vec<_> = LANGUAGES.iter().filter_map(|language| cell.fault(language)).collect();
+        let mut faults: Vec<_> =
+            LANGUAGES.iter().filter_map(|language| cell.fault(language)).collect();
+        faults.dedup();
         writeln!(text, " {} |", faults.join("; "))?;
     }
     Ok(text)
