@@ -18,6 +18,7 @@ use serde::Deserialize;
 use wasmtime::CacheStore;
 use wasmtime::Engine;
 
+use crate::plugin::code::Digest;
 use crate::plugin::code_cache::entry::Distrust;
 use crate::plugin::code_cache::folder::Folder;
 use crate::plugin::code_cache::functions::Functions;
@@ -160,8 +161,8 @@ impl OpenCache {
 pub(super) struct CodeCache(Option<(Arc<Folder>, Arc<Functions>, Keys)>);
 
 impl CodeCache {
-    /// What was compiled of the file with this SHA-256. Reads a file: not for an I/O thread.
-    pub(super) fn load(&self, engine: &Engine, wasm: &[u8; 32]) -> Option<Compiled> {
+    /// What was compiled of the file with this digest. Reads a file: not for an I/O thread.
+    pub(super) fn load(&self, engine: &Engine, wasm: &Digest) -> Option<Compiled> {
         let (folder, _, keys) = self.0.as_ref()?;
         let key = keys.component(wasm);
         let path = folder.component(&key);
@@ -179,7 +180,7 @@ impl CodeCache {
     }
 
     /// Keeps code for the next time. Not for an I/O thread either.
-    pub(super) fn store(&self, wasm: &[u8; 32], compiled: &Compiled) {
+    pub(super) fn store(&self, wasm: &Digest, compiled: &Compiled) {
         let Some((folder, functions, keys)) = &self.0 else { return };
         let key = keys.component(wasm);
         let kept = compiled

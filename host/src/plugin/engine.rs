@@ -301,6 +301,10 @@ fn engine_config(guests: GuestsConfig) -> Config {
         .allocation_strategy(pool)
         .memory_init_cow(true)
         .consume_fuel(true)
+        // For debuggers and profilers alone: where in the file each instruction came from, and how to walk a stack without
+        // frame pointers. Both would be compiled, written, checked and loaded with every plugin.
+        .generate_address_map(false)
+        .native_unwind_info(false)
         // One call at a time in an instance: the machinery for more costs time in each call.
         .concurrency_support(false);
     config

@@ -5,6 +5,8 @@ use std::time::UNIX_EPOCH;
 
 use wasmtime::Engine;
 
+use crate::plugin::code::Digest;
+
 /// The name of one entry.
 pub(super) type Key = [u8; 32];
 
@@ -24,8 +26,8 @@ impl Keys {
         Self { host: settings.0.finalize().into() }
     }
 
-    /// For the file with this SHA-256.
-    pub(super) fn component(&self, wasm: &[u8; 32]) -> Key {
+    /// For the file with this digest.
+    pub(super) fn component(&self, wasm: &Digest) -> Key {
         let mut hasher = blake3::Hasher::new();
         hasher.update(&self.host).update(wasm);
         hasher.finalize().into()

@@ -129,7 +129,7 @@ impl Source {
         };
         let wasm = read_bounded(&folder.join(format!("{name}.wasm")), MAX_FILE_BYTES).await?;
         let tests = self_test::read(&folder.join(format!("{name}.tests"))).await?;
-        // Some milliseconds for the largest of files.
+        // A few milliseconds for the largest of files.
         let hashed = tokio::task::spawn_blocking(move || Wasm::new(wasm.into())).await;
         let wasm = hashed.map_err(std::io::Error::other)?;
         Ok(Self { folder: folder.to_owned(), wasm, sidecar, tests })
@@ -138,7 +138,7 @@ impl Source {
     /// What tells one content from another.
     pub(super) fn fingerprint(&self) -> [u8; 32] {
         let mut hash = sha2::Sha256::new();
-        hash.update(self.wasm.sha256());
+        hash.update(self.wasm.digest());
         hash.update([u8::from(self.sidecar.is_some())]);
         hash.update(sha2::Sha256::digest(self.sidecar.as_deref().unwrap_or_default()));
         for test in &self.tests {
@@ -209,8 +209,8 @@ impl Loader {
     pub(super) async fn load(&self, name: &str, source: Source) -> Result<Arc<Plugin>, LoadError> {
         let Source { folder, wasm, sidecar, tests } = source;
         let manifest = sidecar.as_deref().map(Manifest::parse).transpose()?.unwrap_or_default();
-        let version = wasm.version();
-        let code = code(&self.engine, wasm).await?;
+        let (version, code) = tokio::join!(wasm.version(), code(&self.engine, wasm.clone()));
+        let (version, code) = (version?, code?);
         let handlers = Handlers::find(&code.linked)
             .ok_or_else(|| LoadError::NoHandler(known_handlers(&code.linked)))?;
         let not_granted = not_granted(&code.linked, name, &manifest.grants);
