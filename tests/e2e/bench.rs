@@ -23,7 +23,7 @@ fn bench(guest: &str, more: &[&str]) -> anyhow::Result<(Option<i32>, String, Str
 }
 
 #[test]
-fn fresh_and_reused_instances_are_measured() -> anyhow::Result<()> {
+fn loading_and_fresh_and_reused_instances_are_measured() -> anyhow::Result<()> {
     let (code, said, complained) = bench("remembers", &["--json"])?;
     ensure!(code == Some(0), "{complained}");
     let report: Value = serde_json::from_str(&said)?;
@@ -33,6 +33,8 @@ fn fresh_and_reused_instances_are_measured() -> anyhow::Result<()> {
         ensure!(0.0 < number("p50_us") && number("p50_us") <= number("p99_us"), "{report:#}");
         ensure!(number("fuel") > 0.0, "{report:#}");
     }
+    let loads = |name: &str| report["cached"][name].as_f64().unwrap_or_default();
+    ensure!(0.0 < loads("p50_ms") && loads("p50_ms") <= loads("p99_ms"), "{report:#}");
     let fresh = &report["fresh"];
     ensure!(fresh["fuel"] == fresh["fuel_most"], "a fresh instance always costs the same: {fresh}");
     let (code, said, complained) = bench("as-command", &["--json"])?;

@@ -22,20 +22,25 @@ use crate::cli::fail;
 use crate::cli::progress::patiently;
 use crate::dispatch::rehearsal::Rehearsal;
 use crate::dispatch::rehearsal::rehearse;
+use crate::plugin::code::CodeSource;
 use crate::plugin::code_cache::CachePath;
 use crate::plugin::kept::Reuse;
 use crate::plugin::registry::Plugin;
+use crate::plugin::reload::alone::Alone;
 use crate::plugin::reload::alone::AloneError;
 
 /// Calls before anything is measured: memory that is touched for the first time costs more.
 const WARM_UP: u64 = 50;
+/// As many loads as it takes to tell the slowest of a hundred.
+const LOADS: usize = 100;
 
-/// Measure a plugin with one callback: calls per second, the time of a call, and its fuel.
+/// Measure a plugin with one callback: loading its code, calls per second, the time of a call, and its fuel.
 #[derive(Debug, Args)]
 #[command(after_help = "Example:
   aviary bench plugins/approval.wasm click.json --json | jq .fresh.p99_us
 
-CALLBACK is what `aviary call` takes. Nothing leaves this machine. Every call is measured twice over: one at a time, for
+CALLBACK is what `aviary call` takes. Nothing leaves this machine. Loading what is compiled already is measured from the
+contents of the file to linked code. Every call is measured twice over: one at a time, for
 the time that it takes, and as many at once as there are threads, for how many there are in a second. Calls are limited as
 NAME.toml says; how often an instance is used is what is compared, so `reuse` in it does not count.
 Exit codes: 0 measured, 1 the plugin is refused or does not answer every call with a reply of its own, 64 a file cannot
@@ -66,9 +71,19 @@ struct Report<'a> {
     /// Of that, until its code was there.
     code_ms: f64,
     code: &'static str,
+    /// None where compiled code cannot be kept.
+    cached: Option<Loads>,
     fresh: Measured,
     /// None for a program, which begins anew with every callback.
     reused: Option<Measured>,
+}
+
+/// How long it takes to have its code where that was compiled before.
+#[derive(Serialize)]
+struct Loads {
+    loads: usize,
+    p50_ms: f64,
+    p99_ms: f64,
 }
 
 /// What came of one way to call it.
@@ -113,8 +128,14 @@ async fn measure(
     arguments: &BenchArgs,
     callback: Callback,
 ) -> Result<(), Failed> {
-    let alone = desk.load_with(&arguments.file, Some(Reuse::NEVER)).await.map_err(Failed::Load)?;
-    let first = &alone.plugin;
+    let load = || desk.load_with(&arguments.file, Some(Reuse::NEVER));
+    let alone = load().await.map_err(Failed::Load)?;
+    let (load_ms, code) = (milliseconds(alone.took), alone.plugin.code_source());
+    let code_ms = milliseconds(alone.plugin.had_code_in());
+    // Code that somebody has is not loaded again.
+    drop(alone);
+    let cached = load_again(load).await.map_err(Failed::Load)?;
+    let first = &load().await.map_err(Failed::Load)?.plugin;
     let fresh = both_ways(desk, first, &callback, arguments.calls).await?;
     let reused = if first.can_be_reused() {
         let again =
@@ -129,9 +150,10 @@ async fn measure(
         event_type: &callback.header.event_type,
         calls: arguments.calls,
         threads: Desk::at_once(first),
-        load_ms: alone.took.as_secs_f64() * 1000.0,
-        code_ms: first.had_code_in().as_secs_f64() * 1000.0,
-        code: first.code_source().as_str(),
+        load_ms,
+        code_ms,
+        code: code.as_str(),
+        cached,
         fresh,
         reused,
     };
@@ -141,6 +163,24 @@ async fn measure(
         print(&report)
     }
     Ok(())
+}
+
+/// Has its code from the disk again and again. None if it is not kept there.
+async fn load_again<L>(load: impl Fn() -> L) -> Result<Option<Loads>, AloneError>
+where
+    L: Future<Output = Result<Alone, AloneError>>,
+{
+    let mut times = Vec::with_capacity(LOADS);
+    for _ in 0..LOADS {
+        let plugin = load().await?.plugin;
+        if plugin.code_source() != CodeSource::Cached {
+            return Ok(None);
+        }
+        times.push(plugin.had_code_in());
+    }
+    times.sort();
+    let [p50_ms, p99_ms] = [50, 99].map(|percent| milliseconds(percentile(&times, percent)));
+    Ok(Some(Loads { loads: LOADS, p50_ms, p99_ms }))
 }
 
 /// One at a time for the time of a call, then as many at once as there are threads.
@@ -203,6 +243,10 @@ fn percentile(times: &[Duration], percent: usize) -> Duration {
     times.get(index).copied().unwrap_or_default()
 }
 
+fn milliseconds(time: Duration) -> f64 {
+    time.as_secs_f64() * 1e3
+}
+
 fn microseconds(time: Duration) -> f64 {
     (time.as_secs_f64() * 1e7).round() / 10.0
 }
@@ -212,6 +256,9 @@ fn print(report: &Report<'_>) {
     println!(
         "plugin    {plugin} {version}, {code} in {code_ms:.1} ms, tested after {load_ms:.1} ms"
     );
+    if let Some(Loads { loads, p50_ms, p99_ms }) = &report.cached {
+        println!("loaded    {loads} times, p50 {p50_ms:.1} ms, p99 {p99_ms:.1} ms");
+    }
     println!("callback  {event_type}, {calls} calls on {threads} threads");
     println!("instance     calls/s   p50 µs   p99 µs  fuel");
     for (name, measured) in [("fresh", Some(&report.fresh)), ("reused", report.reused.as_ref())] {
