@@ -126,17 +126,18 @@ impl Desk {
     }
 
     /// Types the line that builds it into `plugins/`, unless what is there was built from the same sources by the same
-    /// program: the slowest of the tools takes a quarter of a minute.
-    pub fn build(&self, plugin: &str, line: &str) -> anyhow::Result<()> {
+    /// program: the slowest of the tools takes a quarter of a minute. Returns what was printed.
+    pub fn build(&self, plugin: &str, line: &str) -> anyhow::Result<Option<String>> {
         let stamp = self.folder.join(STAMP);
         let mut sources = sources(&self.folder.join(plugin))?;
         sources.append(&mut self::sources(&artifacts::source_root().join("host/src/workshop"))?);
         let component = self.folder.join(format!("plugins/{plugin}.wasm"));
         if component.is_file() && std::fs::read(&stamp).is_ok_and(|built| built == sources) {
-            return Ok(());
+            return Ok(None);
         }
-        self.types(line)?;
-        Ok(std::fs::write(stamp, sources)?)
+        let said = self.types(line)?;
+        std::fs::write(stamp, sources)?;
+        Ok(Some(said))
     }
 
     /// Drops what was built into a host's folder, the component last.

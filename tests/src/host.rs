@@ -146,6 +146,20 @@ impl HostProcess {
         Ok(kilobytes.parse::<u64>()? * 1024)
     }
 
+    /// How long its threads have had a core, all of them together: how long it would have taken alone on one.
+    pub fn processor_time(&self) -> anyhow::Result<Duration> {
+        let mut total = Duration::ZERO;
+        for thread in std::fs::read_dir(format!("/proc/{}/task", self.child.id()))? {
+            // One that has ended since has taken nothing that counts.
+            let Ok(text) = std::fs::read_to_string(thread?.path().join("schedstat")) else {
+                continue;
+            };
+            let ran = text.split(' ').next().unwrap_or_default();
+            total += Duration::from_nanos(ran.parse().with_context(|| text.clone())?);
+        }
+        Ok(total)
+    }
+
     /// Sends SIGTERM, as a service manager does.
     pub fn ask_to_stop(&self) -> anyhow::Result<()> {
         let process = i32::try_from(self.child.id()).ok().and_then(rustix::process::Pid::from_raw);
