@@ -152,7 +152,7 @@ impl Dispatcher {
                 (decision, ended)
             }
         };
-        note_steps(&mut steps, ended.as_ref());
+        note_steps(&mut steps, ended.as_ref(), decision.outcome);
         let record = CallbackRecord {
             app: Arc::clone(&self.app),
             door,
@@ -239,13 +239,16 @@ impl Ended {
 }
 
 /// From when it was understood to now, when it is decided.
-fn note_steps(steps: &mut Steps, ended: Option<&Ended>) {
+fn note_steps(steps: &mut Steps, ended: Option<&Ended>, outcome: Outcome) {
     if let Some(Ended { course, .. }) = ended {
         steps.done_at(Step::Queue, course.began);
         if let Some(instantiated) = course.instantiated {
             steps.done_at(Step::Instantiate, instantiated);
             steps.done_at(Step::Guest, course.ended);
         }
+    } else if outcome == Outcome::Deadline {
+        // It is still at it, wherever it is: what was waited for is its.
+        steps.done(Step::Guest);
     }
     steps.done(Step::Check);
 }

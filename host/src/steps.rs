@@ -21,7 +21,8 @@ pub enum Step {
     Queue,
     /// An instance, or one that was kept.
     Instantiate,
-    /// The plugin, with the time in which it waited for the host.
+    /// The plugin, with the time in which it waited for the host. Where its call had not ended when the answer was due, all
+    /// of the wait is here.
     Guest,
     /// The reply, against the platform's rules.
     Check,
