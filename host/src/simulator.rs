@@ -49,6 +49,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use serde_json::Value;
+use serde_json::json;
 use tokio::net::TcpListener;
 use tokio::time::Instant;
 use tokio_tungstenite::tungstenite::Message;
@@ -65,7 +66,8 @@ use crate::simulator::delivery::Door;
 use crate::simulator::exchange::Exchange;
 use crate::simulator::exchange::SendError;
 use crate::simulator::fragment::Envelope;
-use crate::simulator::playground::Surroundings;
+use crate::simulator::playground::host_words::Build;
+use crate::simulator::playground::host_words::Surroundings;
 use crate::simulator::record::ApiCall;
 use crate::simulator::record::CardUpdate;
 use crate::simulator::record::Counters;
@@ -158,9 +160,24 @@ impl Simulator {
         self.state.host_words.tell_surroundings(surroundings);
     }
 
-    /// What the host says of one callback: `plugin`, `version`, `outcome`, `ms`, `fuel`.
+    /// What the host says of one callback.
     pub fn tell_of_callback(&self, event_id: String, words: Value) {
-        self.state.host_words.tell(event_id, words);
+        self.state.host_words.tell_of_callback(event_id, words);
+    }
+
+    /// How far the plugin is whose source is followed.
+    pub fn tell_build(&self, build: Build) {
+        self.state.host_words.tell_build(build);
+    }
+
+    /// Callbacks that were sent under these names, and not by somebody on the page.
+    pub async fn show(&self, callbacks: &[(String, Exchange)]) {
+        let mut described = Vec::new();
+        for (name, exchange) in callbacks {
+            let exchange = control::describe(&self.state, exchange).await;
+            described.push(json!({ "name": name, "exchange": exchange }));
+        }
+        self.state.host_words.show(described);
     }
 }
 
@@ -306,8 +323,8 @@ impl Simulator {
         self.state.app(app_id).map(|app| app.connections.count()).unwrap_or_default()
     }
 
-    /// What somebody sent to this app through `POST /simulator/send` last.
-    pub fn last_by_hand(&self, app_id: &str) -> Option<Delivery> {
+    /// What somebody sent to this app through `POST /simulator/send` last, and through which door.
+    pub fn last_by_hand(&self, app_id: &str) -> Option<(Door, Delivery)> {
         self.state.app(app_id).ok()?.last_by_hand().clone()
     }
 

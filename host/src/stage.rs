@@ -1,6 +1,8 @@
 //! Simulated platform and host in one process on loopback: one app, both doors, and a folder for plugins. What
 //! `aviary demo` and `aviary dev` play on.
 
+pub mod browser;
+pub mod narrator;
 mod page;
 
 use std::path::Path;
@@ -11,6 +13,7 @@ use std::time::Duration;
 use anyhow::Context as _;
 use serde_json::Value;
 use tokio::sync::broadcast::Receiver;
+use tokio::sync::broadcast::error::RecvError;
 
 use crate::app::Host;
 use crate::config::Config;
@@ -42,8 +45,8 @@ pub struct Stage {
     /// The platform.
     pub platform: Simulator,
     host: Host,
-    records: Receiver<Arc<CallbackRecord>>,
     webhook: String,
+    deadline: Duration,
     folder: tempfile::TempDir,
     page: Option<Page>,
 }
@@ -71,10 +74,11 @@ impl Stage {
             }
         }
         let config = Config::load(&write_config(folder.path(), &platform.domain())?)?;
+        let deadline = Duration::from_millis(config.deadline.soft_ms);
         let host = Host::builder(config).start().await?;
         let webhook = format!("http://{}/callback", host.webhook_address().context("no webhook")?);
         platform.wait_connected(APP_ID, 2, READY).await?;
-        Ok(Self { records: host.observe(), platform, host, webhook, folder, page })
+        Ok(Self { platform, host, webhook, deadline, folder, page })
     }
 
     /// The webhook as a door.
@@ -109,16 +113,17 @@ impl Stage {
 
     /// Sends one delivery, and waits for what the host says of it. A delivery that is no callback has no record.
     pub async fn send(
-        &mut self,
+        &self,
         door: &Door,
         delivery: &Delivery,
         recorded: Recorded,
     ) -> anyhow::Result<(Exchange, Option<Arc<CallbackRecord>>)> {
-        // Whatever somebody else has sent before is no answer to this.
-        self.records = self.host.observe();
+        let records = self.host.observe();
         let exchange = self.platform.send(APP_ID, door, delivery).await?;
         let record = match recorded {
-            Recorded::Yes => Some(tokio::time::timeout(RECORD, self.records.recv()).await??),
+            Recorded::Yes => {
+                Some(tokio::time::timeout(RECORD, record_of(records, delivery)).await??)
+            }
             Recorded::No => None,
         };
         Ok((exchange, record))
@@ -139,6 +144,20 @@ pub enum Recorded {
     Yes,
     /// It does not: it is no callback.
     No,
+}
+
+/// Somebody on the page may click meanwhile. What carries no id, an old card, cannot be told from another.
+async fn record_of(
+    mut records: Receiver<Arc<CallbackRecord>>,
+    delivery: &Delivery,
+) -> Result<Arc<CallbackRecord>, RecvError> {
+    let event_id = delivery.event_id();
+    loop {
+        let record = records.recv().await?;
+        if record.event_id == event_id {
+            return Ok(record);
+        }
+    }
 }
 
 fn write_config(folder: &Path, domain: &str) -> anyhow::Result<PathBuf> {

@@ -177,9 +177,18 @@ impl Log {
 
     /// The first line that holds that text, as soon as it is there: of output that is for people.
     pub async fn wait_for_text(&self, text: &str) -> anyhow::Result<LogLine> {
+        self.wait_for_text_within(PATIENCE, text).await
+    }
+
+    /// Likewise, for something that takes longer than anything else does.
+    pub async fn wait_for_text_within(
+        &self,
+        patience: Duration,
+        text: &str,
+    ) -> anyhow::Result<LogLine> {
         let what = format!("with {text:?}");
         let holds = |line: &LogLine| line.text.contains(text);
-        let mut found = self.wait_for_lines(PATIENCE, 1, &what, holds).await?;
+        let mut found = self.wait_for_lines(patience, 1, &what, holds).await?;
         Ok(found.swap_remove(0))
     }
 

@@ -19,22 +19,21 @@ const CALLBACKS: &str = "callbacks";
 const MAX_CALLBACKS: usize = 16;
 
 /// Sends them, and prints what the user sees of each.
-pub(super) async fn play(stage: &mut Stage, folder: &Path, log: &Collector) -> anyhow::Result<()> {
+pub(super) async fn play(stage: &Stage, folder: &Path, log: &Collector) -> anyhow::Result<()> {
     let deliveries = match stage.platform.last_by_hand(APP_ID) {
-        Some(last) => vec![("the last callback".to_owned(), last.anew())],
-        None => beside(&folder.join(CALLBACKS))?,
+        Some((door, last)) => vec![("the last callback".to_owned(), door, last.anew())],
+        None => beside(&folder.join(CALLBACKS), stage)?,
     };
     if deliveries.is_empty() {
         println!(
-            "nothing to send: put a callback into {}, or POST one to {}/simulator/send",
+            "nothing to send: put a callback into {}, or click on {}",
             folder.join(CALLBACKS).display(),
             stage.platform.domain()
         );
     }
-    for (name, delivery) in deliveries {
+    let mut shown = Vec::new();
+    for (name, door, delivery) in deliveries {
         log.take();
-        let door =
-            if delivery.is_for_webhook_only() { stage.webhook() } else { Door::LongConnection };
         let (exchange, record) = stage.send(&door, &delivery, Recorded::Yes).await?;
         println!("{name}");
         println!("  the user sees  {}", exchange.in_words());
@@ -56,11 +55,13 @@ pub(super) async fn play(stage: &mut Stage, folder: &Path, log: &Collector) -> a
         for line in log.take().iter().filter(|line| line.is_a_guests()) {
             println!("  log            {}", line.in_words());
         }
+        shown.push((name, exchange));
     }
+    stage.platform.show(&shown).await;
     Ok(())
 }
 
-fn beside(folder: &Path) -> anyhow::Result<Vec<(String, Delivery)>> {
+fn beside(folder: &Path, stage: &Stage) -> anyhow::Result<Vec<(String, Door, Delivery)>> {
     if !folder.is_dir() {
         return Ok(Vec::new());
     }
@@ -73,12 +74,14 @@ fn beside(folder: &Path) -> anyhow::Result<Vec<(String, Delivery)>> {
     }
     paths.sort();
     paths.truncate(MAX_CALLBACKS);
-    paths.iter().map(|path| read(path)).collect()
+    paths.iter().map(|path| read(path, stage)).collect()
 }
 
-fn read(path: &Path) -> anyhow::Result<(String, Delivery)> {
+fn read(path: &Path, stage: &Stage) -> anyhow::Result<(String, Door, Delivery)> {
     let at = || path.display().to_string();
     let payload: Value = serde_json::from_slice(&std::fs::read(path)?).with_context(at)?;
     let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
-    Ok((name, Delivery::recorded(payload)))
+    let delivery = Delivery::recorded(payload);
+    let door = if delivery.is_for_webhook_only() { stage.webhook() } else { Door::LongConnection };
+    Ok((name, door, delivery))
 }

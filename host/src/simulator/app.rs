@@ -14,6 +14,7 @@ use crate::simulator::config::ClientConfig;
 use crate::simulator::config::SimulatedApp;
 use crate::simulator::connections::Connections;
 use crate::simulator::delivery::Delivery;
+use crate::simulator::delivery::Door;
 use crate::simulator::identifier;
 use crate::simulator::script::ApplicationScript;
 use crate::simulator::script::CardUpdateScript;
@@ -37,7 +38,7 @@ pub(super) struct App {
     pub(super) app_tickets: AppTickets,
     pub(super) answers: Answers,
     pub(super) tally: Tally,
-    last_by_hand: Mutex<Option<Delivery>>,
+    last_by_hand: Mutex<Option<(Door, Delivery)>>,
 }
 
 /// [`SimulatedApp`] with its gaps filled.
@@ -103,7 +104,7 @@ impl App {
     }
 
     /// What somebody sent through the control endpoint last.
-    pub(super) fn last_by_hand(&self) -> MutexGuard<'_, Option<Delivery>> {
+    pub(super) fn last_by_hand(&self) -> MutexGuard<'_, Option<(Door, Delivery)>> {
         lock(&self.last_by_hand)
     }
 

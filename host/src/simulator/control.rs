@@ -11,15 +11,14 @@
 //! | `value`, `tag`, `name`, `form_value`, `input_value`, `option`, `options`, `checked` | of a `card_action`; `value` of a `legacy_card` too |
 //! | `card_schema` | `1.0` or `2.0`: the version of the card on the screen, which the answer must fit |
 //! | `open_id`, `tenant_key` | who, and where |
-//! | `link` | of a `link_preview` |
+//! | `link`, `typing` | of a `link_preview`; `typing`: its message has not been sent yet |
 //! | `event_type`, `body` | of an `event` or `event_v1` |
 //! | `payload` | the whole payload, instead of a sample; required for `other` |
 //! | `fragments` | how many frames the payload is split into |
 //! | `locale` | of the user who looks; `en_us` by default |
 //!
 //! The answer is `{"sent", "received", "code", "elapsed_ms", "verdict", "frames", "host"}`; `host` is what a host in the same
-//! process says of it, and null without one. An unknown app is 404, a request that makes
-//! no sense 400, both with `{"error"}`.
+//! process says of it, and null without one. An unknown app is 404, a request that makes no sense 400, both with `{"error"}`.
 //!
 //! `GET /simulator/state` answers
 //! `{"apps": [{"id", "connected", "counters"}], "card_updates", "messages", "api_calls", "webhook", "plugins"}`; the last two
@@ -71,6 +70,8 @@ struct SendRequest {
     open_id: Option<String>,
     tenant_key: Option<String>,
     link: Option<String>,
+    #[serde(default)]
+    typing: bool,
     event_type: Option<String>,
     body: Option<Value>,
     fragments: Option<usize>,
@@ -146,7 +147,8 @@ pub(super) async fn state(extract::State(state): extract::State<Arc<State>>) -> 
             })
         })
         .collect();
-    let card_updates: Vec<_> = state.records.card_updates().iter().map(describe_update).collect();
+    let card_updates: Vec<_> =
+        state.records.card_updates().iter().map(CardUpdate::describe).collect();
     let host = state.host_words.surroundings();
     Json(json!({
         "webhook": host.as_ref().map(|host| &host.webhook),
@@ -178,7 +180,7 @@ async fn deliver(state: &State, body: &[u8]) -> Result<Exchange, ControlError> {
         Some(SchemaName::V2) => delivery.on_screen(CardSchema::V2),
         None => delivery,
     };
-    *state.app(&app_id)?.last_by_hand() = Some(delivery.clone());
+    *state.app(&app_id)?.last_by_hand() = Some((door.clone(), delivery.clone()));
     Ok(call::send(state, &app_id, &door, &delivery).await?)
 }
 
@@ -193,7 +195,12 @@ fn build(mut request: SendRequest) -> Result<Delivery, ControlError> {
     let mut payload = match request.kind {
         KindName::CardAction => sample::card_action(card_action(&mut request, value)),
         KindName::LinkPreview => {
-            sample::link_preview(&request.link.take().ok_or(ControlError::Missing("link"))?)
+            let link = request.link.take().ok_or(ControlError::Missing("link"))?;
+            if request.typing {
+                sample::link_preview_while_typing(&link)
+            } else {
+                sample::link_preview(&link)
+            }
         }
         KindName::LegacyCard => sample::legacy_card(value),
         KindName::Event => sample::event(&event_type?, body),
@@ -240,7 +247,8 @@ fn judged_as(kind: KindName) -> DeliveryKind {
     }
 }
 
-async fn describe(state: &State, exchange: &Exchange) -> Value {
+/// An exchange, with what a host in the same process says of it.
+pub(super) async fn describe(state: &State, exchange: &Exchange) -> Value {
     let sent = readable(&exchange.sent);
     let event_id = sent.pointer("/header/event_id").and_then(Value::as_str);
     let host = match event_id {
@@ -277,14 +285,4 @@ fn describe_frame(frame: &Frame) -> Value {
 fn readable(bytes: &[u8]) -> Value {
     serde_json::from_slice(bytes)
         .unwrap_or_else(|_| String::from_utf8_lossy(bytes).into_owned().into())
-}
-
-fn describe_update(update: &CardUpdate) -> Value {
-    json!({
-        "app_id": update.app_id,
-        "token": update.token,
-        "card": update.card,
-        "code": update.code,
-        "early": update.is_early(),
-    })
 }

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use serde::Serialize;
 use serde_json::Value;
+use serde_json::json;
 use tokio::time::Instant;
 
 use crate::simulator::state::lock;
@@ -65,6 +66,17 @@ impl CardUpdate {
             mark.get().is_some_and(|answered| answered <= self.arrived + READING_ORDER_SLACK);
         self.code == 0 && !in_order
     }
+
+    /// As the control endpoints have it.
+    pub(super) fn describe(&self) -> Value {
+        json!({
+            "app_id": self.app_id,
+            "token": self.token,
+            "card": self.card,
+            "code": self.code,
+            "early": self.is_early(),
+        })
+    }
 }
 
 /// One message that was sent.
@@ -112,9 +124,46 @@ pub(super) struct Records {
 
 #[derive(Default)]
 struct Kept {
-    card_updates: VecDeque<CardUpdate>,
-    messages: VecDeque<SentMessage>,
-    api_calls: VecDeque<ApiCall>,
+    card_updates: Latest<CardUpdate>,
+    messages: Latest<SentMessage>,
+    api_calls: Latest<ApiCall>,
+}
+
+/// The last of them, and how many went before.
+struct Latest<T> {
+    kept: VecDeque<T>,
+    gone: u64,
+}
+
+impl<T> Default for Latest<T> {
+    fn default() -> Self {
+        Self { kept: VecDeque::new(), gone: 0 }
+    }
+}
+
+impl<T: Clone> Latest<T> {
+    fn push(&mut self, record: T) {
+        if self.kept.len() == MAX_RECORDS {
+            self.kept.pop_front();
+            self.gone += 1;
+        }
+        self.kept.push_back(record);
+    }
+
+    fn all(&self) -> Vec<T> {
+        self.kept.iter().cloned().collect()
+    }
+
+    /// How many there ever were.
+    fn count(&self) -> u64 {
+        self.gone + self.kept.len() as u64
+    }
+
+    /// Those that came after the first `count`.
+    fn after(&self, count: u64) -> Vec<T> {
+        let known = usize::try_from(count.saturating_sub(self.gone)).unwrap_or(usize::MAX);
+        self.kept.iter().skip(known).cloned().collect()
+    }
 }
 
 impl Records {
@@ -123,7 +172,7 @@ impl Records {
     }
 
     pub(super) fn add_card_update(&self, update: CardUpdate) {
-        push(&mut lock(&self.kept).card_updates, update);
+        lock(&self.kept).card_updates.push(update);
         self.changes.ring();
     }
 
@@ -131,7 +180,7 @@ impl Records {
     pub(super) fn add_message(&self, message: SentMessage) -> String {
         let id = {
             let mut kept = lock(&self.kept);
-            let earlier = kept.messages.iter().find(|earlier| {
+            let earlier = kept.messages.kept.iter().find(|earlier| {
                 message.uuid.is_some()
                     && earlier.uuid == message.uuid
                     && earlier.app_id == message.app_id
@@ -140,7 +189,7 @@ impl Records {
                 Some(earlier) => earlier.message_id.clone(),
                 None => {
                     let id = message.message_id.clone();
-                    push(&mut kept.messages, message);
+                    kept.messages.push(message);
                     id
                 }
             }
@@ -150,28 +199,35 @@ impl Records {
     }
 
     pub(super) fn add_api_call(&self, call: ApiCall) {
-        push(&mut lock(&self.kept).api_calls, call);
+        lock(&self.kept).api_calls.push(call);
         self.changes.ring();
     }
 
     pub(super) fn card_updates(&self) -> Vec<CardUpdate> {
-        lock(&self.kept).card_updates.iter().cloned().collect()
+        lock(&self.kept).card_updates.all()
     }
 
     pub(super) fn messages(&self) -> Vec<SentMessage> {
-        lock(&self.kept).messages.iter().cloned().collect()
+        lock(&self.kept).messages.all()
     }
 
     pub(super) fn api_calls(&self) -> Vec<ApiCall> {
-        lock(&self.kept).api_calls.iter().cloned().collect()
+        lock(&self.kept).api_calls.all()
     }
-}
 
-fn push<T>(records: &mut VecDeque<T>, record: T) {
-    if records.len() == MAX_RECORDS {
-        records.pop_front();
+    /// How many card updates and messages there ever were.
+    pub(super) fn counts(&self) -> (u64, u64) {
+        let kept = lock(&self.kept);
+        (kept.card_updates.count(), kept.messages.count())
     }
-    records.push_back(record);
+
+    pub(super) fn card_updates_after(&self, count: u64) -> Vec<CardUpdate> {
+        lock(&self.kept).card_updates.after(count)
+    }
+
+    pub(super) fn messages_after(&self, count: u64) -> Vec<SentMessage> {
+        lock(&self.kept).messages.after(count)
+    }
 }
 
 #[cfg(test)]

@@ -94,6 +94,15 @@ pub fn link_preview(url: &str) -> Value {
     })
 }
 
+/// `url.preview.get`, for a message that is being typed: there is nothing yet that could be updated.
+pub fn link_preview_while_typing(url: &str) -> Value {
+    let mut payload = link_preview(url);
+    let context =
+        json!({"url": url, "preview_token": "", "open_message_id": "", "open_chat_id": ""});
+    payload["event"]["context"] = context;
+    payload
+}
+
 /// `profile.view.get`.
 pub fn profile_view() -> Value {
     json!({

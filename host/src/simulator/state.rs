@@ -16,7 +16,7 @@ use crate::simulator::app::App;
 use crate::simulator::config::SimulatorConfig;
 use crate::simulator::exchange::SendError;
 use crate::simulator::loopback_client::LoopbackClient;
-use crate::simulator::playground::HostWords;
+use crate::simulator::playground::host_words::HostWords;
 use crate::simulator::record::Records;
 use crate::simulator::tally::Changes;
 use crate::simulator::update_token::UpdateTokens;

@@ -1,24 +1,23 @@
-// The page: a chat on the one side, what went over the wire on the other.
+// The page: what a person does is sent to the host, and what comes back is shown as a user's client would show it.
 
-import { drawCard } from './card.js';
-import { SAMPLES } from './samples.js';
+import { addLine, addMessage, addNote, clearNotes, showCard, showToast } from './chat.js';
+import { namedCard } from './card.js';
+import { begin as beginComposer, bubble, showTitle } from './composer.js';
+import { chosen, find } from './dom.js';
+import { inspect, showBuild, showPlugins } from './inspector.js';
 import { currentLanguage, speak, word } from './words.js';
 
-/** Between two looks at what the platform knows, in milliseconds. */
-const POLL = 400;
-/** How long a toast stays. */
-const TOAST = 4000;
-
-const find = (id) => document.getElementById(id);
-const chosen = (id) => find(id).value.trim();
-
-/** Cards on the screen, by the token that updates them. */
-const byToken = new Map();
-let seenUpdates = 0;
+/** Messages on the screen, by what a callback says about where it comes from. */
+const places = new Map();
+/** The last update of each card. It may be heard of before the answer that it follows. */
+const updates = new Map();
 let app = null;
 let last = null;
-let versions = new Map();
-let hideToast = 0;
+let live = new Map();
+/** Every version that was ever live: a file that is exchanged is gone for a moment. */
+const known = new Map();
+let build = null;
+let inspected = null;
 
 async function ask(path, body) {
   const options = body && { method: 'POST', headers: { 'content-type': 'application/json' }, body: JSON.stringify(body) };
@@ -28,44 +27,22 @@ async function ask(path, body) {
   return answer;
 }
 
-function addMessage(who, content) {
-  const item = document.createElement('li');
-  item.className = 'message';
-  const name = document.createElement('div');
-  name.className = 'who';
-  name.textContent = who;
-  item.append(name, ...content);
-  find('chat').append(item);
-  item.scrollIntoView({ block: 'nearest' });
-  return item;
+/** What a callback keeps when it is sent again: the card's token, or the preview's. Nothing if it comes from nowhere. */
+function placeOf({ sent }) {
+  const token = sent?.event?.token ?? sent?.token ?? '';
+  return token.startsWith('c-') ? token : sent?.event?.context?.preview_token;
 }
 
-function note(item, className, text) {
-  const line = document.createElement('div');
-  line.className = className;
-  line.textContent = text;
-  item.append(line);
-}
-
-/** A card in the chat; what the user does to it goes to the host. */
-function addCard(card, extra = {}) {
-  show(addMessage(word('app'), []), card, extra);
-}
-
-function show(item, card, extra) {
+/** Shows a card; what is done to it goes to the host. `extra` stays with the card. */
+function show(body, shown, extra = {}) {
+  const card = namedCard(shown);
   const schema = card.schema === '2.0' ? '2.0' : '1.0';
-  const drawn = drawCard(card, chosen('locale'), (action) => {
-    const { form_value, ...rest } = action;
-    send({ kind: 'card_action', ...rest, ...(form_value ? { form_value } : {}), ...extra, card_schema: schema }, item, extra);
-  });
-  const before = item.querySelector(':scope > .card');
-  if (before) before.replaceWith(drawn);
-  else item.append(drawn);
+  showCard(body, card, (action) => send({ kind: 'card_action', ...action, ...extra, card_schema: schema }, body, extra));
 }
 
-async function send(request, item, extra = {}) {
-  last = { request, item, extra };
-  for (const line of item.querySelectorAll('.trouble, .note')) line.remove();
+async function send(request, body, extra = {}) {
+  last = { request, body, extra };
+  clearNotes(body);
   const door = chosen('door');
   const who = { open_id: chosen('user'), locale: chosen('locale') };
   if (chosen('tenant')) who.tenant_key = chosen('tenant');
@@ -74,152 +51,114 @@ async function send(request, item, extra = {}) {
   try {
     exchange = await ask('/simulator/send', { app_id: app, door, ...who, ...request });
   } catch (error) {
-    note(item, 'trouble', word('failed', error.message));
+    addNote(body, 'trouble', word('failed', error.message));
     return;
   }
-  const token = exchange.sent?.event?.token ?? exchange.sent?.token;
-  if (token) byToken.set(token, { item, extra });
-  await react(exchange, item, extra);
+  await settle(exchange, body, extra);
+}
+
+/** Shows what came of a callback, and what has happened to its card since. */
+async function settle(exchange, body, extra) {
+  await react(exchange, body, extra);
+  inspected = exchange;
   inspect(exchange);
+  const place = placeOf(exchange);
+  if (!place) return;
+  places.set(place, { body, extra });
+  if (updates.has(place)) update(updates.get(place));
+}
+
+function update({ token, card }) {
+  const { body, extra } = places.get(token);
+  show(body, card, extra);
+  body.classList.add('updated');
+  addNote(body, 'note', word('late_update'));
 }
 
 /** What the user's client would show. */
-async function react(exchange, item, extra) {
+async function react(exchange, body, extra) {
   const { toast, card, error, preview_title: title } = exchange.verdict;
-  if (error) note(item, 'trouble', await inWords(error));
-  if (toast) showToast(toast);
-  if (card?.type === 'raw') show(item, card.data, extra);
-  else if (card) note(item, 'note', JSON.stringify(card));
-  if (title) note(item, 'note', `${word('preview')}: ${title}`);
+  if (toast) showToast(toast.kind, toast.text);
+  if (title) showTitle(body, title);
+  if (card) show(body, card, extra);
+  if (error) addNote(body, 'trouble', await inWords(error));
 }
 
 /** The platform's own words, and in the reader's language what they mean. */
 async function inWords(error) {
   const codes = await ask('/playground/codes.json');
-  const known = codes.find((one) => one.code === error.code)?.[currentLanguage()];
-  const parts = [`${error.code}: ${known?.means ?? error.words}`, error.reason, known?.next];
+  const said = codes.find((one) => one.code === error.code)?.[currentLanguage()];
+  const parts = [`${error.code}: ${said?.means ?? error.words}`, error.reason, said?.next];
   return parts.filter(Boolean).join(' — ');
 }
 
-function showToast({ kind, text }) {
-  const toast = find('toast');
-  toast.className = kind;
-  toast.textContent = text;
-  clearTimeout(hideToast);
-  hideToast = setTimeout(() => { toast.textContent = ''; }, TOAST);
-}
-
-function inspect(exchange) {
-  find('nothing-yet').hidden = true;
-  find('report').hidden = false;
-  const { verdict, host } = exchange;
-  const seen = [verdict.toast?.text, verdict.card && word('new_card'), verdict.preview_title, verdict.error && String(verdict.error.code)];
-  find('verdict').textContent = seen.filter(Boolean).join(' · ') || word('nothing_changed');
-  const facts = [
-    ['took', `${exchange.elapsed_ms} ms`],
-    ['code', exchange.code],
-    ['plugin', host?.plugin],
-    ['version', host?.version],
-    ['outcome', host?.outcome],
-    ['in_the_host', host && `${host.ms.toFixed(2)} ms`],
-    ['fuel', host?.fuel?.toLocaleString()],
-  ];
-  find('facts').replaceChildren(...facts.filter(([, value]) => value !== undefined && value !== null).flatMap(([key, value]) => {
-    const [term, fact] = [document.createElement('dt'), document.createElement('dd')];
-    term.textContent = word(key);
-    fact.textContent = value;
-    return [term, fact];
-  }));
-  find('sent').textContent = JSON.stringify(exchange.sent, null, 2);
-  find('received').textContent = JSON.stringify(exchange.received, null, 2);
-  find('frames').textContent = JSON.stringify(exchange.frames, null, 2);
-  find('frames-part').hidden = exchange.frames.sent.length === 0;
-}
-
-/** What happened without a click: late updates, connections, plugins that went live. */
-async function look() {
-  const state = await ask('/simulator/state');
-  const mine = state.apps.find((one) => one.id === app) ?? state.apps[0];
-  app = mine.id;
-  find('status').textContent = mine.connected ? word('connected', mine.connected, app) : word('nobody');
-  if (!find('url').value && state.webhook) find('url').value = state.webhook;
-  for (const update of state.card_updates.slice(seenUpdates)) {
-    const known = byToken.get(update.token);
-    if (!known || update.code !== 0) continue;
-    show(known.item, update.card, known.extra);
-    known.item.classList.add('updated');
-    note(known.item, 'note', word('late_update'));
-  }
-  seenUpdates = state.card_updates.length;
-  showPlugins(state.plugins ?? []);
-}
-
-function showPlugins(plugins) {
-  find('no-plugins').hidden = plugins.length > 0;
-  find('plugins').replaceChildren(...plugins.map((plugin) => {
-    const line = document.createElement('li');
-    const state = plugin.live ? `${word('live')} ${plugin.version}` : word('not_live', plugin.not_live_because);
-    line.textContent = `${plugin.name}: ${state}`;
-    return line;
-  }));
-  const before = versions;
-  versions = new Map(plugins.filter((plugin) => plugin.live).map((plugin) => [plugin.name, plugin.version]));
-  for (const [name, version] of versions) {
-    if (!before.has(name) || before.get(name) === version) continue;
-    showToast({ kind: 'info', text: word('went_live', name, version) });
-    // What was clicked last is asked of the new version.
-    if (last) send(last.request, last.item, last.extra);
-  }
-}
-
-async function follow() {
-  for (;;) {
-    try {
-      await look();
-    } catch (error) {
-      find('status').textContent = word('failed', error.message);
+/** What is heard from the platform without being asked for. */
+const HEARD = {
+  state({ apps, webhook, plugins, build: now }) {
+    const first = app === null;
+    const mine = apps.find((one) => one.id === app) ?? apps[0];
+    app = mine.id;
+    find('status').textContent = mine.connected ? word('connected', mine.connected, app) : word('nobody');
+    find('status').className = mine.connected ? 'on' : 'off';
+    if (!find('url').value && webhook) find('url').value = webhook;
+    live = showPlugins(plugins ?? []);
+    for (const [name, version] of live) {
+      if (known.get(name) === version) continue;
+      known.set(name, version);
+      if (first) continue;
+      addLine('good', word('went_live', name, version));
+      // The next answers are another version's, and so are the updates that follow them.
+      updates.clear();
     }
-    await new Promise((done) => setTimeout(done, POLL));
-  }
+    if (now?.state === 'failed' && JSON.stringify(now) !== JSON.stringify(build)) addLine('bad', word('line_failed'));
+    build = now;
+    showBuild(build, live);
+  },
+  card_update(heard) {
+    if (heard.code !== 0) return;
+    updates.set(heard.token, heard);
+    if (places.has(heard.token)) update(heard);
+  },
+  message({ receive_id: to, msg_type: type, content }) {
+    const said = JSON.parse(content);
+    const body = addMessage('app', word('app_to', to));
+    if (type === 'interactive') show(body, said);
+    else addNote(body, 'text', said.text ?? content);
+  },
+  async shown({ name, exchange }) {
+    const place = placeOf(exchange);
+    const link = exchange.sent?.event?.context?.url;
+    const content = link ? [bubble(link, link)] : [];
+    const { body, extra } = places.get(place) ?? { body: addMessage('app', word('sent_by_program', name), content), extra: {} };
+    clearNotes(body);
+    addNote(body, 'note', word('answered_by', exchange.host?.plugin ?? '?', exchange.host?.version ?? '?'));
+    await settle(exchange, body, extra);
+  },
+};
+
+function listen() {
+  const events = new EventSource('/playground/events');
+  for (const [name, hear] of Object.entries(HEARD)) events.addEventListener(name, (event) => hear(JSON.parse(event.data)));
+  events.addEventListener('error', () => {
+    find('status').textContent = word('lost');
+    find('status').className = 'off';
+  });
 }
 
 function begin() {
   find('language').value = currentLanguage();
   speak(currentLanguage());
-  find('language').addEventListener('change', () => speak(chosen('language')));
+  find('language').addEventListener('change', () => {
+    speak(chosen('language'));
+    showBuild(build, live);
+    if (inspected) inspect(inspected);
+  });
   const needsAddress = () => { find('url-field').hidden = chosen('door') !== 'webhook'; };
   find('door').addEventListener('change', needsAddress);
   needsAddress();
-  for (const name of Object.keys(SAMPLES)) {
-    const button = document.createElement('button');
-    button.dataset.word = name;
-    button.textContent = word(name);
-    button.addEventListener('click', () => addCard(SAMPLES[name]));
-    find('samples').append(button);
-  }
-  find('message-form').addEventListener('submit', (event) => {
-    event.preventDefault();
-    const text = chosen('message');
-    if (!text) return;
-    find('message').value = '';
-    const content = document.createElement('div');
-    content.className = 'text';
-    content.textContent = text;
-    const item = addMessage(word('you'), [content]);
-    const link = /https?:\/\/\S+/.exec(text)?.[0];
-    if (link) send({ kind: 'link_preview', link }, item);
-  });
-  find('paste-form').addEventListener('submit', (event) => {
-    event.preventDefault();
-    try {
-      addCard(JSON.parse(find('pasted').value));
-      find('paste-error').textContent = '';
-    } catch (error) {
-      find('paste-error').textContent = word('not_json', error.message);
-    }
-  });
-  find('again').addEventListener('click', () => last && send(last.request, last.item, last.extra));
-  follow();
+  beginComposer({ send, show });
+  find('again').addEventListener('click', () => last && send(last.request, last.body, last.extra));
+  listen();
 }
 
 begin();

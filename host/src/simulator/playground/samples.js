@@ -16,7 +16,7 @@ export const SAMPLES = {
         {
           tag: 'column_set',
           columns: [
-            { tag: 'column', elements: [button(text('Approve', '批准'), 'primary', { kind: 'leave', decision: 'approve', applicant: 'Ana' })] },
+            { tag: 'column', width: 'auto', elements: [button(text('Approve', '批准'), 'primary', { kind: 'leave', decision: 'approve', applicant: 'Ana' })] },
             { tag: 'column', elements: [button(text('Reject', '拒绝'), 'danger', { kind: 'leave', decision: 'reject', applicant: 'Ana' })] },
           ],
         },
@@ -25,23 +25,32 @@ export const SAMPLES = {
   },
   form: {
     schema: '2.0',
-    header: { title: text('Order lunch', '订午餐'), template: 'orange' },
+    header: { title: text('Ask for a leave', '申请休假'), template: 'turquoise' },
     body: {
       elements: [{
-        tag: 'form', name: 'lunch',
+        tag: 'form', name: 'leave',
         elements: [
-          { tag: 'input', name: 'dish', label: text('Dish', '菜名'), placeholder: text('noodles') },
-          { tag: 'select_static', name: 'size', placeholder: text('Size', '份量'), options: options('Small', 'Large') },
-          { tag: 'date_picker', name: 'day', placeholder: text('Day', '日期') },
-          { tag: 'checker', name: 'spicy', text: text('Spicy', '辣') },
-          button(text('Order', '下单'), 'primary', { kind: 'lunch' }, { name: 'order', form_action_type: 'submit' }),
+          { tag: 'input', name: 'days', required: true, label: text('Days', '天数'), placeholder: text('2') },
+          { tag: 'select_static', name: 'kind', placeholder: text('Kind', '类型'), options: options('Holiday', 'Sick') },
+          { tag: 'date_picker', name: 'from', placeholder: text('From', '开始日期'), initial_date: '2026-01-05' },
+          { tag: 'checker', name: 'reachable', text: text('I can be reached', '可以联系到我') },
+          {
+            tag: 'column_set',
+            columns: [
+              { tag: 'column', width: 'auto', elements: [button(text('Ask', '提交'), 'primary', { leave: 'request' }, { name: 'ask', form_action_type: 'submit' })] },
+              { tag: 'column', elements: [{ tag: 'button', name: 'reset', text: text('Reset', '重置'), form_action_type: 'reset' }] },
+            ],
+          },
         ],
       }],
     },
   },
   components: {
     schema: '2.0',
-    header: { title: text('Components'), subtitle: text('JSON 2.0'), template: 'purple' },
+    header: {
+      title: text('Components', '组件'), subtitle: text('JSON 2.0'), template: 'purple',
+      text_tag_list: [{ tag: 'text_tag', text: text('all of them', '全部'), color: 'purple' }],
+    },
     body: {
       elements: [
         { tag: 'div', text: text('A plain text, and below it markdown:') },
@@ -50,7 +59,7 @@ export const SAMPLES = {
         { tag: 'img', img_key: 'img_v3_placeholder', alt: text('a chart of the week') },
         { tag: 'person', user_id: 'ou_ana' },
         { tag: 'person_list', persons: [{ id: 'ou_ana' }, { id: 'ou_bo' }] },
-        { tag: 'table', columns: [{ name: 'who', display_name: 'Who' }, { name: 'days', display_name: 'Days' }], rows: [{ who: 'Ana', days: 2 }, { who: 'Bo', days: 5 }] },
+        { tag: 'table', columns: [{ name: 'who', display_name: 'Who' }, { name: 'days', display_name: 'Days', data_type: 'number' }], rows: [{ who: 'Ana', days: 2 }, { who: 'Bo', days: 5 }] },
         { tag: 'collapsible_panel', header: { title: text('More') }, elements: [{ tag: 'markdown', content: 'It was folded.' }] },
         { tag: 'interactive_container', behaviors: [{ type: 'callback', value: { kind: 'container' } }], elements: [{ tag: 'markdown', content: 'The whole box can be clicked.' }] },
         { tag: 'select_static', name: 'one', placeholder: text('One'), options: options('Red', 'Blue'), behaviors: [{ type: 'callback', value: { kind: 'select' } }] },
@@ -61,6 +70,7 @@ export const SAMPLES = {
         { tag: 'picker_datetime', name: 'moment', behaviors: [{ type: 'callback', value: { kind: 'moment' } }] },
         { tag: 'checker', name: 'done', text: text('Done'), behaviors: [{ type: 'callback', value: { kind: 'checker' } }] },
         { tag: 'overflow', options: options('Copy', 'Delete'), behaviors: [{ type: 'callback', value: { kind: 'overflow' } }] },
+        { tag: 'select_img', name: 'picture', options: [{ img_key: 'img_v3_one', value: 'one' }], behaviors: [{ type: 'callback', value: { kind: 'picture' } }] },
         { tag: 'chart', chart_spec: {} },
       ],
     },

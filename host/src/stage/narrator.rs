@@ -1,0 +1,84 @@
+//! What the page beside a stage is told of the host: what it says of each callback, and what is live in its folder.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use serde_json::Value;
+use serde_json::json;
+use tokio::sync::broadcast::Receiver;
+use tokio::sync::broadcast::error::RecvError;
+use tokio::time::Instant;
+
+use crate::simulator::playground::host_words::Surroundings;
+use crate::stage::Stage;
+use crate::steps::Step;
+use crate::telemetry::CallbackRecord;
+
+/// Between two looks at the plugins folder's state.
+pub const LOOK: Duration = Duration::from_millis(200);
+/// The record of a callback comes when its answer is decided, and how long sending it took is known a moment later. A bell
+/// for that would cost every callback something, so it is looked at.
+const SENT_LOOK: Duration = Duration::from_millis(1);
+/// An answer that nobody takes is never sent.
+const SENT_WITHIN: Duration = Duration::from_millis(100);
+
+impl Stage {
+    /// Tells the page everything, for as long as it is polled.
+    pub async fn narrate(&self) {
+        let plugins = async {
+            loop {
+                self.tell_of_plugins();
+                tokio::time::sleep(LOOK).await;
+            }
+        };
+        tokio::join!(self.tell_of_callbacks(self.observe()), plugins);
+    }
+
+    /// What is live now, so that a page knows it before it is shown what a new version answers.
+    pub fn tell_of_plugins(&self) {
+        let webhook = self.webhook_url().to_owned();
+        self.platform.tell_surroundings(Surroundings { webhook, plugins: self.plugin_list() });
+    }
+
+    async fn tell_of_callbacks(&self, mut records: Receiver<Arc<CallbackRecord>>) {
+        loop {
+            match records.recv().await {
+                Ok(record) => {
+                    if let Some(event_id) = &record.event_id {
+                        let words = describe(&record, self.deadline).await;
+                        self.platform.tell_of_callback(event_id.clone(), words);
+                    }
+                }
+                Err(RecvError::Lagged(_)) => {}
+                Err(RecvError::Closed) => return,
+            }
+        }
+    }
+}
+
+async fn describe(record: &CallbackRecord, deadline: Duration) -> Value {
+    let until = Instant::now() + SENT_WITHIN;
+    let mut spans = record.steps.spans();
+    while spans.last().is_none_or(|(step, _)| *step != Step::Send) && Instant::now() < until {
+        tokio::time::sleep(SENT_LOOK).await;
+        spans = record.steps.spans();
+    }
+    let steps = spans
+        .iter()
+        .map(|(step, span)| json!({ "step": step, "at_us": span.at_us, "took_us": span.took_us }));
+    let host_calls = record.host_calls.iter().map(|host_call| {
+        let span = host_call.span;
+        json!({ "call": host_call.call, "at_us": span.at_us, "took_us": span.took_us })
+    });
+    json!({
+        "plugin": record.plugin.as_ref().map(|plugin| &*plugin.name),
+        "version": record.plugin.as_ref().map(|plugin| &*plugin.version),
+        "outcome": record.outcome.as_str(),
+        "reason": record.reason,
+        "ms": record.elapsed.as_secs_f64() * 1000.0,
+        "fuel": record.fuel,
+        "deadline_ms": u64::try_from(deadline.as_millis()).unwrap_or(u64::MAX),
+        "steps": steps.collect::<Vec<_>>(),
+        "host_calls": host_calls.collect::<Vec<_>>(),
+    })
+}
