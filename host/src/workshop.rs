@@ -7,3 +7,4 @@ pub mod build;
 pub mod need;
 pub mod recipe;
 pub mod template;
+pub mod tool;

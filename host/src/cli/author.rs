@@ -16,6 +16,7 @@ use crate::workshop::recipe::PluginName;
 use crate::workshop::template;
 use crate::workshop::template::Language;
 use crate::workshop::template::NewError;
+use crate::workshop::tool::Follower;
 
 /// Begin a plugin: one that builds and answers, with callbacks to send it and a test.
 #[derive(Debug, Args)]
@@ -66,7 +67,8 @@ pub(super) fn create(arguments: &NewArgs) -> ExitCode {
 
 pub(super) async fn build(arguments: &BuildArgs) -> ExitCode {
     let tests = if arguments.test { Tests::Run } else { Tests::Leave };
-    let built = build::build(&arguments.dir, tests, &|step| eprintln!("aviary: {step}")).await;
+    let follower = Follower { begins: &|command| eprintln!("aviary: {command}"), hears: None };
+    let built = build::build(&arguments.dir, tests, &follower).await;
     match built.and_then(|built| built.place(&arguments.out)) {
         Ok(placed) => {
             println!("{}", placed.display());

@@ -9,16 +9,20 @@ use crate::cli::EXIT_UNAVAILABLE;
 use crate::cli::StopSignals;
 use crate::cli::fail;
 use crate::dev;
+use crate::dev::Page;
 
 /// Follow a plugin's source: build each change, make it live, send the last callback again and show what the user sees.
 #[derive(Debug, Args)]
 #[command(
-    after_help = "Example:\n  aviary dev leave-approval\n\nThe host and a simulated platform run on loopback. After each change the callbacks in DIR/callbacks/*.json are sent,\nor, once somebody sent one by hand, that one again:\n  curl -s http://127.0.0.1:PORT/simulator/send -d '{\"app_id\":\"cli_0123456789abcdef\",\"kind\":\"card_action\",\"value\":{}}'\nEnds with Ctrl-C. Exit codes: 0 it was told to stop, 1 it could not begin, 69 signals cannot be had."
+    after_help = "Example:\n  aviary dev leave-approval --open\n\nThe host and a simulated platform run on loopback. After each change the callbacks in DIR/callbacks/*.json are sent,\nor, once somebody clicked on the platform's page or sent one by hand, that one again:\n  curl -s http://127.0.0.1:PORT/simulator/send -d '{\"app_id\":\"cli_0123456789abcdef\",\"kind\":\"card_action\",\"value\":{}}'\nEnds with Ctrl-C. Exit codes: 0 it was told to stop, 1 it could not begin, 69 signals cannot be had."
 )]
 pub(super) struct DevArgs {
     /// The plugin's folder, the one with plugin.toml.
     #[arg(default_value = ".")]
     dir: PathBuf,
+    /// Open a chat in a browser whose clicks it answers. It shows the build, the version that is live, and what that answers.
+    #[arg(long)]
+    open: bool,
 }
 
 pub(super) async fn run(arguments: &DevArgs) -> ExitCode {
@@ -28,10 +32,11 @@ pub(super) async fn run(arguments: &DevArgs) -> ExitCode {
             return fail(EXIT_UNAVAILABLE, &format!("cannot listen for signals: {error}"));
         }
     };
+    let page = if arguments.open { Page::Open } else { Page::Leave };
     tokio::select! {
         // Whatever is under way is dropped: nobody waits for its answer.
         () = stop.received() => ExitCode::SUCCESS,
-        result = dev::run(&arguments.dir) => match result {
+        result = dev::run(&arguments.dir, page) => match result {
             Ok(()) => ExitCode::SUCCESS,
             Err(error) => fail(1, &format!("{error:#}")),
         },

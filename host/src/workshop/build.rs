@@ -1,22 +1,19 @@
 //! From a plugin's source folder to a component where a host looks for it.
 
-use std::ffi::OsString;
 use std::io::ErrorKind;
 use std::io::Write as _;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 use std::path::PathBuf;
 use std::process::ExitStatus;
-use std::process::Stdio;
-
-use tokio::process::Command;
 
 use crate::workshop::need::Missing;
 use crate::workshop::recipe::Install;
 use crate::workshop::recipe::PluginName;
 use crate::workshop::recipe::Recipe;
 use crate::workshop::recipe::RecipeError;
-use crate::workshop::recipe::Words;
+use crate::workshop::tool;
+use crate::workshop::tool::Follower;
 
 /// Callbacks to send a plugin, in its source folder. Beside the component they are its self-tests: a host takes it only
 /// if it answers all of them.
@@ -91,26 +88,24 @@ pub enum Tests {
     Leave,
 }
 
-/// Builds the plugin in that folder with its own tools. What they say goes to standard error, and `progress` is told
-/// each command before it runs.
+/// Builds the plugin in that folder with its own tools.
 pub async fn build(
     folder: &Path,
     tests: Tests,
-    progress: &dyn Fn(&str),
+    follower: &Follower<'_>,
 ) -> Result<Built, BuildError> {
     let source = std::path::absolute(folder).map_err(at(folder))?;
     let recipe = Recipe::read(&source)?;
     let tools = have(&recipe).await?;
     if let Some(install) = &recipe.install {
-        install_once(&source, install, &tools, progress).await?;
+        install_once(&source, install, &tools, follower).await?;
     }
     let tested = match tests {
         Tests::Run => recipe.test.run.as_slice(),
         Tests::Leave => &[],
     };
     for step in recipe.build.run.iter().chain(tested) {
-        progress(&step.to_string());
-        run(&source, step).await?;
+        tool::run(&source, step, follower).await?;
     }
     let component = output(&source, &recipe.build.output)?;
     Ok(Built { name: recipe.name, component, source })
@@ -199,7 +194,7 @@ async fn install_once(
     source: &Path,
     install: &Install,
     tools: &str,
-    progress: &dyn Fn(&str),
+    follower: &Follower<'_>,
 ) -> Result<(), BuildError> {
     let mut wanted = format!("{}\n{tools}", source.display());
     for pin in &install.pins {
@@ -211,40 +206,10 @@ async fn install_once(
         return Ok(());
     }
     for step in &install.run {
-        progress(&step.to_string());
-        run(source, step).await?;
+        tool::run(source, step, follower).await?;
     }
     // Last, so that an installation that was cut short begins again.
     std::fs::write(&stamp, wanted).map_err(at(&stamp))
-}
-
-async fn run(source: &Path, step: &Words) -> Result<(), BuildError> {
-    // With a `/`, the system would look from where this process stands.
-    let program = match step.program() {
-        own if own.contains('/') => source.join(own).into_os_string(),
-        name => OsString::from(name),
-    };
-    let mut command = Command::new(program);
-    command
-        .args(step.arguments())
-        .current_dir(source)
-        .stdin(Stdio::null())
-        // Standard output belongs to the result.
-        .stdout(std::io::stderr())
-        .kill_on_drop(true)
-        // Flags for this machine are not flags for WebAssembly.
-        .env_remove("RUSTFLAGS")
-        .env_remove("CARGO_ENCODED_RUSTFLAGS")
-        .env_remove("CARGO_BUILD_TARGET");
-    let status = command
-        .status()
-        .await
-        .map_err(|error| BuildError::Run { command: step.to_string(), error })?;
-    if status.success() {
-        Ok(())
-    } else {
-        Err(BuildError::Failed { command: step.to_string(), status })
-    }
 }
 
 /// The file that the build left. Cargo's target folder is where its variable says, or in the root of its workspace.
@@ -273,6 +238,8 @@ fn at(path: &Path) -> impl FnOnce(std::io::Error) -> BuildError {
 mod tests {
     use super::*;
 
+    const UNHEARD: Follower<'_> = Follower { begins: &|_| {}, hears: None };
+
     fn plugin(recipe: &str) -> tempfile::TempDir {
         let folder = tempfile::tempdir().unwrap();
         std::fs::write(folder.path().join("plugin.toml"), format!("name = \"p\"\n{recipe}"))
@@ -298,12 +265,30 @@ mod tests {
         let installs = || std::fs::read_to_string(folder.path().join("installs")).unwrap();
         std::fs::write(folder.path().join("pins"), "one").unwrap();
         for _ in 0..2 {
-            build(folder.path(), Tests::Run, &|_| {}).await.unwrap();
+            build(folder.path(), Tests::Run, &UNHEARD).await.unwrap();
             assert_eq!(installs().lines().count(), 1);
         }
         std::fs::write(folder.path().join("pins"), "two").unwrap();
-        build(folder.path(), Tests::Run, &|_| {}).await.unwrap();
+        build(folder.path(), Tests::Run, &UNHEARD).await.unwrap();
         assert_eq!(installs().lines().count(), 2);
+    }
+
+    #[tokio::test]
+    async fn what_the_tools_say_is_heard_in_order() {
+        let folder = plugin(
+            "[build]\nrun = [[\"sh\", \"-c\", \"echo one; echo two >&2; echo three; sleep 60 & exit 3\"]]\noutput = \"o\"",
+        );
+        let heard = std::cell::RefCell::new(Vec::new());
+        let hears = |said: &[u8]| heard.borrow_mut().extend_from_slice(said);
+        let follower = Follower { begins: &|_| {}, hears: Some(&hears) };
+        // It has left something running that could still speak.
+        let built = tokio::time::timeout(
+            std::time::Duration::from_secs(30),
+            build(folder.path(), Tests::Run, &follower),
+        );
+        let error = built.await.unwrap().unwrap_err();
+        assert!(matches!(error, BuildError::Failed { .. }), "{error}");
+        assert_eq!(heard.into_inner(), b"one\ntwo\nthree\n");
     }
 
     #[tokio::test]
@@ -315,7 +300,7 @@ mod tests {
         };
         let folder =
             plugin(&format!("{}{}[build]\nrun = []\noutput = \"o\"\n", need("one"), need("other")));
-        let said = build(folder.path(), Tests::Run, &|_| {}).await.unwrap_err().to_string();
+        let said = build(folder.path(), Tests::Run, &UNHEARD).await.unwrap_err().to_string();
         assert!(said.contains("get one") && said.contains("get other"), "{said}");
     }
 
@@ -328,7 +313,7 @@ mod tests {
         std::fs::write(folder.path().join("sidecar.toml"), "proposed").unwrap();
         std::fs::create_dir(folder.path().join("callbacks")).unwrap();
         std::fs::write(folder.path().join("callbacks/click.json"), "{}").unwrap();
-        let built = build(folder.path(), Tests::Run, &|_| {}).await.unwrap();
+        let built = build(folder.path(), Tests::Run, &UNHEARD).await.unwrap();
         built.place(&out).unwrap();
         let sidecar = || std::fs::read_to_string(out.join("p.toml")).unwrap();
         assert_eq!(sidecar(), "proposed");
@@ -349,7 +334,7 @@ mod tests {
         for name in ["click.json", "link.json"] {
             std::fs::write(callbacks.join(name), "{}").unwrap();
         }
-        let built = build(folder.path(), Tests::Leave, &|_| {}).await.unwrap();
+        let built = build(folder.path(), Tests::Leave, &UNHEARD).await.unwrap();
         built.place(&out).unwrap();
         std::fs::write(out.join("p.tests/of-the-operator.json"), "{}").unwrap();
         for (name, left) in [
