@@ -242,6 +242,7 @@ impl WasiHttpHooks for HttpCtx {
         options: Option<RequestOptions>,
         _processed: Box<dyn Future<Output = Result<(), Error>> + Send>,
     ) -> Box<dyn Future<Output = Result<Sent, Error>> + Send> {
+        const CALL: &str = "outgoing-handler.handle";
         let tape = self.tape.clone();
         let asked = tape.asked(Question::of(&request));
         let asking = match tape.is_playing() {
@@ -249,12 +250,13 @@ impl WasiHttpHooks for HttpCtx {
             false => self.admit(request, options.unwrap_or_default()),
         };
         Box::new(async move {
-            let answer = if tape.is_on() {
+            let answer = if tape.is_verbatim() {
                 let whole = async { Whole::read(asking?.send().await?).await };
-                let answered = tape.through("outgoing-handler.handle", asked, whole).await;
+                let answered = tape.through(CALL, asked, whole).await;
                 answered.unwrap_or(Err(NoAnswer::NotAskedThen))?.into_answer()?
             } else {
-                asking?.send().await?.map(|body| body.map_err(Error::from).boxed_unsync())
+                let answered = tape.timed(CALL, asking?.send()).await?;
+                answered.map(|body| body.map_err(Error::from).boxed_unsync())
             };
             // The connection ends with the body, so there is nothing else to keep going.
             let nothing: Box<dyn Future<Output = Result<(), Error>> + Send> =

@@ -272,7 +272,7 @@ impl store::HostBucket for KeyValueCtx {
         key: String,
         value: Vec<u8>,
     ) -> Result<(), Error> {
-        let asked = match self.tape.is_on() {
+        let asked = match self.tape.is_verbatim() {
             true => self.tape.asked((handle.rep(), &key, Blob::from(value.clone()))),
             false => Asked::default(),
         };

@@ -175,7 +175,8 @@ impl Tape {
         Self(Some(Arc::new(Shared { began, seed: Some(seed), reel })))
     }
 
-    /// Takes its calls down, for somebody who wants to see where the time goes.
+    /// Takes down which calls it makes and how long they take, and no word of them: for somebody who wants to see where the
+    /// time goes.
     pub fn watching(began: Instant) -> Self {
         let reel = Mutex::new(Reel::Recording { told: Told::default(), bytes: 0 });
         Self(Some(Arc::new(Shared { began, seed: None, reel })))
@@ -191,9 +192,9 @@ impl Tape {
         Self(Some(Arc::new(Shared { began: Instant::now(), seed: Some(seed), reel })))
     }
 
-    /// Whether anything is taken down or played.
-    pub fn is_on(&self) -> bool {
-        self.0.is_some()
+    /// Whether every word is taken down or played.
+    pub fn is_verbatim(&self) -> bool {
+        self.0.as_ref().is_some_and(|shared| shared.seed.is_some())
     }
 
     /// Whether what is asked is answered as then.
@@ -279,7 +280,7 @@ impl Tape {
     /// What is asked, where somebody wants to know.
     pub fn asked(&self, asked: impl Serialize) -> Asked {
         // What a guest hands over are records of text and numbers, which JSON can hold.
-        Asked(self.is_on().then(|| serde_json::to_value(asked).unwrap_or_default()))
+        Asked(self.is_verbatim().then(|| serde_json::to_value(asked).unwrap_or_default()))
     }
 
     /// Asks, and takes down what was answered; or answers as then. `None`: that was not asked then.
@@ -289,14 +290,25 @@ impl Tape {
         asked: Asked,
         asking: impl Future<Output = T>,
     ) -> Option<T> {
-        let (Some(shared), Some(asked)) = (&self.0, asked.0) else { return Some(asking.await) };
+        let (Some(shared), Some(asked)) = (&self.0, asked.0) else {
+            return Some(self.timed(call, asking).await);
+        };
         if let Reel::Playing(playing) = &mut *shared.lock() {
             return playing.recall(call, &asked);
         }
         let from = shared.began.elapsed();
         let answered = asking.await;
-        shared.note(call, asked, &answered, from);
+        shared.note(call, asked, told(&answered), from);
         Some(answered)
+    }
+
+    /// Asks, and takes down how long that took.
+    pub async fn timed<T>(&self, call: &'static str, asking: impl Future<Output = T>) -> T {
+        let Some(shared) = &self.0 else { return asking.await };
+        let from = shared.began.elapsed();
+        let answered = asking.await;
+        shared.note(call, Value::Null, Value::Null, from);
+        answered
     }
 
     /// The same for what is answered at once.
@@ -306,13 +318,19 @@ impl Tape {
         asked: Asked,
         asking: impl FnOnce() -> T,
     ) -> Option<T> {
-        let (Some(shared), Some(asked)) = (&self.0, asked.0) else { return Some(asking()) };
+        let Some(shared) = &self.0 else { return Some(asking()) };
+        let Some(asked) = asked.0 else {
+            let from = shared.began.elapsed();
+            let answered = asking();
+            shared.note(call, Value::Null, Value::Null, from);
+            return Some(answered);
+        };
         if let Reel::Playing(playing) = &mut *shared.lock() {
             return playing.recall(call, &asked);
         }
         let from = shared.began.elapsed();
         let answered = asking();
-        shared.note(call, asked, &answered, from);
+        shared.note(call, asked, told(&answered), from);
         Some(answered)
     }
 }
@@ -357,15 +375,18 @@ impl Shared {
         self.reel.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn note(&self, call: &'static str, asked: Value, answered: &impl Serialize, from: Duration) {
+    fn note(&self, call: &'static str, asked: Value, answered: Value, from: Duration) {
         let span = Span::between(from, self.began.elapsed());
-        let answered = serde_json::to_value(answered).unwrap_or_default();
         let size = ENTRY_BYTES + size_of_text(&asked) + size_of_text(&answered);
         if let Reel::Recording { told, bytes } = &mut *self.lock() {
             let call = HostCall { call: call.into(), asked, answered, span };
             keep(bytes, &mut told.cut, size, || told.calls.push(call));
         }
     }
+}
+
+fn told(answered: &impl Serialize) -> Value {
+    serde_json::to_value(answered).unwrap_or_default()
 }
 
 impl Playing {
@@ -436,6 +457,19 @@ mod tests {
         assert_eq!((again(), again()), (Some(1), Some(2)));
         assert_eq!(again(), None::<i32>, "it was asked twice, and no more");
         assert_eq!(tape.unknown(), ["atomics.increment \"key\""]);
+    }
+
+    #[test]
+    fn who_watches_sees_calls_and_no_word_of_them() {
+        let tape = Tape::watching(Instant::now());
+        let asked = tape.asked("key");
+        assert_eq!(tape.at_once("atomics.increment", asked, || 1), Some(1));
+        let told = tape.take().unwrap();
+        let [call] = told.calls.as_slice() else { panic!("{told:?}") };
+        assert_eq!(
+            (&*call.call, &call.asked, &call.answered),
+            ("atomics.increment", &Value::Null, &Value::Null)
+        );
     }
 
     #[test]
