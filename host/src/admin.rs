@@ -1,5 +1,9 @@
-//! What operators and their machines ask: is it alive, is it ready, what did it count.
+//! What operators and their machines ask: is it alive, is it ready, what did it count, and what is it doing.
 
+mod access;
+mod dashboard;
+pub mod doors;
+mod page;
 pub mod plugins;
 
 use std::sync::Arc;
@@ -12,70 +16,59 @@ use axum::routing::get;
 use serde_json::Value;
 use serde_json::json;
 use tokio::net::TcpListener;
+use tokio::time::Instant;
 
-use crate::ingress::long_connection::status::Connections;
-use crate::ingress::long_connection::status::State as ConnectionState;
+use crate::admin::dashboard::Dashboard;
+use crate::admin::doors::Doors;
 use crate::plugin::status::FolderHandle;
-use crate::shutdown::Shutdown;
+use crate::secret::Secret;
 use crate::telemetry;
+use crate::telemetry::history::History;
 
-/// What readiness depends on. That the webhook listens needs no entry: it does so before this page exists.
-#[derive(Clone, Debug)]
-pub struct Health {
-    connections: Arc<[Connections]>,
-    shutdown: Shutdown,
+/// What the admin port tells of.
+#[derive(Debug)]
+pub struct Admin {
+    /// What has to be open.
+    pub doors: Doors,
+    /// What is loaded.
+    pub folders: Arc<[FolderHandle]>,
+    /// What happened.
+    pub history: Arc<History>,
+    /// What whoever asks has to show.
+    pub token: Option<Secret>,
 }
 
-impl Health {
-    /// Ready once all of these connections are up, until the host stops.
-    pub fn new(connections: Vec<Connections>, shutdown: Shutdown) -> Self {
-        Self { connections: connections.into(), shutdown }
-    }
-
-    /// What is missing, in words; empty when the host is ready.
-    pub fn missing(&self) -> Vec<String> {
-        let mut missing = Vec::new();
-        if self.shutdown.has_begun() {
-            missing.push("the host is stopping".to_owned());
-        }
-        for connections in self.connections.iter() {
-            for (index, state) in connections.states().into_iter().enumerate() {
-                let (app, number) = (connections.app(), index + 1);
-                match state {
-                    ConnectionState::Up => {}
-                    ConnectionState::Down(reason) => {
-                        missing.push(format!("app {app}, connection {number}: {reason}"))
-                    }
-                    ConnectionState::Fatal(reason) => {
-                        missing.push(format!("app {app}, connection {number}, given up: {reason}"));
-                    }
-                }
-            }
-        }
-        missing
-    }
-}
-
-/// Serves `/healthz`, `/readyz`, `/metrics` and `/plugins` for as long as the future is polled.
-pub async fn serve(listener: TcpListener, health: Health, folders: Arc<[FolderHandle]>) {
+/// Serves `/`, `/healthz`, `/readyz`, `/metrics` and `/plugins` for as long as the future is polled.
+pub async fn serve(listener: TcpListener, admin: Admin) {
+    let Admin { doors, folders, history, token } = admin;
     let counted = Arc::clone(&folders);
     let metrics = move || async move {
         counted.iter().for_each(FolderHandle::refresh_metrics);
         telemetry::metrics()
     };
+    let dashboard = Dashboard {
+        doors: doors.clone(),
+        folders: Arc::clone(&folders),
+        history,
+        wants_token: token.is_some(),
+        began: Instant::now(),
+    };
     let router = Router::new()
         .route("/healthz", get(|| async { Json(json!({ "alive": true })) }))
         .route("/readyz", get(ready))
         .route("/metrics", get(metrics))
-        .with_state(health)
-        .merge(plugins::router(folders));
+        .with_state(doors)
+        .merge(plugins::router(folders))
+        .merge(dashboard::router(dashboard))
+        .merge(page::router());
+    let router = access::guarded(router, token.as_ref());
     if let Err(error) = axum::serve(listener, router).await {
         tracing::error!(%error, "the admin port is closed");
     }
 }
 
-async fn ready(State(health): State<Health>) -> (StatusCode, Json<Value>) {
-    let missing = health.missing();
+async fn ready(State(doors): State<Doors>) -> (StatusCode, Json<Value>) {
+    let missing = doors.missing();
     let status = if missing.is_empty() { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
     (status, Json(json!({ "ready": missing.is_empty(), "missing": missing })))
 }

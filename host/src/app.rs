@@ -12,7 +12,9 @@ use tokio::sync::broadcast;
 use tokio::time::Instant;
 
 use crate::admin;
-use crate::admin::Health;
+use crate::admin::Admin;
+use crate::admin::doors::Doors;
+use crate::admin::doors::Webhook;
 use crate::callback::seal::SealKey;
 use crate::capability::http::HttpWay;
 use crate::config::AppConfig;
@@ -46,6 +48,7 @@ use crate::store::update::StoredUpdate;
 use crate::telemetry;
 use crate::telemetry::CallbackRecord;
 use crate::telemetry::Observers;
+use crate::telemetry::history::History;
 use crate::tls;
 use crate::trace::Traces;
 
@@ -67,7 +70,7 @@ const DRAIN: Duration = Duration::from_secs(25);
 #[derive(Debug)]
 pub struct Host {
     shutdown: Shutdown,
-    health: Health,
+    doors: Doors,
     observers: Observers,
     router: Router,
     webhook: Option<SocketAddr>,
@@ -139,11 +142,13 @@ impl HostBuilder {
         }
         let shutdown = Shutdown::new();
         let webhook = listen("webhook", config.webhook.listen).await?;
-        let admin = listen("admin", config.admin.map(|admin| admin.listen)).await?;
-        let (parts, mut left) = Parts::new(&config, shutdown.clone()).await?;
+        let admin = listen("admin", config.admin.as_ref().map(|admin| admin.listen)).await?;
+        let history = config.admin.is_some().then(|| Arc::new(History::beginning()));
+        let observers = Observers::new(history.clone());
+        let (parts, mut left) = Parts::new(&config, observers, shutdown.clone()).await?;
         let (observers, http) = (&parts.observers, &parts.http);
         let traces = config.trace.map(|trace| Traces::start(trace, observers, http.clone()));
-        let mut apps = Vec::new();
+        let (mut apps, mut webhooks) = (Vec::new(), Vec::new());
         let mut connections = Vec::new();
         let mut folders = Vec::new();
         for app in &config.apps {
@@ -151,6 +156,8 @@ impl HostBuilder {
             folders.push(folder);
             if let Some(path) = app.webhook_path.clone() {
                 let (keys, dispatcher) = (app.keys.clone(), Arc::clone(&dispatcher));
+                let address = webhook.as_ref().map(|(_, address)| *address);
+                webhooks.push(Webhook { app: app.id.clone(), path: path.clone(), address });
                 apps.push(WebhookApp { path, keys, dispatcher });
             }
             connections.extend(parts.connect(app, &dispatcher, config.deadline));
@@ -162,18 +169,20 @@ impl HostBuilder {
             shutdown.spawn(webhook::server::serve(listener, router, limits, tls, shutdown.clone()));
             address
         });
-        let health = Health::new(connections, shutdown.clone());
+        let doors = Doors::new(connections, webhooks, shutdown.clone());
         let folders: Arc<[FolderHandle]> = folders.into();
         // Not tracked: it answers until the very end.
-        let admin = admin.map(|(listener, _)| {
-            tokio::spawn(admin::serve(listener, health.clone(), Arc::clone(&folders)))
+        let admin = admin.zip(history).map(|((listener, _), history)| {
+            let (doors, folders) = (doors.clone(), Arc::clone(&folders));
+            let token = config.admin.and_then(|admin| admin.token);
+            tokio::spawn(admin::serve(listener, Admin { doors, folders, history, token }))
         });
         if self.metrics == Metrics::Own {
             shutdown.spawn(keep_metrics_small(shutdown.clone()));
         }
         shutdown.spawn(feel_the_pulse(shutdown.clone()));
         let (observers, journal) = (parts.observers, parts.journal);
-        Ok(Host { shutdown, health, observers, router, webhook, admin, folders, journal, traces })
+        Ok(Host { shutdown, doors, observers, router, webhook, admin, folders, journal, traces })
     }
 }
 
@@ -200,7 +209,7 @@ impl Host {
 
     /// What is missing, in words, before every door is open; empty when the host is ready.
     pub fn missing(&self) -> Vec<String> {
-        self.health.missing()
+        self.doors.missing()
     }
 
     /// What is loaded, and for each file that is not live the reason: as `/plugins` on the admin port has it.
@@ -284,6 +293,7 @@ impl Parts {
     /// And what the last host left to be done.
     async fn new(
         config: &Config,
+        observers: Observers,
         shutdown: Shutdown,
     ) -> Result<(Self, Vec<StoredUpdate>), StartError> {
         let tls = tls::client_config(&config.extra_roots);
@@ -299,7 +309,7 @@ impl Parts {
             keeps: config.keeps,
             journal,
             promotion: Promotion { config: config.promote, journal: folder },
-            observers: Observers::default(),
+            observers,
             shutdown,
         };
         Ok((parts, left))

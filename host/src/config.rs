@@ -1,7 +1,8 @@
 //! `aviary.toml`: read, checked, and turned into values that cannot be wrong any more. No port is bound before that.
 
+mod admin;
+
 use std::collections::BTreeSet;
-use std::net::SocketAddr;
 use std::path::Path;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -11,6 +12,7 @@ use serde::Deserialize;
 
 use crate::callback::freshness::SignatureWindow;
 use crate::callback::verify::WebhookKeys;
+use crate::config::admin::AdminFile;
 use crate::deadline::DeadlineConfig;
 use crate::deadline::DeadlineConfigError;
 use crate::ingress::long_connection::LongConnectionConfig;
@@ -45,6 +47,9 @@ use crate::trace::config::TraceConfig;
 use crate::trace::config::TraceConfigError;
 use crate::trace::config::TraceSettings;
 
+pub use crate::config::admin::AdminConfig;
+pub use crate::config::admin::AdminConfigError;
+
 /// The file as a whole.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -53,7 +58,7 @@ struct File {
     apps: Vec<AppFile>,
     #[serde(default)]
     webhook: WebhookConfig,
-    admin: Option<AdminConfig>,
+    admin: Option<AdminFile>,
     #[serde(default)]
     deadline: DeadlineConfig,
     #[serde(default)]
@@ -102,14 +107,6 @@ struct AppWebhook {
     path: String,
 }
 
-/// `[admin]`
-#[derive(Clone, Copy, Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct AdminConfig {
-    /// Address and port of `/healthz`, `/readyz`, `/metrics` and `/plugins`. A loopback address: there is no password.
-    pub listen: SocketAddr,
-}
-
 /// Everything the host needs to start, checked.
 #[derive(Clone, Debug)]
 pub struct Config {
@@ -119,7 +116,7 @@ pub struct Config {
     pub webhook: WebhookConfig,
     /// Its certificate, if it has one.
     pub webhook_tls: Option<Arc<ServerConfig>>,
-    /// Health and metrics.
+    /// Dashboard, health and metrics.
     pub admin: Option<AdminConfig>,
     /// When answers are due.
     pub deadline: DeadlineConfig,
@@ -220,6 +217,9 @@ pub enum ConfigError {
     /// `[webhook]`
     #[error(transparent)]
     Webhook(#[from] WebhookConfigError),
+    /// `[admin]`
+    #[error(transparent)]
+    Admin(#[from] AdminConfigError),
     /// `[deadline]`
     #[error(transparent)]
     Deadline(#[from] DeadlineConfigError),
@@ -283,10 +283,12 @@ impl Config {
         Ok(journal.ok_or_else(none)?.folder(folder))
     }
 
-    /// Where a host with this file has its admin port. Reads no secrets: those who ask a running host need none.
-    pub fn admin_address(path: &Path) -> Result<SocketAddr, ConfigError> {
+    /// Where a host with this file has its admin port, and what it wants to see. Reads no other secrets: those who ask a running
+    /// host need none.
+    pub fn admin(path: &Path) -> Result<AdminConfig, ConfigError> {
+        let folder = path.parent().unwrap_or(Path::new("."));
         let admin = File::read(path)?.admin;
-        Ok(admin.ok_or_else(|| invalid("admin.listen", "there is none"))?.listen)
+        Ok(admin.ok_or_else(|| invalid("admin.listen", "there is none"))?.check(folder)?)
     }
 }
 
@@ -333,7 +335,7 @@ impl File {
             apps,
             webhook_tls: self.webhook.tls.as_ref().map(|tls| tls.read(folder)).transpose()?,
             webhook: self.webhook,
-            admin: self.admin,
+            admin: self.admin.map(|admin| admin.check(folder)).transpose()?,
             deadline: self.deadline,
             guests: self.guests,
             cache: self.cache.check(folder)?,

@@ -1,6 +1,7 @@
 //! What the host says about itself: one log line for each callback, counters, and nothing secret in either.
 
 pub mod collector;
+pub mod history;
 mod lines;
 
 use std::borrow::Cow;
@@ -23,6 +24,7 @@ use tracing_subscriber::fmt::format::FmtSpan;
 
 use crate::steps::Span;
 use crate::steps::Steps;
+use crate::telemetry::history::History;
 use crate::telemetry::lines::Lines;
 
 pub use crate::telemetry::lines::flush;
@@ -119,6 +121,27 @@ pub enum Outcome {
 }
 
 impl Outcome {
+    /// Whether somebody should look why. Refusing whoever may not click is what the host was told to do.
+    pub fn is_failure(self) -> bool {
+        match self {
+            Self::Answered
+            | Self::Repeated
+            | Self::Cached
+            | Self::Refused
+            | Self::TooOld
+            | Self::Host => false,
+            Self::PluginFailure
+            | Self::Deadline
+            | Self::OutOfFuel
+            | Self::OutOfMemory
+            | Self::Trap
+            | Self::InvalidReply
+            | Self::NoHandler
+            | Self::Overload
+            | Self::Paused => true,
+        }
+    }
+
     /// As it stands in the log and in the metrics.
     pub fn as_str(self) -> &'static str {
         match self {
@@ -216,31 +239,36 @@ const OBSERVED: usize = 4096;
 
 /// Those who want to see every callback as it ends.
 #[derive(Clone, Debug)]
-pub struct Observers(broadcast::Sender<Arc<CallbackRecord>>);
-
-impl Default for Observers {
-    fn default() -> Self {
-        Self(broadcast::Sender::new(OBSERVED))
-    }
+pub struct Observers {
+    subscribers: broadcast::Sender<Arc<CallbackRecord>>,
+    history: Option<Arc<History>>,
 }
 
 impl Observers {
+    /// None yet, but for that history.
+    pub fn new(history: Option<Arc<History>>) -> Self {
+        Self { subscribers: broadcast::Sender::new(OBSERVED), history }
+    }
+
     /// Every callback from now on.
     pub fn subscribe(&self) -> broadcast::Receiver<Arc<CallbackRecord>> {
-        self.0.subscribe()
+        self.subscribers.subscribe()
     }
 
     /// Whether there is one.
     pub fn are_there(&self) -> bool {
-        self.0.receiver_count() > 0
+        self.history.is_some() || self.subscribers.receiver_count() > 0
     }
 
     /// Writes the one line, counts, and tells the observers.
     pub fn record(&self, record: &CallbackRecord) {
         log_callback(record);
-        if self.are_there() {
+        if let Some(history) = &self.history {
+            history.note(record);
+        }
+        if self.subscribers.receiver_count() > 0 {
             // The last observer may have left in between.
-            let _ = self.0.send(Arc::new(record.clone()));
+            let _ = self.subscribers.send(Arc::new(record.clone()));
         }
     }
 }

@@ -165,9 +165,14 @@ async fn a_configuration_that_does_not_start_is_explained() -> anyhow::Result<()
             clinic.app()["webhook"] = json!({ "path": "/callback" });
             Ok(())
         }),
+        ("admin.token", "change that value", |clinic| {
+            clinic.configuration["admin"] = json!({ "listen": "192.0.2.1:80" });
+            Ok(())
+        }),
         ("cannot be had", "address of this machine", |clinic| {
             // Kept for documentation: nobody has it.
-            clinic.configuration["admin"] = json!({ "listen": "192.0.2.1:80" });
+            let token = json!({ "file": "secret" });
+            clinic.configuration["admin"] = json!({ "listen": "192.0.2.1:80", "token": token });
             Ok(())
         }),
         ("cannot be written", "[store] path", |clinic| {

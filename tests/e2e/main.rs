@@ -11,6 +11,8 @@ mod command;
 mod command_schema;
 mod config;
 mod conformance;
+mod dashboard;
+mod dashboard_page;
 mod deadline;
 mod demo;
 mod dev;

@@ -139,7 +139,7 @@ async fn the_admin_address_serves_nothing_else() -> anyhow::Result<()> {
     let admin = running.host.admin().await?;
     let callback =
         Request { path: sender::PATH.into(), ..sender::plain(sender::event().to_string()) };
-    for request in [Request::get("/"), Request::get("/nothing"), callback] {
+    for request in [Request::get("/dashboard/nothing"), Request::get("/nothing"), callback] {
         ensure!(request.send(admin).await?.status == 404, "{request:?}");
     }
     let metrics = Request { path: "/metrics".into(), ..sender::plain("") }

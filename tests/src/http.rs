@@ -23,7 +23,7 @@ pub struct Request {
     pub method: &'static str,
     /// The path, with the query.
     pub path: String,
-    /// In the order in which they go out. `Host`, `Content-Length` and `Connection` are added.
+    /// In the order in which they go out. `Content-Length` and `Connection` are added, and `Host` unless it is there.
     pub headers: Vec<(String, String)>,
     /// The body.
     pub body: Bytes,
@@ -84,10 +84,10 @@ impl Request {
     }
 
     fn head(&self, to: SocketAddr) -> String {
-        let mut head = format!(
-            "{} {} HTTP/1.1\r\nHost: {to}\r\nConnection: close\r\n",
-            self.method, self.path
-        );
+        let mut head = format!("{} {} HTTP/1.1\r\nConnection: close\r\n", self.method, self.path);
+        if !self.headers.iter().any(|(name, _)| name == "Host") {
+            head += &format!("Host: {to}\r\n");
+        }
         if self.method != "GET" {
             head += &format!("Content-Length: {}\r\n", self.body.len());
         }

@@ -2,6 +2,7 @@
 
 use std::fmt::Write as _;
 use std::net::SocketAddr;
+use std::path::Path;
 use std::path::PathBuf;
 use std::time::Duration;
 use std::time::SystemTime;
@@ -17,12 +18,17 @@ use serde_json::Value;
 use crate::admin::plugins::LIST_PATH;
 use crate::admin::plugins::ROLLBACK_PATH;
 use crate::admin::plugins::RollbackRequest;
+use crate::config::AdminConfig;
 use crate::config::Config;
+use crate::secret::SecretSource;
 use crate::tls;
 use crate::tls::ExtraRoots;
 
 /// A host that does not answer its admin port by then is not there, or not well.
 const PATIENCE: Duration = Duration::from_secs(10);
+
+/// Where the token is for a host that no configuration file here speaks of.
+const TOKEN: &str = "AVIARY_ADMIN_TOKEN";
 
 /// List the plugins of a running host, or take one back to the version before.
 #[derive(Debug, Args)]
@@ -33,7 +39,8 @@ pub(super) struct PluginsCommand {
     /// Print the host's own JSON instead of a table.
     #[arg(long, global = true)]
     json: bool,
-    /// The host's admin port; without it, what the configuration file says.
+    /// The host's admin port; without it, what the configuration file says. If it wants a token, that is in
+    /// AVIARY_ADMIN_TOKEN.
     #[arg(long, global = true, value_name = "ADDRESS")]
     admin: Option<SocketAddr>,
     /// Where the admin port is configured.
@@ -57,10 +64,15 @@ enum Action {
 
 /// Asks, and returns what to print.
 pub(super) async fn run(command: &PluginsCommand) -> anyhow::Result<String> {
-    let admin = match command.admin {
-        Some(admin) => admin,
-        None => Config::admin_address(&command.config)
-            .context("--admin says where the host's admin port is")?,
+    let AdminConfig { listen: admin, token } = match command.admin {
+        // No variable, no token: the host says so if it wants one.
+        Some(listen) => {
+            let token = SecretSource::Env(TOKEN.to_owned()).read(Path::new(".")).ok();
+            AdminConfig { listen, token }
+        }
+        None => {
+            Config::admin(&command.config).context("--admin says where the host's admin port is")?
+        }
     };
     let base = format!("http://{admin}");
     let client = reqwest::Client::builder()
@@ -74,6 +86,10 @@ pub(super) async fn run(command: &PluginsCommand) -> anyhow::Result<String> {
             let wish = RollbackRequest { name: name.clone(), app: app.clone() };
             client.post(base + ROLLBACK_PATH).json(&wish)
         }
+    };
+    let request = match &token {
+        Some(token) => request.bearer_auth(token.expose()),
+        None => request,
     };
     let response =
         request.timeout(PATIENCE).send().await.with_context(|| format!("no host at {admin}"))?;

@@ -17,7 +17,7 @@ pub(super) async fn examine(config: &Config) -> Vec<Finding> {
     if let Some(address) = config.webhook.listen {
         findings.push(port("webhook.listen", address).await);
     }
-    if let Some(admin) = config.admin {
+    if let Some(admin) = &config.admin {
         findings.push(port("admin.listen", admin.listen).await);
     }
     findings.push(open_files());

@@ -1,0 +1,264 @@
+//! Who may ask. Without a token, programs and browsers on this machine, and no page from elsewhere through them; with one, whoever
+//! shows it, or has shown it in a browser.
+
+use std::net::IpAddr;
+use std::sync::Arc;
+use std::time::Duration;
+use std::time::SystemTime;
+use std::time::UNIX_EPOCH;
+
+use axum::Json;
+use axum::Router;
+use axum::body::Bytes;
+use axum::extract::DefaultBodyLimit;
+use axum::extract::Request;
+use axum::extract::State;
+use axum::http::HeaderMap;
+use axum::http::HeaderName;
+use axum::http::Method;
+use axum::http::StatusCode;
+use axum::http::header::AUTHORIZATION;
+use axum::http::header::COOKIE;
+use axum::http::header::HOST;
+use axum::http::header::LOCATION;
+use axum::http::header::ORIGIN;
+use axum::http::header::SET_COOKIE;
+use axum::http::header::WWW_AUTHENTICATE;
+use axum::middleware;
+use axum::middleware::Next;
+use axum::response::IntoResponse as _;
+use axum::response::Response;
+use axum::routing::post;
+use serde_json::json;
+use subtle::ConstantTimeEq as _;
+use url::form_urlencoded;
+
+use crate::admin::page;
+use crate::secret::Secret;
+
+/// Orchestrators ask these, and know no token.
+const PROBES: [&str; 2] = ["/healthz", "/readyz"];
+const SIGN_IN: &str = "/sign-in";
+const SIGN_OUT: &str = "/sign-out";
+const COOKIE_NAME: &str = "aviary_admin";
+/// What a browser says about the page that asks.
+const SEC_FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
+/// How long a browser stays signed in: a working day, and the evening after it.
+const SESSION: Duration = Duration::from_secs(12 * 60 * 60);
+/// A wish to roll back and a token are all that is posted here.
+const LARGEST_BODY: usize = 16 << 10;
+
+/// What is asked of whoever asks.
+#[derive(Debug)]
+struct Access(Option<Token>);
+
+#[derive(Debug)]
+struct Token {
+    token: Secret,
+    /// What sessions are signed with, so that a browser keeps no token, and the host no sessions.
+    key: [u8; 32],
+}
+
+/// Why somebody is turned away.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+enum TurnedAway {
+    #[error(
+        "this admin port has no token, so it only takes requests for this machine by name: ask for localhost or 127.0.0.1, or set admin.token"
+    )]
+    OtherName,
+    #[error("a page of another site asked for this")]
+    OtherSite,
+    #[error("this admin port wants its token: Authorization: Bearer …")]
+    NoToken,
+    #[error("that is not the token of this admin port")]
+    WrongToken,
+}
+
+/// Puts the guard before everything in `router`, and the way to sign in beside it.
+pub(super) fn guarded(router: Router, token: Option<&Secret>) -> Router {
+    let access = Arc::new(Access(token.map(Token::new)));
+    let ways = Router::new()
+        .route(SIGN_IN, post(sign_in))
+        .route(SIGN_OUT, post(async || to_the_page("", Duration::ZERO)))
+        .with_state(Arc::clone(&access));
+    router
+        .merge(ways)
+        .layer(DefaultBodyLimit::max(LARGEST_BODY))
+        .layer(middleware::from_fn_with_state(access, guard))
+}
+
+async fn guard(State(access): State<Arc<Access>>, request: Request, next: Next) -> Response {
+    let (method, path) = (request.method(), request.uri().path());
+    match access.judge(method, path, request.headers()) {
+        Ok(()) => next.run(request).await,
+        Err(TurnedAway::NoToken) if path == page::PATH => {
+            page::sign_in(StatusCode::UNAUTHORIZED, "")
+        }
+        Err(why) => refuse(why),
+    }
+}
+
+fn refuse(why: TurnedAway) -> Response {
+    let error = Json(json!({ "error": why.to_string() }));
+    match why {
+        TurnedAway::OtherName => (StatusCode::MISDIRECTED_REQUEST, error).into_response(),
+        TurnedAway::OtherSite => (StatusCode::FORBIDDEN, error).into_response(),
+        TurnedAway::NoToken => {
+            (StatusCode::UNAUTHORIZED, [(WWW_AUTHENTICATE, "Bearer")], error).into_response()
+        }
+        TurnedAway::WrongToken => {
+            tracing::warn!("somebody showed the admin port a wrong token");
+            (StatusCode::UNAUTHORIZED, [(WWW_AUTHENTICATE, "Bearer")], error).into_response()
+        }
+    }
+}
+
+async fn sign_in(State(access): State<Arc<Access>>, form: Bytes) -> Response {
+    let Access(Some(token)) = &*access else { return StatusCode::NOT_FOUND.into_response() };
+    let shown = form_urlencoded::parse(&form).find(|(name, _)| name == "token");
+    if shown.is_some_and(|(_, shown)| token.is(shown.trim())) {
+        return to_the_page(&token.session(now() + SESSION.as_secs()), SESSION);
+    }
+    tracing::warn!("somebody showed the admin port a wrong token");
+    page::sign_in(StatusCode::UNAUTHORIZED, "wrong")
+}
+
+/// With a cookie that lasts that long.
+fn to_the_page(session: &str, lasts: Duration) -> Response {
+    let seconds = lasts.as_secs();
+    let cookie =
+        format!("{COOKIE_NAME}={session}; Max-Age={seconds}; Path=/; HttpOnly; SameSite=Strict");
+    let headers = [(LOCATION, page::PATH.to_owned()), (SET_COOKIE, cookie)];
+    (StatusCode::SEE_OTHER, headers).into_response()
+}
+
+impl Access {
+    fn judge(&self, method: &Method, path: &str, headers: &HeaderMap) -> Result<(), TurnedAway> {
+        if PROBES.contains(&path) {
+            return Ok(());
+        }
+        let Self(token) = self;
+        if token.is_none() && !names_this_machine(text(headers, HOST)) {
+            return Err(TurnedAway::OtherName);
+        }
+        if !matches!(*method, Method::GET | Method::HEAD) && is_from_another_site(headers) {
+            return Err(TurnedAway::OtherSite);
+        }
+        match token {
+            Some(token) if path != SIGN_IN => token.is_shown(headers),
+            Some(_) | None => Ok(()),
+        }
+    }
+}
+
+impl Token {
+    fn new(token: &Secret) -> Self {
+        let key = blake3::derive_key("aviary admin session 1", token.expose().as_bytes());
+        Self { token: token.clone(), key }
+    }
+
+    fn is(&self, shown: &str) -> bool {
+        self.token.expose().as_bytes().ct_eq(shown.as_bytes()).into()
+    }
+
+    fn is_shown(&self, headers: &HeaderMap) -> Result<(), TurnedAway> {
+        let bearer = text(headers, AUTHORIZATION).and_then(|shown| shown.split_once(' '));
+        if let Some((scheme, shown)) = bearer {
+            let fits = scheme.eq_ignore_ascii_case("bearer") && self.is(shown.trim());
+            return if fits { Ok(()) } else { Err(TurnedAway::WrongToken) };
+        }
+        let cookies = headers.get_all(COOKIE).iter().filter_map(|value| value.to_str().ok());
+        let mut pairs =
+            cookies.flat_map(|value| value.split(';')).filter_map(|one| one.split_once('='));
+        let has_session = pairs.any(|(name, session)| {
+            name.trim() == COOKIE_NAME && self.is_session(session.trim(), now())
+        });
+        if has_session { Ok(()) } else { Err(TurnedAway::NoToken) }
+    }
+
+    /// Good until then, and worthless with another token.
+    fn session(&self, until: u64) -> String {
+        format!("{until}.{}", blake3::keyed_hash(&self.key, &until.to_le_bytes()).to_hex())
+    }
+
+    fn is_session(&self, session: &str, now: u64) -> bool {
+        let Some((until, hash)) = session.split_once('.') else { return false };
+        let (Ok(until), Ok(hash)) = (until.parse::<u64>(), blake3::Hash::from_hex(hash)) else {
+            return false;
+        };
+        // Hashes are compared in constant time.
+        until > now && hash == blake3::keyed_hash(&self.key, &until.to_le_bytes())
+    }
+}
+
+fn now() -> u64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs()
+}
+
+fn text(headers: &HeaderMap, name: HeaderName) -> Option<&str> {
+    headers.get(name)?.to_str().ok()
+}
+
+/// A name that a stranger's DNS server has lead to this machine names the stranger, and so does the page that asks by it. Who
+/// gives no name is no browser.
+fn names_this_machine(host: Option<&str>) -> bool {
+    let Some(host) = host else { return true };
+    let is_port = |port: &str| port.bytes().all(|byte| byte.is_ascii_digit());
+    let name = match host.rsplit_once(':') {
+        Some((name, port)) if is_port(port) => name,
+        _ => host,
+    };
+    let address = name.strip_prefix('[').and_then(|name| name.strip_suffix(']')).unwrap_or(name);
+    name.eq_ignore_ascii_case("localhost")
+        || address.parse::<IpAddr>().is_ok_and(|address| address.is_loopback())
+}
+
+/// As far as a browser tells; other programs say nothing of it.
+fn is_from_another_site(headers: &HeaderMap) -> bool {
+    match (text(headers, SEC_FETCH_SITE), text(headers, ORIGIN)) {
+        (Some(site), _) => !matches!(site, "same-origin" | "none"),
+        (None, Some(origin)) => {
+            let from = origin.split_once("://").map(|(_, from)| from);
+            from.is_none() || from != text(headers, HOST)
+        }
+        (None, None) => false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_this_machine_s_names_are_its_own() {
+        for host in
+            ["localhost", "LOCALHOST:9090", "127.0.0.1:9090", "127.8.9.1", "[::1]:1", "[::1]"]
+        {
+            assert!(names_this_machine(Some(host)), "{host}");
+        }
+        for host in [
+            "example.com",
+            "127.0.0.1.example.com:80",
+            "localhost.example.com",
+            "10.0.0.1:9090",
+            "",
+            "[::2]:1",
+        ] {
+            assert!(!names_this_machine(Some(host)), "{host}");
+        }
+    }
+
+    #[test]
+    fn a_session_ends_and_belongs_to_its_token() {
+        let token = Token::new(&Secret::new("0123456789abcdef"));
+        let session = token.session(1000);
+        assert!(token.is_session(&session, 999));
+        assert!(!token.is_session(&session, 1000), "it has ended");
+        assert!(!token.is_session(&session.replace("1000.", "2000."), 999), "it was changed");
+        let another = Token::new(&Secret::new("another token of it"));
+        assert!(!another.is_session(&session, 999));
+        for nothing in ["", ".", "1000.", "1000", "x.y"] {
+            assert!(!token.is_session(nothing, 0), "{nothing:?}");
+        }
+    }
+}

@@ -1,0 +1,112 @@
+//! `/dashboard.json`: everything that the page shows, in one piece. A page that is visible asks once a second. Nothing is pushed,
+//! so that a page that nobody looks at, or that is closed, costs nothing, and every proxy lets it through.
+
+use std::sync::Arc;
+
+use axum::Json;
+use axum::Router;
+use axum::extract::State;
+use axum::http::Uri;
+use axum::http::header::CACHE_CONTROL;
+use axum::response::IntoResponse;
+use axum::routing::get;
+use serde_json::Value;
+use serde_json::json;
+use tokio::time::Instant;
+use url::form_urlencoded;
+
+use crate::admin::doors::Doors;
+use crate::plugin::status::FolderHandle;
+use crate::telemetry::history::History;
+use crate::telemetry::history::window::Figures;
+
+/// Where it is.
+const PATH: &str = "/dashboard.json";
+/// Buckets of a plugin's hour that are one point of its small picture.
+const IN_A_POINT: usize = 4;
+
+/// What it is made of.
+pub(super) struct Dashboard {
+    pub(super) doors: Doors,
+    pub(super) folders: Arc<[FolderHandle]>,
+    pub(super) history: Arc<History>,
+    pub(super) wants_token: bool,
+    pub(super) began: Instant,
+}
+
+/// What the page wants to know.
+#[derive(Default)]
+struct Question {
+    /// The last callback it knows.
+    after: u64,
+    /// Whose hour it draws, if not that of all.
+    plugin: Option<(String, String)>,
+}
+
+impl Question {
+    fn read(uri: &Uri) -> Self {
+        let (mut question, mut app, mut plugin) = (Self::default(), None, None);
+        for (key, value) in form_urlencoded::parse(uri.query().unwrap_or_default().as_bytes()) {
+            match &*key {
+                "after" => question.after = value.parse().unwrap_or_default(),
+                "app" => app = Some(value.into_owned()),
+                "plugin" => plugin = Some(value.into_owned()),
+                _ => {}
+            }
+        }
+        question.plugin = app.zip(plugin);
+        question
+    }
+}
+
+pub(super) fn router(dashboard: Dashboard) -> Router {
+    Router::new().route(PATH, get(show)).with_state(Arc::new(dashboard))
+}
+
+async fn show(State(dashboard): State<Arc<Dashboard>>, uri: Uri) -> impl IntoResponse {
+    ([(CACHE_CONTROL, "no-store")], Json(dashboard.answer(&Question::read(&uri))))
+}
+
+impl Dashboard {
+    fn answer(&self, question: &Question) -> Value {
+        let hour = match &question.plugin {
+            Some((app, plugin)) => self.history.of_plugin(app, plugin),
+            None => Some(self.history.all()),
+        };
+        let recent = self.history.recent(question.after);
+        let recent: Vec<_> = recent.iter().map(|(number, one)| one.to_json(*number)).collect();
+        json!({
+            "version": env!("CARGO_PKG_VERSION"),
+            "running_for_ms": u64::try_from(self.began.elapsed().as_millis()).unwrap_or(u64::MAX),
+            "wants_token": self.wants_token,
+            "missing": self.doors.missing(),
+            "doors": self.doors.to_json(),
+            "apps": self.apps(),
+            "hour": hour,
+            "recent": recent,
+        })
+    }
+
+    /// As `/plugins` has them, each with its hour.
+    fn apps(&self) -> Vec<Value> {
+        let with_hours = |folder: &FolderHandle| {
+            let (app, mut files) = (folder.app(), folder.to_json());
+            for plugin in files["plugins"].as_array_mut().into_iter().flatten() {
+                let name = plugin["name"].as_str().unwrap_or_default();
+                plugin["hour"] = self.history.of_plugin(&app, name).map(small).unwrap_or_default();
+            }
+            files
+        };
+        self.folders.iter().map(with_hours).collect()
+    }
+}
+
+/// Without its buckets, which would be most of the answer where there are many plugins.
+fn small(figures: Figures) -> Value {
+    let calls = figures.buckets.iter().map(|point| point.sum.calls).collect::<Vec<_>>();
+    let points: Vec<u64> = calls.chunks(IN_A_POINT).map(|calls| calls.iter().sum()).collect();
+    let mut figures =
+        serde_json::to_value(Figures { buckets: Vec::new(), ..figures }).unwrap_or_default();
+    figures["buckets"] = points.into();
+    figures
+}

@@ -1,0 +1,85 @@
+//! The doors of the host: which are open, and why the others are not.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use serde_json::Value;
+use serde_json::json;
+
+use crate::ingress::long_connection::status::Connections;
+use crate::ingress::long_connection::status::State;
+use crate::shutdown::Shutdown;
+
+/// What readiness depends on, and what the dashboard shows of it.
+#[derive(Clone, Debug)]
+pub struct Doors {
+    connections: Arc<[Connections]>,
+    webhooks: Arc<[Webhook]>,
+    shutdown: Shutdown,
+}
+
+/// One app's webhook. That it listens needs no state: it does so before this is asked.
+#[derive(Debug)]
+pub struct Webhook {
+    /// Whose.
+    pub app: String,
+    /// Where the platform posts to.
+    pub path: String,
+    /// None in a server that has mounted it.
+    pub address: Option<SocketAddr>,
+}
+
+impl Doors {
+    /// Ready once all of these connections are up, until the host stops.
+    pub fn new(connections: Vec<Connections>, webhooks: Vec<Webhook>, shutdown: Shutdown) -> Self {
+        Self { connections: connections.into(), webhooks: webhooks.into(), shutdown }
+    }
+
+    /// What is missing, in words; empty when the host is ready.
+    pub fn missing(&self) -> Vec<String> {
+        let mut missing = Vec::new();
+        if self.shutdown.has_begun() {
+            missing.push("the host is stopping".to_owned());
+        }
+        for connections in self.connections.iter() {
+            for (index, state) in connections.states().into_iter().enumerate() {
+                let (app, number) = (connections.app(), index + 1);
+                match state {
+                    State::Up => {}
+                    State::Down(reason) => {
+                        missing.push(format!("app {app}, connection {number}: {reason}"))
+                    }
+                    State::Fatal(reason) => {
+                        missing.push(format!("app {app}, connection {number}, given up: {reason}"));
+                    }
+                }
+            }
+        }
+        missing
+    }
+
+    /// Each of them with its state.
+    pub fn to_json(&self) -> Vec<Value> {
+        let webhooks = self.webhooks.iter().map(|webhook| {
+            let Webhook { app, path, address } = webhook;
+            json!({ "door": "webhook", "app": app, "path": path, "address": address, "state": "up" })
+        });
+        let connections = self.connections.iter().flat_map(|connections| {
+            connections.states().into_iter().enumerate().map(|(index, state)| {
+                let (state, reason) = match state {
+                    State::Up => ("up", None),
+                    State::Down(reason) => ("down", Some(reason)),
+                    State::Fatal(reason) => ("given_up", Some(reason)),
+                };
+                json!({
+                    "door": "long_connection",
+                    "app": connections.app(),
+                    "number": index + 1,
+                    "state": state,
+                    "reason": reason,
+                })
+            })
+        });
+        webhooks.chain(connections).collect()
+    }
+}

@@ -1,0 +1,56 @@
+//! `[admin]`: where operators ask, and what they have to show.
+
+use std::net::SocketAddr;
+use std::path::Path;
+
+use serde::Deserialize;
+
+use crate::secret::Secret;
+use crate::secret::SecretSource;
+
+/// Fewer characters could be guessed by asking.
+const SHORTEST_TOKEN: usize = 16;
+
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct AdminFile {
+    listen: SocketAddr,
+    token: Option<SecretSource>,
+}
+
+/// The admin port, checked: who is not on this machine has to show a token.
+#[derive(Clone, Debug)]
+pub struct AdminConfig {
+    /// Address and port of the dashboard, `/healthz`, `/readyz`, `/metrics` and `/plugins`.
+    pub listen: SocketAddr,
+    /// What whoever asks has to show.
+    pub token: Option<Secret>,
+}
+
+/// Which key is wrong, and what to do.
+#[derive(Debug, thiserror::Error)]
+#[error("admin.token: {0}")]
+pub struct AdminConfigError(String);
+
+impl AdminFile {
+    /// Reads the token, relative to `folder`.
+    pub(super) fn check(self, folder: &Path) -> Result<AdminConfig, AdminConfigError> {
+        let Self { listen, token } = self;
+        let token = token.map(|token| token.read(folder)).transpose();
+        let token = token.map_err(|error| AdminConfigError(error.to_string()))?;
+        if let Some(token) = &token {
+            let length = token.expose().chars().count();
+            let printable = token.expose().bytes().all(|byte| byte.is_ascii_graphic());
+            if length < SHORTEST_TOKEN || !printable {
+                return Err(AdminConfigError(format!(
+                    "give {SHORTEST_TOKEN} letters, digits or signs at least, without spaces; `openssl rand -hex 32` makes a good one"
+                )));
+            }
+        } else if !listen.ip().is_loopback() {
+            return Err(AdminConfigError(format!(
+                "missing, though admin.listen is {listen}, which others can reach: give {{ env = \"AVIARY_ADMIN_TOKEN\" }}, or listen on 127.0.0.1"
+            )));
+        }
+        Ok(AdminConfig { listen, token })
+    }
+}

@@ -1,0 +1,235 @@
+//! One hour of figures, in buckets of half a minute. Only buckets in which something happened take memory.
+
+use std::collections::BTreeMap;
+use std::collections::VecDeque;
+use std::time::Duration;
+
+use serde::Serialize;
+use tokio::time::Instant;
+
+use crate::telemetry::Outcome;
+use crate::telemetry::history::histogram::Histogram;
+
+/// Half a minute: short enough to see when it began, long enough for an hour of them to be drawn.
+const BUCKET: Duration = Duration::from_secs(30);
+/// An hour of them.
+const BUCKETS: usize = 120;
+/// A rate over less than this would jump with every callback.
+const SHORTEST: Duration = Duration::from_secs(5);
+
+/// A point in time, as the windows of one history count it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Moment(Duration);
+
+impl Moment {
+    pub(super) fn at(at: Instant, began: Instant) -> Self {
+        Self(at.saturating_duration_since(began))
+    }
+
+    fn bucket(self) -> u64 {
+        self.0.as_secs() / BUCKET.as_secs()
+    }
+
+    /// How long its bucket has lasted by then.
+    fn into_bucket(self) -> Duration {
+        self.0 - BUCKET * u32::try_from(self.bucket()).unwrap_or(u32::MAX)
+    }
+}
+
+/// What is counted of a callback.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Sample {
+    pub(super) outcome: Outcome,
+    pub(super) took: Duration,
+    pub(super) fuel: Option<u64>,
+}
+
+/// See the module.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Window(VecDeque<Bucket>);
+
+#[derive(Clone, Debug, Default)]
+struct Bucket {
+    number: u64,
+    tally: Tally,
+}
+
+#[derive(Clone, Debug, Default)]
+struct Tally {
+    calls: u64,
+    failures: u64,
+    /// Few of the outcomes there are occur.
+    outcomes: Vec<(Outcome, u64)>,
+    fuel: u64,
+    metered: u64,
+    times: Histogram,
+}
+
+/// What a window says.
+#[derive(Clone, Debug, Serialize)]
+pub struct Figures {
+    /// Of the last hour together.
+    #[serde(flatten)]
+    pub hour: Sum,
+    /// Of the last half minute to minute.
+    pub per_second: f64,
+    /// Every outcome that occurred, and how often.
+    pub outcomes: BTreeMap<&'static str, u64>,
+    /// Units that a call used, where one was made.
+    pub fuel_per_call: Option<u64>,
+    /// The hour in its buckets, the present one last.
+    pub buckets: Vec<Point>,
+}
+
+/// Of some time.
+#[derive(Clone, Debug, Default, Serialize)]
+pub struct Sum {
+    /// Callbacks.
+    pub calls: u64,
+    /// Those that failed.
+    pub failures: u64,
+    /// Half of them had their answer by then.
+    pub p50_ms: Option<f64>,
+    /// 99 of 100.
+    pub p99_ms: Option<f64>,
+}
+
+/// One bucket, to be drawn.
+#[derive(Clone, Debug, Default, Serialize)]
+pub struct Point {
+    /// Callbacks of each second.
+    pub per_second: f64,
+    /// All of it.
+    #[serde(flatten)]
+    pub sum: Sum,
+}
+
+impl Tally {
+    fn add(&mut self, Sample { outcome, took, fuel }: Sample) {
+        self.calls += 1;
+        self.failures += u64::from(outcome.is_failure());
+        match self.outcomes.iter_mut().find(|(known, _)| *known == outcome) {
+            Some((_, count)) => *count += 1,
+            None => self.outcomes.push((outcome, 1)),
+        }
+        if let Some(fuel) = fuel {
+            self.fuel += fuel;
+            self.metered += 1;
+        }
+        self.times.add(took);
+    }
+
+    fn merge(&mut self, other: &Self) {
+        self.calls += other.calls;
+        self.failures += other.failures;
+        for (outcome, more) in &other.outcomes {
+            match self.outcomes.iter_mut().find(|(known, _)| known == outcome) {
+                Some((_, count)) => *count += more,
+                None => self.outcomes.push((*outcome, *more)),
+            }
+        }
+        self.fuel += other.fuel;
+        self.metered += other.metered;
+        self.times.merge(&other.times);
+    }
+
+    fn sum(&self) -> Sum {
+        let ms = |percent| Some(self.times.percentile(percent)?.as_secs_f64() * 1000.0);
+        let (calls, failures) = (self.calls, self.failures);
+        Sum { calls, failures, p50_ms: ms(50), p99_ms: ms(99) }
+    }
+}
+
+impl Window {
+    pub(super) fn add(&mut self, now: Moment, sample: Sample) {
+        let number = now.bucket();
+        if self.0.back().is_none_or(|newest| newest.number < number) {
+            while self.0.front().is_some_and(|oldest| oldest.number + BUCKETS as u64 <= number) {
+                self.0.pop_front();
+            }
+            self.0.push_back(Bucket { number, tally: Tally::default() });
+        }
+        // Two that were answered at the turn of a bucket may come in either order.
+        if let Some(newest) = self.0.back_mut() {
+            newest.tally.add(sample);
+        }
+    }
+
+    pub(super) fn figures(&self, now: Moment) -> Figures {
+        let newest = now.bucket();
+        let mut hour = Tally::default();
+        let mut buckets = vec![Point::default(); BUCKETS];
+        for Bucket { number, tally } in &self.0 {
+            let age = usize::try_from(newest.saturating_sub(*number)).unwrap_or(usize::MAX);
+            let Some(point) = BUCKETS.checked_sub(age + 1).and_then(|at| buckets.get_mut(at))
+            else {
+                continue;
+            };
+            hour.merge(tally);
+            let per_second = tally.calls as f64 / BUCKET.as_secs_f64();
+            *point = Point { per_second, sum: tally.sum() };
+        }
+        let per_second = self.rate(now);
+        if let Some(present) = buckets.last_mut() {
+            present.per_second = per_second;
+        }
+        Figures {
+            per_second,
+            outcomes: hour.outcomes.iter().map(|(known, count)| (known.as_str(), *count)).collect(),
+            fuel_per_call: hour.fuel.checked_div(hour.metered),
+            buckets,
+            hour: hour.sum(),
+        }
+    }
+
+    /// Of the present bucket and the one before it, as far as there was one.
+    fn rate(&self, now: Moment) -> f64 {
+        let newest = now.bucket();
+        let counted = self.0.iter().rev().take_while(|bucket| bucket.number + 1 >= newest);
+        let calls: u64 = counted.map(|bucket| bucket.tally.calls).sum();
+        let before = if newest == 0 { Duration::ZERO } else { BUCKET };
+        calls as f64 / (before + now.into_bucket()).max(SHORTEST).as_secs_f64()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn after(seconds: u64) -> Moment {
+        Moment(Duration::from_secs(seconds))
+    }
+
+    fn sample() -> Sample {
+        Sample { outcome: Outcome::Answered, took: Duration::from_millis(10), fuel: None }
+    }
+
+    #[test]
+    fn an_hour_is_counted_and_forgotten() {
+        let mut window = Window::default();
+        window.add(after(10), sample());
+        window.add(after(40), sample());
+        let figures = window.figures(after(3570));
+        assert_eq!((figures.hour.calls, figures.buckets[0].sum.calls), (2, 1));
+        assert!(figures.per_second.abs() < f64::EPSILON);
+        let p99 = figures.hour.p99_ms.unwrap();
+        assert!((8.0..12.5).contains(&p99), "{p99}");
+        assert_eq!(window.figures(after(3600)).hour.calls, 1, "an hour is over");
+        window.add(after(100_000), sample());
+        assert_eq!(window.0.len(), 1, "what is over takes no memory");
+    }
+
+    #[test]
+    fn the_rate_does_not_jump_where_a_bucket_begins() {
+        let mut window = Window::default();
+        for second in 1..200 {
+            for _ in 0..10 {
+                window.add(after(second - 1), sample());
+            }
+            if second > 5 {
+                let rate = window.figures(after(second)).per_second;
+                assert!((9.0..=12.0).contains(&rate), "{rate} after {second} s");
+            }
+        }
+    }
+}
