@@ -162,12 +162,6 @@ impl Outcome {
             Self::Host => "host",
         }
     }
-
-    /// Whether nobody has to look into it.
-    pub fn is_well(self) -> bool {
-        use Outcome::*;
-        matches!(self, Answered | Cached | Repeated | TooOld | Host)
-    }
 }
 
 /// The way a callback came in.
@@ -297,10 +291,11 @@ fn log_callback(record: &CallbackRecord) {
             )
         };
     }
-    if record.outcome.is_well() {
-        line!(info)
+    // Who is refused again and again is worth a look too.
+    if record.outcome.is_failure() || record.outcome == Outcome::Refused {
+        line!(warn);
     } else {
-        line!(warn)
+        line!(info);
     }
     let kind = known_type(&record.event_type);
     counter!(

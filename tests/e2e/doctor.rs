@@ -140,7 +140,7 @@ async fn a_configuration_that_does_not_start_is_explained() -> anyhow::Result<()
     finds(&findings, "fault", "nowhere.toml", "--config")?;
 
     type Break = fn(&mut Clinic) -> anyhow::Result<()>;
-    let cases: [(&str, &str, Break); 9] = [
+    let cases: [(&str, &str, Break); 10] = [
         ("surprise", "mend that line", |clinic| {
             clinic.app()["surprise"] = true.into();
             Ok(())

@@ -116,7 +116,7 @@ fn attributes(record: &CallbackRecord) -> Vec<KeyValue> {
 fn status(record: &CallbackRecord) -> Option<Status> {
     let message = record.reason.clone().unwrap_or_default();
     let failed = Status { message, code: StatusCode::Error.into() };
-    (!record.outcome.is_well()).then_some(failed)
+    record.outcome.is_failure().then_some(failed)
 }
 
 fn text(key: &str, value: &str) -> KeyValue {
