@@ -133,14 +133,16 @@ async fn load_or_compile(
         return Ok((link(engine, &cached)?, CodeSource::Cached));
     }
     let compiler = Arc::clone(engine);
-    let linked = engine.compile(move || {
+    let digest = wasm.digest;
+    let compiled = engine.compilers.run(move || {
         let compiled = compile(&compiler, &wasm.bytes)?;
         let linked = link(&compiler, &compiled)?;
-        // Its plugin need not wait until it is on disk.
-        let keeper = Arc::clone(&compiler);
-        compiler.compile_later(move || keeper.cache.store(&wasm.digest, &compiled));
-        Ok::<_, CompileError>(linked)
+        Ok::<_, CompileError>((Arc::new(compiled), linked))
     });
     let panicked = || CompileError::Compile("the compiler panicked".to_owned());
-    Ok((linked.await.ok_or_else(panicked)??, CodeSource::Compiled))
+    let (compiled, linked) = compiled.await.ok_or_else(panicked)??;
+    // Its plugin need not wait until it is on disk.
+    let keeper = Arc::clone(engine);
+    engine.compilers.run_later(move || keeper.cache.store(&digest, &compiled));
+    Ok((linked, CodeSource::Compiled))
 }

@@ -4,7 +4,6 @@ use std::sync::Arc;
 
 use serde::Deserialize;
 use tokio::sync::Semaphore;
-use tokio_util::task::TaskTracker;
 use wasmtime::Config;
 use wasmtime::Enabled;
 use wasmtime::Engine;
@@ -24,6 +23,7 @@ use crate::plugin::code::CodeInUse;
 use crate::plugin::code_cache::CacheConfig;
 use crate::plugin::code_cache::CodeCache;
 use crate::plugin::code_cache::OpenCache;
+use crate::plugin::compilers::Compilers;
 use crate::plugin::limits::MAX_CORE_INSTANCES;
 use crate::plugin::limits::MAX_MEMORIES;
 use crate::plugin::limits::MAX_MEMORY_BYTES;
@@ -31,6 +31,7 @@ use crate::plugin::limits::MAX_TABLE_ELEMENTS;
 use crate::plugin::limits::MAX_TABLES;
 use crate::plugin::limits::MemoryBudget;
 use crate::plugin::linked::Linked;
+use crate::plugin::priority::step_back;
 use crate::plugin::state::GuestState;
 use crate::plugin::turns::long_turns;
 
@@ -61,8 +62,6 @@ const INSTANCE_BYTES: usize = 4 * 1024 * 1024;
 /// timers of the I/O threads were up to 50 ms late in one of a hundred cases; with it 10 ms. Twice as much was no better,
 /// and would leave guests little of a machine that others use too.
 const GUEST_NICENESS: i32 = 5;
-/// Nobody waits for a compiler in milliseconds.
-const COMPILER_NICENESS: i32 = 15;
 
 /// `[guests]`
 #[derive(Clone, Copy, Debug, Deserialize)]
@@ -78,7 +77,7 @@ pub struct GuestsConfig {
     pub max_waiting: u32,
     /// Memory of all guests together. A call that cannot have more is answered as overload.
     pub memory_bytes: usize,
-    /// Threads that compile plugins, 1 to 64. They are apart from those that do I/O, and come after them.
+    /// Threads that compile plugins, 1 to 64. They are apart from those that do I/O and run guests, and come after them.
     pub compile_threads: usize,
 }
 
@@ -147,8 +146,7 @@ pub struct GuestEngine {
     /// For instances that wait for another call. They have places of their own: calls never find theirs taken.
     pub(super) idle_places: Arc<Semaphore>,
     max_calls: u32,
-    compilers: rayon::ThreadPool,
-    compiled_later: TaskTracker,
+    pub(super) compilers: Compilers,
     pub(super) loading: Semaphore,
     pub(super) long_turns: Arc<Semaphore>,
     threads: Option<tokio::runtime::Runtime>,
@@ -185,13 +183,7 @@ impl GuestEngine {
             .global_queue_interval(1)
             .enable_time()
             .build()?;
-        let compilers = rayon::ThreadPoolBuilder::new()
-            .num_threads(config.compile_threads)
-            .thread_name(|_| "compile".to_owned())
-            .start_handler(|_| step_back(COMPILER_NICENESS))
-            // The one who waits for the plugin sees that there is none; without this the process would end.
-            .panic_handler(|_| tracing::error!("the compiler panicked"))
-            .build()?;
+        let compilers = Compilers::start(config.compile_threads)?;
         Ok(Self {
             cache: cache.with(&engine),
             in_use: CodeInUse::default(),
@@ -202,39 +194,15 @@ impl GuestEngine {
             budget: MemoryBudget::new(config.memory_bytes),
             max_calls: config.max_calls,
             compilers,
-            compiled_later: TaskTracker::new(),
             loading: Semaphore::new(LOADED_AT_ONCE),
             long_turns: Arc::new(long_turns(config.threads)),
             threads: Some(threads),
         })
     }
 
-    /// Runs `work` on the threads for compiling; what wasmtime does in parallel stays there too.
-    pub(super) async fn compile<T: Send + 'static>(
-        &self,
-        work: impl FnOnce() -> T + Send + 'static,
-    ) -> Option<T> {
-        let (sender, result) = tokio::sync::oneshot::channel();
-        self.compilers.spawn_fifo(move || {
-            // Nobody waits any more once the host is stopping.
-            let _ = sender.send(work());
-        });
-        result.await.ok()
-    }
-
-    /// Runs `work` on the same threads after what waits for them already. Callbacks need not wait for it.
-    pub(super) fn compile_later(&self, work: impl FnOnce() + Send + 'static) {
-        let token = self.compiled_later.token();
-        self.compilers.spawn_fifo(move || {
-            work();
-            drop(token);
-        });
-    }
-
-    /// Until nothing is left of that, for a process that would end before: what it compiled would be lost to the next one.
+    /// Until everything that was compiled is on disk, for a process that would end before: it would be lost to the next one.
     pub async fn finish(&self) {
-        self.compiled_later.close();
-        self.compiled_later.wait().await;
+        self.compilers.finish().await;
     }
 
     /// How many of the places for calls one call of that plugin takes.
@@ -262,17 +230,6 @@ impl Drop for GuestEngine {
             runtime.shutdown_background();
         }
     }
-}
-
-/// Puts this thread behind those that do I/O, as far as the system lets it: less priority can always be asked for.
-fn step_back(niceness: i32) {
-    // Elsewhere the call would be about the whole process.
-    #[cfg(target_os = "linux")]
-    if let Err(error) = rustix::process::setpriority_process(None, niceness) {
-        tracing::warn!(%error, "guests run at the same priority as I/O");
-    }
-    #[cfg(not(target_os = "linux"))]
-    let _ = niceness;
 }
 
 fn engine_config(guests: GuestsConfig) -> Config {
