@@ -129,7 +129,7 @@ async fn clicks_do_not_wait_behind_events() -> anyhow::Result<()> {
         }
     );
     ensure!(one?.status == 200 && other?.status == 200 && clicked?.toast() == "slow");
-    let order: Vec<_> = running.host.log().lines(|line| line.message() == "callback");
+    let order = running.host.log().wait_for_count(3, "callback", &[]).await?;
     let kinds: Vec<_> = order.iter().map(|line| line.text_of("type")).collect();
     ensure!(kinds[1] == "card.action.trigger", "the click went first: {kinds:?}");
     Ok(())

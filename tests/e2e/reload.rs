@@ -119,7 +119,7 @@ async fn a_callback_under_way_finishes_on_the_version_it_began_with() -> anyhow:
     swapped?;
     let slow_response = slow_response?;
     ensure!(slow_response.toast() == "a", "begun on a, finished on {}", slow_response.text());
-    let lines = running.host.log().lines(|line| line.message() == "callback");
+    let lines = running.host.log().wait_for_count(2, "callback", &[]).await?;
     let order: Vec<_> = lines.iter().map(|line| line.text_of("event_id")).collect();
     ensure!(
         order.last() == Some(&sender::event_id(&slow)),

@@ -343,7 +343,7 @@ async fn a_repeated_fragment_runs_nothing_twice() -> anyhow::Result<()> {
     let found = replies(&mut connection, case).await?;
     ensure!(found.len() == 1, "{} replies", found.len());
     is_the_captured_reply(&found[0], &case["got"][0]["raw"])?;
-    let lines = running.host.log().lines(|line| line.message() == "callback");
+    let lines = running.host.log().wait_for_count(1, "callback", &[]).await?;
     ensure!(lines.len() == 1, "{lines:?}");
     Ok(())
 }
