@@ -109,11 +109,10 @@ impl Leftovers {
         loop {
             tokio::time::sleep(LOOK).await;
             let ran = self.ran();
-            let (Some(earlier), Some(later)) = (before, ran) else {
-                // Nobody can tell, so they are left to it.
-                return std::future::pending().await;
-            };
-            if later.saturating_sub(earlier) < since.elapsed() / LEAST_SHARE {
+            // Threads that have yet to start have no record, and where the system keeps none they are left to it.
+            if let (Some(earlier), Some(later)) = (before, ran)
+                && later.saturating_sub(earlier) < since.elapsed() / LEAST_SHARE
+            {
                 return;
             }
             (before, since) = (ran, Instant::now());
