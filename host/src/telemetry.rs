@@ -268,8 +268,7 @@ impl Observers {
 }
 
 fn log_callback(record: &CallbackRecord) {
-    let outcome = record.outcome.as_str();
-    let door = record.door.as_str();
+    let (door, outcome) = (record.door.as_str(), record.outcome.as_str());
     let ms = record.elapsed.as_secs_f64() * 1000.0;
     let plugin = record.plugin.as_ref().map(|plugin| &*plugin.name);
     let version = record.plugin.as_ref().map(|plugin| &*plugin.version);
@@ -297,14 +296,28 @@ fn log_callback(record: &CallbackRecord) {
     } else {
         line!(info);
     }
+    count_callback(record);
+}
+
+fn count_callback(record: &CallbackRecord) {
+    let (door, outcome) = (record.door.as_str(), record.outcome.as_str());
     let kind = known_type(&record.event_type);
+    let app = || Arc::clone(&record.app);
+    // Empty where none takes it, which is no label to Prometheus.
+    let plugin = || record.plugin.as_ref().map_or_else(Arc::default, |one| Arc::clone(&one.name));
     counter!(
         "aviary_callbacks_total",
-        "app" => Arc::clone(&record.app), "type" => kind, "door" => door, "outcome" => outcome
+        "app" => app(), "plugin" => plugin(), "type" => kind, "door" => door, "outcome" => outcome
     )
     .increment(1);
-    histogram!("aviary_callback_seconds", "type" => kind, "door" => door)
-        .record(record.elapsed.as_secs_f64());
+    histogram!(
+        "aviary_callback_seconds",
+        "app" => app(), "plugin" => plugin(), "type" => kind, "door" => door
+    )
+    .record(record.elapsed.as_secs_f64());
+    if let Some(fuel) = record.fuel {
+        counter!("aviary_fuel_total", "app" => app(), "plugin" => plugin()).increment(fuel);
+    }
 }
 
 /// From a tenth of a millisecond to the platform's three seconds.

@@ -102,6 +102,12 @@ async fn callbacks_are_counted() -> anyhow::Result<()> {
     );
     ensure!(metrics.sum("aviary_callback_seconds_count", &[]) == 6.0, "{metrics:?}");
     ensure!(metrics.has("aviary_callback_seconds_bucket"), "a histogram has buckets: {metrics:?}");
+    let called = running.host.log().wait_for("callback", &[("plugin", "version-a")]).await?;
+    let fuel = called.number_of("fuel").context("it used some")?;
+    let one = [("app", APP_ID), ("plugin", "version-a")];
+    ensure!(metrics.sum("aviary_callbacks_total", &one) == 4.0, "{metrics:?}");
+    ensure!(metrics.sum("aviary_callback_seconds_count", &one) == 4.0, "{metrics:?}");
+    ensure!(metrics.sum("aviary_fuel_total", &one) == 4.0 * fuel, "{fuel}: {metrics:?}");
     ensure!(metrics.sum("aviary_plugins_live", &[("app", APP_ID)]) == 1.0, "{metrics:?}");
     ensure!(metrics.sum("aviary_connections_up", &[("app", APP_ID)]) == 1.0, "{metrics:?}");
     Ok(())
