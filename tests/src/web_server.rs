@@ -172,14 +172,20 @@ async fn serve(
         let part = vec![b'x'; ENDLESS_PART];
         while stream.write_all(&part).await.is_ok() {}
     } else if matches!(path.rsplit('/').next(), Some("silent" | "halting" | "announced")) {
-        // Until nobody is there any more.
-        let mut rest = [0; 1024];
-        while stream.read(&mut rest).await.is_ok_and(|read| read > 0) {}
+        until_nobody_is_there(&mut stream).await;
     } else {
-        return Ok(stream.shutdown().await?);
+        stream.shutdown().await?;
+        // To close with something unread is a reset, which may overtake the answer.
+        until_nobody_is_there(&mut stream).await;
+        return Ok(());
     }
     note(seen, |seen| seen.hung_up += 1);
     Ok(())
+}
+
+async fn until_nobody_is_there(stream: &mut (impl AsyncRead + Unpin)) {
+    let mut rest = [0; 1024];
+    while stream.read(&mut rest).await.is_ok_and(|read| read > 0) {}
 }
 
 /// Up to the empty line. What follows is not read: what these servers say does not depend on it.
