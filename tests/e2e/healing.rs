@@ -6,6 +6,7 @@ use std::time::Instant;
 use anyhow::Context as _;
 use anyhow::ensure;
 use aviary::ingress::long_connection::frame::Frame;
+use aviary::simulator::Simulator;
 use aviary::simulator::config::ClientConfig;
 use aviary::simulator::delivery::Delivery;
 use aviary::simulator::script::DiscoveryScript;
@@ -84,7 +85,7 @@ async fn a_fatal_code_stops_its_app_alone_and_says_what_to_change() -> anyhow::R
 }
 
 async fn is_given_up<E: std::error::Error + Send + Sync + 'static>(
-    refuse: impl Fn(&aviary::simulator::Simulator) -> Result<(), E>,
+    refuse: impl Fn(&Simulator) -> Result<(), E>,
     words: &str,
 ) -> anyhow::Result<()> {
     let apps = [App::default(), App::new(OTHER_APP, "/other")]
@@ -168,9 +169,10 @@ async fn a_configuration_that_makes_no_sense_starts_no_busy_loop() -> anyhow::Re
             ping_interval: number,
         };
         simulator.set_client_config(APP_ID, absurd)?;
+        let again = simulator.counters(APP_ID).handshakes + 1;
         simulator.drop_connections(APP_ID)?;
-        simulator.wait_until(PATIENCE, |simulator| simulator.connected(APP_ID) == 0).await?;
-        running.host.wait_for_readyz(503).await?;
+        let back = |now: &Simulator| now.counters(APP_ID).handshakes >= again;
+        simulator.wait_until(PATIENCE, back).await?;
         running.host.wait_for_readyz(200).await?;
         let before = simulator.counters(APP_ID);
         for _ in 0..20 {
