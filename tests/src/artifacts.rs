@@ -22,6 +22,9 @@ const NOT_FOR_NESTED_BUILDS: [&str; 6] = [
     "RUSTC_WORKSPACE_WRAPPER",
     "LLVM_PROFILE_FILE",
 ];
+/// How names begin that cargo sets for the package it runs a test of. The build script of a dependency that looks at one of
+/// them would run again in every nested build, and once more in the next build of these tests.
+const OF_THIS_PACKAGE: [&str; 2] = ["CARGO_MANIFEST_", "CARGO_PKG_"];
 
 /// The binary `aviary`, built with the profile that these tests were built with.
 pub fn host_binary() -> anyhow::Result<PathBuf> {
@@ -160,6 +163,12 @@ fn cargo(target: &Path) -> Command {
     let mut command = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
     for name in NOT_FOR_NESTED_BUILDS {
         command.env_remove(name);
+    }
+    for (name, _) in std::env::vars_os() {
+        let text = name.to_string_lossy();
+        if OF_THIS_PACKAGE.iter().any(|beginning| text.starts_with(beginning)) {
+            command.env_remove(name);
+        }
     }
     command.env("CARGO_TARGET_DIR", target);
     command
