@@ -158,7 +158,7 @@ mod tests {
 
     #[test]
     fn what_does_not_fit_is_dropped_and_counted() {
-        let (lines, line) = (Lines(Arc::default()), [b'a'; 1 << 20]);
+        let (lines, line) = (Lines(Arc::default()), vec![b'a'; 1 << 20]);
         for _ in 0..6 {
             lines.put(&line);
         }
