@@ -1,5 +1,5 @@
 //! What the README tells somebody who wants to write a plugin, done word for word in every language, and timed: begin,
-//! build, drop in, click.
+//! build, drop in, click, change.
 
 use std::io::Write as _;
 use std::time::Duration;
@@ -10,6 +10,7 @@ use anyhow::ensure;
 use aviary::simulator::delivery::Delivery;
 use aviary::simulator::sample::CardAction;
 use aviary_e2e::artifacts;
+use aviary_e2e::desk::COMPILED;
 use aviary_e2e::desk::Desk;
 use aviary_e2e::desk::patient_host;
 use aviary_e2e::desk::wait_until_live;
@@ -76,7 +77,20 @@ async fn the_first_plugin_answers(language: &str) -> anyhow::Result<()> {
     desk.drop_in(PLUGIN, &running)?;
     wait_until_live(PLUGIN, &running).await?;
     clicks(&running, language).await?;
-    said_to_be_quick(language, began.elapsed(), worked)
+    said_to_be_quick(language, began.elapsed(), worked)?;
+    drop(running);
+    a_change_is_seen(&desk).await
+}
+
+/// What the README says of `aviary dev`.
+async fn a_change_is_seen(desk: &Desk) -> anyhow::Result<()> {
+    let mut dev = desk.develops(PLUGIN)?;
+    let said = dev.stdout().clone();
+    said.wait_for_text_within(COMPILED, "the user sees  toast “Hello from ").await?;
+    desk.edits(PLUGIN, "Hello from ", "Greetings from ")?;
+    said.wait_for_text_within(COMPILED, "the user sees  toast “Greetings from ").await?;
+    ensure!(dev.terminate().await?.status.success(), "{}", dev.log().text());
+    Ok(())
 }
 
 /// Other tests run meanwhile, and go before the tools: so it is the work that is bounded, by what a newcomer with one core

@@ -13,13 +13,14 @@ use anyhow::ensure;
 
 use crate::artifacts;
 use crate::excuse;
+use crate::host::HostProcess;
 use crate::setup::App;
 use crate::setup::Running;
 use crate::setup::Setup;
 
 /// How long a component of twenty megabytes may take to be compiled. It takes a quarter of a minute of a core, but a host's
 /// compiler stands behind everything else that the machine does. Only a failing test ever waits this long.
-const COMPILED: Duration = Duration::from_secs(900);
+pub const COMPILED: Duration = Duration::from_secs(900);
 /// In a desk's folder: what was built there.
 const STAMP: &str = "built";
 /// What building a plugin installs into its folder.
@@ -157,26 +158,10 @@ impl Desk {
 
     /// Types a line into a shell, with `aviary` on its path, and returns what was printed.
     pub fn types(&self, line: &str) -> anyhow::Result<String> {
-        let target = artifacts::target_folder()?;
-        let aviary = artifacts::host_binary()?;
-        let program_folder = aviary.parent().context("the binary is in a folder")?;
-        let path = std::env::var("PATH").unwrap_or_default();
         // Tests that look at the clock run meanwhile.
         let mut command = Command::new("nice");
         command.args(["-n", "15", "sh", "-ec", line]).current_dir(&self.folder);
-        command.env("PATH", format!("{}:{path}", program_folder.display()));
-        // What tools keep for the next time stays in the build folder too.
-        for (name, folder) in [
-            ("CARGO_TARGET_DIR", "guests"),
-            ("npm_config_cache", "caches/npm"),
-            ("PIP_CACHE_DIR", "caches/pip"),
-            ("GOCACHE", "caches/go"),
-            ("GOPATH", "caches/go-path"),
-            ("ZIG_GLOBAL_CACHE_DIR", "caches/zig"),
-        ] {
-            command.env(name, target.join(folder));
-        }
-        let output = command.output().context("cannot run nice and sh")?;
+        let output = command.envs(environment()?).output().context("cannot run nice and sh")?;
         let said = String::from_utf8_lossy(&output.stdout).into_owned();
         let complained = String::from_utf8_lossy(&output.stderr);
         ensure!(
@@ -186,6 +171,54 @@ impl Desk {
         );
         Ok(said)
     }
+
+    /// Follows the plugin's source, as `aviary dev` does in a terminal that stays open.
+    pub fn develops(&self, plugin: &str) -> anyhow::Result<HostProcess> {
+        let mut environment = environment()?;
+        environment.push(("XDG_CACHE_HOME".to_owned(), caches()?.display().to_string()));
+        HostProcess::start(&["dev", plugin], &self.folder, &environment)
+    }
+
+    /// Puts another word in the place of one, wherever it stands in the plugin's source.
+    pub fn edits(&self, plugin: &str, word: &str, other: &str) -> anyhow::Result<()> {
+        let mut folders = vec![self.folder.join(plugin)];
+        let mut edited = 0;
+        while let Some(folder) = folders.pop() {
+            for path in source_entries(&folder)? {
+                if path.is_dir() {
+                    folders.push(path);
+                    continue;
+                }
+                let Ok(text) = std::fs::read_to_string(&path) else { continue };
+                if text.contains(word) {
+                    std::fs::write(path, text.replace(word, other))?;
+                    edited += 1;
+                }
+            }
+        }
+        ensure!(edited > 0, "{word} is nowhere");
+        Ok(())
+    }
+}
+
+/// What a shell at a desk knows.
+fn environment() -> anyhow::Result<Vec<(String, String)>> {
+    let target = artifacts::target_folder()?;
+    let aviary = artifacts::host_binary()?;
+    let program_folder = aviary.parent().context("the binary is in a folder")?;
+    let path = std::env::var("PATH").unwrap_or_default();
+    let path = ("PATH".to_owned(), format!("{}:{path}", program_folder.display()));
+    // What tools keep for the next time stays in the build folder too.
+    let kept = [
+        ("CARGO_TARGET_DIR", "guests"),
+        ("npm_config_cache", "caches/npm"),
+        ("PIP_CACHE_DIR", "caches/pip"),
+        ("GOCACHE", "caches/go"),
+        ("GOPATH", "caches/go-path"),
+        ("ZIG_GLOBAL_CACHE_DIR", "caches/zig"),
+    ]
+    .map(|(name, folder)| (name.to_owned(), target.join(folder).display().to_string()));
+    Ok(std::iter::once(path).chain(kept).collect())
 }
 
 fn copy_all(from: &Path, to: &Path) -> anyhow::Result<()> {
@@ -204,18 +237,24 @@ fn copy_all(from: &Path, to: &Path) -> anyhow::Result<()> {
     Ok(())
 }
 
+/// What lies in a folder and was not installed or built.
+fn source_entries(folder: &Path) -> anyhow::Result<Vec<PathBuf>> {
+    let mut paths = Vec::new();
+    for entry in std::fs::read_dir(folder)? {
+        let entry = entry?;
+        if !INSTALLED.iter().any(|installed| entry.file_name() == *installed) {
+            paths.push(entry.path());
+        }
+    }
+    paths.sort();
+    Ok(paths)
+}
+
 /// Every file below a folder that was not installed or built, with its name.
 fn sources(folder: &Path) -> anyhow::Result<Vec<u8>> {
-    let mut paths: Vec<_> =
-        std::fs::read_dir(folder)?.map(|entry| Ok(entry?.path())).collect::<anyhow::Result<_>>()?;
-    paths.sort();
     let mut all = Vec::new();
-    for path in paths {
-        let name = path.file_name().unwrap_or_default();
-        if INSTALLED.iter().any(|installed| name == *installed) {
-            continue;
-        }
-        all.extend_from_slice(name.as_encoded_bytes());
+    for path in source_entries(folder)? {
+        all.extend_from_slice(path.file_name().unwrap_or_default().as_encoded_bytes());
         all.push(b'\n');
         all.append(&mut if path.is_dir() { sources(&path)? } else { std::fs::read(&path)? });
     }
