@@ -2,6 +2,7 @@
 
 pub mod allow;
 pub mod breaker;
+pub mod call_error;
 pub mod canary;
 pub mod code;
 pub mod code_cache;
@@ -14,6 +15,7 @@ pub mod drill;
 pub mod engine;
 mod explain;
 pub mod form;
+mod guest;
 pub mod instance;
 pub mod kept;
 mod lift;

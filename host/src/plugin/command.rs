@@ -12,7 +12,7 @@ use crate::callback::model::Callback;
 use crate::callback::model::Kind;
 use crate::callback::reply::RawReply;
 use crate::capability::stdio::Printed;
-use crate::plugin::instance::CallError;
+use crate::plugin::call_error::CallError;
 use crate::plugin::state::GuestState;
 use crate::plugin::state::Wasi;
 

@@ -13,10 +13,8 @@ use std::sync::PoisonError;
 use serde::Deserialize;
 use tokio::sync::OwnedSemaphorePermit;
 use tokio::sync::Semaphore;
-use wasmtime::Store;
-use wasmtime::component::Instance;
 
-use crate::plugin::state::GuestState;
+use crate::plugin::guest::Guest;
 
 /// More calls than any leak is worth.
 const MOST_CALLS: u32 = 1_000_000;
@@ -70,21 +68,6 @@ impl Tenants {
             Self::Together => Some(""),
             Self::Apart => Some(tenant_key).filter(|key| !key.is_empty()),
         }
-    }
-}
-
-/// An instance between two calls, or during one.
-pub(super) struct Guest {
-    pub(super) store: Store<GuestState>,
-    /// Absent until its first call.
-    pub(super) instance: Option<Instance>,
-    /// Calls that it has answered.
-    calls: u32,
-}
-
-impl Guest {
-    pub(super) fn fresh(store: Store<GuestState>) -> Self {
-        Self { store, instance: None, calls: 0 }
     }
 }
 

@@ -22,7 +22,7 @@ pub const HOST_CALL_FUEL: u64 = 5_000;
 /// What a guest may hand over in one call of the host. The longest things it has to say are cards and requests.
 const HOST_CALL_BYTES: usize = 8 << 20;
 /// A guest that calls the host gives way after this long, as one that does not gives way every
-/// [`YIELD_INTERVAL`](crate::plugin::instance::YIELD_INTERVAL).
+/// [`YIELD_INTERVAL`](crate::plugin::guest::YIELD_INTERVAL).
 const SLICE: Duration = Duration::from_micros(200);
 /// What the host reads at most before it knows how large a reply is, as a multiple of the text that is allowed:
 /// the records around the text count too.

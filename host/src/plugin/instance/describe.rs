@@ -8,10 +8,11 @@ use crate::bindings::exports::lark::callback::plugin_info;
 use crate::callback::model::Callback;
 use crate::deadline::Deadline;
 use crate::journal::tape::Tape;
+use crate::plugin::call_error::CallError;
 use crate::plugin::engine::GuestEngine;
-use crate::plugin::instance::CallError;
-use crate::plugin::instance::Reach;
-use crate::plugin::instance::classify;
+use crate::plugin::guest::Guest;
+use crate::plugin::guest::Occasion;
+use crate::plugin::guest::Reach;
 use crate::plugin::linked::Linked;
 use crate::plugin::registry::Plugin;
 use crate::plugin::turns::take_turns;
@@ -44,7 +45,15 @@ async fn ask(
     else {
         return Ok(None);
     };
-    let mut store = plugin.store(&Callback::default(), deadline, io, Reach::Nothing, &Tape::off());
+    let mut store = Guest::fresh(Occasion {
+        plugin,
+        callback: &Callback::default(),
+        deadline,
+        io,
+        reach: Reach::Nothing,
+        tape: &Tape::off(),
+    })
+    .store;
     let asking = async {
         let instance = instance_pre.instantiate_async(&mut store).await?;
         indices.load(&mut store, &instance)?.call_describe(&mut store).await
@@ -52,6 +61,6 @@ async fn ask(
     match tokio::time::timeout_at(deadline.soft(), asking).await {
         Err(_elapsed) => Err(CallError::Stopped),
         Ok(Ok(info)) => Ok(Some(info)),
-        Ok(Err(error)) => Err(classify(&error, plugin, store.data().limiter.refused())),
+        Ok(Err(error)) => Err(CallError::of(&error, plugin, store.data().limiter.refused())),
     }
 }
