@@ -22,8 +22,8 @@ use crate::admin::dashboard::Dashboard;
 use crate::admin::doors::Doors;
 use crate::plugin::status::FolderHandle;
 use crate::secret::Secret;
-use crate::telemetry;
 use crate::telemetry::history::History;
+use crate::telemetry::metrics;
 
 /// What the admin port tells of.
 #[derive(Debug)]
@@ -44,7 +44,7 @@ pub async fn serve(listener: TcpListener, admin: Admin) {
     let counted = Arc::clone(&folders);
     let metrics = move || async move {
         counted.iter().for_each(FolderHandle::refresh_metrics);
-        telemetry::metrics()
+        metrics::render()
     };
     let dashboard = Dashboard {
         doors: doors.clone(),

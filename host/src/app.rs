@@ -45,10 +45,10 @@ use crate::shutdown::Shutdown;
 use crate::store::Store;
 use crate::store::StoreError;
 use crate::store::update::StoredUpdate;
-use crate::telemetry;
 use crate::telemetry::CallbackRecord;
 use crate::telemetry::Observers;
 use crate::telemetry::history::History;
+use crate::telemetry::metrics;
 use crate::tls;
 use crate::trace::Traces;
 
@@ -138,7 +138,7 @@ impl HostBuilder {
     pub async fn start(self) -> Result<Host, StartError> {
         let config = self.config;
         if self.metrics == Metrics::Own {
-            telemetry::start_metrics();
+            metrics::start();
         }
         let shutdown = Shutdown::new();
         let webhook = listen("webhook", config.webhook.listen).await?;
@@ -246,7 +246,7 @@ async fn keep_metrics_small(shutdown: Shutdown) {
         tokio::select! {
             // Cancel safe: both only wait.
             () = shutdown.begun() => return,
-            () = tokio::time::sleep(telemetry::METRICS_UPKEEP) => telemetry::fold_metrics(),
+            () = tokio::time::sleep(metrics::UPKEEP) => metrics::fold(),
         }
     }
 }
@@ -254,11 +254,11 @@ async fn keep_metrics_small(shutdown: Shutdown) {
 /// Measures how long the threads that do I/O let a timer wait. Whatever slows them slows every answer.
 async fn feel_the_pulse(shutdown: Shutdown) {
     loop {
-        let due = Instant::now() + telemetry::HEARTBEAT;
+        let due = Instant::now() + metrics::HEARTBEAT;
         tokio::select! {
             // Cancel safe: both only wait.
             () = shutdown.begun() => return,
-            () = tokio::time::sleep_until(due) => telemetry::record_io_lateness(due.elapsed()),
+            () = tokio::time::sleep_until(due) => metrics::record_io_lateness(due.elapsed()),
         }
     }
 }
@@ -335,7 +335,7 @@ impl Parts {
         late.resume(left.extract_if(.., |left| left.update.app == app.id).collect());
         self.shutdown.spawn(late::take_over(Arc::clone(&late)));
         let registry = Registry::default();
-        telemetry::set_plugins_live(&id, 0);
+        metrics::set_plugins_live(&id, 0);
         let (mut folder, handle) = Folder::new(
             Arc::clone(&id),
             app.plugins.clone(),

@@ -17,9 +17,9 @@ use tokio::task::JoinHandle;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
-use crate::telemetry;
 use crate::telemetry::CallbackRecord;
 use crate::telemetry::Observers;
+use crate::telemetry::metrics;
 use crate::trace::config::TraceSettings;
 
 /// Between two looks at what was answered, so that not each callback wakes somebody. The observers' own queue holds four
@@ -104,7 +104,7 @@ async fn gather(
                         hand_over(&batches, &mut batch);
                     }
                 }
-                Err(TryRecvError::Lagged(count)) => telemetry::record_trace_drop("behind", count),
+                Err(TryRecvError::Lagged(count)) => metrics::record_trace_drop("behind", count),
                 Err(TryRecvError::Empty) => break false,
                 Err(TryRecvError::Closed) => break true,
             }
@@ -123,7 +123,7 @@ fn hand_over(batches: &mpsc::Sender<Batch>, batch: &mut Vec<Arc<CallbackRecord>>
     let records = std::mem::take(batch);
     let count = records.len();
     if batches.try_send(Batch { records, closed: Instant::now() }).is_err() {
-        telemetry::record_trace_drop("queue_full", count as u64);
+        metrics::record_trace_drop("queue_full", count as u64);
     }
 }
 
@@ -155,7 +155,7 @@ impl Collector {
             match self.post(records).await {
                 Ok(()) => {
                     has_failed = false;
-                    telemetry::record_traces(count);
+                    metrics::record_traces(count);
                 }
                 Err(why) => {
                     // One line for an outage.
@@ -163,7 +163,7 @@ impl Collector {
                         let reason = in_full(&why);
                         tracing::warn!(url = %self.settings.url, reason, "traces are lost");
                     }
-                    telemetry::record_trace_drop("not_taken", count);
+                    metrics::record_trace_drop("not_taken", count);
                 }
             }
         }

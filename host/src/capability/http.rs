@@ -49,7 +49,7 @@ use crate::capability::http::told::Whole;
 use crate::capability::logging::LogTag;
 use crate::deadline::Deadline;
 use crate::journal::tape::Tape;
-use crate::telemetry;
+use crate::telemetry::metrics;
 
 pub use crate::capability::http::grant::Destinations;
 pub use crate::capability::http::grant::HttpGrant;
@@ -306,7 +306,7 @@ impl Note {
     fn refused(&self, url: &str, reason: &str) {
         let LogTag { app, plugin, version, event_id } = &self.0;
         tracing::warn!(%app, %plugin, %version, %event_id, url, reason, "plugin request refused");
-        telemetry::record_plugin_request(app, plugin, "refused");
+        metrics::record_plugin_request(app, plugin, "refused");
     }
 
     fn ended<T>(&self, url: &str, began: Instant, answer: &Result<Response<T>, NoAnswer>) {
@@ -316,7 +316,7 @@ impl Note {
             Ok(answer) => {
                 let status = answer.status().as_u16();
                 tracing::debug!(%app, %plugin, %version, %event_id, url, status, ms, "plugin request");
-                telemetry::record_plugin_request(app, plugin, "answered");
+                metrics::record_plugin_request(app, plugin, "answered");
             }
             Err(NoAnswer::NotPublic) => {
                 let grant = toml::Value::from(url);
@@ -324,7 +324,7 @@ impl Note {
             }
             Err(reason) => {
                 tracing::warn!(%app, %plugin, %version, %event_id, url, %reason, ms, "plugin request failed");
-                telemetry::record_plugin_request(app, plugin, "failed");
+                metrics::record_plugin_request(app, plugin, "failed");
             }
         }
     }

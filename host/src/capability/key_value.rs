@@ -192,7 +192,7 @@ fn said(error: WriteError) -> Error {
 
 fn broken(error: &crate::store::StoreError) -> Error {
     tracing::error!(%error, "a plugin could not use the store");
-    crate::telemetry::record_store_failure();
+    crate::telemetry::metrics::record_store_failure();
     Error::Other("the store does not work at the moment".to_owned())
 }
 

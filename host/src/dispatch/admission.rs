@@ -20,7 +20,7 @@ use crate::callback::model::Kind;
 use crate::deadline::Deadline;
 use crate::plugin::engine::GuestsConfig;
 use crate::plugin::registry::Plugin;
-use crate::telemetry;
+use crate::telemetry::metrics;
 
 /// A new measurement moves the average by this part of the difference.
 const WEIGHT: u32 = 8;
@@ -243,7 +243,7 @@ impl Admission {
                 }
             }
         }
-        telemetry::set_callbacks_waiting(state.waiting_count());
+        metrics::set_callbacks_waiting(state.waiting_count());
         unclaimed
     }
 
@@ -307,7 +307,7 @@ impl Drop for Leave<'_> {
             // Tickets grow from the front to the back of a queue.
             if let Ok(index) = queue.binary_search_by_key(&self.ticket, |waiter| waiter.ticket) {
                 queue.remove(index);
-                telemetry::set_callbacks_waiting(state.waiting_count());
+                metrics::set_callbacks_waiting(state.waiting_count());
                 break;
             }
         }

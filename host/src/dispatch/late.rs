@@ -50,9 +50,9 @@ use crate::store::update::PendingUpdate;
 use crate::store::update::StoredUpdate;
 use crate::store::update::UpdateId;
 use crate::store::update::now_ms;
-use crate::telemetry;
-use crate::telemetry::LateResult;
-use crate::telemetry::UpdateResult;
+use crate::telemetry::metrics;
+use crate::telemetry::metrics::LateResult;
+use crate::telemetry::metrics::UpdateResult;
 
 /// What the platform documents for `card/update`, for each app.
 const UPDATE_RATE: Rate = Rate { in_a_second: 50, in_a_minute: 1000 };
@@ -124,7 +124,7 @@ impl Update {
 
 impl Drop for Update {
     fn drop(&mut self) {
-        telemetry::add_card_updates_waiting(&self.pending.app, -1.0);
+        metrics::add_card_updates_waiting(&self.pending.app, -1.0);
     }
 }
 
@@ -212,13 +212,13 @@ impl Late {
         let kib = u32::try_from(kib).unwrap_or(u32::MAX);
         match Arc::clone(&self.room).try_acquire_many_owned(kib) {
             Ok(room) => {
-                telemetry::add_card_updates_waiting(&self.app, 1.0);
+                metrics::add_card_updates_waiting(&self.app, 1.0);
                 Some(Update { id, pending, attempted, _room: room })
             }
             Err(_full) => {
                 let event_id = pending.event_id.as_deref();
                 tracing::error!(app = %self.app, event_id, "card update dropped: too many wait already");
-                telemetry::record_card_update(UpdateResult::NoRoom);
+                metrics::record_card_update(UpdateResult::NoRoom);
                 None
             }
         }
@@ -232,7 +232,7 @@ pub async fn take_over(late: Arc<Late>) {
             Ok(left) => late.resume(left),
             Err(error) => {
                 tracing::warn!(app = %late.app, %error, "cannot see what other hosts have left");
-                telemetry::record_store_failure();
+                metrics::record_store_failure();
             }
         }
         tokio::select! {
@@ -305,7 +305,7 @@ impl Afterwards {
             match self.callback.kind() {
                 Kind::LinkPreview => self.refresh(report, &plugin, slot).await,
                 Kind::CardAction | Kind::LegacyCard => self.late_cards(report, &plugin).await,
-                Kind::Other => telemetry::record_late(LateResult::NothingToShow),
+                Kind::Other => metrics::record_late(LateResult::NothingToShow),
             }
         });
     }
@@ -315,8 +315,8 @@ impl Afterwards {
         match report.result {
             Ok(raw) => cards.extend(self.late_card(raw, plugin)),
             // A toast has nowhere to appear any more.
-            Err(CallError::User(_)) => telemetry::record_late(LateResult::ToastDropped),
-            Err(_) => telemetry::record_late(LateResult::Failed),
+            Err(CallError::User(_)) => metrics::record_late(LateResult::ToastDropped),
+            Err(_) => metrics::record_late(LateResult::Failed),
         }
         // What the card shall show in the end is worth more than what it was to show in between.
         let surplus = cards.len().saturating_sub(MAX_UPDATES);
@@ -339,15 +339,15 @@ impl Afterwards {
                 app = %self.late.app, event_id = self.event_id(), plugin = plugin.name(), version = plugin.version(),
                 faults = %late.faults, "late reply dropped in part"
             );
-            telemetry::record_late(LateResult::Invalid);
+            metrics::record_late(LateResult::Invalid);
         }
         if late.has_toast {
-            telemetry::record_late(LateResult::ToastDropped);
+            metrics::record_late(LateResult::ToastDropped);
         }
         match &late.card {
-            Some(_) => telemetry::record_late(LateResult::Card),
+            Some(_) => metrics::record_late(LateResult::Card),
             None if late.has_toast || !late.faults.is_empty() => {}
-            None => telemetry::record_late(LateResult::NothingToShow),
+            None => metrics::record_late(LateResult::NothingToShow),
         }
         late.card
     }
@@ -355,14 +355,14 @@ impl Afterwards {
     /// A preview that came too late is kept for a moment, and the client is told to ask again.
     async fn refresh(self, report: CallReport, plugin: &Plugin, slot: Option<Slot>) {
         let Body::LinkPreview(preview) = &self.callback.body else { return };
-        let Ok(raw) = report.result else { return telemetry::record_late(LateResult::Failed) };
+        let Ok(raw) = report.result else { return metrics::record_late(LateResult::Failed) };
         let checked = check(Kind::LinkPreview, raw, None);
         if !checked.faults.is_empty() {
             tracing::warn!(
                 app = %self.late.app, event_id = self.event_id(), plugin = plugin.name(), version = plugin.version(),
                 faults = %checked.faults, "late reply dropped in part"
             );
-            telemetry::record_late(LateResult::Invalid);
+            metrics::record_late(LateResult::Invalid);
         }
         if let (Some(slot), Some(reply)) = (slot, &checked.reply) {
             slot.fill(reply);
@@ -372,10 +372,10 @@ impl Afterwards {
         let viewer = Viewer::of(&preview.location, &preview.operator, tenant);
         match (viewer, checked.reply) {
             (Some(viewer), Some(reply)) => {
-                telemetry::record_late(LateResult::Preview);
+                metrics::record_late(LateResult::Preview);
                 self.show_preview(viewer, reply, plugin).await;
             }
-            (None, Some(_)) => telemetry::record_late(LateResult::NothingToShow),
+            (None, Some(_)) => metrics::record_late(LateResult::NothingToShow),
             (_, None) => {}
         }
     }

@@ -17,7 +17,7 @@ use crate::store::Store;
 use crate::store::marks::Begun;
 use crate::store::marks::Ended;
 use crate::store::marks::Mark;
-use crate::telemetry;
+use crate::telemetry::metrics;
 
 /// How often a host asks whether another one is done. Mostly nobody waits for another host.
 const LOOK_AGAIN: Duration = Duration::from_millis(50);
@@ -121,7 +121,7 @@ impl Once {
                 // Twice is better than never.
                 Err(error) => {
                     tracing::error!(%error, "cannot see whether this has happened before");
-                    telemetry::record_store_failure();
+                    metrics::record_store_failure();
                     return Some(Entered::First(ticket));
                 }
             }
@@ -185,6 +185,6 @@ impl Drop for Ticket {
 fn complain(result: Result<(), crate::store::StoreError>) {
     if let Err(error) = result {
         tracing::error!(%error, "what has happened is not remembered, and may happen again");
-        telemetry::record_store_failure();
+        metrics::record_store_failure();
     }
 }

@@ -17,7 +17,7 @@ use crate::journal::mask::Masks;
 use crate::journal::ring::Ring;
 use crate::journal::segment;
 use crate::journal::segment::NotAppended;
-use crate::telemetry;
+use crate::telemetry::metrics;
 
 /// Drafts that may wait: a tenth of a second of the most that a host of two cores answers.
 const MOST_WAITING: usize = 4096;
@@ -126,7 +126,7 @@ impl Journal {
         if queue.is_closed || queue.drafts.len() >= MOST_WAITING || queue.bytes + size > MOST_BYTES
         {
             drop(queue);
-            telemetry::record_journal_drop("queue_full", 1);
+            metrics::record_journal_drop("queue_full", 1);
             return;
         }
         queue.bytes += size;
@@ -177,8 +177,8 @@ impl Shared {
                 let text = |into: &mut Vec<u8>| draft.write(&id, &masks, &mut letters, into);
                 match segment::append(&mut framed, text) {
                     Ok(()) => count += 1,
-                    Err(NotAppended::TooLong) => telemetry::record_journal_drop("too_large", 1),
-                    Err(NotAppended::Unreadable) => telemetry::record_journal_drop("unreadable", 1),
+                    Err(NotAppended::TooLong) => metrics::record_journal_drop("too_large", 1),
+                    Err(NotAppended::Unreadable) => metrics::record_journal_drop("unreadable", 1),
                 }
                 if framed.len() >= BATCH {
                     write(&mut ring, &mut framed, &mut count, &mut has_failed);
@@ -219,14 +219,14 @@ fn write(ring: &mut Ring, framed: &mut Vec<u8>, count: &mut u64, has_failed: &mu
     match ring.write(framed) {
         Ok(()) => {
             *has_failed = false;
-            telemetry::record_journal_entries(*count);
+            metrics::record_journal_entries(*count);
         }
         Err(error) => {
             if !*has_failed {
                 tracing::error!(%error, "the journal cannot be written, callbacks are missing from it");
             }
             *has_failed = true;
-            telemetry::record_journal_drop("write_failed", *count);
+            metrics::record_journal_drop("write_failed", *count);
         }
     }
     framed.clear();

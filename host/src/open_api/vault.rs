@@ -18,7 +18,7 @@ use crate::store::bucket::BucketId;
 use crate::store::bucket::Change;
 use crate::store::bucket::Quota;
 use crate::store::bucket::WriteError;
-use crate::telemetry;
+use crate::telemetry::metrics;
 
 /// Keeps the keys of different uses apart.
 const PURPOSE: &[u8] = b"aviary credentials in the store, first form";
@@ -93,7 +93,7 @@ impl Vault {
             Ok(sealed) => self.open(name, std::str::from_utf8(&sealed?).ok()?),
             Err(error) => {
                 tracing::warn!(%error, "a credential cannot be read from the store");
-                telemetry::record_store_failure();
+                metrics::record_store_failure();
                 None
             }
         }
@@ -107,7 +107,7 @@ impl Vault {
             Ok(_) => {}
             Err(WriteError::Store(error)) => {
                 tracing::warn!(%error, "a credential is not kept in the store");
-                telemetry::record_store_failure();
+                metrics::record_store_failure();
             }
             Err(full) => tracing::warn!(error = %full, "a credential is not kept in the store"),
         }

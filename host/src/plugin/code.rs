@@ -18,7 +18,7 @@ use crate::plugin::compile::compile;
 use crate::plugin::compile::link;
 use crate::plugin::engine::GuestEngine;
 use crate::plugin::linked::Linked;
-use crate::telemetry;
+use crate::telemetry::metrics;
 
 /// A file and its digest, which is what tells one from another.
 #[derive(Clone, Debug)]
@@ -118,7 +118,7 @@ pub(super) async fn code(engine: &Arc<GuestEngine>, wasm: Wasm) -> Result<Code, 
         .await?
         .clone();
     let took = told + began.elapsed();
-    telemetry::record_code_load(source.as_str(), took);
+    metrics::record_code_load(source.as_str(), took);
     Ok(Code { _shared: shared, linked, source, took })
 }
 

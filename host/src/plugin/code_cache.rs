@@ -24,7 +24,7 @@ use crate::plugin::code_cache::folder::Folder;
 use crate::plugin::code_cache::functions::Functions;
 use crate::plugin::code_cache::key::Keys;
 use crate::plugin::linked::Compiled;
-use crate::telemetry;
+use crate::telemetry::metrics;
 
 /// Compiled components are a few times as large as their files, and a Python plugin has 18 MB: some dozens of those, or
 /// some thousands of small ones.
@@ -138,7 +138,7 @@ impl OpenCache {
             Err(distrust) => {
                 let folder = path.display();
                 tracing::warn!(%folder, reason = %distrust, "code cache not used");
-                telemetry::record_code_cache_refusal(distrust.word());
+                metrics::record_code_cache_refusal(distrust.word());
                 Self(None)
             }
         }
@@ -173,7 +173,7 @@ impl CodeCache {
             Err(distrust) => {
                 let file = path.display();
                 tracing::warn!(%file, reason = %distrust, "cached code refused, compiling again");
-                telemetry::record_code_cache_refusal(distrust.word());
+                metrics::record_code_cache_refusal(distrust.word());
                 None
             }
         }

@@ -43,7 +43,7 @@ use crate::plugin::status::Rollback;
 use crate::plugin::status::RollbackError;
 use crate::plugin::status::StatusCell;
 use crate::shutdown::Shutdown;
-use crate::telemetry;
+use crate::telemetry::metrics;
 
 pub use crate::plugin::reload::load::Outside;
 
@@ -201,7 +201,7 @@ impl Folder {
         }
         for name in gone {
             self.files.remove(name);
-            telemetry::set_plugin_paused(&self.loader.app, name, false);
+            metrics::set_plugin_paused(&self.loader.app, name, false);
         }
         self.publish();
         // Said once it holds: whoever reads the line may click at once.
@@ -293,7 +293,7 @@ impl Folder {
         }
         let live: Vec<_> =
             self.files.values().filter_map(|file| Some(Arc::clone(file.live()?))).collect();
-        telemetry::set_plugins_live(&self.loader.app, live.len());
+        metrics::set_plugins_live(&self.loader.app, live.len());
         let canaries = self.files.values().filter_map(File::canary).cloned().collect();
         self.registry.publish(Snapshot::new(live).with_canaries(canaries));
         let statuses = self.files.iter().map(|(name, file)| file.status(name)).collect();

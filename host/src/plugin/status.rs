@@ -16,7 +16,7 @@ use tokio::time::Instant;
 use crate::plugin::breaker::Condition;
 use crate::plugin::canary::Canary;
 use crate::plugin::registry::Plugin;
-use crate::telemetry;
+use crate::telemetry::metrics;
 
 /// What became of the files of one folder.
 #[derive(Clone)]
@@ -179,7 +179,7 @@ impl FolderHandle {
         for file in &status.files {
             if let Some(live) = &file.live {
                 let running = live.plugin.breaker().condition(now) == Condition::Running;
-                telemetry::set_plugin_paused(&status.app, &file.name, !running);
+                metrics::set_plugin_paused(&status.app, &file.name, !running);
             }
         }
     }

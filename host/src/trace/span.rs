@@ -20,7 +20,7 @@ use opentelemetry_proto::tonic::trace::v1::status::StatusCode;
 use crate::steps;
 use crate::steps::Step;
 use crate::telemetry::CallbackRecord;
-use crate::telemetry::known_type;
+use crate::telemetry::metrics::known_type;
 
 /// Whose spans they are.
 const NAME: &str = env!("CARGO_PKG_NAME");

@@ -10,8 +10,8 @@ use crate::dispatch::late::Update;
 use crate::open_api::transport::ApiResponse;
 use crate::open_api::transport::card_update;
 use crate::store::StoreError;
-use crate::telemetry;
-use crate::telemetry::UpdateResult;
+use crate::telemetry::metrics;
+use crate::telemetry::metrics::UpdateResult;
 
 /// How long one attempt may take. A platform that does not answer in ten seconds is down.
 const ATTEMPT: Duration = Duration::from_secs(10);
@@ -63,7 +63,7 @@ impl Late {
             match self.show(&update, updates.peek().is_some()).await {
                 End::Left => return,
                 End::Settled(result) => {
-                    telemetry::record_card_update(result);
+                    metrics::record_card_update(result);
                     let done = self.store.done(update.id).await;
                     self.complain("settled", done);
                 }
@@ -114,7 +114,7 @@ impl Late {
             let wait = pause.mul_f64(0.5 + fastrand::f64() / 2.0);
             let (event_id, pause_ms) = (update.event_id(), wait.as_millis() as u64);
             tracing::warn!(app = %self.app, event_id, reason, pause_ms, "card update failed, trying again");
-            telemetry::record_card_update_retry();
+            metrics::record_card_update_retry();
             tokio::select! {
                 // Cancel safe: both only wait.
                 () = tokio::time::sleep(wait) => {}
@@ -179,7 +179,7 @@ impl Late {
     fn complain(&self, what: &str, result: Result<(), StoreError>) {
         if let Err(error) = result {
             tracing::error!(app = %self.app, %error, "a card update is not {what} in the store: a restart may lose or repeat it");
-            telemetry::record_store_failure();
+            metrics::record_store_failure();
         }
     }
 }

@@ -22,7 +22,7 @@ use crate::dispatch::late::Late;
 use crate::open_api::rate_limit::Rate;
 use crate::open_api::rate_limit::RateLimit;
 use crate::open_api::transport::preview_refresh;
-use crate::telemetry;
+use crate::telemetry::metrics;
 
 /// How long a late preview answers for its plugin. Clients that were told to ask again do so at once; those that show
 /// the link to somebody else later shall get something fresh.
@@ -159,7 +159,7 @@ impl Late {
                     return;
                 }
                 Entry::Vacant(_) if previews >= MAX_WAITING => {
-                    return telemetry::record_preview_refresh("no_room");
+                    return metrics::record_preview_refresh("no_room");
                 }
                 Entry::Vacant(free) => drop(free.insert(vec![viewer.open_id])),
             }
@@ -197,7 +197,7 @@ impl Late {
             let reason = match self.open_api.call(&request, tenant, until).await {
                 Ok(response) if response.code() == Some(0) => {
                     tracing::info!(app = %self.app, viewers = viewers.len(), "link preview refreshed");
-                    return telemetry::record_preview_refresh("delivered");
+                    return metrics::record_preview_refresh("delivered");
                 }
                 Ok(response) => format!("HTTP {}, code {:?}", response.status, response.code()),
                 Err(error) => error.to_string(),
@@ -209,7 +209,7 @@ impl Late {
                 () = self.shutdown.begun() => break,
             }
         }
-        telemetry::record_preview_refresh("failed");
+        metrics::record_preview_refresh("failed");
     }
 }
 

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::Mutex;
 use std::sync::PoisonError;
 
-use crate::telemetry;
+use crate::telemetry::metrics;
 
 /// How one connection is.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -54,7 +54,7 @@ impl Connections {
         }
         let up = states.iter().filter(|state| **state == State::Up).count();
         let given_up = states.iter().filter(|state| matches!(state, State::Fatal(_))).count();
-        telemetry::set_connections(&self.app, up, given_up);
+        metrics::set_connections(&self.app, up, given_up);
     }
 }
 

@@ -22,7 +22,7 @@ use crate::plugin::code_cache::entry::Distrust;
 use crate::plugin::code_cache::folder::Folder;
 use crate::plugin::code_cache::functions::pack::FunctionKey;
 use crate::plugin::code_cache::functions::pack::Pack;
-use crate::telemetry;
+use crate::telemetry::metrics;
 
 /// Packs in use. A host looks into each of them for a function that it does not know; an edit of a plugin adds one, and
 /// the one that was used longest ago goes.
@@ -94,7 +94,7 @@ impl Functions {
                 Err(distrust) => {
                     let file = path.display();
                     tracing::warn!(%file, reason = %distrust, "cached functions refused");
-                    telemetry::record_code_cache_refusal(distrust.word());
+                    metrics::record_code_cache_refusal(distrust.word());
                     // It would be refused at every start. Where it cannot be deleted, it is.
                     let _ = std::fs::remove_file(&path);
                 }
