@@ -11,8 +11,8 @@ use crate::referees::contestant::CONFIG;
 use crate::referees::contestant::Line;
 use crate::referees::scenario::Scenario;
 
-/// Long enough for three pings a second apart on a busy machine, and for none of two minutes.
-const LISTEN: Duration = Duration::from_secs(5);
+/// Long enough for three pings a second apart and for a flood on a busy machine, and for none of two minutes.
+const LISTEN: Duration = Duration::from_secs(15);
 /// More pings than any schedule of a second gives in that time.
 const FLOOD: u64 = 50;
 
