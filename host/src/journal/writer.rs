@@ -25,6 +25,8 @@ const MOST_WAITING: usize = 4096;
 const MOST_BYTES: usize = 32 << 20;
 /// How long the thread rests between two looks, so that not each callback wakes it: a kill loses as much.
 const REST: Duration = Duration::from_millis(20);
+/// So many end its rest: what they hold is still in a core's cache then, and to write them takes it no longer than a few calls.
+const ENOUGH: usize = 64;
 /// How long a host that stops waits for the rest of it.
 const LAST_WORDS: Duration = Duration::from_secs(2);
 /// The most that is written at once.
@@ -62,7 +64,8 @@ type Drafts = Vec<Box<Draft>>;
 struct Queue {
     drafts: Drafts,
     bytes: usize,
-    is_idle: bool,
+    /// How many of them the thread waits for; none while it writes.
+    wanted: Option<usize>,
     is_closed: bool,
     has_ended: bool,
 }
@@ -131,7 +134,8 @@ impl Journal {
         }
         queue.bytes += size;
         queue.drafts.push(draft);
-        let wake = std::mem::take(&mut queue.is_idle);
+        let waiting = queue.drafts.len();
+        let wake = queue.wanted.take_if(|wanted| *wanted <= waiting).is_some();
         drop(queue);
         if wake {
             shared.filled.notify_one();
@@ -185,12 +189,17 @@ impl Shared {
                 }
             }
             write(&mut ring, &mut framed, &mut count, &mut has_failed);
-            if !self.lock().is_closed {
-                std::thread::sleep(REST);
-            }
+            self.rest();
         }
         self.lock().has_ended = true;
         self.emptied.notify_all();
+    }
+
+    fn rest(&self) {
+        let mut queue = self.lock();
+        queue.wanted = Some(ENOUGH);
+        let goes_on = |queue: &mut Queue| queue.wanted.is_some() && !queue.is_closed;
+        drop(self.filled.wait_timeout_while(queue, REST, goes_on));
     }
 
     /// What waits, as soon as something does. `false`: there will be nothing more.
@@ -200,10 +209,10 @@ impl Shared {
             if queue.is_closed {
                 return false;
             }
-            queue.is_idle = true;
+            queue.wanted = Some(1);
             queue = self.filled.wait(queue).unwrap_or_else(PoisonError::into_inner);
         }
-        queue.is_idle = false;
+        queue.wanted = None;
         queue.bytes = 0;
         std::mem::swap(taken, &mut queue.drafts);
         true
