@@ -195,6 +195,7 @@ impl Shared {
         self.emptied.notify_all();
     }
 
+    /// Until enough waits, or for so long.
     fn rest(&self) {
         let mut queue = self.lock();
         queue.wanted = Some(ENOUGH);

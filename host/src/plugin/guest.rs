@@ -102,12 +102,23 @@ impl Guest {
         state.limiter.begin_call();
         state.turn = Turn::begin();
         state.call = Some(occasion.call_state());
-        // Likewise.
+        // As in `fresh`.
         self.store.set_fuel(fuel).unwrap_or_else(|error| unreachable!("fuel is on: {error}"));
     }
 }
 
-impl Occasion<'_> {
+impl<'a> Occasion<'a> {
+    /// Of a try: it gets at nothing.
+    pub(super) fn tried(
+        plugin: &'a Plugin,
+        callback: &'a Callback,
+        deadline: Deadline,
+        io: Handle,
+        tape: &'a Tape,
+    ) -> Self {
+        Self { plugin, callback, deadline, io, reach: Reach::Nothing, tape }
+    }
+
     fn call_state(self) -> CallState {
         let tag = self.log_tag();
         let sealed_values = self.sealed_values();

@@ -260,14 +260,7 @@ pub(super) async fn try_out(engine: &GuestEngine, plugin: &Arc<Plugin>, task: Ta
     let (io, plugin) = (Handle::current(), Arc::clone(plugin));
     let long = Arc::clone(&engine.long_turns);
     let trying = engine.threads().spawn(async move {
-        let guest = Guest::fresh(Occasion {
-            plugin: &plugin,
-            callback: &callback,
-            deadline,
-            io,
-            reach: Reach::Nothing,
-            tape: &tape,
-        });
+        let guest = Guest::fresh(Occasion::tried(&plugin, &callback, deadline, io, &tape));
         let call = run(&plugin, handler, &callback, deadline, guest);
         let ((report, _), _) = take_turns(call, &long).await;
         report
@@ -305,14 +298,7 @@ pub(super) fn repeat(
         for _ in 0..calls {
             let (began, io, tape) = (Instant::now(), io.clone(), Tape::off());
             let deadline = DeadlineConfig::default().starting(began);
-            let occasion = Occasion {
-                plugin: &plugin,
-                callback: &callback,
-                deadline,
-                io,
-                reach: Reach::Nothing,
-                tape: &tape,
-            };
+            let occasion = Occasion::tried(&plugin, &callback, deadline, io, &tape);
             let guest = match kept.take() {
                 Some(guest) => guest.again(occasion),
                 None => Guest::fresh(occasion),

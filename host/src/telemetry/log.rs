@@ -47,8 +47,8 @@ pub enum LogError {
     Thread(#[from] std::io::Error),
 }
 
-/// Starts logging to standard error. A second call in one process changes nothing. Whoever calls it calls [`flush`](crate::telemetry::flush) in the
-/// end.
+/// Starts logging to standard error. A second call in one process changes nothing. Whoever calls it calls
+/// [`flush`](crate::telemetry::flush) in the end.
 pub fn init(config: &LogConfig) -> Result<(), LogError> {
     let filter = EnvFilter::try_new(&config.level)?;
     let lines = Lines::start()?;
@@ -65,7 +65,7 @@ pub fn init(config: &LogConfig) -> Result<(), LogError> {
     Ok(())
 }
 
-/// Writes the line about one.
+/// Writes the line about a callback.
 pub(super) fn callback(record: &CallbackRecord) {
     let (door, outcome) = (record.door.as_str(), record.outcome.as_str());
     let ms = record.elapsed.as_secs_f64() * 1000.0;

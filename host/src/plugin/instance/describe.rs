@@ -12,7 +12,6 @@ use crate::plugin::call_error::CallError;
 use crate::plugin::engine::GuestEngine;
 use crate::plugin::guest::Guest;
 use crate::plugin::guest::Occasion;
-use crate::plugin::guest::Reach;
 use crate::plugin::linked::Linked;
 use crate::plugin::registry::Plugin;
 use crate::plugin::turns::take_turns;
@@ -45,15 +44,8 @@ async fn ask(
     else {
         return Ok(None);
     };
-    let mut store = Guest::fresh(Occasion {
-        plugin,
-        callback: &Callback::default(),
-        deadline,
-        io,
-        reach: Reach::Nothing,
-        tape: &Tape::off(),
-    })
-    .store;
+    let (callback, tape) = (Callback::default(), Tape::off());
+    let mut store = Guest::fresh(Occasion::tried(plugin, &callback, deadline, io, &tape)).store;
     let asking = async {
         let instance = instance_pre.instantiate_async(&mut store).await?;
         indices.load(&mut store, &instance)?.call_describe(&mut store).await
