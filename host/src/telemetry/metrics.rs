@@ -1,4 +1,6 @@
-//! What is counted and timed, as Prometheus reads it. Every name and every label stands here.
+//! What is counted and timed, as Prometheus reads it. Every name and every label stands here and in `callbacks`.
+
+mod callbacks;
 
 use std::sync::Arc;
 use std::sync::OnceLock;
@@ -12,8 +14,9 @@ use metrics_exporter_prometheus::PrometheusBuilder;
 use metrics_exporter_prometheus::PrometheusHandle;
 
 use crate::callback::model;
-use crate::telemetry::record::CallbackRecord;
 use crate::telemetry::record::Door;
+
+pub(super) use crate::telemetry::metrics::callbacks::record_callback;
 
 /// From a tenth of a millisecond to the platform's three seconds.
 const BUCKETS: [f64; 14] =
@@ -60,28 +63,6 @@ pub const UPKEEP: Duration = Duration::from_secs(5);
 pub fn fold() {
     if let Some(recorder) = recorder() {
         recorder.run_upkeep();
-    }
-}
-
-/// A callback has its answer.
-pub(super) fn record_callback(record: &CallbackRecord) {
-    let (door, outcome) = (record.door.as_str(), record.outcome.as_str());
-    let kind = known_type(&record.event_type);
-    let app = || Arc::clone(&record.app);
-    // Empty where none takes it, which is no label to Prometheus.
-    let plugin = || record.plugin.as_ref().map_or_else(Arc::default, |one| Arc::clone(&one.name));
-    counter!(
-        "aviary_callbacks_total",
-        "app" => app(), "plugin" => plugin(), "type" => kind, "door" => door, "outcome" => outcome
-    )
-    .increment(1);
-    histogram!(
-        "aviary_callback_seconds",
-        "app" => app(), "plugin" => plugin(), "type" => kind, "door" => door
-    )
-    .record(record.elapsed.as_secs_f64());
-    if let Some(fuel) = record.fuel {
-        counter!("aviary_fuel_total", "app" => app(), "plugin" => plugin()).increment(fuel);
     }
 }
 

@@ -87,7 +87,7 @@ impl Outcome {
 }
 
 /// The way a callback came in.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Door {
     /// HTTP.
     Webhook,
