@@ -10,7 +10,7 @@ use serde::Serialize;
 use tokio::time::Instant;
 
 /// What is done with a callback, in this order. Not every callback is called for, and not every call ends in time.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Deserialize, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Step {
     /// From the first byte to the last.
@@ -31,6 +31,17 @@ pub enum Step {
 }
 
 impl Step {
+    /// All of them, in order.
+    pub const ALL: [Self; 7] = [
+        Self::Receive,
+        Self::Verify,
+        Self::Queue,
+        Self::Instantiate,
+        Self::Guest,
+        Self::Check,
+        Self::Send,
+    ];
+
     /// As it stands in the journal.
     pub fn as_str(self) -> &'static str {
         match self {
@@ -115,29 +126,17 @@ impl Steps {
     }
 
     /// Those that have ended. Each begins where the one before ended, so that nothing is left out.
-    pub fn spans(&self) -> Vec<(Step, Span)> {
-        const IN_ORDER: [Step; 7] = [
-            Step::Receive,
-            Step::Verify,
-            Step::Queue,
-            Step::Instantiate,
-            Step::Guest,
-            Step::Check,
-            Step::Send,
-        ];
+    pub fn spans(&self) -> impl Iterator<Item = (Step, Span)> {
+        let sent = self.sent.0.get().copied();
         let mut from = Duration::ZERO;
-        let mut spans = Vec::new();
-        for step in IN_ORDER {
-            let ended = match self.ended.get(step as usize) {
-                Some(ended) => *ended,
-                None => self.sent.0.get().copied(),
-            };
-            if let Some(to) = ended {
-                spans.push((step, Span::between(from, to)));
+        Step::ALL.into_iter().zip(self.ended.into_iter().chain([sent])).filter_map(
+            move |(step, ended)| {
+                let to = ended?;
+                let span = Span::between(from, to);
                 from = to.max(from);
-            }
-        }
-        spans
+                Some((step, span))
+            },
+        )
     }
 }
 
@@ -160,8 +159,8 @@ mod tests {
             (Step::Verify, span(1000, 2000)),
             (Step::Check, span(3000, 1000)),
         ];
-        assert_eq!(steps.spans(), expected);
+        assert_eq!(steps.spans().collect::<Vec<_>>(), expected);
         steps.sent().mark(began);
-        assert_eq!(steps.spans().last().map(|(step, _)| *step), Some(Step::Send));
+        assert_eq!(steps.spans().last().map(|(step, _)| step), Some(Step::Send));
     }
 }

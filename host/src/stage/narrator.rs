@@ -58,13 +58,13 @@ impl Stage {
 
 async fn describe(record: &CallbackRecord, deadline: Duration) -> Value {
     let until = Instant::now() + SENT_WITHIN;
-    let mut spans = record.steps.spans();
-    while spans.last().is_none_or(|(step, _)| *step != Step::Send) && Instant::now() < until {
+    let is_sent = || record.steps.spans().any(|(step, _)| step == Step::Send);
+    while !is_sent() && Instant::now() < until {
         tokio::time::sleep(SENT_LOOK).await;
-        spans = record.steps.spans();
     }
-    let steps = spans
-        .iter()
+    let steps = record
+        .steps
+        .spans()
         .map(|(step, span)| json!({ "step": step, "at_us": span.at_us, "took_us": span.took_us }));
     let host_calls = record.host_calls.iter().map(|host_call| {
         let span = host_call.span;

@@ -58,8 +58,7 @@ impl Trace {
     }
 
     fn spans(&self, record: &CallbackRecord) -> Vec<Span> {
-        let steps = record.steps.spans();
-        let end = steps.iter().map(|(_, span)| span.at_us + span.took_us).max();
+        let end = record.steps.spans().map(|(_, span)| span.at_us + span.took_us).max();
         let whole = steps::Span { at_us: 0, took_us: end.unwrap_or_default() };
         let mut root = self.span(known_type(&record.event_type), whole, &[]);
         root.kind = SpanKind::Server.into();
@@ -67,7 +66,7 @@ impl Trace {
         root.status = status(record);
         let mut guest = root.span_id.clone();
         let mut below = Vec::new();
-        for (step, span) in steps {
+        for (step, span) in record.steps.spans() {
             let span = self.span(step.as_str(), span, &root.span_id);
             if step == Step::Guest {
                 guest.clone_from(&span.span_id);

@@ -67,7 +67,6 @@ impl Recent {
         let steps: Vec<_> = self
             .steps
             .spans()
-            .into_iter()
             .map(|(step, span)| json!({ "step": step.as_str(), "at_us": span.at_us, "took_us": span.took_us }))
             .collect();
         let calls: Vec<_> = self
