@@ -27,8 +27,8 @@ use crate::dispatch::late::Afterwards;
 use crate::dispatch::late::Late;
 use crate::dispatch::once::Once;
 use crate::dispatch::route::Picked;
-use crate::journal::entry::Called;
-use crate::journal::entry::Draft;
+use crate::journal::draft::Called;
+use crate::journal::draft::Draft;
 use crate::journal::tape::Tape;
 use crate::journal::tape::Told;
 use crate::journal::writer::Journal;
@@ -169,7 +169,7 @@ impl Dispatcher {
         self.observers.record(&record);
         if let Some(journal) = &self.journal {
             let secrets = plugin.map(|plugin| plugin.secrets().to_vec()).unwrap_or_default();
-            let draft = draft(&callback, record, &decision.reply, ended, secrets);
+            let draft = draft(callback, record, &decision.reply, ended, secrets);
             flushed.then_write(journal, draft);
         }
         Answered { reply: decision.reply, flushed }
@@ -208,7 +208,7 @@ impl Dispatcher {
     /// Something to take a call down on, if anybody wants to read it.
     fn tape(&self, deadline: Deadline) -> Tape {
         match &self.journal {
-            Some(journal) => Tape::recording(deadline.received(), journal.seed()),
+            Some(_) => Tape::recording(deadline.received()),
             None if self.observers.are_there() => Tape::watching(deadline.received()),
             None => Tape::off(),
         }
@@ -255,26 +255,25 @@ fn note_steps(steps: &mut Steps, ended: Option<&Ended>, outcome: Outcome) {
 
 /// What the journal is given.
 fn draft(
-    callback: &Callback,
+    callback: Arc<Callback>,
     record: CallbackRecord,
     reply: &Reply,
     ended: Option<Ended>,
     secrets: Vec<Secret>,
-) -> Box<Draft> {
+) -> Draft {
     let age_ms = u64::try_from(record.elapsed.as_millis()).unwrap_or(u64::MAX);
     let called = ended.and_then(|ended| {
         let (by_json, fresh) = (ended.by == Handler::Json, ended.course.fresh);
         Some(Called { by_json, fresh, told: ended.told?, updates: ended.updates })
     });
-    Box::new(Draft {
+    Draft {
         record,
         at_ms: now_ms().saturating_sub(age_ms),
-        user: callback.user().map(str::to_owned),
-        callback: callback.body_bytes(),
+        callback,
         reply: reply.clone(),
         called,
         secrets,
-    })
+    }
 }
 
 /// What the call returned before its answer is due, and the tickets. `None`: it goes on, and `afterwards` sees to both.

@@ -1,10 +1,12 @@
 //! Every callback with what came of it, on disk: a ring of bounded size that a crash leaves readable, written by one thread that
 //! no answer waits for.
 //!
-//! `tape` takes down what the host told a guest, `entry` is what is kept of a callback, `mask` what is not, `segment` and
-//! `ring` are the files, `writer` is the thread. Nothing here decides anything about a callback.
+//! `tape` takes down what the host told a guest, `draft` is a callback that waits to be written, `entry` is what is kept of
+//! one, `mask` what is not, `segment` and `ring` are the files, `writer` is the thread. Nothing here decides anything about a
+//! callback.
 
 pub mod config;
+pub mod draft;
 pub mod entry;
 pub mod filter;
 mod mask;

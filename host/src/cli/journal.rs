@@ -16,7 +16,6 @@ use crate::cli::journal::when::Ago;
 use crate::cli::journal::when::utc;
 use crate::config::Config;
 use crate::journal::entry::Entry;
-use crate::journal::entry::StepSpan;
 use crate::journal::filter::Filter;
 use crate::journal::ring::Order;
 use crate::journal::ring::last;
@@ -37,20 +36,20 @@ const LISTED: usize = 40;
   aviary journal export --type card.action.trigger > clicks.jsonl
 
 One line of `export` is one JSON object:
-  v                   1, the number of this format
+  v                   2, the number of this format
   id, at_ms           sorts by time; when the first byte came, milliseconds since 1970
   app, door, type     for which app, webhook or long_connection, for example card.action.trigger
   event_id, user      the platform's; the open_id of whoever clicked or saw the link; null where there is none
   plugin, version     whose it was, null where no plugin takes it
   outcome, reason     as in the log
-  ms, fuel            from the first byte to the decision; null where no call ended in time
-  steps               [{step, at_us, took_us}]: receive, verify, queue, instantiate, guest, check, send
+  took_us, fuel       microseconds from the first byte to the decision; null where no call ended in time
+  steps_us            microseconds of receive, verify, queue, instantiate, guest, check, send: one after the other
   callback            as it came, decrypted
   reply               {body: {status, body}}, \"accepted\" or \"redeliver\"
   called              null where no call ended in time; else
     by_json, fresh    taken by callback-handler or a command; by an instance made for it
-    updates           cards to be shown after the answer
-    told              seed, wall_ns, monotonic_ns, remaining_ms: what it was told; cut: there was more
+    updates           cards to be shown after the answer, if there were any
+    told              seed, wall_ns, monotonic_ns, remaining_ms: what it asked for and was told; cut: there was more
     told.calls        [{call, asked, answered, at_us, took_us}]: what it asked of the host
 Credentials, and what [journal] mask names, are replaced by as many letters.")]
 pub(super) struct JournalCommand {
@@ -191,7 +190,8 @@ fn compact(entry: &Entry) -> anyhow::Result<String> {
 const HEADINGS: &str = "ID               TIME (UTC)               OUTCOME              ms         fuel  TYPE, PLUGIN AND VERSION";
 
 fn line(entry: &Entry) -> String {
-    let Entry { id, at_ms, outcome, ms, event_type, .. } = entry;
+    let Entry { id, at_ms, outcome, took_us, event_type, .. } = entry;
+    let ms = *took_us as f64 / 1000.0;
     let fuel = entry.fuel.map_or_else(|| "–".to_owned(), |fuel| fuel.to_string());
     let plugin = entry.plugin.as_deref().unwrap_or("–");
     let version = entry.version.as_deref().unwrap_or_default();
@@ -213,8 +213,10 @@ fn describe(entry: &Entry) -> String {
             add(format!("  {name:9} {value}"));
         }
     }
-    for StepSpan { step, span } in &entry.steps {
-        add(format!("  {:11} {}", step.as_str(), times(span)));
+    let mut at_us = 0;
+    for (step, &took_us) in &entry.steps_us {
+        add(format!("  {:11} {}", step.as_str(), times(&Span { at_us, took_us })));
+        at_us += took_us;
     }
     add(format!("  callback  {}", entry.callback));
     add(format!("  reply     {}", serde_json::json!(entry.reply)));

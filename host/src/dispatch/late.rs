@@ -32,7 +32,7 @@ use crate::dispatch::cached::Slot;
 use crate::dispatch::gate::Tickets;
 use crate::dispatch::late::preview::Previews;
 use crate::dispatch::late::preview::Viewer;
-use crate::journal::entry::Draft;
+use crate::journal::draft::Draft;
 use crate::journal::writer::Journal;
 use crate::open_api::rate_limit::Rate;
 use crate::open_api::rate_limit::RateLimit;
@@ -80,7 +80,7 @@ pub struct Flushed {
     waiting: Option<oneshot::Sender<()>>,
     began: Instant,
     sent: Sent,
-    draft: Option<(Journal, Box<Draft>)>,
+    draft: Option<Box<(Journal, Draft)>>,
 }
 
 impl Flushed {
@@ -94,14 +94,15 @@ impl Flushed {
     }
 
     /// Has the callback written once its answer was sent, or never will be.
-    pub(super) fn then_write(&mut self, journal: &Journal, draft: Box<Draft>) {
-        self.draft = Some((journal.clone(), draft));
+    pub(super) fn then_write(&mut self, journal: &Journal, draft: Draft) {
+        self.draft = Some(Box::new((journal.clone(), draft)));
     }
 }
 
 impl Drop for Flushed {
     fn drop(&mut self) {
-        if let Some((journal, draft)) = self.draft.take() {
+        if let Some(draft) = self.draft.take() {
+            let (journal, draft) = *draft;
             journal.submit(draft);
         }
     }

@@ -1,147 +1,88 @@
-//! One callback, as the journal has it: `Draft` while it is only in memory, with everything in it; `Entry` as it is on disk.
+//! One callback, as it is on disk.
 
 use std::borrow::Cow;
-use std::io::Write as _;
+use std::collections::BTreeMap;
 
-use bytes::Bytes;
 use serde::Deserialize;
 use serde::Serialize;
 use serde_json::value::RawValue;
 
-use crate::callback::model::Json;
-use crate::callback::reply::Outgoing;
-use crate::callback::reply::Reply;
-use crate::journal::mask::Letters;
+use crate::journal::draft::Answer;
+use crate::journal::draft::Called;
+use crate::journal::draft::Facts;
+use crate::journal::draft::Texts;
 use crate::journal::mask::Masking;
 use crate::journal::mask::Masks;
 use crate::journal::members::Members;
 use crate::journal::tape::Told;
-use crate::secret::Secret;
-use crate::steps::Span;
 use crate::steps::Step;
-use crate::steps::Steps;
-use crate::telemetry::CallbackRecord;
 
 /// What the format is called. Another number is another format, which is not read.
-pub const VERSION: u32 = 1;
+pub const VERSION: u32 = 2;
 
-/// A call of a plugin that ended before its answer was due.
-#[derive(Clone, Debug)]
-pub struct Called {
-    /// Which kind of handler took it.
-    pub by_json: bool,
-    /// Whether its instance was made for it. What another call left behind cannot be played again.
-    pub fresh: bool,
-    /// What it was told.
-    pub told: Told,
-    /// Cards that it wanted shown after the answer.
-    pub updates: Vec<Json>,
-}
-
-/// What is handed to the writer: cheap to make, because an answer waits meanwhile.
-#[derive(Debug)]
-pub struct Draft {
-    /// What the log says of it.
-    pub record: CallbackRecord,
-    /// Milliseconds since the Unix epoch at which its first byte came.
-    pub at_ms: u64,
-    /// Whose click it is.
-    pub user: Option<String>,
-    /// As it came, decrypted.
-    pub callback: Bytes,
-    /// What was answered.
-    pub reply: Reply,
-    /// None where no plugin was called, or none in time.
-    pub called: Option<Called>,
-    /// What the plugin was given by its operator and shall not be written.
-    pub secrets: Vec<Secret>,
-}
-
-impl Draft {
-    /// About how much memory it holds.
-    pub(super) fn size(&self) -> usize {
-        let told = self.called.as_ref().map_or(0, |called| called.told.size());
-        let reply = match self.reply.outgoing() {
-            Outgoing::Body { json, .. } => json.len(),
-            Outgoing::Accepted | Outgoing::Redeliver => 0,
-        };
-        size_of::<Self>() + self.callback.len() + reply + told
-    }
-
-    /// Writes it behind what is there, as an [`Entry`] that can be read; none if it is no callback. What is JSON already is
-    /// copied and not read again.
-    pub(super) fn write(
-        &mut self,
-        id: &str,
-        masks: &Masks,
-        letters: &mut Letters,
-        into: &mut Vec<u8>,
-    ) -> Option<()> {
-        let mut masking = masks.begin(letters);
-        self.secrets.iter().for_each(|secret| masking.secret(secret.expose()));
-        // All of it is looked through before any of it is written: what is masked in one place is in all.
-        let callback = masking.callback(std::str::from_utf8(&self.callback).ok()?)?;
-        let said = match self.reply.outgoing() {
-            Outgoing::Body { json, .. } => masking.other(std::str::from_utf8(json).ok()?)?,
-            Outgoing::Accepted | Outgoing::Redeliver => Cow::default(),
-        };
-        let called = match self.called.take() {
-            Some(called) => Some(called.masked(&mut masking)?),
-            None => None,
-        };
-        let (callback, said) = (masking.everywhere(callback), masking.everywhere(said));
-        let record = &self.record;
-        let event_id = record.event_id.as_deref().map(|id| masking.without(id));
-        let user = self.user.as_deref().map(|user| masking.without(user));
-        let reason = record.reason.as_deref().map(|reason| masking.without(reason));
-        let plugin = record.plugin.as_ref();
-        let mut members = Members::begin(into);
-        members.number("v", u64::from(VERSION));
-        members.text("id", id);
-        members.number("at_ms", self.at_ms);
-        members.text("app", &*record.app);
-        members.text("door", record.door.as_str());
-        members.text("event_id", event_id.as_deref());
-        members.text("type", record.event_type.as_str());
-        members.text("user", user.as_deref());
-        members.text("plugin", plugin.map(|plugin| &*plugin.name));
-        members.text("version", plugin.map(|plugin| &*plugin.version));
-        members.text("outcome", record.outcome.as_str());
-        members.text("reason", reason.as_deref());
-        let ms = record.elapsed.as_secs_f64() * 1000.0;
-        members.value("ms", |into| write!(into, "{ms}")).ok()?;
-        members.number("fuel", record.fuel);
-        members.value("steps", |into| write_steps(&record.steps, into));
-        members.json("callback", callback.as_bytes());
-        members.value("reply", |into| write_reply(&self.reply, &said, into));
+/// Writes it behind what is there, as an [`Entry`] that can be read; none if it is no callback. What is JSON already is copied
+/// and not read again.
+pub(super) fn write(
+    id: &str,
+    facts: Facts,
+    texts: Texts<'_>,
+    masks: &Masks,
+    into: &mut Vec<u8>,
+) -> Option<()> {
+    let mut masking = masks.begin();
+    facts.secrets.iter().for_each(|secret| masking.secret(secret.expose()));
+    // All of it is looked through before any of it is written: what is masked in one place is in all.
+    let callback = masking.callback(texts.callback)?;
+    let body = masking.other(texts.body)?;
+    let called = match facts.called {
+        Some(called) => Some(called.masked(&mut masking)?),
+        None => None,
+    };
+    let (callback, body) = (masking.everywhere(callback), masking.everywhere(body));
+    let without = |text| masking.without(text);
+    let (event_id, user) = (texts.event_id.map(without), texts.user.map(without));
+    let reason = facts.reason.as_deref().map(without);
+    let plugin = facts.plugin.as_ref();
+    let mut members = Members::begin(into);
+    members.number("v", u64::from(VERSION));
+    members.text("id", id);
+    members.number("at_ms", facts.at_ms);
+    members.text("app", &*facts.app);
+    members.text("door", facts.door.as_str());
+    members.text("event_id", event_id.as_deref());
+    members.text("type", texts.event_type);
+    members.text("user", user.as_deref());
+    members.text("plugin", plugin.map(|plugin| &*plugin.name));
+    members.text("version", plugin.map(|plugin| &*plugin.version));
+    members.text("outcome", facts.outcome.as_str());
+    members.text("reason", reason.as_deref());
+    members.number("took_us", facts.took_us);
+    members.number("fuel", facts.fuel);
+    members.value("steps_us", |into| write_steps(facts.steps_us, into));
+    members.json("callback", callback.as_bytes());
+    members.value("reply", |into| write_reply(facts.answer, &body, into));
+    if let Some(called) = called {
         members.value("called", |into| serde_json::to_writer(into, &called)).ok()?;
-        members.end();
-        Some(())
     }
+    members.end();
+    Some(())
 }
 
-/// [`StepSpan`]s.
-fn write_steps(steps: &Steps, into: &mut Vec<u8>) {
-    into.push(b'[');
-    for (index, (step, span)) in steps.spans().into_iter().enumerate() {
-        if index > 0 {
-            into.push(b',');
-        }
-        let mut members = Members::begin(into);
-        members.text("step", step.as_str());
-        members.number("at_us", span.at_us);
-        members.number("took_us", span.took_us);
-        members.end();
+/// `steps_us` of an [`Entry`].
+fn write_steps(steps_us: [Option<u64>; Step::ALL.len()], into: &mut Vec<u8>) {
+    let mut members = Members::begin(into);
+    for (step, took_us) in Step::ALL.into_iter().zip(steps_us) {
+        members.number(step.as_str(), took_us);
     }
-    into.push(b']');
+    members.end();
 }
 
 /// [`Said`]; `body` is what is left of it.
-fn write_reply(reply: &Reply, body: &str, into: &mut Vec<u8>) {
-    let status = match reply.outgoing() {
-        Outgoing::Body { status, .. } => status,
-        Outgoing::Accepted => return into.extend(br#""accepted""#),
-        Outgoing::Redeliver => return into.extend(br#""redeliver""#),
+fn write_reply(answer: Answer, body: &str, into: &mut Vec<u8>) {
+    let status = match answer {
+        Answer::Body { status } => status,
+        Answer::Accepted => return into.extend(br#""accepted""#),
+        Answer::Redeliver => return into.extend(br#""redeliver""#),
     };
     let mut members = Members::begin(into);
     members.value("body", |into| {
@@ -197,12 +138,12 @@ pub struct Entry {
     pub outcome: String,
     /// As in the log.
     pub reason: Option<String>,
-    /// From the first byte to the decision.
-    pub ms: f64,
+    /// Microseconds from the first byte to the decision.
+    pub took_us: u64,
     /// What the call took.
     pub fuel: Option<u64>,
-    /// Where the time went.
-    pub steps: Vec<StepSpan>,
+    /// Where the time went, in microseconds. Each began where the one before ended.
+    pub steps_us: BTreeMap<Step, u64>,
     /// As it came, decrypted; masked.
     pub callback: Box<RawValue>,
     /// What was answered.
@@ -228,16 +169,6 @@ pub enum Said {
     Redeliver,
 }
 
-/// One step and its time.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
-pub struct StepSpan {
-    /// Which.
-    pub step: Step,
-    /// When, and for how long.
-    #[serde(flatten)]
-    pub span: Span,
-}
-
 /// See [`Called`].
 #[derive(Debug, Deserialize, Serialize)]
 pub struct Call {
@@ -248,6 +179,7 @@ pub struct Call {
     /// What it was told.
     pub told: Told,
     /// Cards that it wanted shown after the answer.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub updates: Vec<Box<RawValue>>,
 }
 

@@ -2,13 +2,17 @@
 //! letters, as many as it has bytes, and by the same letters wherever it stands in one entry: so a replay costs the same
 //! fuel, and a reply that repeats a name still repeats it.
 //!
-//! The letters are drawn for each entry anew and their origin is kept nowhere: nobody can tell who it was, or that two
-//! entries are about the same person.
+//! The letters are drawn for each entry anew, and say nothing of a text but how long it is: nobody can tell who it was, or that
+//! two entries are about the same person.
 
+mod found;
 mod scan;
 
 use std::borrow::Cow;
 
+use aho_corasick::packed::Searcher;
+
+use crate::journal::mask::found::Found;
 use crate::journal::mask::scan::Pass;
 use crate::journal::mask::scan::scan;
 
@@ -31,9 +35,6 @@ const SECRETS: [&str; 16] = [
     "ticket",
     crate::callback::seal::MEMBER,
 ];
-/// Shorter texts are masked where they stand and where they stand alone, and not wherever else the same letters occur.
-const LEAST_EVERYWHERE: usize = 4;
-
 /// What is masked.
 #[derive(Debug)]
 pub(super) struct Masks {
@@ -41,6 +42,8 @@ pub(super) struct Masks {
     names: Vec<String>,
     /// For each length, the first letters of those that have it: most members are none of them, which costs one look.
     first_letters: [u32; LENGTHS],
+    /// Looks for all of them at once, in their quotes, where the processor can and they are not too many.
+    quick: Option<Searcher>,
     pointers: Vec<String>,
 }
 
@@ -71,12 +74,13 @@ impl Masks {
         names.sort_by(|one, other| rank(one).cmp(&rank(other)));
         let mut first_letters = [0; LENGTHS];
         names.iter().for_each(|name| first_letters[length(name)] |= first_letter(name));
-        Self { names, first_letters, pointers }
+        let quick = Searcher::new(names.iter().map(|name| format!("\"{name}\"")));
+        Self { names, first_letters, quick, pointers }
     }
 
     /// For one entry.
-    pub(super) fn begin<'a>(&'a self, letters: &'a mut Letters) -> Masking<'a> {
-        Masking { masks: self, letters, found: Vec::new(), numbers: Vec::new() }
+    pub(super) fn begin(&self) -> Masking<'_> {
+        Masking { masks: self, texts: Found::default(), numbers: Found::default() }
     }
 
     fn names(&self, name: &str) -> bool {
@@ -85,52 +89,31 @@ impl Masks {
     }
 }
 
-/// Letters that nobody can guess, without an end.
-pub(super) struct Letters {
-    stream: blake3::OutputReader,
-    /// Drawn at once, which costs a tenth of drawing them one text after the other.
-    drawn: [u8; 1024],
-    used: usize,
+fn letters(length: usize) -> String {
+    drawn(length, b'a', 26)
 }
 
-impl Letters {
-    /// All that come from this seed, which is forgotten.
-    pub(super) fn new(seed: [u8; 32]) -> Self {
-        let stream = blake3::Hasher::new_keyed(&seed).finalize_xof();
-        let drawn = [0; 1024];
-        Self { stream, used: drawn.len(), drawn }
-    }
+/// Of which none is one with which a number may not begin.
+fn digits(length: usize) -> String {
+    drawn(length, b'1', 9)
+}
 
-    fn next(&mut self) -> u8 {
-        if self.used == self.drawn.len() {
-            self.stream.fill(&mut self.drawn);
-            self.used = 0;
-        }
-        self.used += 1;
-        self.drawn[self.used - 1]
-    }
-
-    fn text(&mut self, length: usize) -> String {
-        let mut text = String::with_capacity(length);
-        (0..length).for_each(|_| text.push(char::from(b'a' + self.next() % 26)));
-        text
-    }
-
-    /// Digits, of which none is one with which a number may not begin.
-    fn number(&mut self, length: usize) -> String {
-        (0..length).map(|_| char::from(b'1' + self.next() % 9)).collect()
-    }
+/// Out of `count` signs from `first` on, of ASCII. All at once, which takes a tenth of drawing them one by one.
+fn drawn(length: usize, first: u8, count: u8) -> String {
+    let mut bytes = vec![0; length];
+    fastrand::fill(&mut bytes);
+    let sign = |byte: u8| first + ((u16::from(byte) * u16::from(count)) >> u8::BITS) as u8;
+    bytes.iter_mut().for_each(|byte| *byte = sign(*byte));
+    String::from_utf8(bytes).unwrap_or_default()
 }
 
 /// One entry's masking: first every part of it goes through [`callback`](Self::callback) or [`other`](Self::other), then
 /// every part once more through [`everywhere`](Self::everywhere).
 pub(super) struct Masking<'a> {
     masks: &'a Masks,
-    letters: &'a mut Letters,
-    /// A handful.
-    found: Vec<(String, String)>,
-    /// What stood as a number: fewer still.
-    numbers: Vec<(String, String)>,
+    texts: Found,
+    /// What stood as a number.
+    numbers: Found,
 }
 
 impl Masking<'_> {
@@ -151,76 +134,30 @@ impl Masking<'_> {
     }
 
     /// Masks in it whatever was masked elsewhere in the entry.
-    pub(super) fn everywhere<'t>(&mut self, text: Cow<'t, str>) -> Cow<'t, str> {
-        let stands = |(found, _): &(String, String)| {
-            // What has no plain letters alone may be written with escapes.
-            stands_in(found, &text)
-                || !found
-                    .bytes()
-                    .all(|byte| byte.is_ascii_alphanumeric() || b"_-.:".contains(&byte))
-        };
-        if !self.found.iter().any(stands) {
-            return text;
+    pub(super) fn everywhere<'t>(&mut self, json: Cow<'t, str>) -> Cow<'t, str> {
+        if !self.texts.may_stand_in(&json) {
+            return json;
         }
-        match scan(self, &text, Pass::Spread, 0) {
+        match scan(self, &json, Pass::Spread, 0) {
             Some(Cow::Owned(spread)) => Cow::Owned(spread),
-            Some(Cow::Borrowed(_)) | None => text,
+            Some(Cow::Borrowed(_)) | None => json,
         }
     }
 
     /// Text, without what was masked elsewhere.
     pub(super) fn without<'t>(&self, text: &'t str) -> Cow<'t, str> {
-        self.spread(text).map_or(Cow::Borrowed(text), Cow::Owned)
-    }
-
-    /// The same; none where nothing of it was.
-    fn spread(&self, text: &str) -> Option<String> {
-        if let Some(letters) = self.letters_of(text) {
-            return Some(letters.to_owned());
-        }
-        let long = self.found.iter().filter(|(found, _)| found.len() >= LEAST_EVERYWHERE);
-        let mut standing: Vec<_> = long.filter(|(found, _)| stands_in(found, text)).collect();
-        if standing.is_empty() {
-            return None;
-        }
-        // One may stand inside another.
-        standing.sort_by_key(|(found, _)| std::cmp::Reverse(found.len()));
-        let replace = |text: String, (found, letters): &&(String, String)| {
-            text.replace(found.as_str(), letters)
-        };
-        Some(standing.iter().fold(text.to_owned(), replace))
-    }
-
-    fn letters_of(&self, text: &str) -> Option<&str> {
-        self.found.iter().find(|(found, _)| found == text).map(|(_, letters)| letters.as_str())
+        self.texts.replaced(text).map_or(Cow::Borrowed(text), Cow::Owned)
     }
 
     /// Remembers that it is masked.
     fn mask(&mut self, text: &str) -> &str {
-        let known = self.found.iter().position(|(found, _)| found == text);
-        let at = known.unwrap_or_else(|| {
-            self.found.push((text.to_owned(), self.letters.text(text.len())));
-            self.found.len() - 1
-        });
-        &self.found[at].1
+        self.texts.instead_or(text, || letters(text.len()))
     }
 
     /// The same for what stands as a number.
-    fn mask_number(&mut self, number: &str) -> String {
-        if let Some((_, digits)) = self.numbers.iter().find(|(found, _)| found == number) {
-            return digits.clone();
-        }
-        let digits = self.letters.number(number.len());
-        self.numbers.push((number.to_owned(), digits.clone()));
-        digits
+    fn mask_number(&mut self, number: &str) -> &str {
+        self.numbers.instead_or(number, || digits(number.len()))
     }
-}
-
-/// Whether a text stands in another. The standard library looks for what is this short many bytes at a time, so the beginning
-/// of a longer one is looked for first: mostly it is nowhere.
-fn stands_in(found: &str, text: &str) -> bool {
-    const SHORT: usize = 32;
-    found.get(..SHORT).is_none_or(|beginning| text.contains(beginning)) && text.contains(found)
 }
 
 #[cfg(test)]
@@ -229,8 +166,7 @@ mod tests {
 
     fn masked(named: &[&str], json: &str) -> String {
         let masks = Masks::new(&named.iter().map(|name| (*name).to_owned()).collect::<Vec<_>>());
-        let mut letters = Letters::new([3; 32]);
-        let mut masking = masks.begin(&mut letters);
+        let mut masking = masks.begin();
         let callback = masking.callback(json).unwrap();
         masking.everywhere(callback).into_owned()
     }
@@ -275,6 +211,35 @@ mod tests {
         let without = masked(&["user"], json);
         assert!(!without.contains("ou_12345") && without.contains("hi"), "{without}");
         assert_eq!(without.len(), json.len());
+    }
+
+    #[test]
+    fn an_escape_anywhere_makes_no_difference() {
+        let json = r#"{"open_token":"stays","token" : "goes-1","list":[{"secret":["goes-2",{"a":"goes-3"}],"x":"token"}],"#;
+        for last in [r#""last":"plain"}"#, r#""last":"\u0070lain"}"#] {
+            let without = masked(&[], &format!("{json}{last}"));
+            assert!(!without.contains("goes"), "{without}");
+            assert!(without.contains(r#"{"open_token":"stays","token" : ""#), "{without}");
+            assert!(without.ends_with(&format!(r#","x":"token"}}],{last}"#)), "{without}");
+        }
+        assert!(!masked(&[], r#"{"tok\u0065n":"goes"}"#).contains("goes"));
+    }
+
+    #[test]
+    fn many_are_masked_like_a_few() {
+        let people: Vec<_> = (0..2000).map(|number| format!("ou_{number:06}")).collect();
+        let phones: Vec<_> = (0..2000).collect();
+        let said = people.iter().map(|person| format!("hello {person}")).collect::<Vec<_>>();
+        let json = serde_json::json!({ "people": people, "phones": phones, "said": said });
+        let without = masked(&["people", "phones"], &json.to_string());
+        assert!(!without.contains("ou_"), "{without}");
+        let value: serde_json::Value = serde_json::from_str(&without).unwrap();
+        for (person, said) in
+            value["people"].as_array().unwrap().iter().zip(value["said"].as_array().unwrap())
+        {
+            assert_eq!(said.as_str().unwrap(), format!("hello {}", person.as_str().unwrap()));
+        }
+        assert_ne!(value["phones"], json["phones"]);
     }
 
     #[test]

@@ -47,33 +47,39 @@ impl Ring {
             open: None,
             begun: 0,
         };
-        ring.begin()?;
+        ring.begin(0)?;
         Ok(ring)
     }
 
-    /// Writes records that are framed already. After an error nothing is known of the file, and the next one is another.
+    /// How many bytes it takes at once and is still not larger than it may be.
+    pub(super) fn most_at_once(&self) -> usize {
+        usize::try_from(self.max_bytes / 4).unwrap_or(usize::MAX)
+    }
+
+    /// Writes records that are framed already. After an error nothing is
+    /// known of the file, and the next one is another.
     pub(super) fn write(&mut self, framed: &[u8]) -> std::io::Result<()> {
-        let (part, age) = (self.max_bytes / PARTS, self.max_age / PARTS as u32);
+        let (bytes, age) = (framed.len() as u64, self.max_age / PARTS as u32);
         let is_full = self.open.as_ref().is_none_or(|open| {
-            open.bytes + framed.len() as u64 > part
+            open.bytes + bytes > self.max_bytes / PARTS
                 || open.since.elapsed().is_ok_and(|since| since > age)
         });
         if is_full {
-            self.begin()?;
+            self.begin(bytes)?;
         }
         let Some(open) = &mut self.open else { return Ok(()) };
         let written = open.file.write_all(framed);
-        open.bytes += framed.len() as u64;
+        open.bytes += bytes;
         if written.is_err() {
             self.open = None;
         }
         written
     }
 
-    /// The next file, and room for it.
-    fn begin(&mut self) -> std::io::Result<()> {
+    /// The next file, and room for it and for so many bytes at once.
+    fn begin(&mut self, bytes: u64) -> std::io::Result<()> {
         self.open = None;
-        self.make_room()?;
+        self.make_room((segment::HEAD.len() as u64 + bytes).max(self.max_bytes / PARTS))?;
         let since = SystemTime::now();
         let ms = since.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default().as_millis();
         // A host that starts again within the same millisecond has another number.
@@ -89,8 +95,8 @@ impl Ring {
         Ok(())
     }
 
-    /// Takes away what is too old, and then what is oldest, until one more part fits.
-    fn make_room(&self) -> std::io::Result<()> {
+    /// Takes away what is too old, and then what is oldest, until so many bytes fit.
+    fn make_room(&self, room: u64) -> std::io::Result<()> {
         let now = SystemTime::now();
         let mut kept = Vec::new();
         for path in segment::files(&self.folder)? {
@@ -105,7 +111,7 @@ impl Ring {
         }
         let mut bytes: u64 = kept.iter().map(|(_, size)| size).sum();
         for (path, size) in kept {
-            if bytes + self.max_bytes / PARTS <= self.max_bytes {
+            if bytes + room <= self.max_bytes {
                 break;
             }
             remove(&path)?;
@@ -192,17 +198,23 @@ mod tests {
             let files = segment::files(folder.path()).unwrap();
             files.iter().map(|file| file.metadata().unwrap().len()).sum::<u64>()
         };
-        let mut record = Vec::new();
-        let write = |buffer: &mut Vec<u8>| {
-            buffer.extend([b'x'; 300]);
-            Some(())
-        };
-        segment::append(&mut record, write).unwrap();
         for _ in 0..200 {
-            ring.write(&record).unwrap();
+            ring.write(&[0; 308]).unwrap();
             assert!(size() <= 16_000, "{}", size());
         }
         assert!(size() > 12_000, "{}: and it is not half empty", size());
+    }
+
+    #[test]
+    fn it_is_no_larger_for_much_that_is_written_at_once() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut ring = Ring::open(&settings(folder.path(), 16_000)).unwrap();
+        for _ in 0..20 {
+            ring.write(&[0; 7_000]).unwrap();
+            let files = segment::files(folder.path()).unwrap();
+            let size: u64 = files.iter().map(|file| file.metadata().unwrap().len()).sum();
+            assert!(size <= 16_000, "{size}");
+        }
     }
 
     #[test]

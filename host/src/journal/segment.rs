@@ -4,7 +4,7 @@
 use std::path::Path;
 
 /// What a file begins with.
-pub(super) const HEAD: &[u8] = b"aviary journal 1\n";
+pub(super) const HEAD: &[u8] = b"aviary journal 2\n";
 /// How its name ends.
 pub(super) const ENDING: &str = "journal";
 /// Bytes before a record's text: its length, and the checksum of the text.
@@ -26,9 +26,11 @@ pub(super) enum NotAppended {
     TooLong,
 }
 
-/// Puts a record behind the others, where `write` writes it, so that it is not copied. What is none leaves nothing.
+/// Puts a record of at most so many bytes behind the others, where `write` writes it, so that it is not copied. What is none
+/// leaves nothing.
 pub(super) fn append(
     buffer: &mut Vec<u8>,
+    most: usize,
     write: impl FnOnce(&mut Vec<u8>) -> Option<()>,
 ) -> Result<(), NotAppended> {
     let before = buffer.len();
@@ -36,7 +38,7 @@ pub(super) fn append(
     let text = before + FRAME;
     let result = match write(buffer) {
         None => Err(NotAppended::Unreadable),
-        Some(()) if buffer.len() - text > MOST_BYTES => Err(NotAppended::TooLong),
+        Some(()) if buffer.len() - text > most.min(MOST_BYTES) => Err(NotAppended::TooLong),
         Some(()) => Ok(()),
     };
     match result {
@@ -103,7 +105,7 @@ mod tests {
     fn file(texts: &[&[u8]]) -> Vec<u8> {
         let mut file = HEAD.to_vec();
         for text in texts {
-            append(&mut file, whole(text)).unwrap();
+            append(&mut file, MOST_BYTES, whole(text)).unwrap();
         }
         file
     }
@@ -133,12 +135,12 @@ mod tests {
     fn what_is_refused_leaves_nothing() {
         let mut buffer = b"before".to_vec();
         let long = vec![0; MOST_BYTES + 1];
-        assert_eq!(append(&mut buffer, whole(&long)), Err(NotAppended::TooLong));
+        assert_eq!(append(&mut buffer, usize::MAX, whole(&long)), Err(NotAppended::TooLong));
         let half = |buffer: &mut Vec<u8>| {
             buffer.push(0);
             None
         };
-        assert_eq!(append(&mut buffer, half), Err(NotAppended::Unreadable));
+        assert_eq!(append(&mut buffer, MOST_BYTES, half), Err(NotAppended::Unreadable));
         assert_eq!(buffer, b"before");
     }
 }

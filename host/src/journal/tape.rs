@@ -14,6 +14,7 @@ use std::time::Duration;
 
 use serde::Deserialize;
 use serde::Serialize;
+use serde::Serializer;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 use tokio::time::Instant;
@@ -74,13 +75,20 @@ pub struct HostCall {
 }
 
 /// 64 hex digits in JSON.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Deserialize, Serialize)]
-#[serde(try_from = "String", into = "String")]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Deserialize)]
+#[serde(try_from = "String")]
 pub struct Seed([u8; 32]);
 
-impl From<Seed> for String {
-    fn from(seed: Seed) -> Self {
-        hex::encode(seed.0)
+impl Seed {
+    /// From which nobody can tell what another one is.
+    fn random() -> Self {
+        Self(rand::random())
+    }
+}
+
+impl Serialize for Seed {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(hex::Buffer::<32>::new().format(&self.0))
     }
 }
 
@@ -94,20 +102,27 @@ impl TryFrom<String> for Seed {
     }
 }
 
-/// Everything that one call was told.
+/// Everything that one call was told. Most plugins ask for little of it, and what they did not ask for is not written.
 #[derive(Clone, Debug, Default, PartialEq, Deserialize, Serialize)]
+#[serde(default)]
 pub struct Told {
-    /// What its randomness is made from.
-    pub seed: Seed,
+    /// What its randomness is made from; none if it had none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub seed: Option<Seed>,
     /// Readings of the wall clock, nanoseconds since the Unix epoch.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
     pub wall_ns: Vec<u64>,
     /// Readings of the monotonic clock, in nanoseconds.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
     pub monotonic_ns: Vec<u64>,
     /// How long there was left, each time it asked.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
     pub remaining_ms: Vec<u32>,
     /// Its calls, in order.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
     pub calls: Vec<HostCall>,
     /// There was more than is kept, so this cannot be played.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub cut: bool,
 }
 
@@ -139,8 +154,8 @@ pub struct Tape(Option<Arc<Shared>>);
 #[derive(Debug)]
 struct Shared {
     began: Instant,
-    /// None: its clocks and its randomness are the system's own.
-    seed: Option<[u8; 32]>,
+    /// Whether its clocks and its randomness are ours to keep or to play, and not only the system's own.
+    is_verbatim: bool,
     reel: Mutex<Reel>,
 }
 
@@ -169,32 +184,33 @@ impl Tape {
     }
 
     /// Takes everything down, for a callback whose first byte came at `began`.
-    pub fn recording(began: Instant, seed: [u8; 32]) -> Self {
-        let told = Told { seed: Seed(seed), ..Told::default() };
-        let reel = Mutex::new(Reel::Recording { told, bytes: 0 });
-        Self(Some(Arc::new(Shared { began, seed: Some(seed), reel })))
+    pub fn recording(began: Instant) -> Self {
+        Self::blank(began, true)
     }
 
     /// Takes down which calls it makes and how long they take, and no word of them: for somebody who wants to see where the
     /// time goes.
     pub fn watching(began: Instant) -> Self {
+        Self::blank(began, false)
+    }
+
+    fn blank(began: Instant, is_verbatim: bool) -> Self {
         let reel = Mutex::new(Reel::Recording { told: Told::default(), bytes: 0 });
-        Self(Some(Arc::new(Shared { began, seed: None, reel })))
+        Self(Some(Arc::new(Shared { began, is_verbatim, reel })))
     }
 
     /// Tells a guest what another one was told, about a callback that came at `at` after the Unix epoch.
     pub fn playing(told: Told, at: Duration) -> Self {
-        let Seed(seed) = told.seed;
         let used = vec![false; told.calls.len()];
         let (wall, monotonic, remaining, unknown) = (0, 0, 0, Vec::new());
         let playing = Playing { told, wall, monotonic, remaining, used, at, unknown };
         let reel = Mutex::new(Reel::Playing(playing));
-        Self(Some(Arc::new(Shared { began: Instant::now(), seed: Some(seed), reel })))
+        Self(Some(Arc::new(Shared { began: Instant::now(), is_verbatim: true, reel })))
     }
 
     /// Whether every word is taken down or played.
     pub fn is_verbatim(&self) -> bool {
-        self.0.as_ref().is_some_and(|shared| shared.seed.is_some())
+        self.0.as_ref().is_some_and(|shared| shared.is_verbatim)
     }
 
     /// Whether what is asked is answered as then.
@@ -220,7 +236,12 @@ impl Tape {
 
     /// Where its randomness comes from, unless it is the system's own.
     pub fn streams(&self) -> Option<Streams> {
-        let seed = self.0.as_ref()?.seed?;
+        let shared = self.0.as_ref().filter(|shared| shared.is_verbatim)?;
+        let Seed(seed) = match &mut *shared.lock() {
+            Reel::Recording { told, .. } => *told.seed.get_or_insert_with(Seed::random),
+            // Who asked for none then may ask for some now, and gets the same in each replay.
+            Reel::Playing(playing) => playing.told.seed.unwrap_or_default(),
+        };
         Some(Streams { seed, secure: None, insecure: None })
     }
 
@@ -436,7 +457,7 @@ mod tests {
     use super::*;
 
     fn recorded() -> Told {
-        let tape = Tape::recording(Instant::now(), [7; 32]);
+        let tape = Tape::recording(Instant::now());
         tape.wall(Duration::from_secs(5));
         tape.monotonic(40);
         tape.remaining_ms(2400);
@@ -491,8 +512,8 @@ mod tests {
             streams.insecure().fill(&mut insecure);
             (secure, insecure, streams.insecure_seed())
         };
-        let one = Tape::recording(Instant::now(), [1; 32]);
-        let other = Tape::recording(Instant::now(), [2; 32]);
+        let one = Tape::recording(Instant::now());
+        let other = Tape::recording(Instant::now());
         let first = draw(&one);
         assert_ne!(first, draw(&other));
         assert_ne!(first.0, first.1);
@@ -501,7 +522,7 @@ mod tests {
 
     #[test]
     fn a_loop_does_not_fill_the_memory() {
-        let tape = Tape::recording(Instant::now(), [0; 32]);
+        let tape = Tape::recording(Instant::now());
         for _ in 0..MOST_BYTES / 4 {
             tape.monotonic(1);
         }

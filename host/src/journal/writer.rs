@@ -6,13 +6,12 @@ use std::sync::Condvar;
 use std::sync::Mutex;
 use std::sync::MutexGuard;
 use std::sync::PoisonError;
-use std::sync::atomic::AtomicU64;
-use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use crate::journal::config::JournalSettings;
-use crate::journal::entry::Draft;
-use crate::journal::mask::Letters;
+use crate::journal::draft::Draft;
+use crate::journal::draft::Drafts;
+use crate::journal::entry;
 use crate::journal::mask::Masks;
 use crate::journal::ring::Ring;
 use crate::journal::segment;
@@ -29,7 +28,7 @@ const REST: Duration = Duration::from_millis(20);
 const ENOUGH: usize = 64;
 /// How long a host that stops waits for the rest of it.
 const LAST_WORDS: Duration = Duration::from_secs(2);
-/// The most that is written at once.
+/// The most that is written at once, and the most that is kept of the memory that it took.
 const BATCH: usize = 1 << 20;
 
 /// The way to a journal that is on.
@@ -50,20 +49,14 @@ impl Drop for Handle {
 #[derive(Debug)]
 struct Shared {
     settings: JournalSettings,
-    root: [u8; 32],
-    seeds: AtomicU64,
     queue: Mutex<Queue>,
     filled: Condvar,
     emptied: Condvar,
 }
 
-/// In boxes: who leaves one moves no more than its address.
-type Drafts = Vec<Box<Draft>>;
-
 #[derive(Debug, Default)]
 struct Queue {
     drafts: Drafts,
-    bytes: usize,
     /// How many of them the thread waits for; none while it writes.
     wanted: Option<usize>,
     is_closed: bool,
@@ -82,9 +75,6 @@ pub enum JournalError {
         /// The system's words.
         error: std::io::Error,
     },
-    /// The system has no randomness.
-    #[error("the system gives no random numbers, without which nothing can be masked")]
-    Random,
 }
 
 impl Journal {
@@ -92,17 +82,7 @@ impl Journal {
     pub fn open(settings: &JournalSettings) -> Result<Self, JournalError> {
         let failed = |error| JournalError::Folder { folder: settings.folder.clone(), error };
         let ring = Ring::open(settings).map_err(failed)?;
-        let mut root = [0; 32];
-        let random = rustls::crypto::ring::default_provider().secure_random;
-        random.fill(&mut root).map_err(|_| JournalError::Random)?;
-        let shared = Arc::new(Shared {
-            settings: settings.clone(),
-            root,
-            seeds: AtomicU64::new(0),
-            queue: Mutex::default(),
-            filled: Condvar::new(),
-            emptied: Condvar::new(),
-        });
+        let shared = Arc::new(Shared::new(settings));
         let writing = Arc::clone(&shared);
         std::thread::Builder::new()
             .name("journal".to_owned())
@@ -116,29 +96,10 @@ impl Journal {
         &self.0.0.settings
     }
 
-    /// What the randomness of one call is made from. Nobody can tell from it what another one's was.
-    pub fn seed(&self) -> [u8; 32] {
-        self.0.0.seed()
-    }
-
     /// Leaves it to be written, if there is room.
-    pub fn submit(&self, draft: Box<Draft>) {
-        let size = draft.size();
-        let shared = &self.0.0;
-        let mut queue = shared.lock();
-        if queue.is_closed || queue.drafts.len() >= MOST_WAITING || queue.bytes + size > MOST_BYTES
-        {
-            drop(queue);
+    pub fn submit(&self, draft: Draft) {
+        if !self.0.0.submit(draft) {
             metrics::record_journal_drop("queue_full", 1);
-            return;
-        }
-        queue.bytes += size;
-        queue.drafts.push(draft);
-        let waiting = queue.drafts.len();
-        let wake = queue.wanted.take_if(|wanted| *wanted <= waiting).is_some();
-        drop(queue);
-        if wake {
-            shared.filled.notify_one();
         }
     }
 
@@ -156,39 +117,51 @@ impl Journal {
 }
 
 impl Shared {
+    fn new(settings: &JournalSettings) -> Self {
+        Self {
+            settings: settings.clone(),
+            queue: Mutex::default(),
+            filled: Condvar::new(),
+            emptied: Condvar::new(),
+        }
+    }
+
     fn lock(&self) -> MutexGuard<'_, Queue> {
         self.queue.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn seed(&self) -> [u8; 32] {
-        let number = self.seeds.fetch_add(1, Ordering::Relaxed);
-        *blake3::keyed_hash(&self.root, &number.to_le_bytes()).as_bytes()
+    /// `false`: there was no room.
+    fn submit(&self, draft: Draft) -> bool {
+        let mut queue = self.lock();
+        let drafts = &mut queue.drafts;
+        if drafts.len() >= MOST_WAITING || drafts.bytes() >= MOST_BYTES || queue.is_closed {
+            return false;
+        }
+        queue.drafts.push(draft);
+        let waiting = queue.drafts.len();
+        let wake = queue.wanted.take_if(|wanted| *wanted <= waiting).is_some();
+        drop(queue);
+        if wake {
+            self.filled.notify_one();
+        }
+        true
     }
 
-    fn run(&self, mut ring: Ring) {
+    fn run(&self, ring: Ring) {
         let masks = Masks::new(&self.settings.mask);
-        let mut letters = Letters::new(self.seed());
+        let mut batch = Batch::new(ring);
         let mut numbers = 0;
-        let mut has_failed = false;
-        let mut framed = Vec::new();
         // Its room goes back and forth: nothing that waits is moved because others come.
-        let mut drafts = Vec::new();
+        let mut drafts = Drafts::default();
         while self.next(&mut drafts) {
-            let mut count = 0;
-            for mut draft in drafts.drain(..) {
+            let mut hex = hex::Buffer::<8>::new();
+            for (facts, texts) in drafts.drain() {
                 numbers = u16::wrapping_add(numbers, 1);
-                let id = id(draft.at_ms, numbers);
-                let text = |into: &mut Vec<u8>| draft.write(&id, &masks, &mut letters, into);
-                match segment::append(&mut framed, text) {
-                    Ok(()) => count += 1,
-                    Err(NotAppended::TooLong) => metrics::record_journal_drop("too_large", 1),
-                    Err(NotAppended::Unreadable) => metrics::record_journal_drop("unreadable", 1),
-                }
-                if framed.len() >= BATCH {
-                    write(&mut ring, &mut framed, &mut count, &mut has_failed);
-                }
+                let id = hex.format(&id(facts.at_ms, numbers));
+                batch.add(|into| entry::write(id, facts, texts?, &masks, into));
             }
-            write(&mut ring, &mut framed, &mut count, &mut has_failed);
+            drafts.clear(BATCH);
+            batch.write();
             self.rest();
         }
         self.lock().has_ended = true;
@@ -206,7 +179,7 @@ impl Shared {
     /// What waits, as soon as something does. `false`: there will be nothing more.
     fn next(&self, taken: &mut Drafts) -> bool {
         let mut queue = self.lock();
-        while queue.drafts.is_empty() {
+        while queue.drafts.len() == 0 {
             if queue.is_closed {
                 return false;
             }
@@ -214,45 +187,75 @@ impl Shared {
             queue = self.filled.wait(queue).unwrap_or_else(PoisonError::into_inner);
         }
         queue.wanted = None;
-        queue.bytes = 0;
         std::mem::swap(taken, &mut queue.drafts);
         true
     }
 }
 
 /// Sorts by time, and tells callbacks of one millisecond apart.
-fn id(at_ms: u64, number: u16) -> String {
-    hex::encode(((at_ms << u16::BITS) | u64::from(number)).to_be_bytes())
+fn id(at_ms: u64, number: u16) -> [u8; 8] {
+    ((at_ms << u16::BITS) | u64::from(number)).to_be_bytes()
 }
 
-fn write(ring: &mut Ring, framed: &mut Vec<u8>, count: &mut u64, has_failed: &mut bool) {
-    match ring.write(framed) {
-        Ok(()) => {
-            *has_failed = false;
-            metrics::record_journal_entries(*count);
+/// Records that are written at once.
+struct Batch {
+    ring: Ring,
+    framed: Vec<u8>,
+    count: u64,
+    has_failed: bool,
+}
+
+impl Batch {
+    fn new(ring: Ring) -> Self {
+        Self { ring, framed: Vec::new(), count: 0, has_failed: false }
+    }
+
+    /// Of the text that `write` writes.
+    fn add(&mut self, write: impl FnOnce(&mut Vec<u8>) -> Option<()>) {
+        let most = self.ring.most_at_once();
+        match segment::append(&mut self.framed, most, write) {
+            Ok(()) => self.count += 1,
+            Err(NotAppended::TooLong) => metrics::record_journal_drop("too_large", 1),
+            Err(NotAppended::Unreadable) => metrics::record_journal_drop("unreadable", 1),
         }
-        Err(error) => {
-            if !*has_failed {
-                tracing::error!(%error, "the journal cannot be written, callbacks are missing from it");
-            }
-            *has_failed = true;
-            metrics::record_journal_drop("write_failed", *count);
+        if self.framed.len() >= BATCH.min(most) {
+            self.write();
         }
     }
-    framed.clear();
-    *count = 0;
+
+    fn write(&mut self) {
+        match self.ring.write(&self.framed) {
+            Ok(()) => {
+                self.has_failed = false;
+                metrics::record_journal_entries(self.count);
+            }
+            Err(error) => {
+                if !self.has_failed {
+                    tracing::error!(%error, "the journal cannot be written, callbacks are missing from it");
+                }
+                self.has_failed = true;
+                metrics::record_journal_drop("write_failed", self.count);
+            }
+        }
+        self.framed.clear();
+        self.framed.shrink_to(BATCH);
+        self.count = 0;
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::callback::plain;
     use crate::callback::reply::Reply;
     use crate::steps::Steps;
     use crate::telemetry::CallbackRecord;
     use crate::telemetry::Door;
     use crate::telemetry::Outcome;
 
-    fn draft(callback: &'static str) -> Box<Draft> {
+    fn draft() -> Draft {
+        let callback =
+            br#"{"schema":"2.0","header":{"event_id":"1","event_type":"event"},"event":{}}"#;
         let record = CallbackRecord {
             app: "app".into(),
             door: Door::Webhook,
@@ -266,15 +269,14 @@ mod tests {
             steps: Steps::starting(tokio::time::Instant::now()),
             host_calls: Arc::default(),
         };
-        Box::new(Draft {
+        Draft {
             record,
             at_ms: 0,
-            user: None,
-            callback: callback.as_bytes().into(),
+            callback: Arc::new(plain::read(callback[..].into()).unwrap()),
             reply: Reply::accepted(),
             called: None,
             secrets: Vec::new(),
-        })
+        }
     }
 
     fn settings(folder: &std::path::Path) -> JournalSettings {
@@ -284,37 +286,19 @@ mod tests {
 
     #[test]
     fn where_nobody_writes_it_is_dropped_and_nobody_waits() {
-        let shared = Shared {
-            settings: settings(std::path::Path::new("none")),
-            root: [0; 32],
-            seeds: AtomicU64::new(0),
-            queue: Mutex::default(),
-            filled: Condvar::new(),
-            emptied: Condvar::new(),
-        };
-        let journal = Journal(Arc::new(Handle(Arc::new(shared))));
-        for _ in 0..MOST_WAITING + 10 {
-            journal.submit(draft("{}"));
-        }
-        assert_eq!(journal.0.0.lock().drafts.len(), MOST_WAITING);
+        let shared = Shared::new(&settings(std::path::Path::new("none")));
+        let kept = (0..MOST_WAITING + 10).filter(|_| shared.submit(draft())).count();
+        assert_eq!(kept, MOST_WAITING);
     }
 
     #[test]
     fn what_was_left_before_the_end_is_written() {
         let folder = tempfile::tempdir().unwrap();
         let journal = Journal::open(&settings(folder.path())).unwrap();
-        journal.submit(draft("{}"));
-        journal.submit(draft("no callback at all"));
+        journal.submit(draft());
         journal.close();
         let filter = crate::journal::filter::Filter::default();
         let written = crate::journal::ring::last(folder.path(), &filter, 10).unwrap();
-        assert_eq!(written.len(), 1, "what is no JSON is none");
-    }
-
-    #[test]
-    fn no_two_calls_have_the_same_randomness() {
-        let folder = tempfile::tempdir().unwrap();
-        let journal = Journal::open(&settings(folder.path())).unwrap();
-        assert_ne!(journal.seed(), journal.seed());
+        assert_eq!(written.len(), 1);
     }
 }

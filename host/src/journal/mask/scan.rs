@@ -3,6 +3,7 @@
 
 use std::borrow::Cow;
 
+use aho_corasick::packed::Searcher;
 use memchr::memchr;
 use memchr::memchr2;
 use serde::de::IgnoredAny;
@@ -30,9 +31,15 @@ pub(super) fn scan<'t>(
 ) -> Option<Cow<'t, str>> {
     let (out, path) = (String::new(), String::new());
     let mut scan = Scan { text, at: 0, copied: 0, out, path, pass, depth };
-    match pass {
-        Pass::Find { pointers: false } => scan.strings(masking)?,
-        Pass::Find { pointers: true } | Pass::Spread => scan.value(masking, false)?,
+    let masks = masking.masks;
+    match (pass, &masks.quick) {
+        (Pass::Find { pointers: false }, Some(quick))
+            if memchr(b'\\', text.as_bytes()).is_none() =>
+        {
+            scan.names(masking, quick)?;
+        }
+        (Pass::Find { pointers: false }, _) => scan.strings(masking)?,
+        (Pass::Find { pointers: true } | Pass::Spread, _) => scan.value(masking, false)?,
     }
     Some(scan.finish())
 }
@@ -73,6 +80,23 @@ struct Scan<'a> {
 }
 
 impl<'a> Scan<'a> {
+    /// From one masked name to the next. For text without escapes: each of its quotes begins or ends a string, and inside
+    /// of a string there is no other text that is JSON and has names.
+    fn names(&mut self, masking: &mut Masking<'_>, quick: &Searcher) -> Option<()> {
+        let bytes = self.text.as_bytes();
+        while let Some(name) = quick.find_in(bytes, (self.at..bytes.len()).into()) {
+            self.at = name.end();
+            self.space();
+            if self.peek() == Some(b':') {
+                self.at += 1;
+                self.value(masking, true)?;
+            } else {
+                self.at = name.end();
+            }
+        }
+        Some(())
+    }
+
     /// From one string to the next, where nobody asks what stands where: much quicker than going through members and items.
     fn strings(&mut self, masking: &mut Masking<'_>) -> Option<()> {
         while let Some(ahead) = memchr(b'"', &self.text.as_bytes()[self.at..]) {
@@ -108,8 +132,7 @@ impl<'a> Scan<'a> {
                 let raw = self.text.get(from..self.at)?;
                 let is_number = raw.starts_with(|c: char| c == '-' || c.is_ascii_digit());
                 if masked && is_number {
-                    let digits = masking.mask_number(raw);
-                    self.put(from, &digits);
+                    self.put(from, masking.mask_number(raw));
                 }
                 (!raw.is_empty()).then_some(())
             }
@@ -132,7 +155,7 @@ impl<'a> Scan<'a> {
         } else if let Some(inner) = self.inner(masking, &decoded) {
             inner
         } else if matches!(self.pass, Pass::Spread) {
-            masking.spread(&decoded)
+            masking.texts.replaced(&decoded)
         } else {
             None
         };
@@ -165,7 +188,7 @@ impl<'a> Scan<'a> {
             let string = self.string()?;
             let name = string.decoded()?;
             if matches!(self.pass, Pass::Spread)
-                && let Some(letters) = masking.letters_of(&name)
+                && let Some(letters) = masking.texts.instead_of(&name)
             {
                 self.put(string.from, &quoted(letters));
             }

@@ -1,0 +1,124 @@
+//! What is masked in one entry, and what stands for it. Mostly a handful, which is looked through; a form or a list of people
+//! may have thousands, which must not take a thousand times as long for each.
+
+use std::cell::OnceCell;
+use std::collections::HashMap;
+
+use aho_corasick::AhoCorasick;
+use aho_corasick::AhoCorasickKind;
+use aho_corasick::MatchKind;
+
+/// More than so many are looked up.
+const FEW: usize = 8;
+/// Shorter texts are masked where they stand and where they stand alone, and not wherever else the same letters occur.
+const LEAST_EVERYWHERE: usize = 4;
+
+/// Texts, each with its substitute.
+#[derive(Default)]
+pub(super) struct Found {
+    pairs: Vec<Pair>,
+    /// Where they are, once they are many.
+    places: HashMap<String, usize>,
+    /// Those that are masked everywhere, once somebody looks for many.
+    finder: OnceCell<Option<Finder>>,
+}
+
+struct Pair {
+    found: String,
+    instead: String,
+}
+
+struct Finder {
+    machine: AhoCorasick,
+    instead: Vec<String>,
+}
+
+impl Finder {
+    /// Of those that are together no longer than a record may be, which is far less than it can take.
+    fn new(pairs: &[Pair]) -> Option<Self> {
+        let mut builder = AhoCorasick::builder();
+        // It is used for one entry: what is built quickest, is quickest.
+        builder
+            .match_kind(MatchKind::LeftmostLongest)
+            .kind(Some(AhoCorasickKind::NoncontiguousNFA));
+        let machine = builder.build(long(pairs).map(|pair| &pair.found)).ok()?;
+        Some(Self { machine, instead: long(pairs).map(|pair| pair.instead.clone()).collect() })
+    }
+
+    fn replaced(&self, text: &str) -> Option<String> {
+        self.machine.is_match(text).then(|| self.machine.replace_all(text, &self.instead))
+    }
+}
+
+impl Found {
+    /// What stands for that text, if it is masked.
+    pub(super) fn instead_of(&self, text: &str) -> Option<&str> {
+        let pair = if self.are_many() {
+            self.places.get(text).and_then(|place| self.pairs.get(*place))
+        } else {
+            self.pairs.iter().find(|pair| pair.found == text)
+        };
+        pair.map(|pair| pair.instead.as_str())
+    }
+
+    /// What stands for it from now on.
+    pub(super) fn instead_or(&mut self, text: &str, instead: impl FnOnce() -> String) -> &str {
+        if self.instead_of(text).is_none() {
+            self.pairs.push(Pair { found: text.to_owned(), instead: instead() });
+            self.finder.take();
+            if self.are_many() {
+                let missing = self.pairs.iter().enumerate().skip(self.places.len());
+                self.places.extend(missing.map(|(place, pair)| (pair.found.clone(), place)));
+            }
+        }
+        self.instead_of(text).unwrap_or_default()
+    }
+
+    /// Whether one of them may stand in that JSON.
+    pub(super) fn may_stand_in(&self, json: &str) -> bool {
+        // What has no plain letters alone may be written with escapes.
+        let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"_-.:".contains(&byte);
+        // Without a branch for each of them, many are looked at in one instruction.
+        let are_plain = |text: &str| text.bytes().fold(true, |all, byte| all & is_plain(byte));
+        let may = |pair: &Pair| stands_in(&pair.found, json) || !are_plain(&pair.found);
+        self.are_many() || self.pairs.iter().any(may)
+    }
+
+    /// That text without any of them; none where none stands in it.
+    pub(super) fn replaced(&self, text: &str) -> Option<String> {
+        if let Some(instead) = self.instead_of(text) {
+            return Some(instead.to_owned());
+        }
+        if self.are_many()
+            && let Some(finder) = self.finder.get_or_init(|| Finder::new(&self.pairs))
+        {
+            return finder.replaced(text);
+        }
+        let mut standing: Vec<_> =
+            long(&self.pairs).filter(|pair| stands_in(&pair.found, text)).collect();
+        if standing.is_empty() {
+            return None;
+        }
+        // One may stand inside another.
+        standing.sort_by_key(|pair| std::cmp::Reverse(pair.found.len()));
+        let replace = |text: String, pair: &&Pair| text.replace(&pair.found, &pair.instead);
+        Some(standing.iter().fold(text.to_owned(), replace))
+    }
+
+    fn are_many(&self) -> bool {
+        self.pairs.len() > FEW
+    }
+}
+
+fn long(pairs: &[Pair]) -> impl Iterator<Item = &Pair> {
+    pairs.iter().filter(|pair| pair.found.len() >= LEAST_EVERYWHERE)
+}
+
+/// Whether a text stands in another. The standard library looks for what is this short many bytes at a time, so the beginning
+/// of a longer one is looked for first: mostly it is nowhere.
+fn stands_in(found: &str, text: &str) -> bool {
+    const SHORT: usize = 32;
+    found.len() <= text.len()
+        && found.get(..SHORT).is_none_or(|beginning| text.contains(beginning))
+        && text.contains(found)
+}
