@@ -8,7 +8,7 @@ use crate::steps::Span;
 use crate::steps::Steps;
 
 /// How a callback ended. Each has its own count and its own word in the log.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Outcome {
     /// The plugin's reply went out.
     Answered,

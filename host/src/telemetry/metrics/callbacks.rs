@@ -15,7 +15,7 @@ use crate::telemetry::record::CallbackRecord;
 use crate::telemetry::record::Door;
 use crate::telemetry::record::Outcome;
 
-/// The labels that all of them have.
+/// What tells one series from another.
 #[derive(PartialEq, Eq, Hash)]
 struct Labels {
     app: Arc<str>,
@@ -23,11 +23,12 @@ struct Labels {
     plugin: Arc<str>,
     kind: &'static str,
     door: Door,
+    outcome: Outcome,
 }
 
 struct Figures {
-    /// Those outcomes that there were.
-    total: Vec<(Outcome, Counter)>,
+    total: Counter,
+    /// The same for each outcome.
     seconds: Histogram,
     /// Once there was some.
     fuel: Option<Counter>,
@@ -39,57 +40,44 @@ thread_local! {
 
 /// A callback has its answer.
 pub(in crate::telemetry) fn record_callback(record: &CallbackRecord) {
-    let labels = Labels {
-        app: Arc::clone(&record.app),
-        plugin: record.plugin.as_ref().map_or_else(Arc::default, |one| Arc::clone(&one.name)),
-        kind: known_type(&record.event_type),
-        door: record.door,
-    };
-    KNOWN.with_borrow_mut(|known| match known.get_mut(&labels) {
-        Some(figures) => figures.add(&labels, record),
-        None => {
-            let mut figures = Figures::of(&labels);
-            figures.add(&labels, record);
-            known.insert(labels, figures);
+    KNOWN.with_borrow_mut(|known| {
+        let figures = known.entry(Labels::of(record)).or_insert_with_key(Figures::of);
+        figures.total.increment(1);
+        figures.seconds.record(record.elapsed.as_secs_f64());
+        if let Some(fuel) = record.fuel {
+            figures.fuel.get_or_insert_with(|| fuel_total(Labels::of(record))).increment(fuel);
         }
     });
 }
 
+impl Labels {
+    fn of(record: &CallbackRecord) -> Self {
+        Self {
+            app: Arc::clone(&record.app),
+            plugin: record.plugin.as_ref().map_or_else(Arc::default, |one| Arc::clone(&one.name)),
+            kind: known_type(&record.event_type),
+            door: record.door,
+            outcome: record.outcome,
+        }
+    }
+}
+
 impl Figures {
-    fn of(Labels { app, plugin, kind, door }: &Labels) -> Self {
+    fn of(Labels { app, plugin, kind, door, outcome }: &Labels) -> Self {
+        let total = counter!(
+            "aviary_callbacks_total",
+            "app" => Arc::clone(app), "plugin" => Arc::clone(plugin), "type" => *kind,
+            "door" => door.as_str(), "outcome" => outcome.as_str()
+        );
         let seconds = histogram!(
             "aviary_callback_seconds",
             "app" => Arc::clone(app), "plugin" => Arc::clone(plugin), "type" => *kind,
             "door" => door.as_str()
         );
-        Self { total: Vec::new(), seconds, fuel: None }
-    }
-
-    fn add(&mut self, labels: &Labels, record: &CallbackRecord) {
-        let outcome = record.outcome;
-        match self.total.iter().find(|(known, _)| *known == outcome) {
-            Some((_, counter)) => counter.increment(1),
-            None => {
-                let counter = total(labels, outcome);
-                counter.increment(1);
-                self.total.push((outcome, counter));
-            }
-        }
-        self.seconds.record(record.elapsed.as_secs_f64());
-        if let Some(fuel) = record.fuel {
-            self.fuel.get_or_insert_with(|| fuel_total(labels)).increment(fuel);
-        }
+        Self { total, seconds, fuel: None }
     }
 }
 
-fn fuel_total(Labels { app, plugin, .. }: &Labels) -> Counter {
-    counter!("aviary_fuel_total", "app" => Arc::clone(app), "plugin" => Arc::clone(plugin))
-}
-
-fn total(Labels { app, plugin, kind, door }: &Labels, outcome: Outcome) -> Counter {
-    counter!(
-        "aviary_callbacks_total",
-        "app" => Arc::clone(app), "plugin" => Arc::clone(plugin), "type" => *kind,
-        "door" => door.as_str(), "outcome" => outcome.as_str()
-    )
+fn fuel_total(Labels { app, plugin, .. }: Labels) -> Counter {
+    counter!("aviary_fuel_total", "app" => app, "plugin" => plugin)
 }
