@@ -51,13 +51,13 @@ impl Ring {
         Ok(ring)
     }
 
-    /// How many bytes it takes at once and is still not larger than it may be.
-    pub(super) fn most_at_once(&self) -> usize {
+    /// The longest record: a quarter of the ring. So what is written at once, up to a quarter and one record more, fits beside
+    /// as much that was there.
+    pub(super) fn longest_record(&self) -> usize {
         usize::try_from(self.max_bytes / 4).unwrap_or(usize::MAX)
     }
 
-    /// Writes records that are framed already. After an error nothing is
-    /// known of the file, and the next one is another.
+    /// Writes records that are framed already. After an error nothing is known of the file, and the next one is another.
     pub(super) fn write(&mut self, framed: &[u8]) -> std::io::Result<()> {
         let (bytes, age) = (framed.len() as u64, self.max_age / PARTS as u32);
         let is_full = self.open.as_ref().is_none_or(|open| {
