@@ -1,5 +1,5 @@
-//! How many callbacks there were, how long they took, and what fuel. To look a figure up by its labels costs as much as to parse a
-//! callback, so each thread looks once and keeps what it found: no more than the recorder keeps itself.
+//! How many callbacks there were, how long they took, and what fuel. To look these figures up by their labels for every callback
+//! costs 2 % of a click, so each thread looks once and keeps what it found: no more than the recorder keeps itself.
 
 use std::cell::RefCell;
 use std::collections::HashMap;
