@@ -1,7 +1,7 @@
 //! `lark:callback/deferred`: cards that shall be shown once the answer is on the wire.
 
+use crate::bindings::handlers::lark::callback::types;
 use crate::bindings::lark::callback::deferred;
-use crate::bindings::lark::callback::types;
 use crate::callback::model::Json;
 use crate::callback::reply::Card;
 use crate::callback::reply_check::check_update;

@@ -4,7 +4,7 @@ use wasmtime::PoolConcurrencyLimitError;
 use wasmtime::Trap;
 use wasmtime::WasmBacktrace;
 
-use crate::bindings::lark::callback::types;
+use crate::bindings::handlers::lark::callback::types;
 use crate::callback::reply::Toast;
 use crate::capability::config::ConfigCtx;
 use crate::plugin::breaker::Verdict;

@@ -184,33 +184,38 @@ async fn invoke(
             let guest =
                 handlers.callback.as_ref().ok_or_else(absent)?.load(&mut *store, &instance)?;
             let event = callback.event_json();
-            guest.call_handle(store, &lower::header(header), &event).await?.map(RawReply::Json)
+            guest.call_handle(store, lower::header(header), &event).await?.map(RawReply::Json)
         }
         (Handler::Typed, Body::CardAction(card)) => {
             let guest =
                 handlers.card_action.as_ref().ok_or_else(absent)?.load(&mut *store, &instance)?;
-            guest.call_handle(store, &lower::card_action(header, card)).await?.map(lift::card_reply)
+            let options = lower::texts(&card.action.options);
+            guest
+                .call_handle(store, lower::card_action(header, card, &options))
+                .await?
+                .map(lift::card_reply)
         }
         (Handler::Typed, Body::LinkPreview(preview)) => {
             let guest =
                 handlers.link_preview.as_ref().ok_or_else(absent)?.load(&mut *store, &instance)?;
             guest
-                .call_handle(store, &lower::preview_request(header, preview))
+                .call_handle(store, lower::preview_request(header, preview))
                 .await?
                 .map(lift::preview_reply)
         }
         (Handler::Typed, Body::LegacyCard(card)) => {
             let guest =
                 handlers.legacy_card.as_ref().ok_or_else(absent)?.load(&mut *store, &instance)?;
+            let options = lower::texts(&card.action.options);
             guest
-                .call_handle(store, &lower::card_action(header, card))
+                .call_handle(store, lower::card_action(header, card, &options))
                 .await?
                 .map(lift::legacy_reply)
         }
         (Handler::Typed, Body::Other(event)) => {
             let guest = handlers.event.as_ref().ok_or_else(absent)?.load(&mut *store, &instance)?;
             guest
-                .call_handle(store, &lower::event(header, event))
+                .call_handle(store, lower::event(header, event))
                 .await?
                 .map(|()| RawReply::Accepted)
         }

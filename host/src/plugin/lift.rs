@@ -1,6 +1,6 @@
 //! From the guest's records to the host's types, unchecked as yet.
 
-use crate::bindings::lark::callback::types;
+use crate::bindings::handlers::lark::callback::types;
 use crate::callback::reply::Card;
 use crate::callback::reply::InlinePreview;
 use crate::callback::reply::LegacyReply;

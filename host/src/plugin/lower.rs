@@ -1,74 +1,83 @@
-//! From the host's types to the guest's records.
+//! From the host's types to the guest's records, which borrow their texts.
 
-use crate::bindings::lark::callback::types;
+use crate::bindings::handlers::lark::callback::types;
 use crate::callback::model;
 
-pub(super) fn header(header: &model::Header) -> types::Header {
+/// A list that can be borrowed; most are empty.
+pub(super) fn texts(texts: &[String]) -> Vec<&str> {
+    texts.iter().map(String::as_str).collect()
+}
+
+pub(super) fn header(header: &model::Header) -> types::Header<'_> {
     types::Header {
-        event_id: header.event_id.clone(),
-        event_type: header.event_type.clone(),
-        app_id: header.app_id.clone(),
-        tenant_key: header.tenant_key.clone(),
+        event_id: header.event_id.as_deref(),
+        event_type: &header.event_type,
+        app_id: &header.app_id,
+        tenant_key: &header.tenant_key,
         created_ms: header.created_ms,
     }
 }
 
-pub(super) fn card_action(header: &model::Header, card: &model::CardAction) -> types::CardAction {
+pub(super) fn card_action<'a>(
+    header: &'a model::Header,
+    card: &'a model::CardAction,
+    options: &'a [&'a str],
+) -> types::CardAction<'a> {
     types::CardAction {
         header: self::header(header),
         operator: operator(&card.operator),
-        action: action(&card.action),
+        action: action(&card.action, options),
         location: location(&card.location),
-        update_token: card.update_token.clone(),
+        update_token: &card.update_token,
     }
 }
 
-pub(super) fn preview_request(
-    header: &model::Header,
-    preview: &model::PreviewRequest,
-) -> types::PreviewRequest {
+pub(super) fn preview_request<'a>(
+    header: &'a model::Header,
+    preview: &'a model::PreviewRequest,
+) -> types::PreviewRequest<'a> {
     types::PreviewRequest {
         header: self::header(header),
         operator: operator(&preview.operator),
-        url: preview.url.clone(),
+        url: &preview.url,
         location: location(&preview.location),
     }
 }
 
-pub(super) fn event(header: &model::Header, body: &str) -> types::Event {
-    types::Event { header: self::header(header), body: body.to_owned() }
+pub(super) fn event<'a>(header: &'a model::Header, body: &'a str) -> types::Event<'a> {
+    types::Event { header: self::header(header), body }
 }
 
-fn operator(operator: &model::Operator) -> types::Operator {
+fn operator(operator: &model::Operator) -> types::Operator<'_> {
     types::Operator {
-        open_id: operator.open_id.clone(),
-        union_id: operator.union_id.clone(),
-        user_id: operator.user_id.clone(),
-        tenant_key: operator.tenant_key.clone(),
+        open_id: &operator.open_id,
+        union_id: operator.union_id.as_deref(),
+        user_id: operator.user_id.as_deref(),
+        tenant_key: operator.tenant_key.as_deref(),
     }
 }
 
-fn action(action: &model::Action) -> types::Action {
+fn action<'a>(action: &'a model::Action, options: &'a [&'a str]) -> types::Action<'a> {
     types::Action {
-        tag: action.tag.clone(),
-        name: action.name.clone(),
-        value: action.value.clone(),
-        option: action.option.clone(),
-        options: action.options.clone(),
+        tag: &action.tag,
+        name: action.name.as_deref(),
+        value: action.value.as_deref(),
+        option: action.option.as_deref(),
+        options,
         checked: action.checked,
-        input_value: action.input_value.clone(),
-        form_value: action.form_value.clone(),
-        timezone: action.timezone.clone(),
+        input_value: action.input_value.as_deref(),
+        form_value: action.form_value.as_deref(),
+        timezone: action.timezone.as_deref(),
     }
 }
 
-fn location(location: &model::Location) -> types::Location {
+fn location(location: &model::Location) -> types::Location<'_> {
     types::Location {
-        host: location.host.clone(),
-        delivery_type: location.delivery_type.clone(),
-        url: location.url.clone(),
-        preview_token: location.preview_token.clone(),
-        open_message_id: location.open_message_id.clone(),
-        open_chat_id: location.open_chat_id.clone(),
+        host: &location.host,
+        delivery_type: location.delivery_type.as_deref(),
+        url: location.url.as_deref(),
+        preview_token: location.preview_token.as_deref(),
+        open_message_id: location.open_message_id.as_deref(),
+        open_chat_id: location.open_chat_id.as_deref(),
     }
 }

@@ -6,12 +6,12 @@ use std::time::Duration;
 
 use arc_swap::ArcSwap;
 
-use crate::bindings::exports::lark::callback::callback_handler;
-use crate::bindings::exports::lark::callback::card_action_handler;
-use crate::bindings::exports::lark::callback::event_handler;
-use crate::bindings::exports::lark::callback::legacy_card_handler;
-use crate::bindings::exports::lark::callback::link_preview_handler;
-use crate::bindings::exports::lark::callback::plugin_info;
+use crate::bindings::handlers::exports::lark::callback::callback_handler;
+use crate::bindings::handlers::exports::lark::callback::card_action_handler;
+use crate::bindings::handlers::exports::lark::callback::event_handler;
+use crate::bindings::handlers::exports::lark::callback::legacy_card_handler;
+use crate::bindings::handlers::exports::lark::callback::link_preview_handler;
+use crate::bindings::handlers::exports::lark::callback::plugin_info;
 use crate::callback::fallback::OwnWords;
 use crate::callback::model::Callback;
 use crate::callback::model::Kind;

@@ -6,7 +6,7 @@ use serde::Serializer;
 use serde_json::Value;
 use wildmatch::WildMatchPattern;
 
-use crate::bindings::exports::lark::callback::plugin_info;
+use crate::bindings::handlers::exports::lark::callback::plugin_info;
 use crate::callback::model::Callback;
 use crate::plugin::allow::Allow;
 

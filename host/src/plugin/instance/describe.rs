@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use tokio::runtime::Handle;
 
-use crate::bindings::exports::lark::callback::plugin_info;
+use crate::bindings::handlers::exports::lark::callback::plugin_info;
 use crate::callback::model::Callback;
 use crate::deadline::Deadline;
 use crate::journal::tape::Tape;

@@ -8,7 +8,7 @@ use std::sync::OnceLock;
 use sha2::Digest as _;
 use tokio::time::Instant;
 
-use crate::bindings::exports::lark::callback::plugin_info;
+use crate::bindings::handlers::exports::lark::callback::plugin_info;
 use crate::callback::fallback::OwnWords;
 use crate::callback::fault::Faults;
 use crate::callback::seal::SealKey;
