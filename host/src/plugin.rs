@@ -2,6 +2,7 @@
 
 pub mod allow;
 pub mod breaker;
+mod call;
 pub mod call_error;
 pub mod canary;
 pub mod code;

@@ -278,28 +278,28 @@ fn link(engine: &Engine) -> wasmtime::Result<Linker<GuestState>> {
     wasmtime_wasi::p2::add_to_linker_async(&mut linker)?;
     wasmtime_wasi_http::p2::add_only_http_to_linker_async(&mut linker)?;
     request::add_to_linker::<_, HasSelf<_>>(&mut linker, |state: &mut GuestState| {
-        &mut state.call().request
+        &mut state.capabilities().request
     })?;
     deferred::add_to_linker::<_, HasSelf<_>>(&mut linker, |state: &mut GuestState| {
-        &mut state.call().deferred
+        &mut state.capabilities().deferred
     })?;
     open_api::add_to_linker::<_, HasSelf<_>>(&mut linker, |state: &mut GuestState| {
-        &mut state.call().open_api
+        &mut state.capabilities().open_api
     })?;
     sealed_values::add_to_linker::<_, HasSelf<_>>(&mut linker, |state: &mut GuestState| {
-        &mut state.call().sealed_values
+        &mut state.capabilities().sealed_values
     })?;
     config::add_to_linker::<_, HasSelf<_>>(&mut linker, |state: &mut GuestState| {
-        &mut state.call().config
+        &mut state.capabilities().config
     })?;
     store::add_to_linker::<_, HasSelf<_>>(&mut linker, |state: &mut GuestState| {
-        &mut state.call().key_value
+        &mut state.capabilities().key_value
     })?;
     atomics::add_to_linker::<_, HasSelf<_>>(&mut linker, |state: &mut GuestState| {
-        &mut state.call().key_value
+        &mut state.capabilities().key_value
     })?;
     logging::add_to_linker::<_, HasSelf<_>>(&mut linker, |state: &mut GuestState| {
-        &mut state.call().logging
+        &mut state.capabilities().logging
     })?;
     Ok(linker)
 }

@@ -20,14 +20,14 @@ use crate::journal::tape::Tape;
 use crate::plugin::breaker::Change;
 use crate::plugin::breaker::Pass;
 use crate::plugin::breaker::Verdict;
+use crate::plugin::call::Occasion;
+use crate::plugin::call::Reach;
 use crate::plugin::call_error::CallError;
 use crate::plugin::command;
 use crate::plugin::command::Command;
 use crate::plugin::course::Course;
 use crate::plugin::engine::GuestEngine;
 use crate::plugin::guest::Guest;
-use crate::plugin::guest::Occasion;
-use crate::plugin::guest::Reach;
 use crate::plugin::lift;
 use crate::plugin::linked::Linked;
 use crate::plugin::lower;
@@ -90,12 +90,12 @@ pub fn start(
     let pace = Arc::clone(&plugin.pace);
     RunningCall::begin(engine, &pace, async move {
         let guest = plugin.guest(Occasion {
-            plugin: &plugin,
-            callback: &callback,
+            plugin: Arc::clone(&plugin),
+            callback: Arc::clone(&callback),
             deadline,
             io,
             reach: Reach::AsGranted,
-            tape: &tape,
+            tape,
         });
         let call = run(&plugin, handler, &callback, deadline, guest);
         let ((report, guest), used) = take_turns(call, &long).await;
@@ -142,11 +142,8 @@ async fn run(
     let result = result.map_err(|error| error.without_secrets(&plugin.settings));
     let fuel = limits.fuel - store.get_fuel().unwrap_or(0);
     let (printed, beyond) = store.data().wasi.printed.take();
-    let mut deferred = Vec::new();
-    if let Some(call) = store.data_mut().call.take() {
-        call.logging.finish(&printed, beyond);
-        deferred = call.deferred.into_cards();
-    }
+    let call = store.data_mut().call.take();
+    let deferred = call.map_or_else(Vec::new, |call| call.end(&printed, beyond));
     (CallReport { result, fuel, deferred, course }, guest)
 }
 
@@ -226,7 +223,7 @@ async fn invoke(
 impl Plugin {
     /// Counts the call, and pauses the plugin if it was one failure too many.
     fn conclude(&self, pass: Pass, report: &CallReport, deadline: Deadline) -> Verdict {
-        let now = Instant::now();
+        let now = report.course.ended;
         let verdict = report.result.as_ref().map_or_else(CallError::verdict, |_| Verdict::Good);
         self.usage.record(report.fuel, verdict == Verdict::Failed);
         if verdict == Verdict::Good && now < deadline.soft() {
@@ -248,7 +245,7 @@ impl Plugin {
     }
 
     /// One that was kept, or a fresh one, ready for that call.
-    fn guest(&self, occasion: Occasion<'_>) -> Guest {
+    fn guest(&self, occasion: Occasion) -> Guest {
         match self.kept.take(&occasion.callback.header.tenant_key) {
             Some(guest) => guest.again(occasion),
             None => {
@@ -265,7 +262,9 @@ pub(super) async fn try_out(engine: &GuestEngine, plugin: &Arc<Plugin>, task: Ta
     let (io, plugin) = (Handle::current(), Arc::clone(plugin));
     let long = Arc::clone(&engine.long_turns);
     let trying = engine.threads().spawn(async move {
-        let guest = Guest::fresh(Occasion::tried(&plugin, &callback, deadline, io, &tape));
+        let occasion =
+            Occasion::tried(Arc::clone(&plugin), Arc::clone(&callback), deadline, io, tape);
+        let guest = Guest::fresh(occasion);
         let call = run(&plugin, handler, &callback, deadline, guest);
         let ((report, _), _) = take_turns(call, &long).await;
         report
@@ -303,7 +302,8 @@ pub(super) fn repeat(
         for _ in 0..calls {
             let (began, io, tape) = (Instant::now(), io.clone(), Tape::off());
             let deadline = DeadlineConfig::default().starting(began);
-            let occasion = Occasion::tried(&plugin, &callback, deadline, io, &tape);
+            let occasion =
+                Occasion::tried(Arc::clone(&plugin), Arc::clone(&callback), deadline, io, tape);
             let guest = match kept.take() {
                 Some(guest) => guest.again(occasion),
                 None => Guest::fresh(occasion),

@@ -38,6 +38,10 @@ impl Turn {
     pub(super) fn begin() -> Self {
         Self(Instant::now())
     }
+
+    fn is_over(&self) -> bool {
+        self.0.elapsed() >= SLICE
+    }
 }
 
 /// Sees every crossing between one call's guest and the host.
@@ -86,10 +90,10 @@ impl CallHookHandler<GuestState> for Meter {
             }
             // What is read next is a reply, unless the host is called again before.
             CallHook::ReturningFromWasm => store.set_hostcall_fuel(self.reply_bytes),
-            CallHook::ReturningFromHost if store.data().turn.0.elapsed() >= SLICE => {
+            CallHook::ReturningFromHost if store.data_mut().call().turn.is_over() => {
                 return Box::pin(async move {
                     tokio::task::yield_now().await;
-                    store.data_mut().turn = Turn::begin();
+                    store.data_mut().call().turn = Turn::begin();
                     Ok(())
                 });
             }

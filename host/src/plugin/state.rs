@@ -1,4 +1,4 @@
-//! What a store holds: what belongs to an instance, and one context for each capability, which belongs to its call.
+//! What a store holds: what belongs to an instance, and its call.
 
 use wasmtime_wasi::WasiCtxBuilder;
 use wasmtime_wasi::WasiCtxView;
@@ -9,22 +9,15 @@ use wasmtime_wasi_http::WasiHttpCtx;
 use wasmtime_wasi_http::WasiHttpCtxView;
 use wasmtime_wasi_http::WasiHttpView;
 
-use crate::capability::config::ConfigCtx;
-use crate::capability::deferred::DeferredCtx;
 use crate::capability::http;
-use crate::capability::http::HttpCtx;
-use crate::capability::key_value::KeyValueCtx;
-use crate::capability::logging::LoggingCtx;
-use crate::capability::open_api::OpenApiCtx;
-use crate::capability::request::RequestCtx;
-use crate::capability::sealed_values::SealedValuesCtx;
 use crate::capability::stdio::Printed;
 use crate::journal::tape::Tape;
+use crate::plugin::call::Call;
+use crate::plugin::call::Capabilities;
 use crate::plugin::command::Given;
 use crate::plugin::command::REMAINING;
 use crate::plugin::limits::InstanceLimiter;
 use crate::plugin::limits::MAX_HANDLES;
-use crate::plugin::meter::Turn;
 use crate::plugin::taped::Taped;
 
 /// Random bytes a guest gets at once. A key needs 32; the host makes them in one go, and nobody else runs meanwhile.
@@ -34,28 +27,24 @@ const MAX_RANDOM_BYTES: u64 = 64 << 10;
 pub(super) struct GuestState {
     pub(super) wasi: Wasi,
     pub(super) limiter: InstanceLimiter,
-    pub(super) turn: Turn,
     /// Absent between two calls.
-    pub(super) call: Option<CallState>,
+    pub(super) call: Option<Call>,
 }
 
 impl GuestState {
     /// The call under way.
-    pub(super) fn call(&mut self) -> &mut CallState {
-        self.call.as_mut().unwrap_or_else(|| unreachable!("a guest runs only in a call"))
+    pub(super) fn call(&mut self) -> &mut Call {
+        under_way(&mut self.call)
+    }
+
+    /// What the guest of the call under way asks for.
+    pub(super) fn capabilities(&mut self) -> &mut Capabilities {
+        self.call().capabilities()
     }
 }
 
-/// What no other call may see.
-pub(super) struct CallState {
-    pub(super) request: RequestCtx,
-    pub(super) deferred: DeferredCtx,
-    pub(super) open_api: OpenApiCtx,
-    pub(super) config: ConfigCtx,
-    pub(super) http: HttpCtx,
-    pub(super) key_value: KeyValueCtx,
-    pub(super) sealed_values: SealedValuesCtx,
-    pub(super) logging: LoggingCtx,
+fn under_way(call: &mut Option<Call>) -> &mut Call {
+    call.as_mut().unwrap_or_else(|| unreachable!("a guest runs only in a call"))
 }
 
 /// WASI with nothing granted: clocks and randomness, output to the log; no files and no sockets. Arguments, environment
@@ -141,9 +130,8 @@ impl WasiView for GuestState {
 impl WasiHttpView for GuestState {
     fn http(&mut self) -> WasiHttpCtxView<'_> {
         let Self { wasi, call, .. } = self;
-        let call = call.as_mut().unwrap_or_else(|| unreachable!("a guest runs only in a call"));
         let Wasi { ctx, http, printed, taped, .. } = wasi;
         let table = made(ctx, printed, taped.as_ref()).ctx().table;
-        WasiHttpCtxView { hooks: &mut call.http, table, ctx: http }
+        WasiHttpCtxView { hooks: &mut under_way(call).capabilities().http, table, ctx: http }
     }
 }

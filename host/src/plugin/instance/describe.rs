@@ -8,10 +8,10 @@ use crate::bindings::handlers::exports::lark::callback::plugin_info;
 use crate::callback::model::Callback;
 use crate::deadline::Deadline;
 use crate::journal::tape::Tape;
+use crate::plugin::call::Occasion;
 use crate::plugin::call_error::CallError;
 use crate::plugin::engine::GuestEngine;
 use crate::plugin::guest::Guest;
-use crate::plugin::guest::Occasion;
 use crate::plugin::linked::Linked;
 use crate::plugin::registry::Plugin;
 use crate::plugin::turns::take_turns;
@@ -22,20 +22,19 @@ pub(crate) async fn describe(
     plugin: Plugin,
     deadline: Deadline,
 ) -> Result<(Plugin, Option<plugin_info::Info>), CallError> {
-    let io = Handle::current();
+    let plugin = Arc::new(plugin);
+    let (asked, io) = (Arc::clone(&plugin), Handle::current());
     let long = Arc::clone(&engine.long_turns);
-    let asking = engine.threads().spawn(async move {
-        let (info, _) = take_turns(ask(&plugin, deadline, io), &long).await;
-        (plugin, info)
-    });
-    match asking.await {
-        Ok((plugin, info)) => info.map(|info| (plugin, info)),
-        Err(error) => Err(CallError::lost(&error)),
-    }
+    let asking =
+        engine.threads().spawn(async move { take_turns(ask(&asked, deadline, io), &long).await });
+    let (info, _) = asking.await.map_err(|error| CallError::lost(&error))?;
+    let plugin = Arc::into_inner(plugin)
+        .unwrap_or_else(|| unreachable!("its only call is over, and nobody else knows it yet"));
+    Ok((plugin, info?))
 }
 
 async fn ask(
-    plugin: &Plugin,
+    plugin: &Arc<Plugin>,
     deadline: Deadline,
     io: Handle,
 ) -> Result<Option<plugin_info::Info>, CallError> {
@@ -44,8 +43,9 @@ async fn ask(
     else {
         return Ok(None);
     };
-    let (callback, tape) = (Callback::default(), Tape::off());
-    let mut store = Guest::fresh(Occasion::tried(plugin, &callback, deadline, io, &tape)).store;
+    let (callback, tape) = (Arc::new(Callback::default()), Tape::off());
+    let occasion = Occasion::tried(Arc::clone(plugin), callback, deadline, io, tape);
+    let mut store = Guest::fresh(occasion).store;
     let asking = async {
         let instance = instance_pre.instantiate_async(&mut store).await?;
         indices.load(&mut store, &instance)?.call_describe(&mut store).await
