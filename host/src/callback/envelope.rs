@@ -160,7 +160,7 @@ struct WireEventV1 {
 /// Reads a verified body.
 pub fn parse(verified: Verified, keys: &WebhookKeys) -> Result<Inbound, EnvelopeError> {
     let Verified { body, proof, .. } = verified;
-    let envelope: Envelope<'_> = serde_json::from_slice(&body)?;
+    let mut envelope: Envelope<'_> = serde_json::from_slice(&body)?;
     if let (Some("url_verification"), Some(challenge)) =
         (envelope.kind.as_deref(), &envelope.challenge)
     {
@@ -168,17 +168,18 @@ pub fn parse(verified: Verified, keys: &WebhookKeys) -> Result<Inbound, Envelope
         check_token(envelope.token.as_deref(), proof, keys, TokenRule::IfConfigured)?;
         return Ok(Inbound::Challenge(challenge.clone().into_owned()));
     }
-    let (header, content) = match &envelope {
-        Envelope { header: Some(header), event, .. } => {
+    let (header, content) = match (envelope.header.take(), envelope.event, envelope.action) {
+        (Some(header), event, _) => {
             check_token(header.token.as_deref(), proof, keys, TokenRule::of(proof)?)?;
-            (header.to_model(), schema_2(header, *event)?)
+            let content = schema_2(header.event_type.as_deref(), event)?;
+            (header.into_model(), content)
         }
-        Envelope { event: Some(event), .. } => {
+        (None, Some(event), _) => {
             check_token(envelope.token.as_deref(), proof, keys, TokenRule::of(proof)?)?;
             schema_1(&envelope, event)?
         }
-        Envelope { action: Some(_), .. } => legacy_card(&body, proof)?,
-        _ => return Err(EnvelopeError::UnknownShape),
+        (None, None, Some(_)) => legacy_card(&body, proof)?,
+        (None, None, None) => return Err(EnvelopeError::UnknownShape),
     };
     Ok(Inbound::Callback(Box::new(Callback { header, body: content, raw: body.clone() })))
 }
@@ -222,20 +223,20 @@ fn check_token(
 }
 
 impl WireHeader<'_> {
-    fn to_model(&self) -> Header {
+    fn into_model(self) -> Header {
         Header {
-            event_id: self.event_id.clone().filter(|id| !id.is_empty()),
-            event_type: self.event_type.clone().unwrap_or_default(),
-            app_id: self.app_id.clone().unwrap_or_default(),
-            tenant_key: self.tenant_key.clone().unwrap_or_default(),
+            event_id: self.event_id.filter(|id| !id.is_empty()),
+            event_type: self.event_type.unwrap_or_default(),
+            app_id: self.app_id.unwrap_or_default(),
+            tenant_key: self.tenant_key.unwrap_or_default(),
             created_ms: self.create_time.as_deref().map_or(0, created_ms),
         }
     }
 }
 
-fn schema_2(header: &WireHeader<'_>, event: Option<&RawValue>) -> Result<Body, EnvelopeError> {
+fn schema_2(event_type: Option<&str>, event: Option<&RawValue>) -> Result<Body, EnvelopeError> {
     let event = event.map_or("{}", RawValue::get);
-    match header.event_type.as_deref() {
+    match event_type {
         Some(CARD_ACTION) => {
             let wire: WireCallback = serde_json::from_str(event)?;
             Ok(Body::CardAction(CardAction {
@@ -339,15 +340,19 @@ impl From<WireAction> for Action {
         Self {
             tag: wire.tag.unwrap_or_default(),
             name: wire.name,
-            value: wire.value.map(|json| json.get().to_owned()),
+            value: wire.value.map(text),
             option: wire.option,
             options: wire.options.unwrap_or_default(),
             checked: wire.checked,
             input_value: wire.input_value,
-            form_value: wire.form_value.map(|json| json.get().to_owned()),
+            form_value: wire.form_value.map(text),
             timezone: wire.timezone,
         }
     }
+}
+
+fn text(json: Box<RawValue>) -> String {
+    Box::<str>::from(json).into_string()
 }
 
 /// The platform writes seconds (10 digits, with a fraction in schema 1.0), milliseconds (13) and microseconds (16).

@@ -77,7 +77,7 @@ pub(super) fn callback(record: &CallbackRecord) {
             tracing::$level!(
                 event_id = record.event_id.as_deref(),
                 r#type = record.event_type,
-                app = %record.app,
+                app = &*record.app,
                 door,
                 plugin,
                 version,
