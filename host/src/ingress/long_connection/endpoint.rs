@@ -26,9 +26,9 @@ use crate::secret::Secret;
 
 /// A discovery answer has half a kilobyte.
 const MAX_DISCOVERY_BYTES: usize = 64 * 1024;
-/// What is read from the socket at once. The library fills that much with zeros for every read, by default 128 KiB, which
-/// costs more than all the rest of a callback's way in; a callback has one or two.
-const READ_BYTES: usize = 16 * 1024;
+/// What is read from the socket at once. The library fills that much with zeros whenever it looks for more, by default
+/// 128 KiB, which costs more than all the rest of a callback's way in; a callback has one or two.
+const READ_BYTES: usize = 8 * 1024;
 /// Room for a frame's headers beside its payload.
 const FRAME_OVERHEAD: usize = 64 * 1024;
 

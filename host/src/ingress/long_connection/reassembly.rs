@@ -4,7 +4,9 @@
 //! run again because a fragment of it came twice.
 
 use std::collections::HashMap;
+use std::collections::HashSet;
 use std::collections::VecDeque;
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -75,7 +77,14 @@ struct Pending {
 pub(super) struct Reassembler {
     pending: HashMap<String, Pending>,
     bytes: usize,
-    completed: VecDeque<String>,
+    completed: Completed,
+}
+
+/// The last of the messages that are whole.
+#[derive(Debug, Default)]
+struct Completed {
+    ids: HashSet<Arc<str>>,
+    in_order: VecDeque<Arc<str>>,
 }
 
 impl Reassembler {
@@ -99,7 +108,7 @@ impl Reassembler {
         if message_id.is_empty() || message_id.len() > MAX_ID_BYTES {
             return Err(FragmentError::BadId);
         }
-        if self.completed.iter().any(|id| id == message_id) {
+        if self.completed.ids.contains(message_id) {
             return Ok(None);
         }
         if !self.pending.contains_key(message_id) && self.pending.len() == MAX_PENDING {
@@ -134,7 +143,7 @@ impl Reassembler {
             return Ok(None);
         }
         Ok(self.forget(message_id).map(|whole| {
-            self.remember(message_id);
+            self.completed.remember(message_id);
             whole.join()
         }))
     }
@@ -154,6 +163,11 @@ impl Reassembler {
         expired
     }
 
+    /// Whether there is a message that waits for a fragment.
+    pub(super) fn any_incomplete(&self) -> bool {
+        !self.pending.is_empty()
+    }
+
     /// Incomplete messages, and the bytes of their fragments.
     #[cfg(test)]
     pub(super) fn held(&self) -> (usize, usize) {
@@ -165,12 +179,18 @@ impl Reassembler {
         self.bytes -= pending.bytes;
         Some(pending)
     }
+}
 
+impl Completed {
     fn remember(&mut self, message_id: &str) {
-        if self.completed.len() == MAX_COMPLETED {
-            self.completed.pop_front();
+        if self.in_order.len() == MAX_COMPLETED
+            && let Some(oldest) = self.in_order.pop_front()
+        {
+            self.ids.remove(&oldest);
         }
-        self.completed.push_back(message_id.to_owned());
+        let id: Arc<str> = message_id.into();
+        self.ids.insert(Arc::clone(&id));
+        self.in_order.push_back(id);
     }
 }
 

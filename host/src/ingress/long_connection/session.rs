@@ -13,6 +13,7 @@ use tokio::sync::mpsc;
 use tokio::task::JoinError;
 use tokio::task::JoinSet;
 use tokio::time::Instant;
+use tokio::time::MissedTickBehavior;
 use tokio_tungstenite::tungstenite;
 use tokio_tungstenite::tungstenite::Message;
 use tokio_tungstenite::tungstenite::protocol::CloseFrame;
@@ -160,6 +161,9 @@ impl Session<'_> {
         let mut ping = pin!(tokio::time::sleep_until(last_heard));
         let mut silence = pin!(tokio::time::sleep_until(self.silent_at(last_heard)));
         let mut sweep = tokio::time::interval(SWEEP);
+        sweep.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        // One for all rounds: every connection of the host waits for the same word, in one list under one lock.
+        let mut stopping = pin!(shutdown.begun());
         let mut last_call = None;
         loop {
             let reading = self.callbacks.len() < MAX_UNDER_WAY
@@ -175,7 +179,7 @@ impl Session<'_> {
                     self.write(&Frame::control(service_id, "ping")).await?;
                     ping.as_mut().reset(Instant::now() + self.settings.ping_interval);
                 }
-                _ = sweep.tick() => self.drop_incomplete(),
+                _ = sweep.tick(), if self.fragments.any_incomplete() => self.drop_incomplete(),
                 Some(reply) = outgoing.recv() => {
                     self.ready.push(reply);
                     while let Ok(reply) = outgoing.try_recv() {
@@ -203,10 +207,10 @@ impl Session<'_> {
                     }
                     silence.as_mut().reset(silent_at);
                 }
-                () = shutdown.begun(), if idle => return Err(Ended::Stopping),
-                () = shutdown.begun(), if last_call.is_none() => {
+                () = stopping.as_mut(), if last_call.is_none() => {
                     last_call = Some(Instant::now() + LAST_CALL);
                 }
+                () = ready(()), if idle && last_call.is_some() => return Err(Ended::Stopping),
             }
         }
     }
