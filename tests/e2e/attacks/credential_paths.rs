@@ -1,0 +1,1 @@
+//! No granted path may reach a server API that returns credentials.

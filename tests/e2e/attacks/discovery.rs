@@ -1,0 +1,1 @@
+//! Discovery over https must not lead the host to an unencrypted or foreign address.

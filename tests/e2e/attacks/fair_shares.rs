@@ -1,0 +1,1 @@
+//! One user must not be able to take a plugin from everybody else.

@@ -1,0 +1,1 @@
+//! Text from outside must not make long log lines or break a line in two.

@@ -1,0 +1,1 @@
+//! Credentials must not reach the journal under any spelling.

@@ -1,0 +1,1 @@
+//! Deeply nested input must not overflow a stack.

@@ -1,0 +1,1 @@
+//! A sealed value with a repeated member must never pass as genuine.
