@@ -275,7 +275,7 @@ fn known_tests() -> anyhow::Result<BTreeSet<String>> {
         rust_files("tests/e2e")?.into_iter().map(|file| ("e2e::", file)).collect();
     sources.push(("", source_root().join("tests/tidy.rs")));
     for (prefix, file) in sources {
-        let module = file.file_stem().and_then(|stem| stem.to_str()).unwrap_or_default();
+        let module = module_path(&file);
         let text = read(&file)?;
         let mut is_test = false;
         for line in text.lines().map(str::trim) {
@@ -290,6 +290,14 @@ fn known_tests() -> anyhow::Result<BTreeSet<String>> {
         }
     }
     Ok(known)
+}
+
+/// `attacks::swap` for `tests/e2e/attacks/swap.rs`, and `tidy` for `tests/tidy.rs`.
+fn module_path(file: &Path) -> String {
+    let tests = source_root().join("tests");
+    let inside = file.strip_prefix(tests.join("e2e")).or(file.strip_prefix(&tests)).unwrap_or(file);
+    let names = inside.iter().filter_map(|part| part.to_str());
+    names.map(|name| name.trim_end_matches(".rs")).collect::<Vec<_>>().join("::")
 }
 
 /// The files below a folder that git knows; none without a repository.
