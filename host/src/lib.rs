@@ -11,6 +11,7 @@
     reason = "in a module that is not public, `pub` says what the other modules may use"
 )]
 
+mod printable;
 pub mod secret;
 mod deadline;
 mod first_poll;

@@ -2,6 +2,7 @@
 
 pub mod collector;
 pub mod history;
+mod format;
 mod lines;
 mod log;
 pub mod metrics;

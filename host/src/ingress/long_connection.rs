@@ -168,7 +168,7 @@ impl LongConnection {
                 }
                 Err(error) if error.retry() == Retry::Useless => {
                     // The state first: whoever reads the line may ask for it at once.
-                    status.set_fatal(error.to_string());
+                    status.set_fatal(&error.to_string());
                     tracing::error!(app, connection, reason = %error, "connection given up");
                     return;
                 }
@@ -177,7 +177,7 @@ impl LongConnection {
             if shutdown.has_begun() {
                 break;
             }
-            status.set_down(reason.clone());
+            status.set_down(&reason);
             let pause = backoff.next(&settings);
             tracing::warn!(
                 app,
@@ -192,6 +192,6 @@ impl LongConnection {
                 () = tokio::time::sleep(pause) => {}
             }
         }
-        status.set_down("the host is stopping".to_owned());
+        status.set_down("the host is stopping");
     }
 }

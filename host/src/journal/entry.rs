@@ -15,6 +15,8 @@ use crate::journal::mask::Masking;
 use crate::journal::mask::Masks;
 use crate::journal::members::Members;
 use crate::journal::tape::Told;
+use crate::printable::MAX_TEXT_BYTES;
+use crate::printable::clipped;
 use crate::steps::Step;
 
 /// What the format is called. Another number is another format, which is not read.
@@ -42,6 +44,8 @@ pub(super) fn write(
     let without = |text| masking.without(text);
     let (event_id, user) = (texts.event_id.map(without), texts.user.map(without));
     let reason = facts.reason.as_deref().map(without);
+    // After it was masked, so that no half of a secret is left.
+    let reason = reason.as_deref().map(|reason| clipped(reason, MAX_TEXT_BYTES));
     let plugin = facts.plugin.as_ref();
     let mut members = Members::begin(into);
     members.number("v", u64::from(VERSION));

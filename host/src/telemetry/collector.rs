@@ -1,6 +1,7 @@
 //! The lines of the log, kept instead of written: for commands that show what a plugin said beside what it answered.
 
 use std::collections::VecDeque;
+use std::fmt::Write as _;
 use std::sync::Arc;
 use std::sync::Mutex;
 use std::sync::PoisonError;
@@ -19,6 +20,11 @@ use tracing_subscriber::Layer;
 use tracing_subscriber::layer::Context;
 use tracing_subscriber::layer::SubscriberExt as _;
 use tracing_subscriber::util::SubscriberInitExt as _;
+
+use crate::printable::Clipping;
+use crate::printable::MAX_TEXT_BYTES;
+use crate::printable::clipped;
+use crate::printable::push_clipped;
 
 /// Lines that are kept; the oldest go first. A call's share of the log is 64 KiB by default, which are fewer.
 const MAX_LINES: usize = 10_000;
@@ -132,11 +138,22 @@ impl Fields {
 
 impl Visit for Fields {
     fn record_debug(&mut self, field: &Field, value: &dyn std::fmt::Debug) {
-        self.put(field, format!("{value:?}").into());
+        let mut text = String::new();
+        let mut clipping = Clipping::new(MAX_TEXT_BYTES, |piece: &str| {
+            text.push_str(piece);
+            piece.len()
+        });
+        // A value that cannot be formatted is left half written.
+        let _ = write!(clipping, "{value:?}");
+        let missing = clipping.missing();
+        if missing > 0 {
+            push_clipped(&mut text, missing);
+        }
+        self.put(field, text.into());
     }
 
     fn record_str(&mut self, field: &Field, value: &str) {
-        self.put(field, value.into());
+        self.put(field, clipped(value, MAX_TEXT_BYTES).into());
     }
 
     fn record_u64(&mut self, field: &Field, value: u64) {

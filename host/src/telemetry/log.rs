@@ -1,10 +1,13 @@
 //! The log: where it goes, how it looks, and the one line about a callback.
 
+use std::io::IsTerminal as _;
+
 use serde::Deserialize;
 use tracing_subscriber::EnvFilter;
 use tracing_subscriber::filter::ParseError;
 use tracing_subscriber::fmt::format::FmtSpan;
 
+use crate::telemetry::format::LineFormat;
 use crate::telemetry::lines::Lines;
 use crate::telemetry::record::CallbackRecord;
 use crate::telemetry::record::Outcome;
@@ -52,16 +55,17 @@ pub enum LogError {
 pub fn init(config: &LogConfig) -> Result<(), LogError> {
     let filter = EnvFilter::try_new(&config.level)?;
     let lines = Lines::start()?;
-    let builder = tracing_subscriber::fmt()
+    // Colours are for a terminal. In a file, an escape character would be indistinguishable from an attack.
+    let has_colours = std::io::stderr().is_terminal()
+        && std::env::var_os("NO_COLOR").is_none_or(|no| no.is_empty());
+    // Only an already installed subscriber makes this fail, and then that one is the right one.
+    let _already_set = tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_writer(lines)
         .with_span_events(FmtSpan::NONE)
-        .with_target(false);
-    // Only an already installed subscriber makes this fail, and then that one is the right one.
-    let _already_set = match config.format {
-        LogFormat::Json => builder.json().flatten_event(true).try_init(),
-        LogFormat::Text => builder.try_init(),
-    };
+        .with_ansi(has_colours)
+        .event_format(LineFormat(config.format))
+        .try_init();
     Ok(())
 }
 

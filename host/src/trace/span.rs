@@ -17,6 +17,9 @@ use opentelemetry_proto::tonic::trace::v1::Status;
 use opentelemetry_proto::tonic::trace::v1::span::SpanKind;
 use opentelemetry_proto::tonic::trace::v1::status::StatusCode;
 
+use crate::printable::MAX_NAME_BYTES;
+use crate::printable::MAX_TEXT_BYTES;
+use crate::printable::clipped;
 use crate::steps;
 use crate::steps::Step;
 use crate::telemetry::CallbackRecord;
@@ -99,10 +102,11 @@ fn attributes(record: &CallbackRecord) -> Vec<KeyValue> {
     let mut all = vec![
         text("aviary.app", &record.app),
         text("aviary.door", record.door.as_str()),
-        text("aviary.type", &record.event_type),
+        text("aviary.type", &clipped(&record.event_type, MAX_NAME_BYTES)),
         text("aviary.outcome", record.outcome.as_str()),
     ];
-    all.extend(record.event_id.as_ref().map(|id| text("aviary.event_id", id)));
+    let id = record.event_id.as_deref().map(|id| clipped(id, MAX_NAME_BYTES));
+    all.extend(id.map(|id| text("aviary.event_id", &id)));
     if let Some(plugin) = &record.plugin {
         all.push(text("aviary.plugin", &plugin.name));
         all.push(text("aviary.version", &plugin.version));
@@ -113,7 +117,8 @@ fn attributes(record: &CallbackRecord) -> Vec<KeyValue> {
 }
 
 fn status(record: &CallbackRecord) -> Option<Status> {
-    let message = record.reason.clone().unwrap_or_default();
+    let reason = record.reason.as_deref().unwrap_or_default();
+    let message = clipped(reason, MAX_TEXT_BYTES).into_owned();
     let failed = Status { message, code: StatusCode::Error.into() };
     record.outcome.is_failure().then_some(failed)
 }

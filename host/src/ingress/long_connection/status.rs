@@ -4,6 +4,8 @@ use std::sync::Arc;
 use std::sync::Mutex;
 use std::sync::PoisonError;
 
+use crate::printable::MAX_TEXT_BYTES;
+use crate::printable::clipped;
 use crate::telemetry::metrics;
 
 /// How one connection is.
@@ -58,6 +60,11 @@ impl Connections {
     }
 }
 
+/// Some of the words are those of a server.
+fn brief(reason: &str) -> String {
+    clipped(reason, MAX_TEXT_BYTES).into_owned()
+}
+
 /// One connection's own.
 #[derive(Clone, Debug)]
 pub struct ConnectionStatus {
@@ -75,11 +82,11 @@ impl ConnectionStatus {
         self.connections.set(self.index, State::Up);
     }
 
-    pub(super) fn set_down(&self, reason: String) {
-        self.connections.set(self.index, State::Down(reason));
+    pub(super) fn set_down(&self, reason: &str) {
+        self.connections.set(self.index, State::Down(brief(reason)));
     }
 
-    pub(super) fn set_fatal(&self, reason: String) {
-        self.connections.set(self.index, State::Fatal(reason));
+    pub(super) fn set_fatal(&self, reason: &str) {
+        self.connections.set(self.index, State::Fatal(brief(reason)));
     }
 }

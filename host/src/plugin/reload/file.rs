@@ -15,6 +15,8 @@ use crate::plugin::reload::load::LoadError;
 use crate::plugin::reload::watch::SETTLE;
 use crate::plugin::status::FileStatus;
 use crate::plugin::status::LiveStatus;
+use crate::printable::MAX_TEXT_BYTES;
+use crate::printable::clipped;
 
 /// A file that is refused and then changes is probably still being written. Each time it is given twice as long, up to
 /// this: a copy over a slow network is then refused a handful of times, and not a thousand.
@@ -147,7 +149,7 @@ impl File {
             self.candidate = None;
             self.look.patience = (self.look.patience * 2).clamp(SETTLE * 2, MAX_PATIENCE);
         }
-        let reason = error.to_string();
+        let reason = clipped(&error.to_string(), MAX_TEXT_BYTES).into_owned();
         if self.refused.as_ref() == Some(&reason) {
             return;
         }
