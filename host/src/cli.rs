@@ -2,7 +2,6 @@
 //!
 //! 0: all went well. 1: it ran and something failed. 64: the command line or the configuration is wrong. 69: a port or
 //! another resource of this machine cannot be had.
-#![expect(clippy::print_stderr, reason = "a command says on standard error why it ends")]
 
 mod author;
 mod bench;
@@ -53,6 +52,7 @@ use crate::simulator::config::SimulatedApp;
 use crate::simulator::config::SimulatorConfig;
 use crate::telemetry;
 use crate::telemetry::LogConfig;
+use crate::terminal;
 
 /// The configuration or the command line is wrong.
 const EXIT_USAGE: u8 = 64;
@@ -296,6 +296,6 @@ impl StopSignals {
 }
 
 fn fail(code: u8, reason: &str) -> ExitCode {
-    eprintln!("aviary: {reason}");
+    terminal::notice!("aviary: {reason}");
     ExitCode::from(code)
 }

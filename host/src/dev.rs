@@ -1,10 +1,5 @@
 //! `aviary dev`: a plugin's source folder, followed. Each change is built, put into a host that runs beside a simulated
 //! platform, and sent the last callback again; what the user would see is printed, and drawn on the platform's page.
-#![expect(
-    clippy::print_stdout,
-    clippy::print_stderr,
-    reason = "printing is what this module is for"
-)]
 
 mod replay;
 mod source;
@@ -26,6 +21,7 @@ use crate::stage::Stage;
 use crate::stage::browser;
 use crate::telemetry::collector::Collector;
 use crate::telemetry::collector::Line;
+use crate::terminal;
 use crate::workshop::build;
 use crate::workshop::build::Built;
 use crate::workshop::build::Tests;
@@ -57,8 +53,8 @@ pub async fn run(folder: &Path, page: Page) -> anyhow::Result<()> {
     let watch = SourceWatch::new(folder);
     let stage = Stage::set(&[]).await.context("the host could not be set up")?;
     let address = stage.platform.domain();
-    println!("simulated platform  {address}");
-    println!("webhook             {}", stage.webhook_url());
+    terminal::result!("simulated platform  {address}");
+    terminal::result!("webhook             {}", stage.webhook_url());
     if page == Page::Open {
         browser::open(&address);
     }
@@ -82,9 +78,9 @@ impl Session<'_> {
     async fn follow(&self, mut contents: Contents, mut watch: SourceWatch) {
         loop {
             if let Err(error) = self.turn().await {
-                eprintln!("aviary: {error:#}");
+                terminal::notice!("aviary: {error:#}");
             }
-            println!("waiting for a change in {}", self.folder.display());
+            terminal::result!("waiting for a change in {}", self.folder.display());
             contents = watch.differs_from(&contents).await;
         }
     }
@@ -109,7 +105,7 @@ impl Session<'_> {
     async fn renew(&self, said: &RefCell<Vec<u8>>) -> anyhow::Result<()> {
         let began = Instant::now();
         let begins = |command: &str| {
-            eprintln!("aviary: {command}");
+            terminal::notice!("aviary: {command}");
             self.stage.platform.tell_build(Build::Running { command: command.to_owned() });
         };
         let hears = |bytes: &[u8]| {
@@ -128,7 +124,7 @@ impl Session<'_> {
             build::build(self.folder, Tests::Leave, &Follower { begins: &begins, hears }).await?;
         let building = began.elapsed();
         self.exchange(&built).await?;
-        println!(
+        terminal::result!(
             "built in {:.1} s, live {:.2} s later",
             building.as_secs_f64(),
             (began.elapsed() - building).as_secs_f64()

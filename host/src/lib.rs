@@ -12,6 +12,7 @@
 )]
 
 mod printable;
+mod terminal;
 pub mod secret;
 mod deadline;
 mod first_poll;

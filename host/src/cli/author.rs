@@ -1,5 +1,4 @@
 //! `aviary new` and `aviary build`: a plugin to begin with, and its build.
-#![expect(clippy::print_stdout, clippy::print_stderr, reason = "a command says what it does")]
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -9,6 +8,7 @@ use clap::Args;
 use crate::cli::EXIT_UNAVAILABLE;
 use crate::cli::EXIT_USAGE;
 use crate::cli::fail;
+use crate::terminal;
 use crate::workshop::build;
 use crate::workshop::build::BuildError;
 use crate::workshop::build::Tests;
@@ -56,8 +56,8 @@ pub(super) fn create(arguments: &NewArgs) -> ExitCode {
     match template::create(&folder, &arguments.name, arguments.lang) {
         Ok(()) => {
             let folder = folder.display();
-            println!("{folder}/ is a plugin; its README.md says what is where. Next:");
-            println!("  aviary build {folder} --out plugins");
+            terminal::result!("{folder}/ is a plugin; its README.md says what is where. Next:");
+            terminal::result!("  aviary build {folder} --out plugins");
             ExitCode::SUCCESS
         }
         Err(error @ NewError::Exists(_)) => fail(EXIT_USAGE, &error.to_string()),
@@ -67,11 +67,12 @@ pub(super) fn create(arguments: &NewArgs) -> ExitCode {
 
 pub(super) async fn build(arguments: &BuildArgs) -> ExitCode {
     let tests = if arguments.test { Tests::Run } else { Tests::Leave };
-    let follower = Follower { begins: &|command| eprintln!("aviary: {command}"), hears: None };
+    let follower =
+        Follower { begins: &|command| terminal::notice!("aviary: {command}"), hears: None };
     let built = build::build(&arguments.dir, tests, &follower).await;
     match built.and_then(|built| built.place(&arguments.out)) {
         Ok(placed) => {
-            println!("{}", placed.display());
+            terminal::result!("{}", placed.display());
             ExitCode::SUCCESS
         }
         Err(error) => {

@@ -1,6 +1,5 @@
 //! `aviary bench`: how fast a plugin answers one callback, with fresh instances and with reused ones, through the same code
 //! as in a host.
-#![expect(clippy::print_stdout, reason = "a command prints its result")]
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -28,6 +27,7 @@ use crate::plugin::kept::Reuse;
 use crate::plugin::registry::Plugin;
 use crate::plugin::reload::alone::Alone;
 use crate::plugin::reload::alone::AloneError;
+use crate::terminal;
 
 /// Calls before anything is measured: memory that is touched for the first time costs more.
 const WARM_UP: u64 = 50;
@@ -158,7 +158,7 @@ async fn measure(
         reused,
     };
     if arguments.json {
-        println!("{}", serde_json::json!(report))
+        terminal::result!("{}", serde_json::json!(report))
     } else {
         print(&report)
     }
@@ -253,24 +253,24 @@ fn microseconds(time: Duration) -> f64 {
 
 fn print(report: &Report<'_>) {
     let Report { plugin, version, event_type, calls, threads, load_ms, code_ms, code, .. } = report;
-    println!(
+    terminal::result!(
         "plugin    {plugin} {version}, {code} in {code_ms:.1} ms, tested after {load_ms:.1} ms"
     );
     if let Some(Loads { loads, p50_ms, p99_ms }) = &report.cached {
-        println!("loaded    {loads} times, p50 {p50_ms:.1} ms, p99 {p99_ms:.1} ms");
+        terminal::result!("loaded    {loads} times, p50 {p50_ms:.1} ms, p99 {p99_ms:.1} ms");
     }
-    println!("callback  {event_type}, {calls} calls on {threads} threads");
-    println!("instance     calls/s   p50 µs   p99 µs  fuel");
+    terminal::result!("callback  {event_type}, {calls} calls on {threads} threads");
+    terminal::result!("instance     calls/s   p50 µs   p99 µs  fuel");
     for (name, measured) in [("fresh", Some(&report.fresh)), ("reused", report.reused.as_ref())] {
         let Some(Measured { calls_per_second, p50_us, p99_us, fuel, fuel_most }) = measured else {
-            println!("{name:8}  begins anew with every callback");
+            terminal::result!("{name:8}  begins anew with every callback");
             continue;
         };
         let fuel = match fuel == fuel_most {
             true => fuel.to_string(),
             false => format!("{fuel} to {fuel_most}"),
         };
-        println!("{name:8}  {calls_per_second:10.0} {p50_us:8.1} {p99_us:8.1}  {fuel}");
+        terminal::result!("{name:8}  {calls_per_second:10.0} {p50_us:8.1} {p99_us:8.1}  {fuel}");
     }
 }
 

@@ -1,5 +1,4 @@
 //! `aviary call`: one callback for one plugin, offline, through the same code as in a host.
-#![expect(clippy::print_stdout, reason = "a command prints its result")]
 
 use std::path::Path;
 use std::path::PathBuf;
@@ -25,7 +24,10 @@ use crate::open_api::notebook::Noted;
 use crate::plugin::code_cache::CachePath;
 use crate::plugin::reload::alone::Alone;
 use crate::plugin::reload::alone::AloneError;
+use crate::printable::MAX_TEXT_BYTES;
+use crate::printable::clipped;
 use crate::telemetry::collector::Line;
+use crate::terminal;
 
 /// The largest callback that is read. The platform's own are a hundredth of that.
 const MAX_CALLBACK_BYTES: u64 = 4 << 20;
@@ -122,7 +124,7 @@ pub(super) async fn run(arguments: &CallArgs) -> ExitCode {
         log: desk.log.take(),
     };
     if arguments.json {
-        println!("{}", serde_json::json!(report));
+        terminal::result!("{}", serde_json::json!(report));
     } else {
         print(&report, plugin.limits().fuel);
     }
@@ -159,26 +161,28 @@ fn milliseconds(time: Duration) -> f64 {
 
 fn print(report: &Report<'_>, budget: u64) {
     let Report { plugin, version, event_type, outcome, .. } = report;
-    println!("plugin    {plugin} {version}, {}", report.handles.join(", "));
-    println!("callback  {event_type} {}", report.event_id.unwrap_or_default());
-    println!("outcome   {outcome}");
+    terminal::result!("plugin    {plugin} {version}, {}", report.handles.join(", "));
+    terminal::result!("callback  {event_type} {}", report.event_id.unwrap_or_default());
+    terminal::result!("outcome   {outcome}");
     if let Some(reason) = report.reason {
-        println!("because   {reason}");
+        terminal::result!("because   {}", clipped(reason, MAX_TEXT_BYTES));
     }
     if let Some(fuel) = report.fuel {
         let over = report.max_fuel.filter(|most| fuel > *most);
         let over = over.map(|most| format!(", more than the {most} of --max-fuel"));
-        println!("fuel      {fuel} of {budget}{}", over.unwrap_or_default());
+        terminal::result!("fuel      {fuel} of {budget}{}", over.unwrap_or_default());
     }
-    println!("time      {:.2} ms, loaded in {:.0} ms", report.ms, report.load_ms);
+    terminal::result!("time      {:.2} ms, loaded in {:.0} ms", report.ms, report.load_ms);
     match &report.reply {
         // Two spaces deep, as the rest of the page.
-        Some(reply) => println!("reply     {}", format!("{reply:#}").replace('\n', "\n          ")),
-        None if report.acknowledged => println!("reply     taken"),
-        None => println!("reply     not taken: the platform would send it again"),
+        Some(reply) => {
+            terminal::result!("reply     {}", format!("{reply:#}").replace('\n', "\n          "))
+        }
+        None if report.acknowledged => terminal::result!("reply     taken"),
+        None => terminal::result!("reply     not taken: the platform would send it again"),
     }
     for card in &report.card_updates {
-        println!("later     not sent: card {card}");
+        terminal::result!("later     not sent: card {card}");
     }
     for Noted { method, path, result, .. } in &report.open_api {
         let what = match result {
@@ -187,9 +191,9 @@ fn print(report: &Report<'_>, budget: u64) {
                 "not granted: write it under [grants] open_api in the sidecar file"
             }
         };
-        println!("platform  {method} {path}: {what}");
+        terminal::result!("platform  {method} {path}: {what}");
     }
     for line in &report.log {
-        println!("log       {}", line.in_words());
+        terminal::result!("log       {}", line.in_words());
     }
 }

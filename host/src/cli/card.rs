@@ -1,5 +1,4 @@
 //! `aviary card check`: is this a card the platform takes? For people and for their build pipelines; asks nobody.
-#![expect(clippy::print_stdout, clippy::print_stderr, reason = "a command prints its result")]
 
 use std::path::Path;
 use std::path::PathBuf;
@@ -13,6 +12,7 @@ use crate::callback::card_check::CardVersion;
 use crate::callback::card_check::FileReport;
 use crate::callback::card_check::check_file;
 use crate::cli::EXIT_USAGE;
+use crate::terminal;
 
 /// What can be done with a card.
 #[derive(Debug, Subcommand)]
@@ -59,7 +59,7 @@ pub(super) fn run(command: CardCommand) -> ExitCode {
         match std::fs::read_to_string(card) {
             Ok(text) => texts.push((card, text)),
             Err(error) => {
-                eprintln!("aviary: {}: {error}", card.display());
+                terminal::notice!("aviary: {}: {error}", card.display());
                 return ExitCode::from(EXIT_USAGE);
             }
         }
@@ -95,9 +95,9 @@ fn print_json(card: &Path, report: &FileReport) {
         beyond: report.faults.beyond(),
     };
     match serde_json::to_string(&line) {
-        Ok(line) => println!("{line}"),
+        Ok(line) => terminal::result!("{line}"),
         // A path that is not UTF-8 has no JSON.
-        Err(error) => eprintln!("aviary: {}: {error}", card.display()),
+        Err(error) => terminal::notice!("aviary: {}: {error}", card.display()),
     }
 }
 
@@ -107,13 +107,13 @@ fn print_text(card: &Path, report: &FileReport) {
         CardVersion::V2 => "card JSON 2.0",
     });
     if report.faults.is_empty() {
-        println!("{}: {what}, nothing wrong", card.display());
+        terminal::result!("{}: {what}, nothing wrong", card.display());
         return;
     }
     for fault in report.faults.found() {
-        println!("{}: {fault} [{}]", card.display(), fault.rule.as_str());
+        terminal::result!("{}: {fault} [{}]", card.display(), fault.rule.as_str());
     }
     if report.faults.beyond() > 0 {
-        println!("{}: and {} more", card.display(), report.faults.beyond());
+        terminal::result!("{}: and {} more", card.display(), report.faults.beyond());
     }
 }

@@ -1,5 +1,4 @@
 //! `aviary check`: would a host take this file, as what, and what would it want? For people and for build pipelines.
-#![expect(clippy::print_stdout, reason = "a command prints its result")]
 
 use std::path::Path;
 use std::path::PathBuf;
@@ -19,6 +18,7 @@ use crate::plugin::form::Form;
 use crate::plugin::reload::alone::AloneError;
 use crate::plugin::route::Route;
 use crate::telemetry::collector::Line;
+use crate::terminal;
 
 /// Say what a file is, what it handles and needs, and whether a host would take it.
 #[derive(Debug, Args)]
@@ -122,7 +122,7 @@ async fn check(desk: &Desk, file: &Path, json: bool) -> Result<Verdict, AloneErr
         warnings: desk.log.take().iter().filter(|line| is_warning(line)).map(words).collect(),
     };
     if json {
-        println!("{}", serde_json::json!(report));
+        terminal::result!("{}", serde_json::json!(report));
     } else {
         print(&report);
     }
@@ -162,38 +162,45 @@ fn is_standard(import: &str) -> bool {
 
 fn print(report: &Report<'_>) {
     let verdict = if report.ok { "a host takes it" } else { "a host refuses it" };
-    println!("{}: {verdict}", report.file);
+    terminal::result!("{}: {verdict}", report.file);
     if let Some(why) = &report.refused {
-        println!("  because   {why}");
+        terminal::result!("  because   {why}");
     }
-    println!("  is        {}, {} bytes", report.form.unwrap_or("not a plugin"), report.bytes);
+    terminal::result!(
+        "  is        {}, {} bytes",
+        report.form.unwrap_or("not a plugin"),
+        report.bytes
+    );
     if let Some(taken) = &report.taken {
-        println!("  handles   {}", taken.handles.join(", "));
+        terminal::result!("  handles   {}", taken.handles.join(", "));
         for route in taken.routes {
             let route = serde_json::json!(route);
             let everything = route.as_object().is_some_and(serde_json::Map::is_empty);
             let route =
                 if everything { "what no other plugin claims".into() } else { route.to_string() };
-            println!("  takes     {route}");
+            terminal::result!("  takes     {route}");
         }
         let (standard, other): (Vec<_>, Vec<_>) =
             taken.imports.iter().partition(|import| is_standard(import));
         for import in other {
-            println!("  needs     {import}");
+            terminal::result!("  needs     {import}");
         }
         if !standard.is_empty() {
-            println!("  needs     {} interfaces of WASI, which grant nothing", standard.len());
+            terminal::result!(
+                "  needs     {} interfaces of WASI, which grant nothing",
+                standard.len()
+            );
         }
         if let Some(bytes) = taken.memory_bytes {
-            println!("  memory    {bytes} bytes at the start of a call");
+            terminal::result!("  memory    {bytes} bytes at the start of a call");
         }
         let (compile, load) = (taken.compile_ms, taken.load_ms);
-        println!("  compiled  in {compile:.0} ms, loaded and tested in {load:.0} ms");
+        terminal::result!("  compiled  in {compile:.0} ms, loaded and tested in {load:.0} ms");
     }
     for missing in &report.not_granted {
-        println!("  lacks     a grant: {missing}");
+        terminal::result!("  lacks     a grant: {missing}");
     }
     for warning in &report.warnings {
-        println!("  warning   {warning}");
+        terminal::result!("  warning   {warning}");
     }
 }

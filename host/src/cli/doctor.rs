@@ -1,5 +1,4 @@
 //! `aviary doctor`: prints what was found, worst last so that it stays on the screen.
-#![expect(clippy::print_stdout, reason = "a command prints its result")]
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -11,6 +10,7 @@ use crate::cli::progress::patiently;
 use crate::doctor;
 use crate::doctor::finding::Finding;
 use crate::doctor::finding::Level;
+use crate::terminal;
 
 /// Look for what keeps the apps of a configuration from working, and say what to do about it.
 #[derive(Debug, Args)]
@@ -30,7 +30,7 @@ pub(super) async fn run(command: &DoctorCommand) -> ExitCode {
     let mut findings = patiently("looking at the plugins", doctor::examine(&command.config)).await;
     let sound = findings.iter().all(|finding| finding.level != Level::Fault);
     if command.json {
-        println!("{}", json!({ "ok": sound, "findings": findings }));
+        terminal::result!("{}", json!({ "ok": sound, "findings": findings }));
     } else {
         findings.sort_by_key(|finding| finding.level as u8);
         findings.iter().for_each(print_text);
@@ -45,11 +45,11 @@ fn print_text(finding: &Finding) {
         Level::Warning => "warning",
         Level::Fault => "FAULT  ",
     };
-    println!("{level} {}: {}", finding.about, finding.what);
+    terminal::result!("{level} {}: {}", finding.about, finding.what);
     if !finding.why.is_empty() {
-        println!("        why it matters: {}", finding.why);
+        terminal::result!("        why it matters: {}", finding.why);
     }
     if !finding.next.is_empty() {
-        println!("        what to do: {}", finding.next);
+        terminal::result!("        what to do: {}", finding.next);
     }
 }

@@ -1,5 +1,4 @@
 //! `aviary explain CODE`: what a number of the platform means, and what to do about it. Asks nobody.
-#![expect(clippy::print_stdout, clippy::print_stderr, reason = "a command prints its result")]
 
 use std::process::ExitCode;
 
@@ -8,6 +7,7 @@ use clap::ValueEnum;
 
 use crate::platform_code;
 use crate::platform_code::PlatformCode;
+use crate::terminal;
 
 /// Explain a code of the platform: what happened, and what to do about it.
 #[derive(Debug, Args)]
@@ -44,14 +44,14 @@ pub(super) fn run(command: &ExplainCommand) -> ExitCode {
     let codes = match platform_code::all() {
         Ok(codes) => codes,
         Err(error) => {
-            eprintln!("aviary: the table of codes is damaged: {error}");
+            terminal::notice!("aviary: the table of codes is damaged: {error}");
             return ExitCode::FAILURE;
         }
     };
     let wanted: Vec<_> =
         codes.iter().filter(|known| command.code.is_none_or(|code| code == known.code)).collect();
     if let (Some(code), true) = (command.code, wanted.is_empty()) {
-        eprintln!(
+        terminal::notice!(
             "aviary: {code} is not known here; the platform's own list is at https://open.feishu.cn/document/server-docs/api-call-guide/generic-error-code"
         );
         return ExitCode::FAILURE;
@@ -59,7 +59,7 @@ pub(super) fn run(command: &ExplainCommand) -> ExitCode {
     let language = command.language.unwrap_or_else(Language::of_the_terminal);
     for known in wanted {
         if command.json {
-            println!("{}", serde_json::json!(known));
+            terminal::result!("{}", serde_json::json!(known));
         } else {
             print_text(known, language);
         }
@@ -72,5 +72,11 @@ fn print_text(known: &PlatformCode, language: Language) {
         Language::En => (&known.en, "What to do"),
         Language::Zh => (&known.zh, "怎么办"),
     };
-    println!("{} ({})\n  {}\n  {what_to_do}: {}", known.code, known.area, words.means, words.next);
+    terminal::result!(
+        "{} ({})\n  {}\n  {what_to_do}: {}",
+        known.code,
+        known.area,
+        words.means,
+        words.next
+    );
 }

@@ -21,6 +21,8 @@ use crate::journal::ring::Order;
 use crate::journal::ring::last;
 use crate::journal::ring::read;
 use crate::journal::tape::HostCall;
+use crate::printable::Keep;
+use crate::printable::escaped;
 use crate::steps::Span;
 use crate::store::update::now_ms;
 
@@ -140,13 +142,13 @@ pub(super) fn run(command: &JournalCommand) -> anyhow::Result<()> {
         None => {
             writeln!(out, "{HEADINGS}")?;
             for entry in last(&folder, &filter, count.unwrap_or(LISTED))? {
-                writeln!(out, "{}", line(&entry))?;
+                writeln!(out, "{}", escaped(&line(&entry), Keep::Nothing))?;
             }
         }
         Some(Action::Show { id, json }) => {
             let entry = find(&folder, id)?.with_context(|| format!("there is no callback {id}"))?;
             let text = if *json { compact(&entry)? } else { describe(&entry) };
-            writeln!(out, "{text}")?;
+            writeln!(out, "{}", escaped(&text, Keep::Lines))?;
         }
         Some(Action::Export) => match count {
             Some(count) => {
@@ -184,7 +186,7 @@ fn find(folder: &Path, id: &str) -> std::io::Result<Option<Entry>> {
 
 /// In one line, whatever white space a callback came with.
 fn compact(entry: &Entry) -> anyhow::Result<String> {
-    Ok(serde_json::to_value(entry)?.to_string())
+    Ok(escaped(&serde_json::to_value(entry)?.to_string(), Keep::Nothing).into_owned())
 }
 
 const HEADINGS: &str = "ID               TIME (UTC)               OUTCOME              ms         fuel  TYPE, PLUGIN AND VERSION";
@@ -200,7 +202,7 @@ fn line(entry: &Entry) -> String {
 }
 
 fn describe(entry: &Entry) -> String {
-    let mut text = line(entry);
+    let mut text = escaped(&line(entry), Keep::Nothing).into_owned();
     let mut add = |words: String| {
         text.push('\n');
         text.push_str(&words);
@@ -210,7 +212,7 @@ fn describe(entry: &Entry) -> String {
         [("event", &entry.event_id), ("user", &entry.user), ("because", &entry.reason)]
     {
         if let Some(value) = value {
-            add(format!("  {name:9} {value}"));
+            add(format!("  {name:9} {}", escaped(value, Keep::Nothing)));
         }
     }
     let mut at_us = 0;

@@ -20,6 +20,8 @@ use crate::admin::plugins::ROLLBACK_PATH;
 use crate::admin::plugins::RollbackRequest;
 use crate::config::AdminConfig;
 use crate::config::Config;
+use crate::printable::Keep;
+use crate::printable::escaped;
 use crate::secret::SecretSource;
 use crate::tls;
 use crate::tls::ExtraRoots;
@@ -102,7 +104,7 @@ pub(super) async fn run(command: &PluginsCommand) -> anyhow::Result<String> {
         bail!("{}", answer["error"].as_str().unwrap_or("the host refused without a reason"));
     }
     Ok(match &command.action {
-        _ if command.json => format!("{answer}\n"),
+        _ if command.json => format!("{}\n", escaped(&answer.to_string(), Keep::Nothing)),
         None => table(&answer),
         Some(Action::Rollback { name, .. }) => {
             let version = answer["version"].as_str().unwrap_or_default();
@@ -116,7 +118,8 @@ fn table(answer: &Value) -> String {
     for app in answer["apps"].as_array().into_iter().flatten() {
         let folder = app["folder"].as_str().unwrap_or_default();
         // Writing to a string cannot fail.
-        let _ = writeln!(text, "{} {folder}", app["app"].as_str().unwrap_or_default());
+        let head = format!("{} {folder}", app["app"].as_str().unwrap_or_default());
+        let _ = writeln!(text, "{}", escaped(&head, Keep::Nothing));
         let plugins = app["plugins"].as_array().map(Vec::as_slice).unwrap_or_default();
         if plugins.is_empty() {
             text.push_str("  no plugins\n");
@@ -132,7 +135,7 @@ fn describe(text: &mut String, plugin: &Value) {
     let name = plugin["name"].as_str().unwrap_or_default();
     // As above.
     let mut line = |words: String| {
-        let _ = writeln!(text, "{words}");
+        let _ = writeln!(text, "{}", escaped(&words, Keep::Nothing));
     };
     if plugin["live"] == true {
         let version = plugin["version"].as_str().unwrap_or_default();

@@ -3,6 +3,8 @@
 use std::future::Future;
 use std::time::Duration;
 
+use crate::terminal;
+
 /// Nobody wonders before.
 const A_MOMENT: Duration = Duration::from_secs(1);
 
@@ -12,7 +14,7 @@ pub(super) async fn patiently<T>(what: &str, work: impl Future<Output = T>) -> T
     tokio::select! {
         // Cancel safe: the work is only lent.
         done = &mut work => return done,
-        () = tokio::time::sleep(A_MOMENT) => eprintln!("aviary: {what} …"),
+        () = tokio::time::sleep(A_MOMENT) => terminal::notice!("aviary: {what} …"),
     }
     work.await
 }

@@ -1,5 +1,4 @@
 //! `aviary replay`: the callbacks of a journal against a plugin file, and what would be different.
-#![expect(clippy::print_stdout, reason = "a command prints its result")]
 
 use std::path::Path;
 use std::path::PathBuf;
@@ -25,6 +24,7 @@ use crate::plugin::playback::play;
 use crate::plugin::registry::Plugin;
 use crate::plugin::reload::alone::AloneError;
 use crate::steps::Step;
+use crate::terminal;
 
 /// Play a journal's callbacks to a plugin file, and name what differs.
 #[derive(Debug, Args)]
@@ -117,7 +117,7 @@ pub(super) async fn run(arguments: &ReplayArgs) -> ExitCode {
     let report = replay(&desk, &alone.plugin, &entries, arguments.fuel_factor);
     let report = patiently("playing callbacks", report).await;
     if arguments.json {
-        println!("{}", serde_json::json!(report));
+        terminal::result!("{}", serde_json::json!(report));
     } else {
         print(&report);
     }
@@ -194,14 +194,16 @@ fn guest_ms(entry: &Entry) -> f64 {
 fn print(report: &Report) {
     for callback in &report.callbacks {
         let event = callback.event_id.as_deref().unwrap_or_default();
-        println!("{} {} {event}", callback.id, callback.event_type);
+        terminal::result!("{} {} {event}", callback.id, callback.event_type);
         for difference in &callback.differences {
-            println!("  {difference}");
+            terminal::result!("  {difference}");
         }
     }
     let Report { plugin, version, played, skipped, different, fuel, ms, .. } = report;
-    println!("plugin    {plugin} {version}");
-    println!("played    {played}, of which {different} differ; {skipped} could not be played");
-    println!("fuel      {:.0}, was {:.0}", fuel.now, fuel.was);
-    println!("time      {:.1} ms, was {:.1} ms", ms.now, ms.was);
+    terminal::result!("plugin    {plugin} {version}");
+    terminal::result!(
+        "played    {played}, of which {different} differ; {skipped} could not be played"
+    );
+    terminal::result!("fuel      {:.0}, was {:.0}", fuel.now, fuel.was);
+    terminal::result!("time      {:.1} ms, was {:.1} ms", ms.now, ms.was);
 }

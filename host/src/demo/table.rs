@@ -1,41 +1,46 @@
 //! How the demo speaks: progress on standard error, the result on standard output.
-#![expect(
-    clippy::print_stdout,
-    clippy::print_stderr,
-    reason = "printing is what this module is for"
-)]
 
 use std::path::Path;
 
 use crate::demo::Report;
+use crate::terminal;
 
 /// Columns of what the user saw; the rest of a long text is cut.
 const SEEN_WIDTH: usize = 44;
 
 pub(super) fn progress(text: &str) {
-    eprintln!("· {text}");
+    terminal::notice!("· {text}");
 }
 
 /// Where the page is, and what can be done there.
 pub(super) fn invite(page: &str, plugins: &Path) {
-    println!("Plugins: {}", plugins.display());
-    println!("  Copy another version over one of them, and the page says that it is live.");
-    println!("Playground, until Ctrl-C: {page}");
+    terminal::result!("Plugins: {}", plugins.display());
+    terminal::result!(
+        "  Copy another version over one of them, and the page says that it is live."
+    );
+    terminal::result!("Playground, until Ctrl-C: {page}");
 }
 
 pub(super) fn print_json(report: &Report) -> anyhow::Result<()> {
-    println!("{}", serde_json::to_string(report)?);
+    terminal::result!("{}", serde_json::to_string(report)?);
     Ok(())
 }
 
 pub(super) fn print(report: &Report) {
-    println!();
-    println!(
+    terminal::result!("");
+    terminal::result!(
         "{:2} {:34} {:15} {:22} {:14} {:SEEN_WIDTH$} {:>7} {:>9}",
-        "", "what happened", "door", "callback", "plugin", "what the user saw", "ms", "fuel"
+        "",
+        "what happened",
+        "door",
+        "callback",
+        "plugin",
+        "what the user saw",
+        "ms",
+        "fuel"
     );
     for row in &report.scenarios {
-        println!(
+        terminal::result!(
             "{:2} {:34} {:15} {:22} {:14} {} {:>7.1} {:>9}",
             mark(row.ok),
             row.name,
@@ -48,15 +53,15 @@ pub(super) fn print(report: &Report) {
         );
     }
     let (swap, runaway) = (&report.swap, &report.runaway);
-    println!();
-    println!(
+    terminal::result!("");
+    terminal::result!(
         "{:2} swap under clicks: {} answered, {} lost, by {} versions of one plugin, no restart",
         mark(swap.ok()),
         swap.answered,
         swap.lost,
         swap.versions
     );
-    println!(
+    terminal::result!(
         "{:2} a plugin that spins for ever: its user was answered after {:.0} ms ({}); the slowest healthy click meanwhile \
          took {:.1} ms",
         mark(runaway.ok),
@@ -64,18 +69,20 @@ pub(super) fn print(report: &Report) {
         runaway.outcome,
         runaway.slowest_healthy_ms
     );
-    println!();
-    println!(
+    terminal::result!("");
+    terminal::result!(
         "Milliseconds are from the first byte sent to the answer read, on this machine; fuel is the plugin's CPU budget used."
     );
-    println!();
-    println!("Next:");
-    println!("  `cargo demo --open`: click it yourself, on a page in your browser");
-    println!(
+    terminal::result!("");
+    terminal::result!("Next:");
+    terminal::result!("  `cargo demo --open`: click it yourself, on a page in your browser");
+    terminal::result!(
         "  edit plugins/approval-card/src/lib.rs and run `cargo demo` again: your toast is in the first row"
     );
-    println!("  README.md, \"Run it with your app\": five lines of aviary.toml, then `aviary run`");
-    println!("  plugin-sdk/README.md: a plugin of your own in ten lines");
+    terminal::result!(
+        "  README.md, \"Run it with your app\": five lines of aviary.toml, then `aviary run`"
+    );
+    terminal::result!("  plugin-sdk/README.md: a plugin of your own in ten lines");
 }
 
 fn mark(ok: bool) -> &'static str {

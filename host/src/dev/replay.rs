@@ -1,17 +1,19 @@
 //! What is sent after each change: what somebody sent by hand last, or else the callbacks beside the source.
-#![expect(clippy::print_stdout, reason = "what came of it is printed")]
 
 use std::path::Path;
 
 use anyhow::Context as _;
 use serde_json::Value;
 
+use crate::printable::MAX_TEXT_BYTES;
+use crate::printable::clipped;
 use crate::simulator::delivery::Delivery;
 use crate::simulator::delivery::Door;
 use crate::stage::APP_ID;
 use crate::stage::Recorded;
 use crate::stage::Stage;
 use crate::telemetry::collector::Collector;
+use crate::terminal;
 
 /// Where an author keeps callbacks.
 const CALLBACKS: &str = "callbacks";
@@ -25,7 +27,7 @@ pub(super) async fn play(stage: &Stage, folder: &Path, log: &Collector) -> anyho
         None => beside(&folder.join(CALLBACKS), stage)?,
     };
     if deliveries.is_empty() {
-        println!(
+        terminal::result!(
             "nothing to send: put a callback into {}, or click on {}",
             folder.join(CALLBACKS).display(),
             stage.platform.domain()
@@ -35,25 +37,25 @@ pub(super) async fn play(stage: &Stage, folder: &Path, log: &Collector) -> anyho
     for (name, door, delivery) in deliveries {
         log.take();
         let (exchange, record) = stage.send(&door, &delivery, Recorded::Yes).await?;
-        println!("{name}");
-        println!("  the user sees  {}", exchange.in_words());
+        terminal::result!("{name}");
+        terminal::result!("  the user sees  {}", exchange.in_words());
         if let Some(received) = &exchange.received {
-            println!("  reply          {}", String::from_utf8_lossy(received));
+            terminal::result!("  reply          {}", String::from_utf8_lossy(received));
         }
         if let Some(record) = record {
             let fuel = record.fuel.map(|fuel| format!(", {fuel} units of fuel"));
-            println!(
+            terminal::result!(
                 "  outcome        {}{}, {:.1} ms",
                 record.outcome.as_str(),
                 fuel.unwrap_or_default(),
                 exchange.elapsed.as_secs_f64() * 1000.0
             );
             if let Some(reason) = &record.reason {
-                println!("  because        {reason}");
+                terminal::result!("  because        {}", clipped(reason, MAX_TEXT_BYTES));
             }
         }
         for line in log.take().iter().filter(|line| line.is_a_guests()) {
-            println!("  log            {}", line.in_words());
+            terminal::result!("  log            {}", line.in_words());
         }
         shown.push((name, exchange));
     }
