@@ -166,6 +166,8 @@ pub fn main() -> ExitCode {
         }
     });
     telemetry::flush();
+    // All work is done. A thread that waits for a file system that does not answer must not keep the process.
+    runtime.shutdown_background();
     code
 }
 
@@ -184,7 +186,12 @@ async fn run(path: &std::path::Path) -> ExitCode {
             return fail(EXIT_UNAVAILABLE, &format!("cannot listen for signals: {error}"));
         }
     };
-    let host = match Host::builder(config).start().await {
+    let started = tokio::select! {
+        // Cancel safe: both signals are only waited for, and a start that is given up has answered nobody.
+        () = stop.received() => return ExitCode::SUCCESS,
+        started = Host::builder(config).start() => started,
+    };
+    let host = match started {
         Ok(host) => host,
         Err(error) => return fail(EXIT_UNAVAILABLE, &error.to_string()),
     };

@@ -36,6 +36,8 @@ use crate::plugin::promote::PromoteConfigError;
 use crate::secret::Secret;
 use crate::secret::SecretSource;
 use crate::secret::SecretSourceError;
+use crate::small_file;
+use crate::small_file::ReadError;
 use crate::store::StoreConfig;
 use crate::store::StoreConfigError;
 use crate::store::StorePlace;
@@ -49,6 +51,9 @@ use crate::trace::config::TraceSettings;
 
 pub use crate::config::admin::AdminConfig;
 pub use crate::config::admin::AdminConfigError;
+
+/// The largest `aviary.toml`: a thousand apps fit.
+const MAX_BYTES: u64 = 1024 * 1024;
 
 /// The file as a whole.
 #[derive(Clone, Debug, Deserialize)]
@@ -167,14 +172,9 @@ pub struct AppConfig {
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum ConfigError {
-    /// The file is not there.
-    #[error("{}: {error}", path.display())]
-    Read {
-        /// Which file.
-        path: PathBuf,
-        /// Why not.
-        error: std::io::Error,
-    },
+    /// The file is not there, or not one that is read.
+    #[error(transparent)]
+    Read(#[from] ReadError),
     /// Not TOML, an unknown key, a value of the wrong type.
     #[error("{}: line {line}: {message}", path.display())]
     Toml {
@@ -294,8 +294,7 @@ impl Config {
 
 impl File {
     fn read(path: &Path) -> Result<Self, ConfigError> {
-        let text = std::fs::read_to_string(path)
-            .map_err(|error| ConfigError::Read { path: path.to_owned(), error })?;
+        let text = small_file::read_text(path, MAX_BYTES)?;
         toml::from_str(&text).map_err(|error| {
             let (line, key) = place(&text, error.span().map_or(0, |span| span.start));
             let message = format!("{key}{}", error.message());

@@ -53,7 +53,7 @@ pub async fn examine(path: &Path) -> Vec<Finding> {
 
 fn configuration_fault(about: String, error: &ConfigError) -> Finding {
     let next = match error {
-        ConfigError::Read { .. } => {
+        ConfigError::Read(_) => {
             "give the file's place with --config; README.md has one to begin with"
         }
         ConfigError::Toml { .. } => "mend that line; README.md lists every key",

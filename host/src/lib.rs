@@ -13,6 +13,7 @@
 
 mod printable;
 mod terminal;
+mod small_file;
 pub mod secret;
 mod deadline;
 mod first_poll;

@@ -8,6 +8,13 @@ use std::path::PathBuf;
 use serde::Deserialize;
 use zeroize::Zeroizing;
 
+use crate::small_file;
+use crate::small_file::OpenFolder;
+use crate::small_file::ReadError;
+
+/// The largest file that a secret is read from. The longest secrets are private keys, of a few kilobytes.
+const MAX_BYTES: u64 = 64 * 1024;
+
 /// An app secret, key or token. `Debug` hides it, dropping it wipes it, and it never implements `Display` or `Serialize`.
 #[derive(Clone)]
 pub struct Secret(Zeroizing<String>);
@@ -52,14 +59,9 @@ pub enum SecretSourceError {
     /// No such variable.
     #[error("the environment variable {0} is not set, or not UTF-8")]
     Unset(String),
-    /// No such file.
-    #[error("{}: {error}", path.display())]
-    Unreadable {
-        /// Which file.
-        path: PathBuf,
-        /// The system's words.
-        error: std::io::Error,
-    },
+    /// The file is not there, or not one that is read.
+    #[error(transparent)]
+    Unreadable(#[from] ReadError),
     /// Nothing but white space.
     #[error("{0} is empty")]
     Empty(String),
@@ -80,21 +82,35 @@ impl TryFrom<toml::Value> for SecretSource {
 }
 
 impl SecretSource {
-    /// Reads it. A relative path is relative to `folder`; white space around the secret is not part of it.
+    /// Reads the secret. A relative path is relative to `folder`; white space around the secret is not part of it.
     pub fn read(&self, folder: &Path) -> Result<Secret, SecretSourceError> {
+        self.read_by(|path| {
+            let path = folder.join(path);
+            Ok((path.display().to_string(), small_file::read_text(&path, MAX_BYTES)?))
+        })
+    }
+
+    /// Reads the secret from a folder that other people fill: a file is a file of that folder, and no link leads out of it.
+    pub fn read_inside(&self, folder: &OpenFolder) -> Result<Secret, SecretSourceError> {
+        self.read_by(|path| {
+            let place = folder.path().join(path).display().to_string();
+            Ok((place, folder.read_secret(path, MAX_BYTES)?))
+        })
+    }
+
+    fn read_by(
+        &self,
+        file: impl FnOnce(&Path) -> Result<(String, String), ReadError>,
+    ) -> Result<Secret, SecretSourceError> {
         let (place, text) = match self {
             Self::Env(name) => {
                 let text = std::env::var(name);
                 let text = text.map_err(|_unset| SecretSourceError::Unset(name.clone()))?;
                 (format!("the environment variable {name}"), text)
             }
-            Self::File(path) => {
-                let path = folder.join(path);
-                let text = std::fs::read_to_string(&path);
-                let place = path.display().to_string();
-                (place, text.map_err(|error| SecretSourceError::Unreadable { path, error })?)
-            }
+            Self::File(path) => file(path)?,
         };
+        let text = Zeroizing::new(text);
         match text.trim() {
             "" => Err(SecretSourceError::Empty(place)),
             text => Ok(Secret::new(text)),

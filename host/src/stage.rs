@@ -17,6 +17,7 @@ use tokio::sync::broadcast::error::RecvError;
 
 use crate::app::Host;
 use crate::config::Config;
+use crate::plugin::reload::alone::MAX_FILE_BYTES;
 use crate::secret::Secret;
 use crate::simulator::Simulator;
 use crate::simulator::config::SimulatedApp;
@@ -24,6 +25,7 @@ use crate::simulator::config::SimulatorConfig;
 use crate::simulator::delivery::Delivery;
 use crate::simulator::delivery::Door;
 use crate::simulator::exchange::Exchange;
+use crate::small_file;
 use crate::stage::page::Page;
 use crate::stage::page::READER;
 use crate::telemetry::CallbackRecord;
@@ -67,7 +69,7 @@ impl Stage {
         let mut page = None;
         for file in files {
             let name = file.file_name().context("a file without a name")?;
-            std::fs::copy(file, plugins.join(name))?;
+            std::fs::write(plugins.join(name), small_file::read(file, MAX_FILE_BYTES)?)?;
             if name == READER {
                 let sidecar = page.insert(Page::serve().await?).sidecar();
                 std::fs::write(plugins.join(READER).with_extension("toml"), sidecar)?;

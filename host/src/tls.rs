@@ -14,6 +14,13 @@ use rustls::pki_types::PrivateKeyDer;
 use rustls::pki_types::pem;
 use rustls::pki_types::pem::PemObject as _;
 use serde::Deserialize;
+use zeroize::Zeroizing;
+
+use crate::small_file;
+use crate::small_file::ReadError;
+
+/// The largest PEM file. What operating systems trust altogether has 220 KB.
+const MAX_PEM_BYTES: u64 = 4 << 20;
 
 /// `[tls]`
 #[derive(Clone, Debug, Default, Deserialize)]
@@ -42,7 +49,15 @@ pub struct ExtraRoots(Vec<CertificateDer<'static>>);
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum TlsError {
-    /// Not there, or not PEM.
+    /// Not there, or not a file that is read.
+    #[error("{key}: {error}")]
+    File {
+        /// The setting.
+        key: &'static str,
+        /// Which file, why not, and what to do.
+        error: ReadError,
+    },
+    /// Not PEM.
     #[error("{key}: {}: {error}", path.display())]
     Read {
         /// The setting.
@@ -97,7 +112,8 @@ impl ServerTlsConfig {
         const KEY: &str = "webhook.tls.key";
         let chain = certificates("webhook.tls.cert", &folder.join(&self.cert))?;
         let path = folder.join(&self.key);
-        let key = PrivateKeyDer::from_pem_file(&path).map_err(|error| TlsError::Read {
+        let pem = Zeroizing::new(pem(KEY, &path)?);
+        let key = PrivateKeyDer::from_pem_slice(&pem).map_err(|error| TlsError::Read {
             key: KEY,
             path: path.clone(),
             error,
@@ -113,9 +129,14 @@ impl ServerTlsConfig {
 
 fn certificates(key: &'static str, path: &Path) -> Result<Vec<CertificateDer<'static>>, TlsError> {
     let failed = |error| TlsError::Read { key, path: path.to_owned(), error };
+    let pem = pem(key, path)?;
     let found: Vec<_> =
-        CertificateDer::pem_file_iter(path).and_then(Iterator::collect).map_err(failed)?;
+        CertificateDer::pem_slice_iter(&pem).collect::<Result<_, _>>().map_err(failed)?;
     if found.is_empty() { Err(TlsError::Empty { key, path: path.to_owned() }) } else { Ok(found) }
+}
+
+fn pem(key: &'static str, path: &Path) -> Result<Vec<u8>, TlsError> {
+    small_file::read(path, MAX_PEM_BYTES).map_err(|error| TlsError::File { key, error })
 }
 
 /// Everybody whom the configuration below trusts, as PEM: for a library that makes a configuration of its own.

@@ -82,6 +82,7 @@ pub(super) async fn build(arguments: &BuildArgs) -> ExitCode {
                 BuildError::Run { .. }
                 | BuildError::Failed { .. }
                 | BuildError::NoOutput(_)
+                | BuildError::Read(_)
                 | BuildError::File { .. } => 1,
             };
             fail(code, &error.to_string())

@@ -101,7 +101,7 @@ struct Measured {
 pub(super) async fn run(arguments: &BenchArgs) -> ExitCode {
     let callback = match read(&arguments.callback).await {
         Ok(callback) => callback,
-        Err(why) => return fail(EXIT_USAGE, &format!("{}: {why}", arguments.callback.display())),
+        Err(why) => return fail(EXIT_USAGE, &why),
     };
     let desk = match Desk::new(CachePath::OfUser) {
         Ok(desk) => Arc::new(desk),

@@ -26,6 +26,8 @@ use crate::plugin::reload::alone::Alone;
 use crate::plugin::reload::alone::AloneError;
 use crate::printable::MAX_TEXT_BYTES;
 use crate::printable::clipped;
+use crate::small_file;
+use crate::small_file::off_thread;
 use crate::telemetry::collector::Line;
 use crate::terminal;
 
@@ -84,7 +86,7 @@ struct Report<'a> {
 pub(super) async fn run(arguments: &CallArgs) -> ExitCode {
     let callback = match read(&arguments.callback).await {
         Ok(callback) => callback,
-        Err(why) => return fail(EXIT_USAGE, &format!("{}: {why}", arguments.callback.display())),
+        Err(why) => return fail(EXIT_USAGE, &why),
     };
     let desk = match Desk::new(CachePath::OfUser) {
         Ok(desk) => desk,
@@ -132,12 +134,11 @@ pub(super) async fn run(arguments: &CallArgs) -> ExitCode {
 }
 
 pub(super) async fn read(path: &Path) -> Result<Callback, String> {
-    let size = tokio::fs::metadata(path).await.map_err(|error| error.to_string())?.len();
-    if size > MAX_CALLBACK_BYTES {
-        return Err(format!("{size} bytes; a callback may have {MAX_CALLBACK_BYTES}"));
-    }
-    let body = tokio::fs::read(path).await.map_err(|error| error.to_string())?;
-    plain::read(body.into()).map_err(|error| format!("is not a callback: {error}"))
+    let file = path.to_owned();
+    let body = off_thread(path, move || small_file::read(&file, MAX_CALLBACK_BYTES)).await;
+    let body = body.map_err(|error| error.to_string())?;
+    let said = |error| format!("{}: is not a callback: {error}", path.display());
+    plain::read(body.into()).map_err(said)
 }
 
 fn sent(played: &Rehearsal) -> (Option<Value>, bool) {

@@ -12,7 +12,11 @@ use crate::callback::card_check::CardVersion;
 use crate::callback::card_check::FileReport;
 use crate::callback::card_check::check_file;
 use crate::cli::EXIT_USAGE;
+use crate::small_file;
 use crate::terminal;
+
+/// The largest file that is checked. The platform takes cards of 30 KB.
+const MAX_CARD_BYTES: u64 = 4 << 20;
 
 /// What can be done with a card.
 #[derive(Debug, Subcommand)]
@@ -56,10 +60,10 @@ pub(super) fn run(command: CardCommand) -> ExitCode {
     let CardCommand::Check(CheckArgs { cards, json }) = command;
     let mut texts = Vec::new();
     for card in &cards {
-        match std::fs::read_to_string(card) {
+        match small_file::read_text(card, MAX_CARD_BYTES) {
             Ok(text) => texts.push((card, text)),
             Err(error) => {
-                terminal::notice!("aviary: {}: {error}", card.display());
+                terminal::notice!("aviary: {error}");
                 return ExitCode::from(EXIT_USAGE);
             }
         }

@@ -16,7 +16,10 @@ use crate::cli::fail;
 use crate::plugin::code_cache::CachePath;
 use crate::plugin::form::Form;
 use crate::plugin::reload::alone::AloneError;
+use crate::plugin::reload::alone::MAX_FILE_BYTES;
 use crate::plugin::route::Route;
+use crate::small_file;
+use crate::small_file::off_thread;
 use crate::telemetry::collector::Line;
 use crate::terminal;
 
@@ -91,9 +94,9 @@ enum Verdict {
 }
 
 async fn check(desk: &Desk, file: &Path, json: bool) -> Result<Verdict, AloneError> {
-    let bytes = tokio::fs::read(file)
-        .await
-        .map_err(|error| AloneError::Read { path: file.to_owned(), error })?;
+    let path = file.to_owned();
+    let bytes = off_thread(file, move || small_file::read(&path, MAX_FILE_BYTES)).await;
+    let bytes = bytes.map_err(AloneError::Read)?;
     let loaded = match desk.load(file).await {
         Ok(alone) => Ok(alone),
         Err(AloneError::Refused(why)) => Err(why),

@@ -11,9 +11,11 @@ use serde_json::json;
 use tokio::sync::broadcast::Receiver;
 use tokio::time::Instant;
 
+use crate::plugin::reload::alone::MAX_FILE_BYTES;
 use crate::simulator::Simulator;
 use crate::simulator::delivery::Delivery;
 use crate::simulator::delivery::Door;
+use crate::small_file;
 use crate::stage::APP_ID;
 use crate::stage::Stage;
 use crate::telemetry::CallbackRecord;
@@ -44,7 +46,7 @@ impl Swap {
 
 pub(super) async fn play(stage: &mut Stage) -> anyhow::Result<Swap> {
     let file = stage.plugins().join("approval_card.wasm");
-    let original = std::fs::read(&file)?;
+    let original = small_file::read(&file, MAX_FILE_BYTES)?;
     let mut records = stage.observe();
     let mut versions = BTreeSet::new();
     let (stop, stopped) = tokio::sync::watch::channel(false);

@@ -9,6 +9,8 @@ use crate::printable::MAX_TEXT_BYTES;
 use crate::printable::clipped;
 use crate::simulator::delivery::Delivery;
 use crate::simulator::delivery::Door;
+use crate::small_file;
+use crate::small_file::off_thread;
 use crate::stage::APP_ID;
 use crate::stage::Recorded;
 use crate::stage::Stage;
@@ -19,12 +21,14 @@ use crate::terminal;
 const CALLBACKS: &str = "callbacks";
 /// As many as a host takes for self-tests.
 const MAX_CALLBACKS: usize = 16;
+/// As large as a host takes for self-tests.
+const MAX_CALLBACK_BYTES: u64 = 1 << 20;
 
 /// Sends them, and prints what the user sees of each.
 pub(super) async fn play(stage: &Stage, folder: &Path, log: &Collector) -> anyhow::Result<()> {
     let deliveries = match stage.platform.last_by_hand(APP_ID) {
         Some((door, last)) => vec![("the last callback".to_owned(), door, last.anew())],
-        None => beside(&folder.join(CALLBACKS), stage)?,
+        None => beside(&folder.join(CALLBACKS), stage).await?,
     };
     if deliveries.is_empty() {
         terminal::result!(
@@ -63,7 +67,19 @@ pub(super) async fn play(stage: &Stage, folder: &Path, log: &Collector) -> anyho
     Ok(())
 }
 
-fn beside(folder: &Path, stage: &Stage) -> anyhow::Result<Vec<(String, Door, Delivery)>> {
+async fn beside(folder: &Path, stage: &Stage) -> anyhow::Result<Vec<(String, Door, Delivery)>> {
+    let place = folder.to_owned();
+    let payloads = off_thread(folder, move || payloads(&place)).await?;
+    let delivery = |(name, payload)| {
+        let delivery = Delivery::recorded(payload);
+        let door =
+            if delivery.is_for_webhook_only() { stage.webhook() } else { Door::LongConnection };
+        (name, door, delivery)
+    };
+    Ok(payloads.into_iter().map(delivery).collect())
+}
+
+fn payloads(folder: &Path) -> anyhow::Result<Vec<(String, Value)>> {
     if !folder.is_dir() {
         return Ok(Vec::new());
     }
@@ -76,14 +92,12 @@ fn beside(folder: &Path, stage: &Stage) -> anyhow::Result<Vec<(String, Door, Del
     }
     paths.sort();
     paths.truncate(MAX_CALLBACKS);
-    paths.iter().map(|path| read(path, stage)).collect()
+    paths.iter().map(|path| read(path)).collect()
 }
 
-fn read(path: &Path, stage: &Stage) -> anyhow::Result<(String, Door, Delivery)> {
-    let at = || path.display().to_string();
-    let payload: Value = serde_json::from_slice(&std::fs::read(path)?).with_context(at)?;
+fn read(path: &Path) -> anyhow::Result<(String, Value)> {
+    let body = small_file::read(path, MAX_CALLBACK_BYTES)?;
+    let payload = serde_json::from_slice(&body).with_context(|| path.display().to_string())?;
     let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
-    let delivery = Delivery::recorded(payload);
-    let door = if delivery.is_for_webhook_only() { stage.webhook() } else { Door::LongConnection };
-    Ok((name, door, delivery))
+    Ok((name, payload))
 }

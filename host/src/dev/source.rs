@@ -12,6 +12,9 @@ use notify::Watcher as _;
 use sha2::Digest as _;
 use tokio::sync::watch;
 
+use crate::small_file;
+use crate::small_file::off_thread;
+
 /// Quiet time after a change before the folder is read: an editor writes in several steps.
 const SETTLE: Duration = Duration::from_millis(50);
 /// How often it is read without any notice, which network file systems do not give.
@@ -30,6 +33,7 @@ const MAX_FILE_BYTES: u64 = 8 << 20;
 pub(super) struct Contents(BTreeMap<PathBuf, [u8; 32]>);
 
 impl Contents {
+    /// Blocks for as long as the file system does.
     pub(super) fn of(folder: &Path) -> std::io::Result<Self> {
         let (mut files, mut folders) = (BTreeMap::new(), vec![folder.to_owned()]);
         while let Some(folder) = folders.pop() {
@@ -44,7 +48,9 @@ impl Contents {
                     folders.push(path);
                 } else if metadata.is_file() {
                     let bytes = match metadata.len() {
-                        0..=MAX_FILE_BYTES => std::fs::read(&path).unwrap_or_default(),
+                        0..=MAX_FILE_BYTES => {
+                            small_file::read(&path, MAX_FILE_BYTES).unwrap_or_default()
+                        }
                         size => size.to_le_bytes().to_vec(),
                     };
                     files.insert(path, sha2::Sha256::digest(bytes).into());
@@ -86,8 +92,9 @@ impl SourceWatch {
     /// Returns the contents once they are others than these.
     pub(super) async fn differs_from(&mut self, before: &Contents) -> Contents {
         loop {
+            let folder = self.folder.clone();
             // A folder that is being replaced is there again in a moment.
-            match Contents::of(&self.folder) {
+            match off_thread(&self.folder, move || Contents::of(&folder)).await {
                 Ok(now) if now != *before => return now,
                 Ok(_) | Err(_) => {}
             }

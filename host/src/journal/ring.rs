@@ -15,9 +15,12 @@ use crate::journal::config::JournalSettings;
 use crate::journal::entry::Entry;
 use crate::journal::filter::Filter;
 use crate::journal::segment;
+use crate::small_file;
 
 /// A file is one part in so many of the ring: so much is lost of it at once when it is full.
 const PARTS: u64 = 16;
+/// The largest file that is read at once. A ring of 16 GiB has such files.
+const MAX_FILE_BYTES: u64 = 1 << 30;
 
 /// The writing end.
 #[derive(Debug)]
@@ -148,11 +151,11 @@ pub fn read(
         files.reverse();
     }
     for path in files {
-        let file = match std::fs::read(path) {
+        let file = match small_file::read_so_far(&path, MAX_FILE_BYTES) {
             Ok(file) => file,
             // Its time was over while we read another.
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => continue,
-            Err(error) => return Err(error),
+            Err(error) if error.is_missing() => continue,
+            Err(error) => return Err(error.into()),
         };
         let mut records = segment::records(&file);
         if order == Order::NewestFirst {

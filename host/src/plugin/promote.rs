@@ -15,6 +15,7 @@ use crate::plugin::playback::Difference;
 use crate::plugin::playback::Played;
 use crate::plugin::playback::play;
 use crate::plugin::registry::Plugin;
+use crate::small_file::off_thread;
 use crate::telemetry::Outcome;
 
 /// More would keep a version waiting for minutes, and other plugins behind it.
@@ -130,8 +131,9 @@ pub(super) async fn rehearse(
         app: Some(plugin.app.to_string()),
         ..Filter::default()
     };
-    let reading = tokio::task::spawn_blocking(move || last(&folder, &filter, count)).await;
-    let entries = reading.map_err(std::io::Error::other).flatten().map_err(NotPromoted::Journal)?;
+    let about = folder.clone();
+    let reading = off_thread(&about, move || last(&folder, &filter, count)).await;
+    let entries = reading.map_err(NotPromoted::Journal)?;
     let mut shown = Rehearsed::default();
     for entry in &entries {
         let Ok(played) = play(engine, plugin, entry).await else {

@@ -43,6 +43,7 @@ use crate::plugin::status::Rollback;
 use crate::plugin::status::RollbackError;
 use crate::plugin::status::StatusCell;
 use crate::shutdown::Shutdown;
+use crate::small_file::off_thread;
 use crate::telemetry::metrics;
 
 pub use crate::plugin::reload::load::Outside;
@@ -130,8 +131,16 @@ impl Folder {
         self.publish();
     }
 
-    /// Follows the folder until the host stops.
-    pub async fn run(mut self, shutdown: Shutdown) {
+    /// Follows the folder until the host stops, which does not wait for a file system that does not answer.
+    pub async fn run(self, shutdown: Shutdown) {
+        tokio::select! {
+            // What is being loaded is dropped with its folder.
+            () = shutdown.begun() => {}
+            () = self.follow() => {}
+        }
+    }
+
+    async fn follow(mut self) {
         let mut watch = FolderWatch::new(&self.path);
         loop {
             let (identity, mut wait) = self.look().await;
@@ -144,7 +153,6 @@ impl Folder {
                 let left = wait.saturating_sub(looked.elapsed());
                 tokio::select! {
                     // Cancel safe, all of them.
-                    () = shutdown.begun() => return,
                     () = watch.next_look(left) => break,
                     Some(finished) = self.loads.join_next() => self.take_and_publish(finished),
                     Some(wish) = self.commands.recv() => self.fulfil(wish),
@@ -157,9 +165,8 @@ impl Folder {
     /// Sees what has changed, and begins to load it. Returns when to look again at the latest.
     async fn look(&mut self) -> (Option<Identity>, Duration) {
         let path = self.path.clone();
-        // A network file system may take its time.
-        let listed = tokio::task::spawn_blocking(move || list(&path)).await;
-        let Listing { identity, found } = match listed.map_err(std::io::Error::other).flatten() {
+        let listed = off_thread(&self.path, move || list(&path)).await;
+        let Listing { identity, found } = match listed {
             Ok(listing) => listing,
             Err(error) => {
                 if !self.missing {

@@ -21,6 +21,8 @@ use crate::plugin::instance::Handler;
 use crate::plugin::instance::Task;
 use crate::plugin::instance::try_out;
 use crate::plugin::registry::Plugin;
+use crate::small_file::OpenFolder;
+use crate::small_file::ReadError;
 
 /// How many callbacks a plugin may bring. Each may take until its deadline, and other plugins wait meanwhile.
 const MAX_TESTS: usize = 16;
@@ -29,19 +31,18 @@ const MAX_BODY_BYTES: u64 = 1024 * 1024;
 
 /// Why a plugin does not pass.
 #[derive(Debug, thiserror::Error)]
-#[error("self-test {}: {fault}", path.display())]
-pub(super) struct SelfTestError {
-    path: PathBuf,
-    fault: SelfTestFault,
+pub(super) enum SelfTestError {
+    /// A test, or their folder, cannot be read.
+    #[error("self-test {0}")]
+    Read(#[from] ReadError),
+    /// A test was read, and is wrong or was answered wrongly.
+    #[error("self-test {}: {fault}", path.display())]
+    Failed { path: PathBuf, fault: SelfTestFault },
 }
 
 /// What is wrong with one test, or with what came of it.
 #[derive(Debug, thiserror::Error)]
-enum SelfTestFault {
-    #[error("cannot be read: {0}")]
-    Read(std::io::Error),
-    #[error("{size} bytes; a callback may have {MAX_BODY_BYTES}")]
-    TooLarge { size: u64 },
+pub(super) enum SelfTestFault {
     #[error("the folder holds more than {MAX_TESTS} callbacks")]
     TooMany,
     #[error("is not a callback: {0}")]
@@ -67,37 +68,29 @@ impl SelfTest {
     }
 }
 
-/// Reads the folder; no folder is no tests.
-pub(super) async fn read(folder: &Path) -> Result<Vec<SelfTest>, SelfTestError> {
-    let at = |path: &Path, fault| SelfTestError { path: path.to_owned(), fault };
-    let mut entries = match tokio::fs::read_dir(folder).await {
-        Ok(entries) => entries,
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
-        Err(error) => return Err(at(folder, SelfTestFault::Read(error))),
+/// Reads the tests in `inside`, a folder of the plugins folder; no folder is no tests. Blocks for as long as the file system
+/// does.
+pub(super) fn read(folder: &OpenFolder, inside: &Path) -> Result<Vec<SelfTest>, SelfTestError> {
+    let names = match folder.names(inside) {
+        Ok(names) => names,
+        Err(error) if error.is_missing() => return Ok(Vec::new()),
+        Err(error) => return Err(error.into()),
     };
-    let mut paths = Vec::new();
-    while let Some(entry) =
-        entries.next_entry().await.map_err(|error| at(folder, SelfTestFault::Read(error)))?
-    {
-        let path = entry.path();
-        if path.extension().is_some_and(|ending| ending == "json") {
-            if paths.len() == MAX_TESTS {
-                return Err(at(folder, SelfTestFault::TooMany));
-            }
-            paths.push(path);
-        }
+    let mut paths: Vec<_> = names
+        .into_iter()
+        .map(|name| inside.join(name))
+        .filter(|path| path.extension().is_some_and(|ending| ending == "json"))
+        .collect();
+    if paths.len() > MAX_TESTS {
+        let path = folder.path().join(inside);
+        return Err(SelfTestError::Failed { path, fault: SelfTestFault::TooMany });
     }
-    // The order in which a folder is listed is anybody's guess, and the first fault is the one that is reported.
+    // A folder is listed in any order, and the first fault is the one that is reported.
     paths.sort();
     let mut tests = Vec::new();
     for path in paths {
-        let failed = |error| at(&path, SelfTestFault::Read(error));
-        let size = tokio::fs::metadata(&path).await.map_err(failed)?.len();
-        if size > MAX_BODY_BYTES {
-            return Err(at(&path, SelfTestFault::TooLarge { size }));
-        }
-        let body = tokio::fs::read(&path).await.map_err(failed)?.into();
-        tests.push(SelfTest { path, body });
+        let body = folder.read(&path, MAX_BODY_BYTES)?.into();
+        tests.push(SelfTest { path: folder.path().join(path), body });
     }
     Ok(tests)
 }
@@ -110,7 +103,7 @@ pub(super) async fn pass(
 ) -> Result<(), SelfTestError> {
     for SelfTest { path, body } in tests {
         let tried = answer(engine, plugin, body).await;
-        tried.map_err(|fault| SelfTestError { path, fault })?;
+        tried.map_err(|fault| SelfTestError::Failed { path, fault })?;
     }
     Ok(())
 }

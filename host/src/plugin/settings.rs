@@ -1,7 +1,6 @@
 //! The `[settings]` of a sidecar file: text, numbers, yes and no; and secrets, by the place where they are.
 
 use std::collections::BTreeMap;
-use std::path::Path;
 
 use serde::Deserialize;
 use toml::Value;
@@ -11,6 +10,7 @@ use crate::plugin::secrets::FOR_PLUGINS;
 use crate::plugin::secrets::PluginSecretError;
 use crate::plugin::secrets::plugin_secret;
 use crate::secret::SecretSource;
+use crate::small_file::OpenFolder;
 
 /// `[settings]`
 #[derive(Clone, Debug, Default, Deserialize)]
@@ -57,8 +57,8 @@ impl TryFrom<Value> for Setting {
 }
 
 impl Settings {
-    /// Reads the secrets. Files are inside `folder`.
-    pub fn read(&self, folder: &Path) -> Result<ConfigCtx, SettingsError> {
+    /// Reads the secrets. Files are those of `folder`. Blocks for as long as the file system does.
+    pub fn read(&self, folder: &OpenFolder) -> Result<ConfigCtx, SettingsError> {
         let mut values = BTreeMap::new();
         let mut secrets = Vec::new();
         for (key, setting) in &self.0 {
@@ -89,7 +89,8 @@ mod tests {
     #[test]
     fn what_toml_knows_becomes_text() {
         let all = settings("a = \"x\"\nb = 3\nc = 0.5\nd = true").unwrap();
-        let mut config = all.read(Path::new(".")).unwrap();
+        let here = OpenFolder::open(".".as_ref()).unwrap();
+        let mut config = all.read(&here).unwrap();
         for (key, value) in [("a", "x"), ("b", "3"), ("c", "0.5"), ("d", "true")] {
             assert_eq!(config.get(key.to_owned()).unwrap().as_deref(), Some(value));
         }
@@ -104,19 +105,21 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         std::fs::write(folder.path().join("key.txt"), "s3cret\n").unwrap();
         let all = settings("key = { file = \"key.txt\" }").unwrap();
-        let mut config = all.read(folder.path()).unwrap();
+        let opened = OpenFolder::open(folder.path()).unwrap();
+        let mut config = all.read(&opened).unwrap();
         assert_eq!(config.get("key".to_owned()).unwrap().as_deref(), Some("s3cret"));
         assert!(!format!("{config:?}").contains("s3cret"), "{config:?}");
         for outside in ["../key.txt", "/etc/passwd", "./key.txt", "a/../../key.txt"] {
             let all = settings(&format!("key = {{ file = \"{outside}\" }}")).unwrap();
-            let error = all.read(folder.path()).unwrap_err();
+            let error = all.read(&opened).unwrap_err();
             assert!(matches!(error.error, PluginSecretError::Outside), "{outside}: {error}");
         }
         std::os::unix::fs::symlink("/etc/passwd", folder.path().join("link")).unwrap();
         let all = settings("key = { file = \"link\" }").unwrap();
-        assert!(matches!(all.read(folder.path()).unwrap_err().error, PluginSecretError::Outside));
+        let error = all.read(&opened).unwrap_err().to_string();
+        assert!(error.contains("leads out of the folder"), "{error}");
         let all = settings("key = { env = \"AVIARY_APP_SECRET\" }").unwrap();
-        let error = all.read(folder.path()).unwrap_err();
+        let error = all.read(&opened).unwrap_err();
         assert!(matches!(error.error, PluginSecretError::NotForPlugins), "{error}");
     }
 }

@@ -19,9 +19,11 @@ use redb::Table;
 use redb::TableDefinition;
 use redb::WriteTransaction;
 use redb::backends::InMemoryBackend;
+use rustix::fs::OFlags;
 use tokio::sync::mpsc;
 use tokio::sync::oneshot;
 
+use crate::small_file;
 use crate::store::StoreError;
 use crate::store::backend::Backend;
 use crate::store::bucket::BucketId;
@@ -85,10 +87,13 @@ impl FileStore {
             .create(true)
             .truncate(false)
             .mode(0o600)
+            // A FIFO is refused below instead of waited for.
+            .custom_flags((OFlags::NONBLOCK | OFlags::NOCTTY).bits() as i32)
             .open(path)
             .map_err(|error| {
                 failed(format!("{error}; set [store] path to a place that can be written"))
             })?;
+        small_file::check_regular(&file, path).map_err(|error| failed(error.to_string()))?;
         let database = Database::builder()
             .set_cache_size(CACHE_BYTES)
             .create_file(file)

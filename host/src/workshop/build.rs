@@ -7,6 +7,9 @@ use std::path::Path;
 use std::path::PathBuf;
 use std::process::ExitStatus;
 
+use crate::plugin::reload::alone::MAX_FILE_BYTES;
+use crate::small_file;
+use crate::small_file::ReadError;
 use crate::workshop::need::Missing;
 use crate::workshop::recipe::Install;
 use crate::workshop::recipe::PluginName;
@@ -25,6 +28,16 @@ const AUTHORS: &str = ".authors";
 const SIDECAR: &str = "sidecar.toml";
 /// In the folder that an installation makes: what it was made from.
 const STAMP: &str = ".aviary-installed";
+
+/// What a host takes of each kind of file.
+const MAX_SIDECAR_BYTES: u64 = 1 << 20;
+const MAX_CALLBACK_BYTES: u64 = 1 << 20;
+/// The list of an author's callbacks: 16 names, were it not for those that a host refuses.
+const MAX_LIST_BYTES: u64 = 1 << 20;
+/// The largest lock file of a package manager has a few megabytes.
+const MAX_PIN_BYTES: u64 = 16 << 20;
+/// A stamp holds all pins of an installation.
+const MAX_PINS: u64 = 4;
 
 /// A plugin that was built.
 #[derive(Clone, Debug)]
@@ -65,7 +78,10 @@ pub enum BuildError {
     /// Its commands went well and left nothing.
     #[error("the build went well, but {} is not there; plugin.toml says so in build.output", .0.display())]
     NoOutput(PathBuf),
-    /// A file cannot be read or written.
+    /// A file is not one that is read.
+    #[error(transparent)]
+    Read(#[from] ReadError),
+    /// A file cannot be written.
     #[error("{}: {error}", path.display())]
     File {
         /// Which.
@@ -119,27 +135,19 @@ impl Built {
         std::fs::create_dir_all(out).map_err(at(out))?;
         let sidecar = self.source.join(SIDECAR);
         let operators = out.join(format!("{}.toml", self.name));
-        if sidecar.is_file() && !operators.exists() {
-            std::fs::copy(&sidecar, &operators).map_err(at(&operators))?;
+        if sidecar.exists() && !operators.exists() {
+            write_whole(&operators, &small_file::read(&sidecar, MAX_SIDECAR_BYTES)?)?;
         }
         self.place_callbacks(&out.join(format!("{}.tests", self.name)))?;
         let placed = out.join(format!("{}.wasm", self.name));
-        let component = std::fs::read(&self.component).map_err(at(&self.component))?;
-        // A temporary file is its owner's alone; a plugin is not.
-        let readable = std::fs::Permissions::from_mode(0o644);
-        let mut whole =
-            tempfile::Builder::new().permissions(readable).tempfile_in(out).map_err(at(out))?;
-        whole.write_all(&component).map_err(at(whole.path()))?;
-        whole
-            .persist(&placed)
-            .map_err(|error| BuildError::File { path: placed.clone(), error: error.error })?;
+        write_whole(&placed, &small_file::read(&self.component, MAX_FILE_BYTES)?)?;
         Ok(placed)
     }
 
     fn place_callbacks(&self, tests: &Path) -> Result<(), BuildError> {
         let list = tests.join(AUTHORS);
         // Where there is none, nothing is known to be the author's.
-        let before = std::fs::read_to_string(&list).unwrap_or_default();
+        let before = small_file::read_text(&list, MAX_LIST_BYTES).unwrap_or_default();
         let callbacks = json_files(&self.source.join(CALLBACKS))?;
         if callbacks.is_empty() && before.is_empty() {
             return Ok(());
@@ -157,11 +165,23 @@ impl Built {
         for callback in callbacks {
             let name = callback.file_name().unwrap_or_default();
             let copy = tests.join(name);
-            std::fs::copy(&callback, &copy).map_err(at(&copy))?;
+            write_whole(&copy, &small_file::read(&callback, MAX_CALLBACK_BYTES)?)?;
             names += &format!("{}\n", name.to_string_lossy());
         }
-        std::fs::write(&list, names).map_err(at(&list))
+        write_whole(&list, names.as_bytes())
     }
+}
+
+/// Puts a file in place in one go. Whatever had the name, a FIFO or a link for example, is replaced and not written to.
+fn write_whole(path: &Path, bytes: &[u8]) -> Result<(), BuildError> {
+    let folder = path.parent().unwrap_or(Path::new("."));
+    // A temporary file is its owner's alone; a plugin is not.
+    let readable = std::fs::Permissions::from_mode(0o644);
+    let mut whole =
+        tempfile::Builder::new().permissions(readable).tempfile_in(folder).map_err(at(folder))?;
+    whole.write_all(bytes).map_err(at(whole.path()))?;
+    whole.persist(path).map_err(|error| at(path)(error.error))?;
+    Ok(())
 }
 
 fn json_files(folder: &Path) -> Result<Vec<PathBuf>, BuildError> {
@@ -199,10 +219,11 @@ async fn install_once(
     let mut wanted = format!("{}\n{tools}", source.display());
     for pin in &install.pins {
         let path = source.join(pin);
-        wanted += &std::fs::read_to_string(&path).map_err(at(&path))?;
+        wanted += &small_file::read_text(&path, MAX_PIN_BYTES)?;
     }
     let stamp = source.join(&install.makes).join(STAMP);
-    if std::fs::read_to_string(&stamp).is_ok_and(|installed| installed == wanted) {
+    let installed = small_file::read_text(&stamp, MAX_PIN_BYTES * MAX_PINS);
+    if installed.is_ok_and(|installed| installed == wanted) {
         return Ok(());
     }
     for step in &install.run {

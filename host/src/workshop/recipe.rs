@@ -6,6 +6,8 @@ use std::path::PathBuf;
 
 use serde::Deserialize;
 
+use crate::small_file;
+use crate::small_file::ReadError;
 use crate::workshop::need::Need;
 
 /// The file's name.
@@ -106,6 +108,8 @@ pub struct PluginName(String);
 
 /// npm has the lowest limit, 214; a file system's is 255. Nobody types as many.
 const LONGEST_NAME: usize = 64;
+/// The largest `plugin.toml`. Those of the examples have one kilobyte.
+const MAX_BYTES: u64 = 1 << 20;
 
 impl PluginName {
     /// The name.
@@ -158,17 +162,11 @@ impl std::str::FromStr for PluginName {
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum RecipeError {
-    /// No such file, or not for us.
+    /// The file is not there, or not one that is read.
     #[error(
-        "cannot read {}: {error}; a plugin's folder says in plugin.toml how it is built, and `aviary new` makes one",
-        path.display()
+        "{0}; a plugin's folder says in plugin.toml how it is built, and `aviary new` makes one"
     )]
-    Read {
-        /// Which file.
-        path: PathBuf,
-        /// The system's words.
-        error: std::io::Error,
-    },
+    Read(#[from] ReadError),
     /// Not what it should be.
     #[error("{}: {error}", path.display())]
     Toml {
@@ -183,10 +181,8 @@ impl Recipe {
     /// Reads the one in that folder.
     pub fn read(folder: &Path) -> Result<Self, RecipeError> {
         let path = folder.join(FILE);
-        match std::fs::read_to_string(&path) {
-            Ok(text) => toml::from_str(&text).map_err(|error| RecipeError::Toml { path, error }),
-            Err(error) => Err(RecipeError::Read { path, error }),
-        }
+        let text = small_file::read_text(&path, MAX_BYTES)?;
+        toml::from_str(&text).map_err(|error| RecipeError::Toml { path, error })
     }
 }
 

@@ -15,10 +15,12 @@ use crate::plugin::kept::Reuse;
 use crate::plugin::registry::Plugin;
 use crate::plugin::reload::load::LoadError;
 use crate::plugin::reload::load::Loader;
+pub use crate::plugin::reload::load::MAX_FILE_BYTES;
 use crate::plugin::reload::load::Outside;
 use crate::plugin::reload::load::Promotion;
 use crate::plugin::reload::load::Source;
 use crate::secret::Secret;
+use crate::small_file::ReadError;
 use crate::store::Store;
 use crate::store::StorePlace;
 
@@ -42,13 +44,8 @@ pub enum AloneError {
     #[error("{}: a plugin's file is called NAME.wasm", .0.display())]
     Name(PathBuf),
     /// One of its files cannot be read.
-    #[error("{}: {error}", path.display())]
-    Read {
-        /// The plugin's file.
-        path: PathBuf,
-        /// The system's words.
-        error: std::io::Error,
-    },
+    #[error(transparent)]
+    Read(#[from] ReadError),
     /// A host would not take it.
     #[error("{0}")]
     Refused(String),
@@ -67,7 +64,7 @@ pub async fn load_alone(
         return Err(AloneError::Name(file.to_owned()));
     };
     let refused = |error| match error {
-        LoadError::Read(error) => AloneError::Read { path: file.to_owned(), error },
+        LoadError::Read(error) => AloneError::Read(error),
         error => AloneError::Refused(error.to_string()),
     };
     let folder = file.parent().unwrap_or(Path::new(""));

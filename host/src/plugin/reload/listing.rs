@@ -67,7 +67,8 @@ pub(super) struct Listing {
     pub(super) found: BTreeMap<String, Stamps>,
 }
 
-/// Every `name.wasm`, with the stamps of its files. Blocks for as long as the file system does.
+/// Every `name.wasm`, with the stamps of its files. What is not a regular file is listed as well, and is refused when it is
+/// read. Blocks for as long as the file system does.
 pub(super) fn list(folder: &Path) -> std::io::Result<Listing> {
     loop {
         let listing = list_once(folder, identity(folder)?)?;
@@ -94,9 +95,7 @@ fn list_once(folder: &Path, identity: Identity) -> std::io::Result<Listing> {
             continue;
         };
         // A file that went away between the two calls is simply not there.
-        if let (Some(name), Ok(metadata)) = (name.to_str(), std::fs::metadata(&path))
-            && metadata.is_file()
-        {
+        if let (Some(name), Ok(metadata)) = (name.to_str(), std::fs::metadata(&path)) {
             let stamps = Stamps {
                 wasm: Stamp::of(&metadata),
                 sidecar: stamp(&path.with_extension("toml")),

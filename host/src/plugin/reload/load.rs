@@ -48,10 +48,13 @@ use crate::plugin::self_test::SelfTest;
 use crate::plugin::self_test::SelfTestError;
 use crate::plugin::settings::SettingsError;
 use crate::plugin::usage::Usage;
+use crate::small_file::OpenFolder;
+use crate::small_file::ReadError;
+use crate::small_file::off_thread;
 use crate::store::Store;
 
 /// The largest file that is loaded. A Python component has 18 MB.
-const MAX_FILE_BYTES: u64 = 256 * 1024 * 1024;
+pub const MAX_FILE_BYTES: u64 = 256 * 1024 * 1024;
 /// The largest sidecar file: a thousand routes fit.
 const MAX_SIDECAR_BYTES: u64 = 1024 * 1024;
 
@@ -59,19 +62,12 @@ const MAX_SIDECAR_BYTES: u64 = 1024 * 1024;
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub(super) enum LoadError {
-    /// It could not be read.
-    #[error("cannot be read: {0}")]
-    Read(#[from] std::io::Error),
-    /// It is too large.
-    #[error("{} has {size} bytes; it may have {limit}", path.display())]
-    TooLarge {
-        /// Which file.
-        path: PathBuf,
-        /// Its size.
-        size: u64,
-        /// What it may have.
-        limit: u64,
-    },
+    /// One of its files could not be read.
+    #[error(transparent)]
+    Read(#[from] ReadError),
+    /// A thread that reckons for it has ended.
+    #[error("cannot be loaded: {0}")]
+    Thread(#[from] std::io::Error),
     /// It is not a component that fits.
     #[error(transparent)]
     Compile(#[from] CompileError),
@@ -112,27 +108,30 @@ pub(super) enum LoadError {
 /// Everything about one plugin that lies in the folder.
 #[derive(Debug)]
 pub(super) struct Source {
-    folder: PathBuf,
+    folder: Arc<OpenFolder>,
     wasm: Wasm,
     sidecar: Option<String>,
     tests: Vec<SelfTest>,
 }
 
 impl Source {
-    /// Reads it.
+    /// Reads it, all from one folder even if another takes its place meanwhile.
     pub(super) async fn read(folder: &Path, name: &str) -> Result<Self, LoadError> {
-        let sidecar = read_bounded(&folder.join(format!("{name}.toml")), MAX_SIDECAR_BYTES).await;
-        let sidecar = match sidecar {
+        let (path, name) = (folder.to_owned(), name.to_owned());
+        off_thread(folder, move || Self::read_blocking(&path, &name)).await
+    }
+
+    fn read_blocking(path: &Path, name: &str) -> Result<Self, LoadError> {
+        let folder = Arc::new(OpenFolder::open(path)?);
+        let file = |ending: &str| PathBuf::from(format!("{name}.{ending}"));
+        let sidecar = match folder.read(&file("toml"), MAX_SIDECAR_BYTES) {
             Ok(bytes) => Some(String::from_utf8_lossy(&bytes).into_owned()),
-            Err(LoadError::Read(error)) if error.kind() == std::io::ErrorKind::NotFound => None,
-            Err(error) => return Err(error),
+            Err(error) if error.is_missing() => None,
+            Err(error) => return Err(error.into()),
         };
-        let wasm = read_bounded(&folder.join(format!("{name}.wasm")), MAX_FILE_BYTES).await?;
-        let tests = self_test::read(&folder.join(format!("{name}.tests"))).await?;
-        // A few milliseconds for the largest of files.
-        let hashed = tokio::task::spawn_blocking(move || Wasm::new(wasm.into())).await;
-        let wasm = hashed.map_err(std::io::Error::other)?;
-        Ok(Self { folder: folder.to_owned(), wasm, sidecar, tests })
+        let wasm = folder.read(&file("wasm"), MAX_FILE_BYTES)?;
+        let tests = self_test::read(&folder, &file("tests"))?;
+        Ok(Self { folder, wasm: Wasm::new(wasm.into()), sidecar, tests })
     }
 
     /// What tells one content from another.
@@ -146,18 +145,6 @@ impl Source {
         }
         hash.finalize().into()
     }
-}
-
-/// The size is checked before, and once more by what is really there.
-async fn read_bounded(path: &Path, limit: u64) -> Result<Vec<u8>, LoadError> {
-    let too_large = |size| LoadError::TooLarge { path: path.to_owned(), size, limit };
-    let size = tokio::fs::metadata(path).await?.len();
-    if size > limit {
-        return Err(too_large(size));
-    }
-    let bytes = tokio::fs::read(path).await?;
-    let size = bytes.len() as u64;
-    if size > limit { Err(too_large(size)) } else { Ok(bytes) }
 }
 
 /// Where grants lead to.
@@ -208,7 +195,7 @@ impl Loader {
 
     pub(super) async fn load(&self, name: &str, source: Source) -> Result<Arc<Plugin>, LoadError> {
         let Source { folder, wasm, sidecar, tests } = source;
-        let manifest = sidecar.as_deref().map(Manifest::parse).transpose()?.unwrap_or_default();
+        let mut manifest = sidecar.as_deref().map(Manifest::parse).transpose()?.unwrap_or_default();
         let (version, code) = tokio::join!(wasm.version(), code(&self.engine, wasm.clone()));
         let (version, code) = (version?, code?);
         let handlers = Handlers::find(&code.linked)
@@ -218,8 +205,16 @@ impl Loader {
             tracing::warn!(app = %self.app, plugin = name, version, missing, "plugin not granted");
         }
         let grant = manifest.grants.key_value.as_ref();
-        let read_secret = |source: &_| plugin_secret(source, &folder);
-        let destinations = Destinations::open(&manifest.grants.http, read_secret)?;
+        let http = std::mem::take(&mut manifest.grants.http);
+        let of_settings = std::mem::take(&mut manifest.settings);
+        let about = folder.path().to_owned();
+        let (destinations, settings) = off_thread(&about, move || {
+            let read_secret = |source: &_| plugin_secret(source, &folder);
+            let destinations = Destinations::open(&http, read_secret)?;
+            let settings = of_settings.read(&folder)?.hiding(destinations.secrets());
+            Ok::<_, LoadError>((destinations, settings))
+        })
+        .await?;
         let reuse = self.reuse.unwrap_or(manifest.reuse);
         let idle_places = Arc::clone(&self.engine.idle_places);
         let plugin = Plugin {
@@ -248,7 +243,7 @@ impl Loader {
             promote: manifest.promote.unwrap_or(self.promotion.config),
             rehearsed: OnceLock::new(),
             not_granted,
-            settings: manifest.settings.read(&folder)?.hiding(destinations.secrets()),
+            settings,
             destinations,
             http: self.outside.http.clone(),
             open_api: Arc::new(ApiAccess::new(
