@@ -105,6 +105,74 @@ fn file_names_say_what_is_inside() -> anyhow::Result<()> {
     Ok(())
 }
 
+/// How a file is opened for reading, other than by `small_file`.
+const READS: [&str; 12] = [
+    "fs::read(",
+    "fs::read_to_string(",
+    "fs::copy(",
+    "File::open(",
+    "File::options(",
+    "OpenOptions::new(",
+    "fs::open(",
+    "fs::openat(",
+    "fs::openat2(",
+    "tokio::fs::",
+    "from_pem_file(",
+    "pem_file_iter(",
+];
+
+/// Modules that open files by themselves, and why.
+const OPENS_FILES: [(&str, &str); 5] = [
+    ("small_file", "it is the one way"),
+    ("plugin/code_cache", "it verifies who owns what it opens, below a folder that is held open"),
+    ("plugin/compilers", "the file is one of the kernel"),
+    ("journal/ring", "it creates the file that it writes"),
+    ("store/file", "the database reads and writes, and the file is checked by `small_file`"),
+];
+
+#[test]
+fn files_are_read_in_one_way() -> anyhow::Result<()> {
+    let mut wrong = Vec::new();
+    for file in rust_files("host/src")? {
+        let inside = file.strip_prefix(source_root().join("host/src"))?.to_string_lossy();
+        let is_exempt = OPENS_FILES.iter().any(|(module, _)| inside.starts_with(module));
+        if is_exempt || inside.ends_with("tests.rs") {
+            continue;
+        }
+        for (number, line) in code_lines(&file)? {
+            // Tests stand at the end of a file.
+            if line.trim() == "#[cfg(test)]" {
+                break;
+            }
+            // Nobody else puts a file into the file systems of the kernel.
+            let is_the_kernels = line.contains("\"/proc/") || line.contains("\"/sys/");
+            if READS.iter().any(|read| line.contains(read)) && !is_the_kernels {
+                wrong.push(format!(
+                    "{inside}:{number}: read files by `small_file`: {}",
+                    line.trim()
+                ));
+            }
+        }
+    }
+    ensure!(wrong.is_empty(), "{}", wrong.join("\n"));
+    Ok(())
+}
+
+/// What is printed passes the one place that takes control characters out of it.
+#[test]
+fn commands_print_in_one_way() -> anyhow::Result<()> {
+    for file in rust_files("host/src")? {
+        if file.ends_with("terminal.rs") || file.ends_with("tests.rs") {
+            continue;
+        }
+        for (number, line) in code_lines(&file)? {
+            let prints = ["println!(", "print!("].iter().any(|print| line.contains(print));
+            ensure!(!prints, "{}:{number}: print by `terminal`", file.display());
+        }
+    }
+    Ok(())
+}
+
 #[test]
 fn no_compiled_plugin_is_tracked() -> anyhow::Result<()> {
     // A source archive has no repository, and then nothing is tracked.

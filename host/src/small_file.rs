@@ -72,7 +72,7 @@ pub enum ReadFault {
     /// The file system did not answer.
     #[error("was not read within {0:?}; check that its file system answers")]
     Slow(Duration),
-    /// All threads that read files wait for file systems that do not answer.
+    /// All threads that may read this file wait for file systems that do not answer.
     #[error(
         "is not read: {0} earlier reads have not returned; check that their file systems answer"
     )]

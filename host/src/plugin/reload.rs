@@ -144,7 +144,7 @@ impl Folder {
         let mut watch = FolderWatch::new(&self.path);
         loop {
             let (identity, mut wait) = self.look().await;
-            if watch.follow(identity) {
+            if watch.follow(identity).await {
                 (_, wait) = self.look().await;
             }
             let looked = Instant::now();

@@ -1,20 +1,31 @@
 //! File work of the running host, on threads that may hang without harm.
 
+use std::collections::HashMap;
 use std::path::Path;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::LazyLock;
+use std::sync::Mutex;
+use std::sync::PoisonError;
+use std::sync::Weak;
 use std::time::Duration;
 
 use tokio::sync::Semaphore;
 use tokio::sync::oneshot;
+use tokio::time::timeout;
 
 use crate::small_file::ReadError;
 use crate::small_file::ReadFault;
 
 /// A read that hangs keeps its thread until the file system answers. So many may hang before further reads are refused.
-const THREADS: usize = 16;
+const THREADS: usize = 32;
+/// Of those, how many may be about one path, which is a plugins folder as a rule. So one folder that hangs leaves threads to
+/// all others.
+const THREADS_FOR_A_PATH: usize = 4;
 /// The largest plugin has 256 MiB, which a slow network file system delivers in this time.
 const PATIENCE: Duration = Duration::from_secs(30);
 
-static FREE: Semaphore = Semaphore::const_new(THREADS);
+static THREADS_OF_THE_PROCESS: LazyLock<Threads> = LazyLock::new(|| Threads::new(PATIENCE));
 
 /// Does file work on a thread of its own. `about` is the path that an error names.
 ///
@@ -28,40 +39,73 @@ where
     T: Send + 'static,
     E: From<ReadError> + Send + 'static,
 {
-    off_thread_of(&FREE, PATIENCE, about, work).await
+    THREADS_OF_THE_PROCESS.run(about, work).await
 }
 
-async fn off_thread_of<T, E>(
-    free: &'static Semaphore,
+/// The places for threads, and who has them.
+struct Threads {
     patience: Duration,
-    about: &Path,
-    work: impl FnOnce() -> Result<T, E> + Send + 'static,
-) -> Result<T, E>
-where
-    T: Send + 'static,
-    E: From<ReadError> + Send + 'static,
-{
-    let failed = |fault: ReadFault| ReadError::new(about, fault);
-    let place = tokio::time::timeout(patience, free.acquire()).await;
-    // The semaphore is never closed, so the only failure is the timeout.
-    let Ok(Ok(place)) = place else { return Err(failed(ReadFault::Busy(THREADS)).into()) };
-    let (done, result) = oneshot::channel();
-    let thread = move || {
-        let result = work();
-        drop(place);
-        // The caller may have given up.
-        let _ = done.send(result);
-    };
-    std::thread::Builder::new()
-        .name("file".to_owned())
-        .spawn(thread)
-        .map_err(|error| failed(error.into()))?;
-    match tokio::time::timeout(patience, result).await {
-        Ok(Ok(result)) => result,
-        Ok(Err(_)) => {
-            Err(failed(std::io::Error::other("the reading thread panicked").into()).into())
+    free: Arc<Semaphore>,
+    free_for: Mutex<HashMap<PathBuf, Weak<Semaphore>>>,
+}
+
+impl Threads {
+    fn new(patience: Duration) -> Self {
+        let free = Arc::new(Semaphore::new(THREADS));
+        Self { patience, free, free_for: Mutex::default() }
+    }
+
+    fn free_for(&self, path: &Path) -> Arc<Semaphore> {
+        let mut all = self.free_for.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(free) = all.get(path).and_then(Weak::upgrade) {
+            return free;
         }
-        Err(_) => Err(failed(ReadFault::Slow(patience)).into()),
+        // A path that no thread works on needs no place any more.
+        all.retain(|_, free| free.strong_count() > 0);
+        let free = Arc::new(Semaphore::new(THREADS_FOR_A_PATH));
+        all.insert(path.to_owned(), Arc::downgrade(&free));
+        free
+    }
+
+    async fn run<T, E>(
+        &self,
+        about: &Path,
+        work: impl FnOnce() -> Result<T, E> + Send + 'static,
+    ) -> Result<T, E>
+    where
+        T: Send + 'static,
+        E: From<ReadError> + Send + 'static,
+    {
+        let failed = |fault: ReadFault| E::from(ReadError::new(about, fault));
+        let mut places = Vec::with_capacity(2);
+        for (free, count) in
+            [(self.free_for(about), THREADS_FOR_A_PATH), (Arc::clone(&self.free), THREADS)]
+        {
+            // The semaphores are never closed, so the only failure is the timeout.
+            match timeout(self.patience, free.acquire_owned()).await {
+                Ok(Ok(place)) => places.push(place),
+                Ok(Err(_)) | Err(_) => return Err(failed(ReadFault::Busy(count))),
+            }
+        }
+        let (done, result) = oneshot::channel();
+        let thread = move || {
+            let result = work();
+            drop(places);
+            // The caller may have given up.
+            let _ = done.send(result);
+        };
+        std::thread::Builder::new()
+            .name("file".to_owned())
+            .spawn(thread)
+            .map_err(|error| failed(error.into()))?;
+        match timeout(self.patience, result).await {
+            Ok(Ok(result)) => result,
+            Ok(Err(_)) => {
+                let panicked = std::io::Error::other("the reading thread panicked");
+                Err(failed(panicked.into()))
+            }
+            Err(_) => Err(failed(ReadFault::Slow(self.patience))),
+        }
     }
 }
 
@@ -71,13 +115,14 @@ mod tests {
 
     use super::*;
 
+    const BRIEF: Duration = Duration::from_millis(50);
+
     #[tokio::test]
     async fn work_that_never_returns_is_given_up_and_counted() {
-        static FREE: Semaphore = Semaphore::const_new(2);
-        let patience = Duration::from_millis(50);
-        let path = Path::new("x");
+        let mut threads = Threads::new(BRIEF);
+        let (hangs, other) = (Path::new("hangs"), Path::new("other"));
         let mut stuck = Vec::new();
-        for _ in 0..2 {
+        for _ in 0..THREADS_FOR_A_PATH {
             let (release, wait) = mpsc::channel::<()>();
             stuck.push(release);
             let work = move || {
@@ -85,14 +130,16 @@ mod tests {
                 let _ = wait.recv();
                 Ok::<(), ReadError>(())
             };
-            let error = off_thread_of(&FREE, patience, path, work).await.unwrap_err();
+            let error = threads.run(hangs, work).await.unwrap_err();
             assert!(matches!(error.fault, ReadFault::Slow(_)), "{error}");
         }
-        let refused = off_thread_of(&FREE, patience, path, || Ok::<(), ReadError>(())).await;
+        let refused = threads.run(hangs, || Ok::<(), ReadError>(())).await;
         assert!(matches!(refused.unwrap_err().fault, ReadFault::Busy(_)));
+        threads.patience = PATIENCE;
+        let meanwhile = threads.run(other, || Ok::<_, ReadError>(7)).await;
+        assert_eq!(meanwhile.unwrap(), 7, "another path has places of its own");
         drop(stuck);
-        let long = Duration::from_secs(30);
-        let now = off_thread_of(&FREE, long, path, || Ok::<_, ReadError>(7)).await;
+        let now = threads.run(hangs, || Ok::<_, ReadError>(7)).await;
         assert_eq!(now.unwrap(), 7, "the places are free again");
     }
 

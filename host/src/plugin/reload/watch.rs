@@ -13,6 +13,7 @@ use notify::event::AccessKind;
 use tokio::sync::watch;
 
 use crate::plugin::reload::listing::Identity;
+use crate::small_file::off_thread;
 
 /// Quiet time after a change before a file is read: a copy writes it in many steps.
 pub(super) const SETTLE: Duration = Duration::from_millis(50);
@@ -50,34 +51,44 @@ impl FolderWatch {
 
     /// Watches the folder that is at the path now. `true` if it was not watched before: something may have changed in it
     /// since it was looked into.
-    pub(super) fn follow(&mut self, now: Option<Identity>) -> bool {
+    pub(super) async fn follow(&mut self, now: Option<Identity>) -> bool {
         let watched = self.watcher.as_ref().map(|(identity, _)| *identity);
         if now == watched {
             return false;
         }
-        self.watcher = now.and_then(|identity| {
-            let changed = self.changed.clone();
-            let notice = move |event: notify::Result<Event>| {
-                if is_reason_to_look(&event) {
-                    // Nobody listens any more once the host is stopping.
-                    let _ = changed.send(());
-                }
-            };
-            let watching = notify::recommended_watcher(notice).and_then(|mut watcher| {
-                watcher.watch(&self.path, RecursiveMode::NonRecursive)?;
-                Ok((identity, watcher))
-            });
-            watching
-                .inspect_err(|error| {
-                    if !self.warned {
-                        let folder = self.path.display();
-                        tracing::warn!(%folder, %error, "no file notices, reading every 2 s");
-                    }
-                })
-                .ok()
-        });
-        self.warned = now.is_some() && self.watcher.is_none();
+        self.watcher = None;
+        let Some(identity) = now else {
+            self.warned = false;
+            return false;
+        };
+        match self.watch().await {
+            Ok(watcher) => self.watcher = Some((identity, watcher)),
+            Err(error) if !self.warned => {
+                let folder = self.path.display();
+                tracing::warn!(%folder, %error, "no file notices, reading every 2 s");
+            }
+            Err(_) => {}
+        }
+        self.warned = self.watcher.is_none();
         self.watcher.is_some()
+    }
+
+    /// The system looks the path up, which blocks for as long as its file system does.
+    async fn watch(&self) -> std::io::Result<RecommendedWatcher> {
+        let (changed, path) = (self.changed.clone(), self.path.clone());
+        let notice = move |event: notify::Result<Event>| {
+            if is_reason_to_look(&event) {
+                // Nobody listens any more once the host is stopping.
+                let _ = changed.send(());
+            }
+        };
+        let watching = move || {
+            let mut watcher = notify::recommended_watcher(notice).map_err(std::io::Error::other)?;
+            let watched = watcher.watch(&path, RecursiveMode::NonRecursive);
+            watched.map_err(std::io::Error::other)?;
+            Ok(watcher)
+        };
+        off_thread(&self.path, watching).await
     }
 }
 

@@ -47,17 +47,17 @@ fn written(format: LogFormat, say: impl Fn()) -> String {
 fn a_common_line_is_as_it_always_was() {
     let say = || {
         let absent: Option<&str> = None;
-        let (fuel, ms, display) = (Some(7_u64), 0.25, format_args!("a b"));
-        tracing::info!(r#type = "t", absent, fuel, ms, yes = true, less = -1, %display, "callback");
+        let (fuel, ms, shown) = (Some(7_u64), 0.25, format_args!("a b"));
+        tracing::info!(r#type = "t", absent, fuel, ms, yes = true, less = -1, %shown, "callback");
     };
     let json = written(LogFormat::Json, say);
     let (head, rest) = json.split_once(",\"level\"").unwrap();
     assert!(head.starts_with("{\"timestamp\":\"2") && head.ends_with("Z\""), "{head}");
-    let fields = r#":"INFO","message":"callback","type":"t","fuel":7,"ms":0.25,"yes":true,"less":-1,"display":"a b"}"#;
+    let fields = r#":"INFO","message":"callback","type":"t","fuel":7,"ms":0.25,"yes":true,"less":-1,"shown":"a b"}"#;
     assert_eq!(rest.trim_end(), fields);
     let text = written(LogFormat::Text, say);
     let (_, rest) = text.split_once(' ').unwrap();
-    assert_eq!(rest, " INFO callback type=\"t\" fuel=7 ms=0.25 yes=true less=-1 display=a b\n");
+    assert_eq!(rest, " INFO callback type=\"t\" fuel=7 ms=0.25 yes=true less=-1 shown=a b\n");
 }
 
 #[test]
