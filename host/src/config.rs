@@ -22,6 +22,7 @@ use crate::ingress::webhook::WebhookConfigError;
 use crate::journal::config::JournalConfig;
 use crate::journal::config::JournalConfigError;
 use crate::journal::config::JournalSettings;
+use crate::named_fields;
 use crate::open_api::domain::Domain;
 use crate::open_api::identity::ApiRate;
 use crate::open_api::identity::AppIdentity;
@@ -295,7 +296,7 @@ impl Config {
 impl File {
     fn read(path: &Path) -> Result<Self, ConfigError> {
         let text = small_file::read_text(path, MAX_BYTES)?;
-        toml::from_str(&text).map_err(|error| {
+        named_fields::from_toml(&text).map_err(|error| {
             let (line, key) = place(&text, error.span().map_or(0, |span| span.start));
             let message = format!("{key}{}", error.message());
             ConfigError::Toml { path: path.to_owned(), line, message }

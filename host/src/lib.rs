@@ -15,6 +15,7 @@ mod printable;
 mod terminal;
 mod small_file;
 pub mod secret;
+mod named_fields;
 mod deadline;
 mod first_poll;
 pub mod steps;

@@ -23,6 +23,7 @@ use crate::callback::signature::same_text;
 use crate::callback::verify::Proof;
 use crate::callback::verify::Verified;
 use crate::callback::verify::WebhookKeys;
+use crate::named_fields;
 
 /// What came in.
 #[derive(Debug)]
@@ -160,7 +161,7 @@ struct WireEventV1 {
 /// Reads a verified body.
 pub fn parse(verified: Verified, keys: &WebhookKeys) -> Result<Inbound, EnvelopeError> {
     let Verified { body, proof, .. } = verified;
-    let mut envelope: Envelope<'_> = serde_json::from_slice(&body)?;
+    let mut envelope: Envelope<'_> = named_fields::from_slice(&body)?;
     if let (Some("url_verification"), Some(challenge)) =
         (envelope.kind.as_deref(), &envelope.challenge)
     {
@@ -238,7 +239,7 @@ fn schema_2(event_type: Option<&str>, event: Option<&RawValue>) -> Result<Body, 
     let event = event.map_or("{}", RawValue::get);
     match event_type {
         Some(CARD_ACTION) => {
-            let wire: WireCallback = serde_json::from_str(event)?;
+            let wire: WireCallback = named_fields::from_str(event)?;
             Ok(Body::CardAction(CardAction {
                 operator: wire.operator.unwrap_or_default().into(),
                 action: wire.action.unwrap_or_default().into(),
@@ -247,7 +248,7 @@ fn schema_2(event_type: Option<&str>, event: Option<&RawValue>) -> Result<Body, 
             }))
         }
         Some(LINK_PREVIEW) => {
-            let wire: WireCallback = serde_json::from_str(event)?;
+            let wire: WireCallback = named_fields::from_str(event)?;
             let location = location(wire.host, wire.delivery_type, wire.context);
             let url = location.url.clone().unwrap_or_default();
             Ok(Body::LinkPreview(PreviewRequest {
@@ -262,7 +263,7 @@ fn schema_2(event_type: Option<&str>, event: Option<&RawValue>) -> Result<Body, 
 }
 
 fn schema_1(envelope: &Envelope<'_>, event: &RawValue) -> Result<(Header, Body), EnvelopeError> {
-    let common: WireEventV1 = serde_json::from_str(event.get())?;
+    let common: WireEventV1 = named_fields::from_str(event.get())?;
     let header = Header {
         event_id: envelope.uuid.as_deref().map(str::to_owned),
         event_type: common.kind.ok_or(EnvelopeError::UnknownShape)?,
@@ -280,7 +281,7 @@ fn legacy_card(body: &[u8], proof: Proof) -> Result<(Header, Body), EnvelopeErro
         // Its `token` is the card's, not the app's: only a signature can vouch for this shape.
         Proof::TokenInBody | Proof::UrlCheckOnly => return Err(EnvelopeError::MissingSignature),
     }
-    let wire: WireLegacyCard = serde_json::from_slice(body)?;
+    let wire: WireLegacyCard = named_fields::from_slice(body)?;
     let mut action: Action = wire.action.unwrap_or_default().into();
     action.timezone = action.timezone.or(wire.timezone);
     let header = Header {

@@ -5,6 +5,8 @@
 use bytes::Bytes;
 use serde_json::Value;
 
+use crate::named_fields;
+
 /// `header.event_type` of a click on a card.
 pub const CARD_ACTION: &str = "card.action.trigger";
 /// `header.event_type` of a link preview.
@@ -216,7 +218,7 @@ impl Callback {
             return event.clone();
         }
         // Both were found to be JSON when the envelope was parsed.
-        let event = serde_json::from_slice::<Envelope<'_>>(&self.raw)
+        let event = named_fields::from_slice::<Envelope<'_>>(&self.raw)
             .ok()
             .and_then(|envelope| envelope.event);
         event.map_or_else(

@@ -15,6 +15,7 @@ use serde_json::Map;
 use serde_json::Value;
 use sha2::Sha256;
 
+use crate::named_fields;
 use crate::secret::Secret;
 
 /// Where the seal stands in the value.
@@ -170,7 +171,7 @@ impl SealKey {
         clicked_by: &str,
         now_secs: u64,
     ) -> Result<Genuine, SealFault> {
-        let seal: Seal = serde_json::from_value(seal).map_err(|_| SealFault::Forged)?;
+        let seal: Seal = named_fields::from_value(seal).map_err(|_| SealFault::Forged)?;
         let mac = BASE64_URL_SAFE_NO_PAD.decode(&seal.mac).map_err(|_| SealFault::Forged)?;
         // Compared in constant time.
         self.mac(owner, members, &seal).verify_slice(&mac).map_err(|_| SealFault::Forged)?;

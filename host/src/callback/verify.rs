@@ -13,6 +13,7 @@ use crate::callback::signature::SignatureHeaders;
 use crate::callback::signature::same_text;
 use crate::callback::signature::sha1_signature;
 use crate::callback::signature::sha256_signature;
+use crate::named_fields;
 use crate::secret::Secret;
 
 /// Length of a SHA-256 in hex: how events and the callbacks of schema 2.0 are signed.
@@ -162,7 +163,8 @@ pub fn verify(raw: RawCallback, keys: &WebhookKeys) -> Result<Verified, VerifyEr
         SignatureWindow::Seconds(_) => signed.map(|headers| headers.signature),
         SignatureWindow::Off => None,
     };
-    let sealed: Sealed<'_> = serde_json::from_slice(&raw.body).map_err(|_| VerifyError::NotJson)?;
+    let sealed: Sealed<'_> =
+        named_fields::from_slice(&raw.body).map_err(|_| VerifyError::NotJson)?;
     let body = match (sealed.encrypt, &keys.encrypt_key) {
         (None, _) => raw.body,
         (Some(_), None) => return Err(VerifyError::NoEncryptKey),

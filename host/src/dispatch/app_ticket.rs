@@ -8,6 +8,7 @@ use crate::callback::model::Callback;
 use crate::callback::reply::Reply;
 use crate::dispatch::Decision;
 use crate::dispatch::Dispatcher;
+use crate::named_fields;
 use crate::secret::Secret;
 use crate::telemetry::Outcome;
 
@@ -27,7 +28,7 @@ impl Dispatcher {
         if callback.header.event_type != APP_TICKET {
             return None;
         }
-        let reason = match serde_json::from_str::<Event>(event) {
+        let reason = match named_fields::from_str::<Event>(event) {
             Ok(Event { app_id: Some(app), .. }) if app != self.app() => {
                 Some("the app ticket is another app's".to_owned())
             }

@@ -15,6 +15,7 @@ use crate::journal::mask::Masking;
 use crate::journal::mask::Masks;
 use crate::journal::members::Members;
 use crate::journal::tape::Told;
+use crate::named_fields;
 use crate::printable::MAX_TEXT_BYTES;
 use crate::printable::clipped;
 use crate::steps::Step;
@@ -190,7 +191,7 @@ pub struct Call {
 impl Entry {
     /// Reads one, if it is of this format.
     pub fn read(json: &[u8]) -> Option<Self> {
-        let entry: Self = serde_json::from_slice(json).ok()?;
+        let entry: Self = named_fields::from_slice(json).ok()?;
         (entry.v == VERSION).then_some(entry)
     }
 

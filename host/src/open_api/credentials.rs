@@ -9,6 +9,7 @@ use serde::Deserialize;
 use serde_json::Value;
 use serde_json::json;
 
+use crate::named_fields;
 use crate::open_api::identity::AppIdentity;
 use crate::open_api::identity::AppKind;
 use crate::open_api::ticket::AppTicket;
@@ -216,7 +217,7 @@ impl Credentials {
         let status = response.status;
         let malformed =
             |_| ApiError::Transport(format!("{path} answered HTTP {status} and no JSON"));
-        Ok((serde_json::from_str(&response.body).map_err(malformed)?, response))
+        Ok((named_fields::from_str(&response.body).map_err(malformed)?, response))
     }
 
     /// What an earlier process or another host has left, unless it is what the platform refused.

@@ -6,6 +6,7 @@ use serde::Deserialize;
 use serde_json::json;
 use tokio::time::Instant;
 
+use crate::named_fields;
 use crate::open_api::credentials;
 use crate::open_api::credentials::Credentials;
 use crate::open_api::identity::AppIdentity;
@@ -52,7 +53,7 @@ impl ApiResponse {
         struct Coded {
             code: Option<i64>,
         }
-        serde_json::from_str::<Coded>(&self.body).ok()?.code
+        named_fields::from_str::<Coded>(&self.body).ok()?.code
     }
 }
 

@@ -12,6 +12,7 @@ use sha2::Sha256;
 use zeroize::Zeroizing;
 
 use crate::callback::cipher::Cipher;
+use crate::named_fields;
 use crate::secret::Secret;
 use crate::store::Store;
 use crate::store::bucket::BucketId;
@@ -129,7 +130,7 @@ impl Vault {
         // Compared in constant time, before anything is decrypted.
         self.mac("tag", name, sealed).verify_slice(&hex::decode(tag).ok()?).ok()?;
         let plain = Zeroizing::new(self.cipher.decrypt(sealed).ok()?);
-        let Plain { secret, until_ms } = serde_json::from_slice(&plain).ok()?;
+        let Plain { secret, until_ms } = named_fields::from_slice(&plain).ok()?;
         Some(Kept { secret: Secret::new(secret), until_ms })
     }
 

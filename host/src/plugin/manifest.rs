@@ -12,6 +12,7 @@ use crate::capability::http::HttpGrant;
 use crate::capability::http::HttpGrantError;
 use crate::capability::key_value::KeyValueGrant;
 use crate::capability::key_value::KeyValueGrantError;
+use crate::named_fields;
 use crate::open_api::grant::Grant;
 use crate::plugin::allow::Allow;
 use crate::plugin::breaker::BreakerConfig;
@@ -188,7 +189,7 @@ pub enum ManifestError {
 impl Manifest {
     /// Reads the text of a sidecar file.
     pub fn parse(text: &str) -> Result<Self, ManifestError> {
-        let manifest: Self = toml::from_str(text).map_err(|error| {
+        let manifest: Self = named_fields::from_toml(text).map_err(|error| {
             let start = error.span().map_or(0, |span| span.start);
             let line = text.bytes().take(start).filter(|byte| *byte == b'\n').count() + 1;
             ManifestError::Toml { line, message: error.message().to_owned() }

@@ -15,6 +15,7 @@ use tokio_tungstenite::tungstenite::Message;
 use url::Url;
 
 use crate::ingress::long_connection::frame::Frame;
+use crate::named_fields;
 use crate::simulator::app::App;
 use crate::simulator::connections::Connection;
 use crate::simulator::connections::Sent;
@@ -167,7 +168,7 @@ struct ReplyPayload {
 
 fn read_reply(frame: &Frame) -> Answer {
     let payload = frame.payload.as_deref().unwrap_or_default();
-    let reply: ReplyPayload = match serde_json::from_slice(payload) {
+    let reply: ReplyPayload = match named_fields::from_slice(payload) {
         Ok(reply) => reply,
         Err(error) => return Answer::Garbled { code: None, reason: format!("payload: {error}") },
     };

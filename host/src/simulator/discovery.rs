@@ -15,6 +15,7 @@ use serde_json::Value;
 use serde_json::json;
 use tokio::time::Instant;
 
+use crate::named_fields;
 use crate::simulator::app::App;
 use crate::simulator::connections::MAX_CONNECTIONS;
 use crate::simulator::identifier;
@@ -45,7 +46,7 @@ pub(super) async fn discover(
     extract::State(state): extract::State<Arc<State>>,
     body: Bytes,
 ) -> Response {
-    let Ok(credentials) = serde_json::from_slice::<Credentials>(&body) else {
+    let Ok(credentials) = named_fields::from_slice::<Credentials>(&body) else {
         let body = json!({"code": 400, "msg": "the request is not JSON"});
         return (StatusCode::BAD_REQUEST, Json(body)).into_response();
     };

@@ -23,6 +23,7 @@ use rustix::fs::OFlags;
 use tokio::sync::mpsc;
 use tokio::sync::oneshot;
 
+use crate::named_fields;
 use crate::small_file;
 use crate::store::StoreError;
 use crate::store::backend::Backend;
@@ -213,7 +214,7 @@ fn read(database: &Database) -> Result<Vec<StoredUpdate>, redb::Error> {
     let mut left = Vec::new();
     for entry in updates.iter()? {
         let (id, bytes) = entry?;
-        match serde_json::from_slice(bytes.value()) {
+        match named_fields::from_slice(bytes.value()) {
             Ok(update) => left.push(StoredUpdate {
                 id: UpdateId(id.value()),
                 update,

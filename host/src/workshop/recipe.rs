@@ -6,6 +6,7 @@ use std::path::PathBuf;
 
 use serde::Deserialize;
 
+use crate::named_fields;
 use crate::small_file;
 use crate::small_file::ReadError;
 use crate::workshop::need::Need;
@@ -182,7 +183,7 @@ impl Recipe {
     pub fn read(folder: &Path) -> Result<Self, RecipeError> {
         let path = folder.join(FILE);
         let text = small_file::read_text(&path, MAX_BYTES)?;
-        toml::from_str(&text).map_err(|error| RecipeError::Toml { path, error })
+        named_fields::from_toml(&text).map_err(|error| RecipeError::Toml { path, error })
     }
 }
 

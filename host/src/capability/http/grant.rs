@@ -13,6 +13,7 @@ use crate::capability::http::MAX_AT_ONCE_FOR_A_PLUGIN;
 use crate::capability::http::is_forbidden;
 use crate::capability::http::target::Target;
 use crate::capability::http::target::Unclear;
+use crate::named_fields;
 use crate::secret::Secret;
 use crate::secret::SecretSource;
 
@@ -89,7 +90,7 @@ impl TryFrom<Value> for HttpGrant {
         if let Value::String(url) = value {
             return Ok(Self { url, private_addresses: false, headers: BTreeMap::new() });
         }
-        let InFull { url, private_addresses, headers } = value.try_into()?;
+        let InFull { url, private_addresses, headers } = named_fields::from_any(value)?;
         Ok(Self { url, private_addresses, headers })
     }
 }

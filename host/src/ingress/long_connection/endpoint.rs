@@ -21,6 +21,7 @@ use crate::ingress::long_connection::reassembly::MAX_MESSAGE_BYTES;
 use crate::ingress::long_connection::settings::WireSettings;
 use crate::ingress::long_connection::tunnel::Proxies;
 use crate::ingress::long_connection::tunnel::Tunnel;
+use crate::named_fields;
 use crate::open_api::domain::Domain;
 use crate::secret::Secret;
 
@@ -141,7 +142,7 @@ impl Dialer {
 
 fn read_discovery(status: u16, body: &[u8]) -> Result<(Url, WireSettings), DialError> {
     let unusable = |reason: String| DialError::DiscoveryBody(reason);
-    let discovery: Result<Discovery, _> = serde_json::from_slice(body);
+    let discovery: Result<Discovery, _> = named_fields::from_slice(body);
     if status != 200 {
         let message = discovery.map_or_else(|_| String::new(), |discovery| words(&discovery.msg));
         return Err(DialError::DiscoveryStatus { status, message });

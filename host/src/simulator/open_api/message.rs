@@ -5,6 +5,7 @@ use serde_json::Value;
 use serde_json::json;
 use url::form_urlencoded;
 
+use crate::named_fields;
 use crate::simulator::identifier;
 use crate::simulator::open_api::ApiError;
 use crate::simulator::open_api::Call;
@@ -26,7 +27,7 @@ pub(super) fn send(call: &Call<'_>) -> Result<Value, ApiError> {
         .find_map(|(key, value)| (key == "receive_id_type").then(|| value.into_owned()))
         .filter(|kind| RECEIVE_ID_TYPES.contains(&kind.as_str()))
         .ok_or_else(|| ApiError::new(99_992_402, "field validation failed: receive_id_type"))?;
-    let request: MessageRequest = serde_json::from_slice(call.body)
+    let request: MessageRequest = named_fields::from_slice(call.body)
         .map_err(|error| ApiError::new(230_001, format!("invalid request parameter: {error}")))?;
     if serde_json::from_str::<Value>(&request.content).is_err() {
         return Err(ApiError::new(

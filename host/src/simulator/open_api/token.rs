@@ -10,6 +10,7 @@ use serde_json::Value;
 use serde_json::json;
 use tokio::time::Instant;
 
+use crate::named_fields;
 use crate::simulator::access_token::APP_TOKEN_INVALID;
 use crate::simulator::access_token::Holder;
 use crate::simulator::app::App;
@@ -97,7 +98,7 @@ pub(super) fn answer(
 }
 
 fn read<T: DeserializeOwned>(body: &[u8]) -> Result<T, ApiError> {
-    serde_json::from_slice(body).map_err(|_| ApiError::new(10_003, "invalid param"))
+    named_fields::from_slice(body).map_err(|_| ApiError::new(10_003, "invalid param"))
 }
 
 fn identified(state: &State, identity: &Identity, kind: AppKind) -> Result<Arc<App>, ApiError> {

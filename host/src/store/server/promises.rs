@@ -10,6 +10,7 @@ use redis::AsyncCommands as _;
 use redis::Script;
 use redis::aio::ConnectionManager;
 
+use crate::named_fields;
 use crate::store::StoreError;
 use crate::store::update::StoredUpdate;
 use crate::store::update::TOKEN_LIFETIME;
@@ -136,7 +137,7 @@ impl Promises {
             call.arg(other).arg(format!("{app}\n")).arg(AT_ONCE).arg(forgotten());
             let taken: Vec<(u64, Vec<u8>, bool)> = call.invoke_async(&mut connection).await?;
             adopted.extend(taken.into_iter().filter_map(|(id, bytes, attempted)| {
-                match serde_json::from_slice(&bytes) {
+                match named_fields::from_slice(&bytes) {
                     Ok(update) => Some(StoredUpdate { id: UpdateId(id), update, attempted }),
                     Err(error) => {
                         tracing::error!(id, %error, "an unreadable update in the store is left alone");
