@@ -83,7 +83,7 @@ enum Command {
     },
     /// Run the platform's side of the wire on this machine, for trying things without a tenant.
     #[command(
-        after_help = "Example:\n  aviary simulate --listen 127.0.0.1:7700\n  curl -s http://127.0.0.1:7700/simulator/state\n\nThe simulated app has the secret `simulated-secret`, the verification token `simulated-token` and the\nencrypt key `simulated-key`; point an aviary.toml at it with domain = \"http://127.0.0.1:7700\"."
+        after_help = "Example:\n  aviary simulate --listen 127.0.0.1:7700 --webhook http://127.0.0.1:8080/callback\n  curl -s http://127.0.0.1:7700/simulator/state\n\nThe simulated app has the secret `simulated-secret`, the verification token `simulated-token` and the\nencrypt key `simulated-key`; point an aviary.toml at it with domain = \"http://127.0.0.1:7700\"."
     )]
     Simulate {
         /// Address and port on loopback; port 0 takes a free one.
@@ -92,6 +92,10 @@ enum Command {
         /// The id of the simulated app.
         #[arg(long, default_value = "cli_0123456789abcdef")]
         app_id: String,
+        /// A webhook on this machine, like http://127.0.0.1:8080/callback, that callbacks may be sent to. Several may be given;
+        /// without one, callbacks go over the long connection only.
+        #[arg(long, value_name = "URL")]
+        webhook: Vec<String>,
     },
     /// Work on cards.
     Card {
@@ -148,7 +152,9 @@ pub fn main() -> ExitCode {
     let code = runtime.block_on(async {
         match cli.command {
             Command::Run { config } => run(&config).await,
-            Command::Simulate { listen, app_id } => simulate(listen, app_id).await,
+            Command::Simulate { listen, app_id, webhook } => {
+                simulate(listen, app_id, &webhook).await
+            }
             Command::Call(arguments) => call::run(&arguments).await,
             Command::Check(arguments) => check::run(&arguments).await,
             Command::Bench(arguments) => bench::run(&arguments).await,
@@ -199,7 +205,7 @@ async fn run(path: &std::path::Path) -> ExitCode {
     if host.stop().await { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
 
-async fn simulate(listen: SocketAddr, app_id: String) -> ExitCode {
+async fn simulate(listen: SocketAddr, app_id: String, webhooks: &[String]) -> ExitCode {
     if let Err(error) = telemetry::init(&LogConfig::default()) {
         return fail(EXIT_USAGE, &error.to_string());
     }
@@ -225,6 +231,11 @@ async fn simulate(listen: SocketAddr, app_id: String) -> ExitCode {
         Ok(simulator) => simulator,
         Err(error) => return fail(EXIT_UNAVAILABLE, &error.to_string()),
     };
+    for webhook in webhooks {
+        if let Err(error) = simulator.open_webhook(webhook) {
+            return fail(EXIT_USAGE, &format!("--webhook: {error}"));
+        }
+    }
     tracing::info!(what = "simulator", address = %simulator.address(), "listening");
     stop.received().await;
     simulator.shutdown().await;

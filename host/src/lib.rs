@@ -25,6 +25,7 @@ mod platform_code;
 pub mod telemetry;
 mod trace;
 mod tls;
+mod local_page;
 mod store;
 mod journal;
 mod bindings;

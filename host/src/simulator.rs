@@ -155,6 +155,12 @@ impl Simulator {
 
 /// For the page at `/`, from a host in the same process.
 impl Simulator {
+    /// Lets somebody on the page, or at the control endpoints, have deliveries sent to this webhook on this machine. They reach no
+    /// other. [`Simulator::send`], which only this program can call, needs no leave.
+    pub fn open_webhook(&self, url: &str) -> Result<(), SendError> {
+        self.state.open_webhook(url)
+    }
+
     /// What there is beside the answers. Until it is told, the page knows of no host.
     pub fn tell_surroundings(&self, surroundings: Surroundings) {
         self.state.host_words.tell_surroundings(surroundings);

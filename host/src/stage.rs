@@ -79,6 +79,7 @@ impl Stage {
         let deadline = Duration::from_millis(config.deadline.soft_ms);
         let host = Host::builder(config).start().await?;
         let webhook = format!("http://{}/callback", host.webhook_address().context("no webhook")?);
+        platform.open_webhook(&webhook)?;
         platform.wait_connected(APP_ID, 2, READY).await?;
         Ok(Self { platform, host, webhook, deadline, folder, page })
     }

@@ -1,7 +1,6 @@
 //! Who may ask. Without a token, programs and browsers on this machine, and no page from elsewhere through them; with one, whoever
 //! shows it, or has shown it in a browser.
 
-use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 use std::time::SystemTime;
@@ -17,11 +16,10 @@ use axum::http::HeaderMap;
 use axum::http::HeaderName;
 use axum::http::Method;
 use axum::http::StatusCode;
+use axum::http::Uri;
 use axum::http::header::AUTHORIZATION;
 use axum::http::header::COOKIE;
-use axum::http::header::HOST;
 use axum::http::header::LOCATION;
-use axum::http::header::ORIGIN;
 use axum::http::header::SET_COOKIE;
 use axum::http::header::WWW_AUTHENTICATE;
 use axum::middleware;
@@ -34,6 +32,8 @@ use subtle::ConstantTimeEq as _;
 use url::form_urlencoded;
 
 use crate::admin::page;
+use crate::local_page;
+use crate::local_page::Stranger;
 use crate::secret::Secret;
 
 /// Orchestrators ask these, and know no token.
@@ -41,8 +41,6 @@ const PROBES: [&str; 2] = ["/healthz", "/readyz"];
 const SIGN_IN: &str = "/sign-in";
 const SIGN_OUT: &str = "/sign-out";
 const COOKIE_NAME: &str = "aviary_admin";
-/// What a browser says about the page that asks.
-const SEC_FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
 /// How long a browser stays signed in: a working day, and the evening after it.
 const SESSION: Duration = Duration::from_secs(12 * 60 * 60);
 /// A wish to roll back and a token are all that is posted here.
@@ -62,16 +60,20 @@ struct Token {
 /// Why somebody is turned away.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 enum TurnedAway {
-    #[error(
-        "this admin port has no token, so it only takes requests for this machine by name: ask for localhost or 127.0.0.1, or set admin.token"
-    )]
-    OtherName,
-    #[error("a page of another site asked for this")]
-    OtherSite,
+    #[error("{0}{or_a_token}", or_a_token = or_a_token(*.0))]
+    Stranger(Stranger),
     #[error("this admin port wants its token: Authorization: Bearer …")]
     NoToken,
     #[error("that is not the token of this admin port")]
     WrongToken,
+}
+
+/// What else helps who asks by another name.
+fn or_a_token(stranger: Stranger) -> &'static str {
+    match stranger {
+        Stranger::OtherName => ", or set admin.token",
+        Stranger::OtherSite => "",
+    }
 }
 
 /// Puts the guard before everything in `router`, and the way to sign in beside it.
@@ -88,10 +90,9 @@ pub(super) fn guarded(router: Router, token: Option<&Secret>) -> Router {
 }
 
 async fn guard(State(access): State<Arc<Access>>, request: Request, next: Next) -> Response {
-    let (method, path) = (request.method(), request.uri().path());
-    match access.judge(method, path, request.headers()) {
-        Ok(()) => next.run(request).await,
-        Err(TurnedAway::NoToken) if path == page::PATH => {
+    match access.judge(request.method(), request.uri(), request.headers()) {
+        Ok(()) => local_page::closed_to_other_sites(next.run(request).await),
+        Err(TurnedAway::NoToken) if request.uri().path() == page::PATH => {
             page::sign_in(StatusCode::UNAUTHORIZED, "")
         }
         Err(why) => refuse(why),
@@ -101,8 +102,7 @@ async fn guard(State(access): State<Arc<Access>>, request: Request, next: Next) 
 fn refuse(why: TurnedAway) -> Response {
     let error = Json(json!({ "error": why.to_string() }));
     match why {
-        TurnedAway::OtherName => (StatusCode::MISDIRECTED_REQUEST, error).into_response(),
-        TurnedAway::OtherSite => (StatusCode::FORBIDDEN, error).into_response(),
+        TurnedAway::Stranger(stranger) => (stranger.status(), error).into_response(),
         TurnedAway::NoToken => {
             (StatusCode::UNAUTHORIZED, [(WWW_AUTHENTICATE, "Bearer")], error).into_response()
         }
@@ -133,17 +133,16 @@ fn to_the_page(session: &str, lasts: Duration) -> Response {
 }
 
 impl Access {
-    fn judge(&self, method: &Method, path: &str, headers: &HeaderMap) -> Result<(), TurnedAway> {
+    fn judge(&self, method: &Method, uri: &Uri, headers: &HeaderMap) -> Result<(), TurnedAway> {
+        let path = uri.path();
         if PROBES.contains(&path) {
             return Ok(());
         }
         let Self(token) = self;
-        if token.is_none() && !names_this_machine(text(headers, HOST)) {
-            return Err(TurnedAway::OtherName);
+        if token.is_none() {
+            local_page::check_name(uri, headers).map_err(TurnedAway::Stranger)?;
         }
-        if !matches!(*method, Method::GET | Method::HEAD) && is_from_another_site(headers) {
-            return Err(TurnedAway::OtherSite);
-        }
+        local_page::check_site(method, headers).map_err(TurnedAway::Stranger)?;
         match token {
             Some(token) if path != SIGN_IN => token.is_shown(headers),
             Some(_) | None => Ok(()),
@@ -199,54 +198,9 @@ fn text(headers: &HeaderMap, name: HeaderName) -> Option<&str> {
     headers.get(name)?.to_str().ok()
 }
 
-/// A name that a stranger's DNS server has lead to this machine names the stranger, and so does the page that asks by it. Who
-/// gives no name is no browser.
-fn names_this_machine(host: Option<&str>) -> bool {
-    let Some(host) = host else { return true };
-    let is_port = |port: &str| port.bytes().all(|byte| byte.is_ascii_digit());
-    let name = match host.rsplit_once(':') {
-        Some((name, port)) if is_port(port) => name,
-        _ => host,
-    };
-    let address = name.strip_prefix('[').and_then(|name| name.strip_suffix(']')).unwrap_or(name);
-    name.eq_ignore_ascii_case("localhost")
-        || address.parse::<IpAddr>().is_ok_and(|address| address.is_loopback())
-}
-
-/// As far as a browser tells; other programs say nothing of it.
-fn is_from_another_site(headers: &HeaderMap) -> bool {
-    match (text(headers, SEC_FETCH_SITE), text(headers, ORIGIN)) {
-        (Some(site), _) => !matches!(site, "same-origin" | "none"),
-        (None, Some(origin)) => {
-            let from = origin.split_once("://").map(|(_, from)| from);
-            from.is_none() || from != text(headers, HOST)
-        }
-        (None, None) => false,
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn only_this_machine_s_names_are_its_own() {
-        for host in
-            ["localhost", "LOCALHOST:9090", "127.0.0.1:9090", "127.8.9.1", "[::1]:1", "[::1]"]
-        {
-            assert!(names_this_machine(Some(host)), "{host}");
-        }
-        for host in [
-            "example.com",
-            "127.0.0.1.example.com:80",
-            "localhost.example.com",
-            "10.0.0.1:9090",
-            "",
-            "[::2]:1",
-        ] {
-            assert!(!names_this_machine(Some(host)), "{host}");
-        }
-    }
 
     #[test]
     fn a_session_ends_and_belongs_to_its_token() {

@@ -13,6 +13,7 @@ use serde::Serialize;
 use serde_json::Value;
 use serde_json::json;
 
+use crate::local_page::JsonBody;
 use crate::plugin::status::FolderHandle;
 use crate::plugin::status::RollbackError;
 
@@ -51,7 +52,7 @@ pub fn describe(folders: &[FolderHandle]) -> Value {
 
 async fn roll_back(
     State(folders): State<Arc<[FolderHandle]>>,
-    Json(wish): Json<RollbackRequest>,
+    JsonBody(wish): JsonBody<RollbackRequest>,
 ) -> (StatusCode, Json<Value>) {
     let of_app = |folder: &&FolderHandle| {
         wish.app.as_deref().is_none_or(|app| *app == *folder.app()) && folder.has(&wish.name)

@@ -7,7 +7,7 @@
 //! | `app_id` | which app; required |
 //! | `kind` | `card_action`, `link_preview`, `legacy_card`, `event`, `event_v1`, `profile_view`, `challenge`, `other`; required |
 //! | `door` | `long_connection` (default) or `webhook` |
-//! | `url` | the webhook, on loopback; required for `webhook` |
+//! | `url` | the webhook, one of those that this program opened or was started with; required for `webhook` |
 //! | `value`, `tag`, `name`, `form_value`, `input_value`, `option`, `options`, `checked` | of a `card_action`; `value` of a `legacy_card` too |
 //! | `card_schema` | `1.0` or `2.0`: the version of the card on the screen, which the answer must fit |
 //! | `open_id`, `tenant_key` | who, and where |
@@ -21,13 +21,14 @@
 //! process says of it, and null without one. An unknown app is 404, a request that makes no sense 400, both with `{"error"}`.
 //!
 //! `GET /simulator/state` answers
-//! `{"apps": [{"id", "connected", "counters"}], "card_updates", "messages", "api_calls", "webhook", "plugins"}`; the last two
-//! are a host's in the same process.
+//! `{"apps": [{"id", "connected", "counters"}], "card_updates", "messages", "api_calls", "webhook", "plugins"}`; the last one is
+//! that of a host in the same process.
+//!
+//! Both are for programs and pages on this machine, see [`local_page`](crate::local_page): JSON is sent as `application/json`.
 
 use std::sync::Arc;
 
 use axum::Json;
-use axum::body::Bytes;
 use axum::extract;
 use axum::http::StatusCode;
 use axum::response::IntoResponse as _;
@@ -37,6 +38,7 @@ use serde_json::Value;
 use serde_json::json;
 
 use crate::ingress::long_connection::frame::Frame;
+use crate::local_page::JsonBody;
 use crate::simulator::call;
 use crate::simulator::delivery::CardSchema;
 use crate::simulator::delivery::Delivery;
@@ -51,7 +53,7 @@ use crate::simulator::state::State;
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-struct SendRequest {
+pub(super) struct SendRequest {
     app_id: String,
     kind: KindName,
     #[serde(default)]
@@ -110,8 +112,6 @@ enum SchemaName {
 /// Why a request makes no sense.
 #[derive(Debug, thiserror::Error)]
 enum ControlError {
-    #[error("not a send request: {0}")]
-    Unreadable(#[from] serde_json::Error),
     #[error("`{0}` is required here")]
     Missing(&'static str),
     #[error(transparent)]
@@ -121,9 +121,9 @@ enum ControlError {
 /// Handles `POST /simulator/send`.
 pub(super) async fn send(
     extract::State(state): extract::State<Arc<State>>,
-    body: Bytes,
+    JsonBody(request): JsonBody<SendRequest>,
 ) -> Response {
-    match deliver(&state, &body).await {
+    match deliver(&state, request).await {
         Ok(exchange) => Json(describe(&state, &exchange).await).into_response(),
         Err(error) => {
             let status = match error {
@@ -151,7 +151,7 @@ pub(super) async fn state(extract::State(state): extract::State<Arc<State>>) -> 
         state.records.card_updates().iter().map(CardUpdate::describe).collect();
     let host = state.host_words.surroundings();
     Json(json!({
-        "webhook": host.as_ref().map(|host| &host.webhook),
+        "webhook": state.first_webhook(),
         "plugins": host.as_ref().map(|host| &host.plugins),
         "apps": apps,
         "card_updates": card_updates,
@@ -160,13 +160,13 @@ pub(super) async fn state(extract::State(state): extract::State<Arc<State>>) -> 
     }))
 }
 
-async fn deliver(state: &State, body: &[u8]) -> Result<Exchange, ControlError> {
-    let request: SendRequest = serde_json::from_slice(body)?;
+async fn deliver(state: &State, request: SendRequest) -> Result<Exchange, ControlError> {
     let app_id = request.app_id.clone();
     let door = match request.door {
         DoorName::LongConnection => Door::LongConnection,
         DoorName::Webhook => {
-            Door::Webhook { url: request.url.clone().ok_or(ControlError::Missing("url"))? }
+            let url = request.url.as_deref().ok_or(ControlError::Missing("url"))?;
+            Door::Webhook { url: state.opened_webhook(url)? }
         }
     };
     let (fragments, locale) = (request.fragments.unwrap_or(1), request.locale.clone());

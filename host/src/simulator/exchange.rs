@@ -83,6 +83,14 @@ pub enum SendError {
     /// Only a send by hand says so; a delivery shows it to the user instead.
     #[error("the app has no connection")]
     NotOnline,
+    /// Other ports of this machine may trust what comes from this machine.
+    #[error(
+        "{url} is not one of this program's webhooks; `aviary simulate --webhook {url}` makes it one"
+    )]
+    UnknownWebhook {
+        /// The URL asked for.
+        url: String,
+    },
     /// A simulator must not be a way to reach other machines.
     #[error("{url} is not an http:// URL on loopback")]
     NotLoopback {

@@ -19,6 +19,7 @@ use tokio::net::TcpStream;
 use tokio::sync::Semaphore;
 use tokio_rustls::TlsAcceptor;
 
+use crate::local_page;
 use crate::simulator::control;
 use crate::simulator::discovery;
 use crate::simulator::handshake;
@@ -58,7 +59,7 @@ pub(super) async fn serve(listener: TcpListener, state: Arc<State>) {
 }
 
 fn router(state: Arc<State>) -> Router {
-    Router::new()
+    let router = Router::new()
         .route("/callback/ws/endpoint", post(discovery::discover))
         .route("/ws/v2", get(handshake::upgrade))
         .route("/open-apis/{*path}", any(open_api::call))
@@ -66,7 +67,8 @@ fn router(state: Arc<State>) -> Router {
         .route("/simulator/state", get(control::state))
         .merge(playground::router())
         .layer(DefaultBodyLimit::max(MAX_REQUEST_BYTES))
-        .with_state(state)
+        .with_state(state);
+    local_page::guarded(router)
 }
 
 async fn secure(stream: TcpStream, tls: Option<TlsAcceptor>, router: Router) {

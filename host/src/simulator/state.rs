@@ -10,12 +10,14 @@ use std::sync::PoisonError;
 use tokio_rustls::TlsAcceptor;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
+use url::Url;
 
 use crate::simulator::SimulatorError;
 use crate::simulator::app::App;
 use crate::simulator::config::SimulatorConfig;
 use crate::simulator::exchange::SendError;
 use crate::simulator::loopback_client::LoopbackClient;
+use crate::simulator::loopback_client::loopback_url;
 use crate::simulator::playground::host_words::HostWords;
 use crate::simulator::record::Records;
 use crate::simulator::tally::Changes;
@@ -32,6 +34,7 @@ pub(super) struct State {
     pub(super) update_tokens: UpdateTokens,
     pub(super) records: Records,
     pub(super) client: LoopbackClient,
+    webhooks: Mutex<Vec<Url>>,
     pub(super) host_words: HostWords,
     pub(super) changes: Changes,
     pub(super) tasks: TaskTracker,
@@ -60,6 +63,7 @@ impl State {
             update_tokens: UpdateTokens::default(),
             records: Records::new(changes.clone()),
             client: LoopbackClient::new()?,
+            webhooks: Mutex::default(),
             host_words: HostWords::new(changes.clone()),
             changes,
             tasks: TaskTracker::new(),
@@ -70,6 +74,29 @@ impl State {
     /// `http` or `ws`, with an `s` where there is a certificate.
     pub(super) fn scheme(&self, plain: &str) -> String {
         if self.tls.is_some() { format!("{plain}s") } else { plain.to_owned() }
+    }
+
+    /// Lets somebody on the page or at the control endpoints have deliveries sent to this webhook.
+    pub(super) fn open_webhook(&self, url: &str) -> Result<(), SendError> {
+        let url = loopback_url(url)?;
+        let mut webhooks = lock(&self.webhooks);
+        if !webhooks.contains(&url) {
+            webhooks.push(url);
+        }
+        Ok(())
+    }
+
+    /// The first of those webhooks.
+    pub(super) fn first_webhook(&self) -> Option<String> {
+        lock(&self.webhooks).first().map(Url::to_string)
+    }
+
+    /// The address as it was opened. Any other one on this machine belongs to somebody who may trust this machine.
+    pub(super) fn opened_webhook(&self, url: &str) -> Result<String, SendError> {
+        let wanted = loopback_url(url)?;
+        let webhooks = lock(&self.webhooks);
+        let unknown = || SendError::UnknownWebhook { url: url.to_owned() };
+        webhooks.iter().find(|known| **known == wanted).map(Url::to_string).ok_or_else(unknown)
     }
 
     pub(super) fn app(&self, id: &str) -> Result<&Arc<App>, SendError> {

@@ -21,7 +21,7 @@ use crate::simulator::tally::Listener;
 ///
 /// | event | data |
 /// |---|---|
-/// | `state` | `{"apps": [{"id", "connected"}], "webhook", "plugins", "build"}`, all but the first a host's in the same process |
+/// | `state` | `{"apps": [{"id", "connected"}], "webhook", "plugins", "build"}`, the last two a host's in the same process |
 /// | `card_update` | one update of a card, as `/simulator/state` has it |
 /// | `message` | one message that an app has sent, likewise |
 /// | `shown` | `{"name", "exchange"}`: a callback that a program has sent, with what `/simulator/send` would answer |
@@ -99,7 +99,7 @@ fn describe(state: &State) -> Value {
     let host = state.host_words.surroundings();
     json!({
         "apps": apps.collect::<Vec<_>>(),
-        "webhook": host.as_ref().map(|host| &host.webhook),
+        "webhook": state.first_webhook(),
         "plugins": host.as_ref().map(|host| &host.plugins),
         "build": state.host_words.build(),
     })
