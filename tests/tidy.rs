@@ -10,11 +10,12 @@ use anyhow::ensure;
 use aviary_e2e::artifacts::source_root;
 
 /// The simulator stands for the platform: it may know the wire, and nothing of what the host does with it.
-const KNOWN_TO_THE_SIMULATOR: [&str; 7] = [
+const KNOWN_TO_THE_SIMULATOR: [&str; 8] = [
     "secret",
     "named_fields",
     "callback",
     "platform_code",
+    "http_server",
     "local_page",
     "ingress::long_connection::frame",
     "simulator",
@@ -24,7 +25,7 @@ const KNOWN_TO_THE_SIMULATOR: [&str; 7] = [
 const LONGEST_FILE: usize = 600;
 
 /// Names that say nothing about what is inside.
-const BANNED_NAMES: [&str; 7] =
+const BANNED_NAMES: [&str; 8] =
     ["mod", "util", "utils", "helper", "helpers", "common", "misc", "manager"];
 
 /// Folders whose contents are not ours.

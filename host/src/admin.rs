@@ -20,8 +20,12 @@ use tokio::time::Instant;
 
 use crate::admin::dashboard::Dashboard;
 use crate::admin::doors::Doors;
+use crate::http_server::Ending;
+use crate::http_server::HttpServer;
+use crate::http_server::Limits;
 use crate::plugin::status::FolderHandle;
 use crate::secret::Secret;
+use crate::shutdown::Shutdown;
 use crate::telemetry::history::History;
 use crate::telemetry::metrics;
 
@@ -38,8 +42,8 @@ pub struct Admin {
     pub token: Option<Secret>,
 }
 
-/// Serves `/`, `/healthz`, `/readyz`, `/metrics` and `/plugins` for as long as the future is polled.
-pub async fn serve(listener: TcpListener, admin: Admin) {
+/// Serves `/`, `/healthz`, `/readyz`, `/metrics` and `/plugins` until it is stopped, and then finishes its answers.
+pub async fn serve(listener: TcpListener, admin: Admin, shutdown: Shutdown) {
     let Admin { doors, folders, history, token } = admin;
     let counted = Arc::clone(&folders);
     let metrics = move || async move {
@@ -62,9 +66,9 @@ pub async fn serve(listener: TcpListener, admin: Admin) {
         .merge(dashboard::router(dashboard))
         .merge(page::router());
     let router = access::guarded(router, token.as_ref());
-    if let Err(error) = axum::serve(listener, router).await {
-        tracing::error!(%error, "the admin port is closed");
-    }
+    let (stop, tasks, tls) = (shutdown.token(), shutdown.tasks(), None);
+    let (limits, ending) = (Limits::FOR_PEOPLE, Ending::Finish);
+    HttpServer { name: "admin", router, tls, limits, stop, tasks, ending }.serve(listener).await;
 }
 
 async fn ready(State(doors): State<Doors>) -> (StatusCode, Json<Value>) {

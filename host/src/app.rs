@@ -34,6 +34,7 @@ use crate::open_api::transport::OpenApi;
 use crate::open_api::transport::http_client;
 use crate::open_api::vault::Keeps;
 use crate::open_api::vault::Vault;
+use crate::open_files;
 use crate::plugin::engine::EngineError;
 use crate::plugin::engine::GuestEngine;
 use crate::plugin::registry::Registry;
@@ -54,6 +55,8 @@ use crate::trace::Traces;
 
 /// How long a stopping host finishes what is under way. Kubernetes kills after 30 s by default.
 const DRAIN: Duration = Duration::from_secs(25);
+/// How long the admin port then finishes its answers, which are made in milliseconds.
+const ADMIN_DRAIN: Duration = Duration::from_millis(500);
 
 /// A running host. In a server of one's own:
 ///
@@ -74,7 +77,7 @@ pub struct Host {
     observers: Observers,
     router: Router,
     webhook: Option<SocketAddr>,
-    admin: Option<tokio::task::JoinHandle<()>>,
+    admin: Option<Shutdown>,
     folders: Arc<[FolderHandle]>,
     journal: Option<Journal>,
     traces: Option<Traces>,
@@ -141,6 +144,7 @@ impl HostBuilder {
             metrics::start();
         }
         let shutdown = Shutdown::new();
+        warn_of_open_files(&config);
         let webhook = listen("webhook", config.webhook.listen).await?;
         let admin = listen("admin", config.admin.as_ref().map(|admin| admin.listen)).await?;
         let history = config.admin.is_some().then(|| Arc::new(History::beginning()));
@@ -171,11 +175,14 @@ impl HostBuilder {
         });
         let doors = Doors::new(connections, webhooks, shutdown.clone());
         let folders: Arc<[FolderHandle]> = folders.into();
-        // Not tracked: it answers until the very end.
         let admin = admin.zip(history).map(|((listener, _), history)| {
             let (doors, folders) = (doors.clone(), Arc::clone(&folders));
             let token = config.admin.and_then(|admin| admin.token);
-            tokio::spawn(admin::serve(listener, Admin { doors, folders, history, token }))
+            // Stopped by itself: it answers until the very end.
+            let stop = Shutdown::new();
+            let admin = Admin { doors, folders, history, token };
+            stop.spawn(admin::serve(listener, admin, stop.clone()));
+            stop
         });
         if self.metrics == Metrics::Own {
             shutdown.spawn(keep_metrics_small(shutdown.clone()));
@@ -234,10 +241,24 @@ impl Host {
             traces.close().await;
         }
         if let Some(admin) = self.admin {
-            admin.abort();
+            admin.begin();
+            // Whoever reads an answer slowly is not waited for.
+            admin.finished(ADMIN_DRAIN).await;
         }
         tracing::info!(clean, "stopped");
         clean
+    }
+}
+
+/// Too low a limit lets the host start and fail later, when it is busiest.
+fn warn_of_open_files(config: &Config) {
+    let needed = config.open_files();
+    if let Some(limit) = open_files::limit().filter(|limit| *limit < needed) {
+        tracing::warn!(
+            limit,
+            needed,
+            "this process may open fewer files than its settings can need: raise the limit (`ulimit -n`, LimitNOFILE for systemd), or lower webhook.max_connections or guests.max_calls"
+        );
     }
 }
 

@@ -46,6 +46,7 @@ use crate::cli::plugins::PluginsCommand;
 use crate::cli::replay::ReplayArgs;
 use crate::config::Config;
 use crate::demo;
+use crate::open_files;
 use crate::secret::Secret;
 use crate::simulator::Simulator;
 use crate::simulator::config::SimulatedApp;
@@ -192,6 +193,7 @@ async fn run(path: &std::path::Path) -> ExitCode {
             return fail(EXIT_UNAVAILABLE, &format!("cannot listen for signals: {error}"));
         }
     };
+    open_files::raise_limit();
     let started = tokio::select! {
         // Cancel safe: both signals are only waited for, and a start that is given up has answered nobody.
         () = stop.received() => return ExitCode::SUCCESS,
@@ -227,6 +229,7 @@ async fn simulate(listen: SocketAddr, app_id: String, webhooks: &[String]) -> Ex
             return fail(EXIT_UNAVAILABLE, &format!("cannot listen for signals: {error}"));
         }
     };
+    open_files::raise_limit();
     let simulator = match Simulator::start(config).await {
         Ok(simulator) => simulator,
         Err(error) => return fail(EXIT_UNAVAILABLE, &error.to_string()),

@@ -15,6 +15,7 @@ use crate::callback::verify::WebhookKeys;
 use crate::config::admin::AdminFile;
 use crate::deadline::DeadlineConfig;
 use crate::deadline::DeadlineConfigError;
+use crate::http_server::Limits;
 use crate::ingress::long_connection::LongConnectionConfig;
 use crate::ingress::long_connection::LongConnectionConfigError;
 use crate::ingress::webhook::WebhookConfig;
@@ -274,6 +275,20 @@ impl Config {
             ));
         }
         Ok(self)
+    }
+
+    /// How many files and connections a host with these settings can have open at a time.
+    pub fn open_files(&self) -> u64 {
+        // Compiled code, journal, store, log and what the runtime has for itself, with room to spare.
+        const OWN: usize = 256;
+        // A call asks the platform, or another server, and may wait for an answer of each.
+        const OF_A_CALL: usize = 2;
+        let webhook = self.webhook.listen.map_or(0, |_| self.webhook.max_connections);
+        let admin = self.admin.as_ref().map_or(0, |_| Limits::FOR_PEOPLE.max_connections);
+        let connections = self.apps.iter().filter_map(|app| app.long_connection);
+        let connections: u64 = connections.map(|wanted| u64::from(wanted.connections)).sum();
+        let calls = u64::from(self.guests.max_calls) * OF_A_CALL as u64;
+        connections + calls + (OWN + webhook + admin) as u64
     }
 
     /// Where a host with this file keeps its journal, if it does. Reads no secrets either.

@@ -34,6 +34,16 @@ impl Shutdown {
         self.begun.is_cancelled()
     }
 
+    /// Cancelled once stopping has begun. Cancelling it tells everyone, and is [`Shutdown::begin`]'s to do.
+    pub fn token(&self) -> CancellationToken {
+        self.begun.clone()
+    }
+
+    /// The tasks that [`Shutdown::finished`] waits for.
+    pub fn tasks(&self) -> TaskTracker {
+        self.tasks.clone()
+    }
+
     /// Runs a task that [`Shutdown::finished`] waits for.
     pub fn spawn<F>(&self, task: F)
     where

@@ -7,8 +7,6 @@ use tokio::net::TcpListener;
 use crate::config::Config;
 use crate::doctor::finding::Finding;
 
-/// Connections, plugin files and a store of a busy host, with room to spare.
-const ENOUGH_FILES: u64 = 4096;
 /// Since then the kernel says which pages an instance touched, so that only those are cleaned for the next one.
 const PAGE_MAP_SCAN: (u64, u64) = (6, 7);
 
@@ -20,7 +18,7 @@ pub(super) async fn examine(config: &Config) -> Vec<Finding> {
     if let Some(admin) = &config.admin {
         findings.push(port("admin.listen", admin.listen).await);
     }
-    findings.push(open_files());
+    findings.push(open_files(config.open_files()));
     #[cfg(target_os = "linux")]
     findings.push(kernel());
     findings
@@ -44,16 +42,21 @@ async fn port(key: &str, address: SocketAddr) -> Finding {
     }
 }
 
-fn open_files() -> Finding {
-    let limit = rustix::process::getrlimit(rustix::process::Resource::Nofile).current;
-    match limit {
-        Some(limit) if limit < ENOUGH_FILES => Finding::warning(
+fn open_files(needed: u64) -> Finding {
+    // A host raises it likewise when it starts.
+    match crate::open_files::raise_limit() {
+        Some(limit) if limit < needed => Finding::warning(
             "open files",
-            format!("this process may have {limit} at a time"),
+            format!(
+                "this process may have {limit} at a time, and these settings can need {needed}"
+            ),
             "every connection is one, and a webhook without one more answers nobody",
             "raise it: `ulimit -n 65536`, or LimitNOFILE=65536 for systemd",
         ),
-        Some(limit) => Finding::fine("open files", format!("{limit} at a time")),
+        Some(limit) => Finding::fine(
+            "open files",
+            format!("{limit} at a time, and these settings can need {needed}"),
+        ),
         None => Finding::fine("open files", "no limit"),
     }
 }

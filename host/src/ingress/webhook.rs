@@ -3,12 +3,12 @@
 //! Its heart is a router that any axum server can mount; the host's own listener in [`server`] adds what a mounted one
 //! has to do without: when the first byte came, and when the last one of the answer left.
 
+mod body;
 mod client;
 mod config;
 mod replay;
 mod respond;
 pub mod server;
-mod wire;
 
 pub use crate::ingress::webhook::config::WebhookConfig;
 pub use crate::ingress::webhook::config::WebhookConfigError;
@@ -26,10 +26,6 @@ use axum::http::Uri;
 use axum::http::request::Parts;
 use axum::response::Response;
 use axum::routing::post;
-use bytes::Bytes;
-use http_body_util::BodyExt as _;
-use http_body_util::LengthLimitError;
-use http_body_util::Limited;
 use tokio::sync::Semaphore;
 use tokio::time::Instant;
 
@@ -45,10 +41,12 @@ use crate::callback::verify::verify;
 use crate::deadline::Deadline;
 use crate::deadline::DeadlineConfig;
 use crate::dispatch::Dispatcher;
+use crate::http_server::Wire;
+use crate::ingress::webhook::body::BodyRoom;
+use crate::ingress::webhook::body::WholeBody;
 use crate::ingress::webhook::client::client;
 use crate::ingress::webhook::replay::ReplayMemory;
 use crate::ingress::webhook::respond::Rejection;
-use crate::ingress::webhook::wire::Wire;
 use crate::steps::Step;
 use crate::steps::Steps;
 use crate::telemetry;
@@ -71,6 +69,7 @@ struct AppDoor {
     app: WebhookApp,
     deadline: DeadlineConfig,
     config: WebhookConfig,
+    bodies: BodyRoom,
     requests: Arc<Semaphore>,
     replays: Arc<ReplayMemory>,
 }
@@ -78,12 +77,14 @@ struct AppDoor {
 /// Every app at its path, and nothing at any other.
 pub fn router(apps: Vec<WebhookApp>, config: &WebhookConfig, deadline: DeadlineConfig) -> Router {
     let requests = Arc::new(Semaphore::new(config.max_requests));
+    let bodies = BodyRoom::new(config);
     apps.into_iter().fold(Router::new(), |router, app| {
         let path = app.path.clone();
         let door = AppDoor {
             app,
             deadline,
             config: config.clone(),
+            bodies: bodies.clone(),
             requests: Arc::clone(&requests),
             replays: Arc::new(ReplayMemory::new(config.signature_window_secs)),
         };
@@ -121,7 +122,6 @@ impl AppDoor {
         received: Instant,
         wire: Option<Arc<Wire>>,
     ) -> Result<Response, Rejection> {
-        let _place = self.requests.try_acquire().map_err(|_| Rejection::Busy)?;
         let limit = self.config.max_header_bytes;
         if head_bytes(&head.uri, &head.headers) > limit {
             return Err(Rejection::HeadTooLarge { limit });
@@ -129,7 +129,9 @@ impl AppDoor {
         let deadline = self.deadline.starting(received);
         let source = Source::Webhook { signature: signature(&head.headers), now: now() };
         let mut steps = Steps::starting(received);
-        let body = self.read(&head.headers, body, received, deadline).await?;
+        let WholeBody { bytes: body, _room } =
+            self.read(&head.headers, body, received, deadline).await?;
+        let _place = self.requests.try_acquire().map_err(|_| Rejection::Busy)?;
         steps.done(Step::Receive);
         let verified = verify(RawCallback { source, body }, &self.app.keys)?;
         let admission = verified
@@ -160,7 +162,7 @@ impl AppDoor {
         body: Body,
         received: Instant,
         deadline: Deadline,
-    ) -> Result<Bytes, Rejection> {
+    ) -> Result<WholeBody, Rejection> {
         let limit = self.config.max_body_bytes;
         let announced = headers
             .get("content-length")
@@ -169,13 +171,8 @@ impl AppDoor {
             return Err(Rejection::TooLarge { limit });
         }
         let due = deadline.soft().min(received + self.config.body_timeout());
-        let collected = tokio::time::timeout_at(due, Limited::new(body, limit).collect()).await;
-        match collected {
-            Err(_elapsed) => Err(Rejection::Slow),
-            Ok(Ok(collected)) => Ok(collected.to_bytes()),
-            Ok(Err(error)) if error.is::<LengthLimitError>() => Err(Rejection::TooLarge { limit }),
-            Ok(Err(error)) => Err(Rejection::Broken(error.to_string())),
-        }
+        let read = tokio::time::timeout_at(due, self.bodies.read(body, limit)).await;
+        read.unwrap_or(Err(Rejection::Slow))
     }
 }
 

@@ -7,7 +7,7 @@ use std::sync::Mutex;
 use std::sync::MutexGuard;
 use std::sync::PoisonError;
 
-use tokio_rustls::TlsAcceptor;
+use rustls::ServerConfig;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use url::Url;
@@ -29,7 +29,7 @@ const FIRST_SERVICE_ID: i32 = 33_554_678;
 /// The whole platform.
 pub(super) struct State {
     pub(super) address: SocketAddr,
-    pub(super) tls: Option<TlsAcceptor>,
+    pub(super) tls: Option<Arc<ServerConfig>>,
     apps: HashMap<String, Arc<App>>,
     pub(super) update_tokens: UpdateTokens,
     pub(super) records: Records,
@@ -58,7 +58,7 @@ impl State {
         }
         Ok(Self {
             address,
-            tls: config.tls.map(TlsAcceptor::from),
+            tls: config.tls,
             apps,
             update_tokens: UpdateTokens::default(),
             records: Records::new(changes.clone()),

@@ -6,7 +6,14 @@ use axum::Router;
 use axum::response::Html;
 use axum::routing::get;
 use tokio::net::TcpListener;
-use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
+use tokio_util::sync::DropGuard;
+use tokio_util::task::TaskTracker;
+
+use crate::http_server::Ending;
+use crate::http_server::HttpServer;
+use crate::http_server::Limits;
+use crate::local_page;
 
 /// The example's file in the folder.
 pub(super) const READER: &str = "http_preview.wasm";
@@ -18,7 +25,7 @@ const PAGE: &str = "<!doctype html><title>Roadmap &amp; release dates</title><p>
 /// The page, until it is dropped.
 pub(super) struct Page {
     url: String,
-    serving: JoinHandle<()>,
+    _stop: DropGuard,
 }
 
 impl Page {
@@ -26,11 +33,18 @@ impl Page {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
         let url = format!("http://{}{PATH}", listener.local_addr()?);
         let router = Router::new().route(PATH, get(async || Html(PAGE)));
-        let serving = tokio::spawn(async move {
-            // It ends with the stage; that nobody can connect any more is seen by who asks.
-            let _ = axum::serve(listener, router).await;
-        });
-        Ok(Self { url, serving })
+        let stop = CancellationToken::new();
+        let server = HttpServer {
+            name: "a page for a plugin",
+            router: local_page::guarded(router),
+            tls: None,
+            limits: Limits::FOR_PEOPLE,
+            stop: stop.clone(),
+            tasks: TaskTracker::new(),
+            ending: Ending::Cut,
+        };
+        tokio::spawn(server.serve(listener));
+        Ok(Self { url, _stop: stop.drop_guard() })
     }
 
     pub(super) fn url(&self) -> &str {
@@ -52,11 +66,5 @@ http = [{{ url = "{url}", private_addresses = true }}]
 fresh_secs = 300
 "#
         )
-    }
-}
-
-impl Drop for Page {
-    fn drop(&mut self) {
-        self.serving.abort();
     }
 }

@@ -23,9 +23,13 @@ pub struct WebhookConfig {
     pub header_timeout_ms: u64,
     /// Milliseconds from the first byte to the last of the body, 100 to 60000; never longer than `deadline.soft_ms`.
     pub body_timeout_ms: u64,
-    /// How many connections may be open at once, 1 to 100000; the next one waits in the system's queue.
+    /// How many connections may be open at once, 1 to 100000; the next one takes the place of the one that is idle longest.
     pub max_connections: usize,
-    /// How many requests may be under way at once, 1 to 100000; the next one gets 503.
+    /// How many of them may come from one address, or one IPv6 network of 64 bits, 1 to 100000. Absent, it is half of
+    /// `max_connections`, so that no address has all of them; or no limit, where `trusted_proxy_header` says that a proxy in
+    /// front speaks for everybody.
+    pub max_connections_per_client: Option<usize>,
+    /// How many requests may be under way at once, their bodies read, 1 to 100000; the next one gets 503.
     pub max_requests: usize,
     /// Seconds that a signature is good for, in either direction and once; 1 to 86400, or `"off"`.
     pub signature_window_secs: SignatureWindow,
@@ -45,6 +49,7 @@ impl Default for WebhookConfig {
             // Half a second is left for the answer, of the default deadline.
             body_timeout_ms: 2000,
             max_connections: 1024,
+            max_connections_per_client: None,
             // With bodies of the largest size, two gigabytes.
             max_requests: 512,
             signature_window_secs: SignatureWindow::default(),
@@ -76,11 +81,20 @@ impl WebhookConfig {
         in_range("header_timeout_ms", self.header_timeout_ms, 100, 60_000)?;
         in_range("body_timeout_ms", self.body_timeout_ms, 100, 60_000)?;
         in_range("max_connections", self.max_connections as u64, 1, 100_000)?;
+        if let Some(most) = self.max_connections_per_client {
+            in_range("max_connections_per_client", most as u64, 1, 100_000)?;
+        }
         in_range("max_requests", self.max_requests as u64, 1, 100_000)
     }
 
     pub(super) fn header_timeout(&self) -> Duration {
         Duration::from_millis(self.header_timeout_ms)
+    }
+
+    pub(super) fn connections_per_client(&self) -> Option<usize> {
+        let half =
+            || self.trusted_proxy_header.is_none().then_some(self.max_connections.div_ceil(2));
+        self.max_connections_per_client.or_else(half)
     }
 
     pub(super) fn body_timeout(&self) -> Duration {

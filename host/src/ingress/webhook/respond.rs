@@ -22,7 +22,7 @@ use crate::callback::reply::Outgoing;
 use crate::callback::verify::VerifyError;
 use crate::dispatch::Answered;
 use crate::dispatch::Flushed;
-use crate::ingress::webhook::wire::Wire;
+use crate::http_server::Wire;
 
 /// Why a request is not a callback.
 #[derive(Debug, thiserror::Error)]
@@ -167,7 +167,7 @@ impl hyper::body::Body for AnswerBody {
     ) -> Poll<Option<Result<Frame<Bytes>, Self::Error>>> {
         if let Some(flushed) = self.flushed.take() {
             match &self.wire {
-                Some(wire) => wire.handed_over(flushed),
+                Some(wire) => wire.handed_over(Box::new(|| flushed.mark())),
                 None => drop(tokio::spawn(async move {
                     tokio::time::sleep(UNSEEN_FLUSH).await;
                     flushed.mark();
