@@ -65,7 +65,7 @@ await step('each step of it is drawn', async () => {
   }
   assert.match(await page.textContent('.waterfall caption'), /first byte to the last/);
   assert.match(await page.textContent('.budget'), /^\d.* of the 2\.50 s until the deadline$/);
-  const { host } = JSON.parse(await page.evaluate(async (body) => (await fetch('/simulator/send', { method: 'POST', body })).text(), JSON.stringify({
+  const { host } = JSON.parse(await page.evaluate(async (body) => (await fetch('/simulator/send', { method: 'POST', headers: { 'content-type': 'application/json' }, body })).text(), JSON.stringify({
     app_id: (await sent()).header.app_id, kind: 'card_action', value: { kind: 'leave', decision: 'approve', applicant: 'Bo' },
   })));
   // Each begins where the one before has ended.

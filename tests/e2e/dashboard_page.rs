@@ -26,6 +26,7 @@ async fn an_operator_watches_and_rolls_back() -> anyhow::Result<()> {
     let running = setup.env("AVIARY_ADMIN_TOKEN", TOKEN).start().await?;
     let page = format!("http://{}", running.host.admin().await?);
     let (platform, webhook) = (running.platform()?.domain(), running.webhook_url(&app).await?);
+    running.platform()?.simulator().open_webhook(&webhook)?;
     let plugins = running.plugin_file("").display().to_string();
     let screenshots = artifacts::target_folder()?.join("screenshots/dashboard");
     browser

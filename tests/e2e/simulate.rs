@@ -7,6 +7,7 @@ use aviary_e2e::APP_ID;
 use aviary_e2e::artifacts;
 use aviary_e2e::host::HostProcess;
 use aviary_e2e::http::Request;
+use aviary_e2e::relay::Relay;
 use aviary_e2e::setup::to_toml;
 use serde_json::Value;
 use serde_json::json;
@@ -16,12 +17,15 @@ struct Pair {
     simulator: HostProcess,
     host: HostProcess,
     platform: SocketAddr,
+    webhook: String,
     _folder: tempfile::TempDir,
 }
 
 async fn start() -> anyhow::Result<Pair> {
     let folder = tempfile::tempdir()?;
-    let arguments = ["simulate", "--listen", "127.0.0.1:0"];
+    let relay = Relay::start().await?;
+    let webhook = format!("http://{}/callback", relay.address());
+    let arguments = ["simulate", "--listen", "127.0.0.1:0", "--webhook", &webhook];
     let simulator = HostProcess::start(&arguments, folder.path(), &[])?;
     let platform = simulator.printed_address().await?;
     let configuration = json!({
@@ -51,14 +55,15 @@ async fn start() -> anyhow::Result<Pair> {
     std::fs::copy(component, folder.path().join("plugins/approval.wasm"))?;
     let host = HostProcess::start(&["run"], folder.path(), &[])?;
     host.wait_for_readyz(200).await?;
-    Ok(Pair { simulator, host, platform, _folder: folder })
+    relay.leads_to(host.webhook().await?);
+    Ok(Pair { simulator, host, platform, webhook, _folder: folder })
 }
 
 #[tokio::test]
 async fn a_person_can_click_without_a_tenant() -> anyhow::Result<()> {
     let mut pair = start().await?;
-    let url = format!("http://{}/callback", pair.host.webhook().await?);
-    for door in [json!({ "door": "long_connection" }), json!({ "door": "webhook", "url": url })] {
+    let by_webhook = json!({ "door": "webhook", "url": pair.webhook });
+    for door in [json!({ "door": "long_connection" }), by_webhook] {
         let mut click = json!({
             "app_id": APP_ID,
             "kind": "card_action",

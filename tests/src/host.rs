@@ -160,6 +160,15 @@ impl HostProcess {
         Ok(total)
     }
 
+    /// How many files it may have open now, and to how many it may raise that.
+    pub fn open_files_limit(&self) -> anyhow::Result<(String, String)> {
+        let limits = std::fs::read_to_string(format!("/proc/{}/limits", self.child.id()))?;
+        let line = limits.lines().find_map(|line| line.strip_prefix("Max open files"));
+        let mut words = line.context("no such limit")?.split_whitespace();
+        let mut next = || words.next().map(str::to_owned).context("two numbers");
+        Ok((next()?, next()?))
+    }
+
     /// Sends SIGTERM, as a service manager does.
     pub fn ask_to_stop(&self) -> anyhow::Result<()> {
         let process = i32::try_from(self.child.id()).ok().and_then(rustix::process::Pid::from_raw);

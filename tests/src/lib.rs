@@ -18,6 +18,7 @@ pub mod platform;
 pub mod proxy;
 pub mod redis;
 pub mod referee;
+pub mod relay;
 pub mod schema;
 pub mod sender;
 pub mod setup;
