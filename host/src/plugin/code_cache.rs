@@ -9,6 +9,7 @@ mod folder;
 mod functions;
 mod key;
 mod native;
+mod way;
 
 use std::path::Path;
 use std::path::PathBuf;
@@ -156,6 +157,11 @@ impl OpenCache {
     }
 }
 
+/// Code that runs in this process already, for another engine.
+pub(super) fn copied(engine: &Engine, code: &Compiled) -> wasmtime::Result<Compiled> {
+    native::copied(engine, code)
+}
+
 /// See the module.
 #[derive(Debug)]
 pub(super) struct CodeCache(Option<(Arc<Folder>, Arc<Functions>, Keys)>);
@@ -165,13 +171,17 @@ impl CodeCache {
     pub(super) fn load(&self, engine: &Engine, wasm: &Digest) -> Option<Compiled> {
         let (folder, _, keys) = self.0.as_ref()?;
         let key = keys.component(wasm);
-        let path = folder.component(&key);
-        let loaded = entry::verified(&path, &key).and_then(|_| native::compiled(engine, &path));
+        let name = Folder::component(&key);
+        let loaded = folder
+            .read(&name)
+            .and_then(|file| entry::verified(file, &key))
+            .and_then(|(file, _)| native::compiled(engine, &file));
         match loaded {
             Ok(compiled) => Some(compiled),
             Err(Distrust::Absent) => None,
             Err(distrust) => {
-                let file = path.display();
+                let file = folder.place(&name);
+                let file = file.display();
                 tracing::warn!(%file, reason = %distrust, "cached code refused, compiling again");
                 metrics::record_code_cache_refusal(distrust.word());
                 None
@@ -186,7 +196,7 @@ impl CodeCache {
         let kept = compiled
             .serialize()
             .map_err(std::io::Error::other)
-            .and_then(|code| folder.write(&folder.component(&key), &entry::sealed(&key, code)));
+            .and_then(|code| folder.write(&Folder::component(&key), &entry::sealed(&key, code)));
         functions.keep();
         match kept {
             Ok(()) => tracing::debug!(key = hex::encode(key), "compiled code kept"),

@@ -10,7 +10,7 @@ use std::fs::Metadata;
 use std::io::ErrorKind;
 use std::io::Read as _;
 use std::os::unix::fs::MetadataExt as _;
-use std::path::Path;
+use std::path::PathBuf;
 use std::time::SystemTime;
 
 use xxhash_rust::xxh3::Xxh3;
@@ -22,7 +22,7 @@ const MAGIC: &[u8; 8] = b"aviary-2";
 /// A hash and the magic.
 const SEAL_BYTES: u64 = size_of::<u128>() as u64 + MAGIC.len() as u64;
 /// Bits of a mode that let others write.
-const WRITABLE_BY_OTHERS: u32 = 0o022;
+pub(super) const WRITABLE_BY_OTHERS: u32 = 0o022;
 /// Read and hashed at once: fits into a core's own cache.
 const PIECE: usize = 256 << 10;
 
@@ -35,8 +35,25 @@ pub(super) enum Distrust {
     Absent,
     #[error("{0}")]
     Read(std::io::Error),
-    #[error("it is no {0}")]
+    #[error("it is not a {0}")]
     WrongKind(&'static str),
+    #[error("{} is a link; set cache.path to the folder that the link leads to", path.display())]
+    Link { path: PathBuf },
+    #[error(
+        "others can write to its parent folder {} (mode {mode:o}) and put another folder in its place; take that from \
+         them, for example with chmod go-w, or set cache.path to a folder whose parents only the host's user and root \
+         can write to",
+        path.display()
+    )]
+    ParentWritable { path: PathBuf, mode: u32 },
+    #[error(
+        "its parent folder {} belongs to user {owner}, who can put another folder in its place; set cache.path to a \
+         folder whose parents belong to the host's user or to root",
+        path.display()
+    )]
+    ParentOfOther { path: PathBuf, owner: u32 },
+    #[error("a second hard link leads to it, and the host makes none")]
+    SecondName,
     #[error("it belongs to user {owner} and not to the one the host runs as, {host}")]
     NotOurs { owner: u32, host: u32 },
     #[error(
@@ -56,6 +73,9 @@ impl Distrust {
             Self::Absent => "absent",
             Self::Read(_) => "unreadable",
             Self::WrongKind(_) => "wrong_kind",
+            Self::Link { .. } => "link",
+            Self::ParentWritable { .. } | Self::ParentOfOther { .. } => "parent",
+            Self::SecondName => "second_name",
             Self::NotOurs { .. } => "owner",
             Self::WritableByOthers { .. } => "writable_by_others",
             Self::Damaged => "damaged",
@@ -101,14 +121,16 @@ fn seal(hasher: &Xxh3) -> Vec<u8> {
     [hasher.digest128().to_le_bytes().as_slice(), MAGIC].concat()
 }
 
-/// The file, if it is ours and whole, and the length of what was sealed. It counts as used now.
-pub(super) fn verified(path: &Path, key: &Key) -> Result<(File, u64), Distrust> {
-    let mut file = File::open(path)?;
+/// The same open file, if it is ours and whole, and the length of what was sealed. It counts as used now.
+pub(super) fn verified(mut file: File, key: &Key) -> Result<(File, u64), Distrust> {
     let metadata = file.metadata()?;
     if !metadata.is_file() {
         return Err(Distrust::WrongKind("file"));
     }
     only_ours(&metadata)?;
+    if metadata.nlink() > 1 {
+        return Err(Distrust::SecondName);
+    }
     let length = metadata.len().checked_sub(SEAL_BYTES).ok_or(Distrust::Damaged)?;
     let mut left = length;
     let mut hasher = hasher(key);
@@ -147,7 +169,7 @@ mod tests {
     fn what_was_written_is_trusted() {
         for size in [0, 1, PIECE - 1, PIECE, PIECE + 1, 3 * PIECE] {
             let file = file_with(&sealed(&KEY, vec![1; size]));
-            verified(file.path(), &KEY).unwrap();
+            verified(file.reopen().unwrap(), &KEY).unwrap();
         }
     }
 
@@ -157,7 +179,7 @@ mod tests {
         for index in 0..whole.len() {
             let mut damaged = whole.clone();
             damaged[index] ^= 1;
-            let found = verified(file_with(&damaged).path(), &KEY);
+            let found = verified(file_with(&damaged).into_file(), &KEY);
             assert!(matches!(found, Err(Distrust::Damaged)), "{index}: {found:?}");
         }
     }
@@ -166,17 +188,17 @@ mod tests {
     fn every_length_but_the_right_one_is_noticed() {
         let whole = sealed(&KEY, b"machine code".to_vec());
         for length in 0..whole.len() {
-            let found = verified(file_with(&whole[..length]).path(), &KEY);
+            let found = verified(file_with(&whole[..length]).into_file(), &KEY);
             assert!(matches!(found, Err(Distrust::Damaged)), "{length}: {found:?}");
         }
         let longer = [whole.as_slice(), b"x"].concat();
-        assert!(matches!(verified(file_with(&longer).path(), &KEY), Err(Distrust::Damaged)));
+        assert!(matches!(verified(file_with(&longer).into_file(), &KEY), Err(Distrust::Damaged)));
     }
 
     #[test]
     fn a_whole_file_under_another_name_is_refused() {
         let file = file_with(&sealed(&KEY, b"machine code".to_vec()));
-        assert!(matches!(verified(file.path(), &[8; 32]), Err(Distrust::Damaged)));
+        assert!(matches!(verified(file.reopen().unwrap(), &[8; 32]), Err(Distrust::Damaged)));
     }
 
     #[test]
@@ -184,11 +206,11 @@ mod tests {
         let file = file_with(&sealed(&KEY, b"machine code".to_vec()));
         for mode in [0o620, 0o602, 0o666] {
             std::fs::set_permissions(file.path(), PermissionsExt::from_mode(mode)).unwrap();
-            let found = verified(file.path(), &KEY);
+            let found = verified(file.reopen().unwrap(), &KEY);
             assert!(matches!(found, Err(Distrust::WritableByOthers { .. })), "{found:?}");
         }
         std::fs::set_permissions(file.path(), PermissionsExt::from_mode(0o644)).unwrap();
-        verified(file.path(), &KEY).unwrap();
+        verified(file.reopen().unwrap(), &KEY).unwrap();
     }
 
     #[test]

@@ -4,17 +4,24 @@
 //! compiles again, and who clears up does not mind that another was quicker.
 
 use std::ffi::OsStr;
-use std::fs::DirBuilder;
+use std::fs::File;
 use std::io::Write as _;
-use std::os::unix::fs::DirBuilderExt as _;
+use std::os::unix::ffi::OsStrExt as _;
 use std::path::Path;
 use std::path::PathBuf;
 use std::time::Duration;
 use std::time::SystemTime;
+use std::time::UNIX_EPOCH;
+
+use rustix::fs::AtFlags;
+use rustix::fs::Dir;
+use rustix::fs::Mode;
+use rustix::fs::OFlags;
+use rustix::fs::Stat;
 
 use crate::plugin::code_cache::entry::Distrust;
-use crate::plugin::code_cache::entry::only_ours;
 use crate::plugin::code_cache::key::Key;
+use crate::plugin::code_cache::way;
 
 /// How files of compiled components end.
 const COMPONENT: &str = "component";
@@ -25,16 +32,21 @@ const UNFINISHED: &str = "unfinished";
 /// Nobody writes for that long: what is unfinished and older was left by a host that was killed.
 const ABANDONED: Duration = Duration::from_secs(60 * 60);
 
-/// See the module.
+/// An open folder. Everything in it is reached from here, and never by a path again.
 #[derive(Debug)]
 pub(super) struct Folder {
+    open: File,
+    /// For messages.
     path: PathBuf,
     max_bytes: u64,
 }
 
+/// The name of a file in the folder, without any path.
+pub(super) type Name = String;
+
 /// A file of ours in the folder.
 struct Kept {
-    path: PathBuf,
+    name: Name,
     bytes: u64,
     used: SystemTime,
 }
@@ -42,46 +54,77 @@ struct Kept {
 impl Folder {
     /// Makes the folder where it is missing.
     pub(super) fn open(path: PathBuf, max_bytes: u64) -> Result<Self, Distrust> {
-        DirBuilder::new().recursive(true).mode(0o700).create(&path).map_err(Distrust::Read)?;
-        let metadata = std::fs::metadata(&path)?;
-        if !metadata.is_dir() {
-            return Err(Distrust::WrongKind("folder"));
-        }
-        only_ours(&metadata)?;
-        Ok(Self { path, max_bytes })
+        Ok(Self { open: way::open(&path)?, path, max_bytes })
     }
 
-    /// Where the component of that name is, if it is there.
-    pub(super) fn component(&self, key: &Key) -> PathBuf {
-        self.path.join(hex::encode(key)).with_extension(COMPONENT)
+    /// The name of the component, if it is there.
+    pub(super) fn component(key: &Key) -> Name {
+        format!("{}.{COMPONENT}", hex::encode(key))
     }
 
-    /// Where the functions of that name are, if they are there.
-    pub(super) fn pack(&self, key: &Key) -> PathBuf {
-        self.path.join(hex::encode(key)).with_extension(PACK)
+    /// The name of the functions, if they are there.
+    pub(super) fn pack(key: &Key) -> Name {
+        format!("{}.{PACK}", hex::encode(key))
     }
 
     /// All compiled functions that are there, used longest ago first. None where the folder cannot be read.
-    pub(super) fn packs(&self) -> Vec<PathBuf> {
+    pub(super) fn packs(&self) -> Vec<Name> {
         let kept = self.kept(SystemTime::now()).unwrap_or_default();
-        let packs = kept.into_iter().filter(|kept| kept.path.extension() == Some(PACK.as_ref()));
-        packs.map(|kept| kept.path).collect()
+        let names = kept.into_iter().map(|kept| kept.name);
+        names.filter(|name| Path::new(name).extension() == Some(PACK.as_ref())).collect()
+    }
+
+    /// Where a file is, for messages.
+    pub(super) fn place(&self, name: &str) -> PathBuf {
+        self.path.join(name)
+    }
+
+    /// Opens a file for reading. A link is not followed, and a file that is not a regular one is not waited for.
+    pub(super) fn read(&self, name: &str) -> Result<File, Distrust> {
+        let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
+        match rustix::fs::openat(&self.open, name, flags, Mode::empty()) {
+            Ok(file) => Ok(File::from(file)),
+            Err(rustix::io::Errno::LOOP) => Err(Distrust::WrongKind("file")),
+            Err(error) => Err(std::io::Error::from(error).into()),
+        }
     }
 
     /// Puts a file there, all of it or nothing. One that is larger than everything may be together is left out.
-    pub(super) fn write(&self, path: &Path, bytes: &[u8]) -> std::io::Result<()> {
+    pub(super) fn write(&self, name: &str, bytes: &[u8]) -> std::io::Result<()> {
         let size = bytes.len() as u64;
         let Some(room) = self.max_bytes.checked_sub(size) else {
             let max_bytes = self.max_bytes;
             tracing::info!(size, max_bytes, "compiled code is larger than cache.max_bytes");
             return Ok(());
         };
-        let mut file =
-            tempfile::Builder::new().suffix(&format!(".{UNFINISHED}")).tempfile_in(&self.path)?;
-        file.write_all(bytes)?;
-        self.shrink_to(room)?;
-        file.persist(path)?;
-        Ok(())
+        let (mut file, unfinished) = self.begin_file()?;
+        let written = file
+            .write_all(bytes)
+            .and_then(|()| self.shrink_to(room))
+            .and_then(|()| Ok(rustix::fs::renameat(&self.open, &unfinished, &self.open, name)?));
+        if written.is_err() {
+            self.remove(&unfinished);
+        }
+        written
+    }
+
+    /// Deletes a file. One that cannot be deleted is no worse than one that nobody has deleted yet.
+    pub(super) fn remove(&self, name: &str) {
+        let _ = rustix::fs::unlinkat(&self.open, name, AtFlags::empty());
+    }
+
+    /// A new file under a name that nobody else has.
+    fn begin_file(&self) -> std::io::Result<(File, Name)> {
+        let flags =
+            OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+        loop {
+            let name = format!("{:016x}.{UNFINISHED}", fastrand::u64(..));
+            match rustix::fs::openat(&self.open, &name, flags, Mode::RUSR | Mode::WUSR) {
+                Ok(file) => return Ok((File::from(file), name)),
+                Err(rustix::io::Errno::EXIST) => {}
+                Err(error) => return Err(error.into()),
+            }
+        }
     }
 
     /// Deletes what was used longest ago, until that much is left.
@@ -93,7 +136,7 @@ impl Folder {
                 break;
             }
             // Another host may have deleted it just now.
-            let _ = std::fs::remove_file(&oldest.path);
+            self.remove(&oldest.name);
             total -= oldest.bytes;
         }
         Ok(())
@@ -102,25 +145,38 @@ impl Folder {
     /// Every finished file of ours, used longest ago first. What was never finished goes.
     fn kept(&self, now: SystemTime) -> std::io::Result<Vec<Kept>> {
         let mut kept = Vec::new();
-        for entry in std::fs::read_dir(&self.path)? {
-            let path = entry?.path();
-            let ending = path.extension().and_then(OsStr::to_str);
+        for entry in Dir::read_from(&self.open)? {
+            let entry = entry?;
+            let name = OsStr::from_bytes(entry.file_name().to_bytes());
+            let ending = Path::new(name).extension().and_then(OsStr::to_str);
+            let Some(name) = name.to_str() else { continue };
             if ![COMPONENT, PACK, UNFINISHED].map(Some).contains(&ending) {
                 continue;
             }
-            // Likewise.
-            let Ok(metadata) = std::fs::symlink_metadata(&path) else { continue };
-            let used = metadata.modified()?;
+            // Another host may have deleted it just now.
+            let stat = rustix::fs::statat(&self.open, name, AtFlags::SYMLINK_NOFOLLOW);
+            let Ok(stat) = stat else { continue };
+            let used = modified(&stat);
             let is_new = now.duration_since(used).unwrap_or_default() < ABANDONED;
             match ending {
                 Some(UNFINISHED) if is_new => {}
-                Some(UNFINISHED) => drop(std::fs::remove_file(&path)),
-                _ => kept.push(Kept { path, bytes: metadata.len(), used }),
+                Some(UNFINISHED) => self.remove(name),
+                _ => {
+                    let bytes = u64::try_from(stat.st_size).unwrap_or(0);
+                    kept.push(Kept { name: name.to_owned(), bytes, used });
+                }
             }
         }
         kept.sort_by_key(|kept| kept.used);
         Ok(kept)
     }
+}
+
+/// A time before 1970 is as good as 1970: the file was not used for long.
+fn modified(stat: &Stat) -> SystemTime {
+    let seconds = u64::try_from(stat.st_mtime).unwrap_or(0);
+    let nanoseconds = u32::try_from(stat.st_mtime_nsec).unwrap_or(0);
+    UNIX_EPOCH + Duration::new(seconds, nanoseconds)
 }
 
 #[cfg(test)]
@@ -148,8 +204,8 @@ mod tests {
         let home = tempfile::tempdir().unwrap();
         let folder = Folder::open(home.path().join("deep/code"), 100).unwrap();
         for (minutes, key) in [(3, [1; 32]), (1, [2; 32]), (2, [3; 32])] {
-            folder.write(&folder.component(&key), &[0; 30]).unwrap();
-            set_used(&folder.component(&key), Duration::from_secs(60 * minutes));
+            folder.write(&Folder::component(&key), &[0; 30]).unwrap();
+            set_used(&folder.place(&Folder::component(&key)), Duration::from_secs(60 * minutes));
         }
         std::fs::write(folder.path.join("of-somebody-else"), [0; 1000]).unwrap();
         folder.write(&folder.component(&[4; 32]), &[0; 60]).unwrap();

@@ -87,16 +87,17 @@ impl Functions {
     }
 
     fn look(&self) {
-        for path in self.folder.packs() {
-            match Pack::open(&path) {
+        for name in self.folder.packs() {
+            match Pack::open(&self.folder, &name) {
                 Ok(pack) => self.lock().add(pack),
                 Err(Distrust::Absent) => {}
                 Err(distrust) => {
-                    let file = path.display();
+                    let file = self.folder.place(&name);
+                    let file = file.display();
                     tracing::warn!(%file, reason = %distrust, "cached functions refused");
                     metrics::record_code_cache_refusal(distrust.word());
                     // It would be refused at every start. Where it cannot be deleted, it is.
-                    let _ = std::fs::remove_file(&path);
+                    self.folder.remove(&name);
                 }
             }
         }
@@ -175,7 +176,8 @@ mod tests {
         let first = functions(&home);
         first.insert(&[1; 32], b"code".to_vec());
         first.keep();
-        let [path] = &first.folder.packs()[..] else { panic!("one pack") };
+        let [name] = &first.folder.packs()[..] else { panic!("one pack") };
+        let path = &first.folder.place(name);
         let mut bytes = std::fs::read(path).unwrap();
         bytes[50] ^= 1;
         std::fs::write(path, bytes).unwrap();

@@ -4,7 +4,8 @@
     reason = "wasmtime runs what is in the file with all the rights of the host, and cannot check it"
 )]
 
-use std::path::Path;
+use std::fs::File;
+use std::os::fd::AsRawFd as _;
 
 use wasmtime::Engine;
 use wasmtime::Module;
@@ -14,23 +15,48 @@ use wasmtime::component::Component;
 use crate::plugin::code_cache::entry::Distrust;
 use crate::plugin::linked::Compiled;
 
+/// Where the system shows the files that this process has open.
+#[cfg(target_os = "linux")]
+const OPEN_FILES: &str = "/proc/self/fd";
+#[cfg(not(target_os = "linux"))]
+const OPEN_FILES: &str = "/dev/fd";
+
 /// Maps the code. Only for a file that [`verified`](crate::plugin::code_cache::entry::verified) found to be good.
-pub(super) fn compiled(engine: &Engine, path: &Path) -> Result<Compiled, Distrust> {
+///
+/// wasmtime opens a component by a path. This path names the open file itself, so that it does not matter what has been
+/// put in the place of its name meanwhile.
+pub(super) fn compiled(engine: &Engine, file: &File) -> Result<Compiled, Distrust> {
     let not_taken = |error: wasmtime::Error| Distrust::NotTaken(format!("{error:#}"));
-    let kind = Engine::detect_precompiled_file(path).map_err(not_taken)?;
-    // SAFETY: the file holds what `Compiled::serialize` gave to a host of the same version and settings: its digest was
-    // checked, and it and its folder can be written to by the host's user alone. Files are never written in place, only
+    let path = format!("{OPEN_FILES}/{}", file.as_raw_fd());
+    let kind = Engine::detect_precompiled_file(&path).map_err(not_taken)?;
+    // SAFETY: the file holds what `Compiled::serialize` gave to a host of the same version and settings: the digest of
+    // this very file was checked, and only the host's user can write to it. Files are never written in place, only
     // exchanged as a whole and deleted, which what is mapped does not notice.
     unsafe {
         match kind {
             Some(Precompiled::Module) => {
-                Module::deserialize_file(engine, path).map(Compiled::Program)
+                Module::deserialize_file(engine, &path).map(Compiled::Program)
             }
             // wasmtime says what is wrong with anything else.
             Some(Precompiled::Component) | None => {
-                Component::deserialize_file(engine, path).map(Compiled::Component)
+                Component::deserialize_file(engine, &path).map(Compiled::Component)
             }
         }
     }
     .map_err(not_taken)
+}
+
+/// The same code for another engine of this process, without compiling it again. Takes a copy of the code.
+pub(super) fn copied(engine: &Engine, code: &Compiled) -> wasmtime::Result<Compiled> {
+    let bytes = code.serialize()?;
+    // SAFETY: wasmtime made these bytes a moment ago, in this process, and nobody else has seen them. It refuses them if
+    // the engine generates other code than the one that they come from.
+    unsafe {
+        match code {
+            Compiled::Program(_) => Module::deserialize(engine, bytes).map(Compiled::Program),
+            Compiled::Component(_) => {
+                Component::deserialize(engine, bytes).map(Compiled::Component)
+            }
+        }
+    }
 }

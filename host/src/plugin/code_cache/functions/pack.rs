@@ -36,11 +36,11 @@ struct Place {
 }
 
 impl Pack {
-    pub(super) fn open(path: &Path) -> Result<Self, Distrust> {
-        let name = path.file_stem().and_then(|name| name.to_str()).unwrap_or_default();
+    pub(super) fn open(folder: &Folder, name: &str) -> Result<Self, Distrust> {
+        let stem = Path::new(name).file_stem().and_then(|stem| stem.to_str()).unwrap_or_default();
         let mut key = Key::default();
-        hex::decode_to_slice(name, &mut key).map_err(|_not_our_name| Distrust::Damaged)?;
-        let (file, length) = verified(path, &key)?;
+        hex::decode_to_slice(stem, &mut key).map_err(|_not_our_name| Distrust::Damaged)?;
+        let (file, length) = verified(folder.read(name)?, &key)?;
         let places = read_places(&file, length)?.ok_or(Distrust::Damaged)?;
         Ok(Self { file, places, was_used: AtomicBool::new(false) })
     }
@@ -68,9 +68,9 @@ impl Pack {
             bytes.extend_from_slice(code);
         }
         let key: Key = name.finalize().into();
-        let path = folder.pack(&key);
-        folder.write(&path, &sealed(&key, bytes)).map_err(Distrust::Read)?;
-        match Self::open(&path) {
+        let name = Folder::pack(&key);
+        folder.write(&name, &sealed(&key, bytes)).map_err(Distrust::Read)?;
+        match Self::open(folder, &name) {
             Ok(pack) => Ok(Some(pack)),
             Err(Distrust::Absent) => Ok(None),
             Err(distrust) => Err(distrust),
