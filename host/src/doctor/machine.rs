@@ -6,6 +6,10 @@ use tokio::net::TcpListener;
 
 use crate::config::Config;
 use crate::doctor::finding::Finding;
+#[cfg(target_os = "linux")]
+use crate::plugin::swap::ADVICE;
+#[cfg(target_os = "linux")]
+use crate::plugin::swap::Exposure;
 
 /// Since then the kernel says which pages an instance touched, so that only those are cleaned for the next one.
 const PAGE_MAP_SCAN: (u64, u64) = (6, 7);
@@ -20,7 +24,7 @@ pub(super) async fn examine(config: &Config) -> Vec<Finding> {
     }
     findings.push(open_files(config.open_files()));
     #[cfg(target_os = "linux")]
-    findings.push(kernel());
+    findings.extend([kernel(), swap()]);
     findings
 }
 
@@ -74,5 +78,22 @@ fn kernel() -> Finding {
             "Linux 6.7 or later can",
         ),
         _ => Finding::fine("kernel", format!("Linux {release}")),
+    }
+}
+
+#[cfg(target_os = "linux")]
+fn swap() -> Finding {
+    match Exposure::now() {
+        Exposure::NoSwap => Finding::fine("swap", "this machine has none"),
+        Exposure::RuledOut(limit) => {
+            Finding::fine("swap", format!("ruled out for this process by {}", limit.display()))
+        }
+        Exposure::Swappable => Finding::note(
+            "swap",
+            "memory of this process may be swapped out",
+            "the quickest way of wiping a guest's memory would miss what is swapped out, so a host does without it: a \
+             fresh instance for each callback costs more",
+            ADVICE,
+        ),
     }
 }

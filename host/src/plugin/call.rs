@@ -73,6 +73,11 @@ impl Call {
         self.asked.get_or_insert_with(|| self.occasion.capabilities())
     }
 
+    /// It has to begin again elsewhere; its guest has not run.
+    pub(super) fn into_occasion(self) -> Occasion {
+        self.occasion
+    }
+
     /// It is over. Writes what its guest printed, and returns the cards to show once the answer is on the wire.
     pub(super) fn end(self, printed: &[u8], printed_beyond: u64) -> Vec<Json> {
         let Self { occasion, asked, .. } = self;

@@ -18,6 +18,7 @@ use crate::plugin::compile::compile;
 use crate::plugin::compile::link;
 use crate::plugin::engine::GuestEngine;
 use crate::plugin::linked::Linked;
+use crate::plugin::machine::Machine;
 use crate::telemetry::metrics;
 
 /// A file and its digest, which is what tells one from another.
@@ -78,14 +79,16 @@ impl CodeSource {
 /// Code, linked. It is shared for as long as somebody has it.
 pub(super) struct Code {
     /// What makes others find it.
-    _shared: Arc<Shared>,
+    pub(super) shared: Arc<Shared>,
     pub(super) linked: Linked,
+    pub(super) machine: Arc<Machine>,
     pub(super) source: CodeSource,
     /// From the contents of the file to linked code.
     pub(super) took: Duration,
 }
 
-type Shared = OnceCell<Linked>;
+/// The code of one file, and the machine that it is linked for.
+pub(super) type Shared = OnceCell<(Linked, Arc<Machine>)>;
 
 /// All code that somebody has, by the digest of its file.
 #[derive(Default)]
@@ -109,34 +112,36 @@ pub(super) async fn code(engine: &Arc<GuestEngine>, wasm: Wasm) -> Result<Code, 
     let (began, told) = (Instant::now(), wasm.took);
     let shared = engine.in_use.of(&wasm);
     let mut source = CodeSource::Shared;
-    let linked = shared
+    let (linked, machine) = shared
         .get_or_try_init(async || {
-            let (linked, from) = load_or_compile(engine, wasm).await?;
+            let machine = engine.machine();
+            let (linked, from) = load_or_compile(engine, &machine, wasm).await?;
             source = from;
-            Ok::<_, CompileError>(linked)
+            Ok::<_, CompileError>((linked, machine))
         })
         .await?
         .clone();
     let took = told + began.elapsed();
     metrics::record_code_load(source.as_str(), took);
-    Ok(Code { _shared: shared, linked, source, took })
+    Ok(Code { shared, linked, machine, source, took })
 }
 
 async fn load_or_compile(
     engine: &Arc<GuestEngine>,
+    machine: &Arc<Machine>,
     wasm: Wasm,
 ) -> Result<(Linked, CodeSource), CompileError> {
     // Not on the threads that compile: one that is compiling would be waited for.
-    let (loader, digest) = (Arc::clone(engine), wasm.digest);
-    let loading = tokio::task::spawn_blocking(move || loader.cache.load(&loader.engine, &digest));
+    let (loader, target, digest) = (Arc::clone(engine), Arc::clone(machine), wasm.digest);
+    let loading = tokio::task::spawn_blocking(move || loader.cache.load(&target.engine, &digest));
     if let Some(cached) = loading.await.ok().flatten() {
-        return Ok((link(engine, &cached)?, CodeSource::Cached));
+        return Ok((link(machine, &cached)?, CodeSource::Cached));
     }
-    let compiler = Arc::clone(engine);
+    let target = Arc::clone(machine);
     let digest = wasm.digest;
     let compiled = engine.compilers.run(move || {
-        let compiled = compile(&compiler, &wasm.bytes)?;
-        let linked = link(&compiler, &compiled)?;
+        let compiled = compile(&target, &wasm.bytes)?;
+        let linked = link(&target, &compiled)?;
         Ok::<_, CompileError>((Arc::new(compiled), linked))
     });
     let panicked = || CompileError::Compile("the compiler panicked".to_owned());

@@ -4,7 +4,6 @@ use wasmtime::Module;
 use wasmtime::UnknownImportError;
 use wasmtime::component::Component;
 
-use crate::plugin::engine::GuestEngine;
 use crate::plugin::explain::missing_imports;
 use crate::plugin::form::Form;
 use crate::plugin::form::FormError;
@@ -13,6 +12,7 @@ use crate::plugin::form::wrapped;
 use crate::plugin::linked::Compiled;
 use crate::plugin::linked::Linked;
 use crate::plugin::linked::Program;
+use crate::plugin::machine::Machine;
 
 /// Why a file is not a plugin.
 #[derive(Debug, thiserror::Error)]
@@ -33,29 +33,29 @@ pub(super) enum CompileError {
 }
 
 /// Takes as long as compiling takes: never call it on an I/O thread.
-pub(super) fn compile(engine: &GuestEngine, bytes: &[u8]) -> Result<Compiled, CompileError> {
+pub(super) fn compile(machine: &Machine, bytes: &[u8]) -> Result<Compiled, CompileError> {
     let broken = |error: wasmtime::Error| CompileError::Compile(format!("{error:#}"));
-    let component = |bytes: &[u8]| Component::from_binary(&engine.engine, bytes).map_err(broken);
+    let component = |bytes: &[u8]| Component::from_binary(&machine.engine, bytes).map_err(broken);
     Ok(match Form::of(bytes)? {
         Form::Component => Compiled::Component(component(bytes)?),
         Form::TypedModule => Compiled::Component(component(&wrapped(bytes)?)?),
         Form::CommandModule => {
-            Compiled::Program(Module::from_binary(&engine.engine, bytes).map_err(broken)?)
+            Compiled::Program(Module::from_binary(&machine.engine, bytes).map_err(broken)?)
         }
     })
 }
 
 /// Finds everything that it asks for.
-pub(super) fn link(engine: &GuestEngine, compiled: &Compiled) -> Result<Linked, CompileError> {
+pub(super) fn link(machine: &Machine, compiled: &Compiled) -> Result<Linked, CompileError> {
     match compiled {
-        Compiled::Component(component) => link_component(engine, component),
-        Compiled::Program(module) => link_program(engine, module),
+        Compiled::Component(component) => link_component(machine, component),
+        Compiled::Program(module) => link_program(machine, module),
     }
 }
 
-fn link_component(engine: &GuestEngine, component: &Component) -> Result<Linked, CompileError> {
-    engine.linker.instantiate_pre(component).map(Linked::Component).map_err(|error| {
-        let missing = missing_imports(component, &engine.engine);
+fn link_component(machine: &Machine, component: &Component) -> Result<Linked, CompileError> {
+    machine.linker.instantiate_pre(component).map(Linked::Component).map_err(|error| {
+        let missing = missing_imports(component, &machine.engine);
         let reason = if missing.is_empty() {
             // All names are right, so a type is wrong; wasmtime says which, in its own terms.
             format!("{error:#}; its imports have the right names and another shape than in wit/")
@@ -66,8 +66,8 @@ fn link_component(engine: &GuestEngine, component: &Component) -> Result<Linked,
     })
 }
 
-fn link_program(engine: &GuestEngine, module: &Module) -> Result<Linked, CompileError> {
-    let instance_pre = engine.program_linker.instantiate_pre(module).map_err(|error| {
+fn link_program(machine: &Machine, module: &Module) -> Result<Linked, CompileError> {
+    let instance_pre = machine.program_linker.instantiate_pre(module).map_err(|error| {
         let reason = match error.downcast_ref::<UnknownImportError>() {
             Some(unknown) => {
                 format!("it imports {}, which WASI preview 1 does not have", unknown.name())

@@ -1,62 +1,32 @@
 //! The wasmtime engine, configured once, and the threads that guests run on.
 
 use std::sync::Arc;
+use std::sync::Weak;
+use std::time::Duration;
 
 use serde::Deserialize;
 use tokio::sync::Semaphore;
-use wasmtime::Config;
-use wasmtime::Enabled;
 use wasmtime::Engine;
-use wasmtime::PoolingAllocationConfig;
-use wasmtime::component::HasSelf;
-use wasmtime::component::Linker;
 
-use crate::bindings::lark::callback::deferred;
-use crate::bindings::lark::callback::open_api;
-use crate::bindings::lark::callback::request;
-use crate::bindings::lark::callback::sealed_values;
-use crate::bindings::wasi::config::store as config;
-use crate::bindings::wasi::keyvalue::atomics;
-use crate::bindings::wasi::keyvalue::store;
-use crate::bindings::wasi::logging::logging;
 use crate::plugin::code::CodeInUse;
 use crate::plugin::code_cache::CacheConfig;
 use crate::plugin::code_cache::CodeCache;
 use crate::plugin::code_cache::OpenCache;
 use crate::plugin::compilers::Compilers;
-use crate::plugin::limits::MAX_CORE_INSTANCES;
-use crate::plugin::limits::MAX_MEMORIES;
-use crate::plugin::limits::MAX_MEMORY_BYTES;
-use crate::plugin::limits::MAX_TABLE_ELEMENTS;
-use crate::plugin::limits::MAX_TABLES;
 use crate::plugin::limits::MemoryBudget;
 use crate::plugin::linked::Linked;
+use crate::plugin::machine::MEMORIES_PER_PLACE;
+use crate::plugin::machine::Machine;
+use crate::plugin::machine::Machines;
+use crate::plugin::machine::TABLES_PER_PLACE;
 use crate::plugin::priority::step_back;
-use crate::plugin::state::GuestState;
 use crate::plugin::turns::long_turns;
 
-/// Pages that an instance touched stay mapped for the next one up to this size: page faults, not instantiation, are
-/// what a fresh instance costs.
-const KEEP_RESIDENT: usize = 64 * 1024 * 1024;
-/// The same for tables, whatever their size. Given back, each of a small guest's two cost every call a system call and a
-/// page fault.
-const KEEP_TABLES_RESIDENT: usize = MAX_TABLE_ELEMENTS * size_of::<usize>();
-/// Memories and tables for each place among the calls under way. A component that brings more takes several places.
-const MEMORIES_PER_PLACE: u32 = 2;
-/// Likewise; an element of a table is a pointer that is reserved, not used.
-const TABLES_PER_PLACE: u32 = 4;
-/// Places apart from those of calls, for plugins that say what they are while they are loaded, and for the largest
-/// component on the smallest host.
-const SPARE_PLACES: u32 = 8;
-/// Of those, memories are fewer, because each reserves four gigabytes of addresses: two for each plugin that is described,
-/// and two more, so that the largest component has its eight on the smallest host. That host fits into 64 GiB, which is
-/// what valgrind has for a program.
-const SPARE_MEMORIES: u32 = 10;
 /// Plugins that are loaded at once, over all apps: while one is described, another is read. Each holds its file in
 /// memory and, for a moment, a spare place.
 const LOADED_AT_ONCE: usize = 4;
-/// Bookkeeping of one instance; wasmtime's default is too small for the largest runtimes.
-const INSTANCE_BYTES: usize = 4 * 1024 * 1024;
+/// How often the machine is looked at when nobody calls a plugin, so that the next call need not wait for another one.
+const LOOK_AT_MACHINE: Duration = Duration::from_secs(1);
 
 /// How far guests stand behind I/O in the queue for a core. Without it, on a machine that is busy with other things,
 /// timers of the I/O threads were up to 50 ms late in one of a hundred cases; with it 10 ms. Twice as much was no better,
@@ -136,10 +106,7 @@ impl GuestsConfig {
 
 /// What compiles, links and runs every plugin of the process.
 pub struct GuestEngine {
-    pub(super) engine: Engine,
-    pub(super) linker: Linker<GuestState>,
-    /// For programs of WASI preview 1.
-    pub(super) program_linker: wasmtime::Linker<GuestState>,
+    pub(super) machines: Arc<Machines>,
     pub(super) budget: MemoryBudget,
     pub(super) cache: CodeCache,
     pub(super) in_use: CodeInUse,
@@ -164,13 +131,8 @@ impl GuestEngine {
         config.validate()?;
         let failed = |error: wasmtime::Error| EngineError::Engine(format!("{error:#}"));
         let cache = OpenCache::open(cache);
-        let mut settings = engine_config(config);
-        if let Some(functions) = cache.functions() {
-            settings.enable_incremental_compilation(functions).map_err(failed)?;
-        }
-        let engine = Engine::new(&settings).map_err(failed)?;
-        let linker = link(&engine).map_err(failed)?;
-        let program_linker = link_programs(&engine).map_err(failed)?;
+        let machines =
+            Arc::new(Machines::new(config.max_calls, cache.functions()).map_err(failed)?);
         let threads = tokio::runtime::Builder::new_multi_thread()
             .worker_threads(config.threads)
             .thread_name("guest")
@@ -184,13 +146,12 @@ impl GuestEngine {
             .enable_time()
             .build()?;
         let compilers = Compilers::start(config.compile_threads)?;
+        threads.spawn(look_after(Arc::downgrade(&machines)));
         Ok(Self {
-            cache: cache.with(&engine),
+            cache: cache.with(&machines.current().engine),
             in_use: CodeInUse::default(),
             idle_places: Arc::new(Semaphore::new(config.max_calls as usize)),
-            engine,
-            linker,
-            program_linker,
+            machines,
             budget: MemoryBudget::new(config.memory_bytes),
             max_calls: config.max_calls,
             compilers,
@@ -198,6 +159,11 @@ impl GuestEngine {
             long_turns: Arc::new(long_turns(config.threads)),
             threads: Some(threads),
         })
+    }
+
+    /// What code is to be linked for.
+    pub(super) fn machine(&self) -> Arc<Machine> {
+        self.machines.current()
     }
 
     /// Until everything that was compiled is on disk, for a process that would end before: it would be lost to the next one.
@@ -232,74 +198,14 @@ impl Drop for GuestEngine {
     }
 }
 
-fn engine_config(guests: GuestsConfig) -> Config {
-    let mut pool = PoolingAllocationConfig::new();
-    // As many instances may wait for another call as there are calls.
-    let places = guests.max_calls * 2;
-    let memories = places * MEMORIES_PER_PLACE + SPARE_MEMORIES;
-    let places = places + SPARE_PLACES;
-    pool.total_component_instances(places)
-        .total_core_instances(places * MAX_CORE_INSTANCES)
-        .total_memories(memories)
-        .total_tables(places * TABLES_PER_PLACE)
-        .total_stacks(places)
-        .max_core_instances_per_component(MAX_CORE_INSTANCES)
-        .max_memories_per_component(MAX_MEMORIES)
-        .max_tables_per_component(MAX_TABLES)
-        .table_elements(MAX_TABLE_ELEMENTS)
-        .max_core_instance_size(INSTANCE_BYTES)
-        .max_component_instance_size(INSTANCE_BYTES)
-        .max_memory_size(MAX_MEMORY_BYTES)
-        .linear_memory_keep_resident(KEEP_RESIDENT)
-        .table_keep_resident(KEEP_TABLES_RESIDENT)
-        .pagemap_scan(Enabled::Auto);
-    let mut config = Config::new();
-    config
-        .allocation_strategy(pool)
-        .memory_init_cow(true)
-        .consume_fuel(true)
-        // For debuggers and profilers alone: where in the file each instruction came from, and how to walk a stack without
-        // frame pointers. Both would be compiled, written, checked and loaded with every plugin.
-        .generate_address_map(false)
-        .native_unwind_info(false)
-        // One call at a time in an instance: the machinery for more costs time in each call.
-        .concurrency_support(false);
-    config
-}
-
-fn link_programs(engine: &Engine) -> wasmtime::Result<wasmtime::Linker<GuestState>> {
-    let mut linker = wasmtime::Linker::new(engine);
-    wasmtime_wasi::p1::add_to_linker_async(&mut linker, |state: &mut GuestState| state.wasi.ctx())?;
-    Ok(linker)
-}
-
-fn link(engine: &Engine) -> wasmtime::Result<Linker<GuestState>> {
-    let mut linker = Linker::new(engine);
-    wasmtime_wasi::p2::add_to_linker_async(&mut linker)?;
-    wasmtime_wasi_http::p2::add_only_http_to_linker_async(&mut linker)?;
-    request::add_to_linker::<_, HasSelf<_>>(&mut linker, |state: &mut GuestState| {
-        &mut state.capabilities().request
-    })?;
-    deferred::add_to_linker::<_, HasSelf<_>>(&mut linker, |state: &mut GuestState| {
-        &mut state.capabilities().deferred
-    })?;
-    open_api::add_to_linker::<_, HasSelf<_>>(&mut linker, |state: &mut GuestState| {
-        &mut state.capabilities().open_api
-    })?;
-    sealed_values::add_to_linker::<_, HasSelf<_>>(&mut linker, |state: &mut GuestState| {
-        &mut state.capabilities().sealed_values
-    })?;
-    config::add_to_linker::<_, HasSelf<_>>(&mut linker, |state: &mut GuestState| {
-        &mut state.capabilities().config
-    })?;
-    store::add_to_linker::<_, HasSelf<_>>(&mut linker, |state: &mut GuestState| {
-        &mut state.capabilities().key_value
-    })?;
-    atomics::add_to_linker::<_, HasSelf<_>>(&mut linker, |state: &mut GuestState| {
-        &mut state.capabilities().key_value
-    })?;
-    logging::add_to_linker::<_, HasSelf<_>>(&mut linker, |state: &mut GuestState| {
-        &mut state.capabilities().logging
-    })?;
-    Ok(linker)
+/// Replaces the machine when that is due, for as long as there is one.
+async fn look_after(machines: Weak<Machines>) {
+    loop {
+        tokio::time::sleep(LOOK_AT_MACHINE).await;
+        let Some(machines) = machines.upgrade() else { return };
+        if machines.must_be_replaced() {
+            // A failure is in the log, and the next look tries again.
+            let _ = tokio::task::spawn_blocking(move || machines.safe().map(drop)).await;
+        }
+    }
 }

@@ -1,5 +1,7 @@
 //! What a call runs in: a store with the limits of that call, and the instance inside it.
 
+use std::sync::Arc;
+
 use wasmtime::Store;
 use wasmtime::component::Instance;
 
@@ -7,6 +9,7 @@ use crate::plugin::call::Call;
 use crate::plugin::call::Occasion;
 use crate::plugin::limits::InstanceLimiter;
 use crate::plugin::meter::Meter;
+use crate::plugin::runnable::Runnable;
 use crate::plugin::state::GuestState;
 use crate::plugin::state::Wasi;
 
@@ -21,11 +24,25 @@ pub(super) struct Guest {
     pub(super) instance: Option<Instance>,
     /// Calls that it has answered.
     pub(super) calls: u32,
+    pub(super) runnable: Arc<Runnable>,
 }
 
 impl Guest {
     /// One that no call has used.
     pub(super) fn fresh(occasion: Occasion) -> Self {
+        let runnable = occasion.plugin.running.current();
+        Self::running(runnable, occasion)
+    }
+
+    /// Begins the same call again with other code. What the guest had of it until now is lost.
+    pub(super) fn run_instead(&mut self, runnable: Arc<Runnable>) {
+        match self.store.data_mut().call.take() {
+            Some(call) => *self = Self::running(runnable, call.into_occasion()),
+            None => unreachable!("it is exchanged during a call"),
+        }
+    }
+
+    fn running(runnable: Arc<Runnable>, occasion: Occasion) -> Self {
         let Occasion { plugin, tape, .. } = &occasion;
         let limits = plugin.limits;
         let wasi = match plugin.handlers.command {
@@ -36,15 +53,16 @@ impl Guest {
             wasi,
             limiter: InstanceLimiter::new(limits.memory_bytes, plugin.budget.clone()),
             call: None,
+            machine: Arc::clone(&runnable.machine),
         };
-        let mut store = Store::new(plugin.code.linked.engine(), state);
+        let mut store = Store::new(&runnable.machine.engine, state);
         store.limiter(|state| &mut state.limiter);
         store.call_hook_async(Meter::new(limits.reply_bytes));
         // Fails only where fuel is switched off in the engine, and it never is.
         store
             .fuel_async_yield_interval(Some(YIELD_INTERVAL))
             .unwrap_or_else(|error| unreachable!("fuel is on: {error}"));
-        let mut guest = Self { store, instance: None, calls: 0 };
+        let mut guest = Self { store, instance: None, calls: 0, runnable };
         guest.begin_call(occasion);
         guest
     }

@@ -31,6 +31,7 @@ use crate::plugin::guest::Guest;
 use crate::plugin::lift;
 use crate::plugin::linked::Linked;
 use crate::plugin::lower;
+use crate::plugin::machine::StaleMemory;
 use crate::plugin::registry::Plugin;
 use crate::plugin::running::RunningCall;
 use crate::plugin::turns::take_turns;
@@ -120,8 +121,20 @@ async fn run(
 ) -> (CallReport, Guest) {
     let limits = plugin.limits;
     let mut course = Course::beginning(guest.instance.is_none());
-    let invoking = invoke(plugin, handler, callback, &mut guest, &mut course);
-    let outcome = tokio::time::timeout_at(deadline.hard(), invoking).await;
+    let answering = async {
+        loop {
+            match invoke(plugin, handler, callback, &mut guest, &mut course).await {
+                Err(error) if error.is::<StaleMemory>() => {}
+                outcome => break outcome,
+            }
+            // No guest code has seen that memory: the call begins again where nothing can be left.
+            match plugin.running.safe().await {
+                Ok(runnable) => guest.run_instead(runnable),
+                Err(failure) => break Ok(Err(failure)),
+            }
+        }
+    };
+    let outcome = tokio::time::timeout_at(deadline.hard(), answering).await;
     course.ended = Instant::now();
     let store = &mut guest.store;
     let result = match outcome {
@@ -154,8 +167,9 @@ async fn invoke(
     guest: &mut Guest,
     course: &mut Course,
 ) -> wasmtime::Result<Result<RawReply, CallError>> {
-    let (store, reply_bytes) = (&mut guest.store, plugin.limits.reply_bytes);
-    let instance_pre = match &plugin.code.linked {
+    let Guest { store, instance, runnable, .. } = guest;
+    let reply_bytes = plugin.limits.reply_bytes;
+    let instance_pre = match &runnable.linked {
         Linked::Component(instance_pre) => instance_pre,
         Linked::Program(program) => {
             let start = program.instantiate(store).await?;
@@ -164,13 +178,13 @@ async fn invoke(
             return Ok(command::answer(code, callback, &store.data().wasi, reply_bytes));
         }
     };
-    let instance = match guest.instance {
+    let instance = match *instance {
         Some(instance) => instance,
-        None => *guest.instance.insert(instance_pre.instantiate_async(&mut *store).await?),
+        None => *instance.insert(instance_pre.instantiate_async(&mut *store).await?),
     };
     course.instantiated = Some(Instant::now());
     let header = &callback.header;
-    let handlers = &plugin.handlers;
+    let handlers = &runnable.handlers;
     if let Some(Command::Run(indices)) = &handlers.command {
         let code = command::run(indices, store, &instance).await?;
         return Ok(command::answer(code, callback, &store.data().wasi, reply_bytes));
@@ -247,8 +261,12 @@ impl Plugin {
     /// One that was kept, or a fresh one, ready for that call.
     fn guest(&self, occasion: Occasion) -> Guest {
         match self.kept.take(&occasion.callback.header.tenant_key) {
-            Some(guest) => guest.again(occasion),
-            None => {
+            // Its memory holds what it wrote itself, whatever was swapped out. But what runs elsewhere by now shall not
+            // keep the pool of another machine.
+            Some(guest) if Arc::ptr_eq(&guest.runnable, &self.running.current()) => {
+                guest.again(occasion)
+            }
+            _ => {
                 self.usage.record_instance();
                 Guest::fresh(occasion)
             }

@@ -1,5 +1,6 @@
 //! What one call may use up. Every limit has a default, a setting and a reason.
 
+use std::mem;
 use std::sync::Arc;
 use std::sync::atomic::AtomicUsize;
 use std::sync::atomic::Ordering;
@@ -142,11 +143,13 @@ pub(super) struct InstanceLimiter {
     table_elements: usize,
     budget: MemoryBudget,
     refused: Option<Refused>,
+    /// A memory or a table was taken from the pool since somebody asked.
+    has_news: bool,
 }
 
 impl InstanceLimiter {
     pub(super) fn new(limit: usize, budget: MemoryBudget) -> Self {
-        Self { limit, used: 0, table_elements: 0, budget, refused: None }
+        Self { limit, used: 0, table_elements: 0, budget, refused: None, has_news: false }
     }
 
     pub(super) fn refused(&self) -> Option<Refused> {
@@ -158,6 +161,11 @@ impl InstanceLimiter {
     /// half of what there is to those that run.
     pub(super) fn has_room_to_stay(&self) -> bool {
         self.used <= self.limit / 2 && !self.budget.is_half_used()
+    }
+
+    /// Whether a memory or a table was taken from the pool since the last time that somebody asked.
+    pub(super) fn take_news(&mut self) -> bool {
+        mem::take(&mut self.has_news)
     }
 
     /// Another call begins.
@@ -179,6 +187,8 @@ impl ResourceLimiter for InstanceLimiter {
         desired: usize,
         maximum: Option<usize>,
     ) -> wasmtime::Result<bool> {
+        // wasmtime asks once it has the memory, and as if it grew from nothing.
+        self.has_news |= current == 0;
         let more = desired.saturating_sub(current);
         if self.used + more > self.limit || maximum.is_some_and(|maximum| desired > maximum) {
             self.refused = Some(Refused::Own);
@@ -198,6 +208,7 @@ impl ResourceLimiter for InstanceLimiter {
         desired: usize,
         maximum: Option<usize>,
     ) -> wasmtime::Result<bool> {
+        self.has_news |= current == 0;
         let elements = self.table_elements + desired.saturating_sub(current);
         if elements > MAX_TABLE_ELEMENTS || maximum.is_some_and(|maximum| desired > maximum) {
             return Ok(false);

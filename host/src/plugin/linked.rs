@@ -1,7 +1,6 @@
 //! What a file is once it is compiled, and once it is linked: a component, or a program of WASI preview 1, which runs as it
 //! is.
 
-use wasmtime::Engine;
 use wasmtime::InstancePre;
 use wasmtime::Module;
 use wasmtime::ModuleExport;
@@ -41,11 +40,11 @@ pub(super) enum Linked {
 }
 
 impl Linked {
-    /// What it runs on.
-    pub(super) fn engine(&self) -> &Engine {
+    /// The code that it is made of.
+    pub(super) fn code(&self) -> Compiled {
         match self {
-            Self::Component(component) => component.engine(),
-            Self::Program(program) => program.module().engine(),
+            Self::Component(component) => Compiled::Component(component.component().clone()),
+            Self::Program(program) => Compiled::Program(program.module().clone()),
         }
     }
 

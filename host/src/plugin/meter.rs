@@ -81,7 +81,11 @@ impl CallHookHandler<GuestState> for Meter {
         Self: 'event,
     {
         match event {
-            CallHook::CallingWasm => {}
+            CallHook::CallingWasm => {
+                if let Err(stale) = store.data_mut().check_memory() {
+                    return Box::pin(ready(Err(stale.into())));
+                }
+            }
             CallHook::CallingHost => {
                 if let Err(error) = charge(&mut store) {
                     return Box::pin(ready(Err(error)));

@@ -24,7 +24,6 @@ use crate::capability::open_api::ApiAccess;
 use crate::plugin::allow::Allow;
 use crate::plugin::breaker::Breaker;
 use crate::plugin::canary::Canary;
-use crate::plugin::code::Code;
 use crate::plugin::code::CodeSource;
 use crate::plugin::command::Command;
 use crate::plugin::kept::Kept;
@@ -41,6 +40,7 @@ use crate::plugin::route::ActionValue;
 use crate::plugin::route::Route;
 use crate::plugin::route_index::Place;
 use crate::plugin::route_index::RouteIndex;
+use crate::plugin::runnable::Running;
 use crate::plugin::running::Pace;
 use crate::plugin::usage::Usage;
 use crate::secret::Secret;
@@ -52,8 +52,12 @@ pub struct Plugin {
     pub(super) app: Arc<str>,
     pub(super) name: Arc<str>,
     pub(super) version: Arc<str>,
-    pub(super) code: Code,
+    /// What its calls run.
+    pub(super) running: Running,
+    /// What it exports. A call finds its handler by what it runs.
     pub(super) handlers: Handlers,
+    pub(super) code_source: CodeSource,
+    pub(super) code_took: Duration,
     pub(super) routes: Vec<Route>,
     pub(super) still_working: Option<OwnWords>,
     pub(super) limits: Limits,
@@ -163,7 +167,7 @@ impl Plugin {
 
     /// The interfaces that it asks the host for.
     pub fn imports(&self) -> Vec<String> {
-        self.code.linked.imports()
+        self.running.current().linked.imports()
     }
 
     /// What it imports without a grant for it, a sentence each.
@@ -173,14 +177,14 @@ impl Plugin {
 
     /// How long its code took to be had, from the compiler or from the disk.
     pub fn had_code_in(&self) -> Duration {
-        self.code.took
+        self.code_took
     }
 
     /// The largest of its memories before a call has done anything, where that can be told.
     pub fn initial_memory(&self) -> Option<u64> {
         /// WebAssembly counts in these.
         const PAGE_BYTES: u64 = 64 << 10;
-        let needed = self.code.linked.resources()?;
+        let needed = self.running.current().linked.resources()?;
         Some(needed.max_initial_memory_size? * PAGE_BYTES)
     }
 
@@ -191,7 +195,7 @@ impl Plugin {
 
     /// Where its code was had from.
     pub fn code_source(&self) -> CodeSource {
-        self.code.source
+        self.code_source
     }
 
     /// Instances are kept from now on, though it is live nowhere.

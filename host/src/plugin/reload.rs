@@ -321,7 +321,7 @@ impl Folder {
             let handles = plugin.handlers().names().join(" ");
             let (app, version) = (&self.loader.app, plugin.version());
             let (code, code_ms) =
-                (plugin.code_source().as_str(), plugin.code.took.as_secs_f64() * 1000.0);
+                (plugin.code_source().as_str(), plugin.had_code_in().as_secs_f64() * 1000.0);
             tracing::info!(%app, plugin = name, version, handles, code, code_ms, "plugin live");
         }
     }

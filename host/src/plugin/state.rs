@@ -1,5 +1,7 @@
 //! What a store holds: what belongs to an instance, and its call.
 
+use std::sync::Arc;
+
 use wasmtime_wasi::WasiCtxBuilder;
 use wasmtime_wasi::WasiCtxView;
 use wasmtime_wasi::WasiView;
@@ -18,6 +20,8 @@ use crate::plugin::command::Given;
 use crate::plugin::command::REMAINING;
 use crate::plugin::limits::InstanceLimiter;
 use crate::plugin::limits::MAX_HANDLES;
+use crate::plugin::machine::Machine;
+use crate::plugin::machine::StaleMemory;
 use crate::plugin::taped::Taped;
 
 /// Random bytes a guest gets at once. A key needs 32; the host makes them in one go, and nobody else runs meanwhile.
@@ -29,9 +33,17 @@ pub(super) struct GuestState {
     pub(super) limiter: InstanceLimiter,
     /// Absent between two calls.
     pub(super) call: Option<Call>,
+    pub(super) machine: Arc<Machine>,
 }
 
 impl GuestState {
+    /// Guest code is about to run. If memory or a table was taken from the pool since the last time, nothing of another
+    /// instance may be left in it.
+    pub(super) fn check_memory(&mut self) -> Result<(), StaleMemory> {
+        let is_new = self.limiter.take_news();
+        if is_new && self.machine.may_leak() { Err(StaleMemory) } else { Ok(()) }
+    }
+
     /// The call under way.
     pub(super) fn call(&mut self) -> &mut Call {
         under_way(&mut self.call)

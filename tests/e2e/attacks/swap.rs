@@ -1,1 +1,206 @@
-//! A fresh instance must find no byte of an earlier call, even when the kernel swapped guest memory out in between.
+//! What an instance has written is swapped out while the instance is thrown away: the next one finds none of it.
+//!
+//! These tests turn real swap on, which only root may, and page the host out themselves. Hosts of other tests that start
+//! meanwhile wipe memory the slower way, and are right all the same.
+
+use std::fs;
+use std::io::Write as _;
+use std::path::PathBuf;
+use std::process::Command;
+use std::time::Duration;
+
+use anyhow::Context as _;
+use anyhow::ensure;
+use aviary_e2e::PATIENCE;
+use aviary_e2e::http::Request;
+use aviary_e2e::sender;
+use aviary_e2e::setup::App;
+use aviary_e2e::setup::Running;
+use aviary_e2e::setup::Setup;
+use serde_json::json;
+use tempfile::TempDir;
+use tokio::sync::Mutex;
+
+/// Room for all of a host's memory.
+const SWAP_BYTES: usize = 256 << 20;
+/// What the guest writes.
+const WRITTEN: u64 = 4 << 20;
+/// Long enough for swap to be turned on and the host to be paged out, on a machine with other things to do.
+const CALL: Duration = Duration::from_secs(12);
+/// Swap belongs to the machine: one test has it at a time.
+static ALONE: Mutex<()> = Mutex::const_new(());
+
+/// Pages the anonymous memory of a process out, as the system does when memory is short.
+const PAGE_OUT: &str = r#"
+import ctypes, sys
+pid = int(sys.argv[1])
+libc = ctypes.CDLL(None, use_errno=True)
+PIDFD_OPEN, PROCESS_MADVISE, MADV_PAGEOUT = 434, 440, 21
+class Area(ctypes.Structure):
+    _fields_ = [("begin", ctypes.c_void_p), ("length", ctypes.c_size_t)]
+process = libc.syscall(PIDFD_OPEN, pid, 0)
+assert process >= 0, ctypes.get_errno()
+for line in open(f"/proc/{pid}/maps"):
+    fields = line.split()
+    if fields[1].startswith("rw") and len(fields) == 5:
+        begin, end = (int(address, 16) for address in fields[0].split("-"))
+        area = Area(begin, end - begin)
+        libc.syscall(PROCESS_MADVISE, process, ctypes.byref(area), 1, MADV_PAGEOUT, 0)
+"#;
+
+/// A swap file. Turned off when dropped, whatever became of the test.
+struct Swap {
+    file: PathBuf,
+    _folder: TempDir,
+}
+
+impl Swap {
+    /// `None` where swap cannot be turned on.
+    fn prepare() -> anyhow::Result<Option<Self>> {
+        let folder = tempfile::tempdir()?;
+        let file = folder.path().join("swap");
+        let swap = Self { file, _folder: folder };
+        let zeros = vec![0; SWAP_BYTES];
+        fs::write(&swap.file, zeros)?;
+        let tried = swap.run("mkswap").and_then(|()| swap.on()).and_then(|()| swap.off());
+        if let Err(error) = tried {
+            skip(&format!("swap cannot be turned on here: {error:#}"));
+            return Ok(None);
+        }
+        Ok(Some(swap))
+    }
+
+    fn on(&self) -> anyhow::Result<()> {
+        self.run("swapon")
+    }
+
+    fn off(&self) -> anyhow::Result<()> {
+        self.run("swapoff")
+    }
+
+    fn run(&self, program: &str) -> anyhow::Result<()> {
+        let output = Command::new(program).arg(&self.file).output().context(program.to_owned())?;
+        let said = String::from_utf8_lossy(&output.stderr).into_owned();
+        ensure!(output.status.success(), "{program}: {said}");
+        Ok(())
+    }
+}
+
+impl Drop for Swap {
+    fn drop(&mut self) {
+        // It is off already in a test that came so far.
+        let _ = self.off();
+    }
+}
+
+fn skip(reason: &str) {
+    // The test runner hides what macros print in a test that passes.
+    let _ = writeln!(std::io::stderr(), "SKIPPED: {reason}");
+}
+
+/// Whether the machine swaps already, on behalf of somebody else.
+fn swaps_already() -> anyhow::Result<bool> {
+    Ok(fs::read_to_string("/proc/swaps")?.lines().count() > 1)
+}
+
+async fn start() -> anyhow::Result<Running> {
+    let sidecar = json!({ "settings": { "millis": CALL.as_millis().to_string() } });
+    let app = App::default().guest_with("leaves-traces", sidecar)?.webhook_only();
+    Setup::new(app).start().await
+}
+
+async fn found(running: &Running) -> anyhow::Result<String> {
+    Ok(running.deliver(&sender::click("count")).await?.toast().to_owned())
+}
+
+async fn calls_ended(running: &Running) -> anyhow::Result<u64> {
+    let list = Request::get("/plugins").send(running.host.admin().await?).await?.json()?;
+    Ok(list["apps"][0]["plugins"][0]["calls"].as_u64().unwrap_or_default())
+}
+
+/// Begins a call that fills its memory. It is answered long before it ends.
+async fn fill(running: &Running) -> anyhow::Result<()> {
+    running.deliver(&sender::click("fill")).await?;
+    running.host.log().wait_for("plugin log", &[("text", "filled")]).await.map(drop)
+}
+
+fn page_out(running: &Running) -> anyhow::Result<()> {
+    let id = running.host.id().to_string();
+    let output = Command::new("python3").args(["-c", PAGE_OUT, &id]).output().context("python3")?;
+    ensure!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let swapped = running.host.swapped_memory()?;
+    ensure!(swapped > WRITTEN, "{swapped} bytes went out, so the attack was not tried");
+    Ok(())
+}
+
+/// The call that filled its memory is over, and its instance is gone.
+async fn wait_for_end(running: &Running, calls: u64) -> anyhow::Result<()> {
+    let ended = async {
+        while calls_ended(running).await? < calls {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+        anyhow::Ok(())
+    };
+    tokio::time::timeout(CALL + PATIENCE, ended).await.context("the call goes on")?
+}
+
+#[tokio::test]
+async fn nothing_is_left_where_swap_was_on_before_the_start() -> anyhow::Result<()> {
+    let _alone = ALONE.lock().await;
+    let Some(swap) = Swap::prepare()? else { return Ok(()) };
+    swap.on()?;
+    let running = start().await?;
+    let warned = running.host.log().wait_for_text("memory may be swapped out").await?;
+    ensure!(warned.text_of("advice").contains("MemorySwapMax=0"), "{}", warned.text());
+    fill(&running).await?;
+    page_out(&running)?;
+    wait_for_end(&running, 1).await?;
+    for _ in 0..3 {
+        let found = found(&running).await?;
+        ensure!(found == "0", "{found} bytes of another call");
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn nothing_is_left_where_swap_comes_on_during_a_call() -> anyhow::Result<()> {
+    let _alone = ALONE.lock().await;
+    let Some(swap) = Swap::prepare()? else { return Ok(()) };
+    if swaps_already()? {
+        skip("this machine swaps already, so that swap cannot come on later");
+        return Ok(());
+    }
+    let running = start().await?;
+    ensure!(found(&running).await? == "0");
+    fill(&running).await?;
+    swap.on()?;
+    page_out(&running)?;
+    wait_for_end(&running, 2).await?;
+    for _ in 0..3 {
+        let found = found(&running).await?;
+        ensure!(found == "0", "{found} bytes of another call");
+    }
+    let warnings = running.host.log().lines(|line| line.message().contains("swapped out since"));
+    ensure!(warnings.len() == 1, "{warnings:?}");
+    Ok(())
+}
+
+#[tokio::test]
+async fn nothing_is_left_where_swap_came_and_went_during_a_call() -> anyhow::Result<()> {
+    let _alone = ALONE.lock().await;
+    let Some(swap) = Swap::prepare()? else { return Ok(()) };
+    if swaps_already()? {
+        skip("this machine swaps already, so that swap cannot come and go");
+        return Ok(());
+    }
+    let running = start().await?;
+    fill(&running).await?;
+    swap.on()?;
+    page_out(&running)?;
+    wait_for_end(&running, 1).await?;
+    // What was missed when the instance was thrown away is in memory again.
+    swap.off()?;
+    let found = found(&running).await?;
+    ensure!(found == "0", "{found} bytes of another call");
+    Ok(())
+}

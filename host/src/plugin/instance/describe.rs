@@ -13,6 +13,7 @@ use crate::plugin::call_error::CallError;
 use crate::plugin::engine::GuestEngine;
 use crate::plugin::guest::Guest;
 use crate::plugin::linked::Linked;
+use crate::plugin::machine::StaleMemory;
 use crate::plugin::registry::Plugin;
 use crate::plugin::turns::take_turns;
 
@@ -38,21 +39,38 @@ async fn ask(
     deadline: Deadline,
     io: Handle,
 ) -> Result<Option<plugin_info::Info>, CallError> {
-    let (Some(indices), Linked::Component(instance_pre)) =
-        (&plugin.handlers.info, &plugin.code.linked)
-    else {
+    if plugin.handlers.info.is_none() {
         return Ok(None);
-    };
+    }
     let (callback, tape) = (Arc::new(Callback::default()), Tape::off());
     let occasion = Occasion::tried(Arc::clone(plugin), callback, deadline, io, tape);
-    let mut store = Guest::fresh(occasion).store;
+    let mut guest = Guest::fresh(occasion);
     let asking = async {
-        let instance = instance_pre.instantiate_async(&mut store).await?;
-        indices.load(&mut store, &instance)?.call_describe(&mut store).await
+        loop {
+            match ask_once(&mut guest).await {
+                Err(error) if error.is::<StaleMemory>() => {}
+                outcome => break outcome.map(Ok),
+            }
+            match plugin.running.safe().await {
+                Ok(runnable) => guest.run_instead(runnable),
+                Err(failure) => break Ok(Err(failure)),
+            }
+        }
     };
     match tokio::time::timeout_at(deadline.soft(), asking).await {
         Err(_elapsed) => Err(CallError::Stopped),
-        Ok(Ok(info)) => Ok(Some(info)),
-        Ok(Err(error)) => Err(CallError::of(&error, plugin, store.data().limiter.refused())),
+        Ok(Ok(info)) => info,
+        Ok(Err(error)) => Err(CallError::of(&error, plugin, guest.store.data().limiter.refused())),
     }
+}
+
+async fn ask_once(guest: &mut Guest) -> wasmtime::Result<Option<plugin_info::Info>> {
+    let Guest { store, runnable, .. } = guest;
+    let (Some(indices), Linked::Component(instance_pre)) =
+        (&runnable.handlers.info, &runnable.linked)
+    else {
+        return Ok(None);
+    };
+    let instance = instance_pre.instantiate_async(&mut *store).await?;
+    indices.load(&mut *store, &instance)?.call_describe(store).await.map(Some)
 }

@@ -42,6 +42,8 @@ use crate::plugin::promote::rehearse;
 use crate::plugin::registry::Handlers;
 use crate::plugin::registry::Plugin;
 use crate::plugin::route::Route;
+use crate::plugin::runnable::Runnable;
+use crate::plugin::runnable::Running;
 use crate::plugin::secrets::plugin_secret;
 use crate::plugin::self_test;
 use crate::plugin::self_test::SelfTest;
@@ -198,8 +200,9 @@ impl Loader {
         let mut manifest = sidecar.as_deref().map(Manifest::parse).transpose()?.unwrap_or_default();
         let (version, code) = tokio::join!(wasm.version(), code(&self.engine, wasm.clone()));
         let (version, code) = (version?, code?);
-        let handlers = Handlers::find(&code.linked)
-            .ok_or_else(|| LoadError::NoHandler(known_handlers(&code.linked)))?;
+        let no_handler = || LoadError::NoHandler(known_handlers(&code.linked));
+        let handlers = Handlers::find(&code.linked).ok_or_else(no_handler)?;
+        let runnable = Runnable::new(&code).ok_or_else(no_handler)?;
         let not_granted = not_granted(&code.linked, name, &manifest.grants);
         for missing in &not_granted {
             tracing::warn!(app = %self.app, plugin = name, version, missing, "plugin not granted");
@@ -228,8 +231,10 @@ impl Loader {
             pace: Arc::default(),
             kept: Kept::new(reuse, manifest.tenants(), manifest.limits.calls, idle_places),
             went_live: OnceLock::new(),
-            code,
+            running: Running::new(runnable, Arc::clone(&self.engine.machines)),
             handlers,
+            code_source: code.source,
+            code_took: code.took,
             still_working: manifest.still_working()?,
             routes: manifest.routes,
             limits: manifest.limits,
