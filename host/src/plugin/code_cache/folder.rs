@@ -208,10 +208,10 @@ mod tests {
             set_used(&folder.place(&Folder::component(&key)), Duration::from_secs(60 * minutes));
         }
         std::fs::write(folder.path.join("of-somebody-else"), [0; 1000]).unwrap();
-        folder.write(&folder.component(&[4; 32]), &[0; 60]).unwrap();
+        folder.write(&Folder::component(&[4; 32]), &[0; 60]).unwrap();
         let left = [[2; 32], [4; 32]].map(|key| format!("{}.component", hex::encode(key)));
         assert_eq!(names(&folder.path), [&left[0], &left[1], "of-somebody-else"]);
-        folder.write(&folder.component(&[5; 32]), &[0; 101]).unwrap();
+        folder.write(&Folder::component(&[5; 32]), &[0; 101]).unwrap();
         assert_eq!(names(&folder.path).len(), 3, "too large for the whole folder");
     }
 
@@ -223,9 +223,19 @@ mod tests {
             std::fs::write(folder.path.join(name), "").unwrap();
             set_used(&folder.path.join(name), ago);
         }
-        folder.write(&folder.component(&[1; 32]), b"code").unwrap();
+        folder.write(&Folder::component(&[1; 32]), b"code").unwrap();
         let component = format!("{}.component", hex::encode([1; 32]));
         assert_eq!(names(&folder.path), [component.as_str(), "b.unfinished"]);
+    }
+
+    #[test]
+    fn a_link_is_not_followed_and_a_missing_file_is_no_fault() {
+        let home = tempfile::tempdir().unwrap();
+        let folder = Folder::open(home.path().join("code"), 100).unwrap();
+        std::fs::write(home.path().join("file"), "").unwrap();
+        std::os::unix::fs::symlink(home.path().join("file"), folder.place("link")).unwrap();
+        assert!(matches!(folder.read("link"), Err(Distrust::WrongKind("file"))));
+        assert!(matches!(folder.read("none"), Err(Distrust::Absent)));
     }
 
     #[test]
