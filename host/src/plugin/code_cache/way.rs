@@ -45,8 +45,13 @@ pub(super) fn open(path: &Path) -> Result<File, Distrust> {
     while let Some(name) = way.left.pop_front() {
         way.step(&name)?;
     }
-    only_ours(&way.folder.metadata()?)?;
-    Ok(way.folder)
+    // The same folder once more, to list what is in it.
+    let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
+    let folder = rustix::fs::openat(&way.folder, ".", flags, Mode::empty())
+        .map_err(|error| Distrust::Read(error.into()))?;
+    let folder = File::from(folder);
+    only_ours(&folder.metadata()?)?;
+    Ok(folder)
 }
 
 /// How far the way is known to be safe.
