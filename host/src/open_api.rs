@@ -1,5 +1,6 @@
 //! The platform's server API: tokens, grants and requests. Outbound only; what the platform sends is `callback`'s.
 
+mod credential_path;
 mod credentials;
 pub mod domain;
 pub mod grant;

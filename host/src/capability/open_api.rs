@@ -9,6 +9,7 @@ use crate::deadline::Deadline;
 use crate::journal::tape::Tape;
 use crate::journal::tape::UNKNOWN;
 use crate::open_api::grant::Granted;
+use crate::open_api::grant::is_plain_path;
 use crate::open_api::rate_limit::RateLimit;
 use crate::open_api::transport::ApiError;
 use crate::open_api::transport::ApiRequest;
@@ -128,16 +129,4 @@ fn method_name(method: open_api::Method) -> &'static str {
         open_api::Method::Patch => "PATCH",
         open_api::Method::Delete => "DELETE",
     }
-}
-
-/// A grant is compared with the path as text, so the text must mean what it says: no dots that a URL parser would
-/// resolve, no escapes, no query.
-fn is_plain_path(path: &str) -> bool {
-    let Some(rest) = path.strip_prefix("/open-apis/") else { return false };
-    rest.split('/').all(|segment| {
-        !matches!(segment, "" | "." | "..")
-            && segment.bytes().all(|byte| {
-                byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-' | b'.' | b':' | b'~')
-            })
-    })
 }

@@ -5,8 +5,8 @@ use std::collections::BTreeSet;
 use serde::Deserialize;
 use wildmatch::WildMatchPattern;
 
-/// What gives out tokens is the host's to ask, whatever a pattern matches.
-const CREDENTIALS: &str = "/open-apis/auth/";
+use crate::open_api::credential_path::gives_credentials;
+
 /// In a list of tenants: all of them.
 const EVERY_TENANT: &str = "*";
 
@@ -45,10 +45,12 @@ impl Granted {
         Self { requests, tenants }
     }
 
-    /// Is this request granted to it?
+    /// Is this request granted to it? What gives out credentials is the host's to ask, whatever a pattern matches, and a
+    /// path that another program could read in another way is nobody's.
     pub fn allows(&self, method: &str, path: &str) -> bool {
-        !path.starts_with(CREDENTIALS)
+        is_plain_path(path)
             && self.requests.iter().any(|grant| grant.allows(method, path))
+            && !gives_credentials(path)
     }
 
     /// May it act for that tenant when it is asked about a callback from another one?
@@ -72,6 +74,18 @@ impl TryFrom<String> for Grant {
     }
 }
 
+/// A grant is compared with the path as text, so the text must mean what it says: no dots that a URL parser would
+/// resolve, no escapes, no query.
+pub fn is_plain_path(path: &str) -> bool {
+    let Some(rest) = path.strip_prefix("/open-apis/") else { return false };
+    rest.split('/').all(|segment| {
+        !matches!(segment, "" | "." | "..")
+            && segment.bytes().all(|byte| {
+                byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-' | b'.' | b':' | b'~')
+            })
+    })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -88,7 +102,27 @@ mod tests {
         assert!(granted.allows("GET", "/open-apis/im/v1/chats/oc_1/members"));
         assert!(!granted.allows("GET", "/open-apis/im/v1/chats/oc_1"));
         assert!(!granted.allows("POST", "/open-apis/auth/v3/tenant_access_token/internal"));
+        assert!(!granted.allows("POST", "/open-apis/jssdk/ticket/get"));
         assert!(!Granted::default().allows("GET", "/open-apis/x"));
+    }
+
+    #[test]
+    fn a_path_that_can_be_read_in_two_ways_is_not_granted() {
+        let granted = granted(&["POST /open-apis/*", "POST /open-apis/%61uth*"], &[]);
+        for path in [
+            "/open-apis/%61uth/v3/tenant_access_token/internal",
+            "/open-apis/im/%2e%2e/auth/v3/tenant_access_token/internal",
+            "/open-apis/im/../auth/v3/tenant_access_token/internal",
+            "/open-apis//auth/v3/tenant_access_token/internal",
+            "/open-apis/jssdk/ticket/get/",
+            "/open-apis/jssdk/ticket/get?x=1",
+            "/open-apis/jssdk/ticket/get#x",
+            "/open-apis/jssdk/ticket/get;x=1",
+            "/open-apis/im\\..\\auth/v3",
+            "/open-apis/im/v1/messages\n",
+        ] {
+            assert!(!granted.allows("POST", path), "{path}");
+        }
     }
 
     #[test]

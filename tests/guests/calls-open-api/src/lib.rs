@@ -1,5 +1,6 @@
 //! Sends a message through the platform's API and answers with what came of it. A button named `elsewhere` asks for
-//! another path, `twice` sends two messages, `for:` and a tenant's key sends one in that tenant's name.
+//! another path, `twice` sends two messages, `for:` and a tenant's key sends one in that tenant's name, and `ask:` sends
+//! the requests that follow it, a method and a path on each line.
 
 use aviary_sdk::CardAction;
 use aviary_sdk::CardReply;
@@ -7,6 +8,7 @@ use aviary_sdk::Failure;
 use aviary_sdk::Toast;
 use aviary_sdk::open_api;
 use aviary_sdk::open_api::ApiRequest;
+use aviary_sdk::open_api::Method;
 use aviary_sdk::serde_json::json;
 
 aviary_sdk::export!(card_action: answer);
@@ -21,9 +23,10 @@ fn answer(action: CardAction) -> Result<CardReply, Failure> {
             vec![ApiRequest::post("/open-apis/im/v1/messages/../../contact/v3/users", &message)]
         }
         Some("twice") => vec![send.clone(), send],
-        Some(name) => match name.strip_prefix("for:") {
-            Some(tenant) => vec![send.tenant(tenant)],
-            None => vec![send],
+        Some(name) => match (name.strip_prefix("for:"), name.strip_prefix("ask:")) {
+            (Some(tenant), _) => vec![send.tenant(tenant)],
+            (None, Some(asked)) => asked.split('\n').map(request).collect(),
+            (None, None) => vec![send],
         },
         None => vec![send],
     };
@@ -32,4 +35,16 @@ fn answer(action: CardAction) -> Result<CardReply, Failure> {
         Err(error) => format!("{error:?}"),
     });
     Ok(Toast::info(outcomes.collect::<Vec<_>>().join(" | ")).into())
+}
+
+fn request(line: &str) -> ApiRequest {
+    let (method, path) = line.split_once(' ').unwrap_or(("GET", line));
+    let method = match method {
+        "POST" => Method::Post,
+        "PUT" => Method::Put,
+        "PATCH" => Method::Patch,
+        "DELETE" => Method::Delete,
+        _ => Method::Get,
+    };
+    ApiRequest::new(method, path)
 }
