@@ -400,13 +400,14 @@ impl Parts {
         dispatcher: &Arc<Dispatcher>,
         deadline: DeadlineConfig,
     ) -> Option<Connections> {
-        let wanted = app.long_connection?;
+        let wanted = app.long_connection.as_ref()?;
         let all = Connections::new(app.id.as_str().into(), wanted.connections);
         for status in all.handles() {
             let connection = LongConnection {
                 app_id: app.id.clone(),
                 app_secret: app.secret.clone(),
                 domain: app.domain.clone(),
+                hosts: wanted.hosts.clone(),
                 http: self.http.clone(),
                 tls: Arc::clone(&self.tls),
                 dispatcher: Arc::clone(dispatcher),

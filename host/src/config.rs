@@ -423,7 +423,7 @@ impl AppFile {
             keys: WebhookKeys::new(encrypt_key, verification_token).with_window(window),
             domain: self.domain.clone(),
             plugins,
-            long_connection: self.long_connection,
+            long_connection: self.long_connection.clone(),
             webhook_path: self.webhook.as_ref().map(|webhook| webhook.path.clone()),
         })
     }

@@ -12,6 +12,7 @@ use tokio::time::Instant;
 use crate::config::AppConfig;
 use crate::doctor::console;
 use crate::doctor::finding::Finding;
+use crate::ingress::long_connection::LongConnectionConfig;
 use crate::ingress::long_connection::ask_discovery;
 use crate::open_api::identity::AppKind;
 use crate::open_api::transport::ApiError;
@@ -39,8 +40,8 @@ pub(super) async fn examine(
         // What cannot be reached answers no other question either.
         Err(unreachable) => return vec![unreachable],
     };
-    if app.long_connection.is_some() {
-        findings.push(discovery(&about, app, http, tls).await);
+    if let Some(wanted) = &app.long_connection {
+        findings.push(discovery(&about, app, wanted, http, tls).await);
     }
     findings.extend(application(&about, app, plugins, http).await);
     findings
@@ -115,10 +116,11 @@ fn no_way(about: &str, app: &AppConfig, error: &reqwest::Error) -> Finding {
 async fn discovery(
     about: &str,
     app: &AppConfig,
+    wanted: &LongConnectionConfig,
     http: &reqwest::Client,
     tls: &Arc<ClientConfig>,
 ) -> Finding {
-    match ask_discovery(&app.id, &app.secret, &app.domain, http, tls).await {
+    match ask_discovery(&app.id, &app.secret, &app.domain, &wanted.hosts, http, tls).await {
         Ok(()) => Finding::fine(about, "a long connection is offered"),
         Err(refusal) if refusal.useless_to_retry => Finding::fault(
             about,

@@ -1,6 +1,7 @@
 //! The long connection: Aviary dials the platform and keeps a WebSocket open, for as long as the host runs.
 
 mod backoff;
+mod destination;
 mod dial_error;
 mod endpoint;
 pub mod frame;
@@ -23,6 +24,7 @@ use serde::Deserialize;
 use crate::deadline::DeadlineConfig;
 use crate::dispatch::Dispatcher;
 use crate::ingress::long_connection::backoff::Backoff;
+use crate::ingress::long_connection::destination::HostName;
 use crate::ingress::long_connection::dial_error::Retry;
 use crate::ingress::long_connection::endpoint::Dialer;
 use crate::ingress::long_connection::settings::Settings;
@@ -32,7 +34,7 @@ use crate::secret::Secret;
 use crate::shutdown::Shutdown;
 
 /// `long_connection = { … }` of an app.
-#[derive(Clone, Copy, Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct LongConnectionConfig {
     /// Connections to keep open, 1 to 50. The platform gives each message to one of them.
@@ -42,6 +44,10 @@ pub struct LongConnectionConfig {
     /// 100 to 600000. The platform answers every ping at once.
     #[serde(default = "half_a_minute")]
     pub silence_ms: u64,
+    /// Hosts that the platform may name for a connection besides those of the app's domain, with those below them. None by
+    /// default: the platform's own hosts are known.
+    #[serde(default)]
+    pub hosts: Vec<HostName>,
 }
 
 fn one() -> u32 {
@@ -91,6 +97,8 @@ pub struct LongConnection {
     pub app_secret: Secret,
     /// Where discovery is asked.
     pub domain: Domain,
+    /// Hosts besides those of the domain that discovery may name.
+    pub hosts: Vec<HostName>,
     /// For discovery.
     pub http: reqwest::Client,
     /// For the WebSocket.
@@ -119,6 +127,7 @@ pub async fn ask_discovery(
     app_id: &str,
     app_secret: &Secret,
     domain: &Domain,
+    hosts: &[HostName],
     http: &reqwest::Client,
     tls: &Arc<ClientConfig>,
 ) -> Result<(), Refusal> {
@@ -126,6 +135,7 @@ pub async fn ask_discovery(
         app_id.to_owned(),
         app_secret.clone(),
         domain.clone(),
+        hosts.to_vec(),
         http.clone(),
         Arc::clone(tls),
     );
@@ -141,7 +151,8 @@ impl LongConnection {
     pub async fn run(self, status: ConnectionStatus, shutdown: Shutdown) {
         let app = self.app_id.clone();
         let connection = status.number();
-        let dialer = Dialer::new(self.app_id, self.app_secret, self.domain, self.http, self.tls);
+        let (domain, hosts) = (self.domain, self.hosts);
+        let dialer = Dialer::new(self.app_id, self.app_secret, domain, hosts, self.http, self.tls);
         let mut backoff = Backoff::default();
         let mut settings = Settings::default();
         while !shutdown.has_begun() {

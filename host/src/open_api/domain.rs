@@ -21,6 +21,16 @@ impl Domain {
         url.set_path(&format!("{}{path}", self.0.path().trim_end_matches('/')));
         url
     }
+
+    /// Whether what is said to it, and what it says, is encrypted and from the one that it names.
+    pub fn is_https(&self) -> bool {
+        self.0.scheme() == "https"
+    }
+
+    /// The name or the address of its host, as the URL standard writes it.
+    pub fn host(&self) -> &str {
+        self.0.host_str().unwrap_or_default()
+    }
 }
 
 impl std::fmt::Display for Domain {

@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use tokio_tungstenite::tungstenite::http::HeaderMap;
 
+use crate::ingress::long_connection::destination::DestinationError;
 use crate::ingress::long_connection::tunnel::TunnelError;
 
 /// Discovery and handshake each take well under a second; a peer that takes this long is not there.
@@ -47,6 +48,8 @@ pub(super) enum DialError {
     DiscoveryBody(String),
     #[error("discovery refused: code {code}, {message}{}", hint(*code))]
     DiscoveryRefused { code: i64, message: String },
+    #[error("discovery gave an address that is not dialled: {0}")]
+    Destination(#[from] DestinationError),
     #[error(transparent)]
     Tunnel(#[from] TunnelError),
     #[error("the handshake was refused: status {status}, code {code}, {message}{}", hint(*code))]

@@ -14,6 +14,8 @@ use tokio_tungstenite::tungstenite;
 use tokio_tungstenite::tungstenite::protocol::WebSocketConfig;
 use url::Url;
 
+use crate::ingress::long_connection::destination::Destinations;
+use crate::ingress::long_connection::destination::HostName;
 use crate::ingress::long_connection::dial_error::DialError;
 use crate::ingress::long_connection::dial_error::STEP_TIMEOUT;
 use crate::ingress::long_connection::dial_error::clip;
@@ -60,6 +62,7 @@ pub(super) struct Dialer {
     app_id: String,
     app_secret: Secret,
     domain: Domain,
+    destinations: Destinations,
     http: reqwest::Client,
     tls: Arc<ClientConfig>,
     proxies: Proxies,
@@ -70,11 +73,13 @@ impl Dialer {
         app_id: String,
         app_secret: Secret,
         domain: Domain,
+        named: Vec<HostName>,
         http: reqwest::Client,
         tls: Arc<ClientConfig>,
     ) -> Self {
         let proxies = Proxies::from_environment(Arc::clone(&tls));
-        Self { app_id, app_secret, domain, http, tls, proxies }
+        let destinations = Destinations::new(domain.clone(), named);
+        Self { app_id, app_secret, domain, destinations, http, tls, proxies }
     }
 
     /// Discovery alone.
@@ -118,7 +123,9 @@ impl Dialer {
             }
             body.extend_from_slice(&chunk);
         }
-        read_discovery(response.status().as_u16(), &body)
+        let (url, settings) = read_discovery(response.status().as_u16(), &body)?;
+        self.destinations.check(&url)?;
+        Ok((url, settings))
     }
 
     async fn handshake(&self, url: &Url) -> Result<Socket, DialError> {
@@ -154,9 +161,6 @@ fn read_discovery(status: u16, body: &[u8]) -> Result<(Url, WireSettings), DialE
     let url = data.get("URL").and_then(Value::as_str);
     let url = url.ok_or_else(|| unusable("`data.URL` is missing".to_owned()))?;
     let url = Url::parse(url).map_err(|error| unusable(format!("`data.URL`: {error}")))?;
-    if !matches!(url.scheme(), "ws" | "wss") {
-        return Err(unusable("`data.URL` is no ws or wss address".to_owned()));
-    }
     Ok((url, WireSettings::read(data.get("ClientConfig").unwrap_or(&Value::Null))))
 }
 
@@ -195,9 +199,9 @@ mod tests {
     }
 
     #[test]
-    fn only_a_web_socket_address_is_dialled() {
+    fn what_the_answer_says_beside_the_address_does_not_matter() {
         let answer = |url: &str| json!({ "code": 0, "data": { "URL": url } }).to_string();
-        for url in ["http://h/", "file:///etc/passwd", "h", ""] {
+        for url in ["h", ""] {
             assert_eq!(retry(200, &answer(url)), Retry::Worthwhile, "{url}");
         }
         for config in ["null", "{}", "[]", "7", r#"{"PingInterval":"x"}"#] {
