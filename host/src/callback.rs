@@ -16,6 +16,7 @@ pub mod reply;
 pub mod reply_check;
 pub mod seal;
 pub mod signature;
+mod unique_members;
 pub mod verify;
 
 #[cfg(test)]

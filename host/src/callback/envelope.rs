@@ -20,6 +20,7 @@ use crate::callback::model::Location;
 use crate::callback::model::Operator;
 use crate::callback::model::PreviewRequest;
 use crate::callback::signature::same_text;
+use crate::callback::unique_members;
 use crate::callback::verify::Proof;
 use crate::callback::verify::Verified;
 use crate::callback::verify::WebhookKeys;
@@ -114,11 +115,14 @@ struct WireContext {
 struct WireAction {
     tag: Option<String>,
     name: Option<String>,
+    // Routes and seals are checked against these two, and plugins read them with parsers of their own.
+    #[serde(default, deserialize_with = "unique_members::raw")]
     value: Option<Box<RawValue>>,
     option: Option<String>,
     options: Option<Vec<String>>,
     checked: Option<bool>,
     input_value: Option<String>,
+    #[serde(default, deserialize_with = "unique_members::raw")]
     form_value: Option<Box<RawValue>>,
     timezone: Option<String>,
 }

@@ -15,6 +15,7 @@ use serde_json::Map;
 use serde_json::Value;
 use sha2::Sha256;
 
+use crate::callback::unique_members;
 use crate::named_fields;
 use crate::secret::Secret;
 
@@ -46,6 +47,11 @@ pub enum SealError {
     /// No object.
     #[error("the value is no JSON object")]
     NotAnObject,
+    /// Two readers of it may see two values.
+    #[error(
+        "an object in the value has two members of the same name; give each member a name of its own"
+    )]
+    RepeatedMember,
     /// It would not fit a card.
     #[error("the value has {0} bytes; {MOST_BYTES} can be sealed")]
     TooLarge(usize),
@@ -125,6 +131,9 @@ impl SealKey {
         let Ok(Value::Object(mut members)) = serde_json::from_str(value) else {
             return Err(SealError::NotAnObject);
         };
+        if unique_members::check(value).is_err() {
+            return Err(SealError::RepeatedMember);
+        }
         if members.contains_key(MEMBER) {
             return Err(SealError::Sealed);
         }
@@ -154,9 +163,13 @@ impl SealKey {
         clicked_by: &str,
         now_secs: u64,
     ) -> Option<Result<Genuine, SealFault>> {
-        // Most values have none, and are not parsed for it.
-        if !value.contains(MEMBER) {
+        // Most values have none, and are not parsed for it. An escape may spell the name in another way.
+        if !value.contains(MEMBER) && !value.contains('\\') {
             return None;
+        }
+        // A plugin may read what the host cannot: then a seal in it vouches for nothing.
+        if unique_members::check(value).is_err() {
+            return Some(Err(SealFault::Forged));
         }
         let Ok(Value::Object(mut members)) = serde_json::from_str(value) else { return None };
         let seal = members.shift_remove(MEMBER)?;
@@ -304,6 +317,28 @@ mod tests {
     }
 
     #[test]
+    fn a_second_member_of_a_name_makes_it_a_forgery() {
+        let genuine = sealed();
+        assert!(matches!(check(&genuine, "ou_1", 1010), Some(Ok(_))));
+        let seal = serde_json::from_str::<Value>(&genuine).unwrap()[MEMBER].to_string();
+        let rest = genuine.strip_prefix('{').unwrap();
+        let doubled = [
+            format!(r#"{{"b":9,{rest}"#),
+            format!(r#"{{"\u0062":9,{rest}"#),
+            genuine.replace(r#""y":"#, r#""y":"x","y":"#),
+            genuine.replace(r#""until":"#, r#""until":1,"until":"#),
+            format!(r#"{{"{MEMBER}":{{}},{rest}"#),
+            format!(r#"{{"aviary\u005fseal":{seal},{rest}"#),
+        ];
+        for value in doubled {
+            assert_eq!(check(&value, "ou_1", 1010), Some(Err(SealFault::Forged)), "{value}");
+        }
+        // The name of the seal, spelled with an escape, is that name.
+        let escaped = genuine.replace(MEMBER, "aviary\\u005fseal");
+        assert!(matches!(check(&escaped, "ou_1", 1010), Some(Ok(_))), "{escaped}");
+    }
+
+    #[test]
     fn it_ends_and_is_for_those_it_names() {
         assert_eq!(check(&sealed(), "ou_1", 1060), Some(Err(SealFault::Expired)));
         assert_eq!(check(&sealed(), "ou_2", 1010), Some(Err(SealFault::NotTheirs)));
@@ -314,6 +349,9 @@ mod tests {
         let seal = |value: &str, terms: Terms| key().seal(OWNER, value, terms, 1000, "7");
         assert_eq!(seal("\"text\"", terms()), Err(SealError::NotAnObject));
         assert_eq!(seal(&sealed(), terms()), Err(SealError::Sealed));
+        for repeated in [r#"{"a":1,"a":1}"#, r#"{"a":[{"b":1,"\u0062":2}]}"#] {
+            assert_eq!(seal(repeated, terms()), Err(SealError::RepeatedMember), "{repeated}");
+        }
         assert_eq!(seal("{}", Terms { valid_secs: 0, ..terms() }), Err(SealError::Validity));
         let crowd = vec!["ou".to_owned(); 101];
         assert_eq!(seal("{}", Terms { open_ids: crowd, ..terms() }), Err(SealError::People));

@@ -62,9 +62,10 @@ impl SealedValuesCtx {
         let number = format!("{:016x}{:016x}", fastrand::u64(..), fastrand::u64(..));
         self.key.seal(self.owner(), value, terms, now_ms() / 1000, &number).map_err(|error| {
             match error {
-                SealError::NotAnObject | SealError::TooLarge(_) | SealError::Sealed => {
-                    sealed_values::SealError::InvalidValue(error.to_string())
-                }
+                SealError::NotAnObject
+                | SealError::RepeatedMember
+                | SealError::TooLarge(_)
+                | SealError::Sealed => sealed_values::SealError::InvalidValue(error.to_string()),
                 SealError::Validity | SealError::People => {
                     sealed_values::SealError::InvalidTerms(error.to_string())
                 }

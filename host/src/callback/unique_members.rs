@@ -1,0 +1,157 @@
+//! JSON whose objects have no two members of one name. The standard leaves open which of two such members counts, and
+//! parsers differ: where the host believes one and a plugin acts on the other, a check of the host is worth nothing.
+
+use std::borrow::Cow;
+use std::collections::HashSet;
+use std::fmt;
+
+use serde::Deserialize;
+use serde::Deserializer;
+use serde::de;
+use serde::de::MapAccess;
+use serde::de::SeqAccess;
+use serde::de::Visitor;
+use serde_json::value::RawValue;
+
+/// Beyond that many members a set finds a second one faster than a look at each.
+const FEW: usize = 16;
+
+/// Checks the objects of that text at every depth. What is no JSON, or is nested more deeply than the JSON library walks,
+/// is an error too.
+pub(super) fn check(json: &str) -> Result<(), serde_json::Error> {
+    serde_json::from_str::<Unique>(json).map(|Unique| ())
+}
+
+/// Reads a field as the text that it is, and checks that text.
+pub(super) fn raw<'de, D: Deserializer<'de>>(
+    deserializer: D,
+) -> Result<Option<Box<RawValue>>, D::Error> {
+    let raw = Option::<Box<RawValue>>::deserialize(deserializer)?;
+    if let Some(raw) = &raw {
+        check(raw.get()).map_err(de::Error::custom)?;
+    }
+    Ok(raw)
+}
+
+/// A value that was looked through.
+struct Unique;
+
+impl<'de> Deserialize<'de> for Unique {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(Looking)
+    }
+}
+
+struct Looking;
+
+impl<'de> Visitor<'de> for Looking {
+    type Value = Unique;
+
+    fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("JSON")
+    }
+
+    fn visit_bool<E>(self, _value: bool) -> Result<Unique, E> {
+        Ok(Unique)
+    }
+
+    fn visit_i64<E>(self, _value: i64) -> Result<Unique, E> {
+        Ok(Unique)
+    }
+
+    fn visit_u64<E>(self, _value: u64) -> Result<Unique, E> {
+        Ok(Unique)
+    }
+
+    fn visit_f64<E>(self, _value: f64) -> Result<Unique, E> {
+        Ok(Unique)
+    }
+
+    fn visit_str<E>(self, _value: &str) -> Result<Unique, E> {
+        Ok(Unique)
+    }
+
+    fn visit_unit<E>(self) -> Result<Unique, E> {
+        Ok(Unique)
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<Unique, A::Error> {
+        while items.next_element::<Unique>()?.is_some() {}
+        Ok(Unique)
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut members: A) -> Result<Unique, A::Error> {
+        let mut names = Names::default();
+        while let Some(Name(name)) = members.next_key()? {
+            if !names.insert(name) {
+                return Err(de::Error::custom("an object has two members of the same name"));
+            }
+            members.next_value::<Unique>()?;
+        }
+        Ok(Unique)
+    }
+}
+
+/// The name of a member, without its escapes: two spellings of a name are one name.
+#[derive(Deserialize)]
+struct Name<'a>(#[serde(borrow)] Cow<'a, str>);
+
+#[derive(Default)]
+struct Names<'a> {
+    few: Vec<Cow<'a, str>>,
+    many: HashSet<Cow<'a, str>>,
+}
+
+impl<'a> Names<'a> {
+    /// False if the name is there already.
+    fn insert(&mut self, name: Cow<'a, str>) -> bool {
+        if self.many.is_empty() && self.few.len() < FEW {
+            let is_new = !self.few.contains(&name);
+            self.few.push(name);
+            return is_new;
+        }
+        self.many.extend(self.few.drain(..));
+        self.many.insert(name)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_second_member_of_a_name_is_found_at_every_depth() {
+        for json in [
+            r#"{"a":1,"a":1}"#,
+            r#"{"a":1,"b":2,"a":{}}"#,
+            r#"{"a":1,"\u0061":2}"#,
+            r#"{"x":{"a":1,"a":2}}"#,
+            r#"[1,[{"x":[{"a":1,"a":2}]}]]"#,
+            r#"{"":1,"":2}"#,
+        ] {
+            assert!(check(json).is_err(), "{json}");
+        }
+        let mut members: Vec<_> = (0..1000).map(|number| format!(r#""m{number}":0"#)).collect();
+        assert!(check(&format!("{{{}}}", members.join(","))).is_ok());
+        members.push(r#""m500":0"#.to_owned());
+        assert!(check(&format!("{{{}}}", members.join(","))).is_err());
+    }
+
+    #[test]
+    fn the_same_name_in_different_objects_is_no_second_one() {
+        for json in [
+            r#"{"a":{"a":{"a":[{"a":1},{"a":2}]}},"A":1,"a ":2}"#,
+            r#""text""#,
+            "17",
+            "-1.5e3",
+            "true",
+            "null",
+            "[]",
+            "{}",
+        ] {
+            assert!(check(json).is_ok(), "{json}");
+        }
+        assert!(check("{").is_err(), "what is no JSON has no members");
+        assert!(check(&"[".repeat(100_000)).is_err(), "and no stack is used up");
+    }
+}
