@@ -15,6 +15,7 @@ use crate::admin;
 use crate::admin::Admin;
 use crate::admin::doors::Doors;
 use crate::admin::doors::Webhook;
+use crate::callback::freshness::SignatureWindow;
 use crate::callback::seal::SealKey;
 use crate::capability::http::HttpWay;
 use crate::config::AppConfig;
@@ -27,6 +28,7 @@ use crate::dispatch::late::Late;
 use crate::ingress::long_connection::LongConnection;
 use crate::ingress::long_connection::status::Connections;
 use crate::ingress::webhook;
+use crate::ingress::webhook::Moment;
 use crate::ingress::webhook::WebhookApp;
 use crate::journal::writer::Journal;
 use crate::journal::writer::JournalError;
@@ -146,6 +148,8 @@ impl HostBuilder {
         let shutdown = Shutdown::new();
         warn_of_open_files(&config);
         let webhook = listen("webhook", config.webhook.listen).await?;
+        // After the port was had: nobody else answers there from now on.
+        let began = Moment::now();
         let admin = listen("admin", config.admin.as_ref().map(|admin| admin.listen)).await?;
         let history = config.admin.is_some().then(|| Arc::new(History::beginning()));
         let observers = Observers::new(history.clone());
@@ -167,7 +171,10 @@ impl HostBuilder {
             connections.extend(parts.connect(app, &dispatcher, config.deadline));
         }
         parts.forget_expired(&left).await;
-        let router = webhook::router(apps, &config.webhook, config.deadline);
+        if !apps.is_empty() && config.webhook.signature_window_secs != SignatureWindow::Off {
+            began.second_is_over().await;
+        }
+        let router = webhook::router(apps, &config.webhook, config.deadline, began);
         let webhook = webhook.map(|(listener, address)| {
             let (router, limits, tls) = (router.clone(), config.webhook, config.webhook_tls);
             shutdown.spawn(webhook::server::serve(listener, router, limits, tls, shutdown.clone()));

@@ -17,6 +17,7 @@ pub mod reply_check;
 pub mod seal;
 pub mod signature;
 mod unique_members;
+pub mod url_check;
 pub mod verify;
 
 #[cfg(test)]

@@ -21,6 +21,7 @@ use crate::callback::model::Operator;
 use crate::callback::model::PreviewRequest;
 use crate::callback::signature::same_text;
 use crate::callback::unique_members;
+use crate::callback::verify::Content;
 use crate::callback::verify::Proof;
 use crate::callback::verify::Verified;
 use crate::callback::verify::WebhookKeys;
@@ -47,9 +48,14 @@ pub enum EnvelopeError {
         "the body is neither a schema 2.0 or 1.0 event, nor an old card callback, nor a URL check"
     )]
     UnknownShape,
-    /// An Encrypt Key is configured, so the platform signs; this body is not signed.
-    #[error("the request carries no signature though an `encrypt_key` is configured")]
+    /// An old card that nothing vouches for.
+    #[error("an old card callback carries no signature, and nothing else vouches for one")]
     MissingSignature,
+    /// The Verification Token vouches for old cards, which are never encrypted.
+    #[error(
+        "the body is signed with the Verification Token, which is good for an old card alone: where an `encrypt_key` is configured, everything else is signed with that"
+    )]
+    WrongKindOfSignature,
     /// The token in the body is not the app's.
     #[error("the verification token in the body is not the configured one")]
     WrongToken,
@@ -164,23 +170,26 @@ struct WireEventV1 {
 
 /// Reads a verified body.
 pub fn parse(verified: Verified, keys: &WebhookKeys) -> Result<Inbound, EnvelopeError> {
-    let Verified { body, proof, .. } = verified;
+    let (body, proof) = match verified.content {
+        Content::UrlCheck(challenge) => return Ok(Inbound::Challenge(challenge)),
+        Content::Body { body, proof, .. } => (body, proof),
+    };
     let mut envelope: Envelope<'_> = named_fields::from_slice(&body)?;
     if let (Some("url_verification"), Some(challenge)) =
         (envelope.kind.as_deref(), &envelope.challenge)
     {
-        // Unsigned by design: the token says that the console asks, and an app without one has nothing to compare.
+        // The token says that the console asks, and an app without one has nothing to compare.
         check_token(envelope.token.as_deref(), proof, keys, TokenRule::IfConfigured)?;
         return Ok(Inbound::Challenge(challenge.clone().into_owned()));
     }
     let (header, content) = match (envelope.header.take(), envelope.event, envelope.action) {
         (Some(header), event, _) => {
-            check_token(header.token.as_deref(), proof, keys, TokenRule::of(proof)?)?;
+            check_token(header.token.as_deref(), proof, keys, TokenRule::of(proof, keys)?)?;
             let content = schema_2(header.event_type.as_deref(), event)?;
             (header.into_model(), content)
         }
         (None, Some(event), _) => {
-            check_token(envelope.token.as_deref(), proof, keys, TokenRule::of(proof)?)?;
+            check_token(envelope.token.as_deref(), proof, keys, TokenRule::of(proof, keys)?)?;
             schema_1(&envelope, event)?
         }
         (None, None, Some(_)) => legacy_card(&body, proof)?,
@@ -199,11 +208,13 @@ enum TokenRule {
 }
 
 impl TokenRule {
-    fn of(proof: Proof) -> Result<Self, EnvelopeError> {
+    /// Of a body that is no old card.
+    fn of(proof: Proof, keys: &WebhookKeys) -> Result<Self, EnvelopeError> {
         match proof {
             Proof::Connection | Proof::Sha256 => Ok(Self::IfConfigured),
+            Proof::Sha1 if keys.has_encrypt_key() => Err(EnvelopeError::WrongKindOfSignature),
+            // Without an Encrypt Key the token in the body is all that the platform sends, signed or not.
             Proof::Sha1 | Proof::TokenInBody => Ok(Self::Required),
-            Proof::UrlCheckOnly => Err(EnvelopeError::MissingSignature),
         }
     }
 }
@@ -283,7 +294,7 @@ fn legacy_card(body: &[u8], proof: Proof) -> Result<(Header, Body), EnvelopeErro
         Proof::Sha1 | Proof::Sha256 => {}
         Proof::Connection => return Err(EnvelopeError::LegacyOverLongConnection),
         // Its `token` is the card's, not the app's: only a signature can vouch for this shape.
-        Proof::TokenInBody | Proof::UrlCheckOnly => return Err(EnvelopeError::MissingSignature),
+        Proof::TokenInBody => return Err(EnvelopeError::MissingSignature),
     }
     let wire: WireLegacyCard = named_fields::from_slice(body)?;
     let mut action: Action = wire.action.unwrap_or_default().into();

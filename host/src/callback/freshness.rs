@@ -74,13 +74,17 @@ pub enum FreshnessError {
 }
 
 impl SignatureWindow {
-    /// Checks the signed `X-Lark-Request-Timestamp`.
-    pub(super) fn check(self, timestamp: &str, now: UnixSeconds) -> Result<(), FreshnessError> {
-        let Self::Seconds(window) = self else { return Ok(()) };
+    /// Checks the signed `X-Lark-Request-Timestamp`, and reads it. None where no time is looked at.
+    pub(super) fn check(
+        self,
+        timestamp: &str,
+        now: UnixSeconds,
+    ) -> Result<Option<UnixSeconds>, FreshnessError> {
+        let Self::Seconds(window) = self else { return Ok(None) };
         let signed = seconds(timestamp).ok_or(FreshnessError::NoTime)?;
         let age = i128::from(now.0) - i128::from(signed);
         if age.unsigned_abs() <= u128::from(window) {
-            Ok(())
+            Ok(Some(UnixSeconds(signed)))
         } else {
             Err(FreshnessError::Stale { age, window })
         }
@@ -108,7 +112,8 @@ mod tests {
         let window = SignatureWindow::default();
         for near in ["1732699047", "1732698747", "1732699347", "1732699047123", "1732699047123456"]
         {
-            assert_eq!(window.check(near, NOW), Ok(()), "{near}");
+            let signed = window.check(near, NOW).unwrap().unwrap();
+            assert!(signed.0.abs_diff(NOW.0) <= 300, "{near}");
         }
         let stale = |age| Err(FreshnessError::Stale { age, window: 300 });
         assert_eq!(window.check("1732698746", NOW), stale(301));
@@ -117,7 +122,7 @@ mod tests {
         for none in ["", "now", "-5", "99999999999999999999999"] {
             assert_eq!(window.check(none, NOW), Err(FreshnessError::NoTime), "{none}");
         }
-        assert_eq!(SignatureWindow::Off.check("whenever", NOW), Ok(()));
+        assert_eq!(SignatureWindow::Off.check("whenever", NOW), Ok(None));
     }
 
     #[test]

@@ -1,6 +1,9 @@
 //! Is this body from the platform? Nothing may be believed, and nothing but the encryption wrapper read, before that
 //! is known.
 
+use std::time::Duration;
+use std::time::SystemTime;
+
 use bytes::Bytes;
 use serde::Deserialize;
 
@@ -13,6 +16,7 @@ use crate::callback::signature::SignatureHeaders;
 use crate::callback::signature::same_text;
 use crate::callback::signature::sha1_signature;
 use crate::callback::signature::sha256_signature;
+use crate::callback::url_check;
 use crate::named_fields;
 use crate::secret::Secret;
 
@@ -82,6 +86,11 @@ impl WebhookKeys {
     pub(super) fn verification_token(&self) -> Option<&Secret> {
         self.verification_token.as_ref()
     }
+
+    /// Whether the platform signs what it sends to this app, the URL check excepted.
+    pub fn has_encrypt_key(&self) -> bool {
+        self.encrypt_key.is_some()
+    }
 }
 
 /// What vouches for a body.
@@ -95,23 +104,47 @@ pub(super) enum Proof {
     Sha1,
     /// Nothing yet: the body must carry the Verification Token.
     TokenInBody,
-    /// Nothing, though an Encrypt Key is configured: good for the URL check alone, which the platform does not sign.
-    UrlCheckOnly,
 }
 
 /// A body that is what the platform sent, decrypted. Only [`verify`] makes one.
 #[derive(Debug)]
 pub struct Verified {
-    pub(super) body: Bytes,
-    pub(super) proof: Proof,
-    signature: Option<String>,
+    pub(super) content: Content,
+}
+
+#[derive(Debug)]
+pub(super) enum Content {
+    /// An unsigned URL check, complete: the text that goes back.
+    UrlCheck(String),
+    /// Anything else, yet to be read.
+    Body { body: Bytes, proof: Proof, signature: Option<Signed> },
+}
+
+/// A signature that a genuine sender uses once.
+#[derive(Debug)]
+pub struct Signed {
+    /// As it stands in the header.
+    pub signature: String,
+    /// When it was made, by the sender's clock.
+    pub at: UnixSeconds,
+}
+
+impl Signed {
+    /// The second in which it was made, on the wall.
+    pub fn time(&self) -> SystemTime {
+        let since_epoch = Duration::from_secs(self.at.0);
+        SystemTime::UNIX_EPOCH.checked_add(since_epoch).unwrap_or(SystemTime::UNIX_EPOCH)
+    }
 }
 
 impl Verified {
     /// The signature that a genuine sender uses once. None where nothing is signed, or where the age of a signature does
     /// not count, and then neither does its repetition.
-    pub fn once(&self) -> Option<&str> {
-        self.signature.as_deref()
+    pub fn once(&self) -> Option<&Signed> {
+        match &self.content {
+            Content::UrlCheck(_) => None,
+            Content::Body { signature, .. } => signature.as_ref(),
+        }
     }
 }
 
@@ -124,6 +157,13 @@ pub enum VerifyError {
         "the signature does not match the body; compare the Encrypt Key (or, for old cards, the Verification Token) with the console"
     )]
     BadSignature,
+    /// An Encrypt Key is configured, so the platform signs everything but its URL check, and this is no good one. One
+    /// error for whatever is wrong with it, decryption included: an answer that depended on the padding or on the text
+    /// behind it would give that text away.
+    #[error(
+        "the request carries no signature though an `encrypt_key` is configured, and it is no URL check of this app: either a stranger sent it, or the keys here are not those in the console"
+    )]
+    Unsigned,
     /// The signature is right, and too old to count.
     #[error(transparent)]
     Freshness(#[from] FreshnessError),
@@ -133,6 +173,11 @@ pub enum VerifyError {
     /// It is encrypted, and no key is configured.
     #[error("the body is encrypted, but no `encrypt_key` is configured for this app")]
     NoEncryptKey,
+    /// It is encrypted, and signed with the Verification Token, as an old card is, which is never encrypted.
+    #[error(
+        "the body is encrypted and signed with the Verification Token; what is encrypted is signed with the Encrypt Key"
+    )]
+    NotDecrypted,
     /// It is encrypted and cannot be read.
     #[error(transparent)]
     Cipher(#[from] CipherError),
@@ -147,40 +192,48 @@ struct Sealed<'a> {
 
 /// Checks the signature over the bytes as they came, and decrypts them.
 pub fn verify(raw: RawCallback, keys: &WebhookKeys) -> Result<Verified, VerifyError> {
-    let (headers, now) = match raw.source {
-        Source::LongConnection => {
-            return Ok(Verified { body: raw.body, proof: Proof::Connection, signature: None });
-        }
+    let RawCallback { source, body } = raw;
+    let (headers, now) = match source {
+        Source::LongConnection => return Ok(believed(body, Proof::Connection, None)),
         Source::Webhook { signature, now } => (signature, now),
     };
-    let proof = prove(headers.as_ref(), &raw.body, keys)?;
-    let signed = headers.filter(|_| matches!(proof, Proof::Sha256 | Proof::Sha1));
-    if let Some(headers) = &signed {
+    let proof = match (&headers, &keys.encrypt_key) {
+        (Some(headers), _) => prove(headers, &body, keys)?,
+        (None, None) => Proof::TokenInBody,
+        (None, Some(key)) => {
+            let token = keys.verification_token.as_ref();
+            let challenge = url_check::read(&body, &key.cipher, token);
+            let content = Content::UrlCheck(challenge.ok_or(VerifyError::Unsigned)?);
+            return Ok(Verified { content });
+        }
+    };
+    let signature = headers
+        .filter(|_| matches!(proof, Proof::Sha256 | Proof::Sha1))
         // Only now: the time of a signature that does not match is anybody's.
-        keys.window.check(&headers.timestamp, now)?;
-    }
-    let signature = match keys.window {
-        SignatureWindow::Seconds(_) => signed.map(|headers| headers.signature),
-        SignatureWindow::Off => None,
+        .map(|headers| keys.window.check(&headers.timestamp, now).map(|at| (headers.signature, at)))
+        .transpose()?
+        .and_then(|(signature, at)| Some(Signed { signature, at: at? }));
+    let sealed: Sealed<'_> = named_fields::from_slice(&body).map_err(|_| VerifyError::NotJson)?;
+    let body = match (sealed.encrypt, proof, &keys.encrypt_key) {
+        (None, _, _) => body,
+        // The platform encrypts no old card, and nothing but the Encrypt Key lets anybody have a body decrypted.
+        (Some(_), Proof::Sha1, Some(_)) => return Err(VerifyError::NotDecrypted),
+        (Some(_), _, None) => return Err(VerifyError::NoEncryptKey),
+        (Some(encoded), _, Some(key)) => key.cipher.decrypt(&encoded)?.into(),
     };
-    let sealed: Sealed<'_> =
-        named_fields::from_slice(&raw.body).map_err(|_| VerifyError::NotJson)?;
-    let body = match (sealed.encrypt, &keys.encrypt_key) {
-        (None, _) => raw.body,
-        (Some(_), None) => return Err(VerifyError::NoEncryptKey),
-        (Some(encoded), Some(key)) => key.cipher.decrypt(&encoded)?.into(),
-    };
-    Ok(Verified { body, proof, signature })
+    Ok(believed(body, proof, signature))
 }
 
+fn believed(body: Bytes, proof: Proof, signature: Option<Signed>) -> Verified {
+    Verified { content: Content::Body { body, proof, signature } }
+}
+
+/// What a signature vouches with.
 fn prove(
-    headers: Option<&SignatureHeaders>,
+    headers: &SignatureHeaders,
     body: &[u8],
     keys: &WebhookKeys,
 ) -> Result<Proof, VerifyError> {
-    let unsigned =
-        if keys.encrypt_key.is_some() { Proof::UrlCheckOnly } else { Proof::TokenInBody };
-    let Some(headers) = headers else { return Ok(unsigned) };
     let SignatureHeaders { timestamp, nonce, signature } = headers;
     let (expected, proof) = match (signature.len(), &keys.encrypt_key, &keys.verification_token) {
         (SHA256_HEX, Some(key), _) => {
@@ -188,7 +241,7 @@ fn prove(
         }
         (SHA1_HEX, _, Some(token)) => (sha1_signature(timestamp, nonce, token, body), Proof::Sha1),
         // Signed with a key this host was not given: the token in the body has to do, as if it were unsigned.
-        (SHA256_HEX, None, _) => return Ok(unsigned),
+        (SHA256_HEX, None, _) => return Ok(Proof::TokenInBody),
         _ => return Err(VerifyError::BadSignature),
     };
     if same_text(&expected, signature) { Ok(proof) } else { Err(VerifyError::BadSignature) }

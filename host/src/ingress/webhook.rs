@@ -9,12 +9,15 @@ mod config;
 mod replay;
 mod respond;
 pub mod server;
+mod unsigned;
 
 pub use crate::ingress::webhook::config::WebhookConfig;
 pub use crate::ingress::webhook::config::WebhookConfigError;
+pub use crate::ingress::webhook::replay::Moment;
 
 use std::net::IpAddr;
 use std::sync::Arc;
+use std::time::Duration;
 use std::time::SystemTime;
 
 use axum::Router;
@@ -34,8 +37,10 @@ use crate::callback::envelope::parse;
 use crate::callback::freshness::UnixSeconds;
 use crate::callback::reply::Outgoing;
 use crate::callback::signature::SignatureHeaders;
+use crate::callback::url_check::MAX_URL_CHECK_BYTES;
 use crate::callback::verify::RawCallback;
 use crate::callback::verify::Source;
+use crate::callback::verify::VerifyError;
 use crate::callback::verify::WebhookKeys;
 use crate::callback::verify::verify;
 use crate::deadline::Deadline;
@@ -47,6 +52,8 @@ use crate::ingress::webhook::body::WholeBody;
 use crate::ingress::webhook::client::client;
 use crate::ingress::webhook::replay::ReplayMemory;
 use crate::ingress::webhook::respond::Rejection;
+use crate::ingress::webhook::unsigned::Turn;
+use crate::ingress::webhook::unsigned::UnsignedLimit;
 use crate::steps::Step;
 use crate::steps::Steps;
 use crate::telemetry;
@@ -72,10 +79,20 @@ struct AppDoor {
     bodies: BodyRoom,
     requests: Arc<Semaphore>,
     replays: Arc<ReplayMemory>,
+    unsigned: UnsignedLimit,
 }
 
-/// Every app at its path, and nothing at any other.
-pub fn router(apps: Vec<WebhookApp>, config: &WebhookConfig, deadline: DeadlineConfig) -> Router {
+/// From the end of an unsigned body to its refusal. How long decrypting and reading it took is somewhere within, so that
+/// the time of an answer tells nobody how far that came.
+const UNSIGNED_ANSWER: Duration = Duration::from_millis(20);
+
+/// Every app at its path, and nothing at any other. What was signed before the host `began` is not accepted.
+pub fn router(
+    apps: Vec<WebhookApp>,
+    config: &WebhookConfig,
+    deadline: DeadlineConfig,
+    began: Moment,
+) -> Router {
     let requests = Arc::new(Semaphore::new(config.max_requests));
     let bodies = BodyRoom::new(config);
     apps.into_iter().fold(Router::new(), |router, app| {
@@ -86,7 +103,8 @@ pub fn router(apps: Vec<WebhookApp>, config: &WebhookConfig, deadline: DeadlineC
             config: config.clone(),
             bodies: bodies.clone(),
             requests: Arc::clone(&requests),
-            replays: Arc::new(ReplayMemory::new(config.signature_window_secs)),
+            replays: Arc::new(ReplayMemory::new(config.signature_window_secs, began)),
+            unsigned: UnsignedLimit::new(began.steady),
         };
         let method = post(receive).fallback(respond::method_not_allowed);
         router.route(&path, method.with_state(Arc::new(door)))
@@ -127,18 +145,27 @@ impl AppDoor {
             return Err(Rejection::HeadTooLarge { limit });
         }
         let deadline = self.deadline.starting(received);
-        let source = Source::Webhook { signature: signature(&head.headers), now: now() };
+        let signature = signature(&head.headers);
+        if signature.is_none() && self.app.keys.has_encrypt_key() {
+            let limit = self.config.max_body_bytes.min(MAX_URL_CHECK_BYTES);
+            let read = self.read(&head.headers, body, limit, received, deadline).await;
+            let due = Instant::now() + UNSIGNED_ANSWER;
+            let answer = self.unsigned(head, read);
+            if answer.is_err() {
+                tokio::time::sleep_until(due).await;
+            }
+            return answer;
+        }
+        let source = Source::Webhook { signature, now: now() };
         let mut steps = Steps::starting(received);
+        let limit = self.config.max_body_bytes;
         let WholeBody { bytes: body, _room } =
-            self.read(&head.headers, body, received, deadline).await?;
+            self.read(&head.headers, body, limit, received, deadline).await?;
         let _place = self.requests.try_acquire().map_err(|_| Rejection::Busy)?;
         steps.done(Step::Receive);
         let verified = verify(RawCallback { source, body }, &self.app.keys)?;
-        let admission = verified
-            .once()
-            .map(|signature| self.replays.admit(signature, Instant::now()))
-            .transpose()
-            .map_err(|_| Rejection::Replayed)?;
+        let admission =
+            verified.once().map(|signed| self.replays.admit(signed, Moment::now())).transpose()?;
         let (response, answered) = match parse(verified, &self.app.keys)? {
             Inbound::Challenge(challenge) => (respond::challenge(&challenge), true),
             Inbound::Callback(callback) => {
@@ -156,14 +183,45 @@ impl AppDoor {
         Ok(response)
     }
 
+    /// Answers the console's URL check. Whatever else came without a signature gets one and the same answer.
+    fn unsigned(
+        &self,
+        head: &Parts,
+        body: Result<WholeBody, Rejection>,
+    ) -> Result<Response, Rejection> {
+        let refused = Rejection::Verify(VerifyError::Unsigned);
+        let WholeBody { bytes: body, _room } = match body {
+            Err(Rejection::TooLarge { .. }) => return Err(refused),
+            body => body?,
+        };
+        let trusted = self.config.trusted_proxy_header.as_ref();
+        let client = client(&head.headers, &head.extensions, trusted);
+        if let Turn::Refused { warn } = self.unsigned.take(client, Instant::now()) {
+            if warn {
+                let app = self.app.dispatcher.app();
+                tracing::warn!(
+                    app,
+                    client = client.map(tracing::field::display),
+                    "more unsigned requests than are looked at: some are refused as they are, and a URL check from the console may be among them"
+                );
+            }
+            return Err(refused);
+        }
+        let source = Source::Webhook { signature: None, now: now() };
+        match parse(verify(RawCallback { source, body }, &self.app.keys)?, &self.app.keys)? {
+            Inbound::Challenge(challenge) => Ok(respond::challenge(&challenge)),
+            Inbound::Callback(_) => Err(refused),
+        }
+    }
+
     async fn read(
         &self,
         headers: &HeaderMap,
         body: Body,
+        limit: usize,
         received: Instant,
         deadline: Deadline,
     ) -> Result<WholeBody, Rejection> {
-        let limit = self.config.max_body_bytes;
         let announced = headers
             .get("content-length")
             .and_then(|length| length.to_str().ok()?.parse::<usize>().ok());

@@ -1,6 +1,8 @@
 //! Signatures that were accepted, so that a request which somebody recorded is not answered a second time.
 //!
-//! Each host remembers its own: behind a load balancer, the window bounds what another one would take.
+//! The memory begins with the process, and so does what is accepted: a request that was signed before may have been
+//! answered by the process before, and nobody remembers. Each host remembers its own: behind a load balancer, the window
+//! bounds what another one would take.
 
 use std::collections::HashMap;
 use std::collections::VecDeque;
@@ -11,10 +13,12 @@ use std::sync::Mutex;
 use std::sync::MutexGuard;
 use std::sync::PoisonError;
 use std::time::Duration;
+use std::time::SystemTime;
 
 use tokio::time::Instant;
 
 use crate::callback::freshness::SignatureWindow;
+use crate::callback::verify::Signed;
 
 /// Signatures remembered for each app: 200 requests a second for the default window. Beyond that the oldest are
 /// forgotten first, which a flood of genuine requests alone can bring about.
@@ -23,14 +27,49 @@ const MAX_REMEMBERED: usize = 65_536;
 /// The first sixteen bytes of a signature, of which no two are ever the same unless they are repeated.
 type Digest = u128;
 
-/// The signature came before.
-#[derive(Debug)]
-pub(super) struct Replayed;
+/// A moment by both clocks: one that only goes forward, and the one that signatures are compared with.
+#[derive(Clone, Copy, Debug)]
+pub struct Moment {
+    pub(super) steady: Instant,
+    pub(super) wall: SystemTime,
+}
+
+impl Moment {
+    /// This one.
+    pub fn now() -> Self {
+        Self { steady: Instant::now(), wall: SystemTime::now() }
+    }
+
+    /// Sleeps until the second that this moment is in is over. Signatures name the second they were made in: those of
+    /// this one may be older than the moment, and those of the next ones are not.
+    pub async fn second_is_over(self) {
+        let since_epoch = self.wall.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+        let into_second = Duration::from_nanos(u64::from(since_epoch.subsec_nanos()));
+        tokio::time::sleep_until(self.steady + (Duration::from_secs(1) - into_second)).await;
+    }
+}
+
+/// Why a signature that is right is not accepted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub(super) enum NotOnce {
+    /// The signature came before.
+    #[error("the request was answered before, with this very signature: somebody repeats it")]
+    Replayed,
+    /// It may have come before.
+    #[error(
+        "the request was signed before this host started, {seconds} s ago, and the host before may have answered it; where that is not so, the clock of this machine is ahead"
+    )]
+    BeforeStart {
+        /// How long the host has been running.
+        seconds: u64,
+    },
+}
 
 /// What one app has accepted.
 #[derive(Debug)]
 pub(super) struct ReplayMemory {
     lifetime: Duration,
+    began: Instant,
     seen: Mutex<Seen>,
 }
 
@@ -69,25 +108,31 @@ pub(super) struct Admission {
 
 impl ReplayMemory {
     /// Remembers for as long as a signature may be accepted: one that is signed ahead of time, twice the window.
-    pub(super) fn new(window: SignatureWindow) -> Self {
+    pub(super) fn new(window: SignatureWindow, began: Moment) -> Self {
         let lifetime = match window {
             SignatureWindow::Seconds(seconds) => Duration::from_secs(2 * seconds),
             SignatureWindow::Off => Duration::ZERO,
         };
-        Self { lifetime, seen: Mutex::default() }
+        Self { lifetime, began: began.steady, seen: Mutex::default() }
     }
 
     /// Takes a verified signature, once.
     pub(super) fn admit(
         self: &Arc<Self>,
-        signature: &str,
-        now: Instant,
-    ) -> Result<Admission, Replayed> {
-        let digest = digest(signature);
+        signed: &Signed,
+        moment: Moment,
+    ) -> Result<Admission, NotOnce> {
+        let now = moment.steady;
+        let running = now.duration_since(self.began);
+        // By how long the host runs and not by when it began: the clock may have been set since.
+        if moment.wall.duration_since(signed.time()).is_ok_and(|age| age > running) {
+            return Err(NotOnce::BeforeStart { seconds: running.as_secs() });
+        }
+        let digest = digest(&signed.signature);
         let mut seen = self.lock();
         seen.forget_before(now, self.lifetime);
         if seen.since.contains_key(&digest) {
-            return Err(Replayed);
+            return Err(NotOnce::Replayed);
         }
         if seen.order.len() >= MAX_REMEMBERED {
             seen.forget_oldest();
@@ -147,50 +192,100 @@ fn digest(signature: &str) -> Digest {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::callback::freshness::UnixSeconds;
 
     const ONE: &str = "aa0000000000000000000000000000000000000000";
     const OTHER: &str = "bb0000000000000000000000000000000000000000";
+    /// A second on the clock of the tests, in the middle of which their host starts.
+    const START: u64 = 1_732_699_047;
 
-    fn signature(number: usize) -> String {
+    fn numbered(number: usize) -> String {
         format!("{number:08x}{:032x}", 0)
     }
 
-    fn memory() -> Arc<ReplayMemory> {
-        Arc::new(ReplayMemory::new(SignatureWindow::Seconds(300)))
+    fn signed_at(signature: &str, second: u64) -> Signed {
+        Signed { signature: signature.to_owned(), at: UnixSeconds(second) }
+    }
+
+    fn signed(signature: &str) -> Signed {
+        signed_at(signature, START + 1)
+    }
+
+    fn start() -> Moment {
+        let wall = SystemTime::UNIX_EPOCH + Duration::from_millis(START * 1000 + 500);
+        Moment { steady: Instant::now(), wall }
+    }
+
+    fn after(start: Moment, seconds: u64) -> Moment {
+        let later = Duration::from_secs(seconds);
+        Moment { steady: start.steady + later, wall: start.wall + later }
+    }
+
+    fn memory(began: Moment) -> Arc<ReplayMemory> {
+        Arc::new(ReplayMemory::new(SignatureWindow::Seconds(300), began))
     }
 
     #[test]
     fn a_signature_is_taken_once_within_its_life() {
-        let (memory, now) = (memory(), Instant::now());
-        memory.admit(ONE, now).unwrap().keep();
-        memory.admit(OTHER, now).unwrap().keep();
-        assert!(memory.admit(ONE, now + Duration::from_secs(600)).is_err());
-        memory.admit(ONE, now + Duration::from_secs(601)).unwrap().keep();
+        let start = start();
+        let memory = memory(start);
+        memory.admit(&signed(ONE), after(start, 1)).unwrap().keep();
+        memory.admit(&signed(OTHER), after(start, 1)).unwrap().keep();
+        assert!(memory.admit(&signed(ONE), after(start, 601)).is_err());
+        memory.admit(&signed(ONE), after(start, 602)).unwrap().keep();
     }
 
     #[test]
     fn what_was_not_answered_may_come_again() {
-        let (memory, now) = (memory(), Instant::now());
-        let first = memory.admit(ONE, now).unwrap();
-        assert!(memory.admit(ONE, now).is_err(), "not while the first is under way");
+        let start = start();
+        let memory = memory(start);
+        let first = memory.admit(&signed(ONE), after(start, 1)).unwrap();
+        assert!(memory.admit(&signed(ONE), after(start, 1)).is_err(), "the first is under way");
         drop(first);
-        memory.admit(ONE, now + Duration::from_secs(1)).unwrap().keep();
-        assert!(
-            memory.admit(ONE, now + Duration::from_secs(601)).is_err(),
-            "the younger one counts"
-        );
+        memory.admit(&signed(ONE), after(start, 2)).unwrap().keep();
+        assert!(memory.admit(&signed(ONE), after(start, 602)).is_err(), "the younger one counts");
     }
 
     #[test]
     fn the_memory_is_bounded() {
-        let (memory, now) = (memory(), Instant::now());
+        let start = start();
+        let (memory, now) = (memory(start), after(start, 1));
         for number in 0..=MAX_REMEMBERED {
-            memory.admit(&signature(number), now).unwrap().keep();
+            memory.admit(&signed(&numbered(number)), now).unwrap().keep();
         }
         let seen = memory.lock();
         assert_eq!((seen.order.len(), seen.since.len()), (MAX_REMEMBERED, MAX_REMEMBERED));
         drop(seen);
-        assert!(memory.admit(&signature(1), now).is_err());
-        assert!(memory.admit(&signature(0), now).is_ok(), "the oldest was forgotten");
+        assert!(memory.admit(&signed(&numbered(1)), now).is_err());
+        assert!(memory.admit(&signed(&numbered(0)), now).is_ok(), "the oldest was forgotten");
+    }
+
+    #[test]
+    fn what_may_have_been_signed_before_the_start_is_not_accepted() {
+        let start = start();
+        let memory = memory(start);
+        for (second, seconds) in [(START, 1), (START - 200, 1), (START, 100)] {
+            let refused = memory.admit(&signed_at(ONE, second), after(start, seconds));
+            assert_eq!(refused.unwrap_err(), NotOnce::BeforeStart { seconds });
+        }
+        assert!(memory.admit(&signed_at(ONE, START + 1), after(start, 1)).is_ok());
+    }
+
+    #[test]
+    fn a_clock_that_is_set_meanwhile_does_not_matter() {
+        let start = start();
+        let memory = memory(start);
+        let mut hour_back = after(start, 10);
+        hour_back.wall -= Duration::from_secs(3600);
+        assert!(memory.admit(&signed_at(ONE, START - 3600 + 5), hour_back).is_ok());
+        assert!(memory.admit(&signed_at(OTHER, START - 3600 - 5), hour_back).is_err());
+    }
+
+    #[tokio::test]
+    async fn the_second_of_the_start_is_waited_for() {
+        let wall = SystemTime::UNIX_EPOCH + Duration::from_millis(START * 1000 + 980);
+        let start = Moment { steady: Instant::now(), wall };
+        start.second_is_over().await;
+        assert!(start.steady.elapsed() >= Duration::from_millis(20));
     }
 }

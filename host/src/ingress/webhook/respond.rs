@@ -23,6 +23,7 @@ use crate::callback::verify::VerifyError;
 use crate::dispatch::Answered;
 use crate::dispatch::Flushed;
 use crate::http_server::Wire;
+use crate::ingress::webhook::replay::NotOnce;
 
 /// Why a request is not a callback.
 #[derive(Debug, thiserror::Error)]
@@ -33,8 +34,8 @@ pub(super) enum Rejection {
     HeadTooLarge { limit: usize },
     #[error("as many requests are under way as webhook.max_requests allows")]
     Busy,
-    #[error("the request was answered before, with this very signature: somebody repeats it")]
-    Replayed,
+    #[error(transparent)]
+    NotOnce(#[from] NotOnce),
     #[error("the body did not arrive in time")]
     Slow,
     #[error("the body broke off: {0}")]
@@ -59,7 +60,12 @@ impl Rejection {
                 (StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE, "head_too_large", "head too large")
             }
             Self::Busy => (StatusCode::SERVICE_UNAVAILABLE, "busy", "too many requests under way"),
-            Self::Replayed => (StatusCode::UNAUTHORIZED, "replayed", "signature used before"),
+            Self::NotOnce(NotOnce::Replayed) => {
+                (StatusCode::UNAUTHORIZED, "replayed", "signature used before")
+            }
+            Self::NotOnce(NotOnce::BeforeStart { .. }) => {
+                (StatusCode::UNAUTHORIZED, "signed_before_start", "signature too old")
+            }
             Self::Verify(VerifyError::Freshness(FreshnessError::Stale { .. })) => {
                 (StatusCode::UNAUTHORIZED, "stale_signature", "signature too old")
             }
@@ -68,7 +74,7 @@ impl Rejection {
             }
             Self::Slow => (StatusCode::REQUEST_TIMEOUT, "slow", "body not received in time"),
             Self::Broken(_) => (StatusCode::BAD_REQUEST, "broken", "body not received"),
-            Self::Verify(VerifyError::BadSignature) => {
+            Self::Verify(VerifyError::BadSignature | VerifyError::NotDecrypted) => {
                 (StatusCode::UNAUTHORIZED, "bad_signature", "bad signature")
             }
             Self::Verify(VerifyError::NotJson) => {
@@ -86,8 +92,12 @@ impl Rejection {
             Self::Envelope(
                 EnvelopeError::UnknownShape | EnvelopeError::LegacyOverLongConnection,
             ) => (StatusCode::BAD_REQUEST, "unknown_shape", "not a callback"),
-            Self::Envelope(EnvelopeError::MissingSignature) => {
+            Self::Verify(VerifyError::Unsigned)
+            | Self::Envelope(EnvelopeError::MissingSignature) => {
                 (StatusCode::UNAUTHORIZED, "missing_signature", "signature missing")
+            }
+            Self::Envelope(EnvelopeError::WrongKindOfSignature) => {
+                (StatusCode::UNAUTHORIZED, "wrong_signature", "bad signature")
             }
             Self::Envelope(EnvelopeError::WrongToken | EnvelopeError::NoVerificationToken) => {
                 (StatusCode::UNAUTHORIZED, "bad_token", "bad verification token")

@@ -1,0 +1,191 @@
+//! How many unsigned requests are looked at, where an app has an Encrypt Key. The console sends one when somebody saves
+//! the address; whoever sends thousands is trying something.
+//!
+//! A limit that strangers share with the console would keep the console out as long as they like. So each network has a
+//! share of its own, and all together have a larger one that refills twenty times a second: it takes sixty networks
+//! that keep at it to use that up, and even then the console's request may be the next one that is looked at. What is
+//! signed is not counted and never waits.
+
+use std::collections::HashMap;
+use std::net::IpAddr;
+use std::net::Ipv6Addr;
+use std::sync::Mutex;
+use std::sync::PoisonError;
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+/// Networks remembered. Beyond that, the one that was silent for longest is forgotten.
+const MAX_NETWORKS: usize = 1024;
+/// Somebody who tries to save an address again and again stays far below.
+const OF_A_NETWORK: Rate = Rate { at_once: 20.0, per_second: 1.0 / 3.0 };
+/// Decrypting that many takes no time worth mentioning.
+const OF_ALL: Rate = Rate { at_once: 200.0, per_second: 20.0 };
+/// Between two lines in the log that say that the limit is reached.
+const BETWEEN_WARNINGS: Duration = Duration::from_secs(60);
+
+#[derive(Clone, Copy, Debug)]
+struct Rate {
+    at_once: f64,
+    per_second: f64,
+}
+
+/// What is left of a rate.
+#[derive(Clone, Copy, Debug)]
+struct Allowance {
+    left: f64,
+    since: Instant,
+}
+
+impl Allowance {
+    fn full(rate: Rate, now: Instant) -> Self {
+        Self { left: rate.at_once, since: now }
+    }
+
+    fn take(&mut self, rate: Rate, now: Instant) -> bool {
+        let refilled = now.duration_since(self.since).as_secs_f64() * rate.per_second;
+        self.left = (self.left + refilled).min(rate.at_once);
+        self.since = now;
+        let is_left = self.left >= 1.0;
+        if is_left {
+            self.left -= 1.0;
+        }
+        is_left
+    }
+}
+
+/// The limit of one app.
+#[derive(Debug)]
+pub(super) struct UnsignedLimit(Mutex<State>);
+
+#[derive(Debug)]
+struct State {
+    all: Allowance,
+    networks: HashMap<IpAddr, Allowance>,
+    warned: Option<Instant>,
+}
+
+/// What becomes of a request.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Turn {
+    /// It is looked at.
+    Now,
+    /// It is refused as it is.
+    Refused {
+        /// Somebody should be told, for the first time in a minute.
+        warn: bool,
+    },
+}
+
+impl UnsignedLimit {
+    pub(super) fn new(now: Instant) -> Self {
+        Self(Mutex::new(State {
+            all: Allowance::full(OF_ALL, now),
+            networks: HashMap::new(),
+            warned: None,
+        }))
+    }
+
+    pub(super) fn take(&self, client: Option<IpAddr>, now: Instant) -> Turn {
+        let mut state = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let of_network = client.and_then(network).is_none_or(|network| {
+            state.make_room_for(network);
+            let full = Allowance::full(OF_A_NETWORK, now);
+            state.networks.entry(network).or_insert(full).take(OF_A_NETWORK, now)
+        });
+        if of_network && state.all.take(OF_ALL, now) {
+            return Turn::Now;
+        }
+        let warn = state.warned.is_none_or(|warned| now.duration_since(warned) >= BETWEEN_WARNINGS);
+        if warn {
+            state.warned = Some(now);
+        }
+        Turn::Refused { warn }
+    }
+}
+
+impl State {
+    fn make_room_for(&mut self, network: IpAddr) {
+        if self.networks.len() < MAX_NETWORKS || self.networks.contains_key(&network) {
+            return;
+        }
+        let silent = self.networks.iter().min_by_key(|(_, allowance)| allowance.since);
+        if let Some(silent) = silent.map(|(network, _)| *network) {
+            self.networks.remove(&silent);
+        }
+    }
+}
+
+/// Who shares an allowance: an address, or the 64 bits of an IPv6 address that a subscriber gets. None for an address that
+/// is not public: it is a proxy's, which everybody stands behind.
+fn network(client: IpAddr) -> Option<IpAddr> {
+    match client.to_canonical() {
+        IpAddr::V4(address) => {
+            let is_inside = address.is_private()
+                || address.is_loopback()
+                || address.is_link_local()
+                || address.is_unspecified();
+            (!is_inside).then_some(IpAddr::V4(address))
+        }
+        IpAddr::V6(address) => {
+            let is_inside = address.is_loopback()
+                || address.is_unique_local()
+                || address.is_unicast_link_local()
+                || address.is_unspecified();
+            let [a, b, c, d, ..] = address.segments();
+            (!is_inside).then_some(IpAddr::V6(Ipv6Addr::new(a, b, c, d, 0, 0, 0, 0)))
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn address(text: &str) -> Option<IpAddr> {
+        Some(text.parse().unwrap())
+    }
+
+    fn taken(limit: &UnsignedLimit, client: Option<IpAddr>, tries: usize, now: Instant) -> usize {
+        (0..tries).filter(|_| limit.take(client, now) == Turn::Now).count()
+    }
+
+    #[test]
+    fn a_stranger_uses_up_a_share_and_not_the_console_s() {
+        let now = Instant::now();
+        let limit = UnsignedLimit::new(now);
+        assert_eq!(taken(&limit, address("192.0.2.7"), 10_000, now), 20);
+        assert_eq!(taken(&limit, address("2001:db8::1"), 50, now), 20);
+        assert_eq!(taken(&limit, address("2001:db8::2"), 50, now), 0, "the same network");
+        assert_eq!(taken(&limit, address("198.51.100.1"), 1, now), 1, "the console's");
+        let later = now + Duration::from_secs(60);
+        assert_eq!(taken(&limit, address("192.0.2.7"), 50, later), 20, "and it comes back");
+    }
+
+    #[test]
+    fn all_together_have_a_limit_that_refills_at_once() {
+        let now = Instant::now();
+        let limit = UnsignedLimit::new(now);
+        // A proxy that does not say for whom it speaks.
+        assert_eq!(taken(&limit, address("127.0.0.1"), 10_000, now), 200);
+        assert_eq!(taken(&limit, None, 10, now), 0);
+        assert_eq!(taken(&limit, address("198.51.100.1"), 1, now), 0);
+        let soon = now + Duration::from_millis(100);
+        assert_eq!(taken(&limit, address("198.51.100.1"), 1, soon), 1);
+    }
+
+    #[test]
+    fn what_is_remembered_is_bounded_and_a_warning_is_given_once_a_minute() {
+        let now = Instant::now();
+        let limit = UnsignedLimit::new(now);
+        for number in 0..5000_u32 {
+            let client = IpAddr::from((0x0800_0000 + number).to_be_bytes());
+            let _ = limit.take(Some(client), now + Duration::from_millis(u64::from(number)));
+        }
+        assert_eq!(limit.0.lock().unwrap().networks.len(), MAX_NETWORKS);
+        let limit = UnsignedLimit::new(now);
+        taken(&limit, None, 200, now);
+        assert_eq!(limit.take(None, now), Turn::Refused { warn: true });
+        assert_eq!(limit.take(None, now), Turn::Refused { warn: false });
+    }
+}
