@@ -26,6 +26,7 @@ mod lower;
 mod machine;
 pub mod manifest;
 pub mod meter;
+pub mod originator;
 mod own_words;
 pub mod playback;
 mod priority;

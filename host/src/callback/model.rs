@@ -45,6 +45,23 @@ pub struct Operator {
     pub tenant_key: Option<String>,
 }
 
+impl Operator {
+    /// An id that is this person's alone, the `open_id` where there is one. None: the platform did not say who it is.
+    pub fn any_id(&self) -> Option<&str> {
+        let ids = [Some(&self.open_id), self.union_id.as_ref(), self.user_id.as_ref()];
+        ids.into_iter().flatten().map(String::as_str).find(|id| !id.is_empty())
+    }
+}
+
+/// Whose callback it is, as far as tenants go. A chat may have people of several.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct TenantPair<'a> {
+    /// The one that the callback is addressed to; empty where the body does not say.
+    pub addressed: &'a str,
+    /// That of the person behind it: the one it is addressed to, unless the body says another.
+    pub operator: &'a str,
+}
+
 /// Where it is shown.
 #[derive(Clone, Debug, Default)]
 pub struct Location {
@@ -164,16 +181,25 @@ impl Callback {
 
     /// The tenant that it is from: the one it is addressed to, or that of whoever clicked where the body does not say.
     pub fn tenant_key(&self) -> &str {
-        let operator = match &self.body {
+        let TenantPair { addressed, operator } = self.tenants();
+        if addressed.is_empty() { operator } else { addressed }
+    }
+
+    /// Both tenants that a callback may name.
+    pub fn tenants(&self) -> TenantPair<'_> {
+        let addressed = self.header.tenant_key.as_str();
+        let operator = self.operator().and_then(|operator| operator.tenant_key.as_deref());
+        let operator = operator.filter(|tenant| !tenant.is_empty()).unwrap_or(addressed);
+        TenantPair { addressed, operator }
+    }
+
+    /// Who clicked, or who sees the link; nobody stands behind an event.
+    pub fn operator(&self) -> Option<&Operator> {
+        match &self.body {
             Body::CardAction(card) | Body::LegacyCard(card) => Some(&card.operator),
             Body::LinkPreview(preview) => Some(&preview.operator),
             Body::Other(_) => None,
-        };
-        let clicked_in = operator.and_then(|operator| operator.tenant_key.as_deref());
-        Some(self.header.tenant_key.as_str())
-            .filter(|tenant| !tenant.is_empty())
-            .or(clicked_in)
-            .unwrap_or_default()
+        }
     }
 
     /// The touched component, where there is one.
@@ -227,14 +253,10 @@ impl Callback {
         )
     }
 
-    /// Who clicked, or who sees the link; nobody stands behind an event.
+    /// The `open_id` of who clicked, or of who sees the link.
     pub fn user(&self) -> Option<&str> {
-        let operator = match &self.body {
-            Body::CardAction(card) | Body::LegacyCard(card) => &card.operator,
-            Body::LinkPreview(preview) => &preview.operator,
-            Body::Other(_) => return None,
-        };
-        Some(operator.open_id.as_str()).filter(|open_id| !open_id.is_empty())
+        let open_id = self.operator()?.open_id.as_str();
+        Some(open_id).filter(|open_id| !open_id.is_empty())
     }
 
     /// The bytes that it was read from, secrets and all.
