@@ -103,7 +103,7 @@ pub fn start(
         plugin.pace.record(used);
         let ended_well = plugin.conclude(pass, &report, deadline) == Verdict::Good;
         if ended_well && plugin.can_be_reused() {
-            plugin.kept.put(guest, &callback.header.tenant_key, plugin.places);
+            plugin.kept.put(guest, callback.tenants(), plugin.places);
         } else {
             drop(guest);
         }
@@ -260,7 +260,7 @@ impl Plugin {
 
     /// One that was kept, or a fresh one, ready for that call.
     fn guest(&self, occasion: Occasion) -> Guest {
-        match self.kept.take(&occasion.callback.header.tenant_key) {
+        match self.kept.take(occasion.callback.tenants()) {
             // Its memory holds what it wrote itself, whatever was swapped out. But what runs elsewhere by now shall not
             // keep the pool of another machine.
             Some(guest) if Arc::ptr_eq(&guest.runnable, &self.running.current()) => {

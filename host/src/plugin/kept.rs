@@ -1,7 +1,8 @@
 //! Instances that are kept for the next call, where the operator of a plugin wants that.
 //!
 //! An instance remembers what its guest remembers. So it is kept for the tenant that it served, unless the operator says
-//! that tenants may share; and only a call that ended well leaves one behind.
+//! that tenants may share; and only a call that ended well leaves one behind. A chat may have people of several tenants:
+//! what a guest learnt of a visitor is kept for visitors of that tenant alone.
 
 use std::collections::VecDeque;
 use std::mem;
@@ -14,6 +15,7 @@ use serde::Deserialize;
 use tokio::sync::OwnedSemaphorePermit;
 use tokio::sync::Semaphore;
 
+use crate::callback::model::TenantPair;
 use crate::plugin::guest::Guest;
 
 /// More calls than any leak is worth.
@@ -63,10 +65,10 @@ pub enum Tenants {
 
 impl Tenants {
     /// Whom an instance that served this one may serve next. None where that cannot be known.
-    fn group(self, tenant_key: &str) -> Option<&str> {
+    fn group(self, tenants: TenantPair<'_>) -> Option<TenantPair<'_>> {
         match self {
-            Self::Together => Some(""),
-            Self::Apart => Some(tenant_key).filter(|key| !key.is_empty()),
+            Self::Together => Some(TenantPair { addressed: "", operator: "" }),
+            Self::Apart => Some(tenants).filter(|tenants| !tenants.addressed.is_empty()),
         }
     }
 }
@@ -74,8 +76,15 @@ impl Tenants {
 /// An instance that waits, and its place in the pool of memories.
 struct Idle {
     guest: Guest,
-    tenant: Box<str>,
+    addressed: Box<str>,
+    operator: Box<str>,
     _place: OwnedSemaphorePermit,
+}
+
+impl Idle {
+    fn served(&self) -> TenantPair<'_> {
+        TenantPair { addressed: &self.addressed, operator: &self.operator }
+    }
 }
 
 /// The kept instances of one version of a plugin.
@@ -115,19 +124,19 @@ impl Kept {
         drop(gone);
     }
 
-    /// One that served that tenant before: the one that was used last, whose memory is the warmest.
-    pub(super) fn take(&self, tenant_key: &str) -> Option<Guest> {
-        let tenant = self.tenants.group(tenant_key)?;
+    /// One that served these tenants before: the one that was used last, whose memory is the warmest.
+    pub(super) fn take(&self, tenants: TenantPair<'_>) -> Option<Guest> {
+        let tenants = self.tenants.group(tenants)?;
         let mut idle = self.lock();
-        let found = idle.waiting.iter().rposition(|idle| &*idle.tenant == tenant)?;
+        let found = idle.waiting.iter().rposition(|idle| idle.served() == tenants)?;
         idle.waiting.remove(found).map(|idle| idle.guest)
     }
 
     /// Keeps an instance after a call that ended well, if there is still use and room for it. One that needs several
     /// places takes them. What has to go is what was used longest ago: tenants come and go.
-    pub(super) fn put(&self, mut guest: Guest, tenant_key: &str, places: u32) {
+    pub(super) fn put(&self, mut guest: Guest, tenants: TenantPair<'_>, places: u32) {
         guest.calls += 1;
-        let Some(tenant) = self.tenants.group(tenant_key) else { return };
+        let Some(TenantPair { addressed, operator }) = self.tenants.group(tenants) else { return };
         if guest.calls >= self.reuse.0 || !guest.store.data().limiter.has_room_to_stay() {
             return;
         }
@@ -148,7 +157,8 @@ impl Kept {
                 }
             };
             if let Some(place) = place {
-                idle.waiting.push_back(Idle { guest, tenant: tenant.into(), _place: place });
+                let (addressed, operator) = (addressed.into(), operator.into());
+                idle.waiting.push_back(Idle { guest, addressed, operator, _place: place });
             }
         }
         drop(idle);
@@ -166,9 +176,12 @@ mod tests {
 
     #[test]
     fn tenants_share_only_where_the_operator_says_so() {
-        assert_eq!(Tenants::Apart.group("a"), Some("a"));
-        assert_eq!(Tenants::Apart.group(""), None, "nobody knows whose it was");
-        assert_eq!(Tenants::Together.group("a"), Tenants::Together.group(""));
+        let pair = |addressed, operator| TenantPair { addressed, operator };
+        let visitor = pair("a", "b");
+        assert_eq!(Tenants::Apart.group(visitor), Some(visitor));
+        assert_ne!(Tenants::Apart.group(visitor), Tenants::Apart.group(pair("a", "a")));
+        assert_eq!(Tenants::Apart.group(pair("", "")), None, "nobody knows whose it was");
+        assert_eq!(Tenants::Together.group(visitor), Tenants::Together.group(pair("", "")));
     }
 
     #[test]
