@@ -42,6 +42,7 @@ use crate::plugin::instance;
 use crate::plugin::instance::CallReport;
 use crate::plugin::instance::Handler;
 use crate::plugin::instance::Task;
+use crate::plugin::originator::Originator;
 use crate::plugin::registry::Plugin;
 use crate::plugin::registry::Registry;
 use crate::plugin::running::RunningCall;
@@ -85,7 +86,10 @@ pub struct Answered {
 enum NotStarted {
     #[error(transparent)]
     NotAdmitted(#[from] NotAdmitted),
-    #[error("the plugin is paused for another {} ms because it kept failing", .0.left.as_millis())]
+    #[error(
+        "the plugin is paused for {} for another {} ms because it kept failing",
+        .0.scope.as_str(), .0.left.as_millis()
+    )]
     Paused(Paused),
 }
 
@@ -223,7 +227,8 @@ impl Dispatcher {
         deadline: Deadline,
         tape: Tape,
     ) -> Result<RunningCall, NotStarted> {
-        let pass = plugin.breaker().pass(Instant::now()).map_err(NotStarted::Paused)?;
+        let from = Originator::of(callback);
+        let pass = plugin.breaker().pass(Instant::now(), from).map_err(NotStarted::Paused)?;
         let place = self.admission.enter(Ask::new(plugin, callback.kind(), deadline)).await?;
         let callback = Arc::clone(callback);
         let task = Task { handler, callback, deadline, tape };

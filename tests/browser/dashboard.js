@@ -25,7 +25,8 @@ async function send(door, action) {
   assert.equal(response.status, 200, await response.text());
 }
 
-const click = (door, name, value) => send(door, { kind: 'card_action', tag: 'button', name, value });
+const click = (door, name, value, more = {}) =>
+  send(door, { kind: 'card_action', tag: 'button', name, value, ...more });
 const approve = (door) => click(door, 'approve', { kind: 'leave', decision: 'approve', applicant: 'Ana' });
 
 const leave = (name, bytes) => {
@@ -59,7 +60,7 @@ await step('clicks are seen', async () => {
 });
 
 await step('a failure is seen', async () => {
-  for (let number = 0; number < 4; number += 1) await click('webhook', 'crash', {});
+  for (let number = 0; number < 4; number += 1) await click('webhook', 'crash', { open_id: `ou_${number}` });
   await page.locator('#attention li', { hasText: 'trap: paused' }).waitFor();
   await page.locator('#state', { hasText: '1 to look at' }).waitFor();
   await page.check('#only-failures');

@@ -18,7 +18,11 @@ fn three_failures() -> Value {
 }
 
 async fn outcome(running: &Running, button: &str) -> anyhow::Result<String> {
-    let click = sender::click(button);
+    outcome_for(running, button, "ou_e2e").await
+}
+
+async fn outcome_for(running: &Running, button: &str, user: &str) -> anyhow::Result<String> {
+    let click = sender::click_by(button, user);
     let response = running.deliver(&click).await?;
     ensure!(response.status == 200 && !response.toast().is_empty(), "{}", response.text());
     let line = running.callback_line(sender::event_id(&click)).await?;
@@ -33,11 +37,12 @@ async fn a_plugin_that_keeps_failing_is_paused() -> anyhow::Result<()> {
         .guest_with("trap", three_failures())?
         .guest_with("counter", healthy)?;
     let running = Setup::new(app).start().await?;
-    for _ in 0..3 {
-        ensure!(outcome(&running, "b").await? == "trap", "the plugin is asked");
+    for user in ["ou_1", "ou_2", "ou_3"] {
+        ensure!(outcome_for(&running, "b", user).await? == "trap", "the plugin is asked");
     }
-    for _ in 0..3 {
-        ensure!(outcome(&running, "b").await? == "paused", "the plugin is not asked any more");
+    for user in ["ou_1", "ou_4", "ou_5"] {
+        let outcome = outcome_for(&running, "b", user).await?;
+        ensure!(outcome == "paused", "the plugin is not asked any more");
     }
     ensure!(outcome(&running, "healthy").await? == "answered", "others are not affected");
     let paused =

@@ -108,8 +108,9 @@ async fn what_is_wrong_is_shown_with_its_reason() -> anyhow::Result<()> {
     let app = App::default().webhook_only().guest_with("trap", breaker)?;
     let running = Setup::new(app).start().await?;
     std::fs::write(running.plugin_file("broken.wasm"), "this is text")?;
-    for _ in 0..4 {
-        running.deliver(&sender::click("b")).await?;
+    // What fails for one user alone is paused for that user alone.
+    for user in ["ou_1", "ou_2", "ou_3", "ou_4"] {
+        running.deliver(&sender::click_by("b", user)).await?;
     }
     let is_refused = |told: &Value| plugin(told, "broken")["not_live_because"].is_string();
     let now = told(&running, is_refused).await?;

@@ -103,6 +103,13 @@ pub fn click(button: &str) -> Value {
     )
 }
 
+/// A click by that user.
+pub fn click_by(button: &str, open_id: &str) -> Value {
+    let mut click = click(button);
+    click["event"]["operator"]["open_id"] = open_id.into();
+    click
+}
+
 /// A request for the preview of that link.
 pub fn preview(url: &str) -> Value {
     callback(

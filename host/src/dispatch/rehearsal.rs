@@ -26,6 +26,7 @@ use crate::plugin::engine::GuestEngine;
 use crate::plugin::instance;
 use crate::plugin::instance::CallReport;
 use crate::plugin::instance::Task;
+use crate::plugin::originator::Originator;
 use crate::plugin::registry::Plugin;
 use crate::plugin::registry::Snapshot;
 use crate::telemetry::Outcome;
@@ -57,7 +58,8 @@ pub async fn rehearse(engine: &GuestEngine, plugin: &Arc<Plugin>, callback: Call
     let Some(Picked { plugin, handler, .. }) = route::pick(&snapshot, &callback) else {
         return uncalled(host_words(&callback, Reason::NoHandler, Outcome::NoHandler, None));
     };
-    let pass = match plugin.breaker().pass(Instant::now()) {
+    let from = Originator::of(&callback);
+    let pass = match plugin.breaker().pass(Instant::now(), from) {
         Ok(pass) => pass,
         Err(paused) => return uncalled(not_started(&callback, &NotStarted::Paused(paused))),
     };

@@ -1,7 +1,13 @@
 //! Pauses a plugin that keeps failing: each failure costs its user an error and everybody else a share of the machine.
 //!
+//! The pause is for those whose calls fail. One user's failures pause the plugin for that user, those of several users of
+//! one tenant for that tenant, and those of several tenants, or of the only tenant there is, for all.
+//!
 //! After a pause one callback is let through. If it goes well, the plugin is back; if not, the next pause is twice as
 //! long. A new version of the plugin begins with a clean record.
+
+mod circuit;
+mod circuits;
 
 use std::sync::Arc;
 use std::sync::Mutex;
@@ -12,11 +18,21 @@ use std::time::Duration;
 use serde::Deserialize;
 use tokio::time::Instant;
 
+use crate::plugin::breaker::circuit::Circuit;
+use crate::plugin::breaker::circuit::End;
+use crate::plugin::breaker::circuit::Row;
+use crate::plugin::breaker::circuit::Turn;
+use crate::plugin::breaker::circuits::Circuits;
+use crate::plugin::originator::Originator;
+use crate::plugin::originator::TenantId;
+use crate::plugin::originator::UserId;
+
 /// `[breaker]` of a sidecar file.
 #[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq)]
 #[serde(default, deny_unknown_fields)]
 pub struct BreakerConfig {
-    /// Failures in a row before the plugin is paused. Fewer than three would punish one bad button pressed twice.
+    /// Failures in a row before the plugin is paused for those whose calls failed. Fewer than three would punish one bad
+    /// button pressed twice.
     pub failures: u32,
     /// The first pause. A user who tries again a moment later finds the plugin back, if it can be.
     pub pause_ms: u64,
@@ -60,11 +76,31 @@ pub struct Breaker {
     state: Mutex<State>,
 }
 
-#[derive(Debug)]
-enum State {
-    Closed { failures: u32 },
-    Paused { until: Instant, pause: Duration },
-    Probing { pause: Duration },
+#[derive(Debug, Default)]
+struct State {
+    all: Circuit,
+    tenants: Circuits<TenantId>,
+    users: Circuits<UserId>,
+    seen: Seen,
+}
+
+/// The tenants whose calls have ended. Where there is one alone, it is all there are.
+#[derive(Clone, Copy, Debug, Default)]
+enum Seen {
+    #[default]
+    Nobody,
+    One(TenantId),
+    Several,
+}
+
+impl Seen {
+    fn note(&mut self, tenant: TenantId) {
+        *self = match *self {
+            Self::Nobody => Self::One(tenant),
+            Self::One(known) if known == tenant => return,
+            Self::One(_) | Self::Several => Self::Several,
+        };
+    }
 }
 
 /// What a breaker says of its plugin.
@@ -89,11 +125,44 @@ impl Condition {
     }
 }
 
+/// Whom a pause is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Scope {
+    /// Everybody.
+    All,
+    /// The users of one tenant.
+    Tenant,
+    /// One user.
+    User,
+}
+
+impl Scope {
+    /// As it stands in sentences.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::All => "everybody",
+            Self::Tenant => "this tenant",
+            Self::User => "this user",
+        }
+    }
+}
+
 /// Why a call may not be started.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Paused {
+    /// Whom it concerns.
+    pub scope: Scope,
     /// Until the next one may; zero while one is being tried.
     pub left: Duration,
+}
+
+/// Pauses that do not concern everybody.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct PausedFor {
+    /// Tenants.
+    pub tenants: usize,
+    /// Users.
+    pub users: usize,
 }
 
 /// How a call went, as far as its plugin is to blame.
@@ -105,182 +174,154 @@ pub(super) enum Verdict {
     Neither,
 }
 
-/// What a verdict brought about.
+/// What a verdict brought about, for whom.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Change {
-    Paused(Duration),
-    Resumed,
+    Paused(Scope, Duration),
+    Resumed(Scope),
 }
 
 /// Leave to start one call.
 #[derive(Debug)]
 pub struct Pass {
     breaker: Arc<Breaker>,
-    kind: PassKind,
+    from: Originator,
+    /// None once the call has ended.
+    probes: Option<Probes>,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum PassKind {
-    Ordinary,
-    Probe,
-    Settled,
+/// The circuits that a call tries.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+struct Probes {
+    all: bool,
+    tenant: bool,
+    user: bool,
 }
 
 impl Breaker {
     pub(super) fn new(config: BreakerConfig) -> Self {
-        Self { config, state: Mutex::new(State::Closed { failures: 0 }) }
+        Self { config, state: Mutex::default() }
     }
 
-    /// May a call be started now?
-    pub fn pass(self: &Arc<Self>, now: Instant) -> Result<Pass, Paused> {
+    /// May a call be started now, for that user?
+    pub fn pass(self: &Arc<Self>, now: Instant, from: Originator) -> Result<Pass, Paused> {
         let mut state = self.lock();
-        let kind = match *state {
-            State::Closed { .. } => PassKind::Ordinary,
-            State::Paused { until, pause } if until <= now => {
-                *state = State::Probing { pause };
-                PassKind::Probe
+        let State { all, tenants, users, .. } = &mut *state;
+        // Looked at before any of them is tried: a call that one of them refuses tries none.
+        let scopes = [
+            (Scope::All, Some(&*all)),
+            (Scope::Tenant, tenants.get(from.tenant)),
+            (Scope::User, users.get(from.user)),
+        ];
+        for (scope, circuit) in scopes {
+            if let Some(left) = circuit.and_then(|circuit| circuit.left(now)) {
+                return Err(Paused { scope, left });
             }
-            State::Paused { until, .. } => return Err(Paused { left: until - now }),
-            State::Probing { .. } => return Err(Paused { left: Duration::ZERO }),
+        }
+        let probes = Probes {
+            all: all.begin(),
+            tenant: tenants.get_mut(from.tenant).is_some_and(Circuit::begin),
+            user: users.get_mut(from.user).is_some_and(Circuit::begin),
         };
-        Ok(Pass { breaker: Arc::clone(self), kind })
+        drop(state);
+        Ok(Pass { breaker: Arc::clone(self), from, probes: Some(probes) })
     }
 
     /// Forgets every failure.
     pub(super) fn reset(&self) {
-        *self.lock() = State::Closed { failures: 0 };
+        *self.lock() = State::default();
     }
 
-    /// How it stands.
+    /// How it stands for everybody.
     pub fn condition(&self, now: Instant) -> Condition {
-        match *self.lock() {
-            State::Closed { .. } => Condition::Running,
-            State::Paused { until, .. } => Condition::Paused(until.saturating_duration_since(now)),
-            State::Probing { .. } => Condition::Probing,
-        }
+        self.lock().all.condition(now)
+    }
+
+    /// For how many others it is paused.
+    pub fn paused_for(&self) -> PausedFor {
+        let state = self.lock();
+        PausedFor { tenants: state.tenants.paused(), users: state.users.paused() }
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
 
-    fn max_pause(&self) -> Duration {
-        Duration::from_millis(self.config.max_pause_ms)
+impl State {
+    /// A call has ended. What that brought about, for the most people if it is several things.
+    fn settle(
+        &mut self,
+        config: &BreakerConfig,
+        Probes { all, tenant, user }: Probes,
+        from: Originator,
+        verdict: Verdict,
+        now: Instant,
+    ) -> Option<Change> {
+        self.seen.note(from.tenant);
+        let is_row = |row: &Row| row.failures() >= config.failures;
+        let is_tenants = |row: &Row| is_row(row) && row.has_several_users();
+        let is_alone = !matches!(self.seen, Seen::Several);
+        let is_everybody_s = |row: &Row| is_tenants(row) && (is_alone || row.has_several_tenants());
+        let end = |was_probe| End { from, was_probe, verdict, at: now };
+        if verdict == Verdict::Failed {
+            self.tenants.failed(from.tenant, now);
+            self.users.failed(from.user, now);
+        }
+        let turns = [
+            (Scope::All, self.all.settle(end(all), config, is_everybody_s)),
+            (
+                Scope::Tenant,
+                self.tenants
+                    .get_mut(from.tenant)
+                    .and_then(|circuit| circuit.settle(end(tenant), config, is_tenants)),
+            ),
+            (
+                Scope::User,
+                self.users
+                    .get_mut(from.user)
+                    .and_then(|circuit| circuit.settle(end(user), config, is_row)),
+            ),
+        ];
+        self.tenants.tidy(from.tenant);
+        self.users.tidy(from.user);
+        turns.into_iter().find_map(|(scope, turn)| {
+            Some(match turn? {
+                Turn::Opened(pause) => Change::Paused(scope, pause),
+                Turn::Closed => Change::Resumed(scope),
+            })
+        })
     }
 }
 
 impl Pass {
     /// The call has ended.
     pub(super) fn settle(mut self, verdict: Verdict, now: Instant) -> Option<Change> {
-        let kind = std::mem::replace(&mut self.kind, PassKind::Settled);
-        let breaker = &self.breaker;
-        let mut state = breaker.lock();
-        let pause_for = |state: &mut State, pause: Duration| {
-            *state = State::Paused { until: now + pause, pause };
-            Some(Change::Paused(pause))
-        };
-        match (&mut *state, kind, verdict) {
-            (State::Closed { failures }, _, Verdict::Good) => {
-                *failures = 0;
-                None
-            }
-            (State::Closed { failures }, _, Verdict::Failed) => {
-                *failures += 1;
-                let too_many = *failures >= breaker.config.failures;
-                let pause = Duration::from_millis(breaker.config.pause_ms);
-                if too_many { pause_for(&mut state, pause) } else { None }
-            }
-            (State::Probing { .. }, PassKind::Probe, Verdict::Good) => {
-                *state = State::Closed { failures: 0 };
-                Some(Change::Resumed)
-            }
-            (State::Probing { pause }, PassKind::Probe, Verdict::Failed) => {
-                let pause = (*pause * 2).min(breaker.max_pause());
-                pause_for(&mut state, pause)
-            }
-            (State::Probing { pause }, PassKind::Probe, Verdict::Neither) => {
-                *state = State::Paused { until: now, pause: *pause };
-                None
-            }
-            // Calls that began before the pause say nothing about how it is now.
-            (State::Paused { .. } | State::Probing { .. }, ..)
-            | (State::Closed { .. }, _, Verdict::Neither) => None,
-        }
+        let probes = self.probes.take().unwrap_or_default();
+        self.breaker.lock().settle(&self.breaker.config, probes, self.from, verdict, now)
     }
 }
 
 impl Drop for Pass {
     fn drop(&mut self) {
-        if self.kind == PassKind::Probe {
-            // It never got to its call: the next one may try.
-            let mut state = self.breaker.lock();
-            if let State::Probing { pause } = *state {
-                *state = State::Paused { until: Instant::now(), pause };
+        let Some(probes) = self.probes.take().filter(|probes| *probes != Probes::default()) else {
+            return;
+        };
+        // It never got to its call: the next one may try.
+        let (now, mut state) = (Instant::now(), self.breaker.lock());
+        let State { all, tenants, users, .. } = &mut *state;
+        let circuits = [
+            (probes.all, Some(all)),
+            (probes.tenant, tenants.get_mut(self.from.tenant)),
+            (probes.user, users.get_mut(self.from.user)),
+        ];
+        for (is_probe, circuit) in circuits {
+            if let Some(circuit) = circuit.filter(|_| is_probe) {
+                circuit.give_up_probe(now);
             }
         }
     }
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    const SECOND: Duration = Duration::from_secs(1);
-
-    fn breaker() -> Arc<Breaker> {
-        Arc::new(Breaker::new(BreakerConfig { failures: 3, pause_ms: 1000, max_pause_ms: 3000 }))
-    }
-
-    fn call(breaker: &Arc<Breaker>, verdict: Verdict, now: Instant) -> Option<Change> {
-        breaker.pass(now).unwrap().settle(verdict, now)
-    }
-
-    #[test]
-    fn failures_in_a_row_pause_and_a_good_call_begins_a_new_row() {
-        let (breaker, now) = (breaker(), Instant::now());
-        for verdict in [Verdict::Failed, Verdict::Failed, Verdict::Good, Verdict::Failed] {
-            assert_eq!(call(&breaker, verdict, now), None);
-        }
-        assert_eq!(call(&breaker, Verdict::Failed, now), None);
-        assert_eq!(call(&breaker, Verdict::Failed, now), Some(Change::Paused(SECOND)));
-        assert_eq!(breaker.pass(now).unwrap_err(), Paused { left: SECOND });
-    }
-
-    #[test]
-    fn one_call_is_tried_after_a_pause_and_each_pause_is_longer_up_to_a_limit() {
-        let (breaker, mut now) = (breaker(), Instant::now());
-        for _ in 0..3 {
-            call(&breaker, Verdict::Failed, now);
-        }
-        for seconds in [2, 3, 3] {
-            now += 3 * SECOND;
-            let probe = breaker.pass(now).unwrap();
-            assert!(breaker.pass(now).is_err(), "only one is tried");
-            assert_eq!(probe.settle(Verdict::Failed, now), Some(Change::Paused(seconds * SECOND)));
-        }
-        now += 3 * SECOND;
-        assert_eq!(call(&breaker, Verdict::Good, now), Some(Change::Resumed));
-        assert_eq!(breaker.condition(now), Condition::Running);
-    }
-
-    #[test]
-    fn a_trial_that_never_began_leaves_the_trial_to_the_next() {
-        let (breaker, now) = (breaker(), Instant::now());
-        for _ in 0..3 {
-            call(&breaker, Verdict::Failed, now);
-        }
-        drop(breaker.pass(now + SECOND).unwrap());
-        let later = Instant::now() + SECOND;
-        assert_eq!(call(&breaker, Verdict::Neither, later), None);
-        assert_eq!(call(&breaker, Verdict::Good, later), Some(Change::Resumed));
-    }
-
-    #[test]
-    fn calls_from_before_a_pause_do_not_count_any_more() {
-        let (breaker, now) = (breaker(), Instant::now());
-        let passes: Vec<_> = (0..5).map(|_| breaker.pass(now).unwrap()).collect();
-        let changes: Vec<_> =
-            passes.into_iter().filter_map(|pass| pass.settle(Verdict::Failed, now)).collect();
-        assert_eq!(changes, [Change::Paused(SECOND)]);
-    }
-}
+mod tests;

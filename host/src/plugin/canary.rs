@@ -146,10 +146,10 @@ fn has_failed(outcome: Outcome) -> Option<bool> {
         | Outcome::OutOfFuel
         | Outcome::OutOfMemory
         | Outcome::Trap
-        | Outcome::InvalidReply
-        | Outcome::Paused => Some(true),
+        | Outcome::InvalidReply => Some(true),
         Outcome::NoHandler
         | Outcome::Overload
+        | Outcome::Paused
         | Outcome::Repeated
         | Outcome::Cached
         | Outcome::Refused

@@ -246,13 +246,14 @@ impl Plugin {
         let (app, plugin, version) = (&self.app, &self.name, &self.version);
         match pass.settle(verdict, now) {
             None => {}
-            Some(Change::Paused(pause)) => {
+            Some(Change::Paused(scope, pause)) => {
                 let reason = report.result.as_ref().err().map(ToString::to_string);
-                let seconds = pause.as_secs_f64();
-                tracing::error!(%app, %plugin, %version, seconds, reason, "plugin paused");
+                let (seconds, scope) = (pause.as_secs_f64(), scope.as_str());
+                tracing::error!(%app, %plugin, %version, seconds, reason, whom = scope, "plugin paused");
             }
-            Some(Change::Resumed) => {
-                tracing::info!(%app, %plugin, %version, "plugin resumed");
+            Some(Change::Resumed(scope)) => {
+                let scope = scope.as_str();
+                tracing::info!(%app, %plugin, %version, whom = scope, "plugin resumed");
             }
         }
         verdict

@@ -77,6 +77,7 @@ impl FileStatus {
                 Condition::Paused(left) => Some(left.as_millis()),
                 Condition::Running | Condition::Probing => None,
             };
+            let some = plugin.breaker().paused_for();
             let since = live.since.duration_since(UNIX_EPOCH).unwrap_or_default();
             let known = json!({
                 "version": plugin.version(),
@@ -92,6 +93,8 @@ impl FileStatus {
                 "typical_ms": usage.typical().as_secs_f64() * 1000.0,
                 "breaker": condition.as_str(),
                 "paused_for_ms": paused_for,
+                "paused_tenants": some.tenants,
+                "paused_users": some.users,
                 "rehearsed": plugin.rehearsed.get(),
             });
             if let Value::Object(known) = known {
