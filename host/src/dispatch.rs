@@ -229,7 +229,7 @@ impl Dispatcher {
     ) -> Result<RunningCall, NotStarted> {
         let from = Originator::of(callback);
         let pass = plugin.breaker().pass(Instant::now(), from).map_err(NotStarted::Paused)?;
-        let place = self.admission.enter(Ask::new(plugin, callback.kind(), deadline)).await?;
+        let place = self.admission.enter(Ask::new(plugin, callback.kind(), from, deadline)).await?;
         let callback = Arc::clone(callback);
         let task = Task { handler, callback, deadline, tape };
         Ok(instance::start(&self.engine, Arc::clone(plugin), task, pass, place))

@@ -1,12 +1,14 @@
 //! Who may call a plugin now, who waits, and who is told at once that it would be in vain.
 //!
 //! A host has so many places for calls. A plugin takes no more of them than are still free, and of the last quarter no
-//! more than two, so that however many calls of some plugins hang, there is room for those of the others. Clicks come
+//! more than two, so that however many calls of some plugins hang, there is room for those of the others. Within a plugin
+//! tenants and users have shares ([`in_plugin`]), and who waits with fewer calls under way comes first. Clicks come
 //! before link previews, those before events, because a person looks at a click, sees a plain link instead of a preview,
 //! and an event is sent again.
 
-use std::collections::HashMap;
-use std::collections::VecDeque;
+mod in_plugin;
+mod state;
+
 use std::sync::Arc;
 use std::sync::Mutex;
 use std::sync::MutexGuard;
@@ -18,28 +20,28 @@ use tokio::time::Instant;
 
 use crate::callback::model::Kind;
 use crate::deadline::Deadline;
+use crate::dispatch::admission::in_plugin::Waiter;
+use crate::dispatch::admission::state::State;
+use crate::dispatch::admission::state::Turn;
 use crate::plugin::engine::GuestsConfig;
+use crate::plugin::originator::Originator;
+use crate::plugin::originator::UserId;
 use crate::plugin::registry::Plugin;
 use crate::telemetry::metrics;
 
 /// A new measurement moves the average by this part of the difference.
 const WEIGHT: u32 = 8;
 
-/// The part of the places that is kept for plugins with hardly a call under way: one in four.
-const RESERVE: u32 = 4;
-/// What hardly means. A healthy call takes a millisecond, so two at once are hundreds in a second.
-const CALLS_FROM_RESERVE: u32 = 2;
-
 /// Why there is no place for a callback.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum NotAdmitted {
-    /// As many of its plugin's are under way, and wait, as may.
-    #[error("{limit} calls of this plugin are under way and as many wait")]
+    /// As many wait for its plugin as may, none of them less urgent or for a user with more.
+    #[error("{limit} callbacks wait for this plugin, which is limits.calls")]
     PluginBusy {
         /// `limits.calls`
         limit: u32,
     },
-    /// `guests.max_waiting` wait, none of them for something less urgent.
+    /// `guests.max_waiting` wait, none of them less urgent or for a user with more.
     #[error("{limit} callbacks wait for a place, which is guests.max_waiting")]
     QueueFull {
         /// `guests.max_waiting`
@@ -48,8 +50,10 @@ pub enum NotAdmitted {
     /// By the time there is one, it could not be answered any more.
     #[error("no place would be free in time")]
     NotInTime,
-    /// Something more urgent came.
-    #[error("gave way to a click while waiting for a place")]
+    /// Something more urgent came, or somebody with fewer calls.
+    #[error(
+        "gave way, while waiting for a place, to a more urgent callback or to a user with fewer calls"
+    )]
     GaveWay,
 }
 
@@ -63,10 +67,22 @@ enum Priority {
 
 const PRIORITIES: usize = 3;
 
+impl Priority {
+    /// The most urgent first.
+    const ALL: [Self; PRIORITIES] = [Self::Click, Self::Preview, Self::Event];
+    const LEAST: Self = Self::Event;
+
+    /// The least urgent first.
+    fn less_urgent(self) -> impl Iterator<Item = Self> {
+        Self::ALL.into_iter().rev().take_while(move |other| *other > self)
+    }
+}
+
 /// A wish to call a plugin.
 #[derive(Debug)]
 pub struct Ask {
     plugin: PluginKey,
+    from: Originator,
     /// Calls of the plugin that may be under way.
     calls: u32,
     /// Places that the call takes.
@@ -83,7 +99,7 @@ type PluginKey = usize;
 
 impl Ask {
     /// For one callback of that kind.
-    pub fn new(plugin: &Arc<Plugin>, kind: Kind, deadline: Deadline) -> Self {
+    pub fn new(plugin: &Arc<Plugin>, kind: Kind, from: Originator, deadline: Deadline) -> Self {
         let priority = match kind {
             Kind::CardAction | Kind::LegacyCard => Priority::Click,
             Kind::LinkPreview => Priority::Preview,
@@ -92,6 +108,7 @@ impl Ask {
         Self {
             // The call holds the plugin for as long as it holds its place, so no other gets that address meanwhile.
             plugin: Arc::as_ptr(plugin).addr(),
+            from,
             calls: plugin.limits().calls,
             places: plugin.places(),
             priority,
@@ -114,35 +131,12 @@ pub struct Admission {
     state: Mutex<State>,
 }
 
-#[derive(Debug)]
-struct State {
-    free: u32,
-    reserve: u32,
-    running: HashMap<PluginKey, Running>,
-    waiting: [VecDeque<Waiter>; PRIORITIES],
-    next_ticket: u64,
-    /// How long places are taken for, lately.
-    typical_hold: Duration,
-}
-
-#[derive(Clone, Copy, Debug, Default)]
-struct Running {
-    calls: u32,
-    places: u32,
-}
-
-#[derive(Debug)]
-struct Waiter {
-    ticket: u64,
-    ask: Ask,
-    admit: oneshot::Sender<Place>,
-}
-
 /// A place among the calls under way. It is free again when this is dropped.
 #[derive(Debug)]
 pub struct Place {
     admission: Arc<Admission>,
     plugin: PluginKey,
+    from: Originator,
     places: u32,
     since: Instant,
 }
@@ -150,29 +144,22 @@ pub struct Place {
 impl Admission {
     /// With as many places as `guests.max_calls`.
     pub fn new(config: GuestsConfig) -> Self {
-        let state = State {
-            free: config.max_calls,
-            reserve: config.max_calls / RESERVE,
-            running: HashMap::new(),
-            waiting: Default::default(),
-            next_ticket: 0,
-            typical_hold: Duration::ZERO,
-        };
         Self {
             max_calls: config.max_calls,
             max_waiting: config.max_waiting,
-            state: Mutex::new(state),
+            state: Mutex::new(State::new(config.max_calls)),
         }
     }
 
     /// Waits for a place, as long as that makes sense. Cancel safe: who does not wait any more takes none.
     pub async fn enter(self: &Arc<Self>, ask: Ask) -> Result<Place, NotAdmitted> {
-        let latest = ask.latest_start();
+        let (latest, plugin) = (ask.latest_start(), ask.plugin);
+        let (user, priority) = (ask.from.user, ask.priority);
         let (ticket, admitted) = match self.line_up(ask)? {
             LinedUp::Admitted(place) => return Ok(place),
             LinedUp::Waits { ticket, admitted } => (ticket, admitted),
         };
-        let _leave = Leave { admission: self, ticket };
+        let _leave = Leave { admission: self, plugin, user, priority, ticket };
         match tokio::time::timeout_at(latest, admitted).await {
             Ok(Ok(place)) => Ok(place),
             Ok(Err(_sender_dropped)) => Err(NotAdmitted::GaveWay),
@@ -183,19 +170,16 @@ impl Admission {
     fn line_up(self: &Arc<Self>, ask: Ask) -> Result<LinedUp, NotAdmitted> {
         let mut state = self.lock();
         if state.may_start(&ask) {
-            if state.nobody_waits() {
+            if state.waiting_count() == 0 {
                 return Ok(LinedUp::Admitted(self.take(&mut state, &ask)));
             }
         } else {
             self.worth_waiting(&state, &ask)?;
-            if state.waiting_count() >= self.max_waiting as usize && !state.displace(ask.priority) {
-                return Err(NotAdmitted::QueueFull { limit: self.max_waiting });
-            }
+            state.make_room(&ask, self.max_waiting)?;
         }
         let (admit, admitted) = oneshot::channel();
-        let ticket = state.next_ticket;
-        state.next_ticket += 1;
-        state.waiting[ask.priority as usize].push_back(Waiter { ticket, ask, admit });
+        let ticket = state.next_ticket();
+        state.push(Waiter { ticket, ask, admit });
         let unclaimed = self.admit(&mut state);
         drop(state);
         drop(unclaimed);
@@ -204,17 +188,9 @@ impl Admission {
 
     /// Who is ahead, how long places are taken for, and what that makes.
     fn worth_waiting(&self, state: &State, ask: &Ask) -> Result<(), NotAdmitted> {
-        let of_plugin = |waiter: &&Waiter| waiter.ask.plugin == ask.plugin;
-        let own = state.waiting.iter().flatten().filter(of_plugin).count();
-        if own >= ask.calls as usize {
-            return Err(NotAdmitted::PluginBusy { limit: ask.calls });
-        }
-        let ahead: usize = state.waiting[..=ask.priority as usize].iter().map(VecDeque::len).sum();
-        let turns = |ahead: usize, at_once: u32| {
-            u32::try_from(ahead).unwrap_or(u32::MAX).saturating_add(1) / at_once.max(1)
-        };
-        let for_all = state.typical_hold.saturating_mul(turns(ahead, self.max_calls));
-        let for_plugin = ask.typical.saturating_mul(turns(own, ask.calls));
+        let turns = |ahead: u32, at_once: u32| ahead.saturating_add(1) / at_once.max(1);
+        let for_all = state.typical_hold.saturating_mul(turns(state.ahead(ask), self.max_calls));
+        let for_plugin = ask.typical.saturating_mul(turns(state.ahead_in_plugin(ask), ask.calls));
         if Instant::now() + for_all.max(for_plugin) > ask.latest_start() {
             return Err(NotAdmitted::NotInTime);
         }
@@ -225,21 +201,19 @@ impl Admission {
     /// that very moment: they are free again once they are dropped, which must not happen under the lock.
     fn admit(self: &Arc<Self>, state: &mut State) -> Vec<Place> {
         let mut unclaimed = Vec::new();
-        if state.nobody_waits() {
+        if state.waiting_count() == 0 {
             return unclaimed;
         }
-        'priorities: for priority in 0..PRIORITIES {
-            let mut index = 0;
-            while let Some(waiter) = state.waiting[priority].get(index) {
-                if state.may_start(&waiter.ask) {
-                    let Some(waiter) = state.waiting[priority].remove(index) else { break };
-                    let place = self.take(state, &waiter.ask);
-                    unclaimed.extend(waiter.admit.send(place).err());
-                } else if waiter.ask.places > state.free {
+        'priorities: for priority in Priority::ALL {
+            loop {
+                match state.next(priority) {
+                    Turn::Starts(waiter) => {
+                        let place = self.take(state, &waiter.ask);
+                        unclaimed.extend(waiter.admit.send(place).err());
+                    }
                     // A call that takes several places would never get them if small ones went past it.
-                    break 'priorities;
-                } else {
-                    index += 1;
+                    Turn::Blocked => break 'priorities,
+                    Turn::Nobody => break,
                 }
             }
         }
@@ -248,13 +222,11 @@ impl Admission {
     }
 
     fn take(self: &Arc<Self>, state: &mut State, ask: &Ask) -> Place {
-        state.free -= ask.places;
-        let running = state.running.entry(ask.plugin).or_default();
-        running.calls += 1;
-        running.places += ask.places;
+        state.take(ask);
         Place {
             admission: Arc::clone(self),
             plugin: ask.plugin,
+            from: ask.from,
             places: ask.places,
             since: Instant::now(),
         }
@@ -262,28 +234,6 @@ impl Admission {
 
     fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-impl State {
-    fn may_start(&self, ask: &Ask) -> bool {
-        let running = self.running.get(&ask.plugin).copied().unwrap_or_default();
-        let fair = running.places < self.free
-            && (self.free > self.reserve || running.calls < CALLS_FROM_RESERVE);
-        ask.places <= self.free && running.calls < ask.calls && fair
-    }
-
-    fn nobody_waits(&self) -> bool {
-        self.waiting.iter().all(VecDeque::is_empty)
-    }
-
-    fn waiting_count(&self) -> usize {
-        self.waiting.iter().map(VecDeque::len).sum()
-    }
-
-    /// Makes room for something of that priority, at the cost of the last of something less urgent.
-    fn displace(&mut self, priority: Priority) -> bool {
-        self.waiting[priority as usize + 1..].iter_mut().rev().any(|less| less.pop_back().is_some())
     }
 }
 
@@ -296,20 +246,17 @@ enum LinedUp {
 /// Leaves the queue, whether with a place or without.
 struct Leave<'a> {
     admission: &'a Admission,
+    plugin: PluginKey,
+    user: UserId,
+    priority: Priority,
     ticket: u64,
 }
 
 impl Drop for Leave<'_> {
     fn drop(&mut self) {
         let mut state = self.admission.lock();
-        for priority in 0..PRIORITIES {
-            let queue = &mut state.waiting[priority];
-            // Tickets grow from the front to the back of a queue.
-            if let Ok(index) = queue.binary_search_by_key(&self.ticket, |waiter| waiter.ticket) {
-                queue.remove(index);
-                metrics::set_callbacks_waiting(state.waiting_count());
-                break;
-            }
+        if state.remove(self.plugin, self.user, self.priority, self.ticket) {
+            metrics::set_callbacks_waiting(state.waiting_count());
         }
     }
 }
@@ -317,14 +264,7 @@ impl Drop for Leave<'_> {
 impl Drop for Place {
     fn drop(&mut self) {
         let mut state = self.admission.lock();
-        state.free += self.places;
-        if let Some(running) = state.running.get_mut(&self.plugin) {
-            running.calls -= 1;
-            running.places -= self.places;
-            if running.calls == 0 {
-                state.running.remove(&self.plugin);
-            }
-        }
+        state.give_back(self.plugin, self.from, self.places);
         let held = self.since.elapsed();
         state.typical_hold = state.typical_hold - state.typical_hold / WEIGHT + held / WEIGHT;
         let unclaimed = self.admission.admit(&mut state);

@@ -1,5 +1,8 @@
 //! Admission without plugins: who gets which place, in which order.
 
+use std::sync::atomic::AtomicU64;
+use std::sync::atomic::Ordering;
+
 use futures_util::FutureExt as _;
 
 use super::*;
@@ -10,9 +13,21 @@ fn admission(max_calls: u32, max_waiting: u32) -> Arc<Admission> {
     Arc::new(Admission::new(GuestsConfig { max_calls, max_waiting, ..GuestsConfig::default() }))
 }
 
+/// Of a user who has asked for nothing before.
 fn ask(plugin: PluginKey, priority: Priority) -> Ask {
+    static USERS: AtomicU64 = AtomicU64::new(1000);
+    ask_of(plugin, priority, user(USERS.fetch_add(1, Ordering::Relaxed)))
+}
+
+/// Of the only tenant.
+fn user(number: u64) -> Originator {
+    Originator::numbered(1, number)
+}
+
+fn ask_of(plugin: PluginKey, priority: Priority, from: Originator) -> Ask {
     Ask {
         plugin,
+        from,
         calls: 64,
         places: 1,
         priority,
@@ -144,4 +159,116 @@ async fn a_large_call_is_not_overtaken_for_ever() {
     assert!(small.as_mut().now_or_never().is_none());
     drop(large);
     assert!(small.await.is_ok());
+}
+
+/// Takes as many places as are to be had at once.
+fn take_all(admission: &Arc<Admission>, ask: impl Fn() -> Ask) -> Vec<Place> {
+    std::iter::from_fn(|| now(admission, ask())?.ok()).collect()
+}
+
+/// Polls it until it waits.
+fn waiting(
+    admission: &Arc<Admission>,
+    ask: Ask,
+) -> std::pin::Pin<Box<dyn Future<Output = Result<Place, NotAdmitted>> + '_>> {
+    let mut entering = Box::pin(admission.enter(ask));
+    assert!(entering.as_mut().now_or_never().is_none(), "it waits");
+    entering
+}
+
+#[tokio::test]
+async fn a_user_takes_no_more_than_half_of_what_is_left_of_a_plugin() {
+    let admission = admission(128, 1024);
+    let click = |number| move || ask_of(0, Priority::Click, user(number));
+    let held: Vec<_> = (0..7).map(|number| take_all(&admission, click(number))).collect();
+    let counts: Vec<_> = held.iter().map(Vec::len).collect();
+    assert_eq!(counts, [28, 14, 7, 4, 2, 1, 0], "of 64, seven in eight are one tenant's");
+    let elsewhere = Originator::numbered(2, 100);
+    let visitor = take_all(&admission, || ask_of(0, Priority::Click, elsewhere));
+    assert_eq!(visitor.len(), 4, "another tenant's user has room, whatever hangs");
+}
+
+#[tokio::test]
+async fn a_user_takes_no_more_than_half_of_all_places_and_may_still_use_other_plugins() {
+    let admission = admission(128, 1024);
+    let click = |plugin| move || ask_of(plugin, Priority::Click, user(1));
+    let places: Vec<_> = (0..8).map(|plugin| take_all(&admission, click(plugin))).collect();
+    let held: usize = places.iter().map(Vec::len).sum();
+    assert!((64..=72).contains(&held), "{held} of 128");
+    for number in 2..10 {
+        let place = now(&admission, ask_of(0, Priority::Click, user(number)));
+        place.expect("no wait").expect("a place");
+    }
+}
+
+#[tokio::test]
+async fn a_waiting_user_s_turn_comes_before_a_busy_one_s() {
+    let admission = admission(4, 1024);
+    let busy = || ask_of(0, Priority::Click, user(1));
+    let first = now(&admission, busy()).unwrap().unwrap();
+    let second = now(&admission, ask_of(1, Priority::Click, user(1))).unwrap().unwrap();
+    let others: Vec<_> = (2..4)
+        .map(|plugin| now(&admission, ask(plugin, Priority::Click)).unwrap().unwrap())
+        .collect();
+    let mut next_of_busy = waiting(&admission, busy());
+    let mut newcomer = waiting(&admission, ask_of(0, Priority::Click, user(2)));
+    drop(others);
+    assert!(newcomer.as_mut().now_or_never().is_some(), "who has nothing comes first");
+    assert!(next_of_busy.as_mut().now_or_never().is_none());
+    drop((first, second));
+    assert!(next_of_busy.now_or_never().is_some());
+}
+
+#[tokio::test]
+async fn a_newcomer_takes_the_waiting_place_of_who_has_most() {
+    let admission = admission(128, 1024);
+    let of = |number| Ask { calls: 4, ..ask_of(0, Priority::Click, user(number)) };
+    let _held: Vec<_> =
+        (0..4).map(|number| now(&admission, of(number)).unwrap().unwrap()).collect();
+    let mut flood: Vec<_> = (0..4).map(|_| waiting(&admission, of(0))).collect();
+    let refused = now(&admission, of(0)).unwrap().unwrap_err();
+    assert_eq!(refused, NotAdmitted::PluginBusy { limit: 4 });
+    let _newcomer = waiting(&admission, of(9));
+    let last = flood.pop().unwrap().now_or_never().unwrap().unwrap_err();
+    assert_eq!(last, NotAdmitted::GaveWay);
+    assert!(flood.iter_mut().all(|waiting| waiting.as_mut().now_or_never().is_none()));
+}
+
+#[tokio::test]
+async fn events_do_not_keep_clicks_of_the_same_plugin_out() {
+    let admission = admission(128, 1024);
+    let one = |priority| Ask { calls: 1, ..ask(0, priority) };
+    let _held = now(&admission, one(Priority::Click)).unwrap().unwrap();
+    let event = waiting(&admission, one(Priority::Event));
+    let _click = waiting(&admission, one(Priority::Click));
+    assert_eq!(event.now_or_never().unwrap().unwrap_err(), NotAdmitted::GaveWay);
+    let refused = now(&admission, one(Priority::Event)).unwrap().unwrap_err();
+    assert_eq!(refused, NotAdmitted::PluginBusy { limit: 1 }, "an event takes no click's place");
+}
+
+#[tokio::test]
+async fn who_waits_for_another_user_s_calls_is_not_told_so_of_a_busy_user_s() {
+    let admission = admission(128, 1024);
+    let of = |number| Ask {
+        calls: 4,
+        typical: Duration::from_millis(600),
+        ..ask_of(0, Priority::Click, user(number))
+    };
+    let _held: Vec<_> =
+        (0..4).map(|number| now(&admission, of(number)).unwrap().unwrap()).collect();
+    let _flood: Vec<_> = (0..4).map(|_| waiting(&admission, of(0))).collect();
+    let ahead = |number| admission.lock().ahead_in_plugin(&of(number));
+    assert_eq!((ahead(9), ahead(0)), (0, 4), "the newcomer has its turn first");
+}
+
+#[tokio::test]
+async fn nothing_is_left_of_those_who_have_gone() {
+    let admission = admission(128, 1024);
+    for plugin in 0..1000 {
+        let place = now(&admission, ask(plugin, Priority::Click)).unwrap().unwrap();
+        drop(place);
+    }
+    let state = admission.lock();
+    assert_eq!((state.free, state.waiting_count()), (128, 0));
+    assert!(state.remembered() <= 300, "{} plugins and users", state.remembered());
 }
