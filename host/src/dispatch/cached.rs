@@ -1,8 +1,9 @@
 //! Link previews that were made a moment ago. Every viewer's client asks for the same link; where the operator says so, the
 //! plugin is asked once, the others wait for that answer, and an old one serves while a new one is made.
 //!
-//! A preview is the same for everybody of a tenant: the platform does not say which language a viewer reads, and a reply
-//! carries them all. Somebody who is still typing the link gets the same.
+//! That a preview is kept at all says that it is the same for everybody of a tenant: for a viewer of another tenant in the
+//! same chat it is another one, and where nobody knows the tenant, none is kept. The platform does not say which language
+//! a viewer reads, and a reply carries them all. Somebody who is still typing the link gets the same.
 
 use std::collections::HashMap;
 use std::collections::VecDeque;
@@ -16,6 +17,9 @@ use tokio::time::Instant;
 
 use crate::callback::model::Callback;
 use crate::callback::reply::Reply;
+use crate::dispatch::identity_key::Fields;
+use crate::dispatch::identity_key::IdentityKey;
+use crate::dispatch::made_by::MadeBy;
 use crate::plugin::registry::Plugin;
 
 /// Previews of one app that are kept. Each is some hundred bytes, or a card of 30 KiB.
@@ -23,13 +27,11 @@ const MOST: usize = 2048;
 /// Their bytes. What is oldest makes room.
 const MOST_BYTES: usize = 16 << 20;
 
-/// Which preview: that version of a plugin has made it, for that tenant, of that link.
+/// Which preview: who has made it, and of which link for whom.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 struct Key {
-    plugin: Arc<str>,
-    version: Arc<str>,
-    tenant: String,
-    url: String,
+    made_by: MadeBy,
+    link: IdentityKey,
 }
 
 #[derive(Debug)]
@@ -74,16 +76,10 @@ pub(super) struct Slot {
 }
 
 impl Cached {
-    /// None, if the plugin's previews are not kept.
-    pub(super) fn find(&self, plugin: &Plugin, callback: &Callback) -> Option<Found> {
+    /// None, if the plugin's previews are not kept, or nobody knows whose it is.
+    pub(super) fn find(&self, plugin: &Arc<Plugin>, callback: &Callback) -> Option<Found> {
         let keep = plugin.keep_previews()?;
-        let identity = plugin.identity();
-        let key = Key {
-            plugin: identity.name,
-            version: identity.version,
-            tenant: callback.header.tenant_key.clone(),
-            url: callback.url()?.to_owned(),
-        };
+        let key = Key { made_by: MadeBy::plugin(plugin), link: link(callback)? };
         Some(self.look(key, keep.fresh, keep.stale, Instant::now()))
     }
 
@@ -109,6 +105,14 @@ impl Cached {
     }
 }
 
+/// The link, for viewers of one tenant in a callback that is addressed to one.
+fn link(callback: &Callback) -> Option<IdentityKey> {
+    let url = callback.url()?;
+    let tenants = callback.tenants();
+    let is_known = !tenants.addressed.is_empty() || !tenants.operator.is_empty();
+    is_known.then(|| Fields::of("preview", callback).text(url).key())
+}
+
 /// What came of it, if it is there by then.
 pub(super) async fn made(
     mut making: watch::Receiver<Option<Reply>>,
@@ -124,7 +128,7 @@ impl Slot {
     pub(super) fn fill(self, reply: &Reply) {
         let now = Instant::now();
         let mut kept = self.cached.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let size = reply.to_remember().map_or(0, |bytes| bytes.len()) + self.key.url.len();
+        let size = reply.to_remember().map_or(0, |bytes| bytes.len()) + size_of::<Key>();
         kept.bytes += size;
         let made = Made { reply: reply.clone(), at: now, size };
         if let Some(old) = kept.made.insert(self.key.clone(), made) {
@@ -161,12 +165,35 @@ impl Kept {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::callback::model::Body;
+    use crate::callback::model::Operator;
+    use crate::callback::model::PreviewRequest;
 
     const FRESH: Duration = Duration::from_secs(10);
     const STALE: Duration = Duration::from_secs(100);
 
+    fn request(addressed: &str, operator: Option<&str>, url: &str) -> Callback {
+        let operator = Operator { tenant_key: operator.map(str::to_owned), ..Operator::default() };
+        let preview = PreviewRequest { operator, url: url.to_owned(), ..PreviewRequest::default() };
+        let mut callback = Callback::default();
+        callback.header.tenant_key = addressed.to_owned();
+        callback.body = Body::LinkPreview(preview);
+        callback
+    }
+
     fn key(url: &str) -> Key {
-        Key { plugin: "p".into(), version: "1".into(), tenant: "t".to_owned(), url: url.to_owned() }
+        Key { made_by: MadeBy::nobody(), link: link(&request("t", None, url)).unwrap() }
+    }
+
+    #[test]
+    fn a_viewer_of_another_tenant_has_a_link_of_its_own() {
+        let of = |addressed, operator| link(&request(addressed, operator, "u"));
+        assert_eq!(of("t", None), of("t", Some("t")));
+        assert_ne!(of("t", Some("t")), of("t", Some("visitor")));
+        assert_ne!(of("t", Some("visitor")), of("visitor", Some("t")));
+        assert_ne!(of("t", None), of("", Some("t")));
+        assert_eq!(of("", None), None, "nobody knows whose it is");
+        assert_ne!(link(&request("t", None, "u")), link(&request("t", None, "v")));
     }
 
     fn look(cached: &Cached, url: &str, after: u64) -> Found {

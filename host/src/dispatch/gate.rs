@@ -4,13 +4,15 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use sha2::Digest as _;
 use tokio::time::Instant;
 
 use crate::callback::fallback::Reason;
+use crate::callback::model::Action;
 use crate::callback::model::Callback;
 use crate::callback::model::CardAction;
 use crate::callback::model::Kind;
+use crate::callback::model::Location;
+use crate::callback::model::Operator;
 use crate::callback::reply::Reply;
 use crate::callback::seal::Owner;
 use crate::callback::seal::SealFault;
@@ -19,6 +21,7 @@ use crate::dispatch::Dispatcher;
 use crate::dispatch::cached;
 use crate::dispatch::cached::Found;
 use crate::dispatch::cached::Slot;
+use crate::dispatch::identity_key::Fields;
 use crate::dispatch::once::Entered;
 use crate::dispatch::once::Ticket;
 use crate::dispatch::route::Picked;
@@ -202,11 +205,13 @@ impl Dispatcher {
         match (callback.kind(), callback.card_action()) {
             (Kind::Other, _) => {
                 let id = callback.header.event_id.as_deref()?;
-                Some((Mark::new(&self.app, "event", id), EVENTS_REMEMBERED))
+                let event = Fields::of("event", callback).text(id).key().to_hex();
+                Some((Mark::new(&self.app, "event", &event), EVENTS_REMEMBERED))
             }
             (Kind::CardAction | Kind::LegacyCard, Some(click)) => {
                 let window = plugin.repeat_window()?;
-                Some((Mark::new(&self.app, "click", &fingerprint(plugin, click)), window))
+                let click = fingerprint(plugin.name(), callback, click)?;
+                Some((Mark::new(&self.app, "click", &click), window))
             }
             _ => None,
         }
@@ -238,34 +243,101 @@ fn not_allowed(callback: &Callback, allow: &Allow, reason: &str) -> Decision {
     }
 }
 
-/// The same person, the same message, the same element, and the same put into it.
-fn fingerprint(plugin: &Plugin, click: &CardAction) -> String {
-    let CardAction { operator, action, location, .. } = click;
-    let mut hash = sha2::Sha256::new();
-    let mut add = |text: &str| {
-        hash.update((text.len() as u64).to_le_bytes());
-        hash.update(text);
-    };
-    add(plugin.name());
-    add(&operator.open_id);
-    add(&action.tag);
-    let optional = [
-        &location.open_message_id,
-        &location.url,
-        &action.name,
-        &action.value,
-        &action.option,
-        &action.input_value,
-        &action.form_value,
+/// The same person, the same place, the same element, and the same put into it: everything that a plugin may see of a click,
+/// but for what is another in each click, its event id, its time and its token. None: nobody knows who it is, and two
+/// strangers are not one. A new version of the plugin is bound by what the one before it has answered.
+fn fingerprint(plugin: &str, callback: &Callback, click: &CardAction) -> Option<String> {
+    let CardAction { operator, action, location, update_token: _ } = click;
+    operator.any_id()?;
+    let Operator { open_id, union_id, user_id, tenant_key: _ } = operator;
+    let Action { tag, name, value, option, options, checked, input_value, form_value, timezone } =
+        action;
+    let Location { host, delivery_type, url, preview_token, open_message_id, open_chat_id } =
+        location;
+    let texts = [
+        union_id,
+        user_id,
+        delivery_type,
+        url,
+        preview_token,
+        open_message_id,
+        open_chat_id,
+        name,
+        value,
+        option,
+        input_value,
+        form_value,
+        timezone,
     ];
-    for text in optional {
-        add(text.as_deref().unwrap_or_default());
+    let fields = Fields::of("click", callback).text(plugin).text(open_id).text(host).text(tag);
+    let fields = texts.into_iter().fold(fields, |fields, text| fields.optional(text.as_deref()));
+    Some(fields.list(options).flag(*checked).key().to_hex())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::callback::model::Body;
+
+    fn click() -> (Callback, CardAction) {
+        let mut callback = Callback::default();
+        callback.header.tenant_key = "t".to_owned();
+        let mut click = CardAction::default();
+        click.operator.open_id = "ana".to_owned();
+        click.location.open_message_id = Some("om".to_owned());
+        (callback, click)
     }
-    action.options.iter().for_each(|option| add(option));
-    add(match action.checked {
-        Some(true) => "checked",
-        Some(false) => "not checked",
-        None => "",
-    });
-    hex::encode(hash.finalize())
+
+    fn made(change: impl FnOnce(&mut Callback, &mut CardAction)) -> Option<String> {
+        let (mut callback, mut click) = click();
+        change(&mut callback, &mut click);
+        callback.body = Body::CardAction(click.clone());
+        fingerprint("p", &callback, &click)
+    }
+
+    #[test]
+    fn whatever_a_plugin_may_see_of_a_click_makes_it_another() {
+        let text = || Some("x".to_owned());
+        let keys = [
+            made(|_, _| {}),
+            made(|callback, _| callback.header.tenant_key = "u".to_owned()),
+            made(|callback, _| callback.header.event_type = "another".to_owned()),
+            made(|_, click| click.operator.open_id = "bo".to_owned()),
+            made(|_, click| click.operator.union_id = text()),
+            made(|_, click| click.operator.user_id = text()),
+            made(|_, click| click.operator.tenant_key = Some("visitor".to_owned())),
+            made(|_, click| click.action.tag = "button".to_owned()),
+            made(|_, click| click.action.name = text()),
+            made(|_, click| click.action.value = text()),
+            made(|_, click| click.action.option = text()),
+            made(|_, click| click.action.options = vec!["checked".to_owned()]),
+            made(|_, click| click.action.options = vec![String::new()]),
+            made(|_, click| click.action.checked = Some(true)),
+            made(|_, click| click.action.checked = Some(false)),
+            made(|_, click| click.action.input_value = text()),
+            made(|_, click| click.action.form_value = text()),
+            made(|_, click| click.action.timezone = text()),
+            made(|_, click| click.location.host = "im_message".to_owned()),
+            made(|_, click| click.location.delivery_type = text()),
+            made(|_, click| click.location.url = text()),
+            made(|_, click| click.location.preview_token = text()),
+            made(|_, click| click.location.open_message_id = text()),
+            made(|_, click| click.location.open_chat_id = text()),
+        ];
+        for (index, key) in keys.iter().enumerate() {
+            assert!(key.is_some() && !keys[index + 1..].contains(key), "key {index} is made twice");
+        }
+    }
+
+    #[test]
+    fn a_second_click_is_the_same_and_a_stranger_s_is_nobody_s() {
+        let second = made(|callback, click| {
+            callback.header.event_id = Some("another".to_owned());
+            callback.header.created_ms = 7;
+            click.update_token = "c-2".to_owned();
+            click.operator.tenant_key = Some("t".to_owned());
+        });
+        assert_eq!(second, made(|_, _| {}));
+        assert_eq!(made(|_, click| click.operator.open_id = String::new()), None);
+    }
 }

@@ -16,7 +16,6 @@ use tokio::time::Instant;
 
 use crate::callback::fallback::Reason;
 use crate::callback::fallback::fallback;
-use crate::callback::model::Body;
 use crate::callback::model::Callback;
 use crate::callback::model::Json;
 use crate::callback::model::Kind;
@@ -32,6 +31,7 @@ use crate::dispatch::cached::Slot;
 use crate::dispatch::gate::Tickets;
 use crate::dispatch::late::preview::Previews;
 use crate::dispatch::late::preview::Viewer;
+use crate::dispatch::made_by::MadeBy;
 use crate::journal::draft::Draft;
 use crate::journal::writer::Journal;
 use crate::open_api::rate_limit::Rate;
@@ -202,10 +202,11 @@ impl Late {
     }
 
     /// What was returned too late to this viewer a moment ago, by the plugin that would be asked now.
-    pub(super) fn preview(&self, callback: &Callback, plugin: &Plugin) -> Option<Reply> {
-        let Body::LinkPreview(preview) = &callback.body else { return None };
-        let viewer = Viewer::of(&preview.location, &preview.operator, callback.tenant_key())?;
-        self.previews.find(&viewer, plugin.version(), Instant::now())
+    pub(super) fn preview(&self, callback: &Callback, plugin: &Arc<Plugin>) -> Option<Reply> {
+        if callback.kind() != Kind::LinkPreview {
+            return None;
+        }
+        self.previews.find(&Viewer::of(callback)?, &MadeBy::plugin(plugin), Instant::now())
     }
 
     fn admit(&self, id: UpdateId, pending: PendingUpdate, attempted: bool) -> Option<Update> {
@@ -311,7 +312,7 @@ impl Afterwards {
         });
     }
 
-    async fn late_cards(self, report: CallReport, plugin: &Plugin) {
+    async fn late_cards(self, report: CallReport, plugin: &Arc<Plugin>) {
         let mut cards = report.deferred;
         match report.result {
             Ok(raw) => cards.extend(self.late_card(raw, plugin)),
@@ -354,8 +355,7 @@ impl Afterwards {
     }
 
     /// A preview that came too late is kept for a moment, and the client is told to ask again.
-    async fn refresh(self, report: CallReport, plugin: &Plugin, slot: Option<Slot>) {
-        let Body::LinkPreview(preview) = &self.callback.body else { return };
+    async fn refresh(self, report: CallReport, plugin: &Arc<Plugin>, slot: Option<Slot>) {
         let Ok(raw) = report.result else { return metrics::record_late(LateResult::Failed) };
         let checked = check(Kind::LinkPreview, raw, None);
         if !checked.faults.is_empty() {
@@ -369,9 +369,7 @@ impl Afterwards {
             slot.fill(reply);
         }
         // Somebody is still typing the link, and there is no way to tell that client anything.
-        let tenant = self.callback.tenant_key();
-        let viewer = Viewer::of(&preview.location, &preview.operator, tenant);
-        match (viewer, checked.reply) {
+        match (Viewer::of(&self.callback), checked.reply) {
             (Some(viewer), Some(reply)) => {
                 metrics::record_late(LateResult::Preview);
                 self.show_preview(viewer, reply, plugin).await;
@@ -381,9 +379,9 @@ impl Afterwards {
         }
     }
 
-    async fn show_preview(self, viewer: Viewer, reply: Reply, plugin: &Plugin) {
+    async fn show_preview(self, viewer: Viewer, reply: Reply, plugin: &Arc<Plugin>) {
         let late = self.answered().await;
-        late.previews.keep(viewer.clone(), plugin.version(), reply, Instant::now());
+        late.previews.keep(viewer.clone(), MadeBy::plugin(plugin), reply, Instant::now());
         late.refresh(viewer).await;
     }
 
@@ -393,7 +391,7 @@ impl Afterwards {
         if click.location.delivery_type.as_deref() != Some("url_preview") {
             return None;
         }
-        Viewer::of(&click.location, &click.operator, self.callback.tenant_key())
+        Viewer::of(&self.callback)
     }
 
     fn admit(&self, cards: Vec<Json>) -> Vec<Update> {

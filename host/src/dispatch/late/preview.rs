@@ -14,11 +14,11 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use crate::callback::model::Location;
-use crate::callback::model::Operator;
+use crate::callback::model::Callback;
 use crate::callback::reply::Outgoing;
 use crate::callback::reply::Reply;
 use crate::dispatch::late::Late;
+use crate::dispatch::made_by::MadeBy;
 use crate::open_api::rate_limit::Rate;
 use crate::open_api::rate_limit::RateLimit;
 use crate::open_api::transport::preview_refresh;
@@ -47,17 +47,29 @@ const ATTEMPT: Duration = Duration::from_secs(10);
 /// One preview as one person sees it. What a plugin showed to one person is not shown to another.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(super) struct Viewer {
-    preview_token: String,
+    shown: Shown,
     open_id: String,
+    /// The person's own, where it differs from the one whose preview it is.
+    operator_tenant: String,
+}
+
+/// A preview in a chat, and the tenant that the platform is asked for in its name.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+struct Shown {
     tenant: String,
+    preview_token: String,
 }
 
 impl Viewer {
-    /// None while the link is being typed: there is no preview yet that could be refreshed.
-    pub(super) fn of(location: &Location, operator: &Operator, tenant: &str) -> Option<Self> {
+    /// None while the link is being typed, as there is no preview yet that could be refreshed, and where nobody knows who
+    /// sees it.
+    pub(super) fn of(callback: &Callback) -> Option<Self> {
+        let (location, operator) = (callback.location()?, callback.operator()?);
         let preview_token = location.preview_token.clone().filter(|token| !token.is_empty())?;
-        let (open_id, tenant) = (operator.open_id.clone(), tenant.to_owned());
-        Some(Self { preview_token, open_id, tenant })
+        let open_id = Some(operator.open_id.clone()).filter(|open_id| !open_id.is_empty())?;
+        let operator_tenant = callback.tenants().operator.to_owned();
+        let shown = Shown { tenant: callback.tenant_key().to_owned(), preview_token };
+        Some(Self { shown, open_id, operator_tenant })
     }
 }
 
@@ -66,7 +78,7 @@ impl Viewer {
 pub(super) struct Previews {
     kept: Mutex<Kept>,
     /// Who still has to be told, by preview. A preview has an entry for as long as it must not be refreshed again.
-    waiting: Mutex<HashMap<String, Vec<String>>>,
+    waiting: Mutex<HashMap<Shown, Vec<String>>>,
     rate: RateLimit,
 }
 
@@ -79,7 +91,7 @@ struct Kept {
 
 #[derive(Debug)]
 struct KeptReply {
-    plugin_version: String,
+    made_by: MadeBy,
     reply: Reply,
     until: Instant,
 }
@@ -95,28 +107,22 @@ impl Default for Previews {
 }
 
 impl Previews {
-    pub(super) fn keep(&self, viewer: Viewer, plugin_version: &str, reply: Reply, now: Instant) {
+    pub(super) fn keep(&self, viewer: Viewer, made_by: MadeBy, reply: Reply, now: Instant) {
         let mut kept = lock(&self.kept);
         let until = now + KEPT;
         kept.remove(&viewer);
         kept.bytes += size(&reply);
         kept.order.push_back((viewer.clone(), until));
-        let plugin_version = plugin_version.to_owned();
-        kept.replies.insert(viewer, KeptReply { plugin_version, reply, until });
+        kept.replies.insert(viewer, KeptReply { made_by, reply, until });
         kept.shrink(now);
     }
 
-    /// By the same version of the plugin only: a new one shall have its say at once.
-    pub(super) fn find(
-        &self,
-        viewer: &Viewer,
-        plugin_version: &str,
-        now: Instant,
-    ) -> Option<Reply> {
+    /// By the same plugin as it was loaded then only: another, or a new version, shall have its say at once.
+    pub(super) fn find(&self, viewer: &Viewer, made_by: &MadeBy, now: Instant) -> Option<Reply> {
         let mut kept = lock(&self.kept);
         kept.shrink(now);
         let found = kept.replies.get(viewer)?;
-        (found.plugin_version == plugin_version).then(|| found.reply.clone())
+        (found.made_by == *made_by).then(|| found.reply.clone())
     }
 }
 
@@ -150,7 +156,7 @@ impl Late {
         {
             let mut waiting = lock(&self.previews.waiting);
             let previews = waiting.len();
-            match waiting.entry(viewer.preview_token.clone()) {
+            match waiting.entry(viewer.shown.clone()) {
                 // Whoever has begun takes this one along.
                 Entry::Occupied(mut begun) => {
                     if begun.get().len() < MAX_WAITING && !begun.get().contains(&viewer.open_id) {
@@ -165,11 +171,11 @@ impl Late {
             }
         }
         loop {
-            let viewers = self.next_viewers(&viewer.preview_token);
+            let viewers = self.next_viewers(&viewer.shown);
             if viewers.is_empty() {
                 return;
             }
-            self.send_refresh(&viewer.tenant, &viewer.preview_token, &viewers).await;
+            self.send_refresh(&viewer.shown, &viewers).await;
             tokio::select! {
                 // Cancel safe: both only wait.
                 () = tokio::time::sleep(REFRESH_INTERVAL) => {}
@@ -179,17 +185,18 @@ impl Late {
     }
 
     /// Nobody left: the preview may be refreshed at any time again.
-    fn next_viewers(&self, preview_token: &str) -> Vec<String> {
+    fn next_viewers(&self, shown: &Shown) -> Vec<String> {
         let mut waiting = lock(&self.previews.waiting);
-        let Some(viewers) = waiting.get_mut(preview_token) else { return Vec::new() };
+        let Some(viewers) = waiting.get_mut(shown) else { return Vec::new() };
         let next: Vec<_> = viewers.drain(..viewers.len().min(MAX_VIEWERS)).collect();
         if next.is_empty() {
-            waiting.remove(preview_token);
+            waiting.remove(shown);
         }
         next
     }
 
-    async fn send_refresh(&self, tenant: &str, preview_token: &str, viewers: &[String]) {
+    async fn send_refresh(&self, shown: &Shown, viewers: &[String]) {
+        let Shown { tenant, preview_token } = shown;
         let request = preview_refresh(preview_token, viewers);
         for attempt in 1..=ATTEMPTS {
             self.previews.rate.turn().await;
@@ -231,21 +238,34 @@ mod tests {
     use crate::callback::reply_check::card_as_preview;
 
     fn viewer(token: &str, open_id: &str) -> Viewer {
-        let (preview_token, open_id) = (token.to_owned(), open_id.to_owned());
-        Viewer { preview_token, open_id, tenant: "t".to_owned() }
+        viewer_of(token, open_id, "t")
+    }
+
+    fn viewer_of(token: &str, open_id: &str, operator_tenant: &str) -> Viewer {
+        let shown = Shown { tenant: "t".to_owned(), preview_token: token.to_owned() };
+        let (open_id, operator_tenant) = (open_id.to_owned(), operator_tenant.to_owned());
+        Viewer { shown, open_id, operator_tenant }
+    }
+
+    fn keep(previews: &Previews, viewer: &Viewer, now: Instant) {
+        previews.keep(viewer.clone(), MadeBy::nobody(), card_as_preview("{}"), now);
+    }
+
+    fn find(previews: &Previews, viewer: &Viewer, now: Instant) -> Option<Reply> {
+        previews.find(viewer, &MadeBy::nobody(), now)
     }
 
     #[tokio::test]
-    async fn a_late_preview_is_for_one_person_one_version_and_one_minute() {
+    async fn a_late_preview_is_for_one_person_and_one_minute() {
         let previews = Previews::default();
         let now = Instant::now();
         let (ana, bo) = (viewer("t", "ana"), viewer("t", "bo"));
-        previews.keep(ana.clone(), "1", card_as_preview("{}"), now);
-        assert!(previews.find(&ana, "1", now).is_some());
-        assert!(previews.find(&ana, "1", now).is_some(), "another device asks too");
-        assert!(previews.find(&ana, "2", now).is_none());
-        assert!(previews.find(&bo, "1", now).is_none());
-        assert!(previews.find(&ana, "1", now + KEPT).is_none());
+        keep(&previews, &ana, now);
+        assert!(find(&previews, &ana, now).is_some());
+        assert!(find(&previews, &ana, now).is_some(), "another device asks too");
+        assert!(find(&previews, &viewer_of("t", "ana", "visitor"), now).is_none());
+        assert!(find(&previews, &bo, now).is_none());
+        assert!(find(&previews, &ana, now + KEPT).is_none());
         assert_eq!(lock(&previews.kept).bytes, 0);
     }
 
@@ -254,18 +274,13 @@ mod tests {
         let previews = Previews::default();
         let now = Instant::now();
         let ana = viewer("t", "ana");
-        previews.keep(ana.clone(), "1", card_as_preview("{}"), now);
-        previews.keep(ana.clone(), "1", card_as_preview("{}"), now + KEPT / 2);
-        assert!(previews.find(&ana, "1", now + KEPT).is_some());
+        keep(&previews, &ana, now);
+        keep(&previews, &ana, now + KEPT / 2);
+        assert!(find(&previews, &ana, now + KEPT).is_some());
         for number in 0..MAX_KEPT {
-            previews.keep(
-                viewer(&number.to_string(), "bo"),
-                "1",
-                card_as_preview("{}"),
-                now + KEPT,
-            );
+            keep(&previews, &viewer(&number.to_string(), "bo"), now + KEPT);
         }
-        assert!(previews.find(&ana, "1", now + KEPT).is_none());
+        assert!(find(&previews, &ana, now + KEPT).is_none());
         assert_eq!(lock(&previews.kept).replies.len(), MAX_KEPT);
     }
 }
