@@ -194,6 +194,7 @@ impl HostBuilder {
         if self.metrics == Metrics::Own {
             shutdown.spawn(keep_metrics_small(shutdown.clone()));
         }
+        shutdown.spawn(renew_figures(shutdown.clone()));
         shutdown.spawn(feel_the_pulse(shutdown.clone()));
         let (observers, journal) = (parts.observers, parts.journal);
         Ok(Host { shutdown, doors, observers, router, webhook, admin, folders, journal, traces })
@@ -275,6 +276,16 @@ async fn keep_metrics_small(shutdown: Shutdown) {
             // Cancel safe: both only wait.
             () = shutdown.begun() => return,
             () = tokio::time::sleep(metrics::UPKEEP) => metrics::fold(),
+        }
+    }
+}
+
+async fn renew_figures(shutdown: Shutdown) {
+    loop {
+        tokio::select! {
+            // Cancel safe: both only wait.
+            () = shutdown.begun() => return,
+            () = tokio::time::sleep(metrics::RENEWAL) => metrics::renew(),
         }
     }
 }
@@ -363,7 +374,7 @@ impl Parts {
         late.resume(left.extract_if(.., |left| left.update.app == app.id).collect());
         self.shutdown.spawn(late::take_over(Arc::clone(&late)));
         let registry = Registry::default();
-        metrics::set_plugins_live(&id, 0);
+        metrics::set_plugins_live(&id, []);
         let (mut folder, handle) = Folder::new(
             Arc::clone(&id),
             app.plugins.clone(),

@@ -208,9 +208,12 @@ impl Folder {
         }
         for name in gone {
             self.files.remove(name);
-            metrics::set_plugin_paused(&self.loader.app, name, false);
         }
         self.publish();
+        for name in gone {
+            // The host's own series of it have gone. A recorder of somebody else's may have kept them.
+            metrics::set_plugin_paused(&self.loader.app, name, false);
+        }
         // Said once it holds: whoever reads the line may click at once.
         for name in gone {
             tracing::info!(app = %self.loader.app, plugin = name, "plugin removed");
@@ -300,7 +303,7 @@ impl Folder {
         }
         let live: Vec<_> =
             self.files.values().filter_map(|file| Some(Arc::clone(file.live()?))).collect();
-        metrics::set_plugins_live(&self.loader.app, live.len());
+        metrics::set_plugins_live(&self.loader.app, live.iter().map(|plugin| plugin.name()));
         let canaries = self.files.values().filter_map(File::canary).cloned().collect();
         self.registry.publish(Snapshot::new(live).with_canaries(canaries));
         let statuses = self.files.iter().map(|(name, file)| file.status(name)).collect();

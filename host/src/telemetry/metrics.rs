@@ -1,9 +1,13 @@
 //! What is counted and timed, as Prometheus reads it. Every name and every label stands here and in `callbacks`.
 
 mod callbacks;
+mod series;
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::sync::OnceLock;
+use std::sync::atomic::AtomicU64;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use metrics::counter;
@@ -11,9 +15,9 @@ use metrics::gauge;
 use metrics::histogram;
 use metrics_exporter_prometheus::Matcher;
 use metrics_exporter_prometheus::PrometheusBuilder;
-use metrics_exporter_prometheus::PrometheusHandle;
 
 use crate::callback::model;
+use crate::telemetry::metrics::series::Series;
 use crate::telemetry::record::Door;
 
 pub(super) use crate::telemetry::metrics::callbacks::record_callback;
@@ -27,21 +31,33 @@ const LATENESS_BUCKETS: [f64; 14] =
     [0.001, 0.002, 0.003, 0.004, 0.005, 0.006, 0.008, 0.01, 0.015, 0.025, 0.05, 0.1, 0.25, 1.0];
 const IO_LATENESS: &str = "aviary_io_late_seconds";
 
-fn recorder() -> Option<&'static PrometheusHandle> {
-    static RECORDER: OnceLock<Option<PrometheusHandle>> = OnceLock::new();
-    let install = || {
-        let lateness = Matcher::Full(IO_LATENESS.to_owned());
-        let builder = PrometheusBuilder::new().set_buckets(&BUCKETS).ok()?;
-        let builder = builder.set_buckets_for_metric(lateness, &LATENESS_BUCKETS).ok()?;
-        builder.install_recorder().ok()
-    };
-    RECORDER.get_or_init(install).as_ref()
+/// The host's own recorder, where it is the process's.
+static OWN: OnceLock<&'static Series> = OnceLock::new();
+
+/// Goes up when series may have gone: what a thread has looked up before is then looked up again.
+static SERIES_AGE: AtomicU64 = AtomicU64::new(0);
+
+fn builder() -> PrometheusBuilder {
+    let lateness = Matcher::Full(IO_LATENESS.to_owned());
+    let seconds = PrometheusBuilder::new().set_buckets(&BUCKETS);
+    let both =
+        seconds.and_then(|builder| builder.set_buckets_for_metric(lateness, &LATENESS_BUCKETS));
+    // Only a list without a bucket is refused.
+    both.unwrap_or_default()
 }
 
 /// Starts counting. What is counted before is lost.
 pub fn start() {
-    if recorder().is_none() {
-        tracing::error!("metrics are off: another recorder is installed in this process");
+    if OWN.get().is_some() {
+        return;
+    }
+    // One for the whole process, and for as long as it lives.
+    let series: &'static Series = Box::leak(Box::new(Series::new(builder)));
+    match metrics::set_global_recorder(series) {
+        // Another host of this process may have been quicker, and then the line above has failed.
+        Ok(()) => drop(OWN.set(series)),
+        Err(_) if OWN.get().is_some() => {}
+        Err(_) => tracing::error!("metrics are off: another recorder is installed in this process"),
     }
 }
 
@@ -50,9 +66,9 @@ pub fn render() -> String {
     if let Ok(runtime) = tokio::runtime::Handle::try_current() {
         gauge!("aviary_tasks").set(runtime.metrics().num_alive_tasks() as f64);
     }
-    recorder().map_or_else(String::new, |recorder| {
-        recorder.run_upkeep();
-        recorder.render()
+    OWN.get().map_or_else(String::new, |own| {
+        own.run_upkeep();
+        own.render()
     })
 }
 
@@ -61,9 +77,18 @@ pub const UPKEEP: Duration = Duration::from_secs(5);
 
 /// Folds them.
 pub fn fold() {
-    if let Some(recorder) = recorder() {
-        recorder.run_upkeep();
+    if let Some(own) = OWN.get() {
+        own.run_upkeep();
     }
+}
+
+/// How often what threads have looked up is looked up again. A recorder of somebody else's may let go of series that nobody
+/// counts in for a while, and what is counted in one that has gone is lost.
+pub const RENEWAL: Duration = Duration::from_secs(60);
+
+/// Has it looked up again.
+pub fn renew() {
+    SERIES_AGE.fetch_add(1, Ordering::Relaxed);
 }
 
 /// A label must not take as many values as a stranger can invent.
@@ -204,9 +229,14 @@ pub fn record_code_cache_refusal(reason: &'static str) {
     counter!("aviary_code_cache_refused_total", "reason" => reason).increment(1);
 }
 
-/// How many plugins answer for an app.
-pub fn set_plugins_live(app: &str, count: usize) {
-    gauge!("aviary_plugins_live", "app" => app.to_owned()).set(count as f64);
+/// Which plugins answer for an app. The series of all others go.
+pub fn set_plugins_live<'a>(app: &str, plugins: impl IntoIterator<Item = &'a str>) {
+    let plugins: BTreeSet<&str> = plugins.into_iter().collect();
+    gauge!("aviary_plugins_live", "app" => app.to_owned()).set(plugins.len() as f64);
+    if OWN.get().is_some_and(|own| own.set_plugins(app, &plugins)) {
+        // Not before, or a thread could look up again what is about to go.
+        renew();
+    }
 }
 
 /// Whether a plugin is paused for failing.

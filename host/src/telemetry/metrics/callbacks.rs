@@ -1,15 +1,18 @@
 //! How many callbacks there were, how long they took, and what fuel. To look these figures up by their labels for every callback
-//! costs 2 % of a click, so each thread looks once and keeps what it found: no more than the recorder keeps itself.
+//! costs 2 % of a click, so each thread looks once and keeps what it found, until series may have gone: no more than the
+//! recorder keeps itself.
 
 use std::cell::RefCell;
 use std::collections::HashMap;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 use metrics::Counter;
 use metrics::Histogram;
 use metrics::counter;
 use metrics::histogram;
 
+use crate::telemetry::metrics::SERIES_AGE;
 use crate::telemetry::metrics::known_type;
 use crate::telemetry::record::CallbackRecord;
 use crate::telemetry::record::Door;
@@ -34,14 +37,25 @@ struct Figures {
     fuel: Option<Counter>,
 }
 
+/// What one thread has looked up, and when that was.
+#[derive(Default)]
+struct Known {
+    age: u64,
+    figures: HashMap<Labels, Figures>,
+}
+
 thread_local! {
-    static KNOWN: RefCell<HashMap<Labels, Figures>> = RefCell::default();
+    static KNOWN: RefCell<Known> = RefCell::default();
 }
 
 /// A callback has its answer.
 pub(in crate::telemetry) fn record_callback(record: &CallbackRecord) {
     KNOWN.with_borrow_mut(|known| {
-        let figures = known.entry(Labels::of(record)).or_insert_with_key(Figures::of);
+        let age = SERIES_AGE.load(Ordering::Relaxed);
+        if known.age != age {
+            *known = Known { age, ..Known::default() };
+        }
+        let figures = known.figures.entry(Labels::of(record)).or_insert_with_key(Figures::of);
         figures.total.increment(1);
         figures.seconds.record(record.elapsed.as_secs_f64());
         if let Some(fuel) = record.fuel {
