@@ -16,6 +16,8 @@ use crate::PATIENCE;
 
 /// Lines kept. A test that floods the log still sees its end, and the harness stays small.
 const CAPACITY: usize = 50_000;
+/// What a host says once, at its start, and a test may ask for at any time: such lines are kept however many follow.
+const SAID_ONCE: [&str; 1] = ["listening"];
 /// Between two looks at whether reading goes on.
 const LOOK: Duration = Duration::from_millis(10);
 /// Lines shown when a wait fails.
@@ -71,6 +73,8 @@ impl LogLine {
 
 #[derive(Default)]
 struct Lines {
+    /// Lines of [`SAID_ONCE`] that are older than those in `kept`.
+    lasting: Vec<LogLine>,
     kept: VecDeque<LogLine>,
     ended: bool,
     ignored: bool,
@@ -111,8 +115,11 @@ impl Log {
 
     fn push(&self, text: String) {
         let mut lines = self.lock();
-        if lines.kept.len() == CAPACITY {
-            lines.kept.pop_front();
+        if lines.kept.len() == CAPACITY
+            && let Some(oldest) = lines.kept.pop_front()
+            && SAID_ONCE.contains(&oldest.message())
+        {
+            lines.lasting.push(oldest);
         }
         lines.kept.push_back(LogLine::new(text));
         drop(lines);
@@ -135,7 +142,8 @@ impl Log {
 
     /// The lines so far that `matches` accepts.
     pub fn lines(&self, matches: impl Fn(&LogLine) -> bool) -> Vec<LogLine> {
-        self.lock().kept.iter().filter(|line| matches(line)).cloned().collect()
+        let lines = self.lock();
+        lines.lasting.iter().chain(&lines.kept).filter(|line| matches(line)).cloned().collect()
     }
 
     /// Everything so far, as text.
@@ -236,5 +244,23 @@ impl Log {
         let lines = self.lock();
         let skipped = lines.kept.len().saturating_sub(count);
         lines.kept.iter().skip(skipped).map(LogLine::text).collect::<Vec<_>>().join("\n")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn an_address_is_known_however_much_was_written_since() -> anyhow::Result<()> {
+        let address = r#"{"message":"listening","what":"webhook","address":"127.0.0.1:1"}"#;
+        let mut written = format!("{address}\n");
+        written += &"{\"message\":\"chatter\"}\n".repeat(CAPACITY + 1);
+        let log = Log::follow(std::io::Cursor::new(written));
+        log.wait_for_end().await?;
+        let found = log.lines(|line| line.is("listening", &[("what", "webhook")]));
+        assert_eq!(found.iter().map(LogLine::text).collect::<Vec<_>>(), [address]);
+        assert_eq!(log.lines(|line| line.is("chatter", &[])).len(), CAPACITY);
+        Ok(())
     }
 }

@@ -12,6 +12,7 @@ use aviary_e2e::setup::App;
 use aviary_e2e::setup::Running;
 use aviary_e2e::setup::Setup;
 
+use crate::QUIET;
 use crate::clicks::Doors;
 use crate::clicks::Tally;
 
@@ -32,7 +33,8 @@ pub(crate) struct Deferred {
 }
 
 pub(crate) async fn run(updates: usize, killed: usize) -> anyhow::Result<Deferred> {
-    let mut running = Setup::new(App::default().guest("defers")?.connections(2)).start().await?;
+    let app = App::default().guest("defers")?.connections(2);
+    let mut running = Setup::new(app).set("log", "level", QUIET).start().await?;
     let mut tally = Tally::default();
     click(&running, updates, &mut tally).await?;
     let simulator = running.platform()?.simulator();

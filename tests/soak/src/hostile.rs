@@ -11,6 +11,7 @@ use aviary_e2e::setup::Setup;
 use serde_json::Value;
 use serde_json::json;
 
+use crate::QUIET;
 use crate::clicks::Doors;
 use crate::clicks::Tally;
 use crate::memory::Gauge;
@@ -47,9 +48,7 @@ pub(crate) async fn run(callbacks: usize) -> anyhow::Result<Hostile> {
     for (guest, _) in MIX {
         app = app.component(guest, artifacts::guest(guest)?, Some(sidecar(guest)));
     }
-    // Thousands of lines a second would be a test of whoever reads them.
-    let quiet = "off,aviary::app=info,aviary::plugin=info";
-    let running = Setup::new(app.connections(2)).set("log", "level", quiet).start().await?;
+    let running = Setup::new(app.connections(2)).set("log", "level", QUIET).start().await?;
     let hostile: Vec<_> =
         MIX.iter().flat_map(|(guest, count)| std::iter::repeat_n(*guest, *count)).collect();
     let next = AtomicUsize::new(0);

@@ -11,6 +11,7 @@ use aviary_e2e::setup::endless;
 use serde_json::json;
 use tokio::time::Instant;
 
+use crate::QUIET;
 use crate::clicks::Doors;
 use crate::clicks::Tally;
 use crate::clicks::milliseconds;
@@ -49,8 +50,7 @@ pub(crate) async fn run(seconds: u64) -> anyhow::Result<Runaways> {
         app = app.component(&name, spinning.clone(), Some(sidecar));
     }
     let setup = Setup::new(app.connections(2)).set("guests", "threads", 2);
-    let running = setup.set("log", "level", "off,aviary::app=info,aviary::plugin=info");
-    let running = running.start().await?;
+    let running = setup.set("log", "level", QUIET).start().await?;
     let doors = Doors::of(&running).await?;
     let length = Duration::from_secs(seconds);
     let mut tally = Tally::default();

@@ -13,6 +13,7 @@ use aviary_e2e::setup::App;
 use aviary_e2e::setup::Running;
 use aviary_e2e::setup::Setup;
 
+use crate::QUIET;
 use crate::clicks::Doors;
 use crate::clicks::Tally;
 use crate::memory::Gauge;
@@ -50,8 +51,7 @@ struct History {
 pub(crate) async fn run(swaps: usize) -> anyhow::Result<Swaps> {
     let original = std::fs::read(artifacts::guest("numbered")?)?;
     let app = App::default().guest("numbered")?.connections(2);
-    let level = "off,aviary::app=info,aviary::plugin=info";
-    let running = Setup::new(app).set("log", "level", level).start().await?;
+    let running = Setup::new(app).set("log", "level", QUIET).start().await?;
     let doors = Doors::of(&running).await?;
     let history = History::default();
     let people = (0..PEOPLE).map(|person| click_on(&running, &doors, &history, person));
