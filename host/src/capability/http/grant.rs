@@ -120,6 +120,7 @@ impl HttpGrant {
             let why = match why {
                 Unclear::Scheme => "it begins with http:// or https://",
                 Unclear::Host => "write it as \"https://api.example.com/v1/\"",
+                Unclear::Port => "its port is a number up to 65535",
                 Unclear::UserInfo => "there is no name and no password in it; add a header",
                 Unclear::Path => "its path has no escapes that lead elsewhere",
                 Unclear::Query => "it has no query and no fragment",

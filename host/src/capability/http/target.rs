@@ -63,6 +63,9 @@ pub(super) enum Unclear {
     /// No host, or none that can be.
     #[error("there is no host in it")]
     Host,
+    /// `https://granted.example.com:1x/`, which some would send to the usual port.
+    #[error("its port is not a number up to 65535")]
+    Port,
     /// `https://granted.example.com@elsewhere.example.com/`
     #[error("a name or password before the host is not sent; use a header")]
     UserInfo,
@@ -83,8 +86,10 @@ impl Target {
             return Err(Unclear::UserInfo);
         }
         let host = Host::parse(authority.host()).map_err(|_no_host| Unclear::Host)?;
-        let port = authority.port().as_ref().map(uri::Port::as_u16);
-        let port = port.unwrap_or(scheme.default_port());
+        let port = match authority.as_str().strip_prefix(authority.host()) {
+            Some("") => scheme.default_port(),
+            _ => authority.port().as_ref().map(uri::Port::as_u16).ok_or(Unclear::Port)?,
+        };
         Self { scheme, host, port, path: uri.path().to_owned() }.checked()
     }
 
@@ -229,6 +234,9 @@ mod tests {
         for (request, why) in [
             ("https://a.example.com@evil.example/", Unclear::UserInfo),
             ("https://a:b@a.example.com/", Unclear::UserInfo),
+            ("https://a.example.com:1x/", Unclear::Port),
+            ("https://a.example.com:65536/", Unclear::Port),
+            ("https://a.example.com:/", Unclear::Port),
             ("ftp://a.example.com/", Unclear::Scheme),
             ("https://a.example.com/v1/../admin", Unclear::Path),
             ("https://a.example.com/v1/..", Unclear::Path),
