@@ -65,7 +65,7 @@ impl TryFrom<String> for Grant {
     fn try_from(text: String) -> Result<Self, Self::Error> {
         match text.split_once(' ') {
             Some((method @ ("GET" | "POST" | "PUT" | "PATCH" | "DELETE"), path))
-                if path.starts_with("/open-apis/") =>
+                if path.starts_with("/open-apis/") && !path.contains(char::is_control) =>
             {
                 Ok(Self { method: method.to_owned(), path: WildMatchPattern::new(path) })
             }
@@ -123,6 +123,14 @@ mod tests {
         ] {
             assert!(!granted.allows("POST", path), "{path}");
         }
+    }
+
+    #[test]
+    fn only_a_star_stands_for_other_characters() {
+        assert!(!granted(&["GET /open-apis/im/?"], &[]).allows("GET", "/open-apis/im/x"));
+        // The library that compares patterns has a sign for one character, and it is this one here.
+        let with_nul = Grant::try_from("GET /open-apis/im/\0".to_owned());
+        assert!(with_nul.is_err(), "{with_nul:?}");
     }
 
     #[test]
