@@ -89,6 +89,10 @@ mod tests {
         let encrypted = kind(r#"{"encrypt":"AA=="}"#);
         assert!(matches!(encrypted, Err(PlainError::Envelope(EnvelopeError::UnknownShape))));
         assert!(matches!(kind("{}"), Err(PlainError::Envelope(EnvelopeError::UnknownShape))));
+        let mut not_text = br#"{"uuid":"u","other":"?","event":{"type":"out_approval"}}"#.to_vec();
+        not_text.iter_mut().filter(|byte| **byte == b'?').for_each(|byte| *byte = 0xca);
+        let not_text = read(not_text.into()).map(|callback| callback.kind());
+        assert!(matches!(not_text, Err(PlainError::Envelope(EnvelopeError::NotText))));
         let check = r#"{"type":"url_verification","challenge":"x","token":"t"}"#;
         assert!(matches!(kind(check), Err(PlainError::UrlCheck)));
     }

@@ -86,7 +86,7 @@ impl Rejection {
             Self::Verify(VerifyError::Cipher(_)) => {
                 (StatusCode::BAD_REQUEST, "not_decryptable", "body does not decrypt")
             }
-            Self::Envelope(EnvelopeError::Malformed(_)) => {
+            Self::Envelope(EnvelopeError::Malformed(_) | EnvelopeError::NotText) => {
                 (StatusCode::BAD_REQUEST, "malformed", "body malformed")
             }
             Self::Envelope(
