@@ -61,6 +61,9 @@ pub enum SealError {
     /// Never, or for ever.
     #[error("valid-secs must be between 1 and {LONGEST_SECS}")]
     Validity,
+    /// Writing a number and reading it back gives another one, however often.
+    #[error("a number in the value has more digits than a 64-bit float keeps; give it as text")]
+    Number,
     /// A crowd.
     #[error(
         "a seal names {MOST_PEOPLE} people at most; leave the list empty and let the operator allow a chat"
@@ -128,7 +131,7 @@ impl SealKey {
         if value.len() > MOST_BYTES {
             return Err(SealError::TooLarge(value.len()));
         }
-        let Ok(Value::Object(mut members)) = serde_json::from_str(value) else {
+        let Ok(Value::Object(members)) = serde_json::from_str(value) else {
             return Err(SealError::NotAnObject);
         };
         if unique_members::check(value).is_err() {
@@ -143,6 +146,7 @@ impl SealKey {
         if terms.open_ids.len() > MOST_PEOPLE {
             return Err(SealError::People);
         }
+        let mut members = stable(members).ok_or(SealError::Number)?;
         let mut seal = Seal {
             to: terms.open_ids,
             until: now_secs + terms.valid_secs,
@@ -216,6 +220,26 @@ pub struct Owner<'a> {
 
 fn keyed(key: &[u8]) -> Hmac<Sha256> {
     Hmac::new_from_slice(key).unwrap_or_else(|_| unreachable!("a key of any length will do"))
+}
+
+/// How often a value is written and read before its numbers have to be what was read.
+const MOST_READINGS: usize = 8;
+
+/// The members as they are when they come back. Reading a float may give its neighbour, and a seal over the one that was
+/// written would not fit the one that is read.
+fn stable(mut members: Map<String, Value>) -> Option<Map<String, Value>> {
+    for _ in 0..MOST_READINGS {
+        let Ok(Value::Object(read)) =
+            serde_json::from_str(&Value::from(members.clone()).to_string())
+        else {
+            return None;
+        };
+        if read == members {
+            return Some(read);
+        }
+        members = read;
+    }
+    None
 }
 
 /// The same text for the same JSON: members in order, nothing between them, whole numbers without a fraction.
@@ -336,6 +360,13 @@ mod tests {
         // The name of the seal, spelled with an escape, is that name.
         let escaped = genuine.replace(MEMBER, "aviary\\u005fseal");
         assert!(matches!(check(&escaped, "ou_1", 1010), Some(Ok(_))), "{escaped}");
+    }
+
+    #[test]
+    fn a_number_with_too_many_digits_is_sealed_as_it_comes_back() {
+        let value = r#"{"n":900739850881987481986,"x":-0.0}"#;
+        let sealed = key().seal(OWNER, value, terms(), 1000, "7").unwrap();
+        assert!(matches!(check(&sealed, "ou_1", 1010), Some(Ok(_))), "{sealed}");
     }
 
     #[test]

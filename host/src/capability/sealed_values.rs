@@ -65,7 +65,8 @@ impl SealedValuesCtx {
                 SealError::NotAnObject
                 | SealError::RepeatedMember
                 | SealError::TooLarge(_)
-                | SealError::Sealed => sealed_values::SealError::InvalidValue(error.to_string()),
+                | SealError::Sealed
+                | SealError::Number => sealed_values::SealError::InvalidValue(error.to_string()),
                 SealError::Validity | SealError::People => {
                     sealed_values::SealError::InvalidTerms(error.to_string())
                 }
