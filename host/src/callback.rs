@@ -9,6 +9,8 @@ pub mod envelope;
 pub mod fallback;
 pub mod freshness;
 pub mod fault;
+#[cfg(any(test, feature = "fuzzing"))]
+pub(crate) mod fuzzing;
 mod locale;
 pub mod model;
 pub mod plain;

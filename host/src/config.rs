@@ -1,6 +1,8 @@
 //! `aviary.toml`: read, checked, and turned into values that cannot be wrong any more. No port is bound before that.
 
 mod admin;
+#[cfg(any(test, feature = "fuzzing"))]
+pub(crate) mod fuzzing;
 
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -311,8 +313,12 @@ impl Config {
 impl File {
     fn read(path: &Path) -> Result<Self, ConfigError> {
         let text = small_file::read_text(path, MAX_BYTES)?;
-        named_fields::from_toml(&text).map_err(|error| {
-            let (line, key) = place(&text, error.span().map_or(0, |span| span.start));
+        Self::parse(&text, path)
+    }
+
+    fn parse(text: &str, path: &Path) -> Result<Self, ConfigError> {
+        named_fields::from_toml(text).map_err(|error| {
+            let (line, key) = place(text, error.span().map_or(0, |span| span.start));
             let message = format!("{key}{}", error.message());
             ConfigError::Toml { path: path.to_owned(), line, message }
         })

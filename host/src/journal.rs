@@ -9,6 +9,8 @@ pub mod config;
 pub mod draft;
 pub mod entry;
 pub mod filter;
+#[cfg(any(test, feature = "fuzzing"))]
+pub(crate) mod fuzzing;
 mod mask;
 mod members;
 pub mod ring;

@@ -47,6 +47,9 @@ mod stage;
 mod demo;
 mod dev;
 pub mod cli;
+#[cfg(any(test, feature = "fuzzing"))]
+#[doc(hidden)]
+pub mod fuzzing;
 
 pub use crate::app::Host;
 pub use crate::app::HostBuilder;

@@ -6,6 +6,8 @@
 mod address;
 mod body;
 mod exchange;
+#[cfg(any(test, feature = "fuzzing"))]
+pub(crate) mod fuzzing;
 mod grant;
 mod no_answer;
 mod target;

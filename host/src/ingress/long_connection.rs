@@ -5,6 +5,8 @@ mod destination;
 mod dial_error;
 mod endpoint;
 pub mod frame;
+#[cfg(any(test, feature = "fuzzing"))]
+pub(crate) mod fuzzing;
 mod reassembly;
 mod respond;
 mod session;

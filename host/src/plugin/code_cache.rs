@@ -7,6 +7,8 @@
 mod entry;
 mod folder;
 mod functions;
+#[cfg(any(test, feature = "fuzzing"))]
+pub(crate) mod fuzzing;
 mod key;
 mod native;
 mod way;

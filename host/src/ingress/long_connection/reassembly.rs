@@ -169,7 +169,7 @@ impl Reassembler {
     }
 
     /// Incomplete messages, and the bytes of their fragments.
-    #[cfg(test)]
+    #[cfg(any(test, feature = "fuzzing"))]
     pub(super) fn held(&self) -> (usize, usize) {
         (self.pending.len(), self.bytes)
     }

@@ -81,6 +81,11 @@ impl Pack {
         self.places.len()
     }
 
+    #[cfg(any(test, feature = "fuzzing"))]
+    pub(super) fn keys(&self) -> impl Iterator<Item = &FunctionKey> {
+        self.places.keys()
+    }
+
     pub(super) fn get(&self, key: &FunctionKey) -> Option<Vec<u8>> {
         let Place { begin, length } = *self.places.get(key)?;
         let mut code = vec![0; length as usize];

@@ -1,0 +1,177 @@
+//! Fuzz targets for the answers of plugins: cards, and everything around them.
+
+use serde_json::Value;
+
+use crate::callback::card_check::CardVersion;
+use crate::callback::card_check::check_file;
+use crate::callback::fault::Faults;
+use crate::callback::model::Kind;
+use crate::callback::reply::Card;
+use crate::callback::reply::InlinePreview;
+use crate::callback::reply::LegacyReply;
+use crate::callback::reply::Outgoing;
+use crate::callback::reply::RawReply;
+use crate::callback::reply::Reply;
+use crate::callback::reply::Toast;
+use crate::callback::reply::ToastKind;
+use crate::callback::reply_check::check;
+use crate::callback::reply_check::check_late;
+use crate::callback::reply_check::check_update;
+
+/// Bytes of card JSON that the platform takes.
+const MAX_CARD_BYTES: usize = 30 * 1024;
+/// The wrapper of a template does not count.
+const WRAPPER_BYTES: usize = 64;
+/// Faults that are named.
+const MOST_FAULTS: usize = 20;
+/// JSON writes one byte as six at most, and a few words of its own around it.
+const MOST_ESCAPED: usize = 6;
+const OWN_WORDS_BYTES: usize = 512;
+
+/// A card of JSON 1.0.
+pub fn card_1(bytes: &[u8]) {
+    card(bytes, "1.0");
+}
+
+/// A card of JSON 2.0.
+pub fn card_2(bytes: &[u8]) {
+    card(bytes, "2.0");
+}
+
+fn card(bytes: &[u8], version: &str) {
+    let Ok(text) = std::str::from_utf8(bytes) else { return };
+    judge(text);
+    let Ok(Value::Object(mut card)) = serde_json::from_str(text) else { return };
+    card.insert("schema".to_owned(), version.into());
+    judge(&Value::Object(card).to_string());
+}
+
+/// Faults are few and lead to a place in the card, white space changes nothing, and a sound card is not too large.
+fn judge(text: &str) {
+    let report = check_file(text);
+    named_well(&report.faults);
+    let Ok(value) = serde_json::from_str::<Value>(text) else {
+        assert!(!report.faults.is_empty(), "text that is not JSON passes as a sound card");
+        return;
+    };
+    for fault in report.faults.found() {
+        let parent = fault.path.rsplit_once('/').map_or("", |(parent, _)| parent);
+        assert!(value.pointer(parent).is_some(), "{fault}: there is no such place");
+    }
+    let compact = value.to_string();
+    let again = check_file(&compact);
+    assert_eq!(again.version, report.version);
+    assert_eq!(again.faults.found(), report.faults.found(), "white space makes a difference");
+    let is_sound = report.version.is_some() && report.faults.is_empty();
+    assert!(!is_sound || compact.len() <= MAX_CARD_BYTES + WRAPPER_BYTES, "it is too large");
+}
+
+fn named_well(faults: &Faults) {
+    assert!(
+        faults.found().len() <= MOST_FAULTS
+            && (faults.beyond() == 0 || faults.found().len() == MOST_FAULTS)
+    );
+}
+
+/// Three bytes say to which kind of callback the answer is, of which form it is, and which card it replaces; text follows.
+pub fn reply(input: &[u8]) {
+    let Some(([kind, form, replaces], text)) = input.split_first_chunk::<3>() else { return };
+    let Ok(text) = std::str::from_utf8(text) else { return };
+    let kind =
+        [Kind::CardAction, Kind::LinkPreview, Kind::LegacyCard, Kind::Other][usize::from(kind % 4)];
+    let replaces = [None, Some(CardVersion::V1), Some(CardVersion::V2)][usize::from(replaces % 3)];
+    let raw = raw_reply(*form, text);
+    let is_custom = matches!(raw, RawReply::Legacy(LegacyReply::Custom { .. }));
+    let most_bytes = MOST_ESCAPED * raw.text_size() + OWN_WORDS_BYTES;
+    let checked = check(kind, raw.clone(), replaces);
+    named_well(&checked.faults);
+    if let Some(reply) = &checked.reply {
+        remembered_as_it_was(reply);
+        if let Outgoing::Body { status, json } = reply.outgoing() {
+            assert!(json.len() <= most_bytes, "{} bytes of {}", json.len(), text.len());
+            assert!((200..=599).contains(&status) && !(300..400).contains(&status), "{status}");
+            if is_custom {
+                assert!(serde_json::from_slice::<serde::de::IgnoredAny>(json).is_ok());
+            } else {
+                leaves_as_it_should(kind, json, replaces);
+            }
+        }
+    }
+    let late = check_late(kind, raw.clone());
+    named_well(&late.faults);
+    if let Some(card) = late.card {
+        let value = serde_json::from_str::<Value>(&card).expect("a late card is JSON");
+        assert!(value.is_object() && card.len() <= MAX_CARD_BYTES + WRAPPER_BYTES, "{card}");
+    }
+    if let RawReply::Card { card: Some(card), .. } = raw
+        && let Ok(update) = check_update(&card, replaces)
+    {
+        assert!(update.len() <= MAX_CARD_BYTES + WRAPPER_BYTES, "{update}");
+    }
+}
+
+/// A checked answer is JSON without faults, and its card is not too large.
+fn leaves_as_it_should(kind: Kind, json: &[u8], replaces: Option<CardVersion>) {
+    let text = std::str::from_utf8(json).expect("JSON is text");
+    let answer = serde_json::from_str::<Value>(text).expect("an answer is JSON");
+    assert!(answer.is_object(), "{text}");
+    if let Some(data) = answer.pointer("/card/data")
+        && matches!(kind, Kind::CardAction | Kind::LinkPreview)
+    {
+        assert!(data.to_string().len() <= MAX_CARD_BYTES, "{text}");
+    }
+    let again = check(kind, RawReply::Json(text.to_owned()), replaces);
+    assert!(again.faults.is_empty(), "{text}: {}", again.faults);
+    let Some(again) = again.reply else { panic!("{text}: nothing is left of it") };
+    match again.outgoing() {
+        Outgoing::Body { json: again, .. } => assert_eq!(again, json, "checking changes it again"),
+        Outgoing::Accepted | Outgoing::Redeliver => panic!("{text}: it is no answer any more"),
+    }
+}
+
+fn remembered_as_it_was(reply: &Reply) {
+    let Some(bytes) = reply.to_remember() else { return };
+    let again = Reply::remembered(&bytes);
+    assert_eq!(format!("{:?}", again.outgoing()), format!("{:?}", reply.outgoing()));
+}
+
+fn raw_reply(form: u8, text: &str) -> RawReply {
+    let (first, rest) = text.split_once('\n').unwrap_or(("", text));
+    let toast = || Toast {
+        kind: ToastKind::Info,
+        content: first.to_owned(),
+        i18n: vec![("en_us".to_owned(), first.to_owned()), (first.to_owned(), String::new())],
+    };
+    let template = || {
+        let (version, variables) = rest.split_once('\n').unwrap_or(("", rest));
+        Card::Template {
+            id: first.to_owned(),
+            version_name: (!version.is_empty()).then(|| version.to_owned()),
+            variables: (!variables.is_empty()).then(|| variables.to_owned()),
+        }
+    };
+    let card = |text: &str| Some(Card::Raw(text.to_owned()));
+    match form % 10 {
+        0 => RawReply::Json(text.to_owned()),
+        1 => RawReply::Card { toast: None, card: card(text) },
+        2 => RawReply::Card { toast: Some(toast()), card: card(rest) },
+        3 => RawReply::Card { toast: None, card: Some(template()) },
+        4 => {
+            let inline = InlinePreview {
+                title: Some(first.to_owned()),
+                i18n_title: vec![(first.to_owned(), rest.to_owned())],
+                image_key: None,
+                urls: vec![("pc", rest.to_owned())],
+            };
+            RawReply::Preview { inline: Some(inline), card: card(rest) }
+        }
+        5 => {
+            let status = first.parse().unwrap_or(200);
+            RawReply::Legacy(LegacyReply::Custom { status, body: rest.to_owned() })
+        }
+        6 => RawReply::Legacy(LegacyReply::Card(Card::Raw(text.to_owned()))),
+        7 => RawReply::Legacy(LegacyReply::Card(template())),
+        8 => RawReply::Legacy(LegacyReply::Toast(toast())),
+        _ => RawReply::Accepted,
+    }
+}

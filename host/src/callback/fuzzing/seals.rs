@@ -1,0 +1,88 @@
+//! Sealed values.
+
+use serde_json::Value;
+
+use crate::callback::seal::MEMBER;
+use crate::callback::seal::Owner;
+use crate::callback::seal::SealKey;
+use crate::callback::seal::Terms;
+use crate::secret::Secret;
+
+const OWNER: Owner<'_> = Owner { app: "cli_fuzz", plugin: "fuzz" };
+const STRANGER: Owner<'_> = Owner { app: "cli_fuzz", plugin: "stranger" };
+const USER: &str = "ou_fuzz";
+const NOW: u64 = 1_732_699_047;
+const VALID_SECS: u64 = 60;
+
+/// Four bytes say where a byte of the sealed value is changed, and into what; the value follows. A seal holds for the value
+/// that was sealed, and for nothing that means something else.
+pub fn seal(input: &[u8]) {
+    let Some(([low, high, changed_to, flags], value)) = input.split_first_chunk::<4>() else {
+        return;
+    };
+    let Ok(value) = std::str::from_utf8(value) else { return };
+    let key = SealKey::of(&Secret::new("fuzz app secret"));
+    let is_good = |owner: Owner<'_>, value: &str, user: &str, now: u64| {
+        matches!(key.check(owner, value, user, now), Some(Ok(_)))
+    };
+    assert!(!is_good(OWNER, value, USER, NOW), "a value that nobody sealed is genuine");
+    let open_ids = if flags & 1 == 0 { Vec::new() } else { vec![USER.to_owned()] };
+    let is_for_one = !open_ids.is_empty();
+    let terms = Terms { open_ids, valid_secs: VALID_SECS, once: flags & 2 != 0 };
+    let Ok(sealed) = key.seal(OWNER, value, terms, NOW, "1") else { return };
+    assert!(is_good(OWNER, &sealed, USER, NOW), "a good seal is refused: {sealed}");
+    assert!(!is_good(STRANGER, &sealed, USER, NOW), "a seal holds for another plugin");
+    assert!(!is_good(OWNER, &sealed, USER, NOW + VALID_SECS), "a seal never ends");
+    assert_eq!(
+        is_good(OWNER, &sealed, "ou_other", NOW),
+        !is_for_one,
+        "a seal is for the users that it names"
+    );
+    let written = serde_json::from_str::<Value>(&sealed).expect("a sealed value is JSON");
+    let asked = serde_json::from_str::<Value>(value).expect("a sealed value was JSON before");
+    let kept = without_seal(written.clone()).is_some_and(|kept| is_nearly(&kept, &asked));
+    assert!(kept, "{value} became {sealed}");
+    let mut changed = sealed.clone().into_bytes();
+    let at = usize::from(u16::from_le_bytes([*low, *high])) % changed.len();
+    changed[at] = *changed_to;
+    let Ok(changed) = String::from_utf8(changed) else { return };
+    if is_good(OWNER, &changed, USER, NOW) {
+        let value = serde_json::from_str::<Value>(&changed).expect("a genuine value is JSON");
+        let as_sealed = means_the_same(&value, &written);
+        assert!(as_sealed, "{sealed} is genuine after it became {changed}");
+    }
+}
+
+fn without_seal(mut value: Value) -> Option<Value> {
+    value.as_object_mut()?.shift_remove(MEMBER)?;
+    Some(value)
+}
+
+/// Whether two values mean the same to every reader: 1 is 1.0, and the order of members does not count.
+fn means_the_same(one: &Value, other: &Value) -> bool {
+    alike(one, other, |one, other| one == other)
+}
+
+/// Likewise, but for what is lost when a float is written and read.
+fn is_nearly(one: &Value, other: &Value) -> bool {
+    alike(one, other, |one, other| one == other || ((one - other) / other).abs() < 1e-12)
+}
+
+fn alike(one: &Value, other: &Value, same: fn(f64, f64) -> bool) -> bool {
+    match (one, other) {
+        (Value::Number(a), Value::Number(b)) => {
+            a == b || a.as_f64().zip(b.as_f64()).is_some_and(|(a, b)| same(a, b))
+        }
+        (Value::Array(one), Value::Array(other)) => {
+            one.len() == other.len()
+                && one.iter().zip(other).all(|(one, other)| alike(one, other, same))
+        }
+        (Value::Object(one), Value::Object(other)) => {
+            one.len() == other.len()
+                && one.iter().all(|(name, value)| {
+                    other.get(name).is_some_and(|other| alike(value, other, same))
+                })
+        }
+        _ => one == other,
+    }
+}

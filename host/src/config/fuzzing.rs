@@ -1,0 +1,23 @@
+//! The fuzz target of `aviary.toml`.
+
+use std::path::Path;
+
+use crate::config::ConfigError;
+use crate::config::File;
+
+/// The error of a refused text names one of its lines. Only the text is read: no file, and no variable.
+pub fn configuration(bytes: &[u8]) {
+    let Ok(text) = std::str::from_utf8(bytes) else { return };
+    let file = match File::parse(text, Path::new("aviary.toml")) {
+        Ok(file) => file,
+        Err(ConfigError::Toml { line, .. }) => {
+            let lines = text.split('\n').count();
+            assert!((1..=lines).contains(&line), "line {line} of {lines}");
+            return;
+        }
+        Err(error) => panic!("the text alone gives another error: {error}"),
+    };
+    // Each of these looks at numbers alone.
+    let _ = (file.deadline.validate(), file.guests.validate());
+    let _ = (file.webhook.validate(), file.promote.validate());
+}
