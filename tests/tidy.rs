@@ -32,8 +32,8 @@ const BANNED_NAMES: [&str; 8] =
 const NOT_OURS: [&str; 4] = ["target", ".git", "node_modules", "deps"];
 
 /// Subcommands of cargo that the documents may name; others have to be aliases in `.cargo/config.toml`.
-const CARGO_COMMANDS: [&str; 10] =
-    ["build", "clippy", "doc", "fmt", "install", "new", "run", "test", "add", "component"];
+const CARGO_COMMANDS: [&str; 11] =
+    ["build", "clippy", "doc", "fmt", "fuzz", "install", "new", "run", "test", "add", "component"];
 
 #[test]
 fn a_layer_uses_only_lower_layers() -> anyhow::Result<()> {
@@ -240,14 +240,16 @@ fn every_file_of_a_template_is_in_the_program() -> anyhow::Result<()> {
 
 #[test]
 fn every_promise_names_a_test_that_exists() -> anyhow::Result<()> {
-    let architecture = read(&source_root().join("ARCHITECTURE.md"))?;
-    let named: Vec<_> = backticked(&architecture)
-        .filter(|text| text.starts_with("e2e::") || text.starts_with("tidy::"))
-        .collect();
-    ensure!(!named.is_empty(), "ARCHITECTURE.md names no test");
     let known = known_tests()?;
-    for name in named {
-        ensure!(known.contains(name), "ARCHITECTURE.md names `{name}`, and there is no such test");
+    for document in ["ARCHITECTURE.md", "SECURITY.md"] {
+        let text = read(&source_root().join(document))?;
+        let named: Vec<_> = backticked(&text)
+            .filter(|text| text.starts_with("e2e::") || text.starts_with("tidy::"))
+            .collect();
+        ensure!(!named.is_empty(), "{document} names no test");
+        for name in named {
+            ensure!(known.contains(name), "{document} names `{name}`, and there is no such test");
+        }
     }
     Ok(())
 }

@@ -1,0 +1,141 @@
+//! What the program is made of: no lock file of this tree holds a version with a known hole, or a package from anywhere but
+//! crates.io. It needs no network; what `cargo deny` knows besides is part of `.ci/run`.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use anyhow::Context as _;
+use anyhow::ensure;
+use aviary_e2e::artifacts::source_root;
+use serde::Deserialize;
+
+/// Where every package comes from that is not in this tree.
+const CRATES_IO: &str = "registry+https://github.com/rust-lang/crates.io-index";
+/// Folders without a lock file of ours.
+const NOT_OURS: [&str; 3] = ["target", ".git", "node_modules"];
+/// The workspaces of this tree, each with a lock file: the main one, the example plugins, the template of a Rust plugin,
+/// the guests of the tests, and the fuzz targets.
+const LOCK_FILES: [&str; 5] = [
+    "Cargo.lock",
+    "plugins/Cargo.lock",
+    "plugins/hello-rust/Cargo.lock",
+    "tests/fuzz/Cargo.lock",
+    "tests/guests/Cargo.lock",
+];
+
+#[derive(Deserialize)]
+struct LockFile {
+    package: Vec<Package>,
+}
+
+#[derive(Deserialize)]
+struct Package {
+    name: String,
+    version: String,
+    source: Option<String>,
+    checksum: Option<String>,
+}
+
+#[derive(Deserialize)]
+struct Floor {
+    version: String,
+    reason: String,
+}
+
+#[test]
+fn no_package_is_older_than_its_floor() -> anyhow::Result<()> {
+    let floors = floors()?;
+    let mut found = 0;
+    for (path, lock) in lock_files()? {
+        for package in lock.package {
+            let Some(floor) = floors.get(&package.name) else { continue };
+            found += 1;
+            ensure!(
+                numbers(&package.version)? >= numbers(&floor.version)?,
+                "{path} holds {} {}, and {} is the oldest that may be used: {}. Run `cargo update -p {}` there.",
+                package.name,
+                package.version,
+                floor.version,
+                floor.reason,
+                package.name
+            );
+        }
+    }
+    ensure!(found >= floors.len(), "{found} packages of {} floors were found", floors.len());
+    Ok(())
+}
+
+#[test]
+fn every_floor_is_of_a_package_that_is_used() -> anyhow::Result<()> {
+    let used: Vec<_> = lock_files()?.into_values().flat_map(|lock| lock.package).collect();
+    for (name, floor) in floors()? {
+        let is_used = used.iter().any(|package| package.name == name);
+        ensure!(is_used, "tests/floors.toml: no lock file holds {name} any more: take it out");
+        ensure!(!floor.reason.is_empty(), "tests/floors.toml: {name} has no reason");
+    }
+    Ok(())
+}
+
+#[test]
+fn every_package_comes_from_crates_io_with_a_checksum() -> anyhow::Result<()> {
+    for (path, lock) in lock_files()? {
+        for package in lock.package {
+            // A package without a source is one of this tree.
+            let Some(source) = package.source else { continue };
+            ensure!(source == CRATES_IO, "{path}: {} comes from {source}", package.name);
+            ensure!(package.checksum.is_some(), "{path}: {} has no checksum", package.name);
+        }
+    }
+    Ok(())
+}
+
+#[test]
+fn every_lock_file_is_looked_at() -> anyhow::Result<()> {
+    let mut found = Vec::new();
+    let mut folders = vec![source_root()];
+    while let Some(folder) = folders.pop() {
+        for entry in std::fs::read_dir(&folder)? {
+            let path = entry?.path();
+            let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
+            if path.is_dir() && !NOT_OURS.contains(&name) {
+                folders.push(path);
+            } else if name == "Cargo.lock" {
+                found.push(path);
+            }
+        }
+    }
+    let mut known: Vec<_> = LOCK_FILES.map(|path| source_root().join(path)).into();
+    known.sort();
+    found.sort();
+    ensure!(
+        found == known,
+        "the lock files are {found:#?}, and those that are looked at {known:#?}"
+    );
+    Ok(())
+}
+
+fn floors() -> anyhow::Result<BTreeMap<String, Floor>> {
+    let text = read(source_root().join("tests/floors.toml"))?;
+    toml::from_str(&text).context("tests/floors.toml")
+}
+
+fn lock_files() -> anyhow::Result<BTreeMap<&'static str, LockFile>> {
+    LOCK_FILES
+        .into_iter()
+        .map(|path| {
+            let text = read(source_root().join(path))?;
+            Ok((path, toml::from_str(&text).context(path)?))
+        })
+        .collect()
+}
+
+fn read(path: PathBuf) -> anyhow::Result<String> {
+    std::fs::read_to_string(&path).with_context(|| format!("cannot read {}", path.display()))
+}
+
+/// `0.23.46` as numbers that can be compared. What follows a plus sign says nothing of the order.
+fn numbers(version: &str) -> anyhow::Result<Vec<u64>> {
+    let release = version.split(['+', '-']).next().unwrap_or_default();
+    let numbers = release.split('.').map(str::parse).collect::<Result<_, _>>();
+    numbers.with_context(|| format!("{version:?} is not a version"))
+}
