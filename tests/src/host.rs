@@ -18,6 +18,8 @@ use crate::http::Request;
 use crate::http::Response;
 use crate::log::Log;
 use crate::metrics::Metrics;
+use crate::usage;
+use crate::usage::Usage;
 
 /// Between two looks at something that can only be polled: a process, a health check.
 const POLL: Duration = Duration::from_millis(10);
@@ -140,24 +142,22 @@ impl HostProcess {
 
     /// Bytes of memory that it has in use, as the operating system counts them.
     pub fn memory(&self) -> anyhow::Result<u64> {
-        self.counted("VmRSS:")
+        usage::memory(self.child.id())
     }
 
     /// Bytes of its memory that are swapped out.
     pub fn swapped_memory(&self) -> anyhow::Result<u64> {
-        self.counted("VmSwap:")
-    }
-
-    fn counted(&self, what: &str) -> anyhow::Result<u64> {
-        let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id()))?;
-        let line = status.lines().find_map(|line| line.strip_prefix(what));
-        let kilobytes = line.and_then(|line| line.split_whitespace().next());
-        Ok(kilobytes.with_context(|| format!("no {what}"))?.parse::<u64>()? * 1024)
+        usage::swapped_memory(self.child.id())
     }
 
     /// Its process id.
     pub fn id(&self) -> u32 {
         self.child.id()
+    }
+
+    /// What it and its children have of the machine.
+    pub fn usage(&self) -> anyhow::Result<Usage> {
+        Usage::of(self.child.id())
     }
 
     /// How long its threads have had a core, all of them together: how long it would have taken alone on one.

@@ -1,5 +1,6 @@
 //! An HTTP client that can misbehave: exact bytes, any header, bodies that never end. One request per connection.
 
+use std::net::IpAddr;
 use std::net::SocketAddr;
 use std::time::Duration;
 use std::time::Instant;
@@ -9,6 +10,7 @@ use bytes::Bytes;
 use serde_json::Value;
 use tokio::io::AsyncReadExt as _;
 use tokio::io::AsyncWriteExt as _;
+use tokio::net::TcpSocket;
 use tokio::net::TcpStream;
 
 use crate::PATIENCE;
@@ -51,9 +53,22 @@ impl Request {
 
     /// Sends it, and waits for the whole answer.
     pub async fn send(&self, to: SocketAddr) -> anyhow::Result<Response> {
+        self.send_over(to, TcpStream::connect(to)).await
+    }
+
+    /// Likewise, from that address of this machine.
+    pub async fn send_from(&self, from: IpAddr, to: SocketAddr) -> anyhow::Result<Response> {
+        self.send_over(to, connect_from(from, to)).await
+    }
+
+    async fn send_over(
+        &self,
+        to: SocketAddr,
+        connecting: impl Future<Output = std::io::Result<TcpStream>>,
+    ) -> anyhow::Result<Response> {
         let started = Instant::now();
         let exchange = async {
-            let stream = TcpStream::connect(to).await.context("cannot connect")?;
+            let stream = connecting.await.context("cannot connect")?;
             let (mut reader, mut writer) = stream.into_split();
             let mut received = Vec::new();
             let write = async {
@@ -96,6 +111,14 @@ impl Request {
         }
         head + "\r\n"
     }
+}
+
+/// A connection from that address of this machine: on loopback there are many, and a limit on what one client may take
+/// counts each by itself.
+pub async fn connect_from(from: IpAddr, to: SocketAddr) -> std::io::Result<TcpStream> {
+    let socket = TcpSocket::new_v4()?;
+    socket.bind(SocketAddr::new(from, 0))?;
+    socket.connect(to).await
 }
 
 /// One answer.

@@ -22,6 +22,7 @@ pub mod relay;
 pub mod schema;
 pub mod sender;
 pub mod setup;
+pub mod usage;
 pub mod vectors;
 pub mod web_server;
 pub mod wire;

@@ -8,6 +8,7 @@ use aviary::simulator::delivery::Door;
 use aviary_e2e::platform::Seen;
 use aviary_e2e::sender;
 use aviary_e2e::setup::Running;
+use serde_json::Value;
 
 use crate::report::LATEST_ANSWER_MS;
 
@@ -32,7 +33,17 @@ impl Doors {
         button: &str,
         number: usize,
     ) -> anyhow::Result<Click> {
-        let delivery = Delivery::json(DeliveryKind::CardAction, sender::click(button));
+        self.deliver(running, sender::click(button), number).await
+    }
+
+    /// One click as that body has it, by either door.
+    pub(crate) async fn deliver(
+        &self,
+        running: &Running,
+        body: Value,
+        number: usize,
+    ) -> anyhow::Result<Click> {
+        let delivery = Delivery::json(DeliveryKind::CardAction, body);
         // Knuth's multiplicative hash: neighbours differ.
         let hash = (number as u32).wrapping_mul(2_654_435_761) >> 16;
         let door = if hash & 1 == 0 { &Door::LongConnection } else { &self.webhook };

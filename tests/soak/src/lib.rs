@@ -8,12 +8,15 @@ mod kept;
 mod memory;
 mod report;
 mod runaways;
+mod siege;
 mod swaps;
 
 use std::time::Instant;
 
 pub use crate::report::Report;
 pub use crate::report::Size;
+pub use crate::siege::SiegeReport;
+pub use crate::siege::SiegeSize;
 
 /// What the hosts log: that a door is open and a plugin is live. One line or more for each callback would be a test of the
 /// process that reads the log.
@@ -38,6 +41,19 @@ pub async fn run(size: Size) -> anyhow::Result<Report> {
     let kept = kept::run(size.store_kills).await?;
     progress("done");
     Ok(Report::new(&hostile, &runaways, &swaps, &deferred, &kept))
+}
+
+/// Runs every attack at once against one host that healthy people use.
+pub async fn besiege(size: SiegeSize) -> anyhow::Result<SiegeReport> {
+    let began = Instant::now();
+    progress(began, "building the host and the guests");
+    aviary_e2e::artifacts::host_binary()?;
+    aviary_e2e::artifacts::guest("numbered")?;
+    let seconds = (size.quiet + size.attack).as_secs();
+    progress(began, &format!("every attack at once, {seconds} s"));
+    let report = siege::run(size).await?;
+    progress(began, "done");
+    Ok(report)
 }
 
 #[expect(clippy::print_stderr, reason = "a person waits")]

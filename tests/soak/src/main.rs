@@ -1,25 +1,31 @@
-//! `cargo soak`: all of it, in about a quarter of an hour. Progress goes to standard error; the last line of standard
-//! output is one JSON object. `--small` is the size that `cargo test` runs.
+//! `cargo soak`: the promises under attack, in about a quarter of an hour; `--hostile`: every attack that once worked, all at
+//! once, in about six minutes. Progress goes to standard error; the last line of standard output is one JSON object.
+//! `--small` is the size that `cargo test` runs.
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "it is a program for a terminal")]
 
 use std::process::ExitCode;
 
+use aviary_soak::SiegeSize;
 use aviary_soak::Size;
+use serde::Serialize;
+
+/// What is said of arguments that are not known.
+const USAGE: &str = "soak: the arguments are --hostile and --small, both, one or none";
 
 #[tokio::main]
 async fn main() -> ExitCode {
-    let size = match std::env::args().nth(1).as_deref() {
-        None => Size::full(),
-        Some("--small") => Size::small(),
-        Some(other) => {
-            eprintln!("soak: {other:?} is not known; there is --small");
+    let arguments: Vec<_> = std::env::args().skip(1).collect();
+    let arguments: Vec<_> = arguments.iter().map(String::as_str).collect();
+    let line = match arguments.as_slice() {
+        [] => promises(Size::full()).await,
+        ["--small"] => promises(Size::small()).await,
+        ["--hostile"] => siege(SiegeSize::full()).await,
+        ["--hostile", "--small"] | ["--small", "--hostile"] => siege(SiegeSize::small()).await,
+        _ => {
+            eprintln!("{USAGE}");
             return ExitCode::from(64);
         }
     };
-    let line = aviary_soak::run(size).await.and_then(|report| {
-        let report = report.judged();
-        Ok((report.ok, serde_json::to_string(&report)?))
-    });
     match line {
         Ok((ok, line)) => {
             println!("{line}");
@@ -30,4 +36,18 @@ async fn main() -> ExitCode {
             ExitCode::FAILURE
         }
     }
+}
+
+async fn promises(size: Size) -> anyhow::Result<(bool, String)> {
+    let report = aviary_soak::run(size).await?.judged();
+    in_a_line(report.ok, &report)
+}
+
+async fn siege(size: SiegeSize) -> anyhow::Result<(bool, String)> {
+    let report = aviary_soak::besiege(size).await?.judged();
+    in_a_line(report.ok, &report)
+}
+
+fn in_a_line(ok: bool, report: &impl Serialize) -> anyhow::Result<(bool, String)> {
+    Ok((ok, serde_json::to_string(report)?))
 }

@@ -1,0 +1,113 @@
+//! Bodies that strangers send: encrypted without a signature, nested deeply, very long, and with signs in them that end a
+//! line or steer a terminal.
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use aviary_e2e::http::Request;
+use aviary_e2e::sender;
+use serde_json::Value;
+use serde_json::json;
+
+use crate::siege::Target;
+use crate::siege::connections::address;
+use crate::siege::healthy;
+
+/// Between two attempts of one attack.
+const PACE: Duration = Duration::from_millis(20);
+/// Between two of those that are large.
+const SLOW_PACE: Duration = Duration::from_millis(250);
+/// Deep enough for every stack that is not bounded.
+const DEPTH: usize = 9000;
+/// Just below the largest body that the webhook takes.
+const LONG_BYTES: usize = 3_900_000;
+/// Stands in a body for what `Value` cannot hold.
+const PLACE: &str = "\"PLACE\"";
+
+/// Asks what an unsigned body decrypts to. Bad padding, bad JSON and a missing signature get one and the same answer.
+pub(super) async fn unsigned_encrypted(target: &Target<'_>) -> anyhow::Result<()> {
+    let body = |encrypted: Value| json!({ "encrypt": encrypted }).to_string();
+    let not_json = sender::envelope("not JSON");
+    let genuine = sender::envelope(healthy::click("ou_stranger", "").to_string());
+    let mut bad_padding = not_json.clone().into_bytes();
+    if let Some(byte) = bad_padding.iter_mut().rev().nth(6) {
+        *byte = if *byte == b'A' { b'B' } else { b'A' };
+    }
+    let bodies = [
+        not_json.into_bytes(),
+        genuine.into_bytes(),
+        bad_padding,
+        body("AAAA".repeat(16).into()).into_bytes(),
+        body("not base64".into()).into_bytes(),
+    ];
+    let mut answers = BTreeSet::new();
+    for number in 0_usize.. {
+        tokio::time::sleep(PACE).await;
+        target.ledger.attempt("unsigned encrypted bodies");
+        let request = sender::plain(&bodies[number % bodies.len()]);
+        // A stranger who asks too often is answered in another way, and so is one for whom there is no room.
+        if let Ok(answer) = request.send_from(address(4, number), target.webhook).await
+            && !matches!(answer.status, 429 | 503)
+        {
+            answers.insert((answer.status, answer.text()));
+        }
+        target.ledger.must_not("unsigned bodies are told apart", answers.len() > 1);
+    }
+    Ok(())
+}
+
+/// Genuine callbacks whose value is nested too deeply, as JSON and as text that is JSON.
+pub(super) async fn nested(target: &Target<'_>) -> anyhow::Result<()> {
+    let lists = "[".repeat(DEPTH) + &"]".repeat(DEPTH);
+    let objects = "{\"a\":".repeat(DEPTH) + "1" + &"}".repeat(DEPTH);
+    let as_text = Value::from(lists.as_str()).to_string();
+    for number in 0_usize.. {
+        tokio::time::sleep(PACE).await;
+        let mut body = match number % 2 {
+            0 => sender::event(),
+            _ => healthy::click("ou_nesting", ""),
+        };
+        let place = if number % 2 == 0 { "/event/message" } else { "/event/action/value" };
+        if let Some(value) = body.pointer_mut(place) {
+            *value = "PLACE".into();
+        }
+        let deep = [&lists, &objects, &as_text][number % 3];
+        target.ledger.attempt("nested JSON");
+        let request = sender::sealed(body.to_string().replace(PLACE, deep));
+        let _ = request.send_from(address(5, number), target.webhook).await;
+    }
+    Ok(())
+}
+
+/// Unsigned bodies of four megabytes, each of which wants to be a line of the log.
+pub(super) async fn long(target: &Target<'_>) -> anyhow::Result<()> {
+    let texts = ["event_id", "challenge", "encrypt"];
+    for number in 0_usize.. {
+        tokio::time::sleep(SLOW_PACE).await;
+        let name = texts[number % texts.len()];
+        let body = json!({ name: "x".repeat(LONG_BYTES), "schema": "2.0" }).to_string();
+        target.ledger.attempt("long bodies");
+        let _ = sender::plain(body).send_from(address(6, number), target.webhook).await;
+    }
+    Ok(())
+}
+
+/// Event ids and paths that would end a line of the log, begin another one, or steer a terminal.
+pub(super) async fn escaping(target: &Target<'_>) -> anyhow::Result<()> {
+    let forged = "\n{\"level\":\"ERROR\",\"message\":\"forged\"}\r\u{1b}[2J\u{9b}31m";
+    for number in 0_usize.. {
+        tokio::time::sleep(PACE * 5).await;
+        let mut body = sender::event();
+        body["header"]["event_id"] = format!("{number}{forged}").into();
+        body["header"]["event_type"] = forged.into();
+        target.ledger.attempt("texts that end a line");
+        let _ =
+            sender::sealed(body.to_string()).send_from(address(7, number), target.webhook).await;
+        let lost = Request::post("/%0aforged%1b", "{}");
+        let _ = lost.send_from(address(7, number), target.webhook).await;
+        let forged = |line: &aviary_e2e::log::LogLine| line.message() == "forged";
+        let came = !target.running.host.log().lines(forged).is_empty();
+        target.ledger.must_not("a stranger has written a line of the log", came);
+    }
+    Ok(())
+}

@@ -1,0 +1,95 @@
+//! Plugins that are small and take the compiler minutes and gigabytes, dropped and deleted.
+
+use std::time::Duration;
+
+use aviary_e2e::artifacts;
+
+use crate::siege::Target;
+
+/// How long each of them lies there, and how long none does.
+const THERE_FOR: Duration = Duration::from_secs(3);
+/// The file. It is deleted in the middle of its compilation.
+const FILE: &str = "bomb.wasm";
+/// Locals that are read behind every join, and the joins: a compiler that keeps track of each behind each has the product.
+const LOCALS: usize = 2000;
+const JOINS: usize = 8000;
+/// The section of a component that holds a core module.
+const CORE_MODULE: u8 = 1;
+/// Ends what a compiler reads of a function.
+const END: u8 = 0x0b;
+
+/// Drops one, and deletes it before it is compiled.
+pub(super) async fn dropped(target: &Target<'_>) -> anyhow::Result<()> {
+    let sound = std::fs::read(artifacts::guest("counter")?)?;
+    for number in 0_u32.. {
+        target.ledger.attempt("compile bombs");
+        let bomb = bomb(&sound, number);
+        std::fs::write(target.running.plugin_file(FILE), bomb)?;
+        tokio::time::sleep(THERE_FOR).await;
+        clear(target)?;
+        tokio::time::sleep(THERE_FOR).await;
+    }
+    Ok(())
+}
+
+/// Takes it away again.
+pub(super) fn clear(target: &Target<'_>) -> anyhow::Result<()> {
+    match std::fs::remove_file(target.running.plugin_file(FILE)) {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(error.into()),
+        Ok(()) | Err(_) => Ok(()),
+    }
+}
+
+/// A sound component with one more module in it. `number` makes each another file, which no cache knows.
+fn bomb(sound: &[u8], number: u32) -> Vec<u8> {
+    let module = module(number);
+    let mut bomb = sound.to_vec();
+    bomb.push(CORE_MODULE);
+    bomb.extend(length(module.len()));
+    bomb.extend(module);
+    bomb
+}
+
+/// One function: all its locals are read behind all its joins.
+fn module(number: u32) -> Vec<u8> {
+    let mut body = vec![1];
+    body.extend(length(LOCALS));
+    body.push(0x7f);
+    for _ in 0..JOINS {
+        // block; local.get 0; br_if 0; end
+        body.extend([0x02, 0x40, 0x20, 0, 0x0d, 0, END]);
+    }
+    for local in 0..LOCALS {
+        body.push(0x20);
+        body.extend(length(local));
+        body.push(0x1a);
+    }
+    // i32.const number; drop
+    body.push(0x41);
+    body.extend(length((number % 64) as usize));
+    body.extend([0x1a, END]);
+    let mut code = vec![1];
+    code.extend(length(body.len()));
+    code.extend(body);
+    let mut module = b"\0asm\x01\0\0\0".to_vec();
+    for (id, section) in [(1, vec![1, 0x60, 0, 0]), (3, vec![1, 0]), (10, code)] {
+        module.push(id);
+        module.extend(length(section.len()));
+        module.extend(section);
+    }
+    module
+}
+
+/// A number as WebAssembly writes it: seven bits in a byte.
+fn length(mut number: usize) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    loop {
+        let low = (number & 0x7f) as u8;
+        number >>= 7;
+        if number == 0 {
+            bytes.push(low);
+            return bytes;
+        }
+        bytes.push(low | 0x80);
+    }
+}

@@ -1,0 +1,38 @@
+//! People who use a plugin up that others need: by many slow clicks at once, and by making it crash.
+
+use std::time::Duration;
+
+use aviary_e2e::sender;
+use futures_util::future::join_all;
+
+use crate::siege::Target;
+use crate::siege::connections::address;
+use crate::siege::healthy;
+
+/// Slow clicks of one person at once: more than a plugin may have under way.
+const SLOW: usize = 70;
+/// Between two crashes: twenty in a second.
+const BETWEEN_CRASHES: Duration = Duration::from_millis(50);
+
+/// One person keeps seventy slow calls under way.
+pub(super) async fn flood(target: &Target<'_>) -> anyhow::Result<()> {
+    loop {
+        let clicks = (0..SLOW).map(|number| async move {
+            target.ledger.attempt("floods of one person");
+            let body = healthy::click("ou_flood", "slow").to_string();
+            let _ = sender::sealed(body).send_from(address(9, number), target.webhook).await;
+        });
+        join_all(clicks).await;
+    }
+}
+
+/// One person makes the plugin crash, again and again.
+pub(super) async fn crash(target: &Target<'_>) -> anyhow::Result<()> {
+    for number in 0_usize.. {
+        tokio::time::sleep(BETWEEN_CRASHES).await;
+        target.ledger.attempt("crashes of one person");
+        let body = healthy::click("ou_crash", "throw").to_string();
+        let _ = sender::sealed(body).send_from(address(10, number), target.webhook).await;
+    }
+    Ok(())
+}
