@@ -32,8 +32,11 @@ mod tests {
 
     use super::*;
 
+    /// A target's name and function.
+    type Target = (&'static str, fn(&[u8]));
+
     /// Every target, by the name of its file in `tests/fuzz/targets` and of its folder in `tests/fuzz/corpus`.
-    const TARGETS: [(&str, fn(&[u8])); 16] = [
+    const TARGETS: [Target; 16] = [
         ("card_1", card_1),
         ("card_2", card_2),
         ("code_cache", code_cache),
