@@ -29,6 +29,35 @@ pub struct HostProcess {
     child: Supervised,
 }
 
+/// A process that compiles a plugin for a host.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Compiler {
+    id: u32,
+}
+
+impl Compiler {
+    /// Whether it is still there. A process that has ended and that nobody has asked about yet is not.
+    pub fn is_running(self) -> bool {
+        self.stat(0).is_some_and(|state| state != "Z" && state != "X")
+    }
+
+    /// Bytes of memory that it has in use. None once it has ended.
+    pub fn memory(self) -> u64 {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.id));
+        let status = status.unwrap_or_default();
+        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
+        let kilobytes = line.and_then(|line| line.split_whitespace().next()?.parse::<u64>().ok());
+        kilobytes.unwrap_or_default() * 1024
+    }
+
+    /// A field of `proc(5)`, counted from the one behind the name of the program.
+    fn stat(self, field: usize) -> Option<String> {
+        let stat = std::fs::read_to_string(format!("/proc/{}/stat", self.id)).ok()?;
+        let (_, fields) = stat.rsplit_once(") ")?;
+        fields.split(' ').nth(field).map(str::to_owned)
+    }
+}
+
 /// How a host ended.
 #[derive(Debug)]
 pub struct Exit {
@@ -158,6 +187,21 @@ impl HostProcess {
     /// What it and its children have of the machine.
     pub fn usage(&self) -> anyhow::Result<Usage> {
         Usage::of(self.child.id())
+    }
+
+    /// The processes in which it compiles plugins at this moment.
+    #[cfg(target_os = "linux")]
+    pub fn compilers(&self) -> anyhow::Result<Vec<Compiler>> {
+        let parent = self.child.id().to_string();
+        let mut found = Vec::new();
+        for entry in std::fs::read_dir("/proc")? {
+            let Ok(id) = entry?.file_name().to_string_lossy().parse() else { continue };
+            let compiler = Compiler { id };
+            if compiler.stat(1).is_some_and(|id| id == parent) && compiler.is_running() {
+                found.push(compiler);
+            }
+        }
+        Ok(found)
     }
 
     /// How long its threads have had a core, all of them together: how long it would have taken alone on one.
