@@ -10,6 +10,7 @@
 
 use std::net::SocketAddr;
 use std::path::Path;
+use std::process::ExitCode;
 
 use anyhow::Context as _;
 use aviary::Config;
@@ -21,8 +22,16 @@ use tokio::net::TcpListener;
 use tokio::signal::unix::SignalKind;
 use tokio::signal::unix::signal;
 
-#[tokio::main]
-async fn main() -> anyhow::Result<()> {
+fn main() -> anyhow::Result<ExitCode> {
+    // The host compiles each plugin in a child process, for which it starts this program again.
+    if let Some(code) = aviary::run_as_compiler() {
+        return Ok(code);
+    }
+    tokio::runtime::Runtime::new()?.block_on(serve())?;
+    Ok(ExitCode::SUCCESS)
+}
+
+async fn serve() -> anyhow::Result<()> {
     let mut arguments = std::env::args().skip(1);
     let config = arguments.next().context("usage: embed <aviary.toml> <address>")?;
     let address: SocketAddr =

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
+use futures_util::future::join_all;
 use rustls::ClientConfig;
 use serde_json::Value;
 use tokio::net::TcpListener;
@@ -139,7 +140,8 @@ impl HostBuilder {
     }
 
     /// Loads the plugins, then opens the doors: the long connections, and the webhook where the configuration says on
-    /// which address to listen.
+    /// which address to listen. Plugins that take longer than `guests.start_wait_secs` follow as they become ready, and
+    /// [`Host::missing`] names them until then.
     pub async fn start(self) -> Result<Host, StartError> {
         let config = self.config;
         if self.metrics == Metrics::Own {
@@ -159,8 +161,13 @@ impl HostBuilder {
         let (mut apps, mut webhooks) = (Vec::new(), Vec::new());
         let mut connections = Vec::new();
         let mut folders = Vec::new();
-        for app in &config.apps {
-            let (dispatcher, folder) = parts.load_plugins(app, &mut left).await;
+        let loading = config.apps.iter().map(|app| {
+            let left: Vec<_> = left.extract_if(.., |left| left.update.app == app.id).collect();
+            parts.load_plugins(app, left, Instant::now() + config.guests.start_wait())
+        });
+        // All at once: one app's plugins are not to use up the time in which another's would be loaded.
+        let loaded = join_all(loading.collect::<Vec<_>>()).await;
+        for (app, (dispatcher, folder)) in config.apps.iter().zip(loaded) {
             folders.push(folder);
             if let Some(path) = app.webhook_path.clone() {
                 let (keys, dispatcher) = (app.keys.clone(), Arc::clone(&dispatcher));
@@ -180,8 +187,8 @@ impl HostBuilder {
             shutdown.spawn(webhook::server::serve(listener, router, limits, tls, shutdown.clone()));
             address
         });
-        let doors = Doors::new(connections, webhooks, shutdown.clone());
         let folders: Arc<[FolderHandle]> = folders.into();
+        let doors = Doors::new(connections, webhooks, Arc::clone(&folders), shutdown.clone());
         let admin = admin.zip(history).map(|((listener, _), history)| {
             let (doors, folders) = (doors.clone(), Arc::clone(&folders));
             let token = config.admin.and_then(|admin| admin.token);
@@ -354,12 +361,13 @@ impl Parts {
         Ok((parts, left))
     }
 
-    /// The plugins of one app, live and followed, and the dispatcher that gives them their callbacks. `left` is what
-    /// was to be shown when the host stopped the last time.
+    /// The plugins of one app, followed, and live as far as they are loaded by `then`, and the dispatcher that gives them
+    /// their callbacks. `left` is what was to be shown when the host stopped the last time.
     async fn load_plugins(
         &self,
         app: &AppConfig,
-        left: &mut Vec<StoredUpdate>,
+        left: Vec<StoredUpdate>,
+        then: Instant,
     ) -> (Arc<Dispatcher>, FolderHandle) {
         let id: Arc<str> = app.id.as_str().into();
         let vault = Vault::new(self.store.clone(), &app.id, &app.secret, self.keeps);
@@ -371,7 +379,7 @@ impl Parts {
             self.store.clone(),
             self.shutdown.clone(),
         );
-        late.resume(left.extract_if(.., |left| left.update.app == app.id).collect());
+        late.resume(left);
         self.shutdown.spawn(late::take_over(Arc::clone(&late)));
         let registry = Registry::default();
         metrics::set_plugins_live(&id, []);
@@ -388,7 +396,7 @@ impl Parts {
             registry.clone(),
         );
         folder.judge_by(self.promotion.clone());
-        folder.load_all().await;
+        folder.load_until(then).await;
         self.shutdown.spawn(folder.run(self.shutdown.clone()));
         let dispatcher = Dispatcher::new(
             id,

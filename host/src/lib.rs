@@ -1,7 +1,8 @@
 //! Aviary: the host that owns a Feishu/Lark app's long connection and webhook and answers every callback with a
 //! WebAssembly component.
 //!
-//! To a server that embeds it, Aviary is [`Host`], [`Config`] and what [`Host::observe`] tells; [`simulator`] is there for
+//! To a server that embeds it, Aviary is [`Host`], [`Config`], what [`Host::observe`] tells, and [`run_as_compiler`], with which
+//! its `main` begins; [`simulator`] is there for
 //! everybody's tests, with the parts of the wire that it shows, and [`Drill`] for measurements. The rest is the program's own.
 //!
 //! Modules are listed lowest layer first; a module uses only those above it in this list. `tests/tidy.rs` holds them
@@ -57,5 +58,7 @@ pub use crate::app::Metrics;
 pub use crate::app::StartError;
 pub use crate::config::Config;
 pub use crate::config::ConfigError;
+pub use crate::plugin::compiler::compile_with;
+pub use crate::plugin::compiler::run_as_compiler;
 pub use crate::plugin::drill::Drill;
 pub use crate::plugin::drill::DrillError;

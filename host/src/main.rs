@@ -14,6 +14,10 @@ static ALLOCATOR: MiMalloc = MiMalloc;
 const PURGE_DELAY: mi_option_t = 15;
 
 fn main() -> ExitCode {
+    // A host starts this program again for each plugin that it compiles.
+    if let Some(code) = aviary::run_as_compiler() {
+        return code;
+    }
     give_memory_back();
     aviary::cli::main()
 }

@@ -9,6 +9,7 @@ pub mod code;
 pub mod code_cache;
 mod command;
 mod compile;
+pub mod compiler;
 mod compilers;
 pub mod course;
 pub mod decision;

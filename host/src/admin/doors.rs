@@ -8,6 +8,7 @@ use serde_json::json;
 
 use crate::ingress::long_connection::status::Connections;
 use crate::ingress::long_connection::status::State;
+use crate::plugin::status::FolderHandle;
 use crate::shutdown::Shutdown;
 
 /// What readiness depends on, and what the dashboard shows of it.
@@ -15,6 +16,7 @@ use crate::shutdown::Shutdown;
 pub struct Doors {
     connections: Arc<[Connections]>,
     webhooks: Arc<[Webhook]>,
+    folders: Arc<[FolderHandle]>,
     shutdown: Shutdown,
 }
 
@@ -30,9 +32,15 @@ pub struct Webhook {
 }
 
 impl Doors {
-    /// Ready once all of these connections are up, until the host stops.
-    pub fn new(connections: Vec<Connections>, webhooks: Vec<Webhook>, shutdown: Shutdown) -> Self {
-        Self { connections: connections.into(), webhooks: webhooks.into(), shutdown }
+    /// Ready once all of these connections are up and the plugins that were in these folders at the start are loaded or
+    /// refused, until the host stops.
+    pub fn new(
+        connections: Vec<Connections>,
+        webhooks: Vec<Webhook>,
+        folders: Arc<[FolderHandle]>,
+        shutdown: Shutdown,
+    ) -> Self {
+        Self { connections: connections.into(), webhooks: webhooks.into(), folders, shutdown }
     }
 
     /// What is missing, in words; empty when the host is ready.
@@ -40,6 +48,15 @@ impl Doors {
         let mut missing = Vec::new();
         if self.shutdown.has_begun() {
             missing.push("the host is stopping".to_owned());
+        }
+        for folder in self.folders.iter() {
+            let app = folder.app();
+            missing.extend(
+                folder
+                    .awaited()
+                    .into_iter()
+                    .map(|plugin| format!("app {app}, plugin {plugin}: still being loaded")),
+            );
         }
         for connections in self.connections.iter() {
             for (index, state) in connections.states().into_iter().enumerate() {

@@ -13,10 +13,12 @@ use bytes::Bytes;
 use sha2::Digest as _;
 use tokio::sync::OnceCell;
 
+use crate::plugin::code_cache::Distrust;
 use crate::plugin::compile::CompileError;
-use crate::plugin::compile::compile;
 use crate::plugin::compile::link;
+use crate::plugin::compilers::LongTurn;
 use crate::plugin::engine::GuestEngine;
+use crate::plugin::form::begins_as_wasm;
 use crate::plugin::linked::Linked;
 use crate::plugin::machine::Machine;
 use crate::telemetry::metrics;
@@ -107,15 +109,20 @@ impl CodeInUse {
     }
 }
 
-/// The code of a file. Whoever asks for the same while it is being compiled waits for that.
-pub(super) async fn code(engine: &Arc<GuestEngine>, wasm: Wasm) -> Result<Code, CompileError> {
+/// The code of a file. Whoever asks for the same while it is being compiled waits for that. A compilation that is known to take
+/// long has its turn already.
+pub(super) async fn code(
+    engine: &Arc<GuestEngine>,
+    wasm: Wasm,
+    turn: Option<LongTurn>,
+) -> Result<Code, CompileError> {
     let (began, told) = (Instant::now(), wasm.took);
     let shared = engine.in_use.of(&wasm);
     let mut source = CodeSource::Shared;
     let (linked, machine) = shared
         .get_or_try_init(async || {
             let machine = engine.machine();
-            let (linked, from) = load_or_compile(engine, &machine, wasm).await?;
+            let (linked, from) = load_or_compile(engine, &machine, wasm, turn).await?;
             source = from;
             Ok::<_, CompileError>((linked, machine))
         })
@@ -130,24 +137,28 @@ async fn load_or_compile(
     engine: &Arc<GuestEngine>,
     machine: &Arc<Machine>,
     wasm: Wasm,
+    turn: Option<LongTurn>,
 ) -> Result<(Linked, CodeSource), CompileError> {
-    // Not on the threads that compile: one that is compiling would be waited for.
-    let (loader, target, digest) = (Arc::clone(engine), Arc::clone(machine), wasm.digest);
-    let loading = tokio::task::spawn_blocking(move || loader.cache.load(&target.engine, &digest));
+    let key = engine.cache.key(&wasm.digest);
+    let (loader, target) = (Arc::clone(engine), Arc::clone(machine));
+    let loading = tokio::task::spawn_blocking(move || loader.cache.load(&target.engine, &key));
     if let Some(cached) = loading.await.ok().flatten() {
         return Ok((link(machine, &cached)?, CodeSource::Cached));
     }
-    let target = Arc::clone(machine);
-    let digest = wasm.digest;
-    let compiled = engine.compilers.run(move || {
-        let compiled = compile(&target, &wasm.bytes)?;
-        let linked = link(&target, &compiled)?;
-        Ok::<_, CompileError>((Arc::new(compiled), linked))
+    begins_as_wasm(&wasm.bytes).map_err(|error| CompileError::Refused(error.to_string()))?;
+    let sealed = engine.compilers.compile(wasm.bytes, key, turn).await?;
+    let (loader, target) = (Arc::clone(engine), Arc::clone(machine));
+    let linking = tokio::task::spawn_blocking(move || {
+        let received = loader.cache.received(&target.engine, &key, &sealed);
+        let received = received.map_err(|distrust| match distrust {
+            // Whole and of the same version, so the instances that it would have are larger than a place in the pool.
+            Distrust::NotTaken(reason) => {
+                CompileError::Refused(format!("does not compile: {reason}"))
+            }
+            distrust => CompileError::NoCompiler(format!("its code arrived changed: {distrust}")),
+        });
+        link(&target, &received?)
     });
-    let panicked = || CompileError::Compile("the compiler panicked".to_owned());
-    let (compiled, linked) = compiled.await.ok_or_else(panicked)??;
-    // Its plugin need not wait until it is on disk.
-    let keeper = Arc::clone(engine);
-    engine.compilers.run_later(move || keeper.cache.store(&digest, &compiled));
-    Ok((linked, CodeSource::Compiled))
+    let panicked = |error: tokio::task::JoinError| CompileError::NoCompiler(error.to_string());
+    Ok((linking.await.map_err(panicked)??, CodeSource::Compiled))
 }

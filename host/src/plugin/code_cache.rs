@@ -22,9 +22,11 @@ use wasmtime::CacheStore;
 use wasmtime::Engine;
 
 use crate::plugin::code::Digest;
-use crate::plugin::code_cache::entry::Distrust;
+pub(super) use crate::plugin::code_cache::entry::Distrust;
+pub(super) use crate::plugin::code_cache::entry::sealed;
 use crate::plugin::code_cache::folder::Folder;
 use crate::plugin::code_cache::functions::Functions;
+pub(super) use crate::plugin::code_cache::key::Key;
 use crate::plugin::code_cache::key::Keys;
 use crate::plugin::linked::Compiled;
 use crate::telemetry::metrics;
@@ -94,6 +96,11 @@ impl CacheConfig {
         Ok(Self { path, ..self })
     }
 
+    /// The folder as a compiler is told of it, which has neither this process's environment nor its current folder.
+    pub(super) fn resolved(&self) -> Option<(PathBuf, u64)> {
+        Some((std::path::absolute(self.path.folder()?).ok()?, self.max_bytes))
+    }
+
     /// Where code is kept, if it is, and why that place is not used. It is made where it is missing.
     pub fn look(&self) -> Option<(PathBuf, Result<(), String>)> {
         let path = self.path.folder()?;
@@ -153,9 +160,17 @@ impl OpenCache {
         Some(Arc::<Functions>::clone(functions))
     }
 
-    /// For what that engine compiles.
+    /// Keeps the code of a file with its seal, and the functions that were compiled for it. Nothing is done where there is
+    /// no cache. Not for an I/O thread.
+    pub(super) fn keep(&self, key: &Key, sealed: &[u8]) -> std::io::Result<()> {
+        let Some((folder, functions)) = &self.0 else { return Ok(()) };
+        functions.keep();
+        folder.write(&Folder::component(key), sealed)
+    }
+
+    /// For what runs in that engine.
     pub(super) fn with(self, engine: &Engine) -> CodeCache {
-        CodeCache(self.0.map(|(folder, functions)| (folder, functions, Keys::new(engine))))
+        CodeCache { folder: self.0.map(|(folder, _)| folder), keys: Keys::new(engine) }
     }
 }
 
@@ -166,17 +181,24 @@ pub(super) fn copied(engine: &Engine, code: &Compiled) -> wasmtime::Result<Compi
 
 /// See the module.
 #[derive(Debug)]
-pub(super) struct CodeCache(Option<(Arc<Folder>, Arc<Functions>, Keys)>);
+pub(super) struct CodeCache {
+    folder: Option<Arc<Folder>>,
+    keys: Keys,
+}
 
 impl CodeCache {
-    /// What was compiled of the file with this digest. Reads a file: not for an I/O thread.
-    pub(super) fn load(&self, engine: &Engine, wasm: &Digest) -> Option<Compiled> {
-        let (folder, _, keys) = self.0.as_ref()?;
-        let key = keys.component(wasm);
-        let name = Folder::component(&key);
+    /// Names the code of the file with this digest.
+    pub(super) fn key(&self, wasm: &Digest) -> Key {
+        self.keys.component(wasm)
+    }
+
+    /// The code of that name. Reads a file: not for an I/O thread.
+    pub(super) fn load(&self, engine: &Engine, key: &Key) -> Option<Compiled> {
+        let folder = self.folder.as_ref()?;
+        let name = Folder::component(key);
         let loaded = folder
             .read(&name)
-            .and_then(|file| entry::verified(file, &key))
+            .and_then(|file| entry::verified(file, key))
             .and_then(|(file, _)| native::compiled(engine, &file));
         match loaded {
             Ok(compiled) => Some(compiled),
@@ -191,19 +213,15 @@ impl CodeCache {
         }
     }
 
-    /// Keeps code for the next time. Not for an I/O thread either.
-    pub(super) fn store(&self, wasm: &Digest, compiled: &Compiled) {
-        let Some((folder, functions, keys)) = &self.0 else { return };
-        let key = keys.component(wasm);
-        let kept = compiled
-            .serialize()
-            .map_err(std::io::Error::other)
-            .and_then(|code| folder.write(&Folder::component(&key), &entry::sealed(&key, code)));
-        functions.keep();
-        match kept {
-            Ok(()) => tracing::debug!(key = hex::encode(key), "compiled code kept"),
-            Err(error) => tracing::warn!(%error, "compiled code is not kept"),
-        }
+    /// Code that a compiler has sent, if it is whole and was made of the file of that name. Copies all of it: not for an I/O
+    /// thread either.
+    pub(super) fn received(
+        &self,
+        engine: &Engine,
+        key: &Key,
+        sealed: &[u8],
+    ) -> Result<Compiled, Distrust> {
+        native::received(engine, entry::unsealed(key, sealed)?)
     }
 }
 

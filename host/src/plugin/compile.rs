@@ -1,29 +1,32 @@
-//! From the bytes of a file to linked code, or to the reason why not, in words.
+//! From compiled code to linked code, and why a file does not get there, in words.
 
 use wasmtime::Module;
 use wasmtime::UnknownImportError;
 use wasmtime::component::Component;
 
 use crate::plugin::explain::missing_imports;
-use crate::plugin::form::Form;
-use crate::plugin::form::FormError;
 use crate::plugin::form::START;
-use crate::plugin::form::wrapped;
 use crate::plugin::linked::Compiled;
 use crate::plugin::linked::Linked;
 use crate::plugin::linked::Program;
 use crate::plugin::machine::Machine;
 
 /// Why a file is not a plugin.
-#[derive(Debug, thiserror::Error)]
+#[derive(Clone, Debug, thiserror::Error)]
 #[non_exhaustive]
 pub(super) enum CompileError {
-    /// Nothing that could be made one.
+    /// The compiler found that it is none.
+    #[error("{0}")]
+    Refused(String),
+    /// Its compilation takes more than one may.
     #[error(transparent)]
-    Form(#[from] FormError),
-    /// It begins well and is broken.
-    #[error("does not compile: {0}")]
-    Compile(String),
+    TooCostly(#[from] TooCostly),
+    /// It is not compiled yet: its compilation takes long, and another one that does is under way.
+    #[error("takes long to compile, and another plugin that does is being compiled")]
+    TakesLong,
+    /// The host's fault: there was no compiler, or it did not do its work.
+    #[error("the host could not compile it: {0}")]
+    NoCompiler(String),
     /// It asks for what this host does not have.
     #[error("cannot be linked: {reason}")]
     Link {
@@ -32,17 +35,25 @@ pub(super) enum CompileError {
     },
 }
 
-/// Takes as long as compiling takes: never call it on an I/O thread.
-pub(super) fn compile(machine: &Machine, bytes: &[u8]) -> Result<Compiled, CompileError> {
-    let broken = |error: wasmtime::Error| CompileError::Compile(format!("{error:#}"));
-    let component = |bytes: &[u8]| Component::from_binary(&machine.engine, bytes).map_err(broken);
-    Ok(match Form::of(bytes)? {
-        Form::Component => Compiled::Component(component(bytes)?),
-        Form::TypedModule => Compiled::Component(component(&wrapped(bytes)?)?),
-        Form::CommandModule => {
-            Compiled::Program(Module::from_binary(&machine.engine, bytes).map_err(broken)?)
-        }
-    })
+/// Which limit a compilation met. The file is the reason, so the next time would end the same way.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub(super) enum TooCostly {
+    /// `guests.compile_secs`
+    #[error(
+        "compiling it takes more than {0} s of processor time, which is guests.compile_secs; the file is the reason (often a function with very many locals, branches or nested blocks): have its author change that, or raise the setting if you trust the file"
+    )]
+    Time(u64),
+    /// `guests.compile_memory_bytes`, or a stack, of which compilers need little
+    #[error(
+        "compiling it takes more than {0} bytes of memory, which is guests.compile_memory_bytes, or nests deeper than a compiler can follow; the file is the reason (often a function with very many locals, branches or nested blocks): have its author change that, or raise the setting if you trust the file"
+    )]
+    Memory(u64),
+    /// Not a setting
+    #[error(
+        "the code that is compiled from it has more than {0} bytes, which is the most that a host loads; the file is the reason: have its author make it smaller"
+    )]
+    Code(u64),
 }
 
 /// Finds everything that it asks for.

@@ -1,210 +1,300 @@
-//! The threads that compile. Nobody waits for a compiler in milliseconds, and users wait for the plugins that run meanwhile:
-//! so what is compiled gets what is left of the machine. Where nothing is left, it is given a share.
+//! The host's side of compiling: processes of this same program that compile one file each (`plugin/compiler`), how many of them
+//! there are at once, and what is made of how one ends.
+//!
+//! A compilation that takes a moment must not wait for one that takes minutes. Nobody can tell them apart beforehand, so each
+//! begins in a place for short ones. One that has used the processor time of a short one moves to the place for long ones
+//! and goes on, if that place is free; if not, it ends, and begins again when its turn comes.
 
-use std::path::Path;
+mod starter;
+
+use std::collections::HashMap;
+use std::io;
+use std::os::unix::process::ExitStatusExt as _;
 use std::path::PathBuf;
-use std::pin::pin;
+use std::process::ExitStatus;
 use std::sync::Arc;
 use std::sync::Mutex;
 use std::sync::PoisonError;
 use std::time::Duration;
 
-use rayon::ThreadPool;
-use rayon::ThreadPoolBuildError;
-use rayon::ThreadPoolBuilder;
-use tokio::sync::oneshot;
-use tokio::time::Instant;
+use bytes::Bytes;
+use rustix::process::Signal;
+use tokio::io::AsyncWriteExt as _;
+use tokio::process::Child;
+use tokio::process::ChildStdin;
+use tokio::process::ChildStdout;
+use tokio::sync::OwnedSemaphorePermit;
+use tokio::sync::Semaphore;
+use tokio::time::timeout;
 use tokio_util::task::TaskTracker;
 
-use crate::plugin::priority::step_back;
-use crate::plugin::priority::take_what_is_left;
+use crate::plugin::code_cache::Key;
+use crate::plugin::compile::CompileError;
+use crate::plugin::compile::TooCostly;
+use crate::plugin::compiler::Answer;
+use crate::plugin::compiler::Order;
+use crate::plugin::compiler::program;
+use crate::plugin::compilers::starter::Starter;
+use crate::plugin::engine::GuestsConfig;
 
-/// Behind guests, which have users waiting. At 15, a plugin of 100 kB waited for more than half a minute on a machine with
-/// eight times as many busy threads as cores.
-const NICENESS: i32 = 10;
-/// How often it is looked at how much is left.
-const LOOK: Duration = Duration::from_millis(100);
-/// Less than one in so many parts of one core is nothing.
-const LEAST_SHARE: u32 = 4;
+/// Short compilations at once, where one plugin is not given every thread. Each may take `guests.compile_memory_bytes`.
+const MAX_SHORT: usize = 2;
+/// The largest code that is taken. That of Python, the largest runtime, has 40 MB; it is in memory twice for a moment.
+const MAX_CODE_BYTES: u64 = 256 << 20;
+/// A compiler gets a quarter of a core where the machine is busy, and ends itself when it has used its processor time. One
+/// that does neither hangs.
+const WALL_CLOCK_FACTOR: u32 = 10;
+/// For writing code to the disk, after it was answered.
+const KEEPING: Duration = Duration::from_secs(60);
+/// Files that were too costly and are remembered.
+const MAX_REMEMBERED: usize = 1024;
+
+/// Why no plugin can be compiled.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum CompilersError {
+    /// Started again, this program would do again what it does.
+    #[error(
+        "this program cannot compile plugins: it has to call aviary::run_as_compiler() first thing in main, because a host compiles in child processes, for which it starts its own program again"
+    )]
+    NoProgram,
+    /// No thread, or no program to start.
+    #[error("cannot prepare to start compilers: {0}")]
+    Starter(#[from] io::Error),
+}
 
 /// See the module.
 pub(super) struct Compilers {
-    leftovers: Leftovers,
-    /// For what must not wait until something is left.
-    share: ThreadPool,
-    later: TaskTracker,
+    starter: Starter,
+    threads: usize,
+    memory_bytes: u64,
+    processor_secs: u64,
+    cache: Option<(PathBuf, u64)>,
+    short: Arc<Semaphore>,
+    long: Arc<Semaphore>,
+    too_costly: Mutex<HashMap<Key, TooCostly>>,
+    keeping: TaskTracker,
 }
 
+/// The place for a compilation that takes long.
+pub(super) struct LongTurn(OwnedSemaphorePermit);
+
 impl Compilers {
-    /// Starts so many threads of each kind; only those of one kind are at work, but where the machine had nothing left.
-    pub(super) fn start(threads: usize) -> Result<Self, ThreadPoolBuildError> {
+    /// Starts no compiler yet.
+    pub(super) fn start(
+        guests: GuestsConfig,
+        cache: Option<(PathBuf, u64)>,
+    ) -> Result<Self, CompilersError> {
+        let program = program().ok_or(CompilersError::NoProgram)?;
         Ok(Self {
-            leftovers: Leftovers::start(threads)?,
-            share: pool(threads, || step_back(NICENESS))?,
-            later: TaskTracker::new(),
+            starter: Starter::new(program)?,
+            threads: guests.compile_threads,
+            memory_bytes: guests.compile_memory_bytes,
+            processor_secs: guests.compile_secs,
+            cache,
+            short: Arc::new(Semaphore::new(guests.compile_threads.min(MAX_SHORT))),
+            long: Arc::new(Semaphore::new(1)),
+            too_costly: Mutex::default(),
+            keeping: TaskTracker::new(),
         })
     }
 
-    /// Runs `work`; what wasmtime does in parallel stays on the same threads. It is begun once more on the others where those
-    /// that it was begun on get nothing of the machine: they cannot be given more, and what they have compiled is found in the
-    /// cache of functions. Whoever is first is listened to. None if it panicked.
-    pub(super) async fn run<T: Send + 'static>(
+    /// For a compilation that has shown that it takes long. Whoever waits should hold nothing that others need.
+    pub(super) async fn long_turn(&self) -> LongTurn {
+        LongTurn(acquired(&self.long).await)
+    }
+
+    /// The code of a file, with its seal. Without a turn of its own, a compilation that takes long fails with
+    /// [`CompileError::TakesLong`] while there is another. Dropping the future ends the compiler.
+    pub(super) async fn compile(
         &self,
-        work: impl Fn() -> T + Clone + Send + 'static,
-    ) -> Option<T> {
-        let mut first = pin!(begin(&self.leftovers.pool, work.clone()));
-        tokio::select! {
-            done = &mut first => return done.ok(),
-            () = self.leftovers.get_nothing() => {
-                tracing::debug!("nothing is left for compiling: it gets a share");
-            }
+        wasm: Bytes,
+        key: Key,
+        turn: Option<LongTurn>,
+    ) -> Result<Vec<u8>, CompileError> {
+        if let Some(too_costly) = self.remembered(&key) {
+            return Err(too_costly.into());
         }
-        let second = begin(&self.share, work);
-        tokio::select! {
-            done = first => done.ok(),
-            done = second => done.ok(),
-        }
-    }
-
-    /// Runs `work`, once, after what waits already: a moment's writing to the disk. Callbacks need not wait for it.
-    pub(super) fn run_later(&self, work: impl FnOnce() + Send + 'static) {
-        let token = self.later.token();
-        self.share.spawn_fifo(move || {
-            work();
-            drop(token);
-        });
-    }
-
-    /// Until nothing is left of that.
-    pub(super) async fn finish(&self) {
-        self.later.close();
-        self.later.wait().await;
-    }
-}
-
-/// Threads that run while no other thread of the machine wants to.
-struct Leftovers {
-    pool: ThreadPool,
-    /// Where the system says how long each of them ran. None where they are threads like any other.
-    records: Arc<Mutex<Vec<PathBuf>>>,
-}
-
-impl Leftovers {
-    fn start(threads: usize) -> Result<Self, ThreadPoolBuildError> {
-        let records: Arc<Mutex<Vec<_>>> = Arc::default();
-        let known = Arc::clone(&records);
-        let pool = pool(threads, move || {
-            if take_what_is_left() {
-                known.lock().unwrap_or_else(PoisonError::into_inner).extend(record());
-            } else {
-                step_back(NICENESS);
-            }
-        })?;
-        Ok(Self { pool, records })
-    }
-
-    /// Until they get too little, for whoever has work for them.
-    async fn get_nothing(&self) {
-        let (mut before, mut since) = (self.ran(), Instant::now());
-        loop {
-            tokio::time::sleep(LOOK).await;
-            let ran = self.ran();
-            // Threads that have yet to start have no record, and where the system keeps none they are left to it.
-            if let (Some(earlier), Some(later)) = (before, ran)
-                && later.saturating_sub(earlier) < since.elapsed() / LEAST_SHARE
-            {
-                return;
-            }
-            (before, since) = (ran, Instant::now());
-        }
-    }
-
-    /// How long all of them together have run.
-    fn ran(&self) -> Option<Duration> {
-        let records = self.records.lock().unwrap_or_else(PoisonError::into_inner);
-        let ran = |record: &PathBuf| {
-            let text = std::fs::read_to_string(record).ok()?;
-            text.split_ascii_whitespace().next()?.parse().ok().map(Duration::from_nanos)
+        let place = match turn {
+            Some(LongTurn(permit)) => Place { is_long: true, _permit: permit },
+            None => Place { is_long: false, _permit: acquired(&self.short).await },
         };
-        records.iter().map(ran).reduce(|sum, ran| Some(sum? + ran?)).flatten()
-    }
-}
-
-/// Where the system counts for this thread, if it does.
-fn record() -> Option<PathBuf> {
-    let this = std::fs::read_link("/proc/thread-self").ok()?;
-    Some(Path::new("/proc").join(this).join("schedstat"))
-}
-
-fn pool(
-    threads: usize,
-    at_start: impl Fn() + Send + Sync + 'static,
-) -> Result<ThreadPool, ThreadPoolBuildError> {
-    ThreadPoolBuilder::new()
-        .num_threads(threads)
-        .thread_name(|_| "compile".to_owned())
-        .start_handler(move |_| at_start())
-        // The one who waits for the plugin sees that there is none; without this the process would end.
-        .panic_handler(|_| tracing::error!("the compiler panicked"))
-        .build()
-}
-
-fn begin<T: Send + 'static>(
-    pool: &ThreadPool,
-    work: impl FnOnce() -> T + Send + 'static,
-) -> oneshot::Receiver<T> {
-    let (sender, result) = oneshot::channel();
-    pool.spawn_fifo(move || {
-        // Nobody waits any more once another thread was first, or the host is stopping.
-        if !sender.is_closed() {
-            let _ = sender.send(work());
+        let no_compiler = |error: io::Error| CompileError::NoCompiler(error.to_string());
+        let compiler = Compiler::start(&self.starter, place).await.map_err(no_compiler)?;
+        let order = Order {
+            wasm_bytes: wasm.len() as u64,
+            key,
+            threads: self.threads,
+            memory_bytes: self.memory_bytes,
+            processor_secs: self.processor_secs,
+            cache: self.cache.clone(),
+        };
+        let head = order.head().map_err(no_compiler)?;
+        let at_most = Duration::from_secs(self.processor_secs) * WALL_CLOCK_FACTOR;
+        let answered = timeout(at_most, compiler.ask(&head, wasm, &self.long)).await;
+        match answered.unwrap_or(Err(Failure::Hangs)) {
+            Ok((code, compiler)) => {
+                self.keeping.spawn(compiler.finish(key));
+                Ok(code)
+            }
+            Err(failure) => Err(self.explain(failure, key)),
         }
-    });
-    result
+    }
+
+    /// Until everything that was compiled is on disk.
+    pub(super) async fn finish(&self) {
+        self.keeping.close();
+        self.keeping.wait().await;
+        self.keeping.reopen();
+    }
+
+    fn explain(&self, failure: Failure, key: Key) -> CompileError {
+        let too_costly = match failure {
+            Failure::Refused(reason) => return CompileError::Refused(reason),
+            Failure::TakesLong => return CompileError::TakesLong,
+            Failure::Pipe(error) => return CompileError::NoCompiler(error.to_string()),
+            Failure::Failed(reason) => return CompileError::NoCompiler(reason),
+            Failure::CodeTooLarge => TooCostly::Code(MAX_CODE_BYTES),
+            Failure::Hangs => TooCostly::Time(self.processor_secs),
+            Failure::Ended(status) => match status.signal().and_then(Signal::from_named_raw) {
+                Some(Signal::XCPU) => TooCostly::Time(self.processor_secs),
+                // Rust ends a program so that can have no memory, or no more stack.
+                Some(Signal::ABORT | Signal::SEGV) => TooCostly::Memory(self.memory_bytes),
+                Some(Signal::KILL) => {
+                    return CompileError::NoCompiler(
+                        "the system killed the compiler, most likely because the machine has no memory left; lower guests.compile_memory_bytes, or try again with the same file later".to_owned(),
+                    );
+                }
+                _ => return CompileError::NoCompiler(format!("the compiler ended, {status}")),
+            },
+        };
+        self.remember(key, too_costly);
+        too_costly.into()
+    }
+
+    fn remembered(&self, key: &Key) -> Option<TooCostly> {
+        self.too_costly.lock().unwrap_or_else(PoisonError::into_inner).get(key).copied()
+    }
+
+    /// The same file would take as much the next time it is looked at, for example because its sidecar file has changed.
+    fn remember(&self, key: Key, too_costly: TooCostly) {
+        let mut all = self.too_costly.lock().unwrap_or_else(PoisonError::into_inner);
+        if all.len() == MAX_REMEMBERED {
+            all.clear();
+        }
+        all.insert(key, too_costly);
+    }
 }
 
-#[cfg(test)]
-mod tests {
-    use std::sync::Barrier;
+async fn acquired(places: &Arc<Semaphore>) -> OwnedSemaphorePermit {
+    // Nobody closes them.
+    Arc::clone(places)
+        .acquire_owned()
+        .await
+        .unwrap_or_else(|closed| unreachable!("places for compilers: {closed}"))
+}
 
-    use super::*;
+/// Where a compiler is counted. It is given back when the compiler is dropped.
+struct Place {
+    is_long: bool,
+    _permit: OwnedSemaphorePermit,
+}
 
-    #[tokio::test]
-    async fn work_is_done_once_where_something_is_left() {
-        let compilers = Compilers::start(1).unwrap();
-        assert_eq!(compilers.run(|| 1).await, Some(1));
-        assert_eq!(compilers.run(|| panic!("a fault of the compiler")).await, None::<()>);
-        assert_eq!(compilers.run(|| 2).await, Some(2), "the thread goes on");
+/// Why there is no code.
+#[derive(Debug)]
+enum Failure {
+    Refused(String),
+    TakesLong,
+    CodeTooLarge,
+    Hangs,
+    Ended(ExitStatus),
+    Failed(String),
+    Pipe(io::Error),
+}
+
+/// A process that compiles one file.
+struct Compiler {
+    child: Child,
+    input: ChildStdin,
+    output: ChildStdout,
+    place: Place,
+}
+
+impl Compiler {
+    async fn start(starter: &Starter, place: Place) -> io::Result<Self> {
+        let mut child = starter.start().await?;
+        let no_pipe = || io::Error::other("a compiler without pipes");
+        let input = child.stdin.take().ok_or_else(no_pipe)?;
+        let output = child.stdout.take().ok_or_else(no_pipe)?;
+        Ok(Self { child, input, output, place })
     }
 
-    #[cfg(target_os = "linux")]
-    #[tokio::test]
-    async fn what_gets_nothing_is_given_a_share() {
-        let compilers = Compilers::start(1).unwrap();
-        let held = Arc::new(Barrier::new(2));
-        let holder = Arc::clone(&held);
-        // As a thread that no core has time for: there is something to do, and it does not run.
-        let holding = begin(&compilers.leftovers.pool, move || holder.wait());
-        let doing = compilers.run(|| std::thread::current().id());
-        let (by, ()) = tokio::join!(doing, async {
-            // Long enough for both to be seen, should the first wait for its turn.
-            tokio::time::sleep(LOOK * 3).await;
-            held.wait();
-        });
-        let first = compilers.leftovers.pool.install(|| std::thread::current().id());
-        assert!(by.is_some_and(|by| by != first));
-        holding.await.unwrap();
-    }
-
-    #[tokio::test]
-    async fn what_is_to_be_done_later_is_waited_for() {
-        let compilers = Compilers::start(1).unwrap();
-        let (done, seen) = std::sync::mpsc::channel();
-        for number in 0..3 {
-            let done = done.clone();
-            compilers.run_later(move || done.send(number).unwrap());
+    /// The code, and the compiler that is about to keep it.
+    async fn ask(
+        mut self,
+        head: &[u8],
+        wasm: Bytes,
+        long: &Arc<Semaphore>,
+    ) -> Result<(Vec<u8>, Self), Failure> {
+        let Self { input, output, place, .. } = &mut self;
+        let ordering = async {
+            input.write_all(head).await?;
+            input.write_all(&wasm).await
+        };
+        // A compiler that ends before it has read everything says more by how it ends than this error does.
+        let (_, answer) = tokio::join!(ordering, answer(output, place, long));
+        match answer {
+            Err(Failure::Pipe(error)) if error.kind() == io::ErrorKind::UnexpectedEof => {
+                drop(self.output);
+                Err(self.child.wait().await.map_or_else(Failure::Pipe, Failure::Ended))
+            }
+            answer => answer.map(|code| (code, self)),
         }
-        compilers.finish().await;
-        assert_eq!(seen.try_iter().collect::<Vec<_>>(), [0, 1, 2]);
+    }
+
+    /// Waits until the code is on disk. The place is free only then, so that the next compilation finds the functions of
+    /// this one.
+    async fn finish(mut self, key: Key) {
+        let kept = timeout(KEEPING, Answer::read(&mut self.output, 0)).await;
+        match kept {
+            Ok(Ok(Some(Answer::Kept))) => {
+                tracing::debug!(key = hex::encode(key), "compiled code kept");
+            }
+            Ok(Ok(Some(Answer::NotKept(error) | Answer::Failed(error)))) => {
+                tracing::warn!(error, "compiled code is not kept");
+            }
+            _ => tracing::warn!("compiled code is not kept: the compiler did not finish"),
+        }
+        // One that does not end is ended when it is dropped.
+        let _ = timeout(KEEPING, self.child.wait()).await;
+    }
+}
+
+/// Reads until there is code or none. `place` becomes the one for long compilations when that is what it is.
+async fn answer(
+    output: &mut ChildStdout,
+    place: &mut Place,
+    long: &Arc<Semaphore>,
+) -> Result<Vec<u8>, Failure> {
+    loop {
+        let answer = Answer::read(output, MAX_CODE_BYTES).await.map_err(|error| {
+            let too_large = error.kind() == io::ErrorKind::FileTooLarge;
+            if too_large { Failure::CodeTooLarge } else { Failure::Pipe(error) }
+        })?;
+        match answer {
+            Some(Answer::Code(code)) => return Ok(code),
+            Some(Answer::Refused(reason)) => return Err(Failure::Refused(reason)),
+            Some(Answer::Failed(reason)) => return Err(Failure::Failed(reason)),
+            Some(Answer::TakesLong) => {
+                if !place.is_long {
+                    let permit = Arc::clone(long).try_acquire_owned();
+                    let _permit = permit.map_err(|_taken| Failure::TakesLong)?;
+                    *place = Place { is_long: true, _permit };
+                }
+            }
+            Some(Answer::Kept | Answer::NotKept(_)) | None => {
+                return Err(Failure::Pipe(io::ErrorKind::UnexpectedEof.into()));
+            }
+        }
     }
 }

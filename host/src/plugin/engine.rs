@@ -13,6 +13,7 @@ use crate::plugin::code_cache::CacheConfig;
 use crate::plugin::code_cache::CodeCache;
 use crate::plugin::code_cache::OpenCache;
 use crate::plugin::compilers::Compilers;
+use crate::plugin::compilers::CompilersError;
 use crate::plugin::limits::MemoryBudget;
 use crate::plugin::linked::Linked;
 use crate::plugin::machine::MEMORIES_PER_PLACE;
@@ -47,9 +48,26 @@ pub struct GuestsConfig {
     pub max_waiting: u32,
     /// Memory of all guests together. A call that cannot have more is answered as overload.
     pub memory_bytes: usize,
-    /// Threads that compile plugins, 1 to 64. They are apart from those that do I/O and run guests, and come after them.
+    /// Threads that compile one plugin, 1 to 64. They are in a process of their own, and come after those that do I/O and
+    /// run guests.
     pub compile_threads: usize,
+    /// Memory that compiling one plugin may take. One plugin that takes long and one or two that do not are compiled at
+    /// once, so up to three times as much is in use.
+    pub compile_memory_bytes: u64,
+    /// Processor time that compiling one plugin may take, 1 to 86400 seconds, all threads together.
+    pub compile_secs: u64,
+    /// How long a start waits for plugins before the doors open without them, 0 to 3600 seconds.
+    pub start_wait_secs: u64,
 }
+
+/// Twice what the largest runtimes need: StarlingMonkey's 12 MB and Python's 18 MB are compiled within half of it.
+const COMPILE_MEMORY_BYTES: u64 = 2 << 30;
+/// The least with which a compiler can begin and answer.
+const LEAST_COMPILE_MEMORY_BYTES: u64 = 64 << 20;
+/// Five times what StarlingMonkey takes the first time, for machines that are slower.
+const COMPILE_SECS: u64 = 120;
+/// As long as the largest runtime takes the first time on one core. A restart finds it compiled and takes a second.
+const START_WAIT_SECS: u64 = 30;
 
 impl Default for GuestsConfig {
     fn default() -> Self {
@@ -60,6 +78,9 @@ impl Default for GuestsConfig {
             max_waiting: 1024,
             memory_bytes: 2 << 30,
             compile_threads: cores.div_ceil(2),
+            compile_memory_bytes: COMPILE_MEMORY_BYTES,
+            compile_secs: COMPILE_SECS,
+            start_wait_secs: START_WAIT_SECS,
         }
     }
 }
@@ -81,9 +102,17 @@ pub enum EngineError {
     /// The threads could not be started.
     #[error("cannot start the threads that run guests: {0}")]
     Threads(#[from] std::io::Error),
-    /// Nor those.
-    #[error("cannot start the threads that compile plugins: {0}")]
-    Compilers(#[from] rayon::ThreadPoolBuildError),
+    /// A limit on compilers that none of them could keep.
+    #[error(
+        "guests.compile_memory_bytes: {given} is less than {LEAST_COMPILE_MEMORY_BYTES}, with which no compiler can begin"
+    )]
+    CompileMemory {
+        /// The value.
+        given: u64,
+    },
+    /// Compilers cannot be started.
+    #[error(transparent)]
+    Compilers(#[from] CompilersError),
     /// wasmtime refused its configuration: most often too little address space for the pool.
     #[error("cannot set up the WebAssembly engine: {0}")]
     Engine(String),
@@ -100,7 +129,19 @@ impl GuestsConfig {
         in_range("max_calls", self.max_calls as usize, 1000)?;
         in_range("max_waiting", self.max_waiting as usize, 100_000)?;
         in_range("memory_bytes", self.memory_bytes, usize::MAX)?;
-        in_range("compile_threads", self.compile_threads, 64)
+        in_range("compile_threads", self.compile_threads, 64)?;
+        in_range("compile_secs", self.compile_secs as usize, 86_400)?;
+        // No wait at all is a choice, too.
+        in_range("start_wait_secs", self.start_wait_secs.max(1) as usize, 3600)?;
+        if self.compile_memory_bytes < LEAST_COMPILE_MEMORY_BYTES {
+            return Err(EngineError::CompileMemory { given: self.compile_memory_bytes });
+        }
+        Ok(())
+    }
+
+    /// How long a start waits for plugins.
+    pub fn start_wait(&self) -> Duration {
+        Duration::from_secs(self.start_wait_secs)
     }
 }
 
@@ -130,9 +171,9 @@ impl GuestEngine {
     pub fn new(config: GuestsConfig, cache: &CacheConfig) -> Result<Self, EngineError> {
         config.validate()?;
         let failed = |error: wasmtime::Error| EngineError::Engine(format!("{error:#}"));
+        let compilers = Compilers::start(config, cache.resolved())?;
         let cache = OpenCache::open(cache);
-        let machines =
-            Arc::new(Machines::new(config.max_calls, cache.functions()).map_err(failed)?);
+        let machines = Arc::new(Machines::new(config.max_calls).map_err(failed)?);
         let threads = tokio::runtime::Builder::new_multi_thread()
             .worker_threads(config.threads)
             .thread_name("guest")
@@ -145,7 +186,6 @@ impl GuestEngine {
             .global_queue_interval(1)
             .enable_time()
             .build()?;
-        let compilers = Compilers::start(config.compile_threads)?;
         threads.spawn(look_after(Arc::downgrade(&machines)));
         Ok(Self {
             cache: cache.with(&machines.current().engine),
@@ -207,5 +247,22 @@ async fn look_after(machines: Weak<Machines>) {
             // A failure is in the log, and the next look tries again.
             let _ = tokio::task::spawn_blocking(move || machines.safe().map(drop)).await;
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn limits_on_compilers_are_checked() {
+        let refused = |text: &str| {
+            toml::from_str::<GuestsConfig>(text).unwrap().validate().unwrap_err().to_string()
+        };
+        assert!(refused("compile_secs = 0").contains("guests.compile_secs: 0 is not between 1"));
+        assert!(refused("start_wait_secs = 3601").contains("guests.start_wait_secs: 3601"));
+        let small = refused("compile_memory_bytes = 1000");
+        assert!(small.contains("guests.compile_memory_bytes: 1000 is less than 67108864"));
+        GuestsConfig { start_wait_secs: 0, ..GuestsConfig::default() }.validate().unwrap();
     }
 }

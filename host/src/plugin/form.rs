@@ -57,19 +57,23 @@ pub enum FormError {
     NotWrapped(String),
 }
 
+/// Whether a compiler is worth starting: a look at the first bytes.
+pub(super) fn begins_as_wasm(bytes: &[u8]) -> Result<(), FormError> {
+    match bytes.get(..8) {
+        Some(head) if head.starts_with(MAGIC) => Ok(()),
+        _ if bytes.starts_with(ELF_MAGIC) => Err(FormError::CompiledCode),
+        _ => Err(FormError::NotWasm),
+    }
+}
+
 impl Form {
     /// Reads as much of the file as it takes.
     pub fn of(bytes: &[u8]) -> Result<Self, FormError> {
-        match (bytes.get(..4), bytes.get(4..8)) {
-            (Some(magic), Some(version)) if magic == MAGIC => {
-                if version == CORE_VERSION {
-                    Outline::read(bytes)?.form()
-                } else {
-                    Ok(Self::Component)
-                }
-            }
-            (Some(magic), _) if magic == ELF_MAGIC => Err(FormError::CompiledCode),
-            _ => Err(FormError::NotWasm),
+        begins_as_wasm(bytes)?;
+        if bytes[4..8] == *CORE_VERSION {
+            Outline::read(bytes)?.form()
+        } else {
+            Ok(Self::Component)
         }
     }
 

@@ -21,7 +21,7 @@ pub(super) enum Compiled {
 }
 
 impl Compiled {
-    /// For the disk.
+    /// The machine code as wasmtime stores it.
     pub(super) fn serialize(&self) -> wasmtime::Result<Vec<u8>> {
         match self {
             Self::Component(component) => component.serialize(),

@@ -11,7 +11,6 @@ use std::sync::Mutex;
 use std::sync::PoisonError;
 
 use arc_swap::ArcSwap;
-use wasmtime::CacheStore;
 use wasmtime::Config;
 use wasmtime::Enabled;
 use wasmtime::Engine;
@@ -75,12 +74,8 @@ pub(super) struct Machine {
 }
 
 impl Machine {
-    fn new(design: &Design, watch: Option<SwapWatch>) -> wasmtime::Result<Self> {
-        let mut settings = engine_config(design.max_calls, watch.is_some());
-        if let Some(functions) = &design.functions {
-            settings.enable_incremental_compilation(Arc::clone(functions))?;
-        }
-        let engine = Engine::new(&settings)?;
+    fn new(max_calls: u32, watch: Option<SwapWatch>) -> wasmtime::Result<Self> {
+        let engine = Engine::new(&engine_config(max_calls, watch.is_some()))?;
         let (linker, program_linker) = (link(&engine)?, link_programs(&engine)?);
         Ok(Self { engine, linker, program_linker, watch })
     }
@@ -91,33 +86,23 @@ impl Machine {
     }
 }
 
-/// What every machine of a host has in common.
-struct Design {
-    max_calls: u32,
-    functions: Option<Arc<dyn CacheStore>>,
-}
-
 /// The machine of the moment, and how another one is made.
 pub(super) struct Machines {
-    design: Design,
+    max_calls: u32,
     current: ArcSwap<Machine>,
     replacing: Mutex<()>,
 }
 
 impl Machines {
     /// Begins with a machine that scans, where that is possible and safe.
-    pub(super) fn new(
-        max_calls: u32,
-        functions: Option<Arc<dyn CacheStore>>,
-    ) -> wasmtime::Result<Self> {
-        let design = Design { max_calls, functions };
+    pub(super) fn new(max_calls: u32) -> wasmtime::Result<Self> {
         let can_scan = PoolingAllocationConfig::is_pagemap_scan_available();
         let watch = if can_scan { SwapWatch::begin() } else { None };
         if can_scan && watch.is_none() {
             tracing::warn!(advice = ADVICE, "memory may be swapped out: fresh instances cost more");
         }
-        let current = ArcSwap::from_pointee(Machine::new(&design, watch)?);
-        Ok(Self { design, current, replacing: Mutex::new(()) })
+        let current = ArcSwap::from_pointee(Machine::new(max_calls, watch)?);
+        Ok(Self { max_calls, current, replacing: Mutex::new(()) })
     }
 
     pub(super) fn current(&self) -> Arc<Machine> {
@@ -131,7 +116,7 @@ impl Machines {
         if !current.may_leak() {
             return Ok(current);
         }
-        let safe = Machine::new(&self.design, None).map(Arc::new).inspect_err(|error| {
+        let safe = Machine::new(self.max_calls, None).map(Arc::new).inspect_err(|error| {
             let reason = format!("{error:#}");
             tracing::error!(
                 reason,
@@ -174,9 +159,15 @@ fn engine_config(max_calls: u32, scans: bool) -> Config {
         .linear_memory_keep_resident(if scans { KEEP_RESIDENT } else { KEEP_RESIDENT_UNSCANNED })
         .table_keep_resident(KEEP_TABLES_RESIDENT)
         .pagemap_scan(if scans { Enabled::Yes } else { Enabled::No });
+    let mut config = code_settings();
+    config.allocation_strategy(pool);
+    config
+}
+
+/// Everything that shows in machine code: what a compiler makes with these settings runs in an engine that adds a pool to them.
+pub(super) fn code_settings() -> Config {
     let mut config = Config::new();
     config
-        .allocation_strategy(pool)
         .memory_init_cow(true)
         .consume_fuel(true)
         // For debuggers and profilers alone: where in the file each instruction came from, and how to walk a stack without

@@ -10,14 +10,17 @@ mod load;
 mod watch;
 
 use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 use std::time::SystemTime;
 
 use tokio::sync::mpsc;
+use tokio::task;
 use tokio::task::JoinSet;
 use tokio::time::Instant;
+use tokio::time::timeout_at;
 
 use crate::callback::seal::SealKey;
 use crate::plugin::canary::Judged;
@@ -62,6 +65,9 @@ struct Finished {
     result: Result<Content, LoadError>,
 }
 
+/// What a load came to, and which one it was.
+type Loaded = Result<(task::Id, Finished), task::JoinError>;
+
 /// What the files hold.
 enum Content {
     /// What is known already.
@@ -79,12 +85,14 @@ pub struct Folder {
     commands: mpsc::Receiver<Rollback>,
     judged: (mpsc::Sender<Judged>, mpsc::Receiver<Judged>),
     status: StatusCell,
+    /// Plugins that the doors did not wait for.
+    awaited: BTreeSet<String>,
     /// Said once that the folder is not there.
     missing: bool,
 }
 
 impl Folder {
-    /// Nothing is read before [`Folder::load_all`]. The handle is for those who want to know, or want the version before.
+    /// Nothing is read before [`Folder::load_until`]. The handle is for those who want to know, or want the version before.
     pub fn new(
         app: Arc<str>,
         path: PathBuf,
@@ -112,6 +120,7 @@ impl Folder {
             commands,
             judged: mpsc::channel(MAX_COMMANDS),
             status,
+            awaited: BTreeSet::new(),
             missing: false,
         };
         (folder, handle)
@@ -122,11 +131,23 @@ impl Folder {
         self.loader.promotion = promotion;
     }
 
-    /// Loads what is in the folder, and publishes what is sound of it in one go.
-    pub async fn load_all(&mut self) {
+    /// Loads what is in the folder, and publishes what is sound of it in one go. What is not loaded by then follows as it
+    /// becomes ready.
+    pub async fn load_until(&mut self, then: Instant) {
         self.look().await;
-        while let Some(finished) = self.loads.join_next().await {
+        while let Ok(Some(finished)) = timeout_at(then, self.loads.join_next_with_id()).await {
             self.take(finished);
+        }
+        self.awaited = self
+            .files
+            .iter()
+            .filter(|(_, file)| file.is_loading())
+            .map(|(name, _)| name.clone())
+            .collect();
+        if !self.awaited.is_empty() {
+            let plugins = self.awaited.iter().map(String::as_str).collect::<Vec<_>>().join(" ");
+            let app = &self.loader.app;
+            tracing::warn!(%app, plugins, "the doors open before these plugins are loaded");
         }
         self.publish();
     }
@@ -154,7 +175,7 @@ impl Folder {
                 tokio::select! {
                     // Cancel safe, all of them.
                     () = watch.next_look(left) => break,
-                    Some(finished) = self.loads.join_next() => self.take_and_publish(finished),
+                    Some(finished) = self.loads.join_next_with_id() => self.take_and_publish(finished),
                     Some(wish) = self.commands.recv() => self.fulfil(wish),
                     Some(judged) = self.judged.1.recv() => self.end_canary(judged),
                 }
@@ -191,11 +212,7 @@ impl Folder {
             let file = self.files.entry(name.clone()).or_insert_with(|| File::new(stamps));
             match file.see(stamps) {
                 None => {}
-                Some(Duration::ZERO) => {
-                    let known = file.begin_loading();
-                    let replaces = file.live().is_some();
-                    self.begin_load(name, stamps, known, replaces);
-                }
+                Some(Duration::ZERO) => self.begin_load(name),
                 Some(later) => wait = wait.min(later),
             }
         }
@@ -208,6 +225,7 @@ impl Folder {
         }
         for name in gone {
             self.files.remove(name);
+            self.awaited.remove(name);
         }
         self.publish();
         for name in gone {
@@ -220,11 +238,17 @@ impl Folder {
         }
     }
 
-    fn begin_load(&mut self, name: String, stamps: Stamps, known: Vec<[u8; 32]>, replaces: bool) {
+    fn begin_load(&mut self, name: String) {
+        let Some(file) = self.files.get_mut(&name) else { return };
+        let (known, replaces) = (file.known(), file.live().is_some());
+        let (stamps, takes_long) = file.looks();
         let (loader, path) = (self.loader.clone(), self.path.clone());
-        self.loads.spawn(async move {
+        let task = self.loads.spawn(async move {
+            let engine = &loader.engine;
+            // It holds nothing while it waits, so that however many take long, the others are loaded meanwhile.
+            let long = if takes_long { Some(engine.compilers.long_turn().await) } else { None };
             // The semaphore is never closed.
-            let _turn = loader.engine.loading.acquire().await.ok();
+            let _turn = engine.loading.acquire().await.ok();
             let began = SystemTime::now();
             let result = async {
                 let source = Source::read(&path, &name).await?;
@@ -232,7 +256,7 @@ impl Folder {
                 if known.contains(&fingerprint) {
                     return Ok(Content::Same(fingerprint));
                 }
-                let plugin = loader.load(&name, source).await?;
+                let plugin = loader.load(&name, source, long).await?;
                 if replaces {
                     loader.rehearse(&plugin).await?;
                 }
@@ -241,27 +265,38 @@ impl Folder {
             let result = result.await;
             Finished { name, stamps, began, result }
         });
+        file.begin_loading(task, stamps);
     }
 
-    fn take_and_publish(&mut self, first: Result<Finished, tokio::task::JoinError>) {
+    fn take_and_publish(&mut self, first: Loaded) {
         self.take(first);
-        while let Some(finished) = self.loads.try_join_next() {
+        while let Some(finished) = self.loads.try_join_next_with_id() {
             self.take(finished);
         }
         self.publish();
     }
 
-    fn take(&mut self, finished: Result<Finished, tokio::task::JoinError>) {
-        let Finished { name, stamps, began, result } = match finished {
+    fn take(&mut self, finished: Loaded) {
+        let (task, Finished { name, stamps, began, result }) = match finished {
             Ok(finished) => finished,
+            // Its file was deleted or replaced.
+            Err(error) if error.is_cancelled() => return,
             Err(error) => {
                 tracing::error!(app = %self.loader.app, %error, "loading a plugin failed");
                 return;
             }
         };
-        // It may have been deleted meanwhile.
-        let Some(file) = self.files.get_mut(&name) else { return };
+        // It may have been deleted or replaced meanwhile.
+        let file = self.files.get_mut(&name).filter(|file| file.is_loaded_by(task));
+        let Some(file) = file else { return };
+        if result.as_ref().is_err_and(LoadError::waits_for_turn) {
+            file.wait_for_turn();
+            tracing::info!(app = %self.loader.app, plugin = name, "compiling takes long, it waits for its turn");
+            self.begin_load(name);
+            return;
+        }
         file.finish_loading(stamps, began);
+        self.awaited.remove(&name);
         match result {
             Ok(Content::Same(fingerprint)) => {
                 tracing::debug!(app = %self.loader.app, plugin = name, "plugin unchanged");
@@ -307,7 +342,7 @@ impl Folder {
         let canaries = self.files.values().filter_map(File::canary).cloned().collect();
         self.registry.publish(Snapshot::new(live).with_canaries(canaries));
         let statuses = self.files.iter().map(|(name, file)| file.status(name)).collect();
-        self.status.set(statuses);
+        self.status.set(statuses, self.awaited.iter().cloned().collect());
         // Only now is it true.
         gone_live.iter().for_each(|name| self.say_live(name));
         for name in tried {

@@ -24,6 +24,7 @@ pub(super) struct FolderStatus {
     app: Arc<str>,
     folder: PathBuf,
     files: Vec<FileStatus>,
+    awaited: Vec<String>,
 }
 
 /// What became of one file.
@@ -51,7 +52,12 @@ pub(super) struct LiveStatus {
 
 impl FolderStatus {
     pub(super) fn new(app: &Arc<str>, folder: &Path) -> Self {
-        Self { app: Arc::clone(app), folder: folder.to_owned(), files: Vec::new() }
+        Self {
+            app: Arc::clone(app),
+            folder: folder.to_owned(),
+            files: Vec::new(),
+            awaited: Vec::new(),
+        }
     }
 
     fn to_json(&self) -> Value {
@@ -114,9 +120,10 @@ impl StatusCell {
         Self(Arc::new(ArcSwap::from_pointee(status)))
     }
 
-    pub(super) fn set(&self, files: Vec<FileStatus>) {
+    pub(super) fn set(&self, files: Vec<FileStatus>, awaited: Vec<String>) {
         let now = self.0.load();
-        let next = FolderStatus { app: Arc::clone(&now.app), folder: now.folder.clone(), files };
+        let (app, folder) = (Arc::clone(&now.app), now.folder.clone());
+        let next = FolderStatus { app, folder, files, awaited };
         self.0.store(Arc::new(next));
     }
 }
@@ -169,6 +176,11 @@ impl FolderHandle {
     /// Whose plugins they are.
     pub fn app(&self) -> Arc<str> {
         Arc::clone(&self.status.0.load().app)
+    }
+
+    /// Plugins that were there when the host started and are still being loaded.
+    pub fn awaited(&self) -> Vec<String> {
+        self.status.0.load().awaited.clone()
     }
 
     /// Everything that is known about the files, as JSON.

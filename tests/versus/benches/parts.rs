@@ -72,6 +72,7 @@ fn engine(criterion: &mut Criterion) -> anyhow::Result<()> {
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     let click = Clicks::on("ok").next().body.into();
     let guest = artifacts::guest("names-operator")?;
+    aviary::compile_with(artifacts::host_binary()?);
     let drill = runtime.block_on(Drill::load(&guest, click, 1))?;
     // So that a plugin that does not answer is an error, and not a fast one.
     runtime.block_on(drill.run_reused(1))?;

@@ -17,6 +17,7 @@ const THREADS: usize = 2;
 /// p99 of a call in microseconds, and calls in a second on both threads.
 pub(crate) async fn time(size: Size) -> anyhow::Result<Option<(Spread, Spread)>> {
     let click = Clicks::on("ok").next().body.into();
+    aviary::compile_with(artifacts::host_binary()?);
     let drill = Drill::load(&artifacts::guest(GUEST)?, click, THREADS).await?;
     // As much as a run: the others are warmed for as long as they are measured as well.
     drill.run(size.engine_calls).await?;

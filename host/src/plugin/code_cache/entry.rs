@@ -29,7 +29,7 @@ const PIECE: usize = 256 << 10;
 /// Why something on disk is not used.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
-pub(super) enum Distrust {
+pub(in crate::plugin) enum Distrust {
     /// There is nothing, which is no fault.
     #[error("not there")]
     Absent,
@@ -104,7 +104,7 @@ pub(super) fn only_ours(metadata: &Metadata) -> Result<(), Distrust> {
 }
 
 /// The code with its seal. The key is part of it: a file under another's name is as good as damaged.
-pub(super) fn sealed(key: &Key, mut code: Vec<u8>) -> Vec<u8> {
+pub(in crate::plugin) fn sealed(key: &Key, mut code: Vec<u8>) -> Vec<u8> {
     let mut hasher = hasher(key);
     hasher.update(&code);
     code.extend_from_slice(&seal(&hasher));
@@ -119,6 +119,15 @@ fn hasher(key: &Key) -> Xxh3 {
 
 fn seal(hasher: &Xxh3) -> Vec<u8> {
     [hasher.digest128().to_le_bytes().as_slice(), MAGIC].concat()
+}
+
+/// The code, if it is as it was sealed.
+pub(super) fn unsealed<'a>(key: &Key, sealed: &'a [u8]) -> Result<&'a [u8], Distrust> {
+    let length = sealed.len().checked_sub(SEAL_BYTES as usize).ok_or(Distrust::Damaged)?;
+    let (code, end) = sealed.split_at(length);
+    let mut hasher = hasher(key);
+    hasher.update(code);
+    if end == seal(&hasher) { Ok(code) } else { Err(Distrust::Damaged) }
 }
 
 /// The same open file, if it is ours and whole, and the length of what was sealed. It counts as used now.
@@ -170,6 +179,16 @@ mod tests {
         for size in [0, 1, PIECE - 1, PIECE, PIECE + 1, 3 * PIECE] {
             let file = file_with(&sealed(&KEY, vec![1; size]));
             verified(file.reopen().unwrap(), &KEY).unwrap();
+        }
+    }
+
+    #[test]
+    fn what_was_sent_is_trusted_only_as_it_was_sealed() {
+        let whole = sealed(&KEY, b"machine code".to_vec());
+        assert_eq!(unsealed(&KEY, &whole).unwrap(), b"machine code");
+        assert!(matches!(unsealed(&[8; 32], &whole), Err(Distrust::Damaged)));
+        for length in 0..whole.len() {
+            assert!(matches!(unsealed(&KEY, &whole[..length]), Err(Distrust::Damaged)));
         }
     }
 

@@ -86,8 +86,12 @@ impl Functions {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// Each pack is read whole, and every compilation is a process of its own that looks once: so it looks at no more of
+    /// them than it uses.
     fn look(&self) {
-        for name in self.folder.packs() {
+        let all = self.folder.packs();
+        let too_old = all.len().saturating_sub(MAX_PACKS);
+        for name in all.into_iter().skip(too_old) {
             match Pack::open(&self.folder, &name) {
                 Ok(pack) => self.lock().add(pack),
                 Err(Distrust::Absent) => {}

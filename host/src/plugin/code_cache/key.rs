@@ -8,7 +8,7 @@ use wasmtime::Engine;
 use crate::plugin::code::Digest;
 
 /// The name of one entry.
-pub(super) type Key = [u8; 32];
+pub(in crate::plugin) type Key = [u8; 32];
 
 /// Names everything that one host compiles.
 #[derive(Debug)]

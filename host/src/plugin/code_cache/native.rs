@@ -48,14 +48,25 @@ pub(super) fn compiled(engine: &Engine, file: &File) -> Result<Compiled, Distrus
 
 /// The same code for another engine of this process, without compiling it again. Takes a copy of the code.
 pub(super) fn copied(engine: &Engine, code: &Compiled) -> wasmtime::Result<Compiled> {
-    let bytes = code.serialize()?;
-    // SAFETY: wasmtime made these bytes a moment ago, in this process, and nobody else has seen them. It refuses them if
-    // the engine generates other code than the one that they come from.
+    // These bytes come from wasmtime in this process, and nobody else has seen them.
+    deserialized(engine, &code.serialize()?)
+}
+
+/// Copies code that a compiler has sent. Only for code whose seal was found to be good: this program, started once more by
+/// this process with the same settings, made it, and sent it through a pipe that nobody else holds.
+pub(super) fn received(engine: &Engine, code: &[u8]) -> Result<Compiled, Distrust> {
+    deserialized(engine, code).map_err(|error| Distrust::NotTaken(format!("{error:#}")))
+}
+
+fn deserialized(engine: &Engine, code: &[u8]) -> wasmtime::Result<Compiled> {
+    // SAFETY: both callers hold what a wasmtime of this version serialized, and say why nobody else could have changed it.
+    // wasmtime refuses code that was generated with other settings.
     unsafe {
-        match code {
-            Compiled::Program(_) => Module::deserialize(engine, bytes).map(Compiled::Program),
-            Compiled::Component(_) => {
-                Component::deserialize(engine, bytes).map(Compiled::Component)
+        match Engine::detect_precompiled(code) {
+            Some(Precompiled::Module) => Module::deserialize(engine, code).map(Compiled::Program),
+            // wasmtime says what is wrong with anything else.
+            Some(Precompiled::Component) | None => {
+                Component::deserialize(engine, code).map(Compiled::Component)
             }
         }
     }

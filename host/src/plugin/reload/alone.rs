@@ -68,7 +68,6 @@ pub async fn load_alone(
         error => AloneError::Refused(error.to_string()),
     };
     let folder = file.parent().unwrap_or(Path::new(""));
-    let source = Source::read(folder, name).await.map_err(refused)?;
     let (store, _) = Store::open(&StorePlace::Memory)
         .await
         .map_err(|error| AloneError::Refused(error.to_string()))?;
@@ -81,7 +80,14 @@ pub async fn load_alone(
         promotion: Promotion::default(),
     };
     let began = Instant::now();
-    let plugin = loader.load(name, source).await.map_err(refused)?;
+    let mut turn = None;
+    let plugin = loop {
+        let source = Source::read(folder, name).await.map_err(refused)?;
+        match loader.load(name, source, turn).await {
+            Err(error) if error.waits_for_turn() => turn = Some(engine.compilers.long_turn().await),
+            loaded => break loaded.map_err(refused)?,
+        }
+    };
     plugin.keep_instances();
     Ok(Alone { plugin, took: began.elapsed() })
 }

@@ -5,6 +5,8 @@ use std::time::Duration;
 use std::time::SystemTime;
 
 use tokio::sync::mpsc;
+use tokio::task;
+use tokio::task::AbortHandle;
 use tokio::time::Instant;
 
 use crate::plugin::canary::Canary;
@@ -61,12 +63,27 @@ pub(super) struct File {
 struct Look {
     stamps: Stamps,
     since: Instant,
-    loading: bool,
+    loading: Option<Loading>,
     loaded: Option<Stamps>,
+    /// Compiling what is there now takes long.
+    takes_long: bool,
     /// It was read while it was too young to tell a later change by its stamps.
     read_again: bool,
     /// How long it has to stay as it is before it is read.
     patience: Duration,
+}
+
+/// The task that loads a file. It ends when this is dropped: nobody wants a version any more whose file is gone, and its
+/// compiler would go on for minutes.
+struct Loading {
+    task: AbortHandle,
+    stamps: Stamps,
+}
+
+impl Drop for Loading {
+    fn drop(&mut self) {
+        self.task.abort();
+    }
 }
 
 impl File {
@@ -74,8 +91,9 @@ impl File {
         let look = Look {
             stamps,
             since: Instant::now(),
-            loading: false,
+            loading: None,
             loaded: None,
+            takes_long: false,
             read_again: false,
             patience: Duration::ZERO,
         };
@@ -96,25 +114,54 @@ impl File {
         if stamps != look.stamps {
             look.stamps = stamps;
             look.since = Instant::now();
+            look.takes_long = false;
+        }
+        if look.loading.as_ref().is_some_and(|loading| loading.stamps.are_of_another_wasm(&stamps))
+        {
+            look.loading = None;
         }
         let changed = look.loaded != Some(stamps);
         let doubtful = look.read_again && !stamps.are_fresh(SystemTime::now());
-        if look.loading || !(changed || doubtful) {
+        if look.loading.is_some() || !(changed || doubtful) {
             return None;
         }
         Some(look.patience.saturating_sub(look.since.elapsed()))
     }
 
-    /// Returns the contents that need no second look.
-    pub(super) fn begin_loading(&mut self) -> Vec<[u8; 32]> {
-        self.look.loading = true;
+    /// The contents that need no second look.
+    pub(super) fn known(&self) -> Vec<[u8; 32]> {
         let live = self.live.as_ref().map(|live| live.version.fingerprint);
         self.read.into_iter().chain(live).collect()
     }
 
+    /// What it looks like now, and whether compiling that is known to take long.
+    pub(super) fn looks(&self) -> (Stamps, bool) {
+        (self.look.stamps, self.look.takes_long)
+    }
+
+    /// That task reads what looks like this.
+    pub(super) fn begin_loading(&mut self, task: AbortHandle, stamps: Stamps) {
+        self.look.loading = Some(Loading { task, stamps });
+    }
+
+    /// Whether that task is the one whose result counts.
+    pub(super) fn is_loaded_by(&self, task: task::Id) -> bool {
+        self.look.loading.as_ref().is_some_and(|loading| loading.task.id() == task)
+    }
+
+    pub(super) fn is_loading(&self) -> bool {
+        self.look.loading.is_some()
+    }
+
+    /// Nothing came of it yet: it is begun again when a turn for what takes long has come.
+    pub(super) fn wait_for_turn(&mut self) {
+        self.look.loading = None;
+        self.look.takes_long = true;
+    }
+
     /// What looked like this was read.
     pub(super) fn finish_loading(&mut self, stamps: Stamps, began: SystemTime) {
-        self.look.loading = false;
+        self.look.loading = None;
         self.look.loaded = Some(stamps);
         self.look.read_again = stamps.are_fresh(began);
     }

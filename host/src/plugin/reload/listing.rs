@@ -44,6 +44,11 @@ pub(super) struct Stamps {
 }
 
 impl Stamps {
+    /// Whether the plugin itself was exchanged or written to, and not only what lies beside it.
+    pub(super) fn are_of_another_wasm(&self, other: &Self) -> bool {
+        self.wasm != other.wasm
+    }
+
     /// Whether a later change could still leave these same stamps.
     pub(super) fn are_fresh(&self, now: SystemTime) -> bool {
         let young = |stamp: &Stamp| {

@@ -26,6 +26,7 @@ use crate::plugin::call_error::CallError;
 use crate::plugin::code::Wasm;
 use crate::plugin::code::code;
 use crate::plugin::compile::CompileError;
+use crate::plugin::compilers::LongTurn;
 use crate::plugin::engine::GuestEngine;
 use crate::plugin::explain::known_handlers;
 use crate::plugin::explain::not_granted;
@@ -105,6 +106,13 @@ pub(super) enum LoadError {
         /// The other's name.
         other: String,
     },
+}
+
+impl LoadError {
+    /// Whether the file is as good as any, and only has to wait for its turn to be compiled.
+    pub(super) fn waits_for_turn(&self) -> bool {
+        matches!(self, Self::Compile(CompileError::TakesLong))
+    }
 }
 
 /// Everything about one plugin that lies in the folder.
@@ -195,10 +203,16 @@ impl Loader {
         Ok(())
     }
 
-    pub(super) async fn load(&self, name: &str, source: Source) -> Result<Arc<Plugin>, LoadError> {
+    /// With the turn of a compilation that is known to take long, if it is.
+    pub(super) async fn load(
+        &self,
+        name: &str,
+        source: Source,
+        turn: Option<LongTurn>,
+    ) -> Result<Arc<Plugin>, LoadError> {
         let Source { folder, wasm, sidecar, tests } = source;
         let mut manifest = sidecar.as_deref().map(Manifest::parse).transpose()?.unwrap_or_default();
-        let (version, code) = tokio::join!(wasm.version(), code(&self.engine, wasm.clone()));
+        let (version, code) = tokio::join!(wasm.version(), code(&self.engine, wasm.clone(), turn));
         let (version, code) = (version?, code?);
         let no_handler = || LoadError::NoHandler(known_handlers(&code.linked));
         let handlers = Handlers::find(&code.linked).ok_or_else(no_handler)?;
