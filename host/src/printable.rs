@@ -213,7 +213,8 @@ mod tests {
             kept.push_str(text);
             text.len()
         });
-        write!(clipping, "{}-{}-{}", "abc", "字字", "more").unwrap();
+        let (short, wide) = ("abc", "字字");
+        write!(clipping, "{short}-{wide}-more").unwrap();
         assert_eq!(clipping.missing(), "字字-more".len());
         assert_eq!(kept, "abc-");
     }
