@@ -13,6 +13,7 @@ pub mod fault;
 pub(crate) mod fuzzing;
 mod locale;
 pub mod model;
+pub mod nesting;
 pub mod plain;
 pub mod reply;
 pub mod reply_check;

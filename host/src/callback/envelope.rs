@@ -19,6 +19,8 @@ use crate::callback::model::LINK_PREVIEW;
 use crate::callback::model::Location;
 use crate::callback::model::Operator;
 use crate::callback::model::PreviewRequest;
+use crate::callback::nesting;
+use crate::callback::nesting::TOO_DEEP;
 use crate::callback::signature::same_text;
 use crate::callback::unique_members;
 use crate::callback::verify::Content;
@@ -67,6 +69,11 @@ pub enum EnvelopeError {
         "no `verification_token` is configured for this app, and this body is not vouched for by anything else"
     )]
     NoVerificationToken,
+    /// No plugin could read it, and neither could other parts of this host.
+    #[error(
+        "the body is JSON inside JSON, {TOO_DEEP} levels deep or deeper; no parser of this host goes so far"
+    )]
+    TooDeep,
     /// The flat body belongs to the webhook.
     #[error("an old card callback came over the long connection, which does not carry them")]
     LegacyOverLongConnection,
@@ -200,6 +207,10 @@ pub fn parse(verified: Verified, keys: &WebhookKeys) -> Result<Inbound, Envelope
         (None, None, Some(_)) => legacy_card(&body, proof)?,
         (None, None, None) => return Err(EnvelopeError::UnknownShape),
     };
+    // Said only to whoever may speak. So far, what nobody looked into was skipped, which takes no stack.
+    if nesting::reaches(&body, TOO_DEEP) {
+        return Err(EnvelopeError::TooDeep);
+    }
     Ok(Inbound::Callback(Box::new(Callback { header, body: content, raw: body.clone() })))
 }
 

@@ -15,6 +15,8 @@ use crate::callback::fault::Rule;
 use crate::callback::locale;
 use crate::callback::model::Json;
 use crate::callback::model::Kind;
+use crate::callback::nesting;
+use crate::callback::nesting::TOO_DEEP;
 use crate::callback::reply::Answer;
 use crate::callback::reply::Card;
 use crate::callback::reply::LegacyReply;
@@ -27,6 +29,10 @@ use crate::callback::reply::put;
 const TOAST_TYPES: [&str; 4] = ["info", "success", "error", "warning"];
 /// Where a link leads on each client.
 const LINK_FIELDS: [&str; 5] = ["copy_url", "ios", "android", "pc", "web"];
+
+/// Levels around a card, or around the variables of one: `{"card":{"data":{"template_variable":…}}}`. With them, an answer is
+/// still no deeper than what the host reads.
+const AROUND_A_PART: usize = 3;
 
 /// What became of a plugin's answer.
 #[derive(Debug)]
@@ -294,6 +300,11 @@ fn custom(status: u16, body: Json, faults: &mut Faults) -> Option<Reply> {
         return refuse(faults, &At::Root.key("status"), Rule::Value, words);
     }
     match serde_json::from_str::<serde::de::IgnoredAny>(&body) {
+        // What is not looked into may have any depth.
+        Ok(_) if nesting::reaches(body.as_bytes(), TOO_DEEP) => {
+            let words = format_args!("nested {TOO_DEEP} levels deep or deeper");
+            refuse(faults, &At::Root.key("body"), Rule::Json, words)
+        }
         Ok(_) => Some(Reply(Answer::Body { status, json: body.into() })),
         Err(error) => {
             let words = format_args!("not JSON: {error}");
@@ -343,6 +354,11 @@ impl Card {
 }
 
 fn parse_part(text: &str, path: &str, faults: &mut Faults) -> Option<Value> {
+    const LEVELS: usize = TOO_DEEP - AROUND_A_PART;
+    if nesting::reaches(text.as_bytes(), LEVELS) {
+        let words = format_args!("nested {LEVELS} levels deep or deeper");
+        return refuse(faults, &At::Under(path), Rule::Json, words);
+    }
     match serde_json::from_str(text) {
         Ok(value) => Some(value),
         Err(error) => {

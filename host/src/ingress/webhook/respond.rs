@@ -92,6 +92,9 @@ impl Rejection {
             Self::Envelope(
                 EnvelopeError::UnknownShape | EnvelopeError::LegacyOverLongConnection,
             ) => (StatusCode::BAD_REQUEST, "unknown_shape", "not a callback"),
+            Self::Envelope(EnvelopeError::TooDeep) => {
+                (StatusCode::BAD_REQUEST, "too_deep", "body nested too deep")
+            }
             Self::Verify(VerifyError::Unsigned)
             | Self::Envelope(EnvelopeError::MissingSignature) => {
                 (StatusCode::UNAUTHORIZED, "missing_signature", "signature missing")
