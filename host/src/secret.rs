@@ -1,6 +1,9 @@
 //! A string that must not be seen, and where it is read from. Not for values that may be compared or printed: nothing
 //! here does either.
 
+pub mod in_text;
+pub mod names;
+
 use std::fmt;
 use std::path::Path;
 use std::path::PathBuf;

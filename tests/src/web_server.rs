@@ -23,6 +23,11 @@ const LARGEST_HEAD: usize = 64 * 1024;
 /// One of the parts of a body that does not end.
 const ENDLESS_PART: usize = 64 * 1024;
 
+/// The body of an answer to whoever logs in, with credentials in several places and spellings.
+pub const LOGIN: &str = r#"{"accessToken":"s3cr3t-20","data":{"id_token":"s3cr3t-21","Password":"s3cr3t/22","expires_in":7200},"page":"<a href='https://a.example/?api_key=s3cr3t-23#access_token=s3cr3t-24'>say Bearer s3cr3t-25</a>"}"#;
+/// A cookie of that answer.
+pub const COOKIE: &str = "sid=s3cr3t-26; Path=/; HttpOnly";
+
 /// One request.
 #[derive(Clone, Debug)]
 pub struct Asked {
@@ -49,7 +54,8 @@ struct Seen {
 
 /// A running server. Paths that end in `/silent` get no answer, in `/halting` half of one, in `/endless` more than anybody
 /// wants, in `/announced` the announcement of it, in `/elsewhere?` a redirect to what follows; `.html` is a page whose title
-/// is its name; `/echo` gives the `Authorization` back; all others get `this is`, and themselves.
+/// is its name; `/login` gives [`LOGIN`] and [`COOKIE`]; `/echo` gives the `Authorization` back; all others get `this is`, and
+/// themselves.
 pub struct WebServer {
     scheme: &'static str,
     address: SocketAddr,
@@ -160,6 +166,11 @@ async fn serve(
         "HTTP/1.1 200 OK\r\nContent-Length: 1000000000\r\n\r\n".to_owned()
     } else if path.ends_with("/endless") {
         "HTTP/1.1 200 OK\r\n\r\n".to_owned()
+    } else if path.split('?').next().is_some_and(|path| path.ends_with("/login")) {
+        let length = LOGIN.len();
+        format!(
+            "HTTP/1.1 200 OK\r\nSet-Cookie: {COOKIE}\r\nContent-Length: {length}\r\n\r\n{LOGIN}"
+        )
     } else if path.ends_with("/echo") {
         plain(&asked.all("authorization").join(", "))
     } else if let Some(name) = path.strip_suffix(".html") {

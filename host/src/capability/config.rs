@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use crate::bindings::wasi::config::store;
 use crate::secret::Secret;
+use crate::secret::in_text;
 
 /// One plugin's settings.
 #[derive(Clone, Default)]
@@ -38,13 +39,17 @@ impl ConfigCtx {
         Self::new(settings, secrets)
     }
 
-    /// What a plugin says, without the secrets that its operator has given to it.
+    /// What a plugin says, without the secrets that its operator has given to it, and without the credentials that it came by
+    /// in another way, where they stand under a name or in a form that says so.
     pub fn without_secrets<'a>(&self, text: &'a str) -> Cow<'a, str> {
         let hide = |text: Cow<'a, str>, secret: &Secret| match text.contains(secret.expose()) {
             true => Cow::Owned(text.replace(secret.expose(), "…")),
             false => text,
         };
-        self.0.secrets.iter().fold(Cow::Borrowed(text), hide)
+        match self.0.secrets.iter().fold(Cow::Borrowed(text), hide) {
+            Cow::Borrowed(text) => in_text::hidden(text),
+            Cow::Owned(text) => Cow::Owned(in_text::hidden(&text).into_owned()),
+        }
     }
 
     /// Those of its values that nobody else shall see.

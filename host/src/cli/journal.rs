@@ -52,6 +52,7 @@ One line of `export` is one JSON object:
     by_json, fresh    taken by callback-handler or a command; by an instance made for it
     updates           cards to be shown after the answer, if there were any
     told              seed, wall_ns, monotonic_ns, remaining_ms: what it asked for and was told; cut: there was more
+    told.stand_ins    what stands here for masked texts that the plugin said; a replay takes any of that length for them
     told.calls        [{call, asked, answered, at_us, took_us}]: what it asked of the host
 Credentials, and what [journal] mask names, are replaced by as many letters.")]
 pub(super) struct JournalCommand {

@@ -37,14 +37,16 @@ pub(super) fn write(
     // All of it is looked through before any of it is written: what is masked in one place is in all.
     let callback = masking.callback(texts.callback)?;
     let body = masking.other(texts.body)?;
-    let called = match facts.called {
-        Some(called) => Some(called.masked(&mut masking)?),
+    let called = facts.called.map(|called| called.found(&mut masking));
+    let reason = facts.reason.as_deref().map(|reason| masking.text(reason));
+    let (callback, body) = (masking.everywhere(callback), masking.everywhere(body));
+    let reason = reason.map(|reason| masking.without(&reason).into_owned());
+    let called = match called {
+        Some(called) => Some(called.masked(&mut masking, &body, reason.as_deref())?),
         None => None,
     };
-    let (callback, body) = (masking.everywhere(callback), masking.everywhere(body));
     let without = |text| masking.without(text);
     let (event_id, user) = (texts.event_id.map(without), texts.user.map(without));
-    let reason = facts.reason.as_deref().map(without);
     // After it was masked, so that no half of a secret is left.
     let reason = reason.as_deref().map(|reason| clipped(reason, MAX_TEXT_BYTES));
     let plugin = facts.plugin.as_ref();
@@ -100,17 +102,43 @@ fn write_reply(answer: Answer, body: &str, into: &mut Vec<u8>) {
 }
 
 impl Called {
-    fn masked(self, masking: &mut Masking<'_>) -> Option<Call> {
+    /// After its own credentials were found and masked.
+    fn found(mut self, masking: &mut Masking<'_>) -> Self {
+        for card in &mut self.updates {
+            *card = masking.other(card).map_or_else(|| "null".to_owned(), Cow::into_owned);
+        }
+        self.told.each_value(&mut |value| match masking.exchanged(value) {
+            Some(Cow::Borrowed(_)) => None,
+            Some(Cow::Owned(masked)) => Some(masked),
+            None => Some("null".to_owned()),
+        });
+        self
+    }
+
+    /// After what was found elsewhere was masked too. `body` and `reason` are masked already.
+    fn masked(
+        self,
+        masking: &mut Masking<'_>,
+        body: &Cow<'_, str>,
+        reason: Option<&str>,
+    ) -> Option<Call> {
         let Self { by_json, fresh, mut told, mut updates } = self;
-        let found = |masking: &mut Masking<'_>, text: &str| {
-            masking.other(text).map_or_else(|| "null".to_owned(), Cow::into_owned)
-        };
-        updates.iter_mut().for_each(|card| *card = found(masking, card));
-        told.each_value(&mut |value| found(masking, value));
-        let everywhere =
-            |masking: &mut Masking<'_>, text: &str| masking.everywhere(text.into()).into_owned();
-        told.each_value(&mut |value| everywhere(masking, value));
-        let updates = updates.iter().map(|card| RawValue::from_string(everywhere(masking, card)));
+        for card in &mut updates {
+            *card = masking.everywhere(card.as_str().into()).into_owned();
+        }
+        told.each_value(&mut |value| match masking.everywhere(value.into()) {
+            Cow::Borrowed(_) => None,
+            Cow::Owned(masked) => Some(masked),
+        });
+        let mut said: Vec<_> = updates.iter().map(String::as_str).chain(reason).collect();
+        // Where nothing of it was masked, nothing stands in.
+        said.extend(matches!(body, Cow::Owned(_)).then_some(&**body));
+        let exchanged: Vec<_> = told.calls.iter().map(|call| call.asked.to_string()).collect();
+        said.extend(exchanged.iter().map(String::as_str));
+        if !said.is_empty() {
+            told.stand_ins = masking.stand_ins(&said);
+        }
+        let updates = updates.into_iter().map(RawValue::from_string);
         Some(Call { by_json, fresh, told, updates: updates.collect::<Result<_, _>>().ok()? })
     }
 }

@@ -9,59 +9,19 @@ mod found;
 mod scan;
 
 use std::borrow::Cow;
-
-use aho_corasick::packed::Searcher;
+use std::ops::Range;
 
 use crate::journal::mask::found::Found;
 use crate::journal::mask::scan::Pass;
 use crate::journal::mask::scan::scan;
+use crate::secret::in_text;
+use crate::secret::names::Names;
 
-/// Members that hold credentials wherever they stand: the platform's, and what plugins are likely to call theirs.
-const SECRETS: [&str; 16] = [
-    "token",
-    "access_token",
-    "tenant_access_token",
-    "app_access_token",
-    "user_access_token",
-    "refresh_token",
-    "preview_token",
-    "verification_token",
-    "app_secret",
-    "client_secret",
-    "secret",
-    "password",
-    "encrypt_key",
-    "app_ticket",
-    "ticket",
-    crate::callback::seal::MEMBER,
-];
 /// What is masked.
 #[derive(Debug)]
 pub(super) struct Masks {
-    /// In the order of [`rank`].
-    names: Vec<String>,
-    /// For each length, the first letters of those that have it: most members are none of them, which costs one look.
-    first_letters: [u32; LENGTHS],
-    /// Looks for all of them at once, in their quotes, where the processor can and they are not too many.
-    quick: Option<Searcher>,
+    names: Names,
     pointers: Vec<String>,
-}
-
-/// Lengths that are told apart. No sensible name is longer, and those that are share the last one.
-const LENGTHS: usize = 64;
-
-fn length(name: &str) -> usize {
-    name.len().min(LENGTHS - 1)
-}
-
-/// A bit for it, which upper and lower case share.
-fn first_letter(name: &str) -> u32 {
-    name.bytes().next().map_or(0, |letter| 1 << (letter & 31))
-}
-
-/// Lengths differ in most names, and are compared at once.
-fn rank(name: &str) -> (usize, &str) {
-    (name.len(), name)
 }
 
 impl Masks {
@@ -69,23 +29,12 @@ impl Masks {
     pub(super) fn new(named: &[String]) -> Self {
         let (pointers, names): (Vec<_>, Vec<_>) =
             named.iter().cloned().partition(|named| named.starts_with('/'));
-        let secrets = SECRETS.iter().map(|name| (*name).to_owned());
-        let mut names: Vec<_> = secrets.chain(names).collect();
-        names.sort_by(|one, other| rank(one).cmp(&rank(other)));
-        let mut first_letters = [0; LENGTHS];
-        names.iter().for_each(|name| first_letters[length(name)] |= first_letter(name));
-        let quick = Searcher::new(names.iter().map(|name| format!("\"{name}\"")));
-        Self { names, first_letters, quick, pointers }
+        Self { names: Names::with(&names), pointers }
     }
 
     /// For one entry.
     pub(super) fn begin(&self) -> Masking<'_> {
         Masking { masks: self, texts: Found::default(), numbers: Found::default() }
-    }
-
-    fn names(&self, name: &str) -> bool {
-        let maybe = self.first_letters[length(name)] & first_letter(name) != 0;
-        maybe && self.names.binary_search_by(|known| rank(known).cmp(&rank(name))).is_ok()
     }
 }
 
@@ -107,8 +56,8 @@ fn drawn(length: usize, first: u8, count: u8) -> String {
     String::from_utf8(bytes).unwrap_or_default()
 }
 
-/// One entry's masking: first every part of it goes through [`callback`](Self::callback) or [`other`](Self::other), then
-/// every part once more through [`everywhere`](Self::everywhere).
+/// One entry's masking: first every part of it goes through a function that finds what is to be masked, then every part once
+/// more through [`everywhere`](Self::everywhere).
 pub(super) struct Masking<'a> {
     masks: &'a Masks,
     texts: Found,
@@ -124,13 +73,23 @@ impl Masking<'_> {
 
     /// The callback, which pointers are about. It is JSON: it was read. None where that turns out to be wrong.
     pub(super) fn callback<'t>(&mut self, json: &'t str) -> Option<Cow<'t, str>> {
-        let pointers = !self.masks.pointers.is_empty();
-        scan(self, json, Pass::Find { pointers }, 0)
+        let has_pointers = !self.masks.pointers.is_empty();
+        scan(self, json, if has_pointers { Pass::FindPointers } else { Pass::Find }, 0)
     }
 
     /// Any other JSON, as the host has written it.
-    pub(super) fn other<'t>(&mut self, text: &'t str) -> Option<Cow<'t, str>> {
-        scan(self, text, Pass::Find { pointers: false }, 0)
+    pub(super) fn other<'t>(&mut self, json: &'t str) -> Option<Cow<'t, str>> {
+        scan(self, json, Pass::Find, 0)
+    }
+
+    /// JSON of what a plugin asked another server and was told by it: texts of any form, headers in pairs.
+    pub(super) fn exchanged<'t>(&mut self, json: &'t str) -> Option<Cow<'t, str>> {
+        scan(self, json, Pass::FindClosely, 0)
+    }
+
+    /// Text that is no JSON.
+    pub(super) fn text<'t>(&mut self, text: &'t str) -> Cow<'t, str> {
+        self.found_in_text(text).map_or(Cow::Borrowed(text), Cow::Owned)
     }
 
     /// Masks in it whatever was masked elsewhere in the entry.
@@ -149,8 +108,45 @@ impl Masking<'_> {
         self.texts.replaced(text).map_or(Cow::Borrowed(text), Cow::Owned)
     }
 
-    /// Remembers that it is masked.
+    /// The letters and digits that stand in one of those for what was masked.
+    pub(super) fn stand_ins(&self, masked: &[&str]) -> Vec<String> {
+        let mut stand_ins = self.texts.instead_in(masked);
+        stand_ins.extend(self.numbers.instead_in(masked));
+        stand_ins
+    }
+
+    /// The text with these parts of it masked.
+    fn mask_in(&mut self, text: &str, parts: &[Range<usize>]) -> String {
+        let (mut masked, mut copied) = (String::with_capacity(text.len()), 0);
+        for part in parts {
+            let before = &text[copied..part.start];
+            masked.push_str(before);
+            let credential = &text[part.clone()];
+            masked.push_str(self.mask(credential));
+            if before.to_ascii_lowercase().ends_with("basic ")
+                && let Some(password) = in_text::basic_password(credential)
+            {
+                self.mask(&password);
+            }
+            copied = part.end;
+        }
+        masked.push_str(&text[copied..]);
+        masked
+    }
+
+    /// Text that is no JSON, without the credentials in it; none where there are none.
+    fn found_in_text(&mut self, text: &str) -> Option<String> {
+        let found = in_text::find(text, &self.masks.names);
+        (!found.is_empty()).then(|| self.mask_in(text, &found))
+    }
+
+    /// Remembers that it is masked, in each form in which it may stand elsewhere.
     fn mask(&mut self, text: &str) -> &str {
+        if self.texts.instead_of(text).is_none() {
+            for form in in_text::other_forms(text) {
+                self.texts.instead_or(&form, || letters(form.len()));
+            }
+        }
         self.texts.instead_or(text, || letters(text.len()))
     }
 
@@ -215,11 +211,11 @@ mod tests {
 
     #[test]
     fn an_escape_anywhere_makes_no_difference() {
-        let json = r#"{"open_token":"stays","token" : "goes-1","list":[{"secret":["goes-2",{"a":"goes-3"}],"x":"token"}],"#;
+        let json = r#"{"file_token":"stays","token" : "goes-1","list":[{"secret":["goes-2",{"a":"goes-3"}],"x":"token"}],"#;
         for last in [r#""last":"plain"}"#, r#""last":"\u0070lain"}"#] {
             let without = masked(&[], &format!("{json}{last}"));
             assert!(!without.contains("goes"), "{without}");
-            assert!(without.contains(r#"{"open_token":"stays","token" : ""#), "{without}");
+            assert!(without.contains(r#"{"file_token":"stays","token" : ""#), "{without}");
             assert!(without.ends_with(&format!(r#","x":"token"}}],{last}"#)), "{without}");
         }
         assert!(!masked(&[], r#"{"tok\u0065n":"goes"}"#).contains("goes"));
@@ -247,5 +243,84 @@ mod tests {
         let json = r#"{"value":{"aviary_seal":{"mac":"abcdefgh","to":["ou_1"]}}}"#;
         let without = masked(&[], json);
         assert!(!without.contains("abcdefgh") && !without.contains("ou_1"), "{without}");
+    }
+
+    #[test]
+    fn a_credential_is_masked_wherever_a_name_may_stand() {
+        for json in [
+            r#"{"accessToken":"goes-1"}"#,
+            r#"{"headers":[["Authorization","Bearer goes-1"],["accept","*/*"]]}"#,
+            r#"{"headers":[["set-cookie","sid=goes-1; Path=/"]]}"#,
+            r#"{"url":"https://a.example/?page=1&access_token=goes-1#id_token=goes-2"}"#,
+            r#"{"url":"https://ann:goes-1@a.example/"}"#,
+            r#"{"body":"grant_type=password&password=goes-1"}"#,
+            r#"{"body":"{\"api_key\":\"goes-1\"}"}"#,
+            r#"{"text":"say Bearer goes-1-goes-2 to it"}"#,
+            r#"{"text":"password: goes-1"}"#,
+            r#"{"query":[["code","goes-1"]]}"#,
+            r#"{"a":"{\"b\":\"https://a.example/?token=goes-1\"}"}"#,
+            r#"{"a":"x\u003fpassword\u003dgoes-1"}"#,
+            r#"{"half":"\ud800","password":"goes-1"}"#,
+        ] {
+            let masks = Masks::new(&[]);
+            for scanned in [masks.begin().callback(json), masks.begin().exchanged(json)] {
+                let without = scanned.unwrap();
+                assert!(!without.contains("goes"), "{without}");
+                assert!(
+                    serde_json::from_str::<serde::de::IgnoredAny>(&without).is_ok(),
+                    "{without}"
+                );
+            }
+            let pointed =
+                Masks::new(&["/none".to_owned()]).begin().callback(json).unwrap().into_owned();
+            assert!(!pointed.contains("goes"), "{pointed}");
+        }
+    }
+
+    #[test]
+    fn a_credential_is_masked_with_and_without_escapes() {
+        let json = r#"{"password":"hunter/2+","url":"https://a.example/hunter%2F2%2B","said":"hunter/2+"}"#;
+        let without = masked(&[], json);
+        assert!(!without.contains("hunter") && without.len() == json.len(), "{without}");
+    }
+
+    #[test]
+    fn what_was_masked_is_masked_again_where_text_is_cut_in_two() {
+        let masks = Masks::new(&[]);
+        let mut masking = masks.begin();
+        let callback =
+            masking.callback(r#"{"token":"c-12345678","a":"x password: goes-1"}"#).unwrap();
+        assert!(!callback.contains("goes") && !callback.contains("12345678"), "{callback}");
+    }
+
+    /// A stranger's message may be nested as deep as it is long.
+    #[test]
+    fn no_depth_overflows_the_stack() {
+        for (open, close) in
+            [("[", "]"), (r#"{"token":"#, "}"), (r#"{"a":["#, "]}"), (r#"["token",["#, "]]")]
+        {
+            let deep = format!("{}1{}", open.repeat(20_000), close.repeat(20_000));
+            let text = serde_json::json!({ "message": { "content": deep } }).to_string();
+            for json in [&deep, &text] {
+                for named in [&[][..], &["/a/0".to_owned()], &["/message/content".to_owned()]] {
+                    let masks = Masks::new(named);
+                    let mut masking = masks.begin();
+                    masking.secret("longer than four");
+                    let found = masking.callback(json).unwrap();
+                    masking.everywhere(found);
+                    masks.begin().exchanged(json).unwrap();
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn text_in_text_in_text_is_masked_whole_where_nobody_looks_any_more() {
+        let mut json = r#"{"password":"hunter22"}"#.to_owned();
+        for _ in 0..8 {
+            json = serde_json::json!({ "a": json }).to_string();
+        }
+        let without = masked(&[], &json);
+        assert!(!without.contains("hunter22"));
     }
 }

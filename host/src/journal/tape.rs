@@ -19,6 +19,8 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 use tokio::time::Instant;
 
+use crate::journal::mask::Masks;
+use crate::journal::stand_ins::StandIns;
 use crate::steps::Span;
 
 /// Bytes of one call's readings and results that are kept. A card has 30 KB; a guest that reads the clock in a loop has no
@@ -31,6 +33,9 @@ const TICK: Duration = Duration::from_micros(1);
 /// Keeps the two kinds of randomness apart that come from one seed.
 const SECURE: &[u8] = b"aviary secure random";
 const INSECURE: &[u8] = b"aviary insecure random";
+
+/// What was not asked then and is named.
+const MOST_UNKNOWN: usize = 8;
 
 /// What a guest is told that asks, in a replay, what was not asked then.
 pub const UNKNOWN: &str = "this is a replay, and that was not asked then";
@@ -121,18 +126,22 @@ pub struct Told {
     /// Its calls, in order.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub calls: Vec<HostCall>,
+    /// What stands in the journal where the plugin said a text that is masked. A plugin that is played says that text again.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub stand_ins: Vec<String>,
     /// There was more than is kept, so this cannot be played.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub cut: bool,
 }
 
 impl Told {
-    /// Changes what was asked and answered, each as the text of JSON.
-    pub(super) fn each_value(&mut self, change: &mut dyn FnMut(&str) -> String) {
+    /// Changes what was asked and answered, each as the text of JSON; not where `change` has nothing to change.
+    pub(super) fn each_value(&mut self, change: &mut dyn FnMut(&str) -> Option<String>) {
         for HostCall { asked, answered, .. } in &mut self.calls {
             for value in [asked, answered] {
-                let changed = change(&value.to_string());
-                *value = serde_json::from_str(&changed).unwrap_or_default();
+                if let Some(changed) = change(&value.to_string()) {
+                    *value = serde_json::from_str(&changed).unwrap_or_default();
+                }
             }
         }
     }
@@ -168,6 +177,7 @@ enum Reel {
 #[derive(Debug)]
 struct Playing {
     told: Told,
+    stand_ins: StandIns,
     wall: usize,
     monotonic: usize,
     remaining: usize,
@@ -203,7 +213,8 @@ impl Tape {
     pub fn playing(told: Told, at: Duration) -> Self {
         let used = vec![false; told.calls.len()];
         let (wall, monotonic, remaining, unknown) = (0, 0, 0, Vec::new());
-        let playing = Playing { told, wall, monotonic, remaining, used, at, unknown };
+        let stand_ins = StandIns::new(&told.stand_ins);
+        let playing = Playing { told, stand_ins, wall, monotonic, remaining, used, at, unknown };
         let reel = Mutex::new(Reel::Playing(playing));
         Self(Some(Arc::new(Shared { began: Instant::now(), is_verbatim: true, reel })))
     }
@@ -223,6 +234,14 @@ impl Tape {
         match &mut *self.0.as_ref()?.lock() {
             Reel::Recording { told, .. } => Some(std::mem::take(told)),
             Reel::Playing(_) => None,
+        }
+    }
+
+    /// What stands in the journal for what the guest said while it played, as far as that is known.
+    pub fn stand_ins(&self) -> StandIns {
+        match self.0.as_ref().map(|shared| shared.lock()).as_deref_mut() {
+            Some(Reel::Playing(playing)) => std::mem::take(&mut playing.stand_ins),
+            Some(Reel::Recording { .. }) | None => StandIns::default(),
         }
     }
 
@@ -412,24 +431,39 @@ fn told(answered: &impl Serialize) -> Value {
 
 impl Playing {
     fn recall<T: DeserializeOwned>(&mut self, call: &str, asked: &Value) -> Option<T> {
-        let same = |(index, then): &(usize, &HostCall)| {
-            !self.used.get(*index).copied().unwrap_or(true)
-                && then.call == call
-                && then.asked == *asked
-        };
-        let found = self.told.calls.iter().enumerate().find(same);
-        let answered = found.map(|(index, then)| (index, then.answered.clone()));
+        let found = self.asked_then(call, asked);
+        let answered = found.map(|index| (index, self.told.calls[index].answered.clone()));
         if let Some((index, answered)) = answered
             && let Ok(answered) = serde_json::from_value(answered)
         {
             self.used[index] = true;
             return Some(answered);
         }
-        if self.unknown.len() < 8 {
-            self.unknown.push(format!("{call} {asked}"));
+        if self.unknown.len() < MOST_UNKNOWN {
+            self.unknown.push(format!("{call} {}", without_credentials(asked)));
         }
         None
     }
+
+    /// Where that was asked: word for word, or else with what stands for a text that is masked.
+    fn asked_then(&mut self, call: &str, asked: &Value) -> Option<usize> {
+        let Self { told, stand_ins, used, .. } = self;
+        let left = || {
+            let calls = told.calls.iter().enumerate().zip(&*used);
+            calls.filter(|((_, then), used)| !**used && then.call == call).map(|(then, _)| then)
+        };
+        let exactly = left().find(|(_, then)| then.asked == *asked);
+        exactly
+            .or_else(|| left().find(|(_, then)| stand_ins.same(&then.asked, asked)))
+            .map(|(index, _)| index)
+    }
+}
+
+/// For people and for the log.
+fn without_credentials(asked: &Value) -> String {
+    let text = asked.to_string();
+    let masks = Masks::new(&[]);
+    masks.begin().exchanged(&text).map_or_else(String::new, Cow::into_owned)
 }
 
 fn keep(bytes: &mut usize, cut: &mut bool, size: usize, push: impl FnOnce()) {

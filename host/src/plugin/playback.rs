@@ -23,6 +23,7 @@ use crate::journal::entry::Call;
 use crate::journal::entry::Entry;
 use crate::journal::entry::NotPlayable;
 use crate::journal::entry::Said;
+use crate::journal::stand_ins::StandIns;
 use crate::journal::tape::Tape;
 use crate::plugin::decision::Decision;
 use crate::plugin::decision::decide;
@@ -164,7 +165,8 @@ pub async fn play(
     let callback = Arc::new(callback);
     let Some(handler) = takes(plugin, &callback, called) else {
         let decision = host_words(&callback, Reason::NoHandler, Outcome::NoHandler, None);
-        return Ok(compare(entry, called, &decision, None, &[], Vec::new(), Duration::ZERO));
+        let then = Then { entry, called, stand_ins: StandIns::new(&called.told.stand_ins) };
+        return Ok(compare(then, &decision, None, &[], Vec::new(), Duration::ZERO));
     };
     let tape = Tape::playing(called.told.clone(), Duration::from_millis(entry.at_ms));
     let began = Instant::now();
@@ -174,7 +176,8 @@ pub async fn play(
     let took = began.elapsed();
     let CallReport { result, fuel, deferred, .. } = report;
     let decision = decide(&callback, result);
-    Ok(compare(entry, called, &decision, Some(fuel), &deferred, tape.unknown(), took))
+    let then = Then { entry, called, stand_ins: tape.stand_ins() };
+    Ok(compare(then, &decision, Some(fuel), &deferred, tape.unknown(), took))
 }
 
 /// By which export, if by any: the one it came by then, where the plugin has it.
@@ -192,31 +195,41 @@ fn takes(plugin: &Plugin, callback: &Callback, called: &Call) -> Option<Handler>
     }
 }
 
+/// What is compared with: the entry, its call, and what stands there for what is masked.
+struct Then<'a> {
+    entry: &'a Entry,
+    called: &'a Call,
+    stand_ins: StandIns,
+}
+
 fn compare(
-    entry: &Entry,
-    called: &Call,
+    then: Then<'_>,
     decision: &Decision,
     fuel: Option<u64>,
     updates: &[Json],
     unknown: Vec<String>,
     took: Duration,
 ) -> Played {
+    let Then { entry, called, mut stand_ins } = then;
     let Decision { reply, outcome, reason } = decision;
     let mut differences = Vec::new();
     if entry.outcome != outcome.as_str() {
         let (was, now) = (entry.outcome.clone(), outcome.as_str());
         differences.push(Difference::Outcome { was, now, reason: reason.clone() });
-    } else if entry.reason != *reason {
+    } else if !stand_ins
+        .same(&Value::from(entry.reason.as_deref()), &Value::from(reason.as_deref()))
+    {
         let (was, now) = (entry.reason.clone(), reason.clone());
         differences.push(Difference::Verdict { was, now });
     }
     let (was, now) = (said_then(&entry.reply), said_now(reply));
-    if was != now {
+    if !stand_ins.same(&was, &now) {
         differences.push(Difference::Reply { was, now });
     }
     let was: Vec<_> = called.updates.iter().map(|card| parsed(card.get())).collect();
     let now: Vec<_> = updates.iter().map(|card| parsed(card)).collect();
-    if was != now {
+    let same = |(was, now)| stand_ins.same(was, now);
+    if was.len() != now.len() || !was.iter().zip(&now).all(same) {
         differences.push(Difference::Updates { was, now });
     }
     // What another call left in an instance costs less to find than to make again.

@@ -1,1 +1,121 @@
-//! Credentials must not reach the journal under any spelling.
+//! Credentials that a plugin sends, gets and says: none of them is written down, in whatever place and spelling, and what was
+//! written down can still be played again.
+
+use std::path::Path;
+use std::process::Command;
+use std::time::Duration;
+
+use anyhow::Context as _;
+use anyhow::ensure;
+use aviary_e2e::PATIENCE;
+use aviary_e2e::artifacts;
+use aviary_e2e::collector::Collector;
+use aviary_e2e::collector::Manner;
+use aviary_e2e::http::Request;
+use aviary_e2e::sender;
+use aviary_e2e::setup::App;
+use aviary_e2e::setup::Running;
+use aviary_e2e::setup::Setup;
+use aviary_e2e::web_server::WebServer;
+use serde_json::Value;
+use serde_json::json;
+
+/// Stands in every credential of the guest and of the server that it asks.
+const MARK: &str = "s3cr3t";
+/// What the guest sends as `Basic`, which holds one of them.
+const BASIC: &str = "YW5uOnMzY3IzdC01";
+/// One click of each kind.
+const BUTTONS: [&str; 3] = ["b", "log", "fail"];
+
+async fn host(server: &WebServer, collector: &Collector) -> anyhow::Result<Running> {
+    let pages = json!([{ "url": server.url("/api/"), "private_addresses": true }]);
+    let grants = json!({ "http": pages, "open_api": ["POST /open-apis/im/v1/messages"] });
+    let sidecar = json!({ "grants": grants, "settings": { "server": server.url("/api/") } });
+    let app = App::default().guest_with("tells-secrets", sidecar)?;
+    let setup = Setup::new(app).set("journal", "path", "journal").set("log", "level", "debug");
+    setup.set("trace", "otlp", collector.url()).start().await
+}
+
+fn aviary(folder: &Path, arguments: &[&str]) -> anyhow::Result<String> {
+    let mut command = Command::new(artifacts::host_binary()?);
+    command.args(arguments).current_dir(folder).env("XDG_CACHE_HOME", folder.join("caches"));
+    let output = command.output()?;
+    Ok(String::from_utf8_lossy(&[output.stdout, output.stderr].concat()).into_owned())
+}
+
+/// Nothing of a credential is in that text.
+fn holds_none(text: &str, place: &str) -> anyhow::Result<()> {
+    for credential in [MARK, BASIC] {
+        let line = text.lines().find(|line| line.contains(credential)).unwrap_or_default();
+        ensure!(line.is_empty(), "{place} holds a credential: {line}");
+    }
+    Ok(())
+}
+
+async fn written(running: &Running, count: usize) -> anyhow::Result<String> {
+    let written = async {
+        loop {
+            let text = aviary(running.folder(), &["journal", "export"])?;
+            if text.lines().count() >= count {
+                return anyhow::Ok(text);
+            }
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    };
+    tokio::time::timeout(PATIENCE, written).await.context("the journal is never written")?
+}
+
+#[tokio::test]
+async fn no_credential_is_written_down_and_a_replay_is_exact() -> anyhow::Result<()> {
+    let (server, collector) = (WebServer::start().await?, Collector::start(Manner::Takes).await?);
+    let mut running = host(&server, &collector).await?;
+    for button in BUTTONS {
+        let mut click = sender::click(button);
+        click["event"]["action"]["value"] = json!({
+            "ApiKey": "s3cr3t-30",
+            "said": "my password: s3cr3t-31",
+            "link": "https://a.example/?Access-Token=s3cr3t-32",
+            "pair": ["x-auth-token", "s3cr3t-33"],
+        });
+        let response = running.deliver(&click).await?;
+        let is_told = response.toast().contains("s3cr3t-20 sid=s3cr3t-26 s3cr3t-9 ");
+        ensure!(is_told == (button != "fail"), "the guest has what it asked for: {response:?}");
+        collector.trace(sender::event_id(&click)).await?;
+    }
+    let asked = server.asked();
+    ensure!(asked.len() == 4, "{asked:?}");
+    ensure!(asked[1].all("authorization") == ["Bearer s3cr3t-20"], "the wire has it: {asked:?}");
+
+    let exported = written(&running, BUTTONS.len()).await?;
+    ensure!(exported.contains("expires_in") && exported.contains("page=7"), "{exported}");
+    holds_none(&exported, "the export")?;
+    for line in exported.lines() {
+        let entry: Value = serde_json::from_str(line)?;
+        let shown = ["journal", "show", entry["id"].as_str().context("an id")?];
+        holds_none(&aviary(running.folder(), &shown)?, "journal show")?;
+    }
+    for file in std::fs::read_dir(running.folder().join("journal"))? {
+        holds_none(&String::from_utf8_lossy(&std::fs::read(file?.path())?), "a file of the ring")?;
+    }
+    let admin = running.host.admin().await?;
+    for path in ["/dashboard.json", "/plugins", "/metrics"] {
+        holds_none(&Request::get(path).send(admin).await?.text(), path)?;
+    }
+    holds_none(&format!("{:?}", collector.exports()), "a trace")?;
+
+    let file = running.plugin_file("tells-secrets.wasm");
+    let file = file.to_str().context("a path of text")?.to_owned();
+    running.host.terminate().await?;
+    holds_none(&running.host.log().text(), "the log")?;
+    ensure!(running.host.log().text().contains("plugin log"), "the guest has logged");
+    let said = aviary(running.folder(), &["replay", &file, "--json"])?;
+    let report: Value = serde_json::from_str(&said).with_context(|| said.clone())?;
+    ensure!(report["ok"] == true && report["played"] == BUTTONS.len(), "{report}");
+    ensure!(report["fuel"]["was"] == report["fuel"]["now"], "{report}");
+    ensure!(server.asked().len() == 4, "a replay asks nobody");
+    // Another plugin that asks for something else is named, and its credentials are not.
+    std::fs::copy(artifacts::guest("asks-around")?, &file)?;
+    let said = aviary(running.folder(), &["replay", &file])?;
+    ensure!(said.contains("of which 3 differ"), "{said}");
+    holds_none(&said, "the report of a replay")
+}

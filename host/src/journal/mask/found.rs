@@ -105,6 +105,27 @@ impl Found {
         Some(standing.iter().fold(text.to_owned(), replace))
     }
 
+    /// The substitutes that stand in one of those.
+    pub(super) fn instead_in(&self, masked: &[&str]) -> Vec<String> {
+        let stands = |instead: &str| masked.iter().any(|text| stands_in(instead, text));
+        if !self.are_many() {
+            let pairs = self.pairs.iter().filter(|pair| stands(&pair.instead));
+            return pairs.map(|pair| pair.instead.clone()).collect();
+        }
+        let mut builder = AhoCorasick::builder();
+        builder.kind(Some(AhoCorasickKind::NoncontiguousNFA));
+        let Ok(machine) = builder.build(self.pairs.iter().map(|pair| &pair.instead)) else {
+            return Vec::new();
+        };
+        let mut is_there = vec![false; self.pairs.len()];
+        for text in masked {
+            let found = machine.find_overlapping_iter(*text);
+            found.for_each(|found| is_there[found.pattern().as_usize()] = true);
+        }
+        let pairs = self.pairs.iter().zip(is_there).filter(|(_, is_there)| *is_there);
+        pairs.map(|(pair, _)| pair.instead.clone()).collect()
+    }
+
     fn are_many(&self) -> bool {
         self.pairs.len() > FEW
     }

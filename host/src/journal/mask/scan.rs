@@ -1,23 +1,34 @@
 //! A look through JSON for what is to be masked. What is not is neither copied nor looked at twice: every callback that is
-//! written down goes through here.
+//! written down goes through here. Nothing here recurses as deep as the JSON is nested, because strangers nest it.
 
 use std::borrow::Cow;
 
-use aho_corasick::packed::Searcher;
 use memchr::memchr;
+use memchr::memchr_iter;
 use memchr::memchr2;
+use memchr::memmem;
+use memchr::memrchr;
 use serde::de::IgnoredAny;
 
+use crate::callback::nesting::TOO_DEEP;
 use crate::journal::mask::Masking;
+use crate::secret::in_text;
+use crate::secret::names::Place;
 
-/// Text inside text inside text: cards in messages in callbacks. What lies deeper is not looked into.
+/// Text inside text inside text: cards in messages in callbacks. What lies deeper is masked whole.
 const DEEPEST: usize = 4;
+/// A member's name with its quotes. What is longer is none of those that are looked for.
+const LONGEST_NAME: usize = 256;
 
 /// What a look through JSON is for.
 #[derive(Clone, Copy)]
 pub(super) enum Pass {
-    /// To find what is to be masked, by names and in the callback by pointers too.
-    Find { pointers: bool },
+    /// To find what is to be masked, by names.
+    Find,
+    /// To find it in what plugins say and are told: names in pairs and in texts are seen without a hint that there are any.
+    FindClosely,
+    /// To find it by names and, in the callback, by pointers.
+    FindPointers,
     /// To mask what was found, wherever it stands.
     Spread,
 }
@@ -29,17 +40,22 @@ pub(super) fn scan<'t>(
     pass: Pass,
     depth: usize,
 ) -> Option<Cow<'t, str>> {
-    let (out, path) = (String::new(), String::new());
-    let mut scan = Scan { text, at: 0, copied: 0, out, path, pass, depth };
-    let masks = masking.masks;
-    match (pass, &masks.quick) {
-        (Pass::Find { pointers: false }, Some(quick))
-            if memchr(b'\\', text.as_bytes()).is_none() =>
-        {
-            scan.names(masking, quick)?;
+    let has_escapes = memchr(b'\\', text.as_bytes()).is_some();
+    let closely = match pass {
+        Pass::FindClosely => true,
+        Pass::Find | Pass::FindPointers => {
+            in_text::may_stand_in(text.as_bytes())
+                // Any sign may be written as an escape.
+                || (has_escapes && memmem::find(text.as_bytes(), b"\\u").is_some())
         }
-        (Pass::Find { pointers: false }, _) => scan.strings(masking)?,
-        (Pass::Find { pointers: true } | Pass::Spread, _) => scan.value(masking, false)?,
+        Pass::Spread => false,
+    };
+    let (out, path) = (String::new(), String::new());
+    let mut scan = Scan { text, at: 0, copied: 0, out, path, pass, depth, closely };
+    match pass {
+        Pass::Find if !has_escapes && !closely => scan.names(masking)?,
+        Pass::Find | Pass::FindClosely | Pass::Spread => scan.strings(masking)?,
+        Pass::FindPointers => scan.value(masking, 0)?,
     }
     Some(scan.finish())
 }
@@ -58,12 +74,14 @@ struct Quoted<'a> {
 }
 
 impl<'a> Quoted<'a> {
-    /// What it says.
-    fn decoded(self) -> Option<Cow<'a, str>> {
-        if self.has_escapes {
-            return serde_json::from_str(self.raw).ok().map(Cow::Owned);
+    /// What it says. Half of a pair of surrogates says nothing, but is JSON: it stays as it is written.
+    fn decoded(self) -> Cow<'a, str> {
+        if self.has_escapes
+            && let Ok(text) = serde_json::from_str(self.raw)
+        {
+            return Cow::Owned(text);
         }
-        self.raw.get(1..self.raw.len() - 1).map(Cow::Borrowed)
+        Cow::Borrowed(self.raw.get(1..self.raw.len() - 1).unwrap_or_default())
     }
 }
 
@@ -77,24 +95,52 @@ struct Scan<'a> {
     path: String,
     pass: Pass,
     depth: usize,
+    /// Whether texts are looked into.
+    closely: bool,
 }
 
 impl<'a> Scan<'a> {
-    /// From one masked name to the next. For text without escapes: each of its quotes begins or ends a string, and inside
-    /// of a string there is no other text that is JSON and has names.
-    fn names(&mut self, masking: &mut Masking<'_>, quick: &Searcher) -> Option<()> {
+    /// From one colon to the next. For text without escapes: each of its quotes begins or ends a string, and one that stands
+    /// between a letter and a colon ends a name.
+    fn names(&mut self, masking: &mut Masking<'_>) -> Option<()> {
         let bytes = self.text.as_bytes();
-        while let Some(name) = quick.find_in(bytes, (self.at..bytes.len()).into()) {
-            self.at = name.end();
-            self.space();
-            if self.peek() == Some(b':') {
-                self.at += 1;
-                self.value(masking, true)?;
-            } else {
-                self.at = name.end();
+        for colon in memchr_iter(b':', bytes) {
+            // It was passed with what stands under a name.
+            if colon < self.at {
+                continue;
+            }
+            self.at = colon + 1;
+            let names = &masking.masks.names;
+            let mut end = colon;
+            while end > 0 && is_space(bytes[end - 1]) {
+                end -= 1;
+            }
+            let before = &bytes[..end];
+            let Some(name) = before.strip_suffix(b"\"") else {
+                // In the middle of a text.
+                if names.may_end(before) && in_text::is_named_before(self.text, colon, names) {
+                    return self.again_closely(masking);
+                }
+                continue;
+            };
+            if !names.may_end(name) {
+                continue;
+            }
+            let least = end.saturating_sub(LONGEST_NAME);
+            let Some(quote) = memrchr(b'"', &bytes[least..end - 1]) else { continue };
+            let name = &bytes[least + quote + 1..end - 1];
+            if names.hold(name, Place::Member) {
+                self.under(masking, name)?;
             }
         }
         Some(())
+    }
+
+    /// From the beginning. What was masked already gets the same letters.
+    fn again_closely(&mut self, masking: &mut Masking<'_>) -> Option<()> {
+        (self.at, self.copied, self.closely) = (0, 0, true);
+        self.out.clear();
+        self.strings(masking)
     }
 
     /// From one string to the next, where nobody asks what stands where: much quicker than going through members and items.
@@ -102,115 +148,206 @@ impl<'a> Scan<'a> {
         while let Some(ahead) = memchr(b'"', &self.text.as_bytes()[self.at..]) {
             self.at += ahead;
             let string = self.string()?;
-            let behind = self.at;
-            self.space();
-            if self.peek() != Some(b':') {
-                self.at = behind;
-                self.text_value(masking, string, false)?;
-            } else if self.is_named(masking, &string.decoded()?) {
-                self.at += 1;
-                self.value(masking, true)?;
+            match self.follows() {
+                Some(b':') => self.name(masking, string)?,
+                Some(b',') if self.begins_list(string) && self.pair(masking, string)? => {}
+                _ => self.text_value(masking, string),
             }
         }
         Some(())
     }
 
-    fn value(&mut self, masking: &mut Masking<'_>, masked: bool) -> Option<()> {
+    /// The name of a member, and what stands under it if that is masked.
+    fn name(&mut self, masking: &mut Masking<'_>, string: Quoted<'_>) -> Option<()> {
+        let name = string.decoded();
+        if matches!(self.pass, Pass::Spread) {
+            if let Some(letters) = masking.texts.instead_of(&name) {
+                self.put(string.from, &quoted(letters));
+            }
+        } else if masking.masks.names.hold(name.as_bytes(), Place::Member) {
+            self.space();
+            self.sign(b':')?;
+            self.under(masking, name.as_bytes())?;
+        }
+        Some(())
+    }
+
+    /// `["authorization", "…"]`: how headers and parameters are written down. Whether it was one; if not, nothing has moved.
+    fn pair(&mut self, masking: &mut Masking<'_>, name: Quoted<'_>) -> Option<bool> {
+        let name = name.decoded();
+        if matches!(self.pass, Pass::Spread)
+            || !masking.masks.names.hold(name.as_bytes(), Place::Parameter)
+        {
+            return Some(false);
+        }
+        let behind = self.at;
+        self.space();
+        self.sign(b',')?;
+        self.space();
+        if self.peek() == Some(b'"') {
+            let value = self.string()?;
+            if self.follows() == Some(b']') {
+                self.mask_string(masking, name.as_bytes(), value);
+                return Some(true);
+            }
+        } else if self.peek() == Some(b'[') {
+            // Bytes that are no text.
+            self.under(masking, name.as_bytes())?;
+            return Some(true);
+        }
+        self.at = behind;
+        Some(false)
+    }
+
+    /// One value, and where it is. Its recursion ends where the door refuses a callback.
+    fn value(&mut self, masking: &mut Masking<'_>, level: usize) -> Option<()> {
         self.space();
         match self.peek()? {
-            b'{' => self.members(masking, masked),
-            b'[' => self.items(masking, masked),
+            b'{' | b'[' if level == TOO_DEEP => self.under(masking, b""),
+            b'{' => self.members(masking, level + 1),
+            b'[' => self.items(masking, level + 1),
             b'"' => {
                 let string = self.string()?;
-                self.text_value(masking, string, masked)
+                self.text_value(masking, string);
+                Some(())
             }
-            _ => {
-                let from = self.at;
-                let ends = |byte: &u8| matches!(byte, b',' | b'}' | b']') || is_space(*byte);
-                let rest = &self.text.as_bytes()[from..];
-                self.at += rest.iter().position(ends).unwrap_or(rest.len());
-                let raw = self.text.get(from..self.at)?;
-                let is_number = raw.starts_with(|c: char| c == '-' || c.is_ascii_digit());
-                if masked && is_number {
-                    self.put(from, masking.mask_number(raw));
+            _ => self.scalar(masking, false),
+        }
+    }
+
+    /// Masks every text and number of a value, however deep it is nested.
+    fn under(&mut self, masking: &mut Masking<'_>, name: &[u8]) -> Option<()> {
+        let mut open = 0_usize;
+        loop {
+            self.space();
+            match self.peek()? {
+                b'{' | b'[' => {
+                    open += 1;
+                    self.at += 1;
                 }
-                (!raw.is_empty()).then_some(())
+                b'}' | b']' => {
+                    open = open.checked_sub(1)?;
+                    self.at += 1;
+                }
+                b',' | b':' => self.at += 1,
+                b'"' => {
+                    let string = self.string()?;
+                    if open == 0 || self.follows() != Some(b':') {
+                        self.mask_string(masking, name, string);
+                    }
+                }
+                _ => self.scalar(masking, true)?,
+            }
+            if open == 0 {
+                return Some(());
             }
         }
     }
 
-    fn text_value(
-        &mut self,
-        masking: &mut Masking<'_>,
-        string: Quoted<'_>,
-        masked: bool,
-    ) -> Option<()> {
-        let decoded = string.decoded()?;
-        let replaced = if masked && !decoded.is_empty() {
+    fn scalar(&mut self, masking: &mut Masking<'_>, masked: bool) -> Option<()> {
+        let from = self.at;
+        let ends = |byte: &u8| matches!(byte, b',' | b'}' | b']') || is_space(*byte);
+        let rest = &self.text.as_bytes()[from..];
+        self.at += rest.iter().position(ends).unwrap_or(rest.len());
+        let raw = self.text.get(from..self.at)?;
+        let is_number = raw.starts_with(|c: char| c == '-' || c.is_ascii_digit());
+        if masked && is_number {
+            self.put(from, masking.mask_number(raw));
+        }
+        (!raw.is_empty()).then_some(())
+    }
+
+    /// What stands under a masked name.
+    fn mask_string(&mut self, masking: &mut Masking<'_>, name: &[u8], string: Quoted<'_>) {
+        let decoded = string.decoded();
+        match in_text::parts_under(name, &decoded) {
+            None if decoded.is_empty() => {}
             // Letters are written as they are.
-            self.put(string.from, "\"");
-            self.out.push_str(masking.mask(&decoded));
-            self.out.push('"');
-            None
-        } else if let Some(inner) = self.inner(masking, &decoded) {
-            inner
-        } else if matches!(self.pass, Pass::Spread) {
-            masking.texts.replaced(&decoded)
-        } else {
-            None
+            None => {
+                self.put(string.from, "\"");
+                self.out.push_str(masking.mask(&decoded));
+                self.out.push('"');
+            }
+            Some(parts) => self.put(string.from, &quoted(&masking.mask_in(&decoded, &parts))),
+        }
+    }
+
+    fn text_value(&mut self, masking: &mut Masking<'_>, string: Quoted<'_>) {
+        let decoded = string.decoded();
+        let replaced = match self.inner(masking, &decoded) {
+            Some(inner) => inner,
+            None if matches!(self.pass, Pass::Spread) => masking.texts.replaced(&decoded),
+            None if self.closely || has_a_name(&decoded, masking) => {
+                masking.found_in_text(&decoded)
+            }
+            None => None,
         };
         if let Some(replaced) = replaced {
             self.put(string.from, &quoted(&replaced));
         }
-        Some(())
     }
 
     /// Text that is itself JSON, and what it is then; none where nothing of it is masked.
     fn inner(&self, masking: &mut Masking<'_>, decoded: &str) -> Option<Option<String>> {
-        if !decoded.starts_with(['{', '[']) || self.depth == DEEPEST {
+        if !decoded.starts_with(['{', '[']) {
             return None;
         }
         serde_json::from_str::<IgnoredAny>(decoded).ok()?;
         let pass = match self.pass {
-            Pass::Find { .. } => Pass::Find { pointers: false },
+            Pass::Find | Pass::FindPointers => Pass::Find,
+            Pass::FindClosely => Pass::FindClosely,
             Pass::Spread => Pass::Spread,
         };
+        if self.depth == DEEPEST {
+            let hides = !matches!(pass, Pass::Spread) && decoded.contains(['"', ':']);
+            return hides.then(|| Some(masking.mask(decoded).to_owned()));
+        }
         match scan(masking, decoded, pass, self.depth + 1)? {
             Cow::Owned(changed) => Some(Some(changed)),
             Cow::Borrowed(_) => Some(None),
         }
     }
 
-    fn members(&mut self, masking: &mut Masking<'_>, masked: bool) -> Option<()> {
+    fn members(&mut self, masking: &mut Masking<'_>, level: usize) -> Option<()> {
         self.at += 1;
         self.space();
         while self.peek()? != b'}' {
-            let string = self.string()?;
-            let name = string.decoded()?;
-            if matches!(self.pass, Pass::Spread)
-                && let Some(letters) = masking.texts.instead_of(&name)
-            {
-                self.put(string.from, &quoted(letters));
-            }
+            let name = self.string()?.decoded();
             self.space();
             self.sign(b':')?;
-            let before = self.step(|| name.replace('~', "~0").replace('/', "~1"));
-            let here = masked || self.is_named(masking, &name) || self.is_pointed_at(masking);
-            self.value(masking, here)?;
+            let before = self.step(&name.replace('~', "~0").replace('/', "~1"));
+            if masking.masks.names.hold(name.as_bytes(), Place::Member)
+                || self.is_pointed_at(masking)
+            {
+                self.under(masking, name.as_bytes())?;
+            } else {
+                self.value(masking, level)?;
+            }
             self.path.truncate(before);
             self.comma_or(b'}')?;
         }
         self.sign(b'}')
     }
 
-    fn items(&mut self, masking: &mut Masking<'_>, masked: bool) -> Option<()> {
+    fn items(&mut self, masking: &mut Masking<'_>, level: usize) -> Option<()> {
         self.at += 1;
         self.space();
+        if self.peek() == Some(b'"') {
+            let first = self.at;
+            let string = self.string()?;
+            if self.follows() == Some(b',') && self.pair(masking, string)? {
+                self.space();
+                return self.sign(b']');
+            }
+            self.at = first;
+        }
         let mut index = 0_usize;
         while self.peek()? != b']' {
-            let before = self.step(|| index.to_string());
-            let here = masked || self.is_pointed_at(masking);
-            self.value(masking, here)?;
+            let before = self.step(&index.to_string());
+            match self.is_pointed_at(masking) {
+                true => self.under(masking, b"")?,
+                false => self.value(masking, level)?,
+            }
             self.path.truncate(before);
             index += 1;
             self.comma_or(b']')?;
@@ -218,27 +355,30 @@ impl<'a> Scan<'a> {
         self.sign(b']')
     }
 
-    /// Goes down by one member or item, if anybody asks where this is. Returns the length of the path before.
-    fn step(&mut self, name: impl FnOnce() -> String) -> usize {
+    /// Goes down by one member or item. Returns the length of the path before.
+    fn step(&mut self, name: &str) -> usize {
         let before = self.path.len();
-        if matches!(self.pass, Pass::Find { pointers: true }) {
-            self.path.push('/');
-            self.path.push_str(&name());
-        }
+        self.path.push('/');
+        self.path.push_str(name);
         before
     }
 
-    fn is_named(&self, masking: &Masking<'_>, name: &str) -> bool {
-        matches!(self.pass, Pass::Find { .. }) && masking.masks.names(name)
-    }
-
     fn is_pointed_at(&self, masking: &Masking<'_>) -> bool {
-        matches!(self.pass, Pass::Find { pointers: true })
-            && masking.masks.pointers.contains(&self.path)
+        masking.masks.pointers.contains(&self.path)
     }
 
     fn peek(&self) -> Option<u8> {
         self.text.as_bytes().get(self.at).copied()
+    }
+
+    /// What comes next but white space, which is not passed.
+    fn follows(&self) -> Option<u8> {
+        self.text.as_bytes()[self.at..].iter().copied().find(|byte| !is_space(*byte))
+    }
+
+    fn begins_list(&self, string: Quoted<'_>) -> bool {
+        let before = self.text.as_bytes()[..string.from].iter().rev();
+        before.copied().find(|byte| !is_space(*byte)) == Some(b'[')
     }
 
     fn sign(&mut self, sign: u8) -> Option<()> {
@@ -297,6 +437,12 @@ impl<'a> Scan<'a> {
         self.out.push_str(&self.text[self.copied..]);
         Cow::Owned(self.out)
     }
+}
+
+/// Whether that text has `password: …` in it.
+fn has_a_name(text: &str, masking: &Masking<'_>) -> bool {
+    let mut colons = memchr_iter(b':', text.as_bytes());
+    colons.any(|colon| in_text::is_named_before(text, colon, &masking.masks.names))
 }
 
 /// Of JSON.

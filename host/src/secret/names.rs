@@ -1,0 +1,373 @@
+//! The names that credentials stand under, in JSON members, headers, query parameters, forms and cookies.
+//!
+//! Names are compared without case, `-` and `_`, so that `access_token`, `accessToken` and `Access-Token` are one name.
+
+use std::sync::LazyLock;
+
+/// Any name that ends like this. Services put something of their own before these words: `x-vault-token`,
+/// `GITHUB_WEBHOOK_SECRET`, `db_password`.
+const ENDINGS: [&str; 22] = [
+    "token",
+    "secret",
+    "password",
+    "passwd",
+    "passphrase",
+    "passcode",
+    "credential",
+    "credentials",
+    // The headers of HTTP: `Authorization`, `Proxy-Authorization`.
+    "authorization",
+    // `Cookie`, `Set-Cookie`: of these, only the values of the pairs.
+    "cookie",
+    "cookies",
+    // Whoever holds a signed request can send it once more.
+    "signature",
+    "api_key",
+    "secret_key",
+    "private_key",
+    "access_key",
+    "encrypt_key",
+    "signing_key",
+    "master_key",
+    "session_id",
+    "session_key",
+    // The platform's: of an app, of a browser's SDK, of a login.
+    "ticket",
+];
+
+/// Only these names. As endings they would cover ordinary words.
+const WHOLE: [&str; 22] = [
+    "pwd",
+    "jwt",
+    "bearer",
+    "session",
+    "sid",
+    "otp",
+    "csrf",
+    "xsrf",
+    // The platform's list of `preview_token`.
+    "preview_tokens",
+    // OAuth.
+    "authorization_code",
+    "auth_code",
+    "device_code",
+    "code_verifier",
+    "assertion",
+    "client_assertion",
+    "saml_response",
+    // How the platform's custom bots, Amazon and Microsoft name a signature.
+    "sign",
+    "sig",
+    // The session cookies of Java, PHP and ASP.NET.
+    "jsessionid",
+    "phpsessid",
+    "aspsessionid",
+    // What this host adds to the value of a button.
+    "aviary_seal",
+];
+
+/// Only in an address, a form or a list of pairs: as members of JSON, these words say something else more often than not.
+const PARAMETERS: [&str; 6] = ["code", "key", "auth", "hmac", "pass", "pin"];
+
+/// What ends in `token` and names a thing: the platform's documents, folders and tables, and the next page of a list. Who may
+/// read them is decided elsewhere, and a journal without them says nothing about what happened.
+const NOT_SECRET: [&str; 21] = [
+    "page_token",
+    "next_page_token",
+    "sync_token",
+    "file_token",
+    "folder_token",
+    "parent_folder_token",
+    "root_folder_token",
+    "obj_token",
+    "doc_token",
+    "docs_token",
+    "docx_token",
+    "document_token",
+    "sheet_token",
+    "spreadsheet_token",
+    "node_token",
+    "parent_node_token",
+    "origin_node_token",
+    "wiki_token",
+    "space_token",
+    "minute_token",
+    "whiteboard_token",
+];
+
+/// Longer names are compared by their end.
+const LONGEST: usize = 64;
+/// Letters of a name's end that are looked up before the name is.
+const TAIL: usize = 3;
+/// Five bits for each of them: upper and lower case share theirs.
+const TAILS: usize = 1 << (5 * TAIL);
+
+/// Where a name stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Place {
+    /// A member of JSON, or a word before a colon.
+    Member,
+    /// A header, a query parameter, a field of a form.
+    Parameter,
+}
+
+/// Names whose values are not to be written down.
+#[derive(Debug)]
+pub struct Names {
+    /// By the last letter.
+    known: Vec<Vec<Known>>,
+    /// What ends like one of them and is none.
+    harmless: Vec<Box<[u8]>>,
+    /// A bit for each end that one of them has. Most names have none of these ends, which costs one look.
+    tails: Box<[u64]>,
+    /// Ends that were not looked up because the name is shorter than they are.
+    any_tail: bool,
+}
+
+#[derive(Debug)]
+struct Known {
+    /// In the form of [`Short`].
+    name: Box<[u8]>,
+    part: Part,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Part {
+    Whole,
+    End,
+    WholeParameter,
+}
+
+/// A name without case, `-` and `_`.
+struct Short {
+    bytes: [u8; LONGEST],
+    length: usize,
+}
+
+/// What stands for a byte in such a name; 0 for what is left out.
+const SHORTENED: [u8; 256] = {
+    let mut shortened = [0; 256];
+    let mut byte = 1;
+    while byte < 256 {
+        let is_left_out = byte == b'-' as usize || byte == b'_' as usize;
+        shortened[byte] = if is_left_out { 0 } else { (byte as u8).to_ascii_lowercase() };
+        byte += 1;
+    }
+    shortened
+};
+
+impl Short {
+    fn of(name: &[u8]) -> Self {
+        let mut short = Self { bytes: [0; LONGEST], length: 0 };
+        for byte in &name[name.len().saturating_sub(LONGEST)..] {
+            let shortened = SHORTENED[usize::from(*byte)];
+            short.bytes[short.length] = shortened;
+            short.length += usize::from(shortened != 0);
+        }
+        short
+    }
+
+    fn as_bytes(&self) -> &[u8] {
+        &self.bytes[..self.length]
+    }
+}
+
+fn tail(last: [u8; TAIL]) -> usize {
+    last.iter().fold(0, |tail, byte| tail << 5 | usize::from(byte & 31))
+}
+
+fn last_letter(name: &[u8]) -> usize {
+    name.last().map_or(0, |byte| usize::from(byte & 31))
+}
+
+impl Names {
+    /// Those above, and these whole names.
+    pub fn with(more: &[String]) -> Self {
+        let mut names = Self {
+            known: (0..32).map(|_| Vec::new()).collect(),
+            harmless: Vec::new(),
+            tails: vec![0; TAILS / 64].into(),
+            any_tail: false,
+        };
+        let mut add = |name: &str, part| names.add(name, part);
+        ENDINGS.iter().for_each(|name| add(name, Part::End));
+        WHOLE.iter().for_each(|name| add(name, Part::Whole));
+        PARAMETERS.iter().for_each(|name| add(name, Part::WholeParameter));
+        names.harmless = NOT_SECRET.map(|name| Short::of(name.as_bytes()).as_bytes().into()).into();
+        // An operator's word comes before what is known to be harmless.
+        more.iter().for_each(|name| names.add(name, Part::Whole));
+        names
+    }
+
+    fn add(&mut self, name: &str, part: Part) {
+        let short = Short::of(name.as_bytes());
+        let name = short.as_bytes();
+        match name.last_chunk::<TAIL>() {
+            Some(last) => {
+                let tail = tail(*last);
+                self.tails[tail / 64] |= 1 << (tail % 64);
+            }
+            // Whatever stands before it: a quote, a bracket, a space.
+            None => self.any_tail = true,
+        }
+        self.known[last_letter(name)].push(Known { name: name.into(), part });
+    }
+
+    /// Whether a text may end in one of these names, as it is written. Mostly it does not, and this is quick.
+    pub fn may_end(&self, text: &[u8]) -> bool {
+        let is_left_out = |byte: u8| matches!(byte, b'-' | b'_');
+        let last = match *text {
+            [.., first, second, third] if ![first, second, third].into_iter().any(is_left_out) => {
+                [first, second, third]
+            }
+            // `open_id`
+            [.., first, b'_', second, third]
+                if ![first, second, third].into_iter().any(is_left_out) =>
+            {
+                [first, second, third]
+            }
+            _ => {
+                let mut last = [0; TAIL];
+                let mut letters = text.iter().rev().copied().filter(|byte| !is_left_out(*byte));
+                last.iter_mut().rev().for_each(|place| *place = letters.next().unwrap_or(0));
+                last
+            }
+        };
+        let tail = tail(last);
+        self.any_tail || self.tails[tail / 64] & 1 << (tail % 64) != 0
+    }
+
+    /// Whether what stands under that name is not to be written down.
+    pub fn hold(&self, name: &[u8], place: Place) -> bool {
+        let short = Short::of(name);
+        let name = short.as_bytes();
+        let mut is_secret = false;
+        for Known { name: known, part } in &self.known[last_letter(name)] {
+            let fits = match part {
+                Part::End => name.len() >= known.len(),
+                Part::Whole | Part::WholeParameter => name.len() == known.len(),
+            };
+            // Their first letters are compared before a function is called for the rest.
+            if !fits || name[name.len() - known.len()] != known[0] || !name.ends_with(known) {
+                continue;
+            }
+            match part {
+                Part::Whole => return true,
+                Part::WholeParameter => is_secret |= place == Place::Parameter,
+                Part::End => is_secret = true,
+            }
+        }
+        is_secret && !self.harmless.iter().any(|known| **known == *name)
+    }
+}
+
+/// Whether that header is made of pairs, of which only the values are credentials.
+pub fn is_cookie(name: &[u8]) -> bool {
+    // Most end in another letter.
+    matches!(name.last(), Some(b'e' | b'E' | b's' | b'S' | b'-' | b'_')) && {
+        let short = Short::of(name);
+        short.as_bytes().ends_with(b"cookie") || short.as_bytes().ends_with(b"cookies")
+    }
+}
+
+/// Whether what stands behind that name may begin with a word that says what follows: `Bearer`, `Basic`.
+pub fn is_authorization(name: &[u8]) -> bool {
+    Short::of(name).as_bytes().ends_with(b"authorization")
+}
+
+/// The names above.
+pub static CREDENTIALS: LazyLock<Names> = LazyLock::new(|| Names::with(&[]));
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn holds(name: &str) -> bool {
+        let held = CREDENTIALS.hold(name.as_bytes(), Place::Member);
+        assert!(!held || CREDENTIALS.may_end(name.as_bytes()), "{name} is not even looked up");
+        held
+    }
+
+    #[test]
+    fn every_spelling_of_a_name_is_that_name() {
+        for name in [
+            "access_token",
+            "accessToken",
+            "Access-Token",
+            "ACCESSTOKEN",
+            "access__token_",
+            "AcCeSs-ToKeN",
+            "id_token",
+            "api_key",
+            "x-api-key",
+            "X-Api-Key",
+            "apikey",
+            "Password",
+            "PASSWD",
+            "pwd",
+            "Authorization",
+            "Proxy-Authorization",
+            "Set-Cookie",
+            "client_secret",
+            "AWS_SECRET_ACCESS_KEY",
+            "privateKey",
+            "code_verifier",
+            "X-Amz-Signature",
+            "app_ticket",
+            "x-vault-token",
+            "aviary_seal",
+        ] {
+            assert!(holds(name), "{name}");
+        }
+    }
+
+    #[test]
+    fn what_names_a_thing_is_kept() {
+        for name in [
+            "file_token",
+            "page_token",
+            "pageToken",
+            "max_tokens",
+            "tenant_key",
+            "code",
+            "key",
+            "type",
+            "action",
+            "location",
+            "i18n_key",
+            "image_key",
+            "open_id",
+            "toast",
+            "content",
+            "sessions",
+            "design",
+            "",
+        ] {
+            assert!(!holds(name), "{name}");
+        }
+    }
+
+    #[test]
+    fn some_words_are_credentials_in_addresses_only() {
+        for name in ["code", "KEY", "auth"] {
+            assert!(CREDENTIALS.hold(name.as_bytes(), Place::Parameter), "{name}");
+            assert!(!CREDENTIALS.hold(name.as_bytes(), Place::Member), "{name}");
+        }
+    }
+
+    #[test]
+    fn an_operator_s_names_are_whole_names() {
+        let names = Names::with(&[
+            "open_id".to_owned(),
+            "x".to_owned(),
+            "page_token".to_owned(),
+            "姓名".to_owned(),
+        ]);
+        for name in ["open_id", "openId", "X", "page_token", "姓名"] {
+            assert!(names.hold(name.as_bytes(), Place::Member), "{name}");
+        }
+        assert!(!names.hold(b"my_open_id", Place::Member));
+        let long = "very-".repeat(40);
+        assert!(Names::with(&[long.clone()]).hold(long.as_bytes(), Place::Member));
+    }
+}
