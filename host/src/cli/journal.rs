@@ -185,9 +185,14 @@ fn find(folder: &Path, id: &str) -> std::io::Result<Option<Entry>> {
     Ok(found)
 }
 
-/// In one line, whatever white space a callback came with.
+/// In one line, whatever white space a callback came with. One that is nested as deep as it may be is too deep for the parser
+/// with the entry around it; its line breaks, which no text of JSON holds, become spaces then.
 fn compact(entry: &Entry) -> anyhow::Result<String> {
-    Ok(escaped(&serde_json::to_value(entry)?.to_string(), Keep::Nothing).into_owned())
+    let line = match serde_json::to_value(entry) {
+        Ok(entry) => entry.to_string(),
+        Err(_too_deep) => serde_json::to_string(entry)?.replace(['\r', '\n'], " "),
+    };
+    Ok(escaped(&line, Keep::Nothing).into_owned())
 }
 
 const HEADINGS: &str = "ID               TIME (UTC)               OUTCOME              ms         fuel  TYPE, PLUGIN AND VERSION";
@@ -222,7 +227,8 @@ fn describe(entry: &Entry) -> String {
         at_us += took_us;
     }
     add(format!("  callback  {}", entry.callback));
-    add(format!("  reply     {}", serde_json::json!(entry.reply)));
+    // Not through a value: the parser may find it too deep.
+    add(format!("  reply     {}", serde_json::to_string(&entry.reply).unwrap_or_default()));
     if let Some(called) = &entry.called {
         for HostCall { call, asked, answered, span } in &called.told.calls {
             add(format!("  asked     {call} {asked}, {}", times(span)));

@@ -39,6 +39,14 @@ fn with_nested(callback: &Value, nested: &str) -> String {
     callback.to_string().replace(&json!(HERE).to_string(), nested)
 }
 
+/// Levels around [`HERE`].
+fn body_levels(callback: &Value) -> usize {
+    let text = callback.to_string();
+    let before = text.split(&json!(HERE).to_string()).next().unwrap_or_default();
+    let count = |bracket: [char; 2]| before.matches(bracket).count();
+    count(['{', '[']) - count(['}', ']'])
+}
+
 /// A message of a chat with that text as its content.
 fn message(content: &str) -> Value {
     let mut event = sender::event();
@@ -129,9 +137,16 @@ async fn a_callback_that_is_nested_too_deep_is_refused_at_both_doors() -> anyhow
             answers(&running).await?;
         }
         // What every part of the host reads is taken.
-        let body = with_nested(callback, &lists(100));
+        let levels = 127 - body_levels(callback);
+        let body = with_nested(callback, &lists(levels));
         let response = running.deliver_bytes(&body, running.apps()[0].keys().into()).await?;
-        ensure!(response.status == 200, "{response:?}");
+        ensure!(response.status == 200, "{levels}: {response:?}");
+        let one_more = with_nested(callback, &lists(levels + 1));
+        let response = running.deliver_bytes(&one_more, running.apps()[0].keys().into()).await?;
+        ensure!(response.status == 400, "{levels}: {response:?}");
+        journal_with(&running, sender::event_id(callback)).await?;
+        let shown = aviary(running.folder(), &["journal", "show", sender::event_id(callback)])?;
+        ensure!(shown.status.success(), "{shown:?}");
     }
     let mut old = sender::legacy_click("b");
     old["action"]["value"] = HERE.into();
