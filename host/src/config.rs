@@ -287,7 +287,7 @@ impl Config {
         const OF_A_CALL: usize = 2;
         let webhook = self.webhook.listen.map_or(0, |_| self.webhook.max_connections);
         let admin = self.admin.as_ref().map_or(0, |_| Limits::FOR_PEOPLE.max_connections);
-        let connections = self.apps.iter().filter_map(|app| app.long_connection);
+        let connections = self.apps.iter().filter_map(|app| app.long_connection.as_ref());
         let connections: u64 = connections.map(|wanted| u64::from(wanted.connections)).sum();
         let calls = u64::from(self.guests.max_calls) * OF_A_CALL as u64;
         connections + calls + (OWN + webhook + admin) as u64

@@ -34,13 +34,19 @@ impl TryFrom<String> for HostName {
 
     fn try_from(text: String) -> Result<Self, Self::Error> {
         match Url::parse(&format!("wss://{text}/")) {
-            Ok(url) if url.port().is_none() && url.path() == "/" && is_bare(&url) => {
+            Ok(url) if url.path() == "/" && is_bare(&url) && is_host(&text) => {
                 let host = url.host_str().unwrap_or_default();
                 Ok(Self(host.trim_end_matches('.').to_owned()))
             }
             _ => Err(HostNameError(text)),
         }
     }
+}
+
+/// No port, and no pattern: a name stands for those below it anyway.
+fn is_host(text: &str) -> bool {
+    let is_address = text.starts_with('[') && text.ends_with(']');
+    is_address || !text.contains([':', '*'])
 }
 
 fn is_bare(url: &Url) -> bool {
@@ -211,7 +217,8 @@ mod tests {
         for bad in ["wss://example.org/", "ws://ws.example.org/", "wss://xws.example.org/"] {
             assert!(leads("feishu", &named, bad).is_err(), "{bad}");
         }
-        for wrong in ["", "wss://a", "a:1", "a/b", "me@a", "a?b", "a b", "*.a"] {
+        for wrong in ["", "wss://a", "a:1", "a:443", "a/b", "me@a", "a?b", "a b", "*.a", "[::1]:7"]
+        {
             assert!(HostName::try_from(wrong.to_owned()).is_err(), "{wrong}");
         }
     }

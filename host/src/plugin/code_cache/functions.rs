@@ -110,8 +110,8 @@ impl Functions {
 
 /// Every function of a pack, for the fuzz target. None if the pack is not good.
 #[cfg(any(test, feature = "fuzzing"))]
-pub(super) fn open_pack(path: &std::path::Path) -> Option<Vec<Vec<u8>>> {
-    let pack = Pack::open(path).ok()?;
+pub(super) fn open_pack(folder: &Folder, name: &str) -> Option<Vec<Vec<u8>>> {
+    let pack = Pack::open(folder, name).ok()?;
     Some(pack.keys().filter_map(|key| pack.get(key)).collect())
 }
 
