@@ -42,7 +42,12 @@ pub(super) fn write(
     let (callback, body) = (masking.everywhere(callback), masking.everywhere(body));
     let reason = reason.map(|reason| masking.without(&reason).into_owned());
     let called = match called {
-        Some(called) => Some(called.masked(&mut masking, &body, reason.as_deref())?),
+        Some(called) => {
+            // Where nothing of it was masked, nothing stands in.
+            let body = matches!(body, Cow::Owned(_)).then_some(&*body);
+            let besides: Vec<_> = body.into_iter().chain(reason.as_deref()).collect();
+            Some(called.masked(&mut masking, &besides)?)
+        }
         None => None,
     };
     let without = |text| masking.without(text);
@@ -115,13 +120,8 @@ impl Called {
         self
     }
 
-    /// After what was found elsewhere was masked too. `body` and `reason` are masked already.
-    fn masked(
-        self,
-        masking: &mut Masking<'_>,
-        body: &Cow<'_, str>,
-        reason: Option<&str>,
-    ) -> Option<Call> {
+    /// After what was found elsewhere was masked too. What it said besides is masked already.
+    fn masked(self, masking: &mut Masking<'_>, besides: &[&str]) -> Option<Call> {
         let Self { by_json, fresh, mut told, mut updates } = self;
         for card in &mut updates {
             *card = masking.everywhere(card.as_str().into()).into_owned();
@@ -130,9 +130,8 @@ impl Called {
             Cow::Borrowed(_) => None,
             Cow::Owned(masked) => Some(masked),
         });
-        let mut said: Vec<_> = updates.iter().map(String::as_str).chain(reason).collect();
-        // Where nothing of it was masked, nothing stands in.
-        said.extend(matches!(body, Cow::Owned(_)).then_some(&**body));
+        let mut said: Vec<&str> = updates.iter().map(String::as_str).collect();
+        said.extend(besides.iter().map(|text| &**text));
         let exchanged: Vec<_> = told.calls.iter().map(|call| call.asked.to_string()).collect();
         said.extend(exchanged.iter().map(String::as_str));
         if !said.is_empty() {
