@@ -37,8 +37,9 @@ use crate::plugin::compiler::program;
 use crate::plugin::compilers::starter::Starter;
 use crate::plugin::engine::GuestsConfig;
 
-/// Short compilations at once, where one plugin is not given every thread. Each may take `guests.compile_memory_bytes`.
-const MAX_SHORT: usize = 2;
+/// Short compilations at once. They share the processors, so one that is short is over soon, whatever the others are; with the
+/// long one there are as many as plugins are loaded at once. Each may take `guests.compile_memory_bytes`.
+const SHORT_AT_ONCE: usize = 3;
 /// The largest code that is taken. That of Python, the largest runtime, has 40 MB; it is in memory twice for a moment.
 const MAX_CODE_BYTES: u64 = 256 << 20;
 /// A compiler gets a quarter of a core where the machine is busy, and ends itself when it has used its processor time. One
@@ -92,7 +93,7 @@ impl Compilers {
             memory_bytes: guests.compile_memory_bytes,
             processor_secs: guests.compile_secs,
             cache,
-            short: Arc::new(Semaphore::new(guests.compile_threads.min(MAX_SHORT))),
+            short: Arc::new(Semaphore::new(SHORT_AT_ONCE)),
             long: Arc::new(Semaphore::new(1)),
             too_costly: Mutex::default(),
             keeping: TaskTracker::new(),

@@ -51,8 +51,8 @@ pub struct GuestsConfig {
     /// Threads that compile one plugin, 1 to 64. They are in a process of their own, and come after those that do I/O and
     /// run guests.
     pub compile_threads: usize,
-    /// Memory that compiling one plugin may take. One plugin that takes long and one or two that do not are compiled at
-    /// once, so up to three times as much is in use.
+    /// Memory that compiling one plugin may take. One plugin that takes long and three that do not are compiled at once, so
+    /// up to four times as much is in use.
     pub compile_memory_bytes: u64,
     /// Processor time that compiling one plugin may take, 1 to 86400 seconds, all threads together.
     pub compile_secs: u64,
@@ -60,7 +60,8 @@ pub struct GuestsConfig {
     pub start_wait_secs: u64,
 }
 
-/// Twice what the largest runtimes need: StarlingMonkey's 12 MB and Python's 18 MB are compiled within half of it.
+/// What a small machine can give away for some minutes; mimalloc takes some of it without using it. Four times what a module of
+/// 900 kB needs whose compilation takes seconds.
 const COMPILE_MEMORY_BYTES: u64 = 2 << 30;
 /// The least with which a compiler can begin and answer.
 const LEAST_COMPILE_MEMORY_BYTES: u64 = 64 << 20;
