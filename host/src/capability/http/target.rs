@@ -3,7 +3,6 @@
 use std::fmt;
 
 use http::Uri;
-use http::uri;
 use url::Host;
 use url::Url;
 
@@ -88,7 +87,7 @@ impl Target {
         let host = Host::parse(authority.host()).map_err(|_no_host| Unclear::Host)?;
         let port = match authority.as_str().strip_prefix(authority.host()) {
             Some("") => scheme.default_port(),
-            _ => authority.port().as_ref().map(uri::Port::as_u16).ok_or(Unclear::Port)?,
+            behind => behind.and_then(port_behind_host).ok_or(Unclear::Port)?,
         };
         Self { scheme, host, port, path: uri.path().to_owned() }.checked()
     }
@@ -133,6 +132,12 @@ impl fmt::Display for Target {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(formatter, "{}://{}{}", self.scheme.name(), self.authority(), self.path)
     }
+}
+
+/// The port that a colon and digits name. The library that splits addresses overlooks everything else that stands there.
+fn port_behind_host(text: &str) -> Option<u16> {
+    let digits = text.strip_prefix(':')?;
+    digits.bytes().all(|byte| byte.is_ascii_digit()).then(|| digits.parse().ok())?
 }
 
 /// Whether a path names the same thing to everybody who reads it: no segment that leads upwards, however it is escaped
@@ -236,6 +241,7 @@ mod tests {
             ("https://a:b@a.example.com/", Unclear::UserInfo),
             ("https://a.example.com:1x/", Unclear::Port),
             ("https://a.example.com:65536/", Unclear::Port),
+            ("http://[::1]x:81/", Unclear::Port),
             ("https://a.example.com:/", Unclear::Port),
             ("ftp://a.example.com/", Unclear::Scheme),
             ("https://a.example.com/v1/../admin", Unclear::Path),
