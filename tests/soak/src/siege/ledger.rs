@@ -87,6 +87,7 @@ pub struct SiegeReport {
     pub(super) memory_peak_of_children: u64,
     /// What the host has still of the machine that it did not have before.
     pub(super) left_behind: Vec<String>,
+    pub(super) ready: bool,
     pub(super) stopped_cleanly: bool,
 }
 
@@ -98,6 +99,7 @@ impl SiegeReport {
             && self.attempts.len() == ATTACKS
             && self.malformed == 0
             && self.refused == 0
+            && self.ready
             && self.stopped_cleanly
     }
 
