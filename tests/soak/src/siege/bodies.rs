@@ -59,7 +59,8 @@ pub(super) async fn unsigned_encrypted(target: &Target<'_>) -> anyhow::Result<()
 /// Genuine callbacks whose value is nested too deeply, as JSON and as text that is JSON.
 pub(super) async fn nested(target: &Target<'_>) -> anyhow::Result<()> {
     let lists = "[".repeat(DEPTH) + &"]".repeat(DEPTH);
-    let objects = "{\"a\":".repeat(DEPTH) + "1" + &"}".repeat(DEPTH);
+    // A member of this name is masked in the journal, which looks through everything below it.
+    let objects = "{\"token\":".repeat(DEPTH) + "1" + &"}".repeat(DEPTH);
     let as_text = Value::from(lists.as_str()).to_string();
     for number in 0_usize.. {
         tokio::time::sleep(PACE).await;

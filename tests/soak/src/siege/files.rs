@@ -66,8 +66,11 @@ fn place(target: &Target<'_>, sound: &Path, number: usize) -> anyhow::Result<()>
         }
         4 => {
             pipe(&file(target, "pipe"))?;
-            std::fs::write(&sidecar, SECRET_FROM_A_PIPE)?;
-            std::fs::copy(sound, plugin)?;
+            // One for each thread that a small machine has for sockets.
+            for name in ["it", "other", "third", "fourth"] {
+                std::fs::write(file(target, &format!("{name}.toml")), SECRET_FROM_A_PIPE)?;
+                std::fs::copy(sound, file(target, &format!("{name}.wasm")))?;
+            }
         }
         5 => drop(UnixListener::bind(plugin)?),
         6 => std::fs::create_dir(plugin)?,

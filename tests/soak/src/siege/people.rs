@@ -11,8 +11,9 @@ use crate::siege::healthy;
 
 /// Slow clicks of one person at once: more than a plugin may have under way.
 const SLOW: usize = 70;
-/// Between two crashes: twenty in a second.
-const BETWEEN_CRASHES: Duration = Duration::from_millis(50);
+/// Crashes of one person at once, and the time between two such rounds: twenty in a second where nothing else is to do.
+const CRASHES: usize = 5;
+const BETWEEN_CRASHES: Duration = Duration::from_millis(250);
 
 /// One person keeps seventy slow calls under way.
 pub(super) async fn flood(target: &Target<'_>) -> anyhow::Result<()> {
@@ -28,11 +29,13 @@ pub(super) async fn flood(target: &Target<'_>) -> anyhow::Result<()> {
 
 /// One person makes the plugin crash, again and again.
 pub(super) async fn crash(target: &Target<'_>) -> anyhow::Result<()> {
-    for number in 0_usize.. {
+    loop {
         tokio::time::sleep(BETWEEN_CRASHES).await;
-        target.ledger.attempt("crashes of one person");
-        let body = healthy::click("ou_crash", "throw").to_string();
-        let _ = sender::sealed(body).send_from(address(10, number), target.webhook).await;
+        let clicks = (0..CRASHES).map(|number| async move {
+            target.ledger.attempt("crashes of one person");
+            let body = healthy::click("ou_crash", "throw").to_string();
+            let _ = sender::sealed(body).send_from(address(10, number), target.webhook).await;
+        });
+        join_all(clicks).await;
     }
-    Ok(())
 }
