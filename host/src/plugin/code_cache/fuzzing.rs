@@ -27,7 +27,8 @@ pub fn code_cache(input: &[u8]) {
     let Some(([at, bits], code)) = input.split_first_chunk::<2>() else { return };
     let whole = sealed(&KEY, code.to_vec());
     is_trusted_as_written(&whole);
-    let (_, length) = verified(written(&whole), &KEY).expect("a file that was just written is good");
+    let (_, length) =
+        verified(written(&whole), &KEY).expect("a file that was just written is good");
     assert_eq!(length, code.len() as u64);
     if let Some(functions) = open_pack(&PLACE.1, &Folder::pack(&KEY)) {
         assert!(functions.iter().all(|function| function.len() <= code.len()));
