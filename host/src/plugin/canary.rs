@@ -28,7 +28,7 @@ const FEWEST_TIMES: usize = 5;
 /// Times that are kept of each version: more say no more.
 const MOST_TIMES: usize = 1000;
 
-/// See the module.
+/// A new version that serves a share of the users.
 pub struct Canary {
     plugin: Arc<Plugin>,
     alone: Snapshot,

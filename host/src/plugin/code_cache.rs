@@ -168,6 +168,11 @@ impl OpenCache {
         folder.write(&Folder::component(key), sealed)
     }
 
+    /// Takes the packs of functions that were not used, each with its reason.
+    pub(super) fn take_refused(&self) -> Vec<String> {
+        self.0.as_ref().map(|(_, functions)| functions.take_refused()).unwrap_or_default()
+    }
+
     /// For what runs in that engine.
     pub(super) fn with(self, engine: &Engine) -> CodeCache {
         CodeCache { folder: self.0.map(|(folder, _)| folder), keys: Keys::new(engine) }
@@ -179,7 +184,7 @@ pub(super) fn copied(engine: &Engine, code: &Compiled) -> wasmtime::Result<Compi
     native::copied(engine, code)
 }
 
-/// See the module.
+/// Compiled code on disk, as the host uses it.
 #[derive(Debug)]
 pub(super) struct CodeCache {
     folder: Option<Arc<Folder>>,

@@ -144,6 +144,9 @@ fn serve(host: Option<Pid>) -> io::Result<()> {
     let Answer::Code(code) = answer else { return Ok(()) };
     // Only threads that have looked know what is there already.
     let _ = looking.join();
+    for refused in cache.take_refused() {
+        Answer::PackRefused(clipped(refused)).write(&mut output)?;
+    }
     match cache.keep(&order.key, &code) {
         Ok(()) => Answer::Kept.write(&mut output),
         Err(error) => Answer::NotKept(clipped(error.to_string())).write(&mut output),

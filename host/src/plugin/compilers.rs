@@ -36,6 +36,7 @@ use crate::plugin::compiler::Order;
 use crate::plugin::compiler::program;
 use crate::plugin::compilers::starter::Starter;
 use crate::plugin::engine::GuestsConfig;
+use crate::telemetry::metrics;
 
 /// Short compilations at once. They share the processors, so one that is short is over soon, whatever the others are; with the
 /// long one there are as many as plugins are loaded at once. Each may take `guests.compile_memory_bytes`.
@@ -64,7 +65,7 @@ pub enum CompilersError {
     Starter(#[from] io::Error),
 }
 
-/// See the module.
+/// Starts compilers, and says which may run when.
 pub(super) struct Compilers {
     starter: Starter,
     threads: usize,
@@ -256,7 +257,7 @@ impl Compiler {
     /// Waits until the code is on disk. The place is free only then, so that the next compilation finds the functions of
     /// this one.
     async fn finish(mut self, key: Key) {
-        let kept = timeout(KEEPING, Answer::read(&mut self.output, 0)).await;
+        let kept = timeout(KEEPING, self.kept()).await;
         match kept {
             Ok(Ok(Some(Answer::Kept))) => {
                 tracing::debug!(key = hex::encode(key), "compiled code kept");
@@ -268,6 +269,16 @@ impl Compiler {
         }
         // One that does not end is ended when it is dropped.
         let _ = timeout(KEEPING, self.child.wait()).await;
+    }
+
+    /// Whether the code was kept, after the packs that were refused.
+    async fn kept(&mut self) -> io::Result<Option<Answer>> {
+        loop {
+            let answer = Answer::read(&mut self.output, 0).await?;
+            let Some(Answer::PackRefused(reason)) = answer else { return Ok(answer) };
+            tracing::warn!(reason, "cached functions refused");
+            metrics::record_code_cache_refusal("functions");
+        }
     }
 }
 
@@ -293,7 +304,7 @@ async fn answer(
                     *place = Place { is_long: true, _permit };
                 }
             }
-            Some(Answer::Kept | Answer::NotKept(_)) | None => {
+            Some(Answer::PackRefused(_) | Answer::Kept | Answer::NotKept(_)) | None => {
                 return Err(Failure::Pipe(io::ErrorKind::UnexpectedEof.into()));
             }
         }

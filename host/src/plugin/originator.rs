@@ -27,7 +27,7 @@ pub struct TenantId(u64);
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct UserId(u64);
 
-/// See the module.
+/// The tenant and the person that a callback comes from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Originator {
     /// The person's own tenant, where it differs from the one that the callback is addressed to.

@@ -19,7 +19,7 @@ use crate::plugin::originator::UserId;
 /// One in so many of a plugin's places is for other tenants.
 const FOR_OTHER_TENANTS: u32 = 8;
 
-/// See the module.
+/// How many calls of one plugin each tenant and user has.
 #[derive(Debug, Default)]
 pub(super) struct InPlugin {
     pub(super) calls: u32,

@@ -22,7 +22,7 @@ const CALLS_FROM_RESERVE: u32 = 2;
 /// Plugins without a call under way whose counts are kept, so that the next call takes no memory.
 const IDLE_PLUGINS: usize = 256;
 
-/// See the module.
+/// Who has places, and who waits for one.
 #[derive(Debug)]
 pub(super) struct State {
     pub(super) free: u32,

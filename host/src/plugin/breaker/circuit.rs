@@ -16,7 +16,7 @@ const SEVERAL_USERS: usize = 3;
 /// The same of tenants.
 const SEVERAL_TENANTS: usize = 2;
 
-/// See the module.
+/// Whether calls go through, for everybody or for one user or tenant.
 #[derive(Debug)]
 pub(super) enum Circuit {
     Closed(Row),

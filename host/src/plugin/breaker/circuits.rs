@@ -11,7 +11,7 @@ use crate::plugin::breaker::circuit::Circuit;
 /// may call the plugin again, and is paused again.
 pub(super) const MOST: usize = 256;
 
-/// See the module.
+/// One circuit for each user or tenant whose calls failed lately.
 #[derive(Debug)]
 pub(super) struct Circuits<Id>(HashMap<Id, Entry>);
 

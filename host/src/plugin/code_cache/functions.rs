@@ -22,7 +22,6 @@ use crate::plugin::code_cache::entry::Distrust;
 use crate::plugin::code_cache::folder::Folder;
 use crate::plugin::code_cache::functions::pack::FunctionKey;
 use crate::plugin::code_cache::functions::pack::Pack;
-use crate::telemetry::metrics;
 
 /// Packs in use. A host looks into each of them for a function that it does not know; an edit of a plugin adds one, and
 /// the one that was used longest ago goes.
@@ -32,7 +31,7 @@ const MAX_FUNCTIONS: usize = 300_000;
 /// Functions that are not in a pack yet are in memory, up to this.
 const MAX_FRESH_BYTES: usize = 32 << 20;
 
-/// See the module.
+/// The packs of one folder, and the functions that were compiled since they were written.
 pub(super) struct Functions {
     folder: Arc<Folder>,
     looked: Once,
@@ -45,6 +44,8 @@ struct State {
     packs: Vec<Arc<Pack>>,
     fresh: HashMap<FunctionKey, Vec<u8>>,
     fresh_bytes: usize,
+    /// Packs that were not used, each with its reason.
+    refused: Vec<String>,
 }
 
 impl fmt::Debug for Functions {
@@ -57,6 +58,11 @@ impl Functions {
     /// Reads nothing before something is compiled.
     pub(super) fn new(folder: Arc<Folder>) -> Self {
         Self { folder, looked: Once::new(), state: Mutex::default() }
+    }
+
+    /// Takes the packs that were refused since the last time, each with its reason.
+    pub(super) fn take_refused(&self) -> Vec<String> {
+        mem::take(&mut self.lock().refused)
     }
 
     /// Writes what was compiled since the last time.
@@ -97,9 +103,7 @@ impl Functions {
                 Err(Distrust::Absent) => {}
                 Err(distrust) => {
                     let file = self.folder.place(&name);
-                    let file = file.display();
-                    tracing::warn!(%file, reason = %distrust, "cached functions refused");
-                    metrics::record_code_cache_refusal(distrust.word());
+                    self.lock().refused.push(format!("{}: {distrust}", file.display()));
                     // It would be refused at every start. Where it cannot be deleted, it is.
                     self.folder.remove(&name);
                 }

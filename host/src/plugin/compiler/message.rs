@@ -60,7 +60,7 @@ impl Order {
 }
 
 /// What a compiler says of an order, in this sequence: perhaps `TakesLong`, then one of `Code` and `Refused`, and after
-/// `Code` one of `Kept` and `NotKept`. `Failed` may come in place of any of them.
+/// `Code` any number of `PackRefused` and one of `Kept` and `NotKept`. `Failed` may come in place of any of them.
 #[derive(Debug, PartialEq, Eq)]
 pub(in crate::plugin) enum Answer {
     /// It has used the processor time of a short compilation and goes on.
@@ -69,6 +69,8 @@ pub(in crate::plugin) enum Answer {
     Code(Vec<u8>),
     /// The file is not a plugin, in words.
     Refused(String),
+    /// A pack of functions in the cache was not used: which one, and why.
+    PackRefused(String),
     /// The code is in the cache, or there is none.
     Kept,
     /// The code could not be written there.
@@ -86,6 +88,7 @@ impl Answer {
             Self::Kept => (3, &[]),
             Self::NotKept(reason) => (4, reason.as_bytes()),
             Self::Failed(reason) => (5, reason.as_bytes()),
+            Self::PackRefused(reason) => (6, reason.as_bytes()),
         }
     }
 
@@ -125,6 +128,7 @@ impl Answer {
             3 => Self::Kept,
             4 => Self::NotKept(text(&content)),
             5 => Self::Failed(text(&content)),
+            6 => Self::PackRefused(text(&content)),
             _ => return Err(io::Error::other("the compiler's answer is of an unknown kind")),
         }))
     }
@@ -168,6 +172,7 @@ mod tests {
             Answer::TakesLong,
             Answer::Code(vec![1; 100_000]),
             Answer::Refused("no plugin".to_owned()),
+            Answer::PackRefused("pack: not a file".to_owned()),
             Answer::Kept,
             Answer::NotKept("the disk is full".to_owned()),
             Answer::Failed("no thread".to_owned()),

@@ -45,7 +45,7 @@ struct Trying {
     canary: Arc<Canary>,
 }
 
-/// See the module.
+/// What is known of one file in the plugins folder.
 pub(super) struct File {
     look: Look,
     /// What was read last, whatever came of it.

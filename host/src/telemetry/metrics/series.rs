@@ -22,7 +22,7 @@ use metrics::Unit;
 use metrics_exporter_prometheus::PrometheusBuilder;
 use metrics_exporter_prometheus::PrometheusRecorder;
 
-/// See the module.
+/// The recorder of the host and those of its live plugins.
 pub(super) struct Series {
     builder: fn() -> PrometheusBuilder,
     host: PrometheusRecorder,
