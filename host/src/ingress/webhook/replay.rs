@@ -199,8 +199,10 @@ mod tests {
     /// A second on the clock of the tests, in the middle of which their host starts.
     const START: u64 = 1_732_699_047;
 
+    /// Spread over all numbers, as signatures are: the map takes their digits for a hash.
     fn numbered(number: usize) -> String {
-        format!("{number:08x}{:032x}", 0)
+        let spread = (number as u64).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+        format!("{spread:016x}{number:024x}")
     }
 
     fn signed_at(signature: &str, second: u64) -> Signed {
