@@ -165,7 +165,12 @@ fn callback_header(event_type: &str) -> Value {
 }
 
 fn operator(open_id: &str) -> Value {
-    json!({"open_id": open_id, "union_id": "on_cad4860e7af114fb4ff6c5d496d", "user_id": "867"})
+    // A person has one id of each kind, so another `open_id` comes with other ids.
+    if open_id == CardAction::default().open_id {
+        return json!({"open_id": open_id, "union_id": "on_cad4860e7af114fb4ff6c5d496d", "user_id": "867"});
+    }
+    let person = open_id.trim_start_matches("ou_");
+    json!({"open_id": open_id, "union_id": format!("on_{person}"), "user_id": person})
 }
 
 fn action_fields(action: CardAction) -> Value {
