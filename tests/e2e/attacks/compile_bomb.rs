@@ -258,6 +258,8 @@ async fn the_doors_open_and_what_is_missing_is_named() -> anyhow::Result<()> {
     );
     let setup = limited(app, 16 << 30, WITHOUT_END).set("guests", "start_wait_secs", 3);
     let running = setup.launch(false).await?;
+    // On a busy machine the healthy plugin takes more than the wait as well.
+    running.host.log().wait_for("plugin live", &[("plugin", "answer")]).await?;
     let missing = running.host.wait_for_readyz(503).await?.text();
     ensure!(missing.contains("plugin bomb: still being loaded"), "{missing}");
     ensure!(!missing.contains("answer"), "{missing}");
