@@ -180,7 +180,7 @@ await step('a card runs no script', async () => {
   await page.locator('#composer details').evaluate((details) => { details.open = false; });
 });
 
-await step('an error is explained in Chinese', async () => {
+await step('a webhook that the program did not open is refused, in Chinese', async () => {
   await page.selectOption('#language', 'zh');
   assert.equal(await page.textContent('#chat-title'), '会话');
   assert.equal(await page.getAttribute('html', 'lang'), 'zh-CN');
@@ -189,7 +189,7 @@ await step('an error is explained in Chinese', async () => {
   await page.fill('#url', 'http://127.0.0.1:1/callback');
   await sample('leave');
   await card('Leave request').getByRole('button', { name: 'Approve' }).click();
-  await page.locator('.trouble', { hasText: '平台无法与回调地址建立 TCP 连接' }).waitFor();
+  await page.locator('.trouble', { hasText: /^请求失败：.*is not one of this program's webhooks/ }).waitFor();
   await page.fill('#url', webhook);
   await page.selectOption('#door', 'long_connection');
   await page.selectOption('#language', 'en');

@@ -1,5 +1,7 @@
 //! Requests to the webhook: whom each of the three believes, and what it answers.
 
+use std::sync::Arc;
+
 use aviary_e2e::http::Request;
 use aviary_e2e::sender;
 use aviary_e2e::sender::Signer;
@@ -157,10 +159,13 @@ fn at(
     name: &str,
     request: impl Fn() -> Request + Send + Sync + 'static,
 ) -> Scenario {
+    let request = Arc::new(request);
     Scenario::new(name, move |line: Line| {
-        let request = Request { path: path.to_owned(), ..request() };
+        let request = Arc::clone(&request);
         async move {
             let address = line.webhook().await?;
+            // Signed only now: what was signed before a host started is not accepted.
+            let request = Request { path: path.to_owned(), ..request() };
             let Ok(response) = request.send(address).await else {
                 return Ok("no answer".to_owned());
             };

@@ -37,7 +37,7 @@ pub(crate) async fn run(size: Size) -> anyhow::Result<Changes> {
 
 /// Has everything that is in the plan compiled, and kept in `cache`.
 async fn compile_into(cache: &Path, plan: &Plan, plugins: usize) -> anyhow::Result<()> {
-    let level = "info,aviary::plugin::code_cache=debug";
+    let level = "info,aviary::plugin::compilers=debug";
     let plan = with_cache(plan, cache).set("log", "level", level);
     let mut host = contestant::aviary(&plan, Cores::Shared).await?;
     let is_kept = |line: &serde_json::Value| line["message"] == "compiled code kept";
