@@ -130,10 +130,11 @@ const READS: [&str; 12] = [
 ];
 
 /// Modules that open files by themselves, and why.
-const OPENS_FILES: [(&str, &str); 5] = [
+const OPENS_FILES: [(&str, &str); 6] = [
     ("small_file", "it is the one way"),
     ("plugin/code_cache", "it verifies who owns what it opens, below a folder that is held open"),
-    ("plugin/compilers", "the file is one of the kernel"),
+    ("plugin/compiler", "the file is one of the kernel"),
+    ("plugin/swap", "the files are the kernel's"),
     ("journal/ring", "it creates the file that it writes"),
     ("store/file", "the database reads and writes, and the file is checked by `small_file`"),
 ];
