@@ -185,17 +185,19 @@ impl HostBuilder {
         let webhook = webhook.map(|(listener, address)| {
             let (router, limits, tls) = (router.clone(), config.webhook, config.webhook_tls);
             shutdown.spawn(webhook::server::serve(listener, router, limits, tls, shutdown.clone()));
+            say_listening("webhook", address);
             address
         });
         let folders: Arc<[FolderHandle]> = folders.into();
         let doors = Doors::new(connections, webhooks, Arc::clone(&folders), shutdown.clone());
-        let admin = admin.zip(history).map(|((listener, _), history)| {
+        let admin = admin.zip(history).map(|((listener, address), history)| {
             let (doors, folders) = (doors.clone(), Arc::clone(&folders));
             let token = config.admin.and_then(|admin| admin.token);
             // Stopped by itself: it answers until the very end.
             let stop = Shutdown::new();
             let admin = Admin { doors, folders, history, token };
             stop.spawn(admin::serve(listener, admin, stop.clone()));
+            say_listening("admin", address);
             stop
         });
         if self.metrics == Metrics::Own {
@@ -317,8 +319,12 @@ async fn listen(
     let failed = |error| StartError::Listen { what, address, error };
     let listener = TcpListener::bind(address).await.map_err(failed)?;
     let address = listener.local_addr().map_err(failed)?;
-    tracing::info!(what, %address, "listening");
     Ok(Some((listener, address)))
+}
+
+/// Says that a port is served. Before that, connections wait: what is signed while they do counts as from before the start.
+fn say_listening(what: &'static str, address: SocketAddr) {
+    tracing::info!(what, %address, "listening");
 }
 
 /// What all apps of a host share.
