@@ -60,7 +60,7 @@ await step('clicks are seen', async () => {
 });
 
 await step('a failure is seen', async () => {
-  for (let number = 0; number < 4; number += 1) await click('webhook', 'crash', { open_id: `ou_${number}` });
+  for (let number = 0; number < 4; number += 1) await click('webhook', 'crash', {}, { open_id: `ou_${number}` });
   await page.locator('#attention li', { hasText: 'trap: paused' }).waitFor();
   await page.locator('#state', { hasText: '1 to look at' }).waitFor();
   await page.check('#only-failures');
