@@ -2,7 +2,7 @@
 //! crates.io. It needs no network; what `cargo deny` knows besides is part of `.ci/run`.
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::Path;
 
 use anyhow::Context as _;
 use anyhow::ensure;
@@ -115,7 +115,7 @@ fn every_lock_file_is_looked_at() -> anyhow::Result<()> {
 }
 
 fn floors() -> anyhow::Result<BTreeMap<String, Floor>> {
-    let text = read(source_root().join("tests/floors.toml"))?;
+    let text = read(&source_root().join("tests/floors.toml"))?;
     toml::from_str(&text).context("tests/floors.toml")
 }
 
@@ -123,14 +123,14 @@ fn lock_files() -> anyhow::Result<BTreeMap<&'static str, LockFile>> {
     LOCK_FILES
         .into_iter()
         .map(|path| {
-            let text = read(source_root().join(path))?;
+            let text = read(&source_root().join(path))?;
             Ok((path, toml::from_str(&text).context(path)?))
         })
         .collect()
 }
 
-fn read(path: PathBuf) -> anyhow::Result<String> {
-    std::fs::read_to_string(&path).with_context(|| format!("cannot read {}", path.display()))
+fn read(path: &Path) -> anyhow::Result<String> {
+    std::fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))
 }
 
 /// `0.23.46` as numbers that can be compared. What follows a plus sign says nothing of the order.

@@ -90,7 +90,6 @@ async fn clicks_stay_quick(
         result = attack => Err(anyhow::anyhow!("the attack ended first: {result:?}")),
         times = clicks(to) => times,
     }?;
-    println!("clicks before: {before:?}, under attack: {meanwhile:?}");
     for (before, meanwhile) in [(before.median, meanwhile.median), (before.most, meanwhile.most)] {
         ensure!(meanwhile <= 5 * before + MARGIN, "before {before:?}, under attack {meanwhile:?}");
     }
@@ -108,13 +107,13 @@ async fn keeps_saying(to: SocketAddr, words: &str) -> anyhow::Result<()> {
         tokio::time::sleep(BETWEEN_ATTACKERS).await;
     }
     loop {
-        for number in 0..ATTACKERS {
+        for (number, stream) in kept.iter_mut().enumerate() {
             // Those that were closed come again.
-            if is_closed_within(&mut kept[number], Duration::ZERO).await {
-                kept[number] = connect_from(attacker(number), to).await?;
-                let _ = kept[number].write_all(words.as_bytes()).await;
+            if is_closed_within(stream, Duration::ZERO).await {
+                *stream = connect_from(attacker(number), to).await?;
+                let _ = stream.write_all(words.as_bytes()).await;
             } else {
-                let _ = kept[number].write_all(b"x").await;
+                let _ = stream.write_all(b"x").await;
             }
             tokio::time::sleep(BETWEEN_ATTACKERS).await;
         }

@@ -128,7 +128,7 @@ impl Process {
         Ok(())
     }
 
-    /// Processor time that it and its children have used.
+    /// Processor time that it and its children have used, those that have ended included.
     pub(crate) fn processor_time(&self) -> anyhow::Result<Duration> {
         let mut ticks = HashMap::new();
         for entry in std::fs::read_dir("/proc")? {
@@ -178,11 +178,12 @@ struct Used {
 
 impl Used {
     fn parse(stat: &str) -> Option<Self> {
-        // The name in parentheses may hold anything; after it come state, parent, and at the 12th and 13th place the time
-        // in user and in kernel mode.
+        // The name in parentheses may hold anything; after it come state, parent, and from the 12th place on the time in user
+        // and in kernel mode, and the same of children that have ended: without those, the sum would shrink.
         let fields: Vec<_> = stat.rsplit_once(')')?.1.split_whitespace().collect();
         let number = |index: usize| fields.get(index)?.parse::<u64>().ok();
-        Some(Self { parent: fields.get(1)?.parse().ok()?, ticks: number(11)? + number(12)? })
+        let ticks = (11..=14).map(number).sum::<Option<u64>>()?;
+        Some(Self { parent: fields.get(1)?.parse().ok()?, ticks })
     }
 }
 

@@ -172,7 +172,9 @@ mod tests {
         let (holder, idle) =
             (Arc::clone(&held), pools.idle.threads.install(|| std::thread::current().id()));
         // As a thread that no core has time for: there is something to do, and it does not run.
-        pools.idle.threads.spawn(move || drop(holder.wait()));
+        pools.idle.threads.spawn(move || {
+            holder.wait();
+        });
         let by = pools.run(|| std::thread::current().id(), drop);
         held.wait();
         assert!(by.is_some_and(|by| by != idle));
