@@ -21,7 +21,8 @@ aviary_sdk::export!(card_action: answer);
 fn answer(action: CardAction) -> Result<CardReply, Failure> {
     let mut found = 0;
     for word in &MEMORY {
-        found += word.load(Ordering::Relaxed).to_ne_bytes().iter().filter(|byte| **byte != 0).count();
+        found +=
+            word.load(Ordering::Relaxed).to_ne_bytes().iter().filter(|byte| **byte != 0).count();
     }
     if action.action.name.as_deref() == Some("fill") {
         for word in &MEMORY {

@@ -40,7 +40,8 @@ fn answer(action: CardAction) -> Result<CardReply, Failure> {
         .header("x-said", said.as_str());
     let first = first.send().map_err(|error| Failure::internal(format!("{error:?}")))?;
     let token = first.json()?["accessToken"].as_str().unwrap_or_default().to_owned();
-    let cookie = first.header("set-cookie").unwrap_or_default().split(';').next().unwrap_or_default();
+    let cookie =
+        first.header("set-cookie").unwrap_or_default().split(';').next().unwrap_or_default();
     // Of a page, whose text is told and not only its credentials.
     let second = Request::get(format!("{server}page?token={token}"))
         .header("authorization", format!("Bearer {token}"))
