@@ -116,6 +116,13 @@ fn limit(name: &str) -> usize {
 /// How a text is put into a line of at most so many bytes.
 type Push = fn(&mut String, &str, usize) -> usize;
 
+/// Writes a text between quotes.
+fn put_quoted(line: &mut String, text: &str, limit: usize) {
+    line.push('"');
+    put_str(line, text, limit, push_quoted);
+    line.push('"');
+}
+
 /// Writes a text up to its limit.
 fn put_str(line: &mut String, text: &str, limit: usize, push: Push) {
     let fitting = &text[..text.floor_char_boundary(limit)];
@@ -166,9 +173,7 @@ impl Visit for JsonFields<'_> {
     fn record_str(&mut self, field: &Field, value: &str) {
         let name = name(field);
         if self.begin(name) {
-            self.line.push('"');
-            put_str(self.line, value, limit(name), push_quoted);
-            self.line.push('"');
+            put_quoted(self.line, value, limit(name));
         }
     }
 
@@ -231,9 +236,7 @@ impl Visit for TextFields<'_> {
     fn record_str(&mut self, field: &Field, value: &str) {
         let name = name(field);
         if self.begin(name) {
-            self.line.push('"');
-            put_str(self.line, value, limit(name), push_quoted);
-            self.line.push('"');
+            put_quoted(self.line, value, limit(name));
         }
     }
 
