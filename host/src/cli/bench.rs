@@ -23,10 +23,10 @@ use crate::dispatch::rehearsal::Rehearsal;
 use crate::dispatch::rehearsal::rehearse;
 use crate::plugin::code::CodeSource;
 use crate::plugin::code_cache::CachePath;
-use crate::plugin::kept::Reuse;
 use crate::plugin::registry::Plugin;
 use crate::plugin::reload::alone::Alone;
 use crate::plugin::reload::alone::AloneError;
+use crate::plugin::reuse::Reuse;
 use crate::terminal;
 
 /// Calls before anything is measured: memory that is touched for the first time costs more.

@@ -11,11 +11,11 @@ use crate::plugin::code_cache::CachePath;
 use crate::plugin::engine::EngineError;
 use crate::plugin::engine::GuestEngine;
 use crate::plugin::engine::GuestsConfig;
-use crate::plugin::kept::Reuse;
 use crate::plugin::registry::Plugin;
 use crate::plugin::reload::alone::Alone;
 use crate::plugin::reload::alone::AloneError;
 use crate::plugin::reload::alone::load_alone;
+use crate::plugin::reuse::Reuse;
 use crate::telemetry::collector::Collector;
 
 /// Calls under way at once. There is one; the largest of components takes as many places.

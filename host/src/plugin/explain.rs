@@ -4,8 +4,8 @@ use wasmtime::Engine;
 use wasmtime::component::Component;
 use wasmtime::component::types::ComponentItem;
 
+use crate::plugin::config::grants::Grants;
 use crate::plugin::linked::Linked;
-use crate::plugin::manifest::Grants;
 
 /// The contract's package.
 const CONTRACT: &str = "lark:callback";

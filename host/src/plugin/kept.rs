@@ -11,67 +11,13 @@ use std::sync::Mutex;
 use std::sync::MutexGuard;
 use std::sync::PoisonError;
 
-use serde::Deserialize;
 use tokio::sync::OwnedSemaphorePermit;
 use tokio::sync::Semaphore;
 
 use crate::callback::model::TenantPair;
 use crate::plugin::guest::Guest;
-
-/// More calls than any leak is worth.
-const MOST_CALLS: u32 = 1_000_000;
-
-/// `reuse` and `reuse_between_tenants` of a sidecar file.
-#[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq)]
-#[serde(from = "u32")]
-pub struct Reuse(u32);
-
-impl Default for Reuse {
-    fn default() -> Self {
-        Self::NEVER
-    }
-}
-
-impl From<u32> for Reuse {
-    fn from(calls: u32) -> Self {
-        Self(calls)
-    }
-}
-
-/// A number that makes no sense.
-#[derive(Debug, thiserror::Error, PartialEq, Eq)]
-#[error("reuse must be between 1, a fresh instance for every call, and {MOST_CALLS}")]
-pub struct ReuseError;
-
-impl Reuse {
-    /// A fresh instance for every call.
-    pub const NEVER: Self = Self(1);
-    /// As often as may be.
-    pub const ALWAYS: Self = Self(MOST_CALLS);
-    /// Checks the number.
-    pub fn validate(self) -> Result<(), ReuseError> {
-        if (1..=MOST_CALLS).contains(&self.0) { Ok(()) } else { Err(ReuseError) }
-    }
-}
-
-/// Whose calls may find what another's left in a guest's memory.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Tenants {
-    /// Nobody else's.
-    Apart,
-    /// Everybody's, because the operator says so.
-    Together,
-}
-
-impl Tenants {
-    /// Whom an instance that served this one may serve next. None where that cannot be known.
-    fn group(self, tenants: TenantPair<'_>) -> Option<TenantPair<'_>> {
-        match self {
-            Self::Together => Some(TenantPair { addressed: "", operator: "" }),
-            Self::Apart => Some(tenants).filter(|tenants| !tenants.addressed.is_empty()),
-        }
-    }
-}
+use crate::plugin::reuse::Reuse;
+use crate::plugin::reuse::Tenants;
 
 /// An instance that waits, and its place in the pool of memories.
 struct Idle {
@@ -137,7 +83,7 @@ impl Kept {
     pub(super) fn put(&self, mut guest: Guest, tenants: TenantPair<'_>, places: u32) {
         guest.calls += 1;
         let Some(TenantPair { addressed, operator }) = self.tenants.group(tenants) else { return };
-        if guest.calls >= self.reuse.0 || !guest.store.data().limiter.has_room_to_stay() {
+        if guest.calls >= self.reuse.calls() || !guest.store.data().limiter.has_room_to_stay() {
             return;
         }
         let mut gone = Vec::new();
@@ -167,29 +113,5 @@ impl Kept {
 
     fn lock(&self) -> MutexGuard<'_, IdleInstances> {
         self.idle.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn tenants_share_only_where_the_operator_says_so() {
-        let pair = |addressed, operator| TenantPair { addressed, operator };
-        let visitor = pair("a", "b");
-        assert_eq!(Tenants::Apart.group(visitor), Some(visitor));
-        assert_ne!(Tenants::Apart.group(visitor), Tenants::Apart.group(pair("a", "a")));
-        assert_eq!(Tenants::Apart.group(pair("", "")), None, "nobody knows whose it was");
-        assert_eq!(Tenants::Together.group(visitor), Tenants::Together.group(pair("", "")));
-    }
-
-    #[test]
-    fn a_number_out_of_range_is_refused() {
-        for calls in [0, MOST_CALLS + 1] {
-            assert_eq!(Reuse(calls).validate(), Err(ReuseError));
-        }
-        assert_eq!(Reuse::default().validate(), Ok(()));
-        assert_eq!(Reuse(MOST_CALLS).validate(), Ok(()));
     }
 }

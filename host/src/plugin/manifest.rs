@@ -1,9 +1,5 @@
 //! The sidecar file: what an operator says about a plugin, in `name.toml` beside `name.wasm`.
 
-use std::collections::BTreeSet;
-use std::num::NonZeroU32;
-use std::time::Duration;
-
 use serde::Deserialize;
 
 use crate::callback::fallback::OwnWords;
@@ -13,18 +9,21 @@ use crate::capability::http::HttpGrantError;
 use crate::capability::key_value::KeyValueGrant;
 use crate::capability::key_value::KeyValueGrantError;
 use crate::named_fields;
-use crate::open_api::grant::Grant;
 use crate::plugin::allow::Allow;
 use crate::plugin::breaker::BreakerConfig;
 use crate::plugin::breaker::BreakerConfigError;
-use crate::plugin::kept::Reuse;
-use crate::plugin::kept::ReuseError;
-use crate::plugin::kept::Tenants;
+use crate::plugin::config::clicks::ClicksConfig;
+use crate::plugin::config::events::EventsConfig;
+use crate::plugin::config::grants::Grants;
+use crate::plugin::config::previews::PreviewsConfig;
+use crate::plugin::config::promote::PromoteConfig;
+use crate::plugin::config::promote::PromoteConfigError;
 use crate::plugin::limits::Limits;
 use crate::plugin::limits::LimitsError;
 use crate::plugin::own_words::ToastConfig;
-use crate::plugin::promote::PromoteConfig;
-use crate::plugin::promote::PromoteConfigError;
+use crate::plugin::reuse::Reuse;
+use crate::plugin::reuse::ReuseError;
+use crate::plugin::reuse::Tenants;
 use crate::plugin::route::Route;
 use crate::plugin::settings::Settings;
 
@@ -59,78 +58,6 @@ pub struct Manifest {
     pub grants: Grants,
     /// What `wasi:config` gives to the plugin.
     pub settings: Settings,
-}
-
-/// `[events]`
-#[derive(Clone, Copy, Debug, Default, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct EventsConfig {
-    /// Older ones are acknowledged and not handled. The platform sends one again for seven hours.
-    max_age_secs: Option<NonZeroU32>,
-}
-
-impl EventsConfig {
-    /// The oldest event that it wants.
-    pub fn max_age(&self) -> Option<Duration> {
-        self.max_age_secs.map(|secs| Duration::from_secs(u64::from(secs.get())))
-    }
-}
-
-/// `[clicks]`
-#[derive(Clone, Copy, Debug, Default, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct ClicksConfig {
-    /// The same click again within so many milliseconds gets the first one's answer. Not unless it is said: to some
-    /// plugins two clicks are two.
-    repeat_window_ms: Option<NonZeroU32>,
-}
-
-impl ClicksConfig {
-    /// How long a click stays the same.
-    pub fn repeat_window(&self) -> Option<Duration> {
-        self.repeat_window_ms.map(|ms| Duration::from_millis(u64::from(ms.get())))
-    }
-}
-
-/// `[previews]`
-#[derive(Clone, Copy, Debug, Default, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct PreviewsConfig {
-    /// So long a preview is good for everybody of its tenant. They are not kept unless this is there.
-    fresh_secs: Option<NonZeroU32>,
-    /// So long it serves while another one is made, counted from when it was made.
-    stale_secs: u32,
-}
-
-/// How long a plugin's previews are kept.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct KeepPreviews {
-    /// As they are.
-    pub fresh: Duration,
-    /// Until another one is made.
-    pub stale: Duration,
-}
-
-impl PreviewsConfig {
-    /// How long they are kept, if they are.
-    pub fn keep(&self) -> Option<KeepPreviews> {
-        let fresh = Duration::from_secs(u64::from(self.fresh_secs?.get()));
-        Some(KeepPreviews { fresh, stale: Duration::from_secs(u64::from(self.stale_secs)) })
-    }
-}
-
-/// `[grants]`
-#[derive(Clone, Debug, Default, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct Grants {
-    /// Requests to the server API, for example `POST /open-apis/im/v1/messages`.
-    pub open_api: Vec<Grant>,
-    /// Tenants that it may act for besides the one a callback is from; `*` for all. For store apps.
-    pub tenants: BTreeSet<String>,
-    /// Requests to other servers, for example `https://api.example.com/v1/`.
-    pub http: Vec<HttpGrant>,
-    /// Keeping things beyond a call.
-    pub key_value: Option<KeyValueGrant>,
 }
 
 /// `[still_working]`

@@ -1,0 +1,7 @@
+//! The sections of a sidecar file that hold values and nothing else.
+
+pub mod clicks;
+pub mod events;
+pub mod grants;
+pub mod previews;
+pub mod promote;

@@ -1,0 +1,14 @@
+//! What the journal has shown of a new version before it went live.
+
+use serde::Serialize;
+
+/// What a version has shown.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Rehearsed {
+    /// Callbacks that were played to it.
+    pub played: usize,
+    /// Of those, which got another reply than before. That is what new versions are for.
+    pub other_replies: usize,
+    /// That could not be played, or depended on an answer that nobody had asked for.
+    pub skipped: usize,
+}
