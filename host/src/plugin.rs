@@ -50,3 +50,4 @@ pub(crate) mod swap;
 mod taped;
 mod turns;
 pub mod usage;
+mod wasm;

@@ -9,8 +9,6 @@ use std::sync::Weak;
 use std::time::Duration;
 use std::time::Instant;
 
-use bytes::Bytes;
-use sha2::Digest as _;
 use tokio::sync::OnceCell;
 
 use crate::plugin::code_cache::Distrust;
@@ -21,40 +19,9 @@ use crate::plugin::engine::GuestEngine;
 use crate::plugin::form::begins_as_wasm;
 use crate::plugin::linked::Linked;
 use crate::plugin::machine::Machine;
+use crate::plugin::wasm::Wasm;
+use crate::plugin::wasm::WasmDigest;
 use crate::telemetry::metrics;
-
-/// A file and its digest, which is what tells one from another.
-#[derive(Clone, Debug)]
-pub(super) struct Wasm {
-    bytes: Bytes,
-    digest: Digest,
-    /// How long it took to tell.
-    took: Duration,
-}
-
-/// A BLAKE3. What compiled code is found by has to be as hard to imitate as a SHA-256, and is had in a quarter of the time.
-pub(super) type Digest = [u8; 32];
-
-impl Wasm {
-    /// Takes as long as reading all of it takes: not for an I/O thread.
-    pub(super) fn new(bytes: Bytes) -> Self {
-        let began = Instant::now();
-        let digest = blake3::hash(&bytes).into();
-        Self { bytes, digest, took: began.elapsed() }
-    }
-
-    pub(super) fn digest(&self) -> &Digest {
-        &self.digest
-    }
-
-    /// The first 12 digits of its SHA-256: what people compare with `sha256sum`. It takes longer than having the code
-    /// from the disk does, so that is done meanwhile.
-    pub(super) async fn version(&self) -> std::io::Result<String> {
-        let bytes = self.bytes.clone();
-        let sha256 = tokio::task::spawn_blocking(move || sha2::Sha256::digest(&bytes)).await;
-        Ok(hex::encode(&sha256.map_err(std::io::Error::other)?[..6]))
-    }
-}
 
 /// Where code was had from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -94,17 +61,17 @@ pub(super) type Shared = OnceCell<(Linked, Arc<Machine>)>;
 
 /// All code that somebody has, by the digest of its file.
 #[derive(Default)]
-pub(super) struct CodeInUse(Mutex<HashMap<Digest, Weak<Shared>>>);
+pub(super) struct CodeInUse(Mutex<HashMap<WasmDigest, Weak<Shared>>>);
 
 impl CodeInUse {
     fn of(&self, wasm: &Wasm) -> Arc<Shared> {
         let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(shared) = all.get(&wasm.digest).and_then(Weak::upgrade) {
+        if let Some(shared) = all.get(wasm.digest()).and_then(Weak::upgrade) {
             return shared;
         }
         all.retain(|_, shared| shared.strong_count() > 0);
         let shared = Arc::default();
-        all.insert(wasm.digest, Arc::downgrade(&shared));
+        all.insert(*wasm.digest(), Arc::downgrade(&shared));
         shared
     }
 }
@@ -116,7 +83,7 @@ pub(super) async fn code(
     wasm: Wasm,
     turn: Option<LongTurn>,
 ) -> Result<Code, CompileError> {
-    let (began, told) = (Instant::now(), wasm.took);
+    let (began, told) = (Instant::now(), wasm.hash_time());
     let shared = engine.in_use.of(&wasm);
     let mut source = CodeSource::Shared;
     let (linked, machine) = shared
@@ -139,14 +106,14 @@ async fn load_or_compile(
     wasm: Wasm,
     turn: Option<LongTurn>,
 ) -> Result<(Linked, CodeSource), CompileError> {
-    let key = engine.cache.key(&wasm.digest);
+    let key = engine.cache.key(wasm.digest());
     let (loader, target) = (Arc::clone(engine), Arc::clone(machine));
     let loading = tokio::task::spawn_blocking(move || loader.cache.load(&target.engine, &key));
     if let Some(cached) = loading.await.ok().flatten() {
         return Ok((link(machine, &cached)?, CodeSource::Cached));
     }
-    begins_as_wasm(&wasm.bytes).map_err(|error| CompileError::Refused(error.to_string()))?;
-    let sealed = engine.compilers.compile(wasm.bytes, key, turn).await?;
+    begins_as_wasm(wasm.bytes()).map_err(|error| CompileError::Refused(error.to_string()))?;
+    let sealed = engine.compilers.compile(wasm.into_bytes(), key, turn).await?;
     let (loader, target) = (Arc::clone(engine), Arc::clone(machine));
     let linking = tokio::task::spawn_blocking(move || {
         let received = loader.cache.received(&target.engine, &key, &sealed);

@@ -21,7 +21,6 @@ use serde::Deserialize;
 use wasmtime::CacheStore;
 use wasmtime::Engine;
 
-use crate::plugin::code::Digest;
 pub(super) use crate::plugin::code_cache::entry::Distrust;
 pub(super) use crate::plugin::code_cache::entry::sealed;
 use crate::plugin::code_cache::folder::Folder;
@@ -29,6 +28,7 @@ use crate::plugin::code_cache::functions::Functions;
 pub(super) use crate::plugin::code_cache::key::Key;
 use crate::plugin::code_cache::key::Keys;
 use crate::plugin::linked::Compiled;
+use crate::plugin::wasm::WasmDigest;
 use crate::telemetry::metrics;
 
 /// Compiled components are a few times as large as their files, and a Python plugin has 18 MB: some dozens of those, or
@@ -193,7 +193,7 @@ pub(super) struct CodeCache {
 
 impl CodeCache {
     /// Names the code of the file with this digest.
-    pub(super) fn key(&self, wasm: &Digest) -> Key {
+    pub(super) fn key(&self, wasm: &WasmDigest) -> Key {
         self.keys.component(wasm)
     }
 

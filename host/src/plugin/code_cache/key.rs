@@ -5,7 +5,7 @@ use std::time::UNIX_EPOCH;
 
 use wasmtime::Engine;
 
-use crate::plugin::code::Digest;
+use crate::plugin::wasm::WasmDigest;
 
 /// The name of one entry.
 pub(in crate::plugin) type Key = [u8; 32];
@@ -27,7 +27,7 @@ impl Keys {
     }
 
     /// For the file with this digest.
-    pub(super) fn component(&self, wasm: &Digest) -> Key {
+    pub(super) fn component(&self, wasm: &WasmDigest) -> Key {
         let mut hasher = blake3::Hasher::new();
         hasher.update(&self.host).update(wasm);
         hasher.finalize().into()
