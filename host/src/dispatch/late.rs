@@ -38,7 +38,7 @@ use crate::open_api::rate_limit::Rate;
 use crate::open_api::rate_limit::RateLimit;
 use crate::open_api::transport::OpenApi;
 use crate::plugin::call_error::CallError;
-use crate::plugin::instance::CallReport;
+use crate::plugin::call_report::CallReport;
 use crate::plugin::registry::Plugin;
 use crate::plugin::running::RunningCall;
 use crate::shutdown::Shutdown;

@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use crate::callback::model::Callback;
 use crate::callback::model::Kind;
+use crate::plugin::call_report::Handler;
 use crate::plugin::canary::Canary;
-use crate::plugin::instance::Handler;
 use crate::plugin::registry::Plugin;
 use crate::plugin::registry::Snapshot;
 use crate::plugin::route::ActionValue;

@@ -20,9 +20,9 @@ use crate::capability::request::RequestCtx;
 use crate::capability::sealed_values::SealedValuesCtx;
 use crate::deadline::Deadline;
 use crate::journal::tape::Tape;
-use crate::plugin::command::Given;
-use crate::plugin::meter::Turn;
+use crate::plugin::command_input::CommandInput;
 use crate::plugin::registry::Plugin;
+use crate::plugin::time_slice::TimeSlice;
 
 /// What a call gets at.
 #[derive(Clone, Copy)]
@@ -46,7 +46,7 @@ pub(super) struct Occasion {
 
 /// A call under way.
 pub(super) struct Call {
-    pub(super) turn: Turn,
+    pub(super) slice: TimeSlice,
     occasion: Occasion,
     asked: Option<Capabilities>,
 }
@@ -65,7 +65,7 @@ pub(super) struct Capabilities {
 
 impl Call {
     pub(super) fn begin(occasion: Occasion) -> Self {
-        Self { turn: Turn::begin(), occasion, asked: None }
+        Self { slice: TimeSlice::begin(), occasion, asked: None }
     }
 
     /// Its guest asks for something.
@@ -104,8 +104,8 @@ impl Occasion {
     }
 
     /// For a command, which is given everything before it starts.
-    pub(super) fn given(&self) -> Given<'_> {
-        Given {
+    pub(super) fn command_input(&self) -> CommandInput<'_> {
+        CommandInput {
             name: &self.plugin.name,
             environment: self.plugin.settings.pairs().collect(),
             remaining_ms: self.tape.remaining_ms(self.deadline.remaining_ms()),

@@ -9,8 +9,8 @@ use crate::callback::reply::Toast;
 use crate::capability::config::ConfigCtx;
 use crate::plugin::breaker::Verdict;
 use crate::plugin::lift;
+use crate::plugin::limits::Limits;
 use crate::plugin::limits::Refused;
-use crate::plugin::registry::Plugin;
 
 /// Why a handler did not answer.
 #[derive(Debug, thiserror::Error)]
@@ -78,13 +78,13 @@ impl From<types::Failure> for CallError {
 
 impl CallError {
     /// What wasmtime ended it with.
-    pub(super) fn of(error: &wasmtime::Error, plugin: &Plugin, refused: Option<Refused>) -> Self {
+    pub(super) fn of(error: &wasmtime::Error, limits: &Limits, refused: Option<Refused>) -> Self {
         let said = || format!("{error:#}");
         let trap = error.downcast_ref::<Trap>();
         if let Some(Trap::OutOfFuel) = trap {
-            return Self::OutOfFuel { limit: plugin.limits.fuel };
+            return Self::OutOfFuel { limit: limits.fuel };
         }
-        if let Some(want) = Self::for_want_of_memory(plugin, refused) {
+        if let Some(want) = Self::for_want_of_memory(limits, refused) {
             return want;
         }
         match trap {
@@ -97,9 +97,9 @@ impl CallError {
     }
 
     /// A guest that is refused memory may see it, and give up in its own way.
-    pub(super) fn for_want_of_memory(plugin: &Plugin, refused: Option<Refused>) -> Option<Self> {
+    pub(super) fn for_want_of_memory(limits: &Limits, refused: Option<Refused>) -> Option<Self> {
         Some(match refused? {
-            Refused::Own => Self::OutOfMemory { limit: plugin.limits.memory_bytes },
+            Refused::Own => Self::OutOfMemory { limit: limits.memory_bytes },
             Refused::Host => Self::HostMemory,
         })
     }

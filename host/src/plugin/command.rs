@@ -18,25 +18,8 @@ use crate::plugin::state::Wasi;
 
 /// How much of the end of standard error is repeated in the line about a failure: the last line of a traceback.
 const TAIL: usize = 512;
-/// Where a command finds how many milliseconds it has from its start until the host answers without it.
-pub(super) const REMAINING: &str = "AVIARY_REMAINING_MS";
 /// What a command that prints nothing has answered: the card stays, and there is no toast.
 const NOTHING: &str = "{}";
-
-/// What a command is given besides standard input. Its settings are its environment.
-#[derive(Debug)]
-pub(super) struct Given<'a> {
-    /// The only argument: a program expects to find its name there.
-    pub(super) name: &'a str,
-    /// Pairs of name and value.
-    pub(super) environment: Vec<(&'a str, &'a str)>,
-    /// Milliseconds until the host answers without it.
-    pub(super) remaining_ms: u32,
-    /// The callback.
-    pub(super) input: String,
-    /// How much it may print on standard output.
-    pub(super) reply_bytes: usize,
-}
 
 /// How a plugin of the command form is run.
 pub(super) enum Command {

@@ -47,7 +47,7 @@ impl Guest {
         let limits = plugin.limits;
         let wasi = match plugin.handlers.command {
             None => Wasi::new(limits.log_bytes, tape),
-            Some(_) => Wasi::command(limits.log_bytes, occasion.given(), tape),
+            Some(_) => Wasi::command(limits.log_bytes, occasion.command_input(), tape),
         };
         let state = GuestState {
             wasi,

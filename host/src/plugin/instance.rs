@@ -12,7 +12,6 @@ use tokio::time::Instant;
 
 use crate::callback::model::Body;
 use crate::callback::model::Callback;
-use crate::callback::model::Json;
 use crate::callback::reply::RawReply;
 use crate::deadline::Deadline;
 use crate::deadline::DeadlineConfig;
@@ -23,6 +22,8 @@ use crate::plugin::breaker::Verdict;
 use crate::plugin::call::Occasion;
 use crate::plugin::call::Reach;
 use crate::plugin::call_error::CallError;
+use crate::plugin::call_report::CallReport;
+use crate::plugin::call_report::Handler;
 use crate::plugin::command;
 use crate::plugin::command::Command;
 use crate::plugin::course::Course;
@@ -35,36 +36,6 @@ use crate::plugin::machine::StaleMemory;
 use crate::plugin::registry::Plugin;
 use crate::plugin::running::RunningCall;
 use crate::plugin::turns::take_turns;
-
-/// How a call ended.
-#[derive(Debug)]
-pub struct CallReport {
-    /// What the handler returned, or why it did not.
-    pub result: Result<RawReply, CallError>,
-    /// Units used.
-    pub fuel: u64,
-    /// Cards to show once the answer is on the wire, in the form `card/update` takes.
-    pub deferred: Vec<Json>,
-    /// When it came how far.
-    pub course: Course,
-}
-
-impl CallReport {
-    /// Of a call that nothing else is known of.
-    pub(super) fn without_end(error: CallError) -> Self {
-        let course = Course::beginning(true);
-        Self { result: Err(error), fuel: 0, deferred: Vec::new(), course }
-    }
-}
-
-/// Which of a plugin's exports takes a callback.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Handler {
-    /// The one made for that type of callback.
-    Typed,
-    /// `callback-handler`, JSON in and JSON out.
-    Json,
-}
 
 /// A callback for a plugin.
 pub struct Task {
@@ -139,9 +110,9 @@ async fn run(
     let store = &mut guest.store;
     let result = match outcome {
         Err(_elapsed) => Err(CallError::Stopped),
-        Ok(Err(error)) => Err(CallError::of(&error, plugin, store.data().limiter.refused())),
+        Ok(Err(error)) => Err(CallError::of(&error, &limits, store.data().limiter.refused())),
         Ok(Ok(Err(failure @ CallError::Exit { .. }))) => {
-            Err(CallError::for_want_of_memory(plugin, store.data().limiter.refused())
+            Err(CallError::for_want_of_memory(&limits, store.data().limiter.refused())
                 .unwrap_or(failure))
         }
         Ok(Ok(Err(failure))) => Err(failure),

@@ -7,8 +7,6 @@ use std::future::ready;
 use std::pin::Pin;
 use std::task::Context;
 use std::task::Poll;
-use std::time::Duration;
-use std::time::Instant;
 
 use wasmtime::CallHook;
 use wasmtime::CallHookHandler;
@@ -16,33 +14,17 @@ use wasmtime::StoreContextMut;
 use wasmtime::Trap;
 
 use crate::plugin::state::GuestState;
+use crate::plugin::time_slice::TimeSlice;
 
 /// Fuel that a call of the host costs: about what the shortest of them takes, a third of a microsecond.
 pub const HOST_CALL_FUEL: u64 = 5_000;
 /// What a guest may hand over in one call of the host. The longest things it has to say are cards and requests.
 const HOST_CALL_BYTES: usize = 8 << 20;
-/// A guest that calls the host gives way after this long, as one that does not gives way every
-/// [`YIELD_INTERVAL`](crate::plugin::guest::YIELD_INTERVAL).
-const SLICE: Duration = Duration::from_micros(200);
 /// What the host reads at most before it knows how large a reply is, as a multiple of the text that is allowed:
 /// the records around the text count too.
 const REPLY_FACTOR: usize = 2;
 /// The same for the shortest of limits, in which the records weigh more than the text.
 const REPLY_BASE: usize = 16 << 10;
-
-/// When this call last gave way to others.
-#[derive(Debug)]
-pub(super) struct Turn(Instant);
-
-impl Turn {
-    pub(super) fn begin() -> Self {
-        Self(Instant::now())
-    }
-
-    fn is_over(&self) -> bool {
-        self.0.elapsed() >= SLICE
-    }
-}
 
 /// Sees every crossing between one call's guest and the host.
 pub(super) struct Meter {
@@ -94,10 +76,10 @@ impl CallHookHandler<GuestState> for Meter {
             }
             // What is read next is a reply, unless the host is called again before.
             CallHook::ReturningFromWasm => store.set_hostcall_fuel(self.reply_bytes),
-            CallHook::ReturningFromHost if store.data_mut().call().turn.is_over() => {
+            CallHook::ReturningFromHost if store.data_mut().call().slice.is_over() => {
                 return Box::pin(async move {
                     tokio::task::yield_now().await;
-                    store.data_mut().call().turn = Turn::begin();
+                    store.data_mut().call().slice = TimeSlice::begin();
                     Ok(())
                 });
             }

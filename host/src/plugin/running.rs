@@ -17,8 +17,8 @@ use tokio::time::Instant;
 use crate::first_poll::Begun;
 use crate::first_poll::begin;
 use crate::plugin::call_error::CallError;
+use crate::plugin::call_report::CallReport;
 use crate::plugin::engine::GuestEngine;
-use crate::plugin::instance::CallReport;
 
 /// Time that I/O can do without: about as long as a guest runs before it gives way.
 const QUICK: Duration = Duration::from_micros(150);

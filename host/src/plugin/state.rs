@@ -16,8 +16,8 @@ use crate::capability::stdio::Printed;
 use crate::journal::tape::Tape;
 use crate::plugin::call::Call;
 use crate::plugin::call::Capabilities;
-use crate::plugin::command::Given;
-use crate::plugin::command::REMAINING;
+use crate::plugin::command_input::CommandInput;
+use crate::plugin::command_input::REMAINING;
 use crate::plugin::limits::InstanceLimiter;
 use crate::plugin::limits::MAX_HANDLES;
 use crate::plugin::machine::Machine;
@@ -80,7 +80,7 @@ impl Wasi {
     }
 
     /// The same for a command: what it prints on standard output is no log.
-    pub(super) fn command(log_bytes: usize, given: Given<'_>, tape: &Tape) -> Self {
+    pub(super) fn command(log_bytes: usize, given: CommandInput<'_>, tape: &Tape) -> Self {
         let (printed, answer) = (Printed::new(log_bytes), Printed::new(given.reply_bytes));
         let taped = Taped::of(tape);
         let mut builder = nothing_granted(&printed, taped.as_ref());

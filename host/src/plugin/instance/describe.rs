@@ -60,7 +60,9 @@ async fn ask(
     match tokio::time::timeout_at(deadline.soft(), asking).await {
         Err(_elapsed) => Err(CallError::Stopped),
         Ok(Ok(info)) => info,
-        Ok(Err(error)) => Err(CallError::of(&error, plugin, guest.store.data().limiter.refused())),
+        Ok(Err(error)) => {
+            Err(CallError::of(&error, &plugin.limits, guest.store.data().limiter.refused()))
+        }
     }
 }
 
