@@ -23,7 +23,7 @@ use crate::dispatch::rehearsal::Rehearsal;
 use crate::dispatch::rehearsal::rehearse;
 use crate::plugin::code::CodeSource;
 use crate::plugin::code_cache::CachePath;
-use crate::plugin::registry::Plugin;
+use crate::plugin::loaded::Plugin;
 use crate::plugin::reload::alone::Alone;
 use crate::plugin::reload::alone::AloneError;
 use crate::plugin::reuse::Reuse;

@@ -11,7 +11,7 @@ use crate::plugin::code_cache::CachePath;
 use crate::plugin::engine::EngineError;
 use crate::plugin::engine::GuestEngine;
 use crate::plugin::engine::GuestsConfig;
-use crate::plugin::registry::Plugin;
+use crate::plugin::loaded::Plugin;
 use crate::plugin::reload::alone::Alone;
 use crate::plugin::reload::alone::AloneError;
 use crate::plugin::reload::alone::load_alone;

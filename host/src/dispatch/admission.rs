@@ -24,9 +24,9 @@ use crate::dispatch::admission::in_plugin::Waiter;
 use crate::dispatch::admission::state::State;
 use crate::dispatch::admission::state::Turn;
 use crate::plugin::engine::GuestsConfig;
+use crate::plugin::loaded::Plugin;
 use crate::plugin::originator::Originator;
 use crate::plugin::originator::UserId;
-use crate::plugin::registry::Plugin;
 use crate::telemetry::metrics;
 
 /// A new measurement moves the average by this part of the difference.

@@ -20,7 +20,7 @@ use crate::callback::reply::Reply;
 use crate::dispatch::identity_key::Fields;
 use crate::dispatch::identity_key::IdentityKey;
 use crate::dispatch::made_by::MadeBy;
-use crate::plugin::registry::Plugin;
+use crate::plugin::loaded::Plugin;
 
 /// Previews of one app that are kept. Each is some hundred bytes, or a card of 30 KiB.
 const MOST: usize = 2048;

@@ -30,7 +30,7 @@ use crate::plugin::allow::Allow;
 use crate::plugin::decision::Decision;
 use crate::plugin::decision::decide;
 use crate::plugin::decision::host_words;
-use crate::plugin::registry::Plugin;
+use crate::plugin::loaded::Plugin;
 use crate::store::marks::Mark;
 use crate::store::update::now_ms;
 use crate::telemetry::Outcome;

@@ -39,7 +39,7 @@ use crate::open_api::rate_limit::RateLimit;
 use crate::open_api::transport::OpenApi;
 use crate::plugin::call_error::CallError;
 use crate::plugin::call_report::CallReport;
-use crate::plugin::registry::Plugin;
+use crate::plugin::loaded::Plugin;
 use crate::plugin::running::RunningCall;
 use crate::shutdown::Shutdown;
 use crate::steps::Sent;

@@ -6,7 +6,7 @@ use std::hash::Hasher;
 use std::sync::Arc;
 use std::sync::Weak;
 
-use crate::plugin::registry::Plugin;
+use crate::plugin::loaded::Plugin;
 
 /// Keeps nothing of the plugin alive but its address, which no other gets as long as this is there.
 #[derive(Clone, Debug)]

@@ -26,8 +26,8 @@ use crate::plugin::decision::host_words;
 use crate::plugin::engine::GuestEngine;
 use crate::plugin::instance;
 use crate::plugin::instance::Task;
+use crate::plugin::loaded::Plugin;
 use crate::plugin::originator::Originator;
-use crate::plugin::registry::Plugin;
 use crate::plugin::registry::Snapshot;
 use crate::telemetry::Outcome;
 

@@ -6,7 +6,7 @@ use crate::callback::model::Callback;
 use crate::callback::model::Kind;
 use crate::plugin::call_report::Handler;
 use crate::plugin::canary::Canary;
-use crate::plugin::registry::Plugin;
+use crate::plugin::loaded::Plugin;
 use crate::plugin::registry::Snapshot;
 use crate::plugin::route::ActionValue;
 use crate::plugin::route::Route;

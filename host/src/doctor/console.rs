@@ -10,7 +10,7 @@ use crate::callback::model::LINK_PREVIEW;
 use crate::config::AppConfig;
 use crate::doctor::finding::Finding;
 use crate::doctor::plugins::answers;
-use crate::plugin::registry::Plugin;
+use crate::plugin::loaded::Plugin;
 
 /// What the console offers to subscribe to. The last one is in the SDKs and not in the public list.
 const CALLBACKS: [&str; 4] = [CARD_ACTION, LINK_PREVIEW, LEGACY_CARD, "profile.view.get"];

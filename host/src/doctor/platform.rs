@@ -19,7 +19,7 @@ use crate::open_api::transport::ApiError;
 use crate::open_api::transport::ApiRequest;
 use crate::open_api::transport::OpenApi;
 use crate::platform_code;
-use crate::plugin::registry::Plugin;
+use crate::plugin::loaded::Plugin;
 
 /// A network that takes longer leaves no time for answers.
 const PATIENCE: Duration = Duration::from_secs(10);

@@ -15,7 +15,7 @@ use crate::doctor::finding::Finding;
 use crate::open_api::notebook::Notebook;
 use crate::open_api::transport::OpenApi;
 use crate::plugin::engine::GuestEngine;
-use crate::plugin::registry::Plugin;
+use crate::plugin::loaded::Plugin;
 use crate::plugin::reload::alone::load_alone;
 
 /// All of them.

@@ -21,7 +21,7 @@ use crate::capability::sealed_values::SealedValuesCtx;
 use crate::deadline::Deadline;
 use crate::journal::tape::Tape;
 use crate::plugin::command_input::CommandInput;
-use crate::plugin::registry::Plugin;
+use crate::plugin::loaded::Plugin;
 use crate::plugin::time_slice::TimeSlice;
 
 /// What a call gets at.

@@ -11,7 +11,7 @@ use serde_json::Value;
 use serde_json::json;
 use tokio::sync::mpsc;
 
-use crate::plugin::registry::Plugin;
+use crate::plugin::loaded::Plugin;
 use crate::plugin::registry::Snapshot;
 use crate::telemetry::Outcome;
 

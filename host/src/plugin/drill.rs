@@ -17,7 +17,7 @@ use crate::plugin::engine::GuestEngine;
 use crate::plugin::engine::GuestsConfig;
 use crate::plugin::instance::Instances;
 use crate::plugin::instance::repeat;
-use crate::plugin::registry::Plugin;
+use crate::plugin::loaded::Plugin;
 use crate::plugin::reload::alone::load_alone;
 
 /// One plugin and one callback on an engine of their own.

@@ -31,9 +31,9 @@ use crate::plugin::engine::GuestEngine;
 use crate::plugin::guest::Guest;
 use crate::plugin::lift;
 use crate::plugin::linked::Linked;
+use crate::plugin::loaded::Plugin;
 use crate::plugin::lower;
 use crate::plugin::machine::StaleMemory;
-use crate::plugin::registry::Plugin;
 use crate::plugin::running::RunningCall;
 use crate::plugin::turns::take_turns;
 

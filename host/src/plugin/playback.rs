@@ -33,7 +33,7 @@ use crate::plugin::decision::host_words;
 use crate::plugin::engine::GuestEngine;
 use crate::plugin::instance::Task;
 use crate::plugin::instance::try_out;
-use crate::plugin::registry::Plugin;
+use crate::plugin::loaded::Plugin;
 use crate::plugin::route::ActionValue;
 use crate::telemetry::Outcome;
 

@@ -26,7 +26,7 @@ use crate::callback::seal::SealKey;
 use crate::plugin::canary::Judged;
 use crate::plugin::canary::Verdict;
 use crate::plugin::engine::GuestEngine;
-use crate::plugin::registry::Plugin;
+use crate::plugin::loaded::Plugin;
 use crate::plugin::registry::Registry;
 use crate::plugin::registry::Snapshot;
 use crate::plugin::reload::file::File;

@@ -11,10 +11,10 @@ use crate::plugin::code::Code;
 use crate::plugin::code::Shared;
 use crate::plugin::code_cache::copied;
 use crate::plugin::compile::link;
+use crate::plugin::handlers::Handlers;
 use crate::plugin::linked::Linked;
 use crate::plugin::machine::Machine;
 use crate::plugin::machine::Machines;
-use crate::plugin::registry::Handlers;
 
 /// Code for one machine. Handlers are found by indices that are good for this code alone.
 pub(super) struct Runnable {

@@ -20,7 +20,7 @@ use crate::plugin::call_report::Handler;
 use crate::plugin::engine::GuestEngine;
 use crate::plugin::instance::Task;
 use crate::plugin::instance::try_out;
-use crate::plugin::registry::Plugin;
+use crate::plugin::loaded::Plugin;
 use crate::small_file::OpenFolder;
 use crate::small_file::ReadError;
 

@@ -15,7 +15,7 @@ use tokio::time::Instant;
 
 use crate::plugin::breaker::Condition;
 use crate::plugin::canary::Canary;
-use crate::plugin::registry::Plugin;
+use crate::plugin::loaded::Plugin;
 use crate::telemetry::metrics;
 
 /// What became of the files of one folder.

@@ -13,8 +13,8 @@ use crate::plugin::call_error::CallError;
 use crate::plugin::engine::GuestEngine;
 use crate::plugin::guest::Guest;
 use crate::plugin::linked::Linked;
+use crate::plugin::loaded::Plugin;
 use crate::plugin::machine::StaleMemory;
-use crate::plugin::registry::Plugin;
 use crate::plugin::turns::take_turns;
 
 /// What it says of itself; `None` if it does not say.

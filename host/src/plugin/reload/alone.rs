@@ -11,7 +11,7 @@ use crate::callback::seal::SealKey;
 use crate::capability::http::HttpWay;
 use crate::open_api::transport::OpenApi;
 use crate::plugin::engine::GuestEngine;
-use crate::plugin::registry::Plugin;
+use crate::plugin::loaded::Plugin;
 use crate::plugin::reload::load::LoadError;
 use crate::plugin::reload::load::Loader;
 pub use crate::plugin::reload::load::MAX_FILE_BYTES;

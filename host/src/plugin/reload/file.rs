@@ -11,7 +11,7 @@ use tokio::time::Instant;
 
 use crate::plugin::canary::Canary;
 use crate::plugin::canary::Judged;
-use crate::plugin::registry::Plugin;
+use crate::plugin::loaded::Plugin;
 use crate::plugin::reload::listing::Stamps;
 use crate::plugin::reload::load::LoadError;
 use crate::plugin::reload::watch::SETTLE;
