@@ -3,6 +3,7 @@
 //! Each file holds the context one call needs and implements the interface for it. A guest's mistake is an error value
 //! that the guest sees; nothing here traps.
 
+pub mod access;
 pub mod config;
 pub mod deferred;
 pub mod http;

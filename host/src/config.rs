@@ -35,8 +35,8 @@ use crate::plugin::code_cache::CacheConfig;
 use crate::plugin::code_cache::CacheConfigError;
 use crate::plugin::config::promote::PromoteConfig;
 use crate::plugin::config::promote::PromoteConfigError;
-use crate::plugin::engine::EngineError;
-use crate::plugin::engine::GuestsConfig;
+use crate::plugin::guests_config::GuestsConfig;
+use crate::plugin::guests_config::GuestsConfigError;
 use crate::secret::Secret;
 use crate::secret::SecretSource;
 use crate::secret::SecretSourceError;
@@ -229,7 +229,7 @@ pub enum ConfigError {
     Deadline(#[from] DeadlineConfigError),
     /// `[guests]`
     #[error(transparent)]
-    Guests(#[from] EngineError),
+    Guests(#[from] GuestsConfigError),
     /// `[cache]`
     #[error(transparent)]
     Cache(#[from] CacheConfigError),

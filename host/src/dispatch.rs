@@ -42,12 +42,12 @@ use crate::plugin::decision::Decision;
 use crate::plugin::decision::decide;
 use crate::plugin::decision::host_words;
 use crate::plugin::engine::GuestEngine;
-use crate::plugin::instance;
 use crate::plugin::instance::Task;
 use crate::plugin::loaded::Plugin;
 use crate::plugin::originator::Originator;
 use crate::plugin::registry::Registry;
 use crate::plugin::running::RunningCall;
+use crate::plugin::start_call;
 use crate::secret::Secret;
 use crate::steps::Step;
 use crate::steps::Steps;
@@ -234,7 +234,7 @@ impl Dispatcher {
         let place = self.admission.enter(Ask::new(plugin, callback.kind(), from, deadline)).await?;
         let callback = Arc::clone(callback);
         let task = Task { handler, callback, deadline, tape };
-        Ok(instance::start(&self.engine, Arc::clone(plugin), task, pass, place))
+        Ok(start_call::start(&self.engine, Arc::clone(plugin), task, pass, place))
     }
 }
 
@@ -303,7 +303,8 @@ async fn in_time(
 
 /// The plugin's own words for that, or the host's.
 fn still_working(callback: &Callback, plugin: &Plugin) -> Decision {
-    let declared = plugin.still_working().and_then(|words| words.reply(callback.kind()));
+    let declared =
+        plugin.policy().still_working.as_ref().and_then(|words| words.reply(callback.kind()));
     match declared {
         Some(reply) => Decision { reply, outcome: Outcome::Deadline, reason: None },
         None => host_words(callback, Reason::StillWorking, Outcome::Deadline, None),

@@ -130,14 +130,14 @@ async fn measure(
 ) -> Result<(), Failed> {
     let load = || desk.load_with(&arguments.file, Some(Reuse::NEVER));
     let alone = load().await.map_err(Failed::Load)?;
-    let (load_ms, code) = (milliseconds(alone.took), alone.plugin.code_source());
-    let code_ms = milliseconds(alone.plugin.had_code_in());
+    let (load_ms, code) = (milliseconds(alone.took), alone.plugin.provenance().code_source);
+    let code_ms = milliseconds(alone.plugin.provenance().code_load_time);
     // Code that somebody has is not loaded again.
     drop(alone);
     let cached = load_again(load).await.map_err(Failed::Load)?;
     let first = &load().await.map_err(Failed::Load)?.plugin;
     let fresh = both_ways(desk, first, &callback, arguments.calls).await?;
-    let reused = if first.can_be_reused() {
+    let reused = if first.unit().can_be_reused() {
         let again =
             desk.load_with(&arguments.file, Some(Reuse::ALWAYS)).await.map_err(Failed::Load)?;
         Some(both_ways(desk, &again.plugin, &callback, arguments.calls).await?)
@@ -173,10 +173,10 @@ where
     let mut times = Vec::with_capacity(LOADS);
     for _ in 0..LOADS {
         let plugin = load().await?.plugin;
-        if plugin.code_source() != CodeSource::Cached {
+        if plugin.provenance().code_source != CodeSource::Cached {
             return Ok(None);
         }
-        times.push(plugin.had_code_in());
+        times.push(plugin.provenance().code_load_time);
     }
     times.sort();
     let [p50_ms, p99_ms] = [50, 99].map(|percent| milliseconds(percentile(&times, percent)));

@@ -106,9 +106,9 @@ async fn check(desk: &Desk, file: &Path, json: bool) -> Result<Verdict, AloneErr
         version: alone.plugin.version(),
         handles: alone.plugin.handlers().names(),
         routes: alone.plugin.routes(),
-        imports: alone.plugin.imports(),
-        memory_bytes: alone.plugin.initial_memory(),
-        compile_ms: alone.plugin.had_code_in().as_secs_f64() * 1000.0,
+        imports: alone.plugin.unit().imports(),
+        memory_bytes: alone.plugin.unit().initial_memory(),
+        compile_ms: alone.plugin.provenance().code_load_time.as_secs_f64() * 1000.0,
         load_ms: alone.took.as_secs_f64() * 1000.0,
     });
     let report = Report {
@@ -120,7 +120,7 @@ async fn check(desk: &Desk, file: &Path, json: bool) -> Result<Verdict, AloneErr
         taken,
         not_granted: loaded
             .as_ref()
-            .map(|alone| alone.plugin.not_granted().to_vec())
+            .map(|alone| alone.plugin.provenance().not_granted.to_vec())
             .unwrap_or_default(),
         warnings: desk.log.take().iter().filter(|line| is_warning(line)).map(words).collect(),
     };

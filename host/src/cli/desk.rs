@@ -10,7 +10,7 @@ use crate::plugin::code_cache::CacheConfig;
 use crate::plugin::code_cache::CachePath;
 use crate::plugin::engine::EngineError;
 use crate::plugin::engine::GuestEngine;
-use crate::plugin::engine::GuestsConfig;
+use crate::plugin::guests_config::GuestsConfig;
 use crate::plugin::loaded::Plugin;
 use crate::plugin::reload::alone::Alone;
 use crate::plugin::reload::alone::AloneError;

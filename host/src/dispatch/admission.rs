@@ -23,7 +23,7 @@ use crate::deadline::Deadline;
 use crate::dispatch::admission::in_plugin::Waiter;
 use crate::dispatch::admission::state::State;
 use crate::dispatch::admission::state::Turn;
-use crate::plugin::engine::GuestsConfig;
+use crate::plugin::guests_config::GuestsConfig;
 use crate::plugin::loaded::Plugin;
 use crate::plugin::originator::Originator;
 use crate::plugin::originator::UserId;

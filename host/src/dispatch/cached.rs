@@ -78,7 +78,7 @@ pub(super) struct Slot {
 impl Cached {
     /// None, if the plugin's previews are not kept, or nobody knows whose it is.
     pub(super) fn find(&self, plugin: &Arc<Plugin>, callback: &Callback) -> Option<Found> {
-        let keep = plugin.keep_previews()?;
+        let keep = plugin.policy().keep_previews()?;
         let key = Key { made_by: MadeBy::plugin(plugin), link: link(callback)? };
         Some(self.look(key, keep.fresh, keep.stale, Instant::now()))
     }

@@ -81,7 +81,7 @@ impl Dispatcher {
             Kind::Other => not_too_old(plugin, callback)?,
             Kind::CardAction | Kind::LegacyCard => {}
         }
-        let allow = plugin.allow(route);
+        let allow = plugin.policy().allow(route);
         if !allow.permits(callback) {
             return Err(not_allowed(callback, allow, "not among those who may click"));
         }
@@ -209,7 +209,7 @@ impl Dispatcher {
                 Some((Mark::new(&self.app, "event", &event), EVENTS_REMEMBERED))
             }
             (Kind::CardAction | Kind::LegacyCard, Some(click)) => {
-                let window = plugin.repeat_window()?;
+                let window = plugin.policy().repeat_window()?;
                 let click = fingerprint(plugin.name(), callback, click)?;
                 Some((Mark::new(&self.app, "click", &click), window))
             }
@@ -221,7 +221,7 @@ impl Dispatcher {
 fn not_too_old(plugin: &Plugin, callback: &Callback) -> Result<(), Decision> {
     let created = callback.header.created_ms;
     let age = Duration::from_millis(now_ms().saturating_sub(created));
-    match plugin.oldest_event() {
+    match plugin.policy().oldest_event() {
         Some(oldest) if created > 0 && age > oldest => {
             let (age, oldest) = (age.as_secs(), oldest.as_secs());
             let reason = Some(format!("the event is {age} s old, and the plugin takes {oldest} s"));

@@ -24,11 +24,11 @@ use crate::plugin::decision::Decision;
 use crate::plugin::decision::decide;
 use crate::plugin::decision::host_words;
 use crate::plugin::engine::GuestEngine;
-use crate::plugin::instance;
 use crate::plugin::instance::Task;
 use crate::plugin::loaded::Plugin;
 use crate::plugin::originator::Originator;
 use crate::plugin::registry::Snapshot;
+use crate::plugin::start_call;
 use crate::telemetry::Outcome;
 
 /// What came of it.
@@ -64,7 +64,7 @@ pub async fn rehearse(engine: &GuestEngine, plugin: &Arc<Plugin>, callback: Call
         Err(paused) => return uncalled(not_started(&callback, &NotStarted::Paused(paused))),
     };
     let task = Task { handler, callback: Arc::clone(&callback), deadline, tape: Tape::off() };
-    let mut call = instance::start(engine, Arc::clone(plugin), task, pass, ());
+    let mut call = start_call::start(engine, Arc::clone(plugin), task, pass, ());
     let (decision, as_said, fuel, updates) = match call.report_by(deadline.soft()).await {
         Some(CallReport { result, fuel, deferred, .. }) => {
             let has_said = matches!(result, Ok(_) | Err(CallError::User(_)));

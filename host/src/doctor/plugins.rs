@@ -93,7 +93,7 @@ impl Shelf {
             ));
             return;
         }
-        for missing in plugin.not_granted() {
+        for missing in &plugin.provenance().not_granted {
             self.findings.push(Finding::note(
                 about.clone(),
                 missing.clone(),

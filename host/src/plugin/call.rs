@@ -7,6 +7,7 @@ use tokio::runtime::Handle;
 
 use crate::callback::model::Callback;
 use crate::callback::model::Json;
+use crate::capability::access::Access;
 use crate::capability::config::ConfigCtx;
 use crate::capability::deferred::DeferredCtx;
 use crate::capability::http::HttpCtx;
@@ -21,7 +22,6 @@ use crate::capability::sealed_values::SealedValuesCtx;
 use crate::deadline::Deadline;
 use crate::journal::tape::Tape;
 use crate::plugin::command_input::CommandInput;
-use crate::plugin::loaded::Plugin;
 use crate::plugin::time_slice::TimeSlice;
 
 /// What a call gets at.
@@ -35,7 +35,7 @@ pub(super) enum Reach {
 
 /// What a call is about.
 pub(super) struct Occasion {
-    pub(super) plugin: Arc<Plugin>,
+    pub(super) access: Arc<Access>,
     pub(super) callback: Arc<Callback>,
     pub(super) deadline: Deadline,
     /// Where I/O is done for it.
@@ -94,34 +94,34 @@ impl Call {
 impl Occasion {
     /// Of a try: it gets at nothing.
     pub(super) fn tried(
-        plugin: Arc<Plugin>,
+        access: Arc<Access>,
         callback: Arc<Callback>,
         deadline: Deadline,
         io: Handle,
         tape: Tape,
     ) -> Self {
-        Self { plugin, callback, deadline, io, reach: Reach::Nothing, tape }
+        Self { access, callback, deadline, io, reach: Reach::Nothing, tape }
     }
 
-    /// For a command, which is given everything before it starts.
-    pub(super) fn command_input(&self) -> CommandInput<'_> {
+    /// For a command, which is given everything before it starts, and may answer with so many bytes.
+    pub(super) fn command_input(&self, reply_bytes: usize) -> CommandInput<'_> {
         CommandInput {
-            name: &self.plugin.name,
-            environment: self.plugin.settings.pairs().collect(),
+            name: &self.access.id.name,
+            environment: self.access.settings.pairs().collect(),
             remaining_ms: self.tape.remaining_ms(self.deadline.remaining_ms()),
             input: self.callback.raw().without_secrets(),
-            reply_bytes: self.plugin.limits.reply_bytes,
+            reply_bytes,
         }
     }
 
     fn capabilities(&self) -> Capabilities {
-        let Self { plugin, callback, deadline, io, reach, tape } = self;
+        let Self { access, callback, deadline, io, reach, tape } = self;
         let deadline = *deadline;
         let tag = self.log_tag();
         let has_card = callback.card_action().is_some_and(|card| !card.update_token.is_empty());
-        let (access, buckets, way) = match reach {
+        let (open_api, buckets, way) = match reach {
             Reach::AsGranted => {
-                (Some(Arc::clone(&plugin.open_api)), plugin.buckets.clone(), plugin.http.clone())
+                (Some(Arc::clone(&access.open_api)), access.buckets.clone(), access.http.clone())
             }
             Reach::Nothing => (None, Buckets::default(), HttpWay::Nowhere),
         };
@@ -129,40 +129,40 @@ impl Occasion {
         Capabilities {
             request: RequestCtx::new(callback.raw(), deadline, tape.clone()),
             deferred: DeferredCtx::new(has_card),
-            open_api: OpenApiCtx::new(access, tenant, deadline, io.clone(), tape.clone()),
-            config: plugin.settings.clone(),
+            open_api: OpenApiCtx::new(open_api, tenant, deadline, io.clone(), tape.clone()),
+            config: access.settings.clone(),
             http: HttpCtx::new(
                 way,
-                plugin.destinations.clone(),
+                access.destinations.clone(),
                 deadline,
                 io.clone(),
                 tag.clone(),
-                plugin.settings.clone(),
+                access.settings.clone(),
                 tape.clone(),
             ),
             key_value: KeyValueCtx::new(
-                plugin.store.clone(),
+                access.store.clone(),
                 buckets,
                 deadline,
                 io.clone(),
                 tape.clone(),
             ),
             sealed_values: self.sealed_values(),
-            logging: LoggingCtx::new(tag, plugin.limits.log_bytes, plugin.settings.clone()),
+            logging: LoggingCtx::new(tag, access.log_bytes, access.settings.clone()),
         }
     }
 
     fn sealed_values(&self) -> SealedValuesCtx {
-        let (app, name) = (Arc::clone(&self.plugin.app), Arc::clone(&self.plugin.name));
-        let key = self.plugin.seal_key.clone();
+        let (app, name) = (Arc::clone(&self.access.id.app), Arc::clone(&self.access.id.name));
+        let key = self.access.seal_key.clone();
         SealedValuesCtx::new(key, app, name, &self.callback, self.tape.clone())
     }
 
     fn log_tag(&self) -> LogTag {
         LogTag {
-            app: Arc::clone(&self.plugin.app),
-            plugin: Arc::clone(&self.plugin.name),
-            version: Arc::clone(&self.plugin.version),
+            app: Arc::clone(&self.access.id.app),
+            plugin: Arc::clone(&self.access.id.name),
+            version: Arc::clone(&self.access.id.version),
             event_id: self.callback.header.event_id.as_deref().unwrap_or_default().into(),
         }
     }

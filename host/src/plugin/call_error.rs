@@ -1,4 +1,4 @@
-//! Why a call has no answer, and whom that counts against.
+//! Why a call has no answer.
 
 use wasmtime::PoolConcurrencyLimitError;
 use wasmtime::Trap;
@@ -7,7 +7,6 @@ use wasmtime::WasmBacktrace;
 use crate::bindings::handlers::lark::callback::types;
 use crate::callback::reply::Toast;
 use crate::capability::config::ConfigCtx;
-use crate::plugin::breaker::Verdict;
 use crate::plugin::lift;
 use crate::plugin::limits::Limits;
 use crate::plugin::limits::Refused;
@@ -118,22 +117,5 @@ impl CallError {
     /// Nobody knows how the call ended: the host itself failed.
     pub(super) fn lost(error: &dyn std::fmt::Display) -> Self {
         Self::Trap(format!("the guest's thread failed: {error}"))
-    }
-
-    /// Whom it counts against.
-    pub(super) fn verdict(&self) -> Verdict {
-        match self {
-            // Most languages report a crash by their exit code; a toast is how a command tells the user something.
-            Self::Exit { .. }
-            | Self::OutOfFuel { .. }
-            | Self::OutOfMemory { .. }
-            | Self::Stopped
-            | Self::Trap(_)
-            | Self::ReplyTooLarge { .. }
-            | Self::Unreadable(_) => Verdict::Failed,
-            // The plugin works: it says that something else does not.
-            Self::User(_) | Self::Internal(_) => Verdict::Good,
-            Self::HostMemory | Self::NoRoom(_) => Verdict::Neither,
-        }
     }
 }

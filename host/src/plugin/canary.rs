@@ -11,6 +11,7 @@ use serde_json::Value;
 use serde_json::json;
 use tokio::sync::mpsc;
 
+use crate::capability::access::PluginId;
 use crate::plugin::loaded::Plugin;
 use crate::plugin::registry::Snapshot;
 use crate::telemetry::Outcome;
@@ -76,7 +77,7 @@ struct Side {
 impl Canary {
     /// From now on. What becomes of it is told there.
     pub(super) fn begin(plugin: Arc<Plugin>, share: u32, judged: mpsc::Sender<Judged>) -> Self {
-        let calls = plugin.promote.canary_calls();
+        let calls = plugin.policy().promote.canary_calls();
         let alone = Snapshot::new(vec![Arc::clone(&plugin)]);
         Self { plugin, alone, share, calls, tally: Mutex::default(), judged }
     }
@@ -94,7 +95,7 @@ impl Canary {
     /// Whether it has that user. With the next version it is others who have the risk.
     pub fn has(&self, user: &str) -> bool {
         let mut hash = blake3::Hasher::new();
-        hash.update(self.plugin.version.as_bytes()).update(user.as_bytes());
+        hash.update(self.plugin.version().as_bytes()).update(user.as_bytes());
         let mut number = [0; 8];
         hash.finalize_xof().fill(&mut number);
         u64::from_le_bytes(number) % 100 < u64::from(self.share)
@@ -115,7 +116,7 @@ impl Canary {
             return;
         }
         let Some(verdict) = tally.judge(self.calls) else { return };
-        let (name, version) = (Arc::clone(&self.plugin.name), Arc::clone(&self.plugin.version));
+        let PluginId { name, version, .. } = self.plugin.id().clone();
         // Where the folder is busy, the next call says the same.
         tally.is_judged = self.judged.try_send(Judged { name, version, verdict }).is_ok();
     }
@@ -123,12 +124,12 @@ impl Canary {
     pub(super) fn to_json(&self) -> Value {
         let tally = self.lock();
         json!({
-            "version": &*self.plugin.version,
+            "version": self.plugin.version(),
             "share": self.share,
             "calls": tally.new.calls,
             "failures": tally.new.failures,
             "judged_after": self.calls,
-            "rehearsed": self.plugin.rehearsed.get(),
+            "rehearsed": self.plugin.rehearsed(),
         })
     }
 

@@ -29,13 +29,13 @@ use tokio::time::timeout;
 use tokio_util::task::TaskTracker;
 
 use crate::plugin::code_cache::Key;
-use crate::plugin::compile::CompileError;
-use crate::plugin::compile::TooCostly;
+use crate::plugin::compile_error::CompileError;
+use crate::plugin::compile_error::TooCostly;
 use crate::plugin::compiler::Answer;
 use crate::plugin::compiler::Order;
 use crate::plugin::compiler::program;
 use crate::plugin::compilers::starter::Starter;
-use crate::plugin::engine::GuestsConfig;
+use crate::plugin::guests_config::GuestsConfig;
 use crate::telemetry::metrics;
 
 /// Short compilations at once. They share the processors, so one that is short is over soon, whatever the others are; with the

@@ -14,7 +14,7 @@ use crate::open_api::transport::OpenApi;
 use crate::plugin::code_cache::CacheConfig;
 use crate::plugin::code_cache::CachePath;
 use crate::plugin::engine::GuestEngine;
-use crate::plugin::engine::GuestsConfig;
+use crate::plugin::guests_config::GuestsConfig;
 use crate::plugin::instance::Instances;
 use crate::plugin::instance::repeat;
 use crate::plugin::loaded::Plugin;
@@ -69,7 +69,7 @@ impl Drill {
         calls: usize,
     ) -> Result<Vec<Duration>, DrillError> {
         let each = calls.div_ceil(self.threads);
-        let thread = |_| repeat(&self.engine, &self.plugin, &self.callback, instances, each);
+        let thread = |_| repeat(&self.engine, self.plugin.unit(), &self.callback, instances, each);
         let threads: Vec<_> = (0..self.threads).map(thread).collect();
         let mut taken = Vec::with_capacity(calls);
         for thread in threads {

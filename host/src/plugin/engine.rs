@@ -4,22 +4,21 @@ use std::sync::Arc;
 use std::sync::Weak;
 use std::time::Duration;
 
-use serde::Deserialize;
 use tokio::sync::Semaphore;
 use wasmtime::Engine;
 
-use crate::plugin::code::CodeInUse;
 use crate::plugin::code_cache::CacheConfig;
-use crate::plugin::code_cache::CodeCache;
 use crate::plugin::code_cache::OpenCache;
 use crate::plugin::compilers::Compilers;
 use crate::plugin::compilers::CompilersError;
+use crate::plugin::guests_config::GuestsConfig;
+use crate::plugin::guests_config::GuestsConfigError;
 use crate::plugin::limits::MemoryBudget;
 use crate::plugin::linked::Linked;
+use crate::plugin::loader::CodeLoader;
 use crate::plugin::machine::MEMORIES_PER_PLACE;
-use crate::plugin::machine::Machine;
-use crate::plugin::machine::Machines;
 use crate::plugin::machine::TABLES_PER_PLACE;
+use crate::plugin::machines::Machines;
 use crate::plugin::priority::step_back;
 use crate::plugin::turns::long_turns;
 
@@ -34,83 +33,16 @@ const LOOK_AT_MACHINE: Duration = Duration::from_secs(1);
 /// and would leave guests little of a machine that others use too.
 const GUEST_NICENESS: i32 = 5;
 
-/// `[guests]`
-#[derive(Clone, Copy, Debug, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct GuestsConfig {
-    /// Threads that run guests, 1 to 256. They are apart from those that do I/O.
-    pub threads: usize,
-    /// Calls under way at once, 1 to 1000, over all plugins. Each has a place in the memory pool. A plugin takes at most
-    /// as many as are still free, so that however many of them hang, there is room for the others.
-    pub max_calls: u32,
-    /// Callbacks that may wait for a place, 1 to 100000, over all apps. One that would wait for too long is answered at
-    /// once, so this is a limit on memory; a click takes the place of a link preview or an event.
-    pub max_waiting: u32,
-    /// Memory of all guests together. A call that cannot have more is answered as overload.
-    pub memory_bytes: usize,
-    /// Threads that compile one plugin, 1 to 64. They are in a process of their own, and come after those that do I/O and
-    /// run guests.
-    pub compile_threads: usize,
-    /// Memory that compiling one plugin may take. One plugin that takes long and three that do not are compiled at once, so
-    /// up to four times as much is in use.
-    pub compile_memory_bytes: u64,
-    /// Processor time that compiling one plugin may take, 1 to 86400 seconds, all threads together.
-    pub compile_secs: u64,
-    /// How long a start waits for plugins before the doors open without them, 0 to 3600 seconds.
-    pub start_wait_secs: u64,
-}
-
-/// What a small machine can give away for some minutes; mimalloc takes some of it without using it. Four times what a module of
-/// 900 kB needs whose compilation takes seconds.
-const COMPILE_MEMORY_BYTES: u64 = 2 << 30;
-/// The least with which a compiler can begin and answer.
-const LEAST_COMPILE_MEMORY_BYTES: u64 = 64 << 20;
-/// Five times what StarlingMonkey takes the first time, for machines that are slower.
-const COMPILE_SECS: u64 = 120;
-/// As long as the largest runtime takes the first time on one core. A restart finds it compiled and takes a second.
-const START_WAIT_SECS: u64 = 30;
-
-impl Default for GuestsConfig {
-    fn default() -> Self {
-        let cores = std::thread::available_parallelism().map_or(2, usize::from);
-        Self {
-            threads: cores,
-            max_calls: 128,
-            max_waiting: 1024,
-            memory_bytes: 2 << 30,
-            compile_threads: cores.div_ceil(2),
-            compile_memory_bytes: COMPILE_MEMORY_BYTES,
-            compile_secs: COMPILE_SECS,
-            start_wait_secs: START_WAIT_SECS,
-        }
-    }
-}
-
 /// Why there is no engine.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum EngineError {
     /// A number out of its range.
-    #[error("guests.{name}: {value} is not between 1 and {limit}")]
-    OutOfRange {
-        /// The key.
-        name: &'static str,
-        /// Its value.
-        value: usize,
-        /// The largest allowed.
-        limit: usize,
-    },
+    #[error(transparent)]
+    Config(#[from] GuestsConfigError),
     /// The threads could not be started.
     #[error("cannot start the threads that run guests: {0}")]
     Threads(#[from] std::io::Error),
-    /// A limit on compilers that none of them could keep.
-    #[error(
-        "guests.compile_memory_bytes: {given} is less than {LEAST_COMPILE_MEMORY_BYTES}, with which no compiler can begin"
-    )]
-    CompileMemory {
-        /// The value.
-        given: u64,
-    },
     /// Compilers cannot be started.
     #[error(transparent)]
     Compilers(#[from] CompilersError),
@@ -119,43 +51,14 @@ pub enum EngineError {
     Engine(String),
 }
 
-impl GuestsConfig {
-    /// Checks the numbers.
-    pub fn validate(&self) -> Result<(), EngineError> {
-        let in_range = |name, value, limit| {
-            let fits = (1..=limit).contains(&value);
-            if fits { Ok(()) } else { Err(EngineError::OutOfRange { name, value, limit }) }
-        };
-        in_range("threads", self.threads, 256)?;
-        in_range("max_calls", self.max_calls as usize, 1000)?;
-        in_range("max_waiting", self.max_waiting as usize, 100_000)?;
-        in_range("memory_bytes", self.memory_bytes, usize::MAX)?;
-        in_range("compile_threads", self.compile_threads, 64)?;
-        in_range("compile_secs", self.compile_secs as usize, 86_400)?;
-        // No wait at all is a choice, too.
-        in_range("start_wait_secs", self.start_wait_secs.max(1) as usize, 3600)?;
-        if self.compile_memory_bytes < LEAST_COMPILE_MEMORY_BYTES {
-            return Err(EngineError::CompileMemory { given: self.compile_memory_bytes });
-        }
-        Ok(())
-    }
-
-    /// How long a start waits for plugins.
-    pub fn start_wait(&self) -> Duration {
-        Duration::from_secs(self.start_wait_secs)
-    }
-}
-
 /// What compiles, links and runs every plugin of the process.
 pub struct GuestEngine {
-    pub(super) machines: Arc<Machines>,
+    /// Has the code of plugins.
+    pub(super) loader: Arc<CodeLoader>,
     pub(super) budget: MemoryBudget,
-    pub(super) cache: CodeCache,
-    pub(super) in_use: CodeInUse,
     /// For instances that wait for another call. They have places of their own: calls never find theirs taken.
     pub(super) idle_places: Arc<Semaphore>,
     max_calls: u32,
-    pub(super) compilers: Compilers,
     pub(super) loading: Semaphore,
     pub(super) long_turns: Arc<Semaphore>,
     threads: Option<tokio::runtime::Runtime>,
@@ -189,27 +92,19 @@ impl GuestEngine {
             .build()?;
         threads.spawn(look_after(Arc::downgrade(&machines)));
         Ok(Self {
-            cache: cache.with(&machines.current().engine),
-            in_use: CodeInUse::default(),
+            loader: Arc::new(CodeLoader::new(machines, cache, compilers)),
             idle_places: Arc::new(Semaphore::new(config.max_calls as usize)),
-            machines,
             budget: MemoryBudget::new(config.memory_bytes),
             max_calls: config.max_calls,
-            compilers,
             loading: Semaphore::new(LOADED_AT_ONCE),
             long_turns: Arc::new(long_turns(config.threads)),
             threads: Some(threads),
         })
     }
 
-    /// What code is to be linked for.
-    pub(super) fn machine(&self) -> Arc<Machine> {
-        self.machines.current()
-    }
-
     /// Until everything that was compiled is on disk, for a process that would end before: it would be lost to the next one.
     pub async fn finish(&self) {
-        self.compilers.finish().await;
+        self.loader.finish().await;
     }
 
     /// How many of the places for calls one call of that plugin takes.
@@ -248,22 +143,5 @@ async fn look_after(machines: Weak<Machines>) {
             // A failure is in the log, and the next look tries again.
             let _ = tokio::task::spawn_blocking(move || machines.safe().map(drop)).await;
         }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn limits_on_compilers_are_checked() {
-        let refused = |text: &str| {
-            toml::from_str::<GuestsConfig>(text).unwrap().validate().unwrap_err().to_string()
-        };
-        assert!(refused("compile_secs = 0").contains("guests.compile_secs: 0 is not between 1"));
-        assert!(refused("start_wait_secs = 3601").contains("guests.start_wait_secs: 3601"));
-        let small = refused("compile_memory_bytes = 1000");
-        assert!(small.contains("guests.compile_memory_bytes: 1000 is less than 67108864"));
-        GuestsConfig { start_wait_secs: 0, ..GuestsConfig::default() }.validate().unwrap();
     }
 }

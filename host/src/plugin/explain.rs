@@ -4,7 +4,6 @@ use wasmtime::Engine;
 use wasmtime::component::Component;
 use wasmtime::component::types::ComponentItem;
 
-use crate::plugin::config::grants::Grants;
 use crate::plugin::linked::Linked;
 
 /// The contract's package.
@@ -46,10 +45,10 @@ const SERVICES: [Offer; 8] = [
     Offer { interface: "wasi:logging/logging", version: "0.1.0-draft", functions: &["log"] },
 ];
 /// Those of them that only work where something was granted.
-const OPEN_API: &str = "lark:callback/open-api";
-const KEY_VALUE_STORE: &str = "wasi:keyvalue/store";
-const KEY_VALUE_ATOMICS: &str = "wasi:keyvalue/atomics";
-const HTTP: &str = "wasi:http/outgoing-handler";
+pub(super) const OPEN_API: &str = "lark:callback/open-api";
+pub(super) const KEY_VALUE_STORE: &str = "wasi:keyvalue/store";
+pub(super) const KEY_VALUE_ATOMICS: &str = "wasi:keyvalue/atomics";
+pub(super) const HTTP: &str = "wasi:http/outgoing-handler";
 /// What the host has of `wasi:http`: a plugin asks, and is not asked over it.
 const OF_HTTP: [&str; 2] = [HTTP, "wasi:http/types"];
 /// The packages of WASI 0.2 that the host has. Of files and sockets there are the interfaces, with nothing behind them.
@@ -91,32 +90,6 @@ pub(super) fn missing_imports(component: &Component, engine: &Engine) -> Vec<Str
         missing.push(format!("and {more} more"));
     }
     missing
-}
-
-/// Every import that the operator has granted nothing for, one sentence each. It is no reason to refuse the plugin: some
-/// languages import the whole contract, whatever the plugin uses of it.
-pub(super) fn not_granted(linked: &Linked, name: &str, grants: &Grants) -> Vec<String> {
-    let imports = linked.imports();
-    imports
-        .iter()
-        .filter_map(|import| {
-            let (what, line) = match split(import).0 {
-                OPEN_API if grants.open_api.is_empty() => {
-                    ("requests to the server API are", "open_api = [\"POST /open-apis/im/v1/messages\"]")
-                }
-                KEY_VALUE_STORE | KEY_VALUE_ATOMICS if grants.key_value.is_none() => {
-                    ("keeping data is", "key_value = {}")
-                }
-                HTTP if grants.http.is_empty() => {
-                    ("requests over HTTP are", "http = [\"https://api.example.com/\"]")
-                }
-                _ => return None,
-            };
-            Some(format!(
-                "it imports {import}, and {what} refused to it: if it shall have that, write {line} under [grants] in {name}.toml beside it"
-            ))
-        })
-        .collect()
 }
 
 fn missing(engine: &Engine, name: &str, item: &ComponentItem) -> Option<String> {
@@ -202,7 +175,7 @@ pub(super) fn known_handlers(linked: &Linked) -> String {
 }
 
 /// `package:name/interface` and its version.
-fn split(name: &str) -> (&str, Option<&str>) {
+pub(super) fn split(name: &str) -> (&str, Option<&str>) {
     match name.split_once('@') {
         Some((interface, version)) => (interface, Some(version)),
         None => (name, None),

@@ -8,6 +8,8 @@ use wasmtime::component::Instance;
 use crate::plugin::call::Call;
 use crate::plugin::call::Occasion;
 use crate::plugin::limits::InstanceLimiter;
+use crate::plugin::limits::Limits;
+use crate::plugin::limits::MemoryBudget;
 use crate::plugin::meter::Meter;
 use crate::plugin::runnable::Runnable;
 use crate::plugin::state::GuestState;
@@ -29,29 +31,22 @@ pub(super) struct Guest {
 
 impl Guest {
     /// One that no call has used.
-    pub(super) fn fresh(occasion: Occasion) -> Self {
-        let runnable = occasion.plugin.running.current();
-        Self::running(runnable, occasion)
-    }
-
-    /// Begins the same call again with other code. What the guest had of it until now is lost.
-    pub(super) fn run_instead(&mut self, runnable: Arc<Runnable>) {
-        match self.store.data_mut().call.take() {
-            Some(call) => *self = Self::running(runnable, call.into_occasion()),
-            None => unreachable!("it is exchanged during a call"),
-        }
-    }
-
-    fn running(runnable: Arc<Runnable>, occasion: Occasion) -> Self {
-        let Occasion { plugin, tape, .. } = &occasion;
-        let limits = plugin.limits;
-        let wasi = match plugin.handlers.command {
-            None => Wasi::new(limits.log_bytes, tape),
-            Some(_) => Wasi::command(limits.log_bytes, occasion.command_input(), tape),
+    pub(super) fn new(
+        runnable: Arc<Runnable>,
+        limits: &Limits,
+        budget: &MemoryBudget,
+        occasion: Occasion,
+    ) -> Self {
+        let wasi = match runnable.handlers.command {
+            None => Wasi::new(limits.log_bytes, &occasion.tape),
+            Some(_) => {
+                let input = occasion.command_input(limits.reply_bytes);
+                Wasi::command(limits.log_bytes, input, &occasion.tape)
+            }
         };
         let state = GuestState {
             wasi,
-            limiter: InstanceLimiter::new(limits.memory_bytes, plugin.budget.clone()),
+            limiter: InstanceLimiter::new(limits.memory_bytes, budget.clone()),
             call: None,
             machine: Arc::clone(&runnable.machine),
         };
@@ -63,24 +58,38 @@ impl Guest {
             .fuel_async_yield_interval(Some(YIELD_INTERVAL))
             .unwrap_or_else(|error| unreachable!("fuel is on: {error}"));
         let mut guest = Self { store, instance: None, calls: 0, runnable };
-        guest.begin_call(occasion);
+        guest.begin_call(limits, occasion);
         guest
     }
 
     /// The same for its next call.
-    pub(super) fn again(mut self, occasion: Occasion) -> Self {
+    pub(super) fn again(mut self, limits: &Limits, occasion: Occasion) -> Self {
         self.store.data().wasi.begin_call(&occasion.tape);
-        self.begin_call(occasion);
+        self.begin_call(limits, occasion);
         self
     }
 
+    /// What its call is about, for the call to begin again elsewhere.
+    pub(super) fn take_occasion(&mut self) -> Occasion {
+        match self.store.data_mut().call.take() {
+            Some(call) => call.into_occasion(),
+            None => unreachable!("it is exchanged during a call"),
+        }
+    }
+
+    /// Whether its memory is small enough for it to wait for another call.
+    pub(super) fn has_room_to_stay(&self) -> bool {
+        self.store.data().limiter.has_room_to_stay()
+    }
+
     /// All limits of a call begin anew with it.
-    fn begin_call(&mut self, occasion: Occasion) {
-        let fuel = occasion.plugin.limits.fuel;
+    fn begin_call(&mut self, limits: &Limits, occasion: Occasion) {
         let state = self.store.data_mut();
         state.limiter.begin_call();
         state.call = Some(Call::begin(occasion));
-        // As in `fresh`.
-        self.store.set_fuel(fuel).unwrap_or_else(|error| unreachable!("fuel is on: {error}"));
+        // As in `new`.
+        self.store
+            .set_fuel(limits.fuel)
+            .unwrap_or_else(|error| unreachable!("fuel is on: {error}"));
     }
 }

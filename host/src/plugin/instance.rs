@@ -1,12 +1,11 @@
 //! One call: an instance, a budget, an answer. A store ends with its call, unless the call ended well and its operator wants
 //! the instance kept for another.
 
-pub(super) mod describe;
-
 use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::runtime::Handle;
+use tokio::sync::Semaphore;
 use tokio::task::JoinHandle;
 use tokio::time::Instant;
 
@@ -16,9 +15,6 @@ use crate::callback::reply::RawReply;
 use crate::deadline::Deadline;
 use crate::deadline::DeadlineConfig;
 use crate::journal::tape::Tape;
-use crate::plugin::breaker::Change;
-use crate::plugin::breaker::Pass;
-use crate::plugin::breaker::Verdict;
 use crate::plugin::call::Occasion;
 use crate::plugin::call::Reach;
 use crate::plugin::call_error::CallError;
@@ -31,11 +27,10 @@ use crate::plugin::engine::GuestEngine;
 use crate::plugin::guest::Guest;
 use crate::plugin::lift;
 use crate::plugin::linked::Linked;
-use crate::plugin::loaded::Plugin;
 use crate::plugin::lower;
 use crate::plugin::machine::StaleMemory;
-use crate::plugin::running::RunningCall;
 use crate::plugin::turns::take_turns;
+use crate::plugin::unit::Unit;
 
 /// A callback for a plugin.
 pub struct Task {
@@ -49,58 +44,67 @@ pub struct Task {
     pub tape: Tape,
 }
 
-/// Starts a call. `place` is let go when the call has ended, which may be long after its callback was answered.
-pub fn start(
-    engine: &GuestEngine,
-    plugin: Arc<Plugin>,
-    task: Task,
-    pass: Pass,
-    place: impl Send + 'static,
-) -> RunningCall {
-    let Task { handler, callback, deadline, tape } = task;
-    let (io, long) = (Handle::current(), Arc::clone(&engine.long_turns));
-    let pace = Arc::clone(&plugin.pace);
-    RunningCall::begin(engine, &pace, async move {
-        let guest = plugin.guest(Occasion {
-            plugin: Arc::clone(&plugin),
+/// Where a call runs, and where I/O is done for it.
+pub struct Threads {
+    pub(super) io: Handle,
+    /// Lets calls that take long take turns.
+    pub(super) long: Arc<Semaphore>,
+}
+
+impl Threads {
+    /// I/O is done where this is called.
+    pub fn of(engine: &GuestEngine) -> Self {
+        Self { io: Handle::current(), long: Arc::clone(&engine.long_turns) }
+    }
+}
+
+impl Unit {
+    /// Runs a call in an instance that an earlier one left, or in a fresh one. `ended_well` sees the report and says
+    /// whether the instance may be kept.
+    pub async fn run(
+        &self,
+        threads: Threads,
+        task: Task,
+        ended_well: impl FnOnce(&CallReport) -> bool,
+    ) -> CallReport {
+        let Threads { io, long } = threads;
+        let Task { handler, callback, deadline, tape } = task;
+        let guest = self.guest(Occasion {
+            access: Arc::clone(&self.access),
             callback: Arc::clone(&callback),
             deadline,
             io,
             reach: Reach::AsGranted,
             tape,
         });
-        let call = run(&plugin, handler, &callback, deadline, guest);
+        let call = run(self, handler, &callback, deadline, guest);
         let ((report, guest), used) = take_turns(call, &long).await;
-        plugin.pace.record(used);
-        let ended_well = plugin.conclude(pass, &report, deadline) == Verdict::Good;
-        if ended_well && plugin.can_be_reused() {
-            plugin.kept.put(guest, callback.tenants(), plugin.places);
-        } else {
-            drop(guest);
+        self.hint.record(used);
+        if ended_well(&report) {
+            self.keep(guest, &callback);
         }
-        drop(place);
         report
-    })
+    }
 }
 
 async fn run(
-    plugin: &Plugin,
+    unit: &Unit,
     handler: Handler,
     callback: &Callback,
     deadline: Deadline,
     mut guest: Guest,
 ) -> (CallReport, Guest) {
-    let limits = plugin.limits;
+    let limits = unit.limits;
     let mut course = Course::beginning(guest.instance.is_none());
     let answering = async {
         loop {
-            match invoke(plugin, handler, callback, &mut guest, &mut course).await {
+            match invoke(unit, handler, callback, &mut guest, &mut course).await {
                 Err(error) if error.is::<StaleMemory>() => {}
                 outcome => break outcome,
             }
             // No guest code has seen that memory: the call begins again where nothing can be left.
-            match plugin.running.safe().await {
-                Ok(runnable) => guest.run_instead(runnable),
+            match unit.code.safe().await {
+                Ok(runnable) => unit.run_instead(&mut guest, runnable),
                 Err(failure) => break Ok(Err(failure)),
             }
         }
@@ -123,7 +127,7 @@ async fn run(
             _ => Ok(reply),
         },
     };
-    let result = result.map_err(|error| error.without_secrets(&plugin.settings));
+    let result = result.map_err(|error| error.without_secrets(&unit.access.settings));
     let fuel = limits.fuel - store.get_fuel().unwrap_or(0);
     let (printed, beyond) = store.data().wasi.printed.take();
     let call = store.data_mut().call.take();
@@ -132,14 +136,14 @@ async fn run(
 }
 
 async fn invoke(
-    plugin: &Plugin,
+    unit: &Unit,
     handler: Handler,
     callback: &Callback,
     guest: &mut Guest,
     course: &mut Course,
 ) -> wasmtime::Result<Result<RawReply, CallError>> {
     let Guest { store, instance, runnable, .. } = guest;
-    let reply_bytes = plugin.limits.reply_bytes;
+    let reply_bytes = unit.limits.reply_bytes;
     let instance_pre = match &runnable.linked {
         Linked::Component(instance_pre) => instance_pre,
         Linked::Program(program) => {
@@ -205,57 +209,14 @@ async fn invoke(
     Ok(reply.map_err(CallError::from))
 }
 
-impl Plugin {
-    /// Counts the call, and pauses the plugin if it was one failure too many.
-    fn conclude(&self, pass: Pass, report: &CallReport, deadline: Deadline) -> Verdict {
-        let now = report.course.ended;
-        let verdict = report.result.as_ref().map_or_else(CallError::verdict, |_| Verdict::Good);
-        self.usage.record(report.fuel, verdict == Verdict::Failed);
-        if verdict == Verdict::Good && now < deadline.soft() {
-            self.usage.record_duration(now - report.course.began);
-        }
-        let (app, plugin, version) = (&self.app, &self.name, &self.version);
-        match pass.settle(verdict, now) {
-            None => {}
-            Some(Change::Paused(scope, pause)) => {
-                let reason = report.result.as_ref().err().map(ToString::to_string);
-                let (seconds, scope) = (pause.as_secs_f64(), scope.as_str());
-                tracing::error!(%app, %plugin, %version, seconds, reason, whom = scope, "plugin paused");
-            }
-            Some(Change::Resumed(scope)) => {
-                let scope = scope.as_str();
-                tracing::info!(%app, %plugin, %version, whom = scope, "plugin resumed");
-            }
-        }
-        verdict
-    }
-
-    /// One that was kept, or a fresh one, ready for that call.
-    fn guest(&self, occasion: Occasion) -> Guest {
-        match self.kept.take(occasion.callback.tenants()) {
-            // Its memory holds what it wrote itself, whatever was swapped out. But what runs elsewhere by now shall not
-            // keep the pool of another machine.
-            Some(guest) if Arc::ptr_eq(&guest.runnable, &self.running.current()) => {
-                guest.again(occasion)
-            }
-            _ => {
-                self.usage.record_instance();
-                Guest::fresh(occasion)
-            }
-        }
-    }
-}
-
 /// One call for the plugin's own tests, or one that is played again: without grants, uncounted, over by the soft deadline.
-pub(super) async fn try_out(engine: &GuestEngine, plugin: &Arc<Plugin>, task: Task) -> CallReport {
+pub async fn try_out(engine: &GuestEngine, unit: &Arc<Unit>, task: Task) -> CallReport {
     let Task { handler, callback, deadline, tape } = task;
-    let (io, plugin) = (Handle::current(), Arc::clone(plugin));
-    let long = Arc::clone(&engine.long_turns);
+    let (Threads { io, long }, unit) = (Threads::of(engine), Arc::clone(unit));
     let trying = engine.threads().spawn(async move {
-        let occasion =
-            Occasion::tried(Arc::clone(&plugin), Arc::clone(&callback), deadline, io, tape);
-        let guest = Guest::fresh(occasion);
-        let call = run(&plugin, handler, &callback, deadline, guest);
+        let (access, about) = (Arc::clone(&unit.access), Arc::clone(&callback));
+        let guest = unit.fresh_guest(Occasion::tried(access, about, deadline, io, tape));
+        let call = run(&unit, handler, &callback, deadline, guest);
         let ((report, _), _) = take_turns(call, &long).await;
         report
     });
@@ -272,33 +233,35 @@ pub(super) async fn try_out(engine: &GuestEngine, plugin: &Arc<Plugin>, task: Ta
 
 /// What calls of a measurement run in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Instances {
+pub enum Instances {
+    /// Each in one of its own.
     Fresh,
+    /// All in one.
     Reused,
 }
 
 /// The same call again and again on one guest thread, for measurements: without grants, uncounted. How long each took; the
 /// first that gets no reply ends it.
-pub(super) fn repeat(
+pub fn repeat(
     engine: &GuestEngine,
-    plugin: &Arc<Plugin>,
+    unit: &Arc<Unit>,
     callback: &Arc<Callback>,
     instances: Instances,
     calls: usize,
 ) -> JoinHandle<Result<Vec<Duration>, CallError>> {
-    let (io, plugin, callback) = (Handle::current(), Arc::clone(plugin), Arc::clone(callback));
+    let (io, unit, callback) = (Handle::current(), Arc::clone(unit), Arc::clone(callback));
     engine.threads().spawn(async move {
         let (mut taken, mut kept) = (Vec::with_capacity(calls), None::<Guest>);
         for _ in 0..calls {
             let (began, io, tape) = (Instant::now(), io.clone(), Tape::off());
             let deadline = DeadlineConfig::default().starting(began);
-            let occasion =
-                Occasion::tried(Arc::clone(&plugin), Arc::clone(&callback), deadline, io, tape);
+            let (access, about) = (Arc::clone(&unit.access), Arc::clone(&callback));
+            let occasion = Occasion::tried(access, about, deadline, io, tape);
             let guest = match kept.take() {
-                Some(guest) => guest.again(occasion),
-                None => Guest::fresh(occasion),
+                Some(guest) => guest.again(&unit.limits, occasion),
+                None => unit.fresh_guest(occasion),
             };
-            let (report, guest) = run(&plugin, Handler::Typed, &callback, deadline, guest).await;
+            let (report, guest) = run(&unit, Handler::Typed, &callback, deadline, guest).await;
             report.result?;
             kept = Some(guest).filter(|_| instances == Instances::Reused);
             taken.push(began.elapsed());

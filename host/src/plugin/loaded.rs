@@ -1,82 +1,58 @@
-//! A loaded plugin.
+//! A loaded plugin: one version of one file, with what it runs, what is wanted of it, and what it has done.
 
 use std::sync::Arc;
 use std::sync::OnceLock;
 use std::time::Duration;
 
-use crate::callback::fallback::OwnWords;
 use crate::callback::seal::SealKey;
-use crate::capability::config::ConfigCtx;
-use crate::capability::http::Destinations;
-use crate::capability::http::HttpWay;
-use crate::capability::key_value::Buckets;
-use crate::capability::open_api::ApiAccess;
-use crate::plugin::allow::Allow;
+use crate::capability::access::PluginId;
 use crate::plugin::breaker::Breaker;
 use crate::plugin::code::CodeSource;
-use crate::plugin::config::clicks::ClicksConfig;
-use crate::plugin::config::events::EventsConfig;
-use crate::plugin::config::previews::KeepPreviews;
-use crate::plugin::config::previews::PreviewsConfig;
-use crate::plugin::config::promote::PromoteConfig;
 use crate::plugin::handlers::Handlers;
-use crate::plugin::kept::Kept;
 use crate::plugin::limits::Limits;
-use crate::plugin::limits::MemoryBudget;
+use crate::plugin::policy::Policy;
 use crate::plugin::rehearsed::Rehearsed;
 use crate::plugin::route::Route;
-use crate::plugin::runnable::Running;
-use crate::plugin::running::Pace;
+use crate::plugin::unit::Unit;
 use crate::plugin::usage::Usage;
 use crate::secret::Secret;
-use crate::store::Store;
 use crate::telemetry::PluginVersion;
 
-/// A compiled and linked plugin with everything its calls need.
+/// A loaded plugin.
 pub struct Plugin {
-    pub(super) app: Arc<str>,
-    pub(super) name: Arc<str>,
-    pub(super) version: Arc<str>,
-    /// What its calls run.
-    pub(super) running: Running,
-    /// What it exports. A call finds its handler by what it runs.
-    pub(super) handlers: Handlers,
-    pub(super) code_source: CodeSource,
-    pub(super) code_took: Duration,
-    pub(super) routes: Vec<Route>,
-    pub(super) still_working: Option<OwnWords>,
-    pub(super) limits: Limits,
-    pub(super) allow: Allow,
-    pub(super) seal_key: SealKey,
-    pub(super) events: EventsConfig,
-    pub(super) clicks: ClicksConfig,
-    pub(super) previews: PreviewsConfig,
-    pub(super) promote: PromoteConfig,
+    id: PluginId,
+    unit: Arc<Unit>,
+    policy: Policy,
+    provenance: Provenance,
+    record: Record,
+}
+
+/// How a plugin came to be loaded.
+pub struct Provenance {
+    /// Where its code was had from.
+    pub code_source: CodeSource,
+    /// How long it took to have the code, from the compiler or from the disk.
+    pub code_load_time: Duration,
+    /// What it imports without a grant for it, a sentence each.
+    pub not_granted: Vec<String>,
+}
+
+/// What a plugin has done so far.
+struct Record {
+    breaker: Arc<Breaker>,
+    usage: Usage,
     /// What the journal has shown of it before it went live.
-    pub(super) rehearsed: OnceLock<Rehearsed>,
-    pub(super) not_granted: Vec<String>,
-    pub(super) open_api: Arc<ApiAccess>,
-    pub(super) buckets: Buckets,
-    pub(super) destinations: Destinations,
-    pub(super) http: HttpWay,
-    pub(super) store: Store,
-    pub(super) settings: ConfigCtx,
-    pub(super) budget: MemoryBudget,
-    pub(super) places: u32,
-    pub(super) breaker: Arc<Breaker>,
-    pub(super) usage: Usage,
-    pub(super) pace: Arc<Pace>,
-    pub(super) kept: Kept,
+    rehearsed: OnceLock<Rehearsed>,
     /// Set when it answers callbacks for the first time.
-    pub(super) went_live: OnceLock<()>,
+    went_live: OnceLock<()>,
 }
 
 impl std::fmt::Debug for Plugin {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         formatter
             .debug_struct("Plugin")
-            .field("name", &self.name)
-            .field("version", &self.version)
+            .field("name", &self.id.name)
+            .field("version", &self.id.version)
             .finish_non_exhaustive()
     }
 }
@@ -84,148 +60,126 @@ impl std::fmt::Debug for Plugin {
 impl Drop for Plugin {
     fn drop(&mut self) {
         // Nobody was waiting for the end of one that was never called.
-        if self.went_live.get().is_some() {
-            let (app, plugin, version) = (&self.app, &self.name, &self.version);
+        if self.record.went_live.get().is_some() {
+            let PluginId { app, name: plugin, version } = &self.id;
             tracing::info!(%app, %plugin, %version, "plugin freed");
         }
     }
 }
 
 impl Plugin {
+    /// One that has done nothing yet.
+    pub fn new(unit: Arc<Unit>, policy: Policy, provenance: Provenance, breaker: Breaker) -> Self {
+        let record = Record {
+            breaker: Arc::new(breaker),
+            usage: Usage::default(),
+            rehearsed: OnceLock::new(),
+            went_live: OnceLock::new(),
+        };
+        Self { id: unit.access().id.clone(), unit, policy, provenance, record }
+    }
+
+    /// Which plugin it is.
+    pub fn id(&self) -> &PluginId {
+        &self.id
+    }
+
     /// The name of its file, without the ending.
     pub fn name(&self) -> &str {
-        &self.name
+        &self.id.name
     }
 
     /// The first 12 hex digits of the file's SHA-256.
     pub fn version(&self) -> &str {
-        &self.version
-    }
-
-    /// What one call may use up.
-    pub fn limits(&self) -> &Limits {
-        &self.limits
-    }
-
-    /// How many of the host's places one call takes.
-    pub fn places(&self) -> u32 {
-        self.places
-    }
-
-    /// Whether it may be called.
-    pub fn breaker(&self) -> &Arc<Breaker> {
-        &self.breaker
-    }
-
-    /// What it has done so far.
-    pub fn usage(&self) -> &Usage {
-        &self.usage
+        &self.id.version
     }
 
     /// For the log.
     pub fn identity(&self) -> PluginVersion {
-        PluginVersion { name: Arc::clone(&self.name), version: Arc::clone(&self.version) }
+        PluginVersion { name: Arc::clone(&self.id.name), version: Arc::clone(&self.id.version) }
+    }
+
+    /// What its calls run.
+    pub fn unit(&self) -> &Arc<Unit> {
+        &self.unit
+    }
+
+    /// What one call may use up.
+    pub fn limits(&self) -> &Limits {
+        self.unit.limits()
+    }
+
+    /// How many of the host's places one call takes.
+    pub fn places(&self) -> u32 {
+        self.unit.places()
     }
 
     /// What it exports.
     pub fn handlers(&self) -> &Handlers {
-        &self.handlers
+        self.unit.handlers()
     }
 
-    /// Which callbacks it takes: at least one route, which may be empty and then matches everything.
-    pub fn routes(&self) -> &[Route] {
-        &self.routes
-    }
-
-    /// Callbacks reach it from now on, with a clean record.
-    pub(super) fn begin_live(&self) {
-        // Set already in one that an operator takes back.
-        let _ = self.went_live.set(());
-        self.breaker.reset();
-        self.kept.open();
-    }
-
-    /// They reach another version.
-    pub(super) fn end_live(&self) {
-        self.kept.close();
-    }
-
-    /// The interfaces that it asks the host for.
-    pub fn imports(&self) -> Vec<String> {
-        self.running.current().linked.imports()
-    }
-
-    /// What it imports without a grant for it, a sentence each.
-    pub fn not_granted(&self) -> &[String] {
-        &self.not_granted
-    }
-
-    /// How long its code took to be had, from the compiler or from the disk.
-    pub fn had_code_in(&self) -> Duration {
-        self.code_took
-    }
-
-    /// The largest of its memories before a call has done anything, where that can be told.
-    pub fn initial_memory(&self) -> Option<u64> {
-        /// WebAssembly counts in these.
-        const PAGE_BYTES: u64 = 64 << 10;
-        let needed = self.running.current().linked.resources()?;
-        Some(needed.max_initial_memory_size? * PAGE_BYTES)
-    }
-
-    /// A program begins anew with every callback; everything else may answer several.
-    pub fn can_be_reused(&self) -> bool {
-        self.handlers.command.is_none()
-    }
-
-    /// Where its code was had from.
-    pub fn code_source(&self) -> CodeSource {
-        self.code_source
-    }
-
-    /// Instances are kept from now on, though it is live nowhere.
-    pub(super) fn keep_instances(&self) {
-        self.kept.open();
-    }
-
-    /// What it wants said when an answer is due and it is still at it.
-    pub fn still_working(&self) -> Option<&OwnWords> {
-        self.still_working.as_ref()
-    }
-
-    /// Who may click what comes by that route.
-    pub fn allow<'a>(&'a self, route: &'a Route) -> &'a Allow {
-        route.allow.as_ref().unwrap_or(&self.allow)
+    /// How it came to be loaded.
+    pub fn provenance(&self) -> &Provenance {
+        &self.provenance
     }
 
     /// What its operator gave it and nobody else shall see.
     pub fn secrets(&self) -> &[Secret] {
-        self.settings.secrets()
+        self.unit.access().settings.secrets()
     }
 
     /// What its values are sealed with.
     pub fn seal_key(&self) -> &SealKey {
-        &self.seal_key
+        &self.unit.access().seal_key
     }
 
-    /// The oldest event that it wants, if that matters to it.
-    pub fn oldest_event(&self) -> Option<Duration> {
-        self.events.max_age()
+    /// What is wanted done with its callbacks.
+    pub fn policy(&self) -> &Policy {
+        &self.policy
     }
 
-    /// How long the same click is the same click, if it is at all.
-    pub fn repeat_window(&self) -> Option<Duration> {
-        self.clicks.repeat_window()
+    /// Which callbacks it takes: at least one route, which may be empty and then matches everything.
+    pub fn routes(&self) -> &[Route] {
+        &self.policy.routes
     }
 
-    /// How long its previews are kept, if they are.
-    pub fn keep_previews(&self) -> Option<KeepPreviews> {
-        self.previews.keep()
+    /// Whether it may be called.
+    pub fn breaker(&self) -> &Arc<Breaker> {
+        &self.record.breaker
+    }
+
+    /// What it has done so far.
+    pub fn usage(&self) -> &Usage {
+        &self.record.usage
+    }
+
+    /// What the journal has shown of it before it went live.
+    pub fn rehearsed(&self) -> Option<&Rehearsed> {
+        self.record.rehearsed.get()
+    }
+
+    /// Keeps what the journal has shown of it. A version is rehearsed once.
+    pub fn record_rehearsal(&self, shown: Rehearsed) {
+        let _ = self.record.rehearsed.set(shown);
+    }
+
+    /// Callbacks reach it from now on, with a clean record.
+    pub fn begin_live(&self) {
+        // Set already in one that an operator takes back.
+        let _ = self.record.went_live.set(());
+        self.record.breaker.reset();
+        self.unit.open_pool();
+    }
+
+    /// They reach another version.
+    pub fn end_live(&self) {
+        self.unit.close_pool();
     }
 
     /// Whether both claim the same callbacks, so that nobody could tell which of them answers.
     pub fn conflicts_with(&self, other: &Self) -> bool {
-        self.handlers.overlaps(&other.handlers)
-            && self.routes.iter().any(|route| other.routes.contains(route))
+        self.handlers().overlaps(other.handlers())
+            && self.routes().iter().any(|route| other.routes().contains(route))
     }
 }

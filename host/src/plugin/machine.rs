@@ -1,38 +1,19 @@
-//! A wasmtime engine with its pool of memories and its linkers, and its replacement once its way of wiping memory is not
-//! safe any more.
+//! A wasmtime engine with its pool of memories.
 //!
 //! How memory is wiped between two instances is fixed when an engine is made. Scanning the page map is the fast way, and
-//! misses pages that are swapped out; so a machine that scans is left for another one as soon as memory of this process may
-//! have been swapped out. What is checked last is the moment before guest code runs for the first time in memory that
-//! another instance may have had: an instance that could find something there never runs.
+//! misses pages that are swapped out. So a machine that scans also watches whether memory of this process may have been
+//! swapped out.
 
-use std::sync::Arc;
-use std::sync::Mutex;
-use std::sync::PoisonError;
-
-use arc_swap::ArcSwap;
 use wasmtime::Config;
 use wasmtime::Enabled;
 use wasmtime::Engine;
 use wasmtime::PoolingAllocationConfig;
-use wasmtime::component::HasSelf;
-use wasmtime::component::Linker;
 
-use crate::bindings::lark::callback::deferred;
-use crate::bindings::lark::callback::open_api;
-use crate::bindings::lark::callback::request;
-use crate::bindings::lark::callback::sealed_values;
-use crate::bindings::wasi::config::store as config;
-use crate::bindings::wasi::keyvalue::atomics;
-use crate::bindings::wasi::keyvalue::store;
-use crate::bindings::wasi::logging::logging;
 use crate::plugin::limits::MAX_CORE_INSTANCES;
 use crate::plugin::limits::MAX_MEMORIES;
 use crate::plugin::limits::MAX_MEMORY_BYTES;
 use crate::plugin::limits::MAX_TABLE_ELEMENTS;
 use crate::plugin::limits::MAX_TABLES;
-use crate::plugin::state::GuestState;
-use crate::plugin::swap::ADVICE;
 use crate::plugin::swap::SwapWatch;
 
 /// Pages that an instance touched stay mapped for the next one up to this size: page faults, not instantiation, are
@@ -63,78 +44,28 @@ const INSTANCE_BYTES: usize = 4 * 1024 * 1024;
 #[error("memory may have been swapped out since the engine was made")]
 pub(super) struct StaleMemory;
 
-/// An engine and what belongs to it. Linked code is good for one machine.
+/// An engine and what watches its memory. Linked code is good for one machine.
 pub(super) struct Machine {
     pub(super) engine: Engine,
-    pub(super) linker: Linker<GuestState>,
-    /// For programs of WASI preview 1.
-    pub(super) program_linker: wasmtime::Linker<GuestState>,
     /// Present where the page map is scanned.
     watch: Option<SwapWatch>,
 }
 
 impl Machine {
-    fn new(max_calls: u32, watch: Option<SwapWatch>) -> wasmtime::Result<Self> {
+    /// With a place in the pool for each of so many calls. It scans the page map if there is a watch.
+    pub(super) fn new(max_calls: u32, watch: Option<SwapWatch>) -> wasmtime::Result<Self> {
         let engine = Engine::new(&engine_config(max_calls, watch.is_some()))?;
-        let (linker, program_linker) = (link(&engine)?, link_programs(&engine)?);
-        Ok(Self { engine, linker, program_linker, watch })
+        Ok(Self { engine, watch })
     }
 
     /// Whether an instance that is made now may find what another one left. Takes up to half a microsecond.
     pub(super) fn may_leak(&self) -> bool {
         self.watch.as_ref().is_some_and(SwapWatch::is_broken)
     }
-}
 
-/// The machine of the moment, and how another one is made.
-pub(super) struct Machines {
-    max_calls: u32,
-    current: ArcSwap<Machine>,
-    replacing: Mutex<()>,
-}
-
-impl Machines {
-    /// Begins with a machine that scans, where that is possible and safe.
-    pub(super) fn new(max_calls: u32) -> wasmtime::Result<Self> {
-        let can_scan = PoolingAllocationConfig::is_pagemap_scan_available();
-        let watch = if can_scan { SwapWatch::begin() } else { None };
-        if can_scan && watch.is_none() {
-            tracing::warn!(advice = ADVICE, "memory may be swapped out: fresh instances cost more");
-        }
-        let current = ArcSwap::from_pointee(Machine::new(max_calls, watch)?);
-        Ok(Self { max_calls, current, replacing: Mutex::new(()) })
-    }
-
-    pub(super) fn current(&self) -> Arc<Machine> {
-        self.current.load_full()
-    }
-
-    /// One that does not leak, which is made if there is none. That takes milliseconds: not for an I/O thread.
-    pub(super) fn safe(&self) -> wasmtime::Result<Arc<Machine>> {
-        let _turn = self.replacing.lock().unwrap_or_else(PoisonError::into_inner);
-        let current = self.current();
-        if !current.may_leak() {
-            return Ok(current);
-        }
-        let safe = Machine::new(self.max_calls, None).map(Arc::new).inspect_err(|error| {
-            let reason = format!("{error:#}");
-            tracing::error!(
-                reason,
-                "memory may be swapped out, and no other engine can be made: restart the host"
-            );
-        })?;
-        self.current.store(Arc::clone(&safe));
-        tracing::warn!(
-            advice = ADVICE,
-            "memory may be swapped out since now: fresh instances cost more, none was made in the memory of another"
-        );
-        Ok(safe)
-    }
-
-    /// Whether the machine of the moment has to be replaced. Looks more closely than a call can.
-    pub(super) fn must_be_replaced(&self) -> bool {
-        let current = self.current.load();
-        current.watch.as_ref().is_some_and(SwapWatch::is_broken_looking_closely)
+    /// The same. Looks more closely than a call can.
+    pub(super) fn may_leak_looking_closely(&self) -> bool {
+        self.watch.as_ref().is_some_and(SwapWatch::is_broken_looking_closely)
     }
 }
 
@@ -177,41 +108,4 @@ pub(super) fn code_settings() -> Config {
         // One call at a time in an instance: the machinery for more costs time in each call.
         .concurrency_support(false);
     config
-}
-
-fn link_programs(engine: &Engine) -> wasmtime::Result<wasmtime::Linker<GuestState>> {
-    let mut linker = wasmtime::Linker::new(engine);
-    wasmtime_wasi::p1::add_to_linker_async(&mut linker, |state: &mut GuestState| state.wasi.ctx())?;
-    Ok(linker)
-}
-
-fn link(engine: &Engine) -> wasmtime::Result<Linker<GuestState>> {
-    let mut linker = Linker::new(engine);
-    wasmtime_wasi::p2::add_to_linker_async(&mut linker)?;
-    wasmtime_wasi_http::p2::add_only_http_to_linker_async(&mut linker)?;
-    request::add_to_linker::<_, HasSelf<_>>(&mut linker, |state: &mut GuestState| {
-        &mut state.capabilities().request
-    })?;
-    deferred::add_to_linker::<_, HasSelf<_>>(&mut linker, |state: &mut GuestState| {
-        &mut state.capabilities().deferred
-    })?;
-    open_api::add_to_linker::<_, HasSelf<_>>(&mut linker, |state: &mut GuestState| {
-        &mut state.capabilities().open_api
-    })?;
-    sealed_values::add_to_linker::<_, HasSelf<_>>(&mut linker, |state: &mut GuestState| {
-        &mut state.capabilities().sealed_values
-    })?;
-    config::add_to_linker::<_, HasSelf<_>>(&mut linker, |state: &mut GuestState| {
-        &mut state.capabilities().config
-    })?;
-    store::add_to_linker::<_, HasSelf<_>>(&mut linker, |state: &mut GuestState| {
-        &mut state.capabilities().key_value
-    })?;
-    atomics::add_to_linker::<_, HasSelf<_>>(&mut linker, |state: &mut GuestState| {
-        &mut state.capabilities().key_value
-    })?;
-    logging::add_to_linker::<_, HasSelf<_>>(&mut linker, |state: &mut GuestState| {
-        &mut state.capabilities().logging
-    })?;
-    Ok(linker)
 }

@@ -21,6 +21,7 @@ use crate::plugin::config::promote::PromoteConfigError;
 use crate::plugin::limits::Limits;
 use crate::plugin::limits::LimitsError;
 use crate::plugin::own_words::ToastConfig;
+use crate::plugin::policy::Policy;
 use crate::plugin::reuse::Reuse;
 use crate::plugin::reuse::ReuseError;
 use crate::plugin::reuse::Tenants;
@@ -138,6 +139,19 @@ impl Manifest {
     /// Whose calls an instance may answer.
     pub fn tenants(&self) -> Tenants {
         if self.reuse_between_tenants { Tenants::Together } else { Tenants::Apart }
+    }
+
+    /// What the operator wants done with callbacks. `promote` counts where the file says nothing about promotion.
+    pub fn policy(self, promote: PromoteConfig) -> Result<Policy, ManifestError> {
+        Ok(Policy {
+            still_working: self.still_working()?,
+            routes: self.routes,
+            allow: self.allow,
+            events: self.events,
+            clicks: self.clicks,
+            previews: self.previews,
+            promote: self.promote.unwrap_or(promote),
+        })
     }
 
     /// What it wants said when an answer is due and the plugin is still at it.

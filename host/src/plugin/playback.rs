@@ -172,7 +172,7 @@ pub async fn play(
     let began = Instant::now();
     let deadline = DeadlineConfig::default().starting(began);
     let task = Task { handler, callback: Arc::clone(&callback), deadline, tape: tape.clone() };
-    let report = try_out(engine, plugin, task).await;
+    let report = try_out(engine, plugin.unit(), task).await;
     let took = began.elapsed();
     let CallReport { result, fuel, deferred, .. } = report;
     let decision = decide(&callback, result);

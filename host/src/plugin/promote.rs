@@ -51,7 +51,7 @@ pub(super) async fn rehearse(
     let folder = journal.ok_or(NotPromoted::NoJournal)?.to_owned();
     let filter = Filter {
         plugin: Some(plugin.name().to_owned()),
-        app: Some(plugin.app.to_string()),
+        app: Some(plugin.id().app.to_string()),
         ..Filter::default()
     };
     let about = folder.clone();
@@ -64,7 +64,7 @@ pub(super) async fn rehearse(
             continue;
         };
         let asked_more = played.differences.iter().any(|difference| difference.what() == "asked");
-        match worse(&played, plugin.promote.fuel_factor()) {
+        match worse(&played, plugin.policy().promote.fuel_factor()) {
             // Another answer might have made it do well.
             Some(_) if asked_more => shown.skipped += 1,
             Some(difference) => {

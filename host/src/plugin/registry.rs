@@ -36,7 +36,7 @@ impl Snapshot {
     ) -> Option<(&Arc<Plugin>, &Route)> {
         let at = |place: Place| {
             let plugin = &self.plugins[place.plugin];
-            (plugin, &plugin.routes[place.route])
+            (plugin, &plugin.routes()[place.route])
         };
         let takes = |place, value: &mut ActionValue| {
             let (plugin, route) = at(place);
@@ -53,7 +53,7 @@ impl Snapshot {
 
     /// The new version that may take that one's place.
     pub fn canary(&self, plugin: &Plugin) -> Option<&Arc<Canary>> {
-        self.canaries.iter().find(|canary| canary.plugin().name == plugin.name)
+        self.canaries.iter().find(|canary| canary.plugin().name() == plugin.name())
     }
 
     /// In the order of their names.

@@ -246,7 +246,7 @@ impl Folder {
         let task = self.loads.spawn(async move {
             let engine = &loader.engine;
             // It holds nothing while it waits, so that however many take long, the others are loaded meanwhile.
-            let long = if takes_long { Some(engine.compilers.long_turn().await) } else { None };
+            let long = if takes_long { Some(engine.loader.long_turn().await) } else { None };
             // The semaphore is never closed.
             let _turn = engine.loading.acquire().await.ok();
             let began = SystemTime::now();
@@ -358,8 +358,10 @@ impl Folder {
         if let Some(plugin) = self.files.get(name).and_then(File::live) {
             let handles = plugin.handlers().names().join(" ");
             let (app, version) = (&self.loader.app, plugin.version());
-            let (code, code_ms) =
-                (plugin.code_source().as_str(), plugin.had_code_in().as_secs_f64() * 1000.0);
+            let (code, code_ms) = (
+                plugin.provenance().code_source.as_str(),
+                plugin.provenance().code_load_time.as_secs_f64() * 1000.0,
+            );
             tracing::info!(%app, plugin = name, version, handles, code, code_ms, "plugin live");
         }
     }

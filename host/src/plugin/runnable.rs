@@ -10,11 +10,12 @@ use crate::plugin::call_error::CallError;
 use crate::plugin::code::Code;
 use crate::plugin::code::Shared;
 use crate::plugin::code_cache::copied;
-use crate::plugin::compile::link;
 use crate::plugin::handlers::Handlers;
+use crate::plugin::link::link;
 use crate::plugin::linked::Linked;
+use crate::plugin::linkers::Linkers;
 use crate::plugin::machine::Machine;
-use crate::plugin::machine::Machines;
+use crate::plugin::machines::Machines;
 
 /// Code for one machine. Handlers are found by indices that are good for this code alone.
 pub(super) struct Runnable {
@@ -37,25 +38,26 @@ impl Runnable {
     }
 
     /// The same for another machine. Copies all of the code: not for an I/O thread.
-    fn moved(&self, machine: Arc<Machine>) -> Result<Self, CallError> {
+    fn moved(&self, linkers: &Linkers) -> Result<Self, CallError> {
         let failed = |reason: String| CallError::NoRoom(format!("cannot move its code: {reason}"));
-        let code = copied(&machine.engine, &self.linked.code())
+        let code = copied(&linkers.machine.engine, &self.linked.code())
             .map_err(|error| failed(format!("{error:#}")))?;
-        let linked = link(&machine, &code).map_err(|error| failed(error.to_string()))?;
+        let linked = link(linkers, &code).map_err(|error| failed(error.to_string()))?;
         let handlers =
             Handlers::find(&linked).ok_or_else(|| failed("its handlers are gone".to_owned()))?;
+        let machine = Arc::clone(&linkers.machine);
         Ok(Self { machine, linked, handlers, _shared: None })
     }
 }
 
-/// What calls of a plugin run at the moment.
-pub(super) struct Running {
+/// What the calls of a plugin run at the moment.
+pub(super) struct MovableCode {
     current: ArcSwap<Runnable>,
     machines: Arc<Machines>,
     moving: Mutex<()>,
 }
 
-impl Running {
+impl MovableCode {
     pub(super) fn new(runnable: Runnable, machines: Arc<Machines>) -> Self {
         Self { current: ArcSwap::from_pointee(runnable), machines, moving: Mutex::new(()) }
     }
@@ -73,9 +75,9 @@ impl Running {
         }
         let (began, machines) = (Instant::now(), Arc::clone(&self.machines));
         let moving = tokio::task::spawn_blocking(move || {
-            let machine =
+            let linkers =
                 machines.safe().map_err(|error| CallError::NoRoom(format!("{error:#}")))?;
-            current.moved(machine)
+            current.moved(&linkers)
         });
         let moved = moving.await.map_err(|error| CallError::lost(&error))?;
         let moved = moved.map(Arc::new)?;

@@ -7,9 +7,6 @@
 
 use std::future::Ready;
 use std::future::ready;
-use std::sync::atomic::AtomicBool;
-use std::sync::atomic::Ordering;
-use std::time::Duration;
 
 use tokio::task::JoinHandle;
 use tokio::time::Instant;
@@ -19,29 +16,7 @@ use crate::first_poll::begin;
 use crate::plugin::call_error::CallError;
 use crate::plugin::call_report::CallReport;
 use crate::plugin::engine::GuestEngine;
-
-/// Time that I/O can do without: about as long as a guest runs before it gives way.
-const QUICK: Duration = Duration::from_micros(150);
-
-/// Whether calls of a plugin are quick, as far as its latest ones tell.
-#[derive(Debug, Default)]
-pub(super) struct Pace(AtomicBool);
-
-impl Pace {
-    /// A call that has ended had a thread for that long. A plugin that was never called is not known to be quick.
-    pub(super) fn record(&self, used: Duration) {
-        self.0.store(used < QUICK, Ordering::Relaxed);
-    }
-
-    /// A call had its slice and has not ended.
-    fn record_unfinished(&self) {
-        self.0.store(false, Ordering::Relaxed);
-    }
-
-    fn is_quick(&self) -> bool {
-        self.0.load(Ordering::Relaxed)
-    }
-}
+use crate::plugin::unit::Unit;
 
 /// A call that has begun. Dropping it does not stop the call; the call's own time does.
 #[derive(Debug)]
@@ -55,18 +30,18 @@ enum Progress {
 
 impl RunningCall {
     /// Begins it, here or on a guest thread.
-    pub(super) fn begin(
+    pub fn begin(
         engine: &GuestEngine,
-        pace: &Pace,
+        unit: &Unit,
         call: impl Future<Output = CallReport> + Send + 'static,
     ) -> Self {
-        if !pace.is_quick() {
+        if !unit.hint.is_quick() {
             return Self(Progress::OnGuestThread(engine.threads().spawn(call)));
         }
         Self(match begin(call) {
             Begun::Over(report) => Progress::Over(ready(Box::new(report))),
             Begun::Waits(call) => {
-                pace.record_unfinished();
+                unit.hint.record_unfinished();
                 Progress::OnGuestThread(engine.threads().spawn(call))
             }
             Begun::Panicked => Progress::Over(ready(Box::new(lost(&"it panicked")))),

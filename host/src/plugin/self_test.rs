@@ -122,7 +122,7 @@ async fn answer(
     };
     let deadline = DeadlineConfig::default().starting(Instant::now());
     let task = Task { handler, callback: callback.into(), deadline, tape: Tape::off() };
-    let report = try_out(engine, plugin, task).await;
+    let report = try_out(engine, plugin.unit(), task).await;
     match report.result {
         Ok(raw) => {
             let faults = check(kind, raw, None).faults;

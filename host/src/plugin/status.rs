@@ -101,7 +101,7 @@ impl FileStatus {
                 "paused_for_ms": paused_for,
                 "paused_tenants": some.tenants,
                 "paused_users": some.users,
-                "rehearsed": plugin.rehearsed.get(),
+                "rehearsed": plugin.rehearsed(),
             });
             if let Value::Object(known) = known {
                 status.extend(known);

@@ -84,10 +84,10 @@ pub async fn load_alone(
     let plugin = loop {
         let source = Source::read(folder, name).await.map_err(refused)?;
         match loader.load(name, source, turn).await {
-            Err(error) if error.waits_for_turn() => turn = Some(engine.compilers.long_turn().await),
+            Err(error) if error.waits_for_turn() => turn = Some(engine.loader.long_turn().await),
             loaded => break loaded.map_err(refused)?,
         }
     };
-    plugin.keep_instances();
+    plugin.unit().open_pool();
     Ok(Alone { plugin, took: began.elapsed() })
 }

@@ -215,7 +215,7 @@ impl File {
     /// How many of a hundred users the candidate is to have first, if it is.
     pub(super) fn share_of_candidate(&self) -> Option<u32> {
         self.live.as_ref()?;
-        self.candidate.as_ref()?.plugin.promote.canary()
+        self.candidate.as_ref()?.plugin.policy().promote.canary()
     }
 
     /// The candidate has them from now on.

@@ -3,15 +3,14 @@
 use std::path::Path;
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::sync::OnceLock;
 
 use sha2::Digest as _;
 use tokio::time::Instant;
 
-use crate::bindings::handlers::exports::lark::callback::plugin_info;
-use crate::callback::fallback::OwnWords;
 use crate::callback::fault::Faults;
 use crate::callback::seal::SealKey;
+use crate::capability::access::Access;
+use crate::capability::access::PluginId;
 use crate::capability::http::Destinations;
 use crate::capability::http::HttpGrantError;
 use crate::capability::http::HttpWay;
@@ -23,33 +22,29 @@ use crate::open_api::rate_limit::RateLimit;
 use crate::open_api::transport::OpenApi;
 use crate::plugin::breaker::Breaker;
 use crate::plugin::call_error::CallError;
-use crate::plugin::code::code;
-use crate::plugin::compile::CompileError;
+use crate::plugin::compile_error::CompileError;
 use crate::plugin::compilers::LongTurn;
+use crate::plugin::config::grants::Grants;
 use crate::plugin::config::promote::PromoteConfig;
+use crate::plugin::describe::describe;
 use crate::plugin::engine::GuestEngine;
 use crate::plugin::explain::known_handlers;
-use crate::plugin::explain::not_granted;
-use crate::plugin::handlers::Handlers;
-use crate::plugin::instance::describe::describe;
-use crate::plugin::kept::Kept;
-use crate::plugin::lift;
 use crate::plugin::loaded::Plugin;
+use crate::plugin::loaded::Provenance;
 use crate::plugin::manifest::Manifest;
 use crate::plugin::manifest::ManifestError;
+use crate::plugin::not_granted::not_granted;
 use crate::plugin::promote::NotPromoted;
 use crate::plugin::promote::rehearse;
 use crate::plugin::rehearsed::Rehearsed;
 use crate::plugin::reuse::Reuse;
-use crate::plugin::route::Route;
-use crate::plugin::runnable::Runnable;
-use crate::plugin::runnable::Running;
 use crate::plugin::secrets::plugin_secret;
 use crate::plugin::self_test;
 use crate::plugin::self_test::SelfTest;
 use crate::plugin::self_test::SelfTestError;
 use crate::plugin::settings::SettingsError;
-use crate::plugin::usage::Usage;
+use crate::plugin::unit::Unit;
+use crate::plugin::unit::UnitConfig;
 use crate::plugin::wasm::Wasm;
 use crate::small_file::OpenFolder;
 use crate::small_file::ReadError;
@@ -192,14 +187,13 @@ pub struct Promotion {
 impl Loader {
     /// What it is asked to show before it takes the place of another version.
     pub(super) async fn rehearse(&self, plugin: &Arc<Plugin>) -> Result<(), LoadError> {
-        let Some(count) = plugin.promote.replay() else { return Ok(()) };
+        let Some(count) = plugin.policy().promote.replay() else { return Ok(()) };
         let journal = self.promotion.journal.as_deref();
         let shown = rehearse(&self.engine, plugin, journal, count).await?;
         let (app, name, version) = (&self.app, plugin.name(), plugin.version());
         let Rehearsed { played, other_replies, skipped } = shown;
         tracing::info!(%app, plugin = name, version, played, other_replies, skipped, "plugin rehearsed");
-        // It is loaded once.
-        let _ = plugin.rehearsed.set(shown);
+        plugin.record_rehearsal(shown);
         Ok(())
     }
 
@@ -212,17 +206,43 @@ impl Loader {
     ) -> Result<Arc<Plugin>, LoadError> {
         let Source { folder, wasm, sidecar, tests } = source;
         let mut manifest = sidecar.as_deref().map(Manifest::parse).transpose()?.unwrap_or_default();
-        let (version, code) = tokio::join!(wasm.version(), code(&self.engine, wasm.clone(), turn));
+        let loading = self.engine.loader.load(wasm.clone(), turn);
+        let (version, code) = tokio::join!(wasm.version(), loading);
         let (version, code) = (version?, code?);
-        let no_handler = || LoadError::NoHandler(known_handlers(&code.linked));
-        let handlers = Handlers::find(&code.linked).ok_or_else(no_handler)?;
-        let runnable = Runnable::new(&code).ok_or_else(no_handler)?;
-        let not_granted = not_granted(&code.linked, name, &manifest.grants);
+        let not_granted = not_granted(&code.linked.imports(), name, &manifest.grants);
         for missing in &not_granted {
             tracing::warn!(app = %self.app, plugin = name, version, missing, "plugin not granted");
         }
-        let grant = manifest.grants.key_value.as_ref();
-        let http = std::mem::take(&mut manifest.grants.http);
+        let id = PluginId { app: self.app.clone(), name: name.into(), version: version.into() };
+        let access = self.access(id, &mut manifest, folder).await?;
+        let config = UnitConfig {
+            limits: manifest.limits,
+            reuse: self.reuse.unwrap_or(manifest.reuse),
+            tenants: manifest.tenants(),
+        };
+        let unit = Unit::new(&self.engine, &code, config, access)
+            .ok_or_else(|| LoadError::NoHandler(known_handlers(&code.linked)))?;
+        let unit = Arc::new(unit);
+        let deadline = DeadlineConfig::default().starting(Instant::now());
+        let info = describe(&self.engine, &unit, deadline).await.map_err(LoadError::Describe)?;
+        let breaker = Breaker::new(manifest.breaker);
+        let policy = manifest.policy(self.promotion.config)?;
+        let policy = policy.completed_by(info).map_err(LoadError::StillWorking)?;
+        let provenance =
+            Provenance { code_source: code.source, code_load_time: code.took, not_granted };
+        let plugin = Arc::new(Plugin::new(unit, policy, provenance, breaker));
+        self_test::pass(&self.engine, &plugin, tests).await?;
+        Ok(plugin)
+    }
+
+    /// What the plugin may reach by its sidecar file.
+    async fn access(
+        &self,
+        id: PluginId,
+        manifest: &mut Manifest,
+        folder: Arc<OpenFolder>,
+    ) -> Result<Access, LoadError> {
+        let Grants { open_api, tenants, http, key_value } = std::mem::take(&mut manifest.grants);
         let of_settings = std::mem::take(&mut manifest.settings);
         let about = folder.path().to_owned();
         let (destinations, settings) = off_thread(&about, move || {
@@ -232,72 +252,21 @@ impl Loader {
             Ok::<_, LoadError>((destinations, settings))
         })
         .await?;
-        let reuse = self.reuse.unwrap_or(manifest.reuse);
-        let idle_places = Arc::clone(&self.engine.idle_places);
-        let plugin = Plugin {
-            app: Arc::clone(&self.app),
-            name: name.into(),
-            version: version.into(),
-            places: self.engine.places(&code.linked),
-            budget: self.engine.budget.clone(),
-            breaker: Arc::new(Breaker::new(manifest.breaker)),
-            usage: Usage::default(),
-            pace: Arc::default(),
-            kept: Kept::new(reuse, manifest.tenants(), manifest.limits.calls, idle_places),
-            went_live: OnceLock::new(),
-            running: Running::new(runnable, Arc::clone(&self.engine.machines)),
-            handlers,
-            code_source: code.source,
-            code_took: code.took,
-            still_working: manifest.still_working()?,
-            routes: manifest.routes,
-            limits: manifest.limits,
-            allow: manifest.allow,
-            seal_key: self.seal_key.clone(),
-            events: manifest.events,
-            clicks: manifest.clicks,
-            previews: manifest.previews,
-            buckets: grant.map(|grant| Buckets::new(&self.app, name, grant)).unwrap_or_default(),
+        let buckets = key_value.map(|grant| Buckets::new(&id.app, &id.name, &grant));
+        Ok(Access {
+            buckets: buckets.unwrap_or_default(),
             store: self.outside.store.clone(),
-            promote: manifest.promote.unwrap_or(self.promotion.config),
-            rehearsed: OnceLock::new(),
-            not_granted,
-            settings,
             destinations,
             http: self.outside.http.clone(),
+            settings,
+            seal_key: self.seal_key.clone(),
+            log_bytes: manifest.limits.log_bytes,
             open_api: Arc::new(ApiAccess::new(
                 Arc::clone(&self.outside.open_api),
-                Granted::new(manifest.grants.open_api, manifest.grants.tenants),
+                Granted::new(open_api, tenants),
                 RateLimit::new(manifest.limits.api_rate()),
             )),
-        };
-        let deadline = DeadlineConfig::default().starting(Instant::now());
-        let described = describe(&self.engine, plugin, deadline).await;
-        let (mut plugin, info) = described.map_err(LoadError::Describe)?;
-        if let Some(info) = info {
-            plugin.take(info)?;
-        }
-        if plugin.routes.is_empty() {
-            plugin.routes.push(Route::default());
-        }
-        let plugin = Arc::new(plugin);
-        self_test::pass(&self.engine, &plugin, tests).await?;
-        Ok(plugin)
-    }
-}
-
-impl Plugin {
-    /// What the plugin says of itself counts where its operator says nothing.
-    fn take(&mut self, info: plugin_info::Info) -> Result<(), LoadError> {
-        if self.routes.is_empty() {
-            self.routes = info.routes.into_iter().map(Route::from).collect();
-        }
-        if self.still_working.is_none()
-            && let Some(toast) = info.still_working
-        {
-            let declared = OwnWords::new(&lift::toast(toast));
-            self.still_working = Some(declared.map_err(LoadError::StillWorking)?);
-        }
-        Ok(())
+            id,
+        })
     }
 }

@@ -12,47 +12,44 @@ use crate::plugin::call::Occasion;
 use crate::plugin::call_error::CallError;
 use crate::plugin::engine::GuestEngine;
 use crate::plugin::guest::Guest;
+use crate::plugin::instance::Threads;
 use crate::plugin::linked::Linked;
-use crate::plugin::loaded::Plugin;
 use crate::plugin::machine::StaleMemory;
 use crate::plugin::turns::take_turns;
+use crate::plugin::unit::Unit;
 
-/// What it says of itself; `None` if it does not say.
-pub(crate) async fn describe(
+/// What a plugin says of itself; `None` if it does not say.
+pub async fn describe(
     engine: &GuestEngine,
-    plugin: Plugin,
+    unit: &Arc<Unit>,
     deadline: Deadline,
-) -> Result<(Plugin, Option<plugin_info::Info>), CallError> {
-    let plugin = Arc::new(plugin);
-    let (asked, io) = (Arc::clone(&plugin), Handle::current());
-    let long = Arc::clone(&engine.long_turns);
+) -> Result<Option<plugin_info::Info>, CallError> {
+    let (Threads { io, long }, unit) = (Threads::of(engine), Arc::clone(unit));
     let asking =
-        engine.threads().spawn(async move { take_turns(ask(&asked, deadline, io), &long).await });
+        engine.threads().spawn(async move { take_turns(ask(&unit, deadline, io), &long).await });
     let (info, _) = asking.await.map_err(|error| CallError::lost(&error))?;
-    let plugin = Arc::into_inner(plugin)
-        .unwrap_or_else(|| unreachable!("its only call is over, and nobody else knows it yet"));
-    Ok((plugin, info?))
+    info
 }
 
 async fn ask(
-    plugin: &Arc<Plugin>,
+    unit: &Unit,
     deadline: Deadline,
     io: Handle,
 ) -> Result<Option<plugin_info::Info>, CallError> {
-    if plugin.handlers.info.is_none() {
+    if unit.handlers().info.is_none() {
         return Ok(None);
     }
     let (callback, tape) = (Arc::new(Callback::default()), Tape::off());
-    let occasion = Occasion::tried(Arc::clone(plugin), callback, deadline, io, tape);
-    let mut guest = Guest::fresh(occasion);
+    let access = Arc::clone(&unit.access);
+    let mut guest = unit.fresh_guest(Occasion::tried(access, callback, deadline, io, tape));
     let asking = async {
         loop {
             match ask_once(&mut guest).await {
                 Err(error) if error.is::<StaleMemory>() => {}
                 outcome => break outcome.map(Ok),
             }
-            match plugin.running.safe().await {
-                Ok(runnable) => guest.run_instead(runnable),
+            match unit.code.safe().await {
+                Ok(runnable) => unit.run_instead(&mut guest, runnable),
                 Err(failure) => break Ok(Err(failure)),
             }
         }
@@ -61,7 +58,7 @@ async fn ask(
         Err(_elapsed) => Err(CallError::Stopped),
         Ok(Ok(info)) => info,
         Ok(Err(error)) => {
-            Err(CallError::of(&error, &plugin.limits, guest.store.data().limiter.refused()))
+            Err(CallError::of(&error, &unit.limits, guest.store.data().limiter.refused()))
         }
     }
 }

@@ -15,42 +15,46 @@ use tokio::sync::OwnedSemaphorePermit;
 use tokio::sync::Semaphore;
 
 use crate::callback::model::TenantPair;
-use crate::plugin::guest::Guest;
 use crate::plugin::reuse::Reuse;
 use crate::plugin::reuse::Tenants;
 
 /// An instance that waits, and its place in the pool of memories.
-struct Idle {
-    guest: Guest,
+struct Idle<T> {
+    instance: T,
     addressed: Box<str>,
     operator: Box<str>,
     _place: OwnedSemaphorePermit,
 }
 
-impl Idle {
+impl<T> Idle<T> {
     fn served(&self) -> TenantPair<'_> {
         TenantPair { addressed: &self.addressed, operator: &self.operator }
     }
 }
 
 /// The kept instances of one version of a plugin.
-pub(super) struct Kept {
+pub(super) struct InstancePool<T> {
     reuse: Reuse,
     tenants: Tenants,
     most: usize,
     /// Of all plugins together.
     places: Arc<Semaphore>,
-    idle: Mutex<IdleInstances>,
+    idle: Mutex<IdleInstances<T>>,
 }
 
 /// Used longest ago first. Closed while the version is not live.
-#[derive(Default)]
-struct IdleInstances {
+struct IdleInstances<T> {
     is_open: bool,
-    waiting: VecDeque<Idle>,
+    waiting: VecDeque<Idle<T>>,
 }
 
-impl Kept {
+impl<T> Default for IdleInstances<T> {
+    fn default() -> Self {
+        Self { is_open: false, waiting: VecDeque::new() }
+    }
+}
+
+impl<T> InstancePool<T> {
     /// At most `most` of them, and never more of all plugins than there are `places`.
     pub(super) fn new(reuse: Reuse, tenants: Tenants, most: u32, places: Arc<Semaphore>) -> Self {
         Self { reuse, tenants, most: most as usize, places, idle: Mutex::default() }
@@ -71,19 +75,18 @@ impl Kept {
     }
 
     /// One that served these tenants before: the one that was used last, whose memory is the warmest.
-    pub(super) fn take(&self, tenants: TenantPair<'_>) -> Option<Guest> {
+    pub(super) fn take(&self, tenants: TenantPair<'_>) -> Option<T> {
         let tenants = self.tenants.group(tenants)?;
         let mut idle = self.lock();
         let found = idle.waiting.iter().rposition(|idle| idle.served() == tenants)?;
-        idle.waiting.remove(found).map(|idle| idle.guest)
+        idle.waiting.remove(found).map(|idle| idle.instance)
     }
 
-    /// Keeps an instance after a call that ended well, if there is still use and room for it. One that needs several
+    /// Keeps an instance that has answered so many calls, if there is still use and room for it. One that needs several
     /// places takes them. What has to go is what was used longest ago: tenants come and go.
-    pub(super) fn put(&self, mut guest: Guest, tenants: TenantPair<'_>, places: u32) {
-        guest.calls += 1;
+    pub(super) fn put(&self, instance: T, calls: u32, tenants: TenantPair<'_>, places: u32) {
         let Some(TenantPair { addressed, operator }) = self.tenants.group(tenants) else { return };
-        if guest.calls >= self.reuse.calls() || !guest.store.data().limiter.has_room_to_stay() {
+        if calls >= self.reuse.calls() {
             return;
         }
         let mut gone = Vec::new();
@@ -104,14 +107,14 @@ impl Kept {
             };
             if let Some(place) = place {
                 let (addressed, operator) = (addressed.into(), operator.into());
-                idle.waiting.push_back(Idle { guest, addressed, operator, _place: place });
+                idle.waiting.push_back(Idle { instance, addressed, operator, _place: place });
             }
         }
         drop(idle);
         drop(gone);
     }
 
-    fn lock(&self) -> MutexGuard<'_, IdleInstances> {
+    fn lock(&self) -> MutexGuard<'_, IdleInstances<T>> {
         self.idle.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -1,0 +1,125 @@
+//! `[guests]` of the configuration: threads, places and memory for guests and compilers.
+
+use std::time::Duration;
+
+use serde::Deserialize;
+
+/// `[guests]`
+#[derive(Clone, Copy, Debug, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct GuestsConfig {
+    /// Threads that run guests, 1 to 256. They are apart from those that do I/O.
+    pub threads: usize,
+    /// Calls under way at once, 1 to 1000, over all plugins. Each has a place in the memory pool. A plugin takes at most
+    /// as many as are still free, so that however many of them hang, there is room for the others.
+    pub max_calls: u32,
+    /// Callbacks that may wait for a place, 1 to 100000, over all apps. One that would wait for too long is answered at
+    /// once, so this is a limit on memory; a click takes the place of a link preview or an event.
+    pub max_waiting: u32,
+    /// Memory of all guests together. A call that cannot have more is answered as overload.
+    pub memory_bytes: usize,
+    /// Threads that compile one plugin, 1 to 64. They are in a process of their own, and come after those that do I/O and
+    /// run guests.
+    pub compile_threads: usize,
+    /// Memory that compiling one plugin may take. One plugin that takes long and three that do not are compiled at once, so
+    /// up to four times as much is in use.
+    pub compile_memory_bytes: u64,
+    /// Processor time that compiling one plugin may take, 1 to 86400 seconds, all threads together.
+    pub compile_secs: u64,
+    /// How long a start waits for plugins before the doors open without them, 0 to 3600 seconds.
+    pub start_wait_secs: u64,
+}
+
+/// What a small machine can give away for some minutes; mimalloc takes some of it without using it. Four times what a module of
+/// 900 kB needs whose compilation takes seconds.
+const COMPILE_MEMORY_BYTES: u64 = 2 << 30;
+/// The least with which a compiler can begin and answer.
+const LEAST_COMPILE_MEMORY_BYTES: u64 = 64 << 20;
+/// Five times what StarlingMonkey takes the first time, for machines that are slower.
+const COMPILE_SECS: u64 = 120;
+/// As long as the largest runtime takes the first time on one core. A restart finds it compiled and takes a second.
+const START_WAIT_SECS: u64 = 30;
+
+impl Default for GuestsConfig {
+    fn default() -> Self {
+        let cores = std::thread::available_parallelism().map_or(2, usize::from);
+        Self {
+            threads: cores,
+            max_calls: 128,
+            max_waiting: 1024,
+            memory_bytes: 2 << 30,
+            compile_threads: cores.div_ceil(2),
+            compile_memory_bytes: COMPILE_MEMORY_BYTES,
+            compile_secs: COMPILE_SECS,
+            start_wait_secs: START_WAIT_SECS,
+        }
+    }
+}
+
+/// A number of `[guests]` that is out of its range.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum GuestsConfigError {
+    /// A number that is not between 1 and a limit.
+    #[error("guests.{name}: {value} is not between 1 and {limit}")]
+    OutOfRange {
+        /// The key.
+        name: &'static str,
+        /// Its value.
+        value: usize,
+        /// The largest allowed.
+        limit: usize,
+    },
+    /// A limit on compilers that none of them could keep.
+    #[error(
+        "guests.compile_memory_bytes: {given} is less than {LEAST_COMPILE_MEMORY_BYTES}, with which no compiler can begin"
+    )]
+    CompileMemory {
+        /// The value.
+        given: u64,
+    },
+}
+
+impl GuestsConfig {
+    /// Checks the numbers.
+    pub fn validate(&self) -> Result<(), GuestsConfigError> {
+        let in_range = |name, value, limit| {
+            let fits = (1..=limit).contains(&value);
+            if fits { Ok(()) } else { Err(GuestsConfigError::OutOfRange { name, value, limit }) }
+        };
+        in_range("threads", self.threads, 256)?;
+        in_range("max_calls", self.max_calls as usize, 1000)?;
+        in_range("max_waiting", self.max_waiting as usize, 100_000)?;
+        in_range("memory_bytes", self.memory_bytes, usize::MAX)?;
+        in_range("compile_threads", self.compile_threads, 64)?;
+        in_range("compile_secs", self.compile_secs as usize, 86_400)?;
+        // No wait at all is a choice, too.
+        in_range("start_wait_secs", self.start_wait_secs.max(1) as usize, 3600)?;
+        if self.compile_memory_bytes < LEAST_COMPILE_MEMORY_BYTES {
+            return Err(GuestsConfigError::CompileMemory { given: self.compile_memory_bytes });
+        }
+        Ok(())
+    }
+
+    /// How long a start waits for plugins.
+    pub fn start_wait(&self) -> Duration {
+        Duration::from_secs(self.start_wait_secs)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn limits_on_compilers_are_checked() {
+        let refused = |text: &str| {
+            toml::from_str::<GuestsConfig>(text).unwrap().validate().unwrap_err().to_string()
+        };
+        assert!(refused("compile_secs = 0").contains("guests.compile_secs: 0 is not between 1"));
+        assert!(refused("start_wait_secs = 3601").contains("guests.start_wait_secs: 3601"));
+        let small = refused("compile_memory_bytes = 1000");
+        assert!(small.contains("guests.compile_memory_bytes: 1000 is less than 67108864"));
+        GuestsConfig { start_wait_secs: 0, ..GuestsConfig::default() }.validate().unwrap();
+    }
+}

@@ -1,0 +1,81 @@
+//! A call of a plugin is started here, and what it came to is counted when it ends.
+
+use std::sync::Arc;
+
+use crate::capability::access::PluginId;
+use crate::deadline::Deadline;
+use crate::plugin::breaker::Change;
+use crate::plugin::breaker::Pass;
+use crate::plugin::breaker::Verdict;
+use crate::plugin::call_error::CallError;
+use crate::plugin::call_report::CallReport;
+use crate::plugin::engine::GuestEngine;
+use crate::plugin::instance::Task;
+use crate::plugin::instance::Threads;
+use crate::plugin::loaded::Plugin;
+use crate::plugin::running::RunningCall;
+
+/// Starts a call. `place` is let go when the call has ended, which may be long after its callback was answered.
+pub fn start(
+    engine: &GuestEngine,
+    plugin: Arc<Plugin>,
+    task: Task,
+    pass: Pass,
+    place: impl Send + 'static,
+) -> RunningCall {
+    let (threads, unit, deadline) = (Threads::of(engine), Arc::clone(plugin.unit()), task.deadline);
+    RunningCall::begin(engine, &unit, async move {
+        let ended_well =
+            |report: &CallReport| plugin.conclude(pass, report, deadline) == Verdict::Good;
+        let report = plugin.unit().run(threads, task, ended_well).await;
+        drop(place);
+        report
+    })
+}
+
+impl Plugin {
+    /// Counts the call, and pauses the plugin if it was one failure too many.
+    fn conclude(&self, pass: Pass, report: &CallReport, deadline: Deadline) -> Verdict {
+        let now = report.course.ended;
+        let verdict = report.result.as_ref().map_or_else(verdict, |_| Verdict::Good);
+        let usage = self.usage();
+        if report.course.fresh {
+            usage.record_instance();
+        }
+        usage.record(report.fuel, verdict == Verdict::Failed);
+        if verdict == Verdict::Good && now < deadline.soft() {
+            usage.record_duration(now - report.course.began);
+        }
+        let PluginId { app, name: plugin, version } = self.id();
+        match pass.settle(verdict, now) {
+            None => {}
+            Some(Change::Paused(scope, pause)) => {
+                let reason = report.result.as_ref().err().map(ToString::to_string);
+                let (seconds, scope) = (pause.as_secs_f64(), scope.as_str());
+                tracing::error!(%app, %plugin, %version, seconds, reason, whom = scope, "plugin paused");
+            }
+            Some(Change::Resumed(scope)) => {
+                let scope = scope.as_str();
+                tracing::info!(%app, %plugin, %version, whom = scope, "plugin resumed");
+            }
+        }
+        verdict
+    }
+}
+
+/// Whom a failure counts against.
+fn verdict(error: &CallError) -> Verdict {
+    match error {
+        // Most languages report a crash by their exit code; a toast is how a command tells the user something.
+        CallError::Exit { .. }
+        | CallError::OutOfFuel { .. }
+        | CallError::OutOfMemory { .. }
+        | CallError::Stopped
+        | CallError::Trap(_)
+        | CallError::ReplyTooLarge { .. }
+        | CallError::Unreadable(_) => Verdict::Failed,
+        // The plugin works: it says that something else does not.
+        CallError::User(_) | CallError::Internal(_) => Verdict::Good,
+        CallError::HostMemory | CallError::NoRoom(_) => Verdict::Neither,
+    }
+}
