@@ -23,7 +23,7 @@ pub use crate::fuzzing::sidecar::sidecar;
 pub use crate::ingress::long_connection::fuzzing::reassembly;
 pub use crate::journal::fuzzing::mask;
 pub use crate::journal::fuzzing::ring;
-pub use crate::plugin::code_cache::fuzzing::code_cache;
+pub use crate::runtime::code_cache::fuzzing::code_cache;
 
 #[cfg(test)]
 mod tests {

@@ -21,12 +21,12 @@ use crate::cli::fail;
 use crate::cli::progress::patiently;
 use crate::dispatch::rehearsal::Rehearsal;
 use crate::dispatch::rehearsal::rehearse;
-use crate::plugin::code::CodeSource;
-use crate::plugin::code_cache::CachePath;
 use crate::plugin::loaded::Plugin;
 use crate::plugin::reload::alone::Alone;
 use crate::plugin::reload::alone::AloneError;
-use crate::plugin::reuse::Reuse;
+use crate::runtime::code::CodeSource;
+use crate::runtime::code_cache::CachePath;
+use crate::runtime::reuse::Reuse;
 use crate::terminal;
 
 /// Calls before anything is measured: memory that is touched for the first time costs more.

@@ -6,16 +6,16 @@ use std::sync::Arc;
 use crate::cli::progress::patiently;
 use crate::open_api::notebook::Notebook;
 use crate::open_api::transport::OpenApi;
-use crate::plugin::code_cache::CacheConfig;
-use crate::plugin::code_cache::CachePath;
-use crate::plugin::engine::EngineError;
-use crate::plugin::engine::GuestEngine;
-use crate::plugin::guests_config::GuestsConfig;
 use crate::plugin::loaded::Plugin;
 use crate::plugin::reload::alone::Alone;
 use crate::plugin::reload::alone::AloneError;
 use crate::plugin::reload::alone::load_alone;
-use crate::plugin::reuse::Reuse;
+use crate::runtime::code_cache::CacheConfig;
+use crate::runtime::code_cache::CachePath;
+use crate::runtime::config::GuestsConfig;
+use crate::runtime::engine::EngineError;
+use crate::runtime::engine::GuestEngine;
+use crate::runtime::reuse::Reuse;
 use crate::telemetry::collector::Collector;
 
 /// Calls under way at once. There is one; the largest of components takes as many places.

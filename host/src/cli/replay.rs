@@ -17,12 +17,12 @@ use crate::cli::progress::patiently;
 use crate::journal::entry::Entry;
 use crate::journal::filter::Filter;
 use crate::journal::ring::last;
-use crate::plugin::code_cache::CachePath;
 use crate::plugin::loaded::Plugin;
 use crate::plugin::playback::Difference;
 use crate::plugin::playback::Played;
 use crate::plugin::playback::play;
 use crate::plugin::reload::alone::AloneError;
+use crate::runtime::code_cache::CachePath;
 use crate::steps::Step;
 use crate::terminal;
 

@@ -23,10 +23,10 @@ use crate::deadline::Deadline;
 use crate::dispatch::admission::in_plugin::Waiter;
 use crate::dispatch::admission::state::State;
 use crate::dispatch::admission::state::Turn;
-use crate::plugin::guests_config::GuestsConfig;
 use crate::plugin::loaded::Plugin;
 use crate::plugin::originator::Originator;
 use crate::plugin::originator::UserId;
+use crate::runtime::config::GuestsConfig;
 use crate::telemetry::metrics;
 
 /// A new measurement moves the average by this part of the difference.

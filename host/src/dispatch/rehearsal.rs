@@ -18,17 +18,17 @@ use crate::dispatch::route;
 use crate::dispatch::route::Picked;
 use crate::dispatch::still_working;
 use crate::journal::tape::Tape;
-use crate::plugin::call_error::CallError;
-use crate::plugin::call_report::CallReport;
 use crate::plugin::decision::Decision;
 use crate::plugin::decision::decide;
 use crate::plugin::decision::host_words;
-use crate::plugin::engine::GuestEngine;
-use crate::plugin::instance::Task;
 use crate::plugin::loaded::Plugin;
 use crate::plugin::originator::Originator;
 use crate::plugin::registry::Snapshot;
 use crate::plugin::start_call;
+use crate::runtime::call::error::CallError;
+use crate::runtime::call::report::CallReport;
+use crate::runtime::call::run::Task;
+use crate::runtime::engine::GuestEngine;
 use crate::telemetry::Outcome;
 
 /// What came of it.

@@ -4,12 +4,12 @@ use std::sync::Arc;
 
 use crate::callback::model::Callback;
 use crate::callback::model::Kind;
-use crate::plugin::call_report::Handler;
 use crate::plugin::canary::Canary;
 use crate::plugin::loaded::Plugin;
 use crate::plugin::registry::Snapshot;
 use crate::plugin::route::ActionValue;
 use crate::plugin::route::Route;
+use crate::runtime::call::report::Handler;
 
 /// Who answers a callback.
 #[derive(Clone, Copy)]

@@ -8,8 +8,8 @@ use rustix::fs::Access;
 use crate::config::AppConfig;
 use crate::config::Config;
 use crate::doctor::finding::Finding;
-use crate::plugin::code_cache::CacheConfig;
-use crate::plugin::code_cache::CachePath;
+use crate::runtime::code_cache::CacheConfig;
+use crate::runtime::code_cache::CachePath;
 use crate::store::Store;
 use crate::store::StorePlace;
 

@@ -7,9 +7,9 @@ use tokio::net::TcpListener;
 use crate::config::Config;
 use crate::doctor::finding::Finding;
 #[cfg(target_os = "linux")]
-use crate::plugin::swap::ADVICE;
+use crate::runtime::machine::swap::ADVICE;
 #[cfg(target_os = "linux")]
-use crate::plugin::swap::Exposure;
+use crate::runtime::machine::swap::Exposure;
 
 /// Since then the kernel says which pages an instance touched, so that only those are cleaned for the next one.
 const PAGE_MAP_SCAN: (u64, u64) = (6, 7);

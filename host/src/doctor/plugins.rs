@@ -14,9 +14,9 @@ use crate::config::Config;
 use crate::doctor::finding::Finding;
 use crate::open_api::notebook::Notebook;
 use crate::open_api::transport::OpenApi;
-use crate::plugin::engine::GuestEngine;
 use crate::plugin::loaded::Plugin;
 use crate::plugin::reload::alone::load_alone;
+use crate::runtime::engine::GuestEngine;
 
 /// All of them.
 #[derive(Default)]

@@ -6,7 +6,7 @@ use crate::callback::model::Callback;
 use crate::callback::reply::RawReply;
 use crate::callback::reply::Reply;
 use crate::callback::reply_check::check;
-use crate::plugin::call_error::CallError;
+use crate::runtime::call::error::CallError;
 use crate::telemetry::Outcome;
 
 /// What is said.

@@ -11,14 +11,14 @@ use crate::callback::model::Callback;
 use crate::callback::plain;
 use crate::open_api::notebook::Notebook;
 use crate::open_api::transport::OpenApi;
-use crate::plugin::code_cache::CacheConfig;
-use crate::plugin::code_cache::CachePath;
-use crate::plugin::engine::GuestEngine;
-use crate::plugin::guests_config::GuestsConfig;
-use crate::plugin::instance::Instances;
-use crate::plugin::instance::repeat;
 use crate::plugin::loaded::Plugin;
 use crate::plugin::reload::alone::load_alone;
+use crate::runtime::call::run::Instances;
+use crate::runtime::call::run::repeat;
+use crate::runtime::code_cache::CacheConfig;
+use crate::runtime::code_cache::CachePath;
+use crate::runtime::config::GuestsConfig;
+use crate::runtime::engine::GuestEngine;
 
 /// One plugin and one callback on an engine of their own.
 #[derive(Debug)]

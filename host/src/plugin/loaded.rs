@@ -7,14 +7,14 @@ use std::time::Duration;
 use crate::callback::seal::SealKey;
 use crate::capability::access::PluginId;
 use crate::plugin::breaker::Breaker;
-use crate::plugin::code::CodeSource;
-use crate::plugin::handlers::Handlers;
-use crate::plugin::limits::Limits;
 use crate::plugin::policy::Policy;
 use crate::plugin::rehearsed::Rehearsed;
 use crate::plugin::route::Route;
-use crate::plugin::unit::Unit;
 use crate::plugin::usage::Usage;
+use crate::runtime::code::CodeSource;
+use crate::runtime::handlers::Handlers;
+use crate::runtime::limits::Limits;
+use crate::runtime::unit::Unit;
 use crate::secret::Secret;
 use crate::telemetry::PluginVersion;
 

@@ -18,15 +18,15 @@ use crate::plugin::config::grants::Grants;
 use crate::plugin::config::previews::PreviewsConfig;
 use crate::plugin::config::promote::PromoteConfig;
 use crate::plugin::config::promote::PromoteConfigError;
-use crate::plugin::limits::Limits;
-use crate::plugin::limits::LimitsError;
 use crate::plugin::own_words::ToastConfig;
 use crate::plugin::policy::Policy;
-use crate::plugin::reuse::Reuse;
-use crate::plugin::reuse::ReuseError;
-use crate::plugin::reuse::Tenants;
 use crate::plugin::route::Route;
 use crate::plugin::settings::Settings;
+use crate::runtime::limits::Limits;
+use crate::runtime::limits::LimitsError;
+use crate::runtime::reuse::Reuse;
+use crate::runtime::reuse::ReuseError;
+use crate::runtime::reuse::Tenants;
 
 /// Everything in it is optional, and so is the file.
 #[derive(Clone, Debug, Default, Deserialize)]

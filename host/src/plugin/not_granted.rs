@@ -1,11 +1,11 @@
 //! What a plugin imports without a grant for it, in words.
 
 use crate::plugin::config::grants::Grants;
-use crate::plugin::explain::HTTP;
-use crate::plugin::explain::KEY_VALUE_ATOMICS;
-use crate::plugin::explain::KEY_VALUE_STORE;
-use crate::plugin::explain::OPEN_API;
-use crate::plugin::explain::split;
+use crate::runtime::code::imports::HTTP;
+use crate::runtime::code::imports::KEY_VALUE_ATOMICS;
+use crate::runtime::code::imports::KEY_VALUE_STORE;
+use crate::runtime::code::imports::OPEN_API;
+use crate::runtime::code::imports::split;
 
 /// Every import that the operator has granted nothing for, one sentence each. It is no reason to refuse the plugin: some
 /// languages import the whole contract, whatever the plugin uses of it.

@@ -25,16 +25,16 @@ use crate::journal::entry::NotPlayable;
 use crate::journal::entry::Said;
 use crate::journal::stand_ins::StandIns;
 use crate::journal::tape::Tape;
-use crate::plugin::call_report::CallReport;
-use crate::plugin::call_report::Handler;
 use crate::plugin::decision::Decision;
 use crate::plugin::decision::decide;
 use crate::plugin::decision::host_words;
-use crate::plugin::engine::GuestEngine;
-use crate::plugin::instance::Task;
-use crate::plugin::instance::try_out;
 use crate::plugin::loaded::Plugin;
 use crate::plugin::route::ActionValue;
+use crate::runtime::call::report::CallReport;
+use crate::runtime::call::report::Handler;
+use crate::runtime::call::run::Task;
+use crate::runtime::call::run::try_out;
+use crate::runtime::engine::GuestEngine;
 use crate::telemetry::Outcome;
 
 /// What came of it.

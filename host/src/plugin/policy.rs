@@ -11,8 +11,8 @@ use crate::plugin::config::events::EventsConfig;
 use crate::plugin::config::previews::KeepPreviews;
 use crate::plugin::config::previews::PreviewsConfig;
 use crate::plugin::config::promote::PromoteConfig;
-use crate::plugin::lift;
 use crate::plugin::route::Route;
+use crate::runtime::call::lift;
 
 /// Which callbacks a plugin takes, from whom, and what happens to them.
 pub struct Policy {

@@ -6,12 +6,12 @@ use std::sync::Arc;
 
 use crate::journal::filter::Filter;
 use crate::journal::ring::last;
-use crate::plugin::engine::GuestEngine;
 use crate::plugin::loaded::Plugin;
 use crate::plugin::playback::Difference;
 use crate::plugin::playback::Played;
 use crate::plugin::playback::play;
 use crate::plugin::rehearsed::Rehearsed;
+use crate::runtime::engine::GuestEngine;
 use crate::small_file::off_thread;
 use crate::telemetry::Outcome;
 

@@ -15,12 +15,12 @@ use crate::callback::plain::PlainError;
 use crate::callback::reply_check::check;
 use crate::deadline::DeadlineConfig;
 use crate::journal::tape::Tape;
-use crate::plugin::call_error::CallError;
-use crate::plugin::call_report::Handler;
-use crate::plugin::engine::GuestEngine;
-use crate::plugin::instance::Task;
-use crate::plugin::instance::try_out;
 use crate::plugin::loaded::Plugin;
+use crate::runtime::call::error::CallError;
+use crate::runtime::call::report::Handler;
+use crate::runtime::call::run::Task;
+use crate::runtime::call::run::try_out;
+use crate::runtime::engine::GuestEngine;
 use crate::small_file::OpenFolder;
 use crate::small_file::ReadError;
 

@@ -7,13 +7,13 @@ use crate::deadline::Deadline;
 use crate::plugin::breaker::Change;
 use crate::plugin::breaker::Pass;
 use crate::plugin::breaker::Verdict;
-use crate::plugin::call_error::CallError;
-use crate::plugin::call_report::CallReport;
-use crate::plugin::engine::GuestEngine;
-use crate::plugin::instance::Task;
-use crate::plugin::instance::Threads;
 use crate::plugin::loaded::Plugin;
-use crate::plugin::running::RunningCall;
+use crate::runtime::call::error::CallError;
+use crate::runtime::call::report::CallReport;
+use crate::runtime::call::run::Task;
+use crate::runtime::call::run::Threads;
+use crate::runtime::call::running_call::RunningCall;
+use crate::runtime::engine::GuestEngine;
 
 /// Starts a call. `place` is let go when the call has ended, which may be long after its callback was answered.
 pub fn start(

@@ -21,14 +21,8 @@ use crate::open_api::grant::Granted;
 use crate::open_api::rate_limit::RateLimit;
 use crate::open_api::transport::OpenApi;
 use crate::plugin::breaker::Breaker;
-use crate::plugin::call_error::CallError;
-use crate::plugin::compile_error::CompileError;
-use crate::plugin::compilers::LongTurn;
 use crate::plugin::config::grants::Grants;
 use crate::plugin::config::promote::PromoteConfig;
-use crate::plugin::describe::describe;
-use crate::plugin::engine::GuestEngine;
-use crate::plugin::explain::known_handlers;
 use crate::plugin::loaded::Plugin;
 use crate::plugin::loaded::Provenance;
 use crate::plugin::manifest::Manifest;
@@ -37,15 +31,21 @@ use crate::plugin::not_granted::not_granted;
 use crate::plugin::promote::NotPromoted;
 use crate::plugin::promote::rehearse;
 use crate::plugin::rehearsed::Rehearsed;
-use crate::plugin::reuse::Reuse;
 use crate::plugin::secrets::plugin_secret;
 use crate::plugin::self_test;
 use crate::plugin::self_test::SelfTest;
 use crate::plugin::self_test::SelfTestError;
 use crate::plugin::settings::SettingsError;
-use crate::plugin::unit::Unit;
-use crate::plugin::unit::UnitConfig;
-use crate::plugin::wasm::Wasm;
+use crate::runtime::call::describe::describe;
+use crate::runtime::call::error::CallError;
+use crate::runtime::code::compile_error::CompileError;
+use crate::runtime::code::wasm::Wasm;
+use crate::runtime::compiler_pool::LongTurn;
+use crate::runtime::engine::GuestEngine;
+use crate::runtime::reuse::Reuse;
+use crate::runtime::unit::NoHandler;
+use crate::runtime::unit::Unit;
+use crate::runtime::unit::UnitConfig;
 use crate::small_file::OpenFolder;
 use crate::small_file::ReadError;
 use crate::small_file::off_thread;
@@ -70,8 +70,8 @@ pub(super) enum LoadError {
     #[error(transparent)]
     Compile(#[from] CompileError),
     /// It is a component and handles nothing.
-    #[error("{0}")]
-    NoHandler(String),
+    #[error(transparent)]
+    NoHandler(#[from] NoHandler),
     /// Its sidecar file is wrong.
     #[error(transparent)]
     Manifest(#[from] ManifestError),
@@ -209,7 +209,7 @@ impl Loader {
         let loading = self.engine.loader.load(wasm.clone(), turn);
         let (version, code) = tokio::join!(wasm.version(), loading);
         let (version, code) = (version?, code?);
-        let not_granted = not_granted(&code.linked.imports(), name, &manifest.grants);
+        let not_granted = not_granted(&code.imports(), name, &manifest.grants);
         for missing in &not_granted {
             tracing::warn!(app = %self.app, plugin = name, version, missing, "plugin not granted");
         }
@@ -220,9 +220,7 @@ impl Loader {
             reuse: self.reuse.unwrap_or(manifest.reuse),
             tenants: manifest.tenants(),
         };
-        let unit = Unit::new(&self.engine, &code, config, access)
-            .ok_or_else(|| LoadError::NoHandler(known_handlers(&code.linked)))?;
-        let unit = Arc::new(unit);
+        let unit = Arc::new(Unit::new(&self.engine, &code, config, access)?);
         let deadline = DeadlineConfig::default().starting(Instant::now());
         let info = describe(&self.engine, &unit, deadline).await.map_err(LoadError::Describe)?;
         let breaker = Breaker::new(manifest.breaker);

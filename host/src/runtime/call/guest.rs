@@ -1,0 +1,95 @@
+//! What a call runs in: a store with the limits of that call, and the instance inside it.
+
+use std::sync::Arc;
+
+use wasmtime::Store;
+use wasmtime::component::Instance;
+
+use crate::runtime::call::Call;
+use crate::runtime::call::Occasion;
+use crate::runtime::call::host_call_hook::Meter;
+use crate::runtime::call::state::GuestState;
+use crate::runtime::call::state::Wasi;
+use crate::runtime::code::runnable::Runnable;
+use crate::runtime::limits::InstanceLimiter;
+use crate::runtime::limits::Limits;
+use crate::runtime::limits::MemoryBudget;
+
+/// Fuel between two yields: a tenth to a fifth of a millisecond of one core, so that a runaway never holds a thread for
+/// longer, and a healthy call that is behind a hundred of them still gets its turn within ten milliseconds.
+pub(in crate::runtime) const YIELD_INTERVAL: u64 = 2_000_000;
+
+/// An instance between two calls, or during one.
+pub(in crate::runtime) struct Guest {
+    pub(in crate::runtime) store: Store<GuestState>,
+    /// Absent until its first call.
+    pub(in crate::runtime) instance: Option<Instance>,
+    /// Calls that it has answered.
+    pub(in crate::runtime) calls: u32,
+    pub(in crate::runtime) runnable: Arc<Runnable>,
+}
+
+impl Guest {
+    /// One that no call has used.
+    pub(in crate::runtime) fn new(
+        runnable: Arc<Runnable>,
+        limits: &Limits,
+        budget: &MemoryBudget,
+        occasion: Occasion,
+    ) -> Self {
+        let wasi = match runnable.handlers.command {
+            None => Wasi::new(limits.log_bytes, &occasion.tape),
+            Some(_) => {
+                let input = occasion.command_input(limits.reply_bytes);
+                Wasi::command(limits.log_bytes, input, &occasion.tape)
+            }
+        };
+        let state = GuestState {
+            wasi,
+            limiter: InstanceLimiter::new(limits.memory_bytes, budget.clone()),
+            call: None,
+            machine: Arc::clone(&runnable.machine),
+        };
+        let mut store = Store::new(&runnable.machine.engine, state);
+        store.limiter(|state| &mut state.limiter);
+        store.call_hook_async(Meter::new(limits.reply_bytes));
+        // Fails only where fuel is switched off in the engine, and it never is.
+        store
+            .fuel_async_yield_interval(Some(YIELD_INTERVAL))
+            .unwrap_or_else(|error| unreachable!("fuel is on: {error}"));
+        let mut guest = Self { store, instance: None, calls: 0, runnable };
+        guest.begin_call(limits, occasion);
+        guest
+    }
+
+    /// The same for its next call.
+    pub(in crate::runtime) fn again(mut self, limits: &Limits, occasion: Occasion) -> Self {
+        self.store.data().wasi.begin_call(&occasion.tape);
+        self.begin_call(limits, occasion);
+        self
+    }
+
+    /// What its call is about, for the call to begin again elsewhere.
+    pub(in crate::runtime) fn take_occasion(&mut self) -> Occasion {
+        match self.store.data_mut().call.take() {
+            Some(call) => call.into_occasion(),
+            None => unreachable!("it is exchanged during a call"),
+        }
+    }
+
+    /// Whether its memory is small enough for it to wait for another call.
+    pub(in crate::runtime) fn has_room_to_stay(&self) -> bool {
+        self.store.data().limiter.has_room_to_stay()
+    }
+
+    /// All limits of a call begin anew with it.
+    fn begin_call(&mut self, limits: &Limits, occasion: Occasion) {
+        let state = self.store.data_mut();
+        state.limiter.begin_call();
+        state.call = Some(Call::begin(occasion));
+        // As in `new`.
+        self.store
+            .set_fuel(limits.fuel)
+            .unwrap_or_else(|error| unreachable!("fuel is on: {error}"));
+    }
+}

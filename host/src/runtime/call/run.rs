@@ -1,0 +1,271 @@
+//! One call: an instance, a budget, an answer. A store ends with its call, unless the call ended well and its operator wants
+//! the instance kept for another.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::runtime::Handle;
+use tokio::sync::Semaphore;
+use tokio::task::JoinHandle;
+use tokio::time::Instant;
+
+use crate::callback::model::Body;
+use crate::callback::model::Callback;
+use crate::callback::reply::RawReply;
+use crate::deadline::Deadline;
+use crate::deadline::DeadlineConfig;
+use crate::journal::tape::Tape;
+use crate::runtime::call::Occasion;
+use crate::runtime::call::Reach;
+use crate::runtime::call::command;
+use crate::runtime::call::command::Command;
+use crate::runtime::call::error::CallError;
+use crate::runtime::call::guest::Guest;
+use crate::runtime::call::lift;
+use crate::runtime::call::lower;
+use crate::runtime::call::report::CallReport;
+use crate::runtime::call::report::Handler;
+use crate::runtime::call::thread_sharing::take_turns;
+use crate::runtime::call::timing::Course;
+use crate::runtime::code::linked::Linked;
+use crate::runtime::engine::GuestEngine;
+use crate::runtime::machine::StaleMemory;
+use crate::runtime::unit::Unit;
+
+/// A callback for a plugin.
+pub struct Task {
+    /// Which of its exports takes it.
+    pub handler: Handler,
+    /// What it is given.
+    pub callback: Arc<Callback>,
+    /// When it is due.
+    pub deadline: Deadline,
+    /// What takes it down, or plays it.
+    pub tape: Tape,
+}
+
+/// Where a call runs, and where I/O is done for it.
+pub struct Threads {
+    pub(in crate::runtime) io: Handle,
+    /// Lets calls that take long take turns.
+    pub(in crate::runtime) long: Arc<Semaphore>,
+}
+
+impl Threads {
+    /// I/O is done where this is called.
+    pub fn of(engine: &GuestEngine) -> Self {
+        Self { io: Handle::current(), long: Arc::clone(&engine.long_turns) }
+    }
+}
+
+impl Unit {
+    /// Runs a call in an instance that an earlier one left, or in a fresh one. `ended_well` sees the report and says
+    /// whether the instance may be kept.
+    pub async fn run(
+        &self,
+        threads: Threads,
+        task: Task,
+        ended_well: impl FnOnce(&CallReport) -> bool,
+    ) -> CallReport {
+        let Threads { io, long } = threads;
+        let Task { handler, callback, deadline, tape } = task;
+        let guest = self.guest(Occasion {
+            access: Arc::clone(&self.access),
+            callback: Arc::clone(&callback),
+            deadline,
+            io,
+            reach: Reach::AsGranted,
+            tape,
+        });
+        let call = run(self, handler, &callback, deadline, guest);
+        let ((report, guest), used) = take_turns(call, &long).await;
+        self.hint.record(used);
+        if ended_well(&report) {
+            self.keep(guest, &callback);
+        }
+        report
+    }
+}
+
+async fn run(
+    unit: &Unit,
+    handler: Handler,
+    callback: &Callback,
+    deadline: Deadline,
+    mut guest: Guest,
+) -> (CallReport, Guest) {
+    let limits = unit.limits;
+    let mut course = Course::beginning(guest.instance.is_none());
+    let answering = async {
+        loop {
+            match invoke(unit, handler, callback, &mut guest, &mut course).await {
+                Err(error) if error.is::<StaleMemory>() => {}
+                outcome => break outcome,
+            }
+            // No guest code has seen that memory: the call begins again where nothing can be left.
+            match unit.code.safe().await {
+                Ok(runnable) => unit.run_instead(&mut guest, runnable),
+                Err(failure) => break Ok(Err(failure)),
+            }
+        }
+    };
+    let outcome = tokio::time::timeout_at(deadline.hard(), answering).await;
+    course.ended = Instant::now();
+    let store = &mut guest.store;
+    let result = match outcome {
+        Err(_elapsed) => Err(CallError::Stopped),
+        Ok(Err(error)) => Err(CallError::of(&error, &limits, store.data().limiter.refused())),
+        Ok(Ok(Err(failure @ CallError::Exit { .. }))) => {
+            Err(CallError::for_want_of_memory(&limits, store.data().limiter.refused())
+                .unwrap_or(failure))
+        }
+        Ok(Ok(Err(failure))) => Err(failure),
+        Ok(Ok(Ok(reply))) => match reply.text_size() {
+            size if size > limits.reply_bytes => {
+                Err(CallError::ReplyTooLarge { size, limit: limits.reply_bytes })
+            }
+            _ => Ok(reply),
+        },
+    };
+    let result = result.map_err(|error| error.without_secrets(&unit.access.settings));
+    let fuel = limits.fuel - store.get_fuel().unwrap_or(0);
+    let (printed, beyond) = store.data().wasi.printed.take();
+    let call = store.data_mut().call.take();
+    let deferred = call.map_or_else(Vec::new, |call| call.end(&printed, beyond));
+    (CallReport { result, fuel, deferred, course }, guest)
+}
+
+async fn invoke(
+    unit: &Unit,
+    handler: Handler,
+    callback: &Callback,
+    guest: &mut Guest,
+    course: &mut Course,
+) -> wasmtime::Result<Result<RawReply, CallError>> {
+    let Guest { store, instance, runnable, .. } = guest;
+    let reply_bytes = unit.limits.reply_bytes;
+    let instance_pre = match &runnable.linked {
+        Linked::Component(instance_pre) => instance_pre,
+        Linked::Program(program) => {
+            let start = program.instantiate(store).await?;
+            course.instantiated = Some(Instant::now());
+            let code = command::run_program(start, store).await?;
+            return Ok(command::answer(code, callback, &store.data().wasi, reply_bytes));
+        }
+    };
+    let instance = match *instance {
+        Some(instance) => instance,
+        None => *instance.insert(instance_pre.instantiate_async(&mut *store).await?),
+    };
+    course.instantiated = Some(Instant::now());
+    let header = &callback.header;
+    let handlers = &runnable.handlers;
+    if let Some(Command::Run(indices)) = &handlers.command {
+        let code = command::run(indices, store, &instance).await?;
+        return Ok(command::answer(code, callback, &store.data().wasi, reply_bytes));
+    }
+    let absent = || wasmtime::Error::msg("the plugin does not export a handler for this callback");
+    let reply = match (handler, &callback.body) {
+        (Handler::Json, _) => {
+            let guest =
+                handlers.callback.as_ref().ok_or_else(absent)?.load(&mut *store, &instance)?;
+            let event = callback.event_json();
+            guest.call_handle(store, lower::header(header), &event).await?.map(RawReply::Json)
+        }
+        (Handler::Typed, Body::CardAction(card)) => {
+            let guest =
+                handlers.card_action.as_ref().ok_or_else(absent)?.load(&mut *store, &instance)?;
+            let options = lower::texts(&card.action.options);
+            guest
+                .call_handle(store, lower::card_action(header, card, &options))
+                .await?
+                .map(lift::card_reply)
+        }
+        (Handler::Typed, Body::LinkPreview(preview)) => {
+            let guest =
+                handlers.link_preview.as_ref().ok_or_else(absent)?.load(&mut *store, &instance)?;
+            guest
+                .call_handle(store, lower::preview_request(header, preview))
+                .await?
+                .map(lift::preview_reply)
+        }
+        (Handler::Typed, Body::LegacyCard(card)) => {
+            let guest =
+                handlers.legacy_card.as_ref().ok_or_else(absent)?.load(&mut *store, &instance)?;
+            let options = lower::texts(&card.action.options);
+            guest
+                .call_handle(store, lower::card_action(header, card, &options))
+                .await?
+                .map(lift::legacy_reply)
+        }
+        (Handler::Typed, Body::Other(event)) => {
+            let guest = handlers.event.as_ref().ok_or_else(absent)?.load(&mut *store, &instance)?;
+            guest
+                .call_handle(store, lower::event(header, event))
+                .await?
+                .map(|()| RawReply::Accepted)
+        }
+    };
+    Ok(reply.map_err(CallError::from))
+}
+
+/// One call for the plugin's own tests, or one that is played again: without grants, uncounted, over by the soft deadline.
+pub async fn try_out(engine: &GuestEngine, unit: &Arc<Unit>, task: Task) -> CallReport {
+    let Task { handler, callback, deadline, tape } = task;
+    let (Threads { io, long }, unit) = (Threads::of(engine), Arc::clone(unit));
+    let trying = engine.threads().spawn(async move {
+        let (access, about) = (Arc::clone(&unit.access), Arc::clone(&callback));
+        let guest = unit.fresh_guest(Occasion::tried(access, about, deadline, io, tape));
+        let call = run(&unit, handler, &callback, deadline, guest);
+        let ((report, _), _) = take_turns(call, &long).await;
+        report
+    });
+    let stop = trying.abort_handle();
+    match tokio::time::timeout_at(deadline.soft(), trying).await {
+        Ok(Ok(report)) => report,
+        Ok(Err(error)) => CallReport::without_end(CallError::lost(&error)),
+        Err(_elapsed) => {
+            stop.abort();
+            CallReport::without_end(CallError::Stopped)
+        }
+    }
+}
+
+/// What calls of a measurement run in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Instances {
+    /// Each in one of its own.
+    Fresh,
+    /// All in one.
+    Reused,
+}
+
+/// The same call again and again on one guest thread, for measurements: without grants, uncounted. How long each took; the
+/// first that gets no reply ends it.
+pub fn repeat(
+    engine: &GuestEngine,
+    unit: &Arc<Unit>,
+    callback: &Arc<Callback>,
+    instances: Instances,
+    calls: usize,
+) -> JoinHandle<Result<Vec<Duration>, CallError>> {
+    let (io, unit, callback) = (Handle::current(), Arc::clone(unit), Arc::clone(callback));
+    engine.threads().spawn(async move {
+        let (mut taken, mut kept) = (Vec::with_capacity(calls), None::<Guest>);
+        for _ in 0..calls {
+            let (began, io, tape) = (Instant::now(), io.clone(), Tape::off());
+            let deadline = DeadlineConfig::default().starting(began);
+            let (access, about) = (Arc::clone(&unit.access), Arc::clone(&callback));
+            let occasion = Occasion::tried(access, about, deadline, io, tape);
+            let guest = match kept.take() {
+                Some(guest) => guest.again(&unit.limits, occasion),
+                None => unit.fresh_guest(occasion),
+            };
+            let (report, guest) = run(&unit, Handler::Typed, &callback, deadline, guest).await;
+            report.result?;
+            kept = Some(guest).filter(|_| instances == Instances::Reused);
+            taken.push(began.elapsed());
+        }
+        Ok(taken)
+    })
+}

@@ -1,0 +1,153 @@
+//! What a store holds: what belongs to an instance, and its call.
+
+use std::sync::Arc;
+
+use wasmtime_wasi::WasiCtxBuilder;
+use wasmtime_wasi::WasiCtxView;
+use wasmtime_wasi::WasiView;
+use wasmtime_wasi::p1::WasiP1Ctx;
+use wasmtime_wasi::p2::pipe::MemoryInputPipe;
+use wasmtime_wasi_http::WasiHttpCtx;
+use wasmtime_wasi_http::WasiHttpCtxView;
+use wasmtime_wasi_http::WasiHttpView;
+
+use crate::capability::http;
+use crate::capability::stdio::Printed;
+use crate::journal::tape::Tape;
+use crate::runtime::call::Call;
+use crate::runtime::call::Capabilities;
+use crate::runtime::call::command_input::CommandInput;
+use crate::runtime::call::command_input::REMAINING;
+use crate::runtime::call::taped::Taped;
+use crate::runtime::limits::InstanceLimiter;
+use crate::runtime::limits::MAX_HANDLES;
+use crate::runtime::machine::Machine;
+use crate::runtime::machine::StaleMemory;
+
+/// Random bytes a guest gets at once. A key needs 32; the host makes them in one go, and nobody else runs meanwhile.
+const MAX_RANDOM_BYTES: u64 = 64 << 10;
+
+/// The data of one store.
+pub(in crate::runtime) struct GuestState {
+    pub(in crate::runtime) wasi: Wasi,
+    pub(in crate::runtime) limiter: InstanceLimiter,
+    /// Absent between two calls.
+    pub(in crate::runtime) call: Option<Call>,
+    pub(in crate::runtime) machine: Arc<Machine>,
+}
+
+impl GuestState {
+    /// Guest code is about to run. If memory or a table was taken from the pool since the last time, nothing of another
+    /// instance may be left in it.
+    pub(in crate::runtime) fn check_memory(&mut self) -> Result<(), StaleMemory> {
+        let is_new = self.limiter.take_news();
+        if is_new && self.machine.may_leak() { Err(StaleMemory) } else { Ok(()) }
+    }
+
+    /// The call under way.
+    pub(in crate::runtime) fn call(&mut self) -> &mut Call {
+        under_way(&mut self.call)
+    }
+
+    /// What the guest of the call under way asks for.
+    pub(in crate::runtime) fn capabilities(&mut self) -> &mut Capabilities {
+        self.call().capabilities()
+    }
+}
+
+fn under_way(call: &mut Option<Call>) -> &mut Call {
+    call.as_mut().unwrap_or_else(|| unreachable!("a guest runs only in a call"))
+}
+
+/// WASI with nothing granted: clocks and randomness, output to the log; no files and no sockets. Arguments, environment
+/// and input are for commands.
+pub(in crate::runtime) struct Wasi {
+    /// For components and for programs of WASI preview 1. Made when the guest first asks for something of it: most of what
+    /// it costs is to seed random numbers.
+    ctx: Option<WasiP1Ctx>,
+    http: WasiHttpCtx,
+    pub(in crate::runtime) printed: Printed,
+    /// Standard output of a command, which is its answer.
+    pub(in crate::runtime) answer: Option<Printed>,
+    taped: Option<Taped>,
+}
+
+impl Wasi {
+    /// Keeps at most `log_bytes` of what the guest prints.
+    pub(in crate::runtime) fn new(log_bytes: usize, tape: &Tape) -> Self {
+        let (printed, taped) = (Printed::new(log_bytes), Taped::of(tape));
+        Self { ctx: None, http: http::limits(), printed, answer: None, taped }
+    }
+
+    /// The same for a command: what it prints on standard output is no log.
+    pub(in crate::runtime) fn command(
+        log_bytes: usize,
+        given: CommandInput<'_>,
+        tape: &Tape,
+    ) -> Self {
+        let (printed, answer) = (Printed::new(log_bytes), Printed::new(given.reply_bytes));
+        let taped = Taped::of(tape);
+        let mut builder = nothing_granted(&printed, taped.as_ref());
+        builder
+            .arg(given.name)
+            .envs(&given.environment)
+            .env(REMAINING, given.remaining_ms.to_string())
+            .stdin(MemoryInputPipe::new(given.input))
+            .stdout(answer.clone());
+        let ctx = Some(built(&mut builder));
+        Self { ctx, http: http::limits(), printed, answer: Some(answer), taped }
+    }
+
+    /// Another call begins, with a tape of its own.
+    pub(in crate::runtime) fn begin_call(&self, tape: &Tape) {
+        if let Some(taped) = &self.taped {
+            taped.change(tape);
+        }
+    }
+
+    pub(in crate::runtime) fn ctx(&mut self) -> &mut WasiP1Ctx {
+        let Self { ctx, printed, taped, .. } = self;
+        made(ctx, printed, taped.as_ref())
+    }
+}
+
+/// A guest's WASI, which is there from now on.
+fn made<'a>(
+    ctx: &'a mut Option<WasiP1Ctx>,
+    printed: &Printed,
+    taped: Option<&Taped>,
+) -> &'a mut WasiP1Ctx {
+    ctx.get_or_insert_with(|| built(nothing_granted(printed, taped).stdout(printed.clone())))
+}
+
+/// Clocks and randomness are the system's own where nobody takes them down: then they cost nothing more.
+fn nothing_granted(errors: &Printed, taped: Option<&Taped>) -> WasiCtxBuilder {
+    let mut builder = WasiCtxBuilder::new();
+    builder.max_random_size(MAX_RANDOM_BYTES).stderr(errors.clone());
+    builder.allow_tcp(false).allow_udp(false);
+    if let Some(taped) = taped {
+        taped.give_to(&mut builder);
+    }
+    builder
+}
+
+fn built(builder: &mut WasiCtxBuilder) -> WasiP1Ctx {
+    let mut ctx = builder.build_p1();
+    ctx.ctx().table.set_max_capacity(MAX_HANDLES);
+    ctx
+}
+
+impl WasiView for GuestState {
+    fn ctx(&mut self) -> WasiCtxView<'_> {
+        self.wasi.ctx().ctx()
+    }
+}
+
+impl WasiHttpView for GuestState {
+    fn http(&mut self) -> WasiHttpCtxView<'_> {
+        let Self { wasi, call, .. } = self;
+        let Wasi { ctx, http, printed, taped, .. } = wasi;
+        let table = made(ctx, printed, taped.as_ref()).ctx().table;
+        WasiHttpCtxView { hooks: &mut under_way(call).capabilities().http, table, ctx: http }
+    }
+}

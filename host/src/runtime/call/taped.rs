@@ -1,0 +1,128 @@
+//! The clocks and the randomness of a guest whose calls are taken down, or played again.
+
+use std::convert::Infallible;
+use std::sync::Arc;
+use std::sync::Mutex;
+use std::sync::MutexGuard;
+use std::sync::PoisonError;
+use std::time::Duration;
+use std::time::Instant;
+use std::time::SystemTime;
+
+use rand_core::TryRng;
+use wasmtime_wasi::HostMonotonicClock;
+use wasmtime_wasi::HostWallClock;
+use wasmtime_wasi::WasiCtxBuilder;
+
+use crate::journal::tape::Streams;
+use crate::journal::tape::Tape;
+
+/// Nanoseconds: what the system's clocks show.
+const RESOLUTION: Duration = Duration::from_nanos(1);
+
+/// What an instance has of the call under way: one that is kept has another tape in each of its calls.
+#[derive(Clone, Debug)]
+pub(in crate::runtime) struct Taped(Arc<Mutex<Call>>);
+
+#[derive(Debug)]
+struct Call {
+    tape: Tape,
+    streams: Streams,
+}
+
+impl Call {
+    fn on(tape: &Tape) -> Option<Self> {
+        Some(Self { tape: tape.clone(), streams: tape.streams()? })
+    }
+}
+
+impl Taped {
+    /// None where there is no tape.
+    pub(in crate::runtime) fn of(tape: &Tape) -> Option<Self> {
+        Call::on(tape).map(|call| Self(Arc::new(Mutex::new(call))))
+    }
+
+    /// Another call, on a tape as well: a host that keeps a journal takes all of its calls down.
+    pub(in crate::runtime) fn change(&self, tape: &Tape) {
+        if let Some(call) = Call::on(tape) {
+            *self.lock() = call;
+        }
+    }
+
+    /// In the place of the system's own.
+    pub(in crate::runtime) fn give_to(&self, builder: &mut WasiCtxBuilder) {
+        builder
+            .wall_clock(self.clone())
+            .monotonic_clock(Monotonic { taped: self.clone(), began: Instant::now() })
+            .secure_random(Random { taped: self.clone(), which: Which::Secure })
+            .insecure_random(Random { taped: self.clone(), which: Which::Insecure })
+            .insecure_random_seed(self.lock().streams.insecure_seed());
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Call> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl HostWallClock for Taped {
+    fn resolution(&self) -> Duration {
+        RESOLUTION
+    }
+
+    fn now(&self) -> Duration {
+        let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+        self.lock().tape.wall(now)
+    }
+}
+
+struct Monotonic {
+    taped: Taped,
+    began: Instant,
+}
+
+impl HostMonotonicClock for Monotonic {
+    fn resolution(&self) -> u64 {
+        1
+    }
+
+    fn now(&self) -> u64 {
+        let now = u64::try_from(self.began.elapsed().as_nanos()).unwrap_or(u64::MAX);
+        self.taped.lock().tape.monotonic(now)
+    }
+}
+
+#[derive(Clone, Copy)]
+enum Which {
+    Secure,
+    Insecure,
+}
+
+struct Random {
+    taped: Taped,
+    which: Which,
+}
+
+impl TryRng for Random {
+    type Error = Infallible;
+
+    fn try_next_u32(&mut self) -> Result<u32, Infallible> {
+        let mut bytes = [0; 4];
+        self.try_fill_bytes(&mut bytes)?;
+        Ok(u32::from_le_bytes(bytes))
+    }
+
+    fn try_next_u64(&mut self) -> Result<u64, Infallible> {
+        let mut bytes = [0; 8];
+        self.try_fill_bytes(&mut bytes)?;
+        Ok(u64::from_le_bytes(bytes))
+    }
+
+    fn try_fill_bytes(&mut self, bytes: &mut [u8]) -> Result<(), Infallible> {
+        let mut call = self.taped.lock();
+        match self.which {
+            Which::Secure => call.streams.secure().fill(bytes),
+            Which::Insecure => call.streams.insecure().fill(bytes),
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,183 @@
+//! What a component wants that this host does not have, in words. Only asked when linking has failed.
+
+use wasmtime::Engine;
+use wasmtime::component::Component;
+use wasmtime::component::types::ComponentItem;
+
+use crate::runtime::code::linked::Linked;
+
+/// The contract's package.
+const CONTRACT: &str = "lark:callback";
+/// Its version here.
+const CONTRACT_VERSION: &str = "0.1.0";
+/// What it has for plugins to import, with the functions of each.
+const SERVICES: [Offer; 8] = [
+    Offer {
+        interface: "lark:callback/request",
+        version: CONTRACT_VERSION,
+        functions: &["raw", "remaining-ms"],
+    },
+    Offer {
+        interface: "lark:callback/deferred",
+        version: CONTRACT_VERSION,
+        functions: &["update-card"],
+    },
+    Offer {
+        interface: "lark:callback/sealed-values",
+        version: CONTRACT_VERSION,
+        functions: &["seal", "is-sealed"],
+    },
+    Offer { interface: OPEN_API, version: CONTRACT_VERSION, functions: &["call"] },
+    Offer { interface: "wasi:config/store", version: "0.2.0-rc.1", functions: &["get", "get-all"] },
+    Offer {
+        interface: KEY_VALUE_STORE,
+        version: "0.2.0-draft",
+        functions: &[
+            "open",
+            "[method]bucket.get",
+            "[method]bucket.set",
+            "[method]bucket.delete",
+            "[method]bucket.exists",
+            "[method]bucket.list-keys",
+        ],
+    },
+    Offer { interface: KEY_VALUE_ATOMICS, version: "0.2.0-draft", functions: &["increment"] },
+    Offer { interface: "wasi:logging/logging", version: "0.1.0-draft", functions: &["log"] },
+];
+/// Those of them that only work where something was granted.
+pub const OPEN_API: &str = "lark:callback/open-api";
+pub const KEY_VALUE_STORE: &str = "wasi:keyvalue/store";
+pub const KEY_VALUE_ATOMICS: &str = "wasi:keyvalue/atomics";
+pub const HTTP: &str = "wasi:http/outgoing-handler";
+/// What the host has of `wasi:http`: a plugin asks, and is not asked over it.
+const OF_HTTP: [&str; 2] = [HTTP, "wasi:http/types"];
+/// The packages of WASI 0.2 that the host has. Of files and sockets there are the interfaces, with nothing behind them.
+const WASI: [&str; 7] = [
+    "wasi:cli",
+    "wasi:clocks",
+    "wasi:filesystem",
+    "wasi:http",
+    "wasi:io",
+    "wasi:random",
+    "wasi:sockets",
+];
+/// The handlers that the host calls.
+const HANDLERS: [&str; 5] = [
+    "card-action-handler",
+    "link-preview-handler",
+    "legacy-card-handler",
+    "event-handler",
+    "callback-handler",
+];
+/// Faults that are named; a component built for another host may have dozens.
+const MAX_NAMED: usize = 8;
+
+struct Offer {
+    interface: &'static str,
+    version: &'static str,
+    functions: &'static [&'static str],
+}
+
+/// Every import that cannot be had, one sentence each. Empty if all names and versions are right: then it is a type.
+pub(in crate::runtime) fn missing_imports(component: &Component, engine: &Engine) -> Vec<String> {
+    let kind = component.component_type();
+    let imports = kind.imports(engine);
+    let mut missing: Vec<_> =
+        imports.filter_map(|(name, import)| missing(engine, name, &import.ty)).collect();
+    if missing.len() > MAX_NAMED {
+        let more = missing.len() - MAX_NAMED;
+        missing.truncate(MAX_NAMED);
+        missing.push(format!("and {more} more"));
+    }
+    missing
+}
+
+fn missing(engine: &Engine, name: &str, item: &ComponentItem) -> Option<String> {
+    let (interface, version) = split(name);
+    if let Some(offer) = SERVICES.iter().find(|offer| offer.interface == interface) {
+        if version != Some(offer.version) {
+            let wanted = version.unwrap_or("no version");
+            let has = offer.version;
+            return Some(format!(
+                "it imports {interface} in version {wanted}, and this host has {has}: build it with the SDK or the wit/ of this release"
+            ));
+        }
+        return unknown_functions(engine, name, offer, item);
+    }
+    let package = interface.split('/').next().unwrap_or_default();
+    if package == "wasi:http" && !OF_HTTP.contains(&interface) {
+        let has = OF_HTTP.join(" and ");
+        return Some(format!("it imports {name}, and of wasi:http this host has {has}"));
+    }
+    if WASI.contains(&package) {
+        // Any 0.2.x fits: later ones only add.
+        let fits = version.is_none_or(|version| version.starts_with("0.2."));
+        return (!fits).then(|| {
+            format!("it imports {name}, and this host has WASI 0.2: build it for wasm32-wasip2")
+        });
+    }
+    Some(match (package, item) {
+        (CONTRACT, _) => format!(
+            "it imports {name}, which the contract {CONTRACT}@{CONTRACT_VERSION} does not have"
+        ),
+        (_, ComponentItem::ComponentInstance(_)) => {
+            format!("it imports the interface {name}, which this host does not have")
+        }
+        (_, _) => format!("it imports {name}, and this host has interfaces only"),
+    })
+}
+
+fn unknown_functions(
+    engine: &Engine,
+    name: &str,
+    offer: &Offer,
+    item: &ComponentItem,
+) -> Option<String> {
+    let ComponentItem::ComponentInstance(instance) = item else {
+        return Some(format!("it imports {name} as something that is no interface"));
+    };
+    let unknown: Vec<_> = instance
+        .exports(engine)
+        .filter(|(_, export)| matches!(export.ty, ComponentItem::ComponentFunc(_)))
+        .map(|(function, _)| function.to_owned())
+        .filter(|function| !offer.functions.contains(&function.as_str()))
+        .collect();
+    (!unknown.is_empty()).then(|| {
+        let has = offer.functions.join(", ");
+        format!("it uses {} of {name}, where this host has {has}", unknown.join(", "))
+    })
+}
+
+/// Why a component that was linked has no handler, as far as its exports tell.
+pub(in crate::runtime) fn known_handlers(linked: &Linked) -> String {
+    let wanted = HANDLERS.join(", ");
+    let exports = linked.exports();
+    let near: Vec<_> = exports
+        .iter()
+        .map(String::as_str)
+        .filter(|name| {
+            let (interface, _) = split(name);
+            let handler = interface.strip_prefix(CONTRACT).and_then(|rest| rest.strip_prefix('/'));
+            handler.is_some_and(|handler| HANDLERS.contains(&handler))
+        })
+        .map(|name| match split(name) {
+            (_, Some(CONTRACT_VERSION)) => format!("{name}, whose types are not those of wit/"),
+            _ => format!("{name}, and this host calls version {CONTRACT_VERSION}"),
+        })
+        .collect();
+    if near.is_empty() {
+        format!(
+            "exports no handler of {CONTRACT}@{CONTRACT_VERSION}: one of {wanted} is needed, or wasi:cli/run for a command"
+        )
+    } else {
+        format!("exports no handler that fits: it exports {}", near.join("; "))
+    }
+}
+
+/// `package:name/interface` and its version.
+pub fn split(name: &str) -> (&str, Option<&str>) {
+    match name.split_once('@') {
+        Some((interface, version)) => (interface, Some(version)),
+        None => (name, None),
+    }
+}

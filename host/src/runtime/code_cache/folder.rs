@@ -1,0 +1,254 @@
+//! The folder that compiled code lies in: made for the host's user alone, and never fuller than it may be.
+//!
+//! Hosts that share it need no lock: a file appears as a whole under its final name, whoever looks for one that has gone
+//! compiles again, and who clears up does not mind that another was quicker.
+
+use std::ffi::OsStr;
+use std::fs::File;
+use std::io::Write as _;
+use std::os::unix::ffi::OsStrExt as _;
+use std::path::Path;
+use std::path::PathBuf;
+use std::time::Duration;
+use std::time::SystemTime;
+use std::time::UNIX_EPOCH;
+
+use rustix::fs::AtFlags;
+use rustix::fs::Dir;
+use rustix::fs::Mode;
+use rustix::fs::OFlags;
+use rustix::fs::Stat;
+
+use crate::runtime::code_cache::entry::Distrust;
+use crate::runtime::code_cache::key::Key;
+use crate::runtime::code_cache::way;
+
+/// How files of compiled components end.
+const COMPONENT: &str = "component";
+/// How files of compiled functions end.
+const PACK: &str = "functions";
+/// How files end that are still being written.
+const UNFINISHED: &str = "unfinished";
+/// Nobody writes for that long: what is unfinished and older was left by a host that was killed.
+const ABANDONED: Duration = Duration::from_secs(60 * 60);
+
+/// An open folder. Everything in it is reached from here, and never by a path again.
+#[derive(Debug)]
+pub(super) struct Folder {
+    open: File,
+    /// For messages.
+    path: PathBuf,
+    max_bytes: u64,
+}
+
+/// The name of a file in the folder, without any path.
+pub(super) type Name = String;
+
+/// A file of ours in the folder.
+struct Kept {
+    name: Name,
+    bytes: u64,
+    used: SystemTime,
+}
+
+impl Folder {
+    /// Makes the folder where it is missing.
+    pub(super) fn open(path: PathBuf, max_bytes: u64) -> Result<Self, Distrust> {
+        Ok(Self { open: way::open(&path)?, path, max_bytes })
+    }
+
+    /// The name of the component, if it is there.
+    pub(super) fn component(key: &Key) -> Name {
+        format!("{}.{COMPONENT}", hex::encode(key))
+    }
+
+    /// The name of the functions, if they are there.
+    pub(super) fn pack(key: &Key) -> Name {
+        format!("{}.{PACK}", hex::encode(key))
+    }
+
+    /// All compiled functions that are there, used longest ago first. None where the folder cannot be read.
+    pub(super) fn packs(&self) -> Vec<Name> {
+        let kept = self.kept(SystemTime::now()).unwrap_or_default();
+        let names = kept.into_iter().map(|kept| kept.name);
+        names.filter(|name| Path::new(name).extension() == Some(PACK.as_ref())).collect()
+    }
+
+    /// Where a file is, for messages.
+    pub(super) fn place(&self, name: &str) -> PathBuf {
+        self.path.join(name)
+    }
+
+    /// Opens a file for reading. A link is not followed, and a file that is not a regular one is not waited for.
+    pub(super) fn read(&self, name: &str) -> Result<File, Distrust> {
+        let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
+        match rustix::fs::openat(&self.open, name, flags, Mode::empty()) {
+            Ok(file) => Ok(File::from(file)),
+            Err(rustix::io::Errno::LOOP) => Err(Distrust::WrongKind("file")),
+            Err(error) => Err(std::io::Error::from(error).into()),
+        }
+    }
+
+    /// Puts a file there, all of it or nothing. One that is larger than everything may be together is left out.
+    pub(super) fn write(&self, name: &str, bytes: &[u8]) -> std::io::Result<()> {
+        let size = bytes.len() as u64;
+        let Some(room) = self.max_bytes.checked_sub(size) else {
+            let max_bytes = self.max_bytes;
+            tracing::info!(size, max_bytes, "compiled code is larger than cache.max_bytes");
+            return Ok(());
+        };
+        let (mut file, unfinished) = self.begin_file()?;
+        let written = file
+            .write_all(bytes)
+            .and_then(|()| self.shrink_to(room))
+            .and_then(|()| Ok(rustix::fs::renameat(&self.open, &unfinished, &self.open, name)?));
+        if written.is_err() {
+            self.remove(&unfinished);
+        }
+        written
+    }
+
+    /// Deletes a file. One that cannot be deleted is no worse than one that nobody has deleted yet.
+    pub(super) fn remove(&self, name: &str) {
+        let _ = rustix::fs::unlinkat(&self.open, name, AtFlags::empty());
+    }
+
+    /// A new file under a name that nobody else has.
+    fn begin_file(&self) -> std::io::Result<(File, Name)> {
+        let flags =
+            OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+        loop {
+            let name = format!("{:016x}.{UNFINISHED}", fastrand::u64(..));
+            match rustix::fs::openat(&self.open, &name, flags, Mode::RUSR | Mode::WUSR) {
+                Ok(file) => return Ok((File::from(file), name)),
+                Err(rustix::io::Errno::EXIST) => {}
+                Err(error) => return Err(error.into()),
+            }
+        }
+    }
+
+    /// Deletes what was used longest ago, until that much is left.
+    fn shrink_to(&self, most: u64) -> std::io::Result<()> {
+        let kept = self.kept(SystemTime::now())?;
+        let mut total: u64 = kept.iter().map(|kept| kept.bytes).sum();
+        for oldest in kept {
+            if total <= most {
+                break;
+            }
+            // Another host may have deleted it just now.
+            self.remove(&oldest.name);
+            total -= oldest.bytes;
+        }
+        Ok(())
+    }
+
+    /// Every finished file of ours, used longest ago first. What was never finished goes.
+    fn kept(&self, now: SystemTime) -> std::io::Result<Vec<Kept>> {
+        let mut kept = Vec::new();
+        for entry in Dir::read_from(&self.open)? {
+            let entry = entry?;
+            let name = OsStr::from_bytes(entry.file_name().to_bytes());
+            let ending = Path::new(name).extension().and_then(OsStr::to_str);
+            let Some(name) = name.to_str() else { continue };
+            if ![COMPONENT, PACK, UNFINISHED].map(Some).contains(&ending) {
+                continue;
+            }
+            // Another host may have deleted it just now.
+            let stat = rustix::fs::statat(&self.open, name, AtFlags::SYMLINK_NOFOLLOW);
+            let Ok(stat) = stat else { continue };
+            let used = modified(&stat);
+            let is_new = now.duration_since(used).unwrap_or_default() < ABANDONED;
+            match ending {
+                Some(UNFINISHED) if is_new => {}
+                Some(UNFINISHED) => self.remove(name),
+                _ => {
+                    let bytes = u64::try_from(stat.st_size).unwrap_or(0);
+                    kept.push(Kept { name: name.to_owned(), bytes, used });
+                }
+            }
+        }
+        kept.sort_by_key(|kept| kept.used);
+        Ok(kept)
+    }
+}
+
+/// A time before 1970 is as good as 1970: the file was not used for long.
+fn modified(stat: &Stat) -> SystemTime {
+    let seconds = u64::try_from(stat.st_mtime).unwrap_or(0);
+    let nanoseconds = u32::try_from(stat.st_mtime_nsec).unwrap_or(0);
+    UNIX_EPOCH + Duration::new(seconds, nanoseconds)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::PermissionsExt;
+
+    use super::*;
+
+    fn names(folder: &Path) -> Vec<String> {
+        let mut names: Vec<_> = std::fs::read_dir(folder)
+            .unwrap()
+            .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+            .collect();
+        names.sort();
+        names
+    }
+
+    fn set_used(path: &Path, ago: Duration) {
+        let file = std::fs::File::open(path).unwrap();
+        file.set_modified(SystemTime::now() - ago).unwrap();
+    }
+
+    #[test]
+    fn what_was_used_longest_ago_makes_room() {
+        let home = tempfile::tempdir().unwrap();
+        let folder = Folder::open(home.path().join("deep/code"), 100).unwrap();
+        for (minutes, key) in [(3, [1; 32]), (1, [2; 32]), (2, [3; 32])] {
+            folder.write(&Folder::component(&key), &[0; 30]).unwrap();
+            set_used(&folder.place(&Folder::component(&key)), Duration::from_secs(60 * minutes));
+        }
+        std::fs::write(folder.path.join("of-somebody-else"), [0; 1000]).unwrap();
+        folder.write(&Folder::component(&[4; 32]), &[0; 60]).unwrap();
+        let left = [[2; 32], [4; 32]].map(|key| format!("{}.component", hex::encode(key)));
+        assert_eq!(names(&folder.path), [&left[0], &left[1], "of-somebody-else"]);
+        folder.write(&Folder::component(&[5; 32]), &[0; 101]).unwrap();
+        assert_eq!(names(&folder.path).len(), 3, "too large for the whole folder");
+    }
+
+    #[test]
+    fn what_a_killed_host_left_goes() {
+        let home = tempfile::tempdir().unwrap();
+        let folder = Folder::open(home.path().join("code"), 100).unwrap();
+        for (name, ago) in [("a.unfinished", ABANDONED * 2), ("b.unfinished", Duration::ZERO)] {
+            std::fs::write(folder.path.join(name), "").unwrap();
+            set_used(&folder.path.join(name), ago);
+        }
+        folder.write(&Folder::component(&[1; 32]), b"code").unwrap();
+        let component = format!("{}.component", hex::encode([1; 32]));
+        assert_eq!(names(&folder.path), [component.as_str(), "b.unfinished"]);
+    }
+
+    #[test]
+    fn a_link_is_not_followed_and_a_missing_file_is_no_fault() {
+        let home = tempfile::tempdir().unwrap();
+        let folder = Folder::open(home.path().join("code"), 100).unwrap();
+        std::fs::write(home.path().join("file"), "").unwrap();
+        std::os::unix::fs::symlink(home.path().join("file"), folder.place("link")).unwrap();
+        assert!(matches!(folder.read("link"), Err(Distrust::WrongKind("file"))));
+        assert!(matches!(folder.read("none"), Err(Distrust::Absent)));
+    }
+
+    #[test]
+    fn it_is_for_the_host_s_user_alone() {
+        let home = tempfile::tempdir().unwrap();
+        let path = home.path().join("code");
+        Folder::open(path.clone(), 100).unwrap();
+        let mode = std::fs::metadata(&path).unwrap().permissions().mode();
+        assert_eq!(mode & 0o777, 0o700);
+        std::fs::set_permissions(&path, PermissionsExt::from_mode(0o770)).unwrap();
+        assert!(matches!(Folder::open(path, 100), Err(Distrust::WritableByOthers { mode: 0o770 })));
+        let file = home.path().join("file");
+        std::fs::write(&file, "").unwrap();
+        assert!(Folder::open(file, 100).is_err());
+    }
+}

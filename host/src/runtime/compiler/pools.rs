@@ -1,0 +1,196 @@
+//! The threads that compile, in a compiler. Nobody waits for a compiler in milliseconds, and users wait for the plugins that run
+//! meanwhile: so compiling gets the processor time that nobody else wants. Where that is nothing, it is given a share.
+
+use std::panic::AssertUnwindSafe;
+use std::panic::catch_unwind;
+use std::path::Path;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::Mutex;
+use std::sync::PoisonError;
+use std::sync::mpsc::RecvTimeoutError;
+use std::sync::mpsc::SyncSender;
+use std::sync::mpsc::sync_channel;
+use std::time::Duration;
+use std::time::Instant;
+
+use rayon::ThreadPool;
+use rayon::ThreadPoolBuildError;
+use rayon::ThreadPoolBuilder;
+
+use crate::runtime::thread_priority::step_back;
+use crate::runtime::thread_priority::take_what_is_left;
+
+/// Of threads that have a share: behind guests, which have users waiting. At 15, a plugin of 100 kB waited for more than half a
+/// minute on a machine with eight times as many busy threads as cores.
+pub(in crate::runtime) const NICENESS: i32 = 10;
+/// How often the processor time is looked at.
+const LOOK: Duration = Duration::from_millis(100);
+/// Less than one in so many parts of one core is nothing.
+const LEAST_SHARE: u32 = 4;
+
+/// Threads that run only while no other thread of the machine wants to, and perhaps threads that have a share.
+pub(super) struct Pools {
+    threads: usize,
+    idle: Pool,
+    /// Started once the others get nothing.
+    share: Option<Pool>,
+    began: Instant,
+}
+
+impl Pools {
+    /// Starts so many threads, and that many again where the first ones get nothing.
+    pub(super) fn start(threads: usize) -> Result<Self, ThreadPoolBuildError> {
+        let idle = Pool::start(threads, Priority::Idle)?;
+        Ok(Self { threads, idle, share: None, began: Instant::now() })
+    }
+
+    /// Runs `work`; what wasmtime does in parallel stays on the same threads. It is begun once more on threads that have a share
+    /// where the first ones get nothing of the machine: those cannot be given more, and what they have compiled is found in
+    /// the cache of functions. Whichever is first counts. `None` if it panicked.
+    ///
+    /// `ran` is told now and then how long all threads together have run.
+    pub(super) fn run<T: Send + 'static>(
+        &mut self,
+        work: impl Fn() -> T + Clone + Send + 'static,
+        mut ran: impl FnMut(Duration),
+    ) -> Option<T> {
+        let (sender, result) = sync_channel(2);
+        self.idle.begin(work.clone(), sender.clone());
+        let (mut before, mut since) = (self.idle.ran(), Instant::now());
+        loop {
+            match result.recv_timeout(LOOK) {
+                Ok(result) => return result,
+                // This function still has a sender.
+                Err(RecvTimeoutError::Timeout | RecvTimeoutError::Disconnected) => {}
+            }
+            ran(self.processor_time());
+            let now = self.idle.ran();
+            // Threads that have yet to start have no record, and where the system keeps none they are left to it.
+            if self.share.is_none()
+                && let (Some(earlier), Some(later)) = (before, now)
+                && later.saturating_sub(earlier) < since.elapsed() / LEAST_SHARE
+                && let Ok(share) = Pool::start(self.threads, Priority::Share)
+            {
+                share.begin(work.clone(), sender.clone());
+                self.share = Some(share);
+            }
+            (before, since) = (now, Instant::now());
+        }
+    }
+
+    /// How long all of them have run; where the system keeps no record, how long they could have.
+    fn processor_time(&self) -> Duration {
+        let share = self.share.as_ref().and_then(Pool::ran).unwrap_or_default();
+        self.idle.ran().map_or_else(|| self.began.elapsed(), |idle| idle + share)
+    }
+}
+
+/// When threads get a core.
+#[derive(Clone, Copy)]
+enum Priority {
+    /// When no other thread of the machine wants it.
+    Idle,
+    /// Seldom, and for sure.
+    Share,
+}
+
+struct Pool {
+    threads: ThreadPool,
+    /// Where the system says how long each of them ran.
+    records: Arc<Mutex<Vec<PathBuf>>>,
+}
+
+impl Pool {
+    fn start(threads: usize, priority: Priority) -> Result<Self, ThreadPoolBuildError> {
+        let records: Arc<Mutex<Vec<_>>> = Arc::default();
+        let known = Arc::clone(&records);
+        let threads = ThreadPoolBuilder::new()
+            .num_threads(threads)
+            .thread_name(|_| "compile".to_owned())
+            .start_handler(move |_| {
+                let is_idle = match priority {
+                    Priority::Idle => take_what_is_left(),
+                    Priority::Share => false,
+                };
+                if !is_idle {
+                    step_back(NICENESS);
+                }
+                known.lock().unwrap_or_else(PoisonError::into_inner).extend(record());
+            })
+            .build()?;
+        Ok(Self { threads, records })
+    }
+
+    fn begin<T: Send + 'static>(
+        &self,
+        work: impl FnOnce() -> T + Send + 'static,
+        done: SyncSender<Option<T>>,
+    ) {
+        self.threads.spawn(move || {
+            // Nobody receives any more once the other pool was first.
+            let _ = done.send(catch_unwind(AssertUnwindSafe(work)).ok());
+        });
+    }
+
+    /// How long all of them together have run.
+    fn ran(&self) -> Option<Duration> {
+        let records = self.records.lock().unwrap_or_else(PoisonError::into_inner);
+        let ran = |record: &PathBuf| {
+            let text = std::fs::read_to_string(record).ok()?;
+            text.split_ascii_whitespace().next()?.parse().ok().map(Duration::from_nanos)
+        };
+        records.iter().map(ran).reduce(|sum, ran| Some(sum? + ran?)).flatten()
+    }
+}
+
+/// Where the system counts for this thread, if it does.
+fn record() -> Option<PathBuf> {
+    let this = std::fs::read_link("/proc/thread-self").ok()?;
+    Some(Path::new("/proc").join(this).join("schedstat"))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Barrier;
+
+    use super::*;
+
+    #[test]
+    fn work_is_done_once_where_something_is_left() {
+        let mut pools = Pools::start(1).unwrap();
+        assert_eq!(pools.run(|| 1, drop), Some(1));
+        assert_eq!(pools.run(|| panic!("a fault of the compiler"), drop), None::<()>);
+        assert_eq!(pools.run(|| 2, drop), Some(2), "the thread goes on");
+    }
+
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn what_gets_nothing_is_given_a_share() {
+        let mut pools = Pools::start(1).unwrap();
+        let held = Arc::new(Barrier::new(2));
+        let (holder, idle) =
+            (Arc::clone(&held), pools.idle.threads.install(|| std::thread::current().id()));
+        // As a thread that no core has time for: there is something to do, and it does not run.
+        pools.idle.threads.spawn(move || {
+            holder.wait();
+        });
+        let by = pools.run(|| std::thread::current().id(), drop);
+        held.wait();
+        assert!(by.is_some_and(|by| by != idle));
+    }
+
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn the_processor_time_is_told() {
+        let mut told = Duration::ZERO;
+        let work = || {
+            let began = Instant::now();
+            while began.elapsed() < LOOK * 10 {
+                std::hint::spin_loop();
+            }
+        };
+        Pools::start(1).unwrap().run(work, |ran| told = ran).unwrap();
+        assert!(told > Duration::ZERO && told < LOOK * 40, "{told:?}");
+    }
+}

@@ -1,0 +1,115 @@
+//! A wasmtime engine with its pool of memories.
+//!
+//! How memory is wiped between two instances is fixed when an engine is made. Scanning the page map is the fast way, and
+//! misses pages that are swapped out. So a machine that scans also watches whether memory of this process may have been
+//! swapped out.
+
+pub(in crate::runtime) mod linkers;
+pub(in crate::runtime) mod machines;
+pub mod swap;
+
+use wasmtime::Config;
+use wasmtime::Enabled;
+use wasmtime::Engine;
+use wasmtime::PoolingAllocationConfig;
+
+use crate::runtime::limits::MAX_CORE_INSTANCES;
+use crate::runtime::limits::MAX_MEMORIES;
+use crate::runtime::limits::MAX_MEMORY_BYTES;
+use crate::runtime::limits::MAX_TABLE_ELEMENTS;
+use crate::runtime::limits::MAX_TABLES;
+use crate::runtime::machine::swap::SwapWatch;
+
+/// Pages that an instance touched stay mapped for the next one up to this size: page faults, not instantiation, are
+/// what a fresh instance costs.
+const KEEP_RESIDENT: usize = 64 * 1024 * 1024;
+/// The same where the page map is not scanned. Then the beginning of each memory is wiped whether a guest wrote to it or
+/// not, and the rest is given back.
+const KEEP_RESIDENT_UNSCANNED: usize = 0;
+/// The same for tables, whatever their size. Given back, each of a small guest's two cost every call a system call and a
+/// page fault.
+const KEEP_TABLES_RESIDENT: usize = MAX_TABLE_ELEMENTS * size_of::<usize>();
+/// Memories and tables for each place among the calls under way. A component that brings more takes several places.
+pub(super) const MEMORIES_PER_PLACE: u32 = 2;
+/// Likewise; an element of a table is a pointer that is reserved, not used.
+pub(super) const TABLES_PER_PLACE: u32 = 4;
+/// Places apart from those of calls, for plugins that say what they are while they are loaded, and for the largest
+/// component on the smallest host.
+const SPARE_PLACES: u32 = 8;
+/// Of those, memories are fewer, because each reserves four gigabytes of addresses: two for each plugin that is described,
+/// and two more, so that the largest component has its eight on the smallest host. That host fits into 64 GiB, which is
+/// what valgrind has for a program.
+const SPARE_MEMORIES: u32 = 10;
+/// Bookkeeping of one instance; wasmtime's default is too small for the largest runtimes.
+const INSTANCE_BYTES: usize = 4 * 1024 * 1024;
+
+/// Guest code was about to run in memory that may hold what another instance left.
+#[derive(Debug, thiserror::Error)]
+#[error("memory may have been swapped out since the engine was made")]
+pub(super) struct StaleMemory;
+
+/// An engine and what watches its memory. Linked code is good for one machine.
+pub(super) struct Machine {
+    pub(super) engine: Engine,
+    /// Present where the page map is scanned.
+    watch: Option<SwapWatch>,
+}
+
+impl Machine {
+    /// With a place in the pool for each of so many calls. It scans the page map if there is a watch.
+    pub(super) fn new(max_calls: u32, watch: Option<SwapWatch>) -> wasmtime::Result<Self> {
+        let engine = Engine::new(&engine_config(max_calls, watch.is_some()))?;
+        Ok(Self { engine, watch })
+    }
+
+    /// Whether an instance that is made now may find what another one left. Takes up to half a microsecond.
+    pub(super) fn may_leak(&self) -> bool {
+        self.watch.as_ref().is_some_and(SwapWatch::is_broken)
+    }
+
+    /// The same. Looks more closely than a call can.
+    pub(super) fn may_leak_looking_closely(&self) -> bool {
+        self.watch.as_ref().is_some_and(SwapWatch::is_broken_looking_closely)
+    }
+}
+
+fn engine_config(max_calls: u32, scans: bool) -> Config {
+    let mut pool = PoolingAllocationConfig::new();
+    // As many instances may wait for another call as there are calls.
+    let places = max_calls * 2;
+    let memories = places * MEMORIES_PER_PLACE + SPARE_MEMORIES;
+    let places = places + SPARE_PLACES;
+    pool.total_component_instances(places)
+        .total_core_instances(places * MAX_CORE_INSTANCES)
+        .total_memories(memories)
+        .total_tables(places * TABLES_PER_PLACE)
+        .total_stacks(places)
+        .max_core_instances_per_component(MAX_CORE_INSTANCES)
+        .max_memories_per_component(MAX_MEMORIES)
+        .max_tables_per_component(MAX_TABLES)
+        .table_elements(MAX_TABLE_ELEMENTS)
+        .max_core_instance_size(INSTANCE_BYTES)
+        .max_component_instance_size(INSTANCE_BYTES)
+        .max_memory_size(MAX_MEMORY_BYTES)
+        .linear_memory_keep_resident(if scans { KEEP_RESIDENT } else { KEEP_RESIDENT_UNSCANNED })
+        .table_keep_resident(KEEP_TABLES_RESIDENT)
+        .pagemap_scan(if scans { Enabled::Yes } else { Enabled::No });
+    let mut config = code_settings();
+    config.allocation_strategy(pool);
+    config
+}
+
+/// Everything that shows in machine code: what a compiler makes with these settings runs in an engine that adds a pool to them.
+pub(super) fn code_settings() -> Config {
+    let mut config = Config::new();
+    config
+        .memory_init_cow(true)
+        .consume_fuel(true)
+        // For debuggers and profilers alone: where in the file each instruction came from, and how to walk a stack without
+        // frame pointers. Both would be compiled, written, checked and loaded with every plugin.
+        .generate_address_map(false)
+        .native_unwind_info(false)
+        // One call at a time in an instance: the machinery for more costs time in each call.
+        .concurrency_support(false);
+    config
+}

@@ -1,0 +1,71 @@
+//! What the host offers to guests, for the code of one machine to be linked with.
+
+use std::sync::Arc;
+
+use wasmtime::Engine;
+use wasmtime::component::HasSelf;
+use wasmtime::component::Linker;
+
+use crate::bindings::lark::callback::deferred;
+use crate::bindings::lark::callback::open_api;
+use crate::bindings::lark::callback::request;
+use crate::bindings::lark::callback::sealed_values;
+use crate::bindings::wasi::config::store as config;
+use crate::bindings::wasi::keyvalue::atomics;
+use crate::bindings::wasi::keyvalue::store;
+use crate::bindings::wasi::logging::logging;
+use crate::runtime::call::state::GuestState;
+use crate::runtime::machine::Machine;
+
+/// A machine and its linkers.
+pub(in crate::runtime) struct Linkers {
+    pub(in crate::runtime) machine: Arc<Machine>,
+    pub(in crate::runtime) components: Linker<GuestState>,
+    /// For programs of WASI preview 1.
+    pub(in crate::runtime) programs: wasmtime::Linker<GuestState>,
+}
+
+impl Linkers {
+    pub(in crate::runtime) fn new(machine: Machine) -> wasmtime::Result<Self> {
+        let (components, programs) =
+            (link_components(&machine.engine)?, link_programs(&machine.engine)?);
+        Ok(Self { machine: Arc::new(machine), components, programs })
+    }
+}
+
+fn link_programs(engine: &Engine) -> wasmtime::Result<wasmtime::Linker<GuestState>> {
+    let mut linker = wasmtime::Linker::new(engine);
+    wasmtime_wasi::p1::add_to_linker_async(&mut linker, |state: &mut GuestState| state.wasi.ctx())?;
+    Ok(linker)
+}
+
+fn link_components(engine: &Engine) -> wasmtime::Result<Linker<GuestState>> {
+    let mut linker = Linker::new(engine);
+    wasmtime_wasi::p2::add_to_linker_async(&mut linker)?;
+    wasmtime_wasi_http::p2::add_only_http_to_linker_async(&mut linker)?;
+    request::add_to_linker::<_, HasSelf<_>>(&mut linker, |state: &mut GuestState| {
+        &mut state.capabilities().request
+    })?;
+    deferred::add_to_linker::<_, HasSelf<_>>(&mut linker, |state: &mut GuestState| {
+        &mut state.capabilities().deferred
+    })?;
+    open_api::add_to_linker::<_, HasSelf<_>>(&mut linker, |state: &mut GuestState| {
+        &mut state.capabilities().open_api
+    })?;
+    sealed_values::add_to_linker::<_, HasSelf<_>>(&mut linker, |state: &mut GuestState| {
+        &mut state.capabilities().sealed_values
+    })?;
+    config::add_to_linker::<_, HasSelf<_>>(&mut linker, |state: &mut GuestState| {
+        &mut state.capabilities().config
+    })?;
+    store::add_to_linker::<_, HasSelf<_>>(&mut linker, |state: &mut GuestState| {
+        &mut state.capabilities().key_value
+    })?;
+    atomics::add_to_linker::<_, HasSelf<_>>(&mut linker, |state: &mut GuestState| {
+        &mut state.capabilities().key_value
+    })?;
+    logging::add_to_linker::<_, HasSelf<_>>(&mut linker, |state: &mut GuestState| {
+        &mut state.capabilities().logging
+    })?;
+    Ok(linker)
+}
