@@ -11,11 +11,13 @@ mod check;
 mod desk;
 mod dev;
 mod doctor;
+mod exit;
 mod explain;
 mod journal;
 mod plugins;
 mod progress;
 mod replay;
+mod stop_signals;
 
 use std::io::ErrorKind;
 use std::io::Write as _;
@@ -27,9 +29,6 @@ use clap::CommandFactory as _;
 use clap::Parser;
 use clap::Subcommand;
 use clap_complete::Shell;
-use tokio::signal::unix::Signal;
-use tokio::signal::unix::SignalKind;
-use tokio::signal::unix::signal;
 
 use crate::app::Host;
 use crate::cli::author::BuildArgs;
@@ -40,10 +39,14 @@ use crate::cli::card::CardCommand;
 use crate::cli::check::CheckArgs;
 use crate::cli::dev::DevArgs;
 use crate::cli::doctor::DoctorCommand;
+use crate::cli::exit::EXIT_UNAVAILABLE;
+use crate::cli::exit::EXIT_USAGE;
+use crate::cli::exit::fail;
 use crate::cli::explain::ExplainCommand;
 use crate::cli::journal::JournalCommand;
 use crate::cli::plugins::PluginsCommand;
 use crate::cli::replay::ReplayArgs;
+use crate::cli::stop_signals::StopSignals;
 use crate::config::Config;
 use crate::demo;
 use crate::open_files;
@@ -53,14 +56,6 @@ use crate::simulator::config::SimulatedApp;
 use crate::simulator::config::SimulatorConfig;
 use crate::telemetry;
 use crate::telemetry::LogConfig;
-use crate::terminal;
-
-/// The configuration or the command line is wrong.
-const EXIT_USAGE: u8 = 64;
-/// A resource of this machine cannot be had.
-const EXIT_UNAVAILABLE: u8 = 69;
-/// Something has no permission; `EX_NOPERM`.
-const EXIT_NOT_GRANTED: u8 = 77;
 
 /// Answers Feishu/Lark callbacks with WebAssembly plugins.
 #[derive(Debug, Parser)]
@@ -291,32 +286,4 @@ async fn show(json: bool, open: bool) -> ExitCode {
 async fn play() -> anyhow::Result<bool> {
     let mut stop = StopSignals::listen()?;
     demo::open(stop.received()).await
-}
-
-/// SIGTERM and Ctrl-C. From [`StopSignals::listen`] on they are waited for instead of ending the process.
-struct StopSignals {
-    terminate: Signal,
-    interrupt: Signal,
-}
-
-impl StopSignals {
-    fn listen() -> std::io::Result<Self> {
-        Ok(Self {
-            terminate: signal(SignalKind::terminate())?,
-            interrupt: signal(SignalKind::interrupt())?,
-        })
-    }
-
-    async fn received(&mut self) {
-        tokio::select! {
-            // Cancel safe: both only wait.
-            _ = self.terminate.recv() => {}
-            _ = self.interrupt.recv() => {}
-        }
-    }
-}
-
-fn fail(code: u8, reason: &str) -> ExitCode {
-    terminal::notice!("aviary: {reason}");
-    ExitCode::from(code)
 }

@@ -9,6 +9,7 @@ pub mod notebook;
 pub mod rate_limit;
 mod ticket;
 mod token;
+pub mod request;
 pub mod transport;
 pub mod vault;
 mod wire;

@@ -3,6 +3,7 @@
 //! It is in a file that one host has for itself, or on a Redis or Valkey server that several hosts share. It is no cache.
 
 mod backend;
+mod error;
 pub mod bucket;
 mod file;
 pub mod marks;
@@ -19,7 +20,6 @@ use std::time::Duration;
 use serde::Deserialize;
 
 use crate::secret::SecretSource;
-use crate::secret::SecretSourceError;
 use crate::store::backend::Backend;
 use crate::store::bucket::BucketId;
 use crate::store::bucket::Change;
@@ -39,6 +39,8 @@ use crate::store::update::UpdateId;
 use crate::store::update::now_ms;
 use crate::tls::ExtraRoots;
 
+pub use crate::store::error::StoreConfigError;
+pub use crate::store::error::StoreError;
 pub use crate::store::server::ADOPTION;
 
 /// `[store]`
@@ -73,18 +75,6 @@ pub enum StorePlace {
     Server(Box<ServerAddress>),
 }
 
-/// Why a store is nowhere.
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum StoreConfigError {
-    /// The address is none. It is not repeated, it may hold a password.
-    #[error("store.url: {0}")]
-    Url(&'static str),
-    /// The password cannot be had.
-    #[error("store.password: {0}")]
-    Password(#[from] SecretSourceError),
-}
-
 impl StoreConfig {
     /// Paths are relative to `folder`. `extra_roots` vouch for a server as well as those whom the operating system trusts.
     pub fn check(
@@ -104,35 +94,6 @@ impl StoreConfig {
             None => Ok(StorePlace::File(folder.join(&self.path))),
         }
     }
-}
-
-/// Why something is not kept.
-#[derive(Clone, Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum StoreError {
-    /// The file cannot be opened.
-    #[error("store.path: {}: {reason}", path.display())]
-    Open {
-        /// Which file.
-        path: PathBuf,
-        /// Why not, and what to do.
-        reason: Arc<str>,
-    },
-    /// It cannot be written.
-    #[error("the store cannot be written: {0}")]
-    Write(Arc<str>),
-    /// It cannot be read.
-    #[error("the store cannot be read: {0}")]
-    Read(Arc<str>),
-    /// The server cannot be reached, or does not do what it is told.
-    #[error("store.url: {0}")]
-    Server(Arc<str>),
-    /// Another host took it over because this one seemed to be gone.
-    #[error("another host has taken this update over")]
-    TakenOver,
-    /// The host is stopping.
-    #[error("the store is closed")]
-    Closed,
 }
 
 /// The way to the store.

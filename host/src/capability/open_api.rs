@@ -11,8 +11,8 @@ use crate::journal::tape::UNKNOWN;
 use crate::open_api::grant::Granted;
 use crate::open_api::grant::is_plain_path;
 use crate::open_api::rate_limit::RateLimit;
-use crate::open_api::transport::ApiError;
-use crate::open_api::transport::ApiRequest;
+use crate::open_api::request::ApiError;
+use crate::open_api::request::ApiRequest;
 use crate::open_api::transport::OpenApi;
 
 /// The longest tenant key. The platform's have 16 characters.

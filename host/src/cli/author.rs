@@ -5,9 +5,9 @@ use std::process::ExitCode;
 
 use clap::Args;
 
-use crate::cli::EXIT_UNAVAILABLE;
-use crate::cli::EXIT_USAGE;
-use crate::cli::fail;
+use crate::cli::exit::EXIT_UNAVAILABLE;
+use crate::cli::exit::EXIT_USAGE;
+use crate::cli::exit::fail;
 use crate::terminal;
 use crate::workshop::build;
 use crate::workshop::build::BuildError;

@@ -13,11 +13,11 @@ use clap::Args;
 use serde::Serialize;
 
 use crate::callback::model::Callback;
-use crate::cli::EXIT_UNAVAILABLE;
-use crate::cli::EXIT_USAGE;
 use crate::cli::call::read;
 use crate::cli::desk::Desk;
-use crate::cli::fail;
+use crate::cli::exit::EXIT_UNAVAILABLE;
+use crate::cli::exit::EXIT_USAGE;
+use crate::cli::exit::fail;
 use crate::cli::progress::patiently;
 use crate::dispatch::rehearsal::Rehearsal;
 use crate::dispatch::rehearsal::rehearse;

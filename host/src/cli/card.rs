@@ -11,7 +11,7 @@ use serde::Serialize;
 use crate::callback::card_check::CardVersion;
 use crate::callback::card_check::FileReport;
 use crate::callback::card_check::check_file;
-use crate::cli::EXIT_USAGE;
+use crate::cli::exit::EXIT_USAGE;
 use crate::small_file;
 use crate::terminal;
 

@@ -8,11 +8,11 @@ use clap::Args;
 use serde::Serialize;
 use serde_json::Value;
 
-use crate::cli::EXIT_NOT_GRANTED;
-use crate::cli::EXIT_UNAVAILABLE;
-use crate::cli::EXIT_USAGE;
 use crate::cli::desk::Desk;
-use crate::cli::fail;
+use crate::cli::exit::EXIT_NOT_GRANTED;
+use crate::cli::exit::EXIT_UNAVAILABLE;
+use crate::cli::exit::EXIT_USAGE;
+use crate::cli::exit::fail;
 use crate::plugin::reload::alone::AloneError;
 use crate::plugin::reload::alone::MAX_FILE_BYTES;
 use crate::plugin::route::Route;

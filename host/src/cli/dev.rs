@@ -5,9 +5,9 @@ use std::process::ExitCode;
 
 use clap::Args;
 
-use crate::cli::EXIT_UNAVAILABLE;
-use crate::cli::StopSignals;
-use crate::cli::fail;
+use crate::cli::exit::EXIT_UNAVAILABLE;
+use crate::cli::exit::fail;
+use crate::cli::stop_signals::StopSignals;
 use crate::dev;
 use crate::dev::Page;
 

@@ -8,10 +8,10 @@ use std::sync::Arc;
 use clap::Args;
 use serde::Serialize;
 
-use crate::cli::EXIT_UNAVAILABLE;
-use crate::cli::EXIT_USAGE;
 use crate::cli::desk::Desk;
-use crate::cli::fail;
+use crate::cli::exit::EXIT_UNAVAILABLE;
+use crate::cli::exit::EXIT_USAGE;
+use crate::cli::exit::fail;
 use crate::cli::journal::Place;
 use crate::cli::progress::patiently;
 use crate::journal::entry::Entry;

@@ -6,7 +6,7 @@ use std::sync::PoisonError;
 
 use serde::Serialize;
 
-use crate::open_api::transport::ApiRequest;
+use crate::open_api::request::ApiRequest;
 
 /// Requests that are kept. One callback makes a few; a loop makes thousands of the same.
 const MAX_ENTRIES: usize = 64;

@@ -8,7 +8,7 @@ use std::time::Duration;
 use tokio::sync::watch;
 use tokio::time::Instant;
 
-use crate::open_api::transport::ApiError;
+use crate::open_api::request::ApiError;
 use crate::open_api::vault::Kept;
 use crate::open_api::vault::Vault;
 use crate::secret::Secret;

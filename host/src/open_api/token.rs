@@ -10,7 +10,7 @@ use std::time::Duration;
 use tokio::sync::OwnedMutexGuard;
 use tokio::time::Instant;
 
-use crate::open_api::transport::ApiError;
+use crate::open_api::request::ApiError;
 use crate::secret::Secret;
 
 /// A token is no longer used this long before it ends, so that no request is under way when it does. The official

@@ -6,10 +6,10 @@ use reqwest::Method;
 use reqwest::header::HeaderMap;
 
 use crate::open_api::domain::Domain;
-use crate::open_api::transport::ApiError;
-use crate::open_api::transport::ApiRequest;
-use crate::open_api::transport::ApiResponse;
-use crate::open_api::transport::MAX_RESPONSE_BYTES;
+use crate::open_api::request::ApiError;
+use crate::open_api::request::ApiRequest;
+use crate::open_api::request::ApiResponse;
+use crate::open_api::request::MAX_RESPONSE_BYTES;
 use crate::secret::Secret;
 
 /// The way to one of the platform's domains.

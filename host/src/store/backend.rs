@@ -7,12 +7,12 @@ use futures_util::FutureExt as _;
 use futures_util::future::BoxFuture;
 use futures_util::future::ready;
 
-use crate::store::StoreError;
 use crate::store::bucket::BucketId;
 use crate::store::bucket::Change;
 use crate::store::bucket::KeyPage;
 use crate::store::bucket::Quota;
 use crate::store::bucket::WriteError;
+use crate::store::error::StoreError;
 use crate::store::marks::Begun;
 use crate::store::marks::Ended;
 use crate::store::marks::Mark;

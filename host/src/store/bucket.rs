@@ -4,7 +4,7 @@
 
 use std::sync::Arc;
 
-use crate::store::StoreError;
+use crate::store::error::StoreError;
 
 /// The longest key. Keys name things; what is long belongs into the value.
 pub const MAX_KEY_BYTES: usize = 512;

@@ -25,13 +25,13 @@ use tokio::sync::oneshot;
 
 use crate::named_fields;
 use crate::small_file;
-use crate::store::StoreError;
 use crate::store::backend::Backend;
 use crate::store::bucket::BucketId;
 use crate::store::bucket::Change;
 use crate::store::bucket::KeyPage;
 use crate::store::bucket::Quota;
 use crate::store::bucket::WriteError;
+use crate::store::error::StoreError;
 use crate::store::file::buckets::BucketWrite;
 use crate::store::file::buckets::Buckets;
 use crate::store::file::marks::MarkWrite;

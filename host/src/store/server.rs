@@ -21,14 +21,14 @@ use redis::aio::ConnectionManager;
 use redis::aio::ConnectionManagerConfig;
 
 use crate::secret::Secret;
-use crate::store::StoreConfigError;
-use crate::store::StoreError;
 use crate::store::backend::Backend;
 use crate::store::bucket::BucketId;
 use crate::store::bucket::Change;
 use crate::store::bucket::KeyPage;
 use crate::store::bucket::Quota;
 use crate::store::bucket::WriteError;
+use crate::store::error::StoreConfigError;
+use crate::store::error::StoreError;
 use crate::store::marks::Begun;
 use crate::store::marks::Ended;
 use crate::store::marks::Mark;

@@ -7,7 +7,7 @@ use tokio::time::Instant;
 
 use crate::dispatch::late::Late;
 use crate::dispatch::late::Update;
-use crate::open_api::transport::ApiResponse;
+use crate::open_api::request::ApiResponse;
 use crate::open_api::transport::card_update;
 use crate::store::StoreError;
 use crate::telemetry::metrics;

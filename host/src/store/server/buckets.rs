@@ -4,13 +4,13 @@ use redis::AsyncCommands as _;
 use redis::Script;
 use redis::aio::ConnectionManager;
 
-use crate::store::StoreError;
 use crate::store::bucket::BucketId;
 use crate::store::bucket::Change;
 use crate::store::bucket::KeyPage;
 use crate::store::bucket::PAGE;
 use crate::store::bucket::Quota;
 use crate::store::bucket::WriteError;
+use crate::store::error::StoreError;
 
 /// Sets one field, unless that were too much. `ARGV`: key, value, bytes, keys.
 const SET: &str = r"

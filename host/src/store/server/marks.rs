@@ -6,7 +6,7 @@ use redis::AsyncCommands as _;
 use redis::Script;
 use redis::aio::ConnectionManager;
 
-use crate::store::StoreError;
+use crate::store::error::StoreError;
 use crate::store::marks::Begun;
 use crate::store::marks::Ended;
 use crate::store::marks::Mark;

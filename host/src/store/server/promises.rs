@@ -11,7 +11,7 @@ use redis::Script;
 use redis::aio::ConnectionManager;
 
 use crate::named_fields;
-use crate::store::StoreError;
+use crate::store::error::StoreError;
 use crate::store::update::StoredUpdate;
 use crate::store::update::TOKEN_LIFETIME;
 use crate::store::update::UpdateChange;
