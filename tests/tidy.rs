@@ -1,5 +1,10 @@
 //! Holds the source tree to its own rules: layers, sizes, names, and documents that say what is true.
 
+#[path = "tidy/circles.rs"]
+mod circles;
+#[path = "tidy/structs.rs"]
+mod structs;
+
 use std::collections::BTreeSet;
 use std::path::Path;
 use std::path::PathBuf;
@@ -132,9 +137,9 @@ const READS: [&str; 12] = [
 /// Modules that open files by themselves, and why.
 const OPENS_FILES: [(&str, &str); 6] = [
     ("small_file", "it is the one way"),
-    ("plugin/code_cache", "it verifies who owns what it opens, below a folder that is held open"),
-    ("plugin/compiler", "the file is one of the kernel"),
-    ("plugin/swap", "the files are the kernel's"),
+    ("runtime/code_cache", "it verifies who owns what it opens, below a folder that is held open"),
+    ("runtime/compiler", "the file is one of the kernel"),
+    ("runtime/machine/swap", "the files are the kernel's"),
     ("journal/ring", "it creates the file that it writes"),
     ("store/file", "the database reads and writes, and the file is checked by `small_file`"),
 ];
@@ -164,6 +169,33 @@ fn files_are_read_in_one_way() -> anyhow::Result<()> {
         }
     }
     ensure!(wrong.is_empty(), "{}", wrong.join("\n"));
+    Ok(())
+}
+
+/// The layers that know the engine. Everything else sees plugins, calls and replies.
+const KNOW_WASMTIME: [&str; 3] = ["bindings", "capability", "runtime"];
+
+#[test]
+fn few_layers_name_wasmtime() -> anyhow::Result<()> {
+    let mut named_by = BTreeSet::new();
+    for file in rust_files("host/src")? {
+        let Some(layer) = layer_of(&file)? else { continue };
+        for (number, line) in code_lines(&file)? {
+            let names = ["wasmtime::", "wasmtime_"].iter().any(|name| line.contains(name));
+            ensure!(
+                !names || KNOW_WASMTIME.contains(&layer.as_str()),
+                "{}:{number}: `{layer}` must not name wasmtime",
+                file.display()
+            );
+            if names {
+                named_by.insert(layer.clone());
+            }
+        }
+    }
+    ensure!(
+        KNOW_WASMTIME.iter().all(|layer| named_by.contains(*layer)),
+        "KNOW_WASMTIME lists {KNOW_WASMTIME:?}, and wasmtime is named by {named_by:?} alone"
+    );
     Ok(())
 }
 
@@ -297,7 +329,7 @@ fn every_link_in_the_documents_leads_somewhere() -> anyhow::Result<()> {
     Ok(())
 }
 
-/// `plugin` for `host/src/plugin/engine.rs`; none for `lib.rs`, which lists the layers.
+/// `runtime` for `host/src/runtime/engine.rs`; none for `lib.rs`, which lists the layers.
 fn layer_of(file: &Path) -> anyhow::Result<Option<String>> {
     let inside = file.strip_prefix(source_root().join("host/src"))?;
     let first = inside.iter().next().and_then(|part| part.to_str()).unwrap_or_default();

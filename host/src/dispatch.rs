@@ -46,7 +46,7 @@ use crate::runtime::call::report::CallReport;
 use crate::runtime::call::report::Handler;
 use crate::runtime::call::run::Task;
 use crate::runtime::call::running_call::RunningCall;
-use crate::runtime::call::timing::Course;
+use crate::runtime::call::timing::CallTiming;
 use crate::runtime::engine::GuestEngine;
 use crate::secret::Secret;
 use crate::steps::Step;
@@ -98,7 +98,7 @@ enum NotStarted {
 /// A call that ended before its answer was due.
 struct Ended {
     fuel: u64,
-    course: Course,
+    timing: CallTiming,
     told: Option<Told>,
     by: Handler,
     updates: Vec<Json>,
@@ -152,7 +152,7 @@ impl Dispatcher {
                     Err(decision) => (decision, None),
                 };
                 if let Some(canary) = canary {
-                    let took = ended.as_ref().map(|ended| ended.course.took());
+                    let took = ended.as_ref().map(|ended| ended.timing.took());
                     canary.record(picked.plugin, decision.outcome, took);
                 }
                 (decision, ended)
@@ -200,13 +200,13 @@ impl Dispatcher {
         };
         match in_time(running, plugin, deadline, afterwards, tickets).await {
             (None, _) => (still_working(callback, plugin), None),
-            (Some(CallReport { result, fuel, deferred, course }), tickets) => {
+            (Some(CallReport { result, fuel, deferred, timing }), tickets) => {
                 let decision = decide(callback, result);
                 if matches!(decision.outcome, Outcome::Answered | Outcome::InvalidReply) {
                     tickets.done(&decision.reply, deadline.soft()).await;
                 }
                 let (told, updates) = (tape.take(), deferred);
-                (decision, Some(Ended { fuel, course, told, by: handler, updates }))
+                (decision, Some(Ended { fuel, timing, told, by: handler, updates }))
             }
         }
     }
@@ -247,11 +247,11 @@ impl Ended {
 
 /// From when it was understood to now, when it is decided.
 fn note_steps(steps: &mut Steps, ended: Option<&Ended>, outcome: Outcome) {
-    if let Some(Ended { course, .. }) = ended {
-        steps.done_at(Step::Queue, course.began);
-        if let Some(instantiated) = course.instantiated {
+    if let Some(Ended { timing, .. }) = ended {
+        steps.done_at(Step::Queue, timing.began);
+        if let Some(instantiated) = timing.instantiated {
             steps.done_at(Step::Instantiate, instantiated);
-            steps.done_at(Step::Guest, course.ended);
+            steps.done_at(Step::Guest, timing.ended);
         }
     } else if outcome == Outcome::Deadline {
         // It is still at it, wherever it is: what was waited for is its.
@@ -270,7 +270,7 @@ fn draft(
 ) -> Draft {
     let age_ms = u64::try_from(record.elapsed.as_millis()).unwrap_or(u64::MAX);
     let called = ended.and_then(|ended| {
-        let (by_json, fresh) = (ended.by == Handler::Json, ended.course.fresh);
+        let (by_json, fresh) = (ended.by == Handler::Json, ended.timing.fresh);
         Some(Called { by_json, fresh, told: ended.told?, updates: ended.updates })
     });
     Draft {

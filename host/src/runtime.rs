@@ -10,6 +10,7 @@ pub mod compiler;
 pub mod compiler_pool;
 pub mod handlers;
 pub mod limits;
+mod memory;
 pub mod unit;
 pub mod reuse;
 mod instance_pool;

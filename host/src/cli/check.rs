@@ -16,7 +16,7 @@ use crate::cli::exit::fail;
 use crate::plugin::reload::alone::AloneError;
 use crate::plugin::reload::alone::MAX_FILE_BYTES;
 use crate::plugin::route::Route;
-use crate::runtime::code::file_kind::Form;
+use crate::runtime::code::file_kind::FileKind;
 use crate::runtime::code_cache::CachePath;
 use crate::small_file;
 use crate::small_file::off_thread;
@@ -115,7 +115,7 @@ async fn check(desk: &Desk, file: &Path, json: bool) -> Result<Verdict, AloneErr
         file: file.display().to_string(),
         ok: loaded.is_ok(),
         refused: loaded.as_ref().err().cloned(),
-        form: Form::of(&bytes).ok().map(Form::as_str),
+        form: FileKind::of(&bytes).ok().map(FileKind::as_str),
         bytes: bytes.len(),
         taken,
         not_granted: loaded

@@ -10,8 +10,8 @@ use crate::plugin::breaker::Verdict;
 use crate::plugin::loaded::Plugin;
 use crate::runtime::call::error::CallError;
 use crate::runtime::call::report::CallReport;
+use crate::runtime::call::run::CallThreads;
 use crate::runtime::call::run::Task;
-use crate::runtime::call::run::Threads;
 use crate::runtime::call::running_call::RunningCall;
 use crate::runtime::engine::GuestEngine;
 
@@ -23,7 +23,8 @@ pub fn start(
     pass: Pass,
     place: impl Send + 'static,
 ) -> RunningCall {
-    let (threads, unit, deadline) = (Threads::of(engine), Arc::clone(plugin.unit()), task.deadline);
+    let (threads, unit, deadline) =
+        (CallThreads::of(engine), Arc::clone(plugin.unit()), task.deadline);
     RunningCall::begin(engine, &unit, async move {
         let ended_well =
             |report: &CallReport| plugin.conclude(pass, report, deadline) == Verdict::Good;
@@ -36,15 +37,15 @@ pub fn start(
 impl Plugin {
     /// Counts the call, and pauses the plugin if it was one failure too many.
     fn conclude(&self, pass: Pass, report: &CallReport, deadline: Deadline) -> Verdict {
-        let now = report.course.ended;
+        let now = report.timing.ended;
         let verdict = report.result.as_ref().map_or_else(verdict, |_| Verdict::Good);
         let usage = self.usage();
-        if report.course.fresh {
+        if report.timing.fresh {
             usage.record_instance();
         }
         usage.record(report.fuel, verdict == Verdict::Failed);
         if verdict == Verdict::Good && now < deadline.soft() {
-            usage.record_duration(now - report.course.began);
+            usage.record_duration(now - report.timing.began);
         }
         let PluginId { app, name: plugin, version } = self.id();
         match pass.settle(verdict, now) {

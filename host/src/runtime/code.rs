@@ -42,7 +42,7 @@ impl CodeSource {
 /// Code, linked. It is shared for as long as somebody has it.
 pub struct Code {
     /// What makes others find it.
-    pub(super) shared: Arc<Shared>,
+    pub(super) shared: Arc<SharedCode>,
     pub(super) linked: Linked,
     pub(super) machine: Arc<Machine>,
     /// Where the code was had from.
@@ -59,4 +59,4 @@ impl Code {
 }
 
 /// The code of one file, and the machine that it is linked for.
-pub(super) type Shared = OnceCell<(Linked, Arc<Machine>)>;
+pub(super) type SharedCode = OnceCell<(Linked, Arc<Machine>)>;

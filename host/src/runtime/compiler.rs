@@ -2,7 +2,7 @@
 //! machine code, or why there is none, to standard output.
 //!
 //! A file decides how much memory and time its compilation takes, and nobody can tell from its size. So everything that
-//! walks through a file happens here, within limits that the system keeps, and ends with this process. `plugin/compilers`
+//! walks through a file happens here, within limits that the system keeps, and ends with this process. `runtime/compiler_pool`
 //! is the host's side.
 
 mod confine;
@@ -25,7 +25,7 @@ use std::time::Duration;
 use rustix::process::Pid;
 use wasmtime::Engine;
 
-use crate::runtime::code::file_kind::Form;
+use crate::runtime::code::file_kind::FileKind;
 use crate::runtime::code::file_kind::wrapped;
 use crate::runtime::code_cache::CacheConfig;
 use crate::runtime::code_cache::CachePath;
@@ -174,13 +174,13 @@ fn engine(cache: &OpenCache) -> io::Result<Engine> {
 fn compile(engine: &Engine, bytes: &[u8]) -> Result<Vec<u8>, String> {
     let broken = |error: wasmtime::Error| format!("does not compile: {error:#}");
     declared::check(bytes)?;
-    match Form::of(bytes).map_err(|error| error.to_string())? {
-        Form::Component => engine.precompile_component(bytes).map_err(broken),
-        Form::TypedModule => {
+    match FileKind::of(bytes).map_err(|error| error.to_string())? {
+        FileKind::Component => engine.precompile_component(bytes).map_err(broken),
+        FileKind::TypedModule => {
             let component = wrapped(bytes).map_err(|error| error.to_string())?;
             engine.precompile_component(&component).map_err(broken)
         }
-        Form::CommandModule => engine.precompile_module(bytes).map_err(broken),
+        FileKind::CommandModule => engine.precompile_module(bytes).map_err(broken),
     }
 }
 

@@ -1,4 +1,4 @@
-//! The host's side of compiling: processes of this same program that compile one file each (`plugin/compiler`), how many of them
+//! The host's side of compiling: processes of this same program that compile one file each (`runtime/compiler`), how many of them
 //! there are at once, and what is made of how one ends.
 //!
 //! A compilation that takes a moment must not wait for one that takes minutes. Nobody can tell them apart beforehand, so each
@@ -66,7 +66,7 @@ pub enum CompilersError {
 }
 
 /// Starts compilers, and says which may run when.
-pub(super) struct Compilers {
+pub(super) struct CompilerPool {
     starter: Starter,
     threads: usize,
     memory_bytes: u64,
@@ -81,7 +81,7 @@ pub(super) struct Compilers {
 /// The place for a compilation that takes long.
 pub struct LongTurn(OwnedSemaphorePermit);
 
-impl Compilers {
+impl CompilerPool {
     /// Starts no compiler yet.
     pub(super) fn start(
         guests: GuestsConfig,

@@ -12,15 +12,15 @@ use crate::runtime::code::linked::Linked;
 use crate::runtime::code::loader::CodeLoader;
 use crate::runtime::code_cache::CacheConfig;
 use crate::runtime::code_cache::OpenCache;
-use crate::runtime::compiler_pool::Compilers;
+use crate::runtime::compiler_pool::CompilerPool;
 use crate::runtime::compiler_pool::CompilersError;
 use crate::runtime::config::GuestsConfig;
 use crate::runtime::config::GuestsConfigError;
-use crate::runtime::limits::MemoryBudget;
 use crate::runtime::machine::MEMORIES_PER_PLACE;
 use crate::runtime::machine::TABLES_PER_PLACE;
 use crate::runtime::machine::machines::Machines;
-use crate::runtime::thread_priority::step_back;
+use crate::runtime::memory::MemoryBudget;
+use crate::runtime::thread_priority::lower_priority;
 
 /// Plugins that are loaded at once, over all apps: while one is described, another is read. Each holds its file in
 /// memory and, for a moment, a spare place.
@@ -76,14 +76,14 @@ impl GuestEngine {
     pub fn new(config: GuestsConfig, cache: &CacheConfig) -> Result<Self, EngineError> {
         config.validate()?;
         let failed = |error: wasmtime::Error| EngineError::Engine(format!("{error:#}"));
-        let compilers = Compilers::start(config, cache.resolved())?;
+        let compilers = CompilerPool::start(config, cache.resolved())?;
         let cache = OpenCache::open(cache);
         let machines = Arc::new(Machines::new(config.max_calls).map_err(failed)?);
         let threads = tokio::runtime::Builder::new_multi_thread()
             .worker_threads(config.threads)
             .thread_name("guest")
             .on_thread_start(|| {
-                step_back(GUEST_NICENESS);
+                lower_priority(GUEST_NICENESS);
                 Engine::tls_eager_initialize();
             })
             // A guest that yields goes to the back of its thread's queue; looking at the queue of new calls after

@@ -1,7 +1,7 @@
 //! How a thread stands in the queue for a core. Less than others can always be asked for, by whatever user.
 
 /// Puts this thread behind those that do I/O, as far as the system lets it.
-pub(super) fn step_back(niceness: i32) {
+pub(super) fn lower_priority(niceness: i32) {
     // Elsewhere the call would be about the whole process.
     #[cfg(target_os = "linux")]
     if let Err(error) = rustix::process::setpriority_process(None, niceness) {
@@ -13,7 +13,7 @@ pub(super) fn step_back(niceness: i32) {
 
 /// Lets this thread run only while a core has nothing else to do, and give way at once: a thread that has merely stepped back
 /// keeps its core for up to some milliseconds. There is no way back without privileges. Returns whether that was done.
-pub(super) fn take_what_is_left() -> bool {
+pub(super) fn use_idle_priority() -> bool {
     #[cfg(target_os = "linux")]
     {
         use thread_priority::NormalThreadSchedulePolicy::Idle;
@@ -50,7 +50,7 @@ mod tests {
     fn a_thread_can_be_left_what_nobody_else_wants() {
         let [before, after] = std::thread::spawn(|| {
             let before = policy();
-            assert!(take_what_is_left());
+            assert!(use_idle_priority());
             [before, policy()]
         })
         .join()

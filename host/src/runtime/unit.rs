@@ -15,7 +15,7 @@ use crate::runtime::engine::GuestEngine;
 use crate::runtime::handlers::Handlers;
 use crate::runtime::instance_pool::InstancePool;
 use crate::runtime::limits::Limits;
-use crate::runtime::limits::MemoryBudget;
+use crate::runtime::memory::MemoryBudget;
 use crate::runtime::reuse::Reuse;
 use crate::runtime::reuse::Tenants;
 

@@ -11,7 +11,7 @@ use crate::journal::tape::Tape;
 use crate::runtime::call::Occasion;
 use crate::runtime::call::error::CallError;
 use crate::runtime::call::guest::Guest;
-use crate::runtime::call::run::Threads;
+use crate::runtime::call::run::CallThreads;
 use crate::runtime::call::thread_sharing::take_turns;
 use crate::runtime::code::linked::Linked;
 use crate::runtime::engine::GuestEngine;
@@ -24,7 +24,7 @@ pub async fn describe(
     unit: &Arc<Unit>,
     deadline: Deadline,
 ) -> Result<Option<plugin_info::Info>, CallError> {
-    let (Threads { io, long }, unit) = (Threads::of(engine), Arc::clone(unit));
+    let (CallThreads { io, long }, unit) = (CallThreads::of(engine), Arc::clone(unit));
     let asking =
         engine.threads().spawn(async move { take_turns(ask(&unit, deadline, io), &long).await });
     let (info, _) = asking.await.map_err(|error| CallError::lost(&error))?;

@@ -9,7 +9,7 @@ use crate::callback::reply::Toast;
 use crate::capability::config::ConfigCtx;
 use crate::runtime::call::lift;
 use crate::runtime::limits::Limits;
-use crate::runtime::limits::Refused;
+use crate::runtime::memory::Refused;
 
 /// Why a handler did not answer.
 #[derive(Debug, thiserror::Error)]

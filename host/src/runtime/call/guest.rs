@@ -7,13 +7,13 @@ use wasmtime::component::Instance;
 
 use crate::runtime::call::Call;
 use crate::runtime::call::Occasion;
-use crate::runtime::call::host_call_hook::Meter;
+use crate::runtime::call::host_call_hook::HostCallHook;
 use crate::runtime::call::state::GuestState;
 use crate::runtime::call::state::Wasi;
 use crate::runtime::code::runnable::Runnable;
-use crate::runtime::limits::InstanceLimiter;
 use crate::runtime::limits::Limits;
-use crate::runtime::limits::MemoryBudget;
+use crate::runtime::memory::InstanceLimiter;
+use crate::runtime::memory::MemoryBudget;
 
 /// Fuel between two yields: a tenth to a fifth of a millisecond of one core, so that a runaway never holds a thread for
 /// longer, and a healthy call that is behind a hundred of them still gets its turn within ten milliseconds.
@@ -52,7 +52,7 @@ impl Guest {
         };
         let mut store = Store::new(&runnable.machine.engine, state);
         store.limiter(|state| &mut state.limiter);
-        store.call_hook_async(Meter::new(limits.reply_bytes));
+        store.call_hook_async(HostCallHook::new(limits.reply_bytes));
         // Fails only where fuel is switched off in the engine, and it never is.
         store
             .fuel_async_yield_interval(Some(YIELD_INTERVAL))

@@ -27,11 +27,11 @@ const REPLY_FACTOR: usize = 2;
 const REPLY_BASE: usize = 16 << 10;
 
 /// Sees every crossing between one call's guest and the host.
-pub(in crate::runtime) struct Meter {
+pub(in crate::runtime) struct HostCallHook {
     reply_bytes: usize,
 }
 
-impl Meter {
+impl HostCallHook {
     /// For a plugin that may answer with that much text. A longer reply is not even copied out of the guest.
     pub(in crate::runtime) fn new(reply_limit: usize) -> Self {
         Self { reply_bytes: reply_limit * REPLY_FACTOR + REPLY_BASE }
@@ -51,14 +51,14 @@ impl Future for Passed {
 }
 
 /// As `async_trait` writes it, without a future for what is done at once.
-impl CallHookHandler<GuestState> for Meter {
-    fn handle_call_event<'meter, 'store, 'event>(
-        &'meter self,
+impl CallHookHandler<GuestState> for HostCallHook {
+    fn handle_call_event<'hook, 'store, 'event>(
+        &'hook self,
         mut store: StoreContextMut<'store, GuestState>,
         event: CallHook,
     ) -> Crossing<'event>
     where
-        'meter: 'event,
+        'hook: 'event,
         'store: 'event,
         Self: 'event,
     {

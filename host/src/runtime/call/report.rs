@@ -3,7 +3,7 @@
 use crate::callback::model::Json;
 use crate::callback::reply::RawReply;
 use crate::runtime::call::error::CallError;
-use crate::runtime::call::timing::Course;
+use crate::runtime::call::timing::CallTiming;
 
 /// How a call ended.
 #[derive(Debug)]
@@ -15,14 +15,14 @@ pub struct CallReport {
     /// Cards to show once the answer is on the wire, in the form `card/update` takes.
     pub deferred: Vec<Json>,
     /// When it came how far.
-    pub course: Course,
+    pub timing: CallTiming,
 }
 
 impl CallReport {
     /// Of a call that nothing else is known of.
     pub(in crate::runtime) fn without_end(error: CallError) -> Self {
-        let course = Course::beginning(true);
-        Self { result: Err(error), fuel: 0, deferred: Vec::new(), course }
+        let timing = CallTiming::beginning(true);
+        Self { result: Err(error), fuel: 0, deferred: Vec::new(), timing }
     }
 }
 

@@ -26,7 +26,7 @@ use crate::runtime::call::lower;
 use crate::runtime::call::report::CallReport;
 use crate::runtime::call::report::Handler;
 use crate::runtime::call::thread_sharing::take_turns;
-use crate::runtime::call::timing::Course;
+use crate::runtime::call::timing::CallTiming;
 use crate::runtime::code::linked::Linked;
 use crate::runtime::engine::GuestEngine;
 use crate::runtime::machine::StaleMemory;
@@ -45,13 +45,13 @@ pub struct Task {
 }
 
 /// Where a call runs, and where I/O is done for it.
-pub struct Threads {
+pub struct CallThreads {
     pub(in crate::runtime) io: Handle,
     /// Lets calls that take long take turns.
     pub(in crate::runtime) long: Arc<Semaphore>,
 }
 
-impl Threads {
+impl CallThreads {
     /// I/O is done where this is called.
     pub fn of(engine: &GuestEngine) -> Self {
         Self { io: Handle::current(), long: Arc::clone(&engine.long_turns) }
@@ -63,11 +63,11 @@ impl Unit {
     /// whether the instance may be kept.
     pub async fn run(
         &self,
-        threads: Threads,
+        threads: CallThreads,
         task: Task,
         ended_well: impl FnOnce(&CallReport) -> bool,
     ) -> CallReport {
-        let Threads { io, long } = threads;
+        let CallThreads { io, long } = threads;
         let Task { handler, callback, deadline, tape } = task;
         let guest = self.guest(Occasion {
             access: Arc::clone(&self.access),
@@ -95,10 +95,10 @@ async fn run(
     mut guest: Guest,
 ) -> (CallReport, Guest) {
     let limits = unit.limits;
-    let mut course = Course::beginning(guest.instance.is_none());
+    let mut timing = CallTiming::beginning(guest.instance.is_none());
     let answering = async {
         loop {
-            match invoke(unit, handler, callback, &mut guest, &mut course).await {
+            match invoke(unit, handler, callback, &mut guest, &mut timing).await {
                 Err(error) if error.is::<StaleMemory>() => {}
                 outcome => break outcome,
             }
@@ -110,7 +110,7 @@ async fn run(
         }
     };
     let outcome = tokio::time::timeout_at(deadline.hard(), answering).await;
-    course.ended = Instant::now();
+    timing.ended = Instant::now();
     let store = &mut guest.store;
     let result = match outcome {
         Err(_elapsed) => Err(CallError::Stopped),
@@ -132,7 +132,7 @@ async fn run(
     let (printed, beyond) = store.data().wasi.printed.take();
     let call = store.data_mut().call.take();
     let deferred = call.map_or_else(Vec::new, |call| call.end(&printed, beyond));
-    (CallReport { result, fuel, deferred, course }, guest)
+    (CallReport { result, fuel, deferred, timing }, guest)
 }
 
 async fn invoke(
@@ -140,7 +140,7 @@ async fn invoke(
     handler: Handler,
     callback: &Callback,
     guest: &mut Guest,
-    course: &mut Course,
+    timing: &mut CallTiming,
 ) -> wasmtime::Result<Result<RawReply, CallError>> {
     let Guest { store, instance, runnable, .. } = guest;
     let reply_bytes = unit.limits.reply_bytes;
@@ -148,7 +148,7 @@ async fn invoke(
         Linked::Component(instance_pre) => instance_pre,
         Linked::Program(program) => {
             let start = program.instantiate(store).await?;
-            course.instantiated = Some(Instant::now());
+            timing.instantiated = Some(Instant::now());
             let code = command::run_program(start, store).await?;
             return Ok(command::answer(code, callback, &store.data().wasi, reply_bytes));
         }
@@ -157,7 +157,7 @@ async fn invoke(
         Some(instance) => instance,
         None => *instance.insert(instance_pre.instantiate_async(&mut *store).await?),
     };
-    course.instantiated = Some(Instant::now());
+    timing.instantiated = Some(Instant::now());
     let header = &callback.header;
     let handlers = &runnable.handlers;
     if let Some(Command::Run(indices)) = &handlers.command {
@@ -212,7 +212,7 @@ async fn invoke(
 /// One call for the plugin's own tests, or one that is played again: without grants, uncounted, over by the soft deadline.
 pub async fn try_out(engine: &GuestEngine, unit: &Arc<Unit>, task: Task) -> CallReport {
     let Task { handler, callback, deadline, tape } = task;
-    let (Threads { io, long }, unit) = (Threads::of(engine), Arc::clone(unit));
+    let (CallThreads { io, long }, unit) = (CallThreads::of(engine), Arc::clone(unit));
     let trying = engine.threads().spawn(async move {
         let (access, about) = (Arc::clone(&unit.access), Arc::clone(&callback));
         let guest = unit.fresh_guest(Occasion::tried(access, about, deadline, io, tape));

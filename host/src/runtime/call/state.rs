@@ -19,10 +19,10 @@ use crate::runtime::call::Capabilities;
 use crate::runtime::call::command_input::CommandInput;
 use crate::runtime::call::command_input::REMAINING;
 use crate::runtime::call::taped::Taped;
-use crate::runtime::limits::InstanceLimiter;
 use crate::runtime::limits::MAX_HANDLES;
 use crate::runtime::machine::Machine;
 use crate::runtime::machine::StaleMemory;
+use crate::runtime::memory::InstanceLimiter;
 
 /// Random bytes a guest gets at once. A key needs 32; the host makes them in one go, and nobody else runs meanwhile.
 const MAX_RANDOM_BYTES: u64 = 64 << 10;

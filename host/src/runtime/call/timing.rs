@@ -1,23 +1,23 @@
-//! The moments of a call, for whoever wants to know where its time went.
+//! When a call reached each of its stages: shows where its time went.
 
 use std::time::Duration;
 
 use tokio::time::Instant;
 
-/// See the module.
+/// When a call reached each of its stages.
 #[derive(Clone, Copy, Debug)]
-pub struct Course {
-    /// It had a thread.
+pub struct CallTiming {
+    /// The call had a thread.
     pub began: Instant,
-    /// It had an instance; absent if it never had.
+    /// The call had an instance; `None` if it never got one.
     pub instantiated: Option<Instant>,
-    /// It ended.
+    /// The call ended.
     pub ended: Instant,
-    /// Whether its instance was made for it.
+    /// Whether the instance was made for this call.
     pub fresh: bool,
 }
 
-impl Course {
+impl CallTiming {
     /// Of a call that has a thread now.
     pub(in crate::runtime) fn beginning(fresh: bool) -> Self {
         let now = Instant::now();

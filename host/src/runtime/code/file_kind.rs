@@ -23,7 +23,7 @@ const MAX_NAMED: usize = 5;
 
 /// What may be dropped into the folder.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Form {
+pub enum FileKind {
     /// A component, be it a plugin or a command.
     Component,
     /// A core module with the types of a component in it, as bindings leave it before it is wrapped.
@@ -35,7 +35,7 @@ pub enum Form {
 /// Why a file is none of them.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
-pub enum FormError {
+pub enum FileKindError {
     /// It does not begin as WebAssembly does.
     #[error(
         "not WebAssembly: the file does not begin with \\0asm (is it text, or a half-written file?)"
@@ -58,17 +58,17 @@ pub enum FormError {
 }
 
 /// Whether a compiler is worth starting: a look at the first bytes.
-pub(in crate::runtime) fn begins_as_wasm(bytes: &[u8]) -> Result<(), FormError> {
+pub(in crate::runtime) fn begins_as_wasm(bytes: &[u8]) -> Result<(), FileKindError> {
     match bytes.get(..8) {
         Some(head) if head.starts_with(MAGIC) => Ok(()),
-        _ if bytes.starts_with(ELF_MAGIC) => Err(FormError::CompiledCode),
-        _ => Err(FormError::NotWasm),
+        _ if bytes.starts_with(ELF_MAGIC) => Err(FileKindError::CompiledCode),
+        _ => Err(FileKindError::NotWasm),
     }
 }
 
-impl Form {
+impl FileKind {
     /// Reads as much of the file as it takes.
-    pub fn of(bytes: &[u8]) -> Result<Self, FormError> {
+    pub fn of(bytes: &[u8]) -> Result<Self, FileKindError> {
         begins_as_wasm(bytes)?;
         if bytes[4..8] == *CORE_VERSION {
             Outline::read(bytes)?.form()
@@ -88,7 +88,7 @@ impl Form {
 }
 
 /// The component that is made of a core module with the types of one in it.
-pub(in crate::runtime) fn wrapped(bytes: &[u8]) -> Result<Vec<u8>, FormError> {
+pub(in crate::runtime) fn wrapped(bytes: &[u8]) -> Result<Vec<u8>, FileKindError> {
     // Bindings can be used in a program with a `main` too.
     let adapter = if Outline::read(bytes)?.has_start {
         preview_1::WASI_SNAPSHOT_PREVIEW1_COMMAND_ADAPTER
@@ -102,7 +102,7 @@ pub(in crate::runtime) fn wrapped(bytes: &[u8]) -> Result<Vec<u8>, FormError> {
             encoder.adapter(preview_1::WASI_SNAPSHOT_PREVIEW1_ADAPTER_NAME, adapter)
         })
         .and_then(|mut encoder| encoder.encode())
-        .map_err(|error| FormError::NotWrapped(format!("{error:#}")))
+        .map_err(|error| FileKindError::NotWrapped(format!("{error:#}")))
 }
 
 /// As much of a core module as tells what it is.
@@ -114,8 +114,9 @@ struct Outline {
 }
 
 impl Outline {
-    fn read(bytes: &[u8]) -> Result<Self, FormError> {
-        let broken = |error: wasmparser::BinaryReaderError| FormError::Broken(error.to_string());
+    fn read(bytes: &[u8]) -> Result<Self, FileKindError> {
+        let broken =
+            |error: wasmparser::BinaryReaderError| FileKindError::Broken(error.to_string());
         let mut outline = Self::default();
         for payload in Parser::new(0).parse_all(bytes) {
             match payload.map_err(broken)? {
@@ -140,9 +141,9 @@ impl Outline {
         Ok(outline)
     }
 
-    fn form(&self) -> Result<Form, FormError> {
+    fn form(&self) -> Result<FileKind, FileKindError> {
         if self.has_types {
-            return Ok(Form::TypedModule);
+            return Ok(FileKind::TypedModule);
         }
         let foreign: Vec<_> = self
             .imports_from
@@ -153,15 +154,15 @@ impl Outline {
             let more = if foreign.len() > MAX_NAMED { ", …" } else { "" };
             let named: Vec<_> =
                 foreign.iter().take(MAX_NAMED).map(|name| format!("{name:?}")).collect();
-            return Err(FormError::BareModule(format!(
+            return Err(FileKindError::BareModule(format!(
                 "it imports from {}{more}, and a module without component types may import from \"wasi_snapshot_preview1\" alone; build it as a component (for Rust: --target wasm32-wasip2), or as a command of WASI preview 1",
                 named.join(", ")
             )));
         }
         if self.has_start {
-            return Ok(Form::CommandModule);
+            return Ok(FileKind::CommandModule);
         }
-        Err(FormError::BareModule(
+        Err(FileKindError::BareModule(
             "it has neither the types of a component in it (build it with wit-bindgen, or for wasm32-wasip2) nor a _start to run as a command (build a program, not a library)".to_owned(),
         ))
     }
@@ -209,21 +210,21 @@ mod tests {
 
     #[test]
     fn a_file_is_told_by_its_bytes() {
-        let of = |bytes: &[u8]| Form::of(bytes);
-        assert!(matches!(of(b""), Err(FormError::NotWasm)));
-        assert!(matches!(of(b"\0as"), Err(FormError::NotWasm)));
-        assert!(matches!(of(b"\x7fELF\x02\x01"), Err(FormError::CompiledCode)));
-        assert!(matches!(of(b"\0asm\x01\0\0\0\xff"), Err(FormError::Broken(_))));
-        assert!(matches!(of(b"\0asm\x0d\0\x01\0"), Ok(Form::Component)));
+        let of = |bytes: &[u8]| FileKind::of(bytes);
+        assert!(matches!(of(b""), Err(FileKindError::NotWasm)));
+        assert!(matches!(of(b"\0as"), Err(FileKindError::NotWasm)));
+        assert!(matches!(of(b"\x7fELF\x02\x01"), Err(FileKindError::CompiledCode)));
+        assert!(matches!(of(b"\0asm\x01\0\0\0\xff"), Err(FileKindError::Broken(_))));
+        assert!(matches!(of(b"\0asm\x0d\0\x01\0"), Ok(FileKind::Component)));
         let command = module(&["wasi_snapshot_preview1"], &["_start"], None);
-        assert!(matches!(of(&command), Ok(Form::CommandModule)));
+        assert!(matches!(of(&command), Ok(FileKind::CommandModule)));
         let typed = module(&["lark:callback/request@0.1.0"], &["x"], Some("component-type:x"));
-        assert!(matches!(of(&typed), Ok(Form::TypedModule)));
+        assert!(matches!(of(&typed), Ok(FileKind::TypedModule)));
     }
 
     #[test]
     fn what_is_no_plugin_is_told_what_it_lacks() {
-        let words = |bytes: &[u8]| Form::of(bytes).unwrap_err().to_string();
+        let words = |bytes: &[u8]| FileKind::of(bytes).unwrap_err().to_string();
         assert!(words(&module(&[], &["add"], None)).contains("a _start to run as a command"));
         let browser = words(&module(&["wbg", "env"], &["_start"], None));
         assert!(browser.contains(r#"it imports from "env", "wbg", and"#), "{browser}");

@@ -10,7 +10,7 @@ use std::time::Instant;
 
 use crate::runtime::code::Code;
 use crate::runtime::code::CodeSource;
-use crate::runtime::code::Shared;
+use crate::runtime::code::SharedCode;
 use crate::runtime::code::compile_error::CompileError;
 use crate::runtime::code::file_kind::begins_as_wasm;
 use crate::runtime::code::link::link;
@@ -20,7 +20,7 @@ use crate::runtime::code::wasm::WasmDigest;
 use crate::runtime::code_cache::CodeCache;
 use crate::runtime::code_cache::Distrust;
 use crate::runtime::code_cache::OpenCache;
-use crate::runtime::compiler_pool::Compilers;
+use crate::runtime::compiler_pool::CompilerPool;
 use crate::runtime::compiler_pool::LongTurn;
 use crate::runtime::machine::linkers::Linkers;
 use crate::runtime::machine::machines::Machines;
@@ -28,10 +28,10 @@ use crate::telemetry::metrics;
 
 /// All code that somebody has, by the digest of its file.
 #[derive(Default)]
-pub(in crate::runtime) struct CodeInUse(Mutex<HashMap<WasmDigest, Weak<Shared>>>);
+pub(in crate::runtime) struct CodeInUse(Mutex<HashMap<WasmDigest, Weak<SharedCode>>>);
 
 impl CodeInUse {
-    fn of(&self, wasm: &Wasm) -> Arc<Shared> {
+    fn of(&self, wasm: &Wasm) -> Arc<SharedCode> {
         let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(shared) = all.get(wasm.digest()).and_then(Weak::upgrade) {
             return shared;
@@ -48,7 +48,7 @@ pub struct CodeLoader {
     machines: Arc<Machines>,
     cache: CodeCache,
     in_use: CodeInUse,
-    compilers: Compilers,
+    compilers: CompilerPool,
 }
 
 impl CodeLoader {
@@ -56,7 +56,7 @@ impl CodeLoader {
     pub(in crate::runtime) fn new(
         machines: Arc<Machines>,
         cache: OpenCache,
-        compilers: Compilers,
+        compilers: CompilerPool,
     ) -> Self {
         let cache = cache.with(&machines.current().machine.engine);
         Self { machines, cache, in_use: CodeInUse::default(), compilers }

@@ -8,7 +8,7 @@ use tokio::sync::Mutex;
 
 use crate::runtime::call::error::CallError;
 use crate::runtime::code::Code;
-use crate::runtime::code::Shared;
+use crate::runtime::code::SharedCode;
 use crate::runtime::code::link::link;
 use crate::runtime::code::linked::Linked;
 use crate::runtime::code_cache::copied;
@@ -23,7 +23,7 @@ pub(in crate::runtime) struct Runnable {
     pub(in crate::runtime) linked: Linked,
     pub(in crate::runtime) handlers: Handlers,
     /// What makes other plugins of the same file find the code.
-    _shared: Option<Arc<Shared>>,
+    _shared: Option<Arc<SharedCode>>,
 }
 
 impl Runnable {

@@ -18,8 +18,8 @@ use rayon::ThreadPool;
 use rayon::ThreadPoolBuildError;
 use rayon::ThreadPoolBuilder;
 
-use crate::runtime::thread_priority::step_back;
-use crate::runtime::thread_priority::take_what_is_left;
+use crate::runtime::thread_priority::lower_priority;
+use crate::runtime::thread_priority::use_idle_priority;
 
 /// Of threads that have a share: behind guests, which have users waiting. At 15, a plugin of 100 kB waited for more than half a
 /// minute on a machine with eight times as many busy threads as cores.
@@ -110,11 +110,11 @@ impl Pool {
             .thread_name(|_| "compile".to_owned())
             .start_handler(move |_| {
                 let is_idle = match priority {
-                    Priority::Idle => take_what_is_left(),
+                    Priority::Idle => use_idle_priority(),
                     Priority::Share => false,
                 };
                 if !is_idle {
-                    step_back(NICENESS);
+                    lower_priority(NICENESS);
                 }
                 known.lock().unwrap_or_else(PoisonError::into_inner).extend(record());
             })

@@ -17,7 +17,7 @@ use tokio::sync::oneshot;
 use crate::runtime::compiler::ARGUMENT;
 use crate::runtime::compiler::CompilerProgram;
 use crate::runtime::compiler::NICENESS;
-use crate::runtime::thread_priority::step_back;
+use crate::runtime::thread_priority::lower_priority;
 
 /// The program that runs, whatever has come to its path since it was started.
 const THIS_PROGRAM: &str = "/proc/self/exe";
@@ -46,7 +46,7 @@ impl Starter {
         let (sender, mut wanted) = mpsc::channel::<Wanted>(MAX_WAITING);
         thread::Builder::new().name("compilers".to_owned()).spawn(move || {
             // What a compiler does apart from compiling is behind guests as well.
-            step_back(NICENESS);
+            lower_priority(NICENESS);
             while let Some(Wanted { runtime, started }) = wanted.blocking_recv() {
                 let _runtime = runtime.enter();
                 // Whoever wanted it may have given up; it ends with what is dropped here.
