@@ -64,7 +64,7 @@ fn structs(text: &str) -> Vec<(&str, usize)> {
     while let Some(line) = lines.next() {
         let indent = line.len() - line.trim_start().len();
         let Some(name) = struct_name(line) else { continue };
-        let (mut fields, mut body) = (0, !line.trim_end().ends_with("where"));
+        let (mut fields, mut body) = (0, line.ends_with('{'));
         for line in lines.by_ref() {
             let own = line.len() - line.trim_start().len();
             match line.trim() {
@@ -82,10 +82,10 @@ fn structs(text: &str) -> Vec<(&str, usize)> {
 fn struct_name(line: &str) -> Option<&str> {
     let line = line.trim();
     let (visibility, rest) = line.split_once("struct ")?;
-    let opens = line.ends_with('{') || line.ends_with("where");
+    let has_fields = !line.ends_with(';') && !rest.contains('(');
     let is_item = visibility.is_empty() || visibility.starts_with("pub");
     let name = rest.split(|c: char| !c.is_alphanumeric() && c != '_').next()?;
-    (opens && is_item).then_some(name)
+    (has_fields && is_item).then_some(name)
 }
 
 fn is_field(line: &str) -> bool {
