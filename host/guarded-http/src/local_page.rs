@@ -33,8 +33,6 @@ use axum::response::Response;
 use serde::de::DeserializeOwned;
 use serde_json::json;
 
-use crate::named_fields;
-
 /// What a browser says about the page that asks. No page can set these.
 const SEC_FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
 const SEC_FETCH_MODE: HeaderName = HeaderName::from_static("sec-fetch-mode");

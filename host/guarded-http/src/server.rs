@@ -1,5 +1,5 @@
-//! The one way in which this program serves HTTP: the webhook, the admin port and the simulated platform. It bounds what a
-//! connection may use up before anything is believed: its place, its time, and the memory of its head.
+//! The server. It bounds what a connection may use up before anything is believed: its place, its time, and the memory of its
+//! head.
 //!
 //! | what | limit |
 //! |---|---|
@@ -15,7 +15,7 @@ mod bodies;
 mod places;
 mod wire;
 
-pub use crate::http_server::wire::Wire;
+pub use crate::server::wire::Wire;
 
 use std::io;
 use std::net::SocketAddr;
@@ -42,14 +42,14 @@ use tokio_rustls::TlsAcceptor;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use crate::http_server::bodies::ArrivingBody;
-use crate::http_server::bodies::LeavingBody;
-use crate::http_server::places::Client;
-use crate::http_server::places::NoPlace;
-use crate::http_server::places::Place;
-use crate::http_server::places::Places;
-use crate::http_server::wire::WRITE_TIMEOUT;
-use crate::http_server::wire::WatchedStream;
+use crate::server::bodies::ArrivingBody;
+use crate::server::bodies::LeavingBody;
+use crate::server::places::Client;
+use crate::server::places::NoPlace;
+use crate::server::places::Place;
+use crate::server::places::Places;
+use crate::server::wire::WRITE_TIMEOUT;
+use crate::server::wire::WatchedStream;
 
 /// Pause after a failed accept, most often for want of file descriptors: trying at once would burn a core.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);

@@ -3,9 +3,9 @@
 use serde_json::Map;
 use serde_json::Value;
 
-use crate::callback::fault::At;
-use crate::callback::fault::Faults;
-use crate::callback::fault::Rule;
+use crate::fault::At;
+use crate::fault::Faults;
+use crate::fault::Rule;
 
 /// Where a link leads on each client; one of them must be there.
 const LINKS: [&str; 4] = ["default_url", "android_url", "ios_url", "pc_url"];

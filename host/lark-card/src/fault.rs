@@ -90,22 +90,28 @@ impl std::fmt::Display for Fault {
     }
 }
 
-/// Where in a document one is: a list of steps that lives on the stack, so that a sound document costs no allocation.
+/// A place in a JSON document: a list of steps that lives on the stack, so that checking a sound document allocates nothing.
+/// Its `Display` is the JSON pointer.
 #[derive(Clone, Copy, Debug)]
-pub(super) enum At<'a> {
+pub enum At<'a> {
+    /// The document itself.
     Root,
-    /// Everything before is written already.
+    /// The place with this JSON pointer.
     Under(&'a str),
+    /// A member of an object.
     Key(&'a At<'a>, &'a str),
+    /// An item of a list.
     Index(&'a At<'a>, usize),
 }
 
 impl<'a> At<'a> {
-    pub(super) fn key(&'a self, key: &'a str) -> Self {
+    /// The member `key` of this place.
+    pub fn key(&'a self, key: &'a str) -> Self {
         At::Key(self, key)
     }
 
-    pub(super) fn index(&'a self, index: usize) -> Self {
+    /// The item `index` of this place, from 0.
+    pub fn index(&'a self, index: usize) -> Self {
         At::Index(self, index)
     }
 }
@@ -140,8 +146,8 @@ pub struct Faults {
 }
 
 impl Faults {
-    /// One more.
-    pub(super) fn push(&mut self, at: &At<'_>, rule: Rule, words: impl std::fmt::Display) {
+    /// Adds a fault; beyond the first 20 it is only counted.
+    pub fn push(&mut self, at: &At<'_>, rule: Rule, words: impl std::fmt::Display) {
         if self.found.len() == MAX_FAULTS {
             self.beyond += 1;
             return;
@@ -164,8 +170,8 @@ impl Faults {
         self.beyond
     }
 
-    /// How many there are.
-    pub(super) fn count(&self) -> usize {
+    /// How many there are, those included that were not kept.
+    pub fn count(&self) -> usize {
         self.found.len() + self.beyond
     }
 }

@@ -1,20 +1,43 @@
-//! Is this a card the platform takes? The documented rules that can be checked without asking it.
+//! Checks Feishu/Lark cards against the platform's documented rules, without asking the platform. Card JSON 1.0 and 2.0, as a
+//! card stands alone and as the answer to a callback wraps it.
 //!
-//! Only what is certainly wrong is a fault: a checked card is dropped for one, so a rule that is not documented has no
-//! place here. Nothing is allocated for a sound card but the sets that tell whether a name is used twice.
+//! ```
+//! let report = lark_card::check_file(r#"{ "schema": "2.0", "body": { "elements": [{ "tag": "buton" }] } }"#);
+//! let fault = &report.faults.found()[0];
+//! assert_eq!(fault.path, "/body/elements/0/tag");
+//! assert_eq!(fault.rule.as_str(), "unknown-tag");
+//! ```
+//!
+//! # What a fault is
+//!
+//! Only what the platform certainly refuses is a [`Fault`](fault::Fault): programs drop a card for one, so a rule that is not
+//! documented has no place here. A card without faults may still be refused, for example because an image key does not exist.
+//! A fault has a JSON pointer to its place, a [`Rule`] whose name stays the same over versions, and words for people.
+//!
+//! # Limits
+//!
+//! A card has at most 30 KiB of JSON, counted without white space; a file with more than 4 MiB is not read. Card JSON 2.0 has
+//! at most 200 elements, and either version five tables and five levels of containers. The first 20 faults are kept and the
+//! rest is counted. Checking a sound card of a kilobyte takes microseconds and allocates only the sets that tell whether a
+//! name is used twice.
 
+pub mod fault;
+pub mod locale;
 mod behavior;
 mod component;
 mod tree;
 mod version_1;
 mod version_2;
+#[cfg(any(test, feature = "fuzzing"))]
+#[doc(hidden)]
+pub mod fuzzing;
 
 use serde_json::Map;
 use serde_json::Value;
 
-use crate::callback::fault::At;
-use crate::callback::fault::Faults;
-use crate::callback::fault::Rule;
+use crate::fault::At;
+use crate::fault::Faults;
+use crate::fault::Rule;
 
 /// Card JSON above this is refused by the platform: 30 KB, documented for answers and updates alike; the variables of a
 /// template count too.
@@ -46,23 +69,23 @@ impl CardVersion {
 
 /// What is known of a card besides its JSON.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Known {
-    /// Bytes of the text it was read from.
-    pub(super) text_bytes: usize,
-    /// The version of the card it takes the place of. The platform's callbacks do not say it.
-    pub(super) replaces: Option<CardVersion>,
+pub struct Known {
+    /// Bytes of the text that the card was read from. Small cards are not measured again.
+    pub text_bytes: usize,
+    /// The version of the card that this one replaces, if it is known. The platform's callbacks do not say it.
+    pub replaces: Option<CardVersion>,
 }
 
-/// What became of a file.
+/// The result of [`check_file`].
 #[derive(Debug)]
 pub struct FileReport {
-    /// Absent for a template, and for what is no card at all.
+    /// Absent for a template, and for text that is not a card.
     pub version: Option<CardVersion>,
-    /// Empty if the platform would take it, as far as that can be told without asking.
+    /// Empty if no documented rule is broken.
     pub faults: Faults,
 }
 
-/// Checks the text of a file: a card, or `{"type": "raw" | "template", "data": {…}}`.
+/// Checks the text of a file: a card alone, or `{"type": "raw" | "template", "data": {…}}`.
 pub fn check_file(text: &str) -> FileReport {
     let mut faults = Faults::default();
     if text.len() > MAX_FILE_BYTES {
@@ -93,8 +116,9 @@ pub fn check_file(text: &str) -> FileReport {
     FileReport { version, faults }
 }
 
-/// `{"type": "raw" | "template", "data": {…}}`: the answer to a click or a link.
-pub(super) fn check_wrapped(
+/// Checks `{"type": "raw" | "template", "data": {…}}`: the card in the answer to a click or a link preview. Adds faults to
+/// `faults`, with their places below `at`. `None` for a template, whose card only the platform knows.
+pub fn check_wrapped(
     card: &Value,
     at: &At<'_>,
     known: Known,
@@ -115,8 +139,9 @@ pub(super) fn check_wrapped(
     None
 }
 
-/// A card at the top level, or a template beside its type: the old protocol.
-pub(super) fn check_legacy(
+/// Checks an answer of the old card protocol: a card at the top level, or a template beside its type. Otherwise like
+/// [`check_wrapped`].
+pub fn check_legacy(
     answer: &Value,
     at: &At<'_>,
     known: Known,

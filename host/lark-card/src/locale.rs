@@ -2,23 +2,23 @@
 
 use serde_json::Value;
 
-use crate::callback::fault::At;
-use crate::callback::fault::Faults;
-use crate::callback::fault::Rule;
+use crate::fault::At;
+use crate::fault::Faults;
+use crate::fault::Rule;
 
 /// Toasts and cards, as documented for card content in several languages.
-pub(super) const TOAST_AND_CARD: [&str; 16] = [
+pub const TOAST_AND_CARD: [&str; 16] = [
     "zh_cn", "en_us", "zh_hk", "zh_tw", "ja_jp", "id_id", "vi_vn", "th_th", "pt_br", "es_es",
     "ko_kr", "de_de", "fr_fr", "it_it", "ru_ru", "ms_my",
 ];
 /// The title of a link preview: Hindi in the place of Malay.
-pub(super) const PREVIEW_TITLE: [&str; 16] = [
+pub const PREVIEW_TITLE: [&str; 16] = [
     "zh_cn", "en_us", "zh_hk", "zh_tw", "ja_jp", "id_id", "vi_vn", "th_th", "pt_br", "es_es",
     "ko_kr", "de_de", "fr_fr", "it_it", "ru_ru", "hi_in",
 ];
 
-/// Names one that is not in `allowed`.
-pub(super) fn check(locale: &str, allowed: &[&str; 16], at: &At<'_>, faults: &mut Faults) {
+/// Adds a fault if `locale` is not in `allowed`, one of the two lists of this module.
+pub fn check(locale: &str, allowed: &[&str; 16], at: &At<'_>, faults: &mut Faults) {
     if allowed.contains(&locale) {
         return;
     }
@@ -36,8 +36,8 @@ pub(super) fn check(locale: &str, allowed: &[&str; 16], at: &At<'_>, faults: &mu
     faults.push(at, Rule::Locale, words);
 }
 
-/// An object of texts by locale.
-pub(super) fn check_texts(texts: &Value, allowed: &[&str; 16], at: &At<'_>, faults: &mut Faults) {
+/// Checks an object of texts by locale, such as `i18n_content`.
+pub fn check_texts(texts: &Value, allowed: &[&str; 16], at: &At<'_>, faults: &mut Faults) {
     let Some(texts) = texts.as_object() else {
         return faults.push(at, Rule::Type, "must be an object of texts by locale");
     };

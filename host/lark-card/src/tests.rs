@@ -1,4 +1,4 @@
-//! The golden cards of `tests/cards`, and what has no file: versions that do not match, and speed.
+//! The golden cards of `cards`, and what has no file: versions that do not match, and speed.
 
 use std::path::PathBuf;
 
@@ -8,7 +8,7 @@ use serde_json::json;
 use super::*;
 
 fn golden(folder: &str) -> Vec<(PathBuf, String)> {
-    let folder = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../tests/cards").join(folder);
+    let folder = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("cards").join(folder);
     let mut cards: Vec<_> = std::fs::read_dir(folder)
         .unwrap()
         .map(|entry| entry.unwrap().path())

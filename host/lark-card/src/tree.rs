@@ -5,16 +5,16 @@ use std::collections::HashSet;
 use serde_json::Map;
 use serde_json::Value;
 
-use crate::callback::card_check::CardVersion;
-use crate::callback::card_check::behavior;
-use crate::callback::card_check::component;
-use crate::callback::card_check::component::Component;
-use crate::callback::card_check::component::Role;
-use crate::callback::card_check::version_1;
-use crate::callback::fault::At;
-use crate::callback::fault::Faults;
-use crate::callback::fault::Rule;
-use crate::callback::locale;
+use crate::CardVersion;
+use crate::behavior;
+use crate::component;
+use crate::component::Component;
+use crate::component::Role;
+use crate::fault::At;
+use crate::fault::Faults;
+use crate::fault::Rule;
+use crate::locale;
+use crate::version_1;
 
 /// Elements and components of one 2.0 card, texts included (300305 where cards are entities).
 const MAX_ELEMENTS: usize = 200;

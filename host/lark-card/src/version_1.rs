@@ -3,12 +3,12 @@
 use serde_json::Map;
 use serde_json::Value;
 
-use crate::callback::card_check::CardVersion;
-use crate::callback::card_check::tree::Tree;
-use crate::callback::fault::At;
-use crate::callback::fault::Faults;
-use crate::callback::fault::Rule;
-use crate::callback::locale;
+use crate::CardVersion;
+use crate::fault::At;
+use crate::fault::Faults;
+use crate::fault::Rule;
+use crate::locale;
+use crate::tree::Tree;
 
 /// What makes an object a card at all.
 const PARTS: [&str; 6] =

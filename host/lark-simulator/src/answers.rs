@@ -5,12 +5,12 @@ use std::collections::HashMap;
 use std::collections::VecDeque;
 use std::sync::Mutex;
 
+use lark_wire::frame::Frame;
 use tokio::sync::oneshot;
 use tokio::time::Instant;
 
-use crate::ingress::long_connection::frame::Frame;
-use crate::simulator::state::lock;
-use crate::simulator::update_token::AnswerMark;
+use crate::state::lock;
+use crate::update_token::AnswerMark;
 
 /// Callbacks remembered per app, answered ones included, to tell late and second answers from stray ones. The oldest
 /// is forgotten, and if somebody still waits for it, it counts as unanswered.
@@ -81,8 +81,9 @@ impl Answers {
 
 #[cfg(test)]
 mod tests {
+    use lark_wire::frame::Header;
+
     use super::*;
-    use crate::ingress::long_connection::frame::Header;
 
     fn reply(message_id: &str) -> Frame {
         let header = Header { key: "message_id".into(), value: message_id.into() };

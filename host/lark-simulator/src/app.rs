@@ -3,29 +3,29 @@
 use std::sync::Mutex;
 use std::sync::MutexGuard;
 
+use lark_wire::secret::Secret;
 use tokio_util::sync::CancellationToken;
 
-use crate::secret::Secret;
-use crate::simulator::access_token::AccessTokens;
-use crate::simulator::answers::Answers;
-use crate::simulator::app_ticket::AppTickets;
-use crate::simulator::config::AppKind;
-use crate::simulator::config::ClientConfig;
-use crate::simulator::config::SimulatedApp;
-use crate::simulator::connections::Connections;
-use crate::simulator::delivery::Delivery;
-use crate::simulator::delivery::Door;
-use crate::simulator::identifier;
-use crate::simulator::script::ApplicationScript;
-use crate::simulator::script::CardUpdateScript;
-use crate::simulator::script::DiscoveryScript;
-use crate::simulator::script::HandshakeScript;
-use crate::simulator::script::PongScript;
-use crate::simulator::script::TicketScript;
-use crate::simulator::state::lock;
-use crate::simulator::tally::Changes;
-use crate::simulator::tally::Tally;
-use crate::simulator::ticket::Tickets;
+use crate::access_token::AccessTokens;
+use crate::answers::Answers;
+use crate::app_ticket::AppTickets;
+use crate::config::AppKind;
+use crate::config::ClientConfig;
+use crate::config::SimulatedApp;
+use crate::connections::Connections;
+use crate::delivery::Delivery;
+use crate::delivery::Door;
+use crate::identifier;
+use crate::script::ApplicationScript;
+use crate::script::CardUpdateScript;
+use crate::script::DiscoveryScript;
+use crate::script::HandshakeScript;
+use crate::script::PongScript;
+use crate::script::TicketScript;
+use crate::state::lock;
+use crate::tally::Changes;
+use crate::tally::Tally;
+use crate::ticket::Tickets;
 
 /// Settings, and everything that belongs to this app alone.
 pub(super) struct App {

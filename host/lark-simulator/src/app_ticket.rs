@@ -4,9 +4,9 @@ use std::sync::Mutex;
 
 use serde_json::json;
 
-use crate::simulator::delivery::Delivery;
-use crate::simulator::identifier;
-use crate::simulator::state::lock;
+use crate::delivery::Delivery;
+use crate::identifier;
+use crate::state::lock;
 
 /// "App ticket invalid".
 pub(super) const TICKET_INVALID: i64 = 10_012;

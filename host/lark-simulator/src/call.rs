@@ -8,39 +8,38 @@ use std::time::Duration;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
+use lark_wire::frame::Frame;
 use serde::Deserialize;
 use tokio::sync::oneshot;
 use tokio::time::Instant;
 use tokio_tungstenite::tungstenite::Message;
 use url::Url;
 
-use crate::ingress::long_connection::frame::Frame;
-use crate::named_fields;
-use crate::simulator::app::App;
-use crate::simulator::connections::Connection;
-use crate::simulator::connections::Sent;
-use crate::simulator::delivery::Delivery;
-use crate::simulator::delivery::DeliveryKind;
-use crate::simulator::delivery::Door;
-use crate::simulator::delivery::FragmentOrder;
-use crate::simulator::exchange::Carrier;
-use crate::simulator::exchange::Exchange;
-use crate::simulator::exchange::SendError;
-use crate::simulator::fragment::Envelope;
-use crate::simulator::loopback_client::Response;
-use crate::simulator::loopback_client::loopback_url;
-use crate::simulator::sealing;
-use crate::simulator::state::State;
-use crate::simulator::update_token::AnswerMark;
-use crate::simulator::verdict;
-use crate::simulator::verdict::Answer;
+use crate::app::App;
+use crate::connections::Connection;
+use crate::connections::Sent;
+use crate::delivery::Delivery;
+use crate::delivery::DeliveryKind;
+use crate::delivery::Door;
+use crate::delivery::FragmentOrder;
+use crate::exchange::Carrier;
+use crate::exchange::Exchange;
+use crate::exchange::SendError;
+use crate::fragment::Envelope;
+use crate::loopback_client::Response;
+use crate::loopback_client::loopback_url;
+use crate::sealing;
+use crate::state::State;
+use crate::update_token::AnswerMark;
+use crate::verdict;
+use crate::verdict::Answer;
 
 /// Three seconds end to end, as documented.
 const ANSWER_LIMIT: Duration = Duration::from_secs(3);
 /// One second for the URL check, as documented.
 const CHALLENGE_LIMIT: Duration = Duration::from_secs(1);
 
-/// See [`Simulator::send`](crate::simulator::Simulator::send).
+/// See [`Simulator::send`](crate::Simulator::send).
 pub(super) async fn send(
     state: &State,
     app_id: &str,

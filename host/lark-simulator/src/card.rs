@@ -4,7 +4,7 @@
 use serde_json::Map;
 use serde_json::Value;
 
-use crate::simulator::delivery::CardSchema;
+use crate::delivery::CardSchema;
 
 /// 30 KB, as documented; template variables count too.
 const MAX_CARD_BYTES: usize = 30 * 1024;

@@ -4,11 +4,10 @@ use std::net::Ipv4Addr;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
+use lark_wire::secret::Secret;
 use serde::Serialize;
 
-use crate::secret::Secret;
-
-/// Everything [`Simulator::start`](crate::simulator::Simulator::start) needs.
+/// Everything [`Simulator::start`](crate::Simulator::start) needs.
 #[derive(Clone, Debug)]
 pub struct SimulatorConfig {
     /// Where to listen; port 0 takes a free one.

@@ -24,7 +24,7 @@
 //! `{"apps": [{"id", "connected", "counters"}], "card_updates", "messages", "api_calls", "webhook", "plugins"}`; the last one is
 //! that of a host in the same process.
 //!
-//! Both are for programs and pages on this machine, see [`local_page`](crate::local_page): JSON is sent as `application/json`.
+//! Both are for programs and pages on this machine, see [`local_page`](guarded_http::local_page): JSON is sent as `application/json`.
 
 use std::sync::Arc;
 
@@ -33,23 +33,23 @@ use axum::extract;
 use axum::http::StatusCode;
 use axum::response::IntoResponse as _;
 use axum::response::Response;
+use guarded_http::local_page::JsonBody;
+use lark_wire::frame::Frame;
 use serde::Deserialize;
 use serde_json::Value;
 use serde_json::json;
 
-use crate::ingress::long_connection::frame::Frame;
-use crate::local_page::JsonBody;
-use crate::simulator::call;
-use crate::simulator::delivery::CardSchema;
-use crate::simulator::delivery::Delivery;
-use crate::simulator::delivery::DeliveryKind;
-use crate::simulator::delivery::Door;
-use crate::simulator::exchange::Exchange;
-use crate::simulator::exchange::SendError;
-use crate::simulator::record::CardUpdate;
-use crate::simulator::sample;
-use crate::simulator::sample::CardAction;
-use crate::simulator::state::State;
+use crate::call;
+use crate::delivery::CardSchema;
+use crate::delivery::Delivery;
+use crate::delivery::DeliveryKind;
+use crate::delivery::Door;
+use crate::exchange::Exchange;
+use crate::exchange::SendError;
+use crate::record::CardUpdate;
+use crate::sample;
+use crate::sample::CardAction;
+use crate::state::State;
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]

@@ -3,6 +3,15 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::app::App;
+use crate::connections::MAX_CONNECTIONS;
+use crate::identifier;
+use crate::script::DiscoveryScript;
+use crate::script::FRESH_TICKET;
+use crate::script::FRESH_URL;
+use crate::script::OWN_ADDRESS;
+use crate::script::TOO_MANY_CONNECTIONS;
+use crate::state::State;
 use axum::Json;
 use axum::body::Bytes;
 use axum::extract;
@@ -14,17 +23,6 @@ use serde::Deserialize;
 use serde_json::Value;
 use serde_json::json;
 use tokio::time::Instant;
-
-use crate::named_fields;
-use crate::simulator::app::App;
-use crate::simulator::connections::MAX_CONNECTIONS;
-use crate::simulator::identifier;
-use crate::simulator::script::DiscoveryScript;
-use crate::simulator::script::FRESH_TICKET;
-use crate::simulator::script::FRESH_URL;
-use crate::simulator::script::OWN_ADDRESS;
-use crate::simulator::script::TOO_MANY_CONNECTIONS;
-use crate::simulator::state::State;
 
 /// Wrong id or secret, or the app may not use long connections.
 const BAD_CREDENTIALS: i64 = 1_000_040_345;

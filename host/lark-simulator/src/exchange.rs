@@ -3,9 +3,9 @@
 use std::time::Duration;
 
 use bytes::Bytes;
+use lark_wire::frame::Frame;
 
-use crate::ingress::long_connection::frame::Frame;
-use crate::simulator::verdict::Verdict;
+use crate::verdict::Verdict;
 
 /// One delivery, its answer, and what the user saw.
 #[derive(Clone, Debug)]
@@ -85,7 +85,7 @@ pub enum SendError {
     NotOnline,
     /// Other ports of this machine may trust what comes from this machine.
     #[error(
-        "{url} is not one of this program's webhooks; `aviary simulate --webhook {url}` makes it one"
+        "{url} is not one of this program's webhooks; the option `--webhook {url}` makes it one"
     )]
     UnknownWebhook {
         /// The URL asked for.

@@ -2,11 +2,11 @@
 //! would send: nothing here checks that `sum` and `seq` make sense.
 
 use bytes::Bytes;
+use lark_wire::frame::Frame;
+use lark_wire::frame::Header;
+use lark_wire::frame::METHOD_DATA;
 
-use crate::ingress::long_connection::frame::Frame;
-use crate::ingress::long_connection::frame::Header;
-use crate::ingress::long_connection::frame::METHOD_DATA;
-use crate::simulator::identifier;
+use crate::identifier;
 
 /// One official client reads 64-bit ids as floating point, which is exact below this.
 const MAX_ID: u64 = 1 << 53;

@@ -16,14 +16,14 @@ use tokio::time::Instant;
 use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
 use url::form_urlencoded;
 
-use crate::simulator::app::App;
-use crate::simulator::connections::Place;
-use crate::simulator::discovery::HANG_LIMIT;
-use crate::simulator::script::HandshakeRefusal;
-use crate::simulator::script::HandshakeScript;
-use crate::simulator::socket;
-use crate::simulator::state::State;
-use crate::simulator::ticket::Redemption;
+use crate::app::App;
+use crate::connections::Place;
+use crate::discovery::HANG_LIMIT;
+use crate::script::HandshakeRefusal;
+use crate::script::HandshakeScript;
+use crate::socket;
+use crate::state::State;
+use crate::ticket::Redemption;
 
 /// No usable credential: a ticket that is unknown, used or too old.
 const NO_CREDENTIAL: i64 = 1_000_040_344;

@@ -1,11 +1,41 @@
 //! The platform's side of the wire, on one loopback port: discovery, the long connection, the server API that handlers
 //! use, and a user's client that sends callbacks and judges the answers. For people without a tenant, and for tests.
 //!
-//! It imitates; it is not the platform. It knows nothing of plugins or of how a host decides: it shares with the host
-//! only the secret type, the body cipher, the signatures and the frame codec.
+//! It imitates; it is not the platform. What it does is documented behaviour where there is documentation. Where there is
+//! none, it takes the strictest reading that the official clients survive.
 //!
-//! What it does is documented behaviour where there is documentation. Where there is none, the strictest reading is
-//! taken that the official clients survive.
+//! ```
+//! use lark_simulator::Simulator;
+//! use lark_simulator::config::SimulatedApp;
+//! use lark_simulator::config::SimulatorConfig;
+//! use lark_simulator::delivery::Delivery;
+//! use lark_simulator::delivery::Door;
+//! use lark_wire::secret::Secret;
+//! use serde_json::json;
+//!
+//! # #[tokio::main(flavor = "current_thread")]
+//! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! let app = SimulatedApp::new("cli_0123456789abcdef", Secret::new("the app secret"));
+//! let platform = Simulator::start(SimulatorConfig::on_loopback(vec![app])).await?;
+//! // The domain for the bot's SDK. Its webhook, or its long connection, then answers deliveries.
+//! assert!(platform.domain().starts_with("http://127.0.0.1:"));
+//! let click = Delivery::card_action(json!({ "action": "approve" }));
+//! let exchange = platform.send("cli_0123456789abcdef", &Door::LongConnection, &click).await?;
+//! // No bot is connected yet: the user sees an error of the platform.
+//! assert!(exchange.verdict.error.is_some());
+//! platform.shutdown().await;
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! # Errors and limits
+//!
+//! [`SimulatorError`] says why the port did not open, [`SendError`] why nothing
+//! was sent; everything else that goes wrong is what a user would see, in [`Verdict`](verdict::Verdict). The simulator listens on
+//! loopback, delivers to loopback only, and answers a bot on this machine or a page of its own, never a page of another site. A
+//! request has at most 1 MiB, and 1024 HTTP connections are open at once. Times are milliseconds where a name ends in `_ms`.
+//!
+//! With the feature `cli`, on by default, there are the program `lark-simulator` and its options ([`command`]).
 
 mod access_token;
 mod answers;
@@ -13,6 +43,8 @@ mod app;
 mod app_ticket;
 mod call;
 mod card;
+#[cfg(feature = "cli")]
+pub mod command;
 pub mod config;
 mod connections;
 mod control;
@@ -48,37 +80,37 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
+use lark_wire::frame::Frame;
 use serde_json::Value;
 use serde_json::json;
 use tokio::net::TcpListener;
 use tokio::time::Instant;
 use tokio_tungstenite::tungstenite::Message;
 
-use crate::ingress::long_connection::frame::Frame;
-use crate::simulator::access_token::APP_TOKEN_INVALID;
-use crate::simulator::access_token::Holder;
-use crate::simulator::app_ticket::TICKET_INVALID;
-use crate::simulator::config::ClientConfig;
-use crate::simulator::config::SimulatorConfig;
-use crate::simulator::connections::Sent;
-use crate::simulator::delivery::Delivery;
-use crate::simulator::delivery::Door;
-use crate::simulator::exchange::Exchange;
-use crate::simulator::exchange::SendError;
-use crate::simulator::fragment::Envelope;
-use crate::simulator::playground::host_words::Build;
-use crate::simulator::playground::host_words::Surroundings;
-use crate::simulator::record::ApiCall;
-use crate::simulator::record::CardUpdate;
-use crate::simulator::record::Counters;
-use crate::simulator::record::SentMessage;
-use crate::simulator::script::ApplicationScript;
-use crate::simulator::script::CardUpdateScript;
-use crate::simulator::script::DiscoveryScript;
-use crate::simulator::script::HandshakeScript;
-use crate::simulator::script::PongScript;
-use crate::simulator::script::TicketScript;
-use crate::simulator::state::State;
+use crate::access_token::APP_TOKEN_INVALID;
+use crate::access_token::Holder;
+use crate::app_ticket::TICKET_INVALID;
+use crate::config::ClientConfig;
+use crate::config::SimulatorConfig;
+use crate::connections::Sent;
+use crate::delivery::Delivery;
+use crate::delivery::Door;
+use crate::exchange::Exchange;
+use crate::exchange::SendError;
+use crate::fragment::Envelope;
+use crate::playground::host_words::Build;
+use crate::playground::host_words::Surroundings;
+use crate::record::ApiCall;
+use crate::record::CardUpdate;
+use crate::record::Counters;
+use crate::record::SentMessage;
+use crate::script::ApplicationScript;
+use crate::script::CardUpdateScript;
+use crate::script::DiscoveryScript;
+use crate::script::HandshakeScript;
+use crate::script::PongScript;
+use crate::script::TicketScript;
+use crate::state::State;
 
 /// Why the simulator did not start.
 #[derive(Debug, thiserror::Error)]

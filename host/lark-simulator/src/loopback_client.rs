@@ -15,9 +15,9 @@ use rustls::crypto::ring;
 use url::Host;
 use url::Url;
 
-use crate::simulator::exchange::SendError;
-use crate::simulator::identifier;
-use crate::simulator::sealing::Sealed;
+use crate::exchange::SendError;
+use crate::identifier;
+use crate::sealing::Sealed;
 
 /// Two seconds to connect, as documented.
 const CONNECT_LIMIT: Duration = Duration::from_secs(2);

@@ -23,16 +23,16 @@ use serde_json::Value;
 use serde_json::json;
 use tokio::time::Instant;
 
-use crate::simulator::access_token::Holder;
-use crate::simulator::app::App;
-use crate::simulator::discovery::HANG_LIMIT;
-use crate::simulator::identifier;
-use crate::simulator::open_api::token::TOKEN_PATHS;
-use crate::simulator::record::ApiCall;
-use crate::simulator::script::ApplicationScript;
-use crate::simulator::script::CardUpdateScript;
-use crate::simulator::server::MAX_REQUEST_BYTES;
-use crate::simulator::state::State;
+use crate::access_token::Holder;
+use crate::app::App;
+use crate::discovery::HANG_LIMIT;
+use crate::identifier;
+use crate::open_api::token::TOKEN_PATHS;
+use crate::record::ApiCall;
+use crate::script::ApplicationScript;
+use crate::script::CardUpdateScript;
+use crate::server::MAX_REQUEST_BYTES;
+use crate::state::State;
 
 const CARD_UPDATE_PATH: &str = "/open-apis/interactive/v1/card/update";
 const MESSAGES_PATH: &str = "/open-apis/im/v1/messages";

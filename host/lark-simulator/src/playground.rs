@@ -16,9 +16,9 @@ use axum::http::header::X_CONTENT_TYPE_OPTIONS;
 use axum::response::IntoResponse as _;
 use axum::response::Response;
 use axum::routing::get;
+use lark_wire::platform_code;
 
-use crate::platform_code;
-use crate::simulator::state::State;
+use crate::state::State;
 
 /// The files of the page.
 const FILES: [(&str, &str, &str); 17] = [

@@ -9,9 +9,9 @@ use serde_json::Value;
 use serde_json::json;
 use tokio::time::Instant;
 
-use crate::simulator::state::lock;
-use crate::simulator::tally::Changes;
-use crate::simulator::update_token::AnswerMark;
+use crate::state::lock;
+use crate::tally::Changes;
+use crate::update_token::AnswerMark;
 
 /// Records kept of each sort; the oldest go first. A soak test looks at ten thousand and their repeats, and must not fill
 /// memory.

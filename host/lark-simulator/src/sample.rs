@@ -5,7 +5,7 @@ use serde_json::Map;
 use serde_json::Value;
 use serde_json::json;
 
-use crate::simulator::identifier;
+use crate::identifier;
 
 /// What a user did to a card. Everything but the value has a usual default.
 #[derive(Clone, Debug)]

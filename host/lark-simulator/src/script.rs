@@ -5,7 +5,7 @@ use bytes::Bytes;
 use serde_json::Value;
 use serde_json::json;
 
-use crate::simulator::delivery::Door;
+use crate::delivery::Door;
 
 /// What `POST /callback/ws/endpoint` does for one app.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

@@ -1,19 +1,19 @@
 //! Turns a payload into the HTTP body and headers of a webhook request: encryption and signature, right or wrong.
 
 use bytes::Bytes;
+use lark_wire::cipher::Cipher;
+use lark_wire::secret::Secret;
+use lark_wire::signature::SignatureHeaders;
+use lark_wire::signature::sha1_signature;
+use lark_wire::signature::sha256_signature;
 use serde_json::json;
 
-use crate::callback::cipher::Cipher;
-use crate::callback::signature::SignatureHeaders;
-use crate::callback::signature::sha1_signature;
-use crate::callback::signature::sha256_signature;
-use crate::secret::Secret;
-use crate::simulator::app::Settings;
-use crate::simulator::delivery::Delivery;
-use crate::simulator::delivery::DeliveryKind;
-use crate::simulator::delivery::Encryption;
-use crate::simulator::delivery::Signing;
-use crate::simulator::identifier;
+use crate::app::Settings;
+use crate::delivery::Delivery;
+use crate::delivery::DeliveryKind;
+use crate::delivery::Encryption;
+use crate::delivery::Signing;
+use crate::identifier;
 
 /// A request ready to be sent.
 pub(super) struct Sealed {
@@ -69,7 +69,7 @@ mod tests {
     use serde_json::Value;
 
     use super::*;
-    use crate::simulator::config::AppKind;
+    use crate::config::AppKind;
 
     fn app(encrypt_key: Option<&str>) -> Settings {
         Settings {

@@ -7,18 +7,18 @@ use axum::extract::DefaultBodyLimit;
 use axum::routing::any;
 use axum::routing::get;
 use axum::routing::post;
+use guarded_http::local_page;
+use guarded_http::server::Ending;
+use guarded_http::server::HttpServer;
+use guarded_http::server::Limits;
 use tokio::net::TcpListener;
 
-use crate::http_server::Ending;
-use crate::http_server::HttpServer;
-use crate::http_server::Limits;
-use crate::local_page;
-use crate::simulator::control;
-use crate::simulator::discovery;
-use crate::simulator::handshake;
-use crate::simulator::open_api;
-use crate::simulator::playground;
-use crate::simulator::state::State;
+use crate::control;
+use crate::discovery;
+use crate::handshake;
+use crate::open_api;
+use crate::playground;
+use crate::state::State;
 
 /// A card of 100 KB, in a message, with room to spare.
 pub(super) const MAX_REQUEST_BYTES: usize = 1024 * 1024;

@@ -8,6 +8,8 @@ use futures_util::SinkExt as _;
 use futures_util::StreamExt as _;
 use hyper::upgrade::Upgraded;
 use hyper_util::rt::TokioIo;
+use lark_wire::frame::Frame;
+use lark_wire::frame::Method;
 use tokio::time::Instant;
 use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite;
@@ -15,14 +17,12 @@ use tokio_tungstenite::tungstenite::Message;
 use tokio_tungstenite::tungstenite::protocol::Role;
 use tokio_tungstenite::tungstenite::protocol::WebSocketConfig;
 
-use crate::ingress::long_connection::frame::Frame;
-use crate::ingress::long_connection::frame::Method;
-use crate::simulator::answers::Arrival;
-use crate::simulator::app::App;
-use crate::simulator::connections::Connection;
-use crate::simulator::connections::Place;
-use crate::simulator::connections::Queued;
-use crate::simulator::script::PongScript;
+use crate::answers::Arrival;
+use crate::app::App;
+use crate::connections::Connection;
+use crate::connections::Place;
+use crate::connections::Queued;
+use crate::script::PongScript;
 
 /// An answer carries a card of 30 KB in base64, so this is generous; it only keeps a broken client from filling memory.
 const MAX_INBOUND_BYTES: usize = 8 * 1024 * 1024;
@@ -154,13 +154,13 @@ fn pong(app: &App, ping: &Frame) -> Frame {
 
 #[cfg(test)]
 mod tests {
+    use lark_wire::secret::Secret;
     use tokio_util::sync::CancellationToken;
 
     use super::*;
-    use crate::secret::Secret;
-    use crate::simulator::config::ClientConfig;
-    use crate::simulator::config::SimulatedApp;
-    use crate::simulator::tally::Changes;
+    use crate::config::ClientConfig;
+    use crate::config::SimulatedApp;
+    use crate::tally::Changes;
 
     /// The pong that both official clients accepted, byte for byte.
     #[test]

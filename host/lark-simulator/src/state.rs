@@ -12,16 +12,16 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use url::Url;
 
-use crate::simulator::SimulatorError;
-use crate::simulator::app::App;
-use crate::simulator::config::SimulatorConfig;
-use crate::simulator::exchange::SendError;
-use crate::simulator::loopback_client::LoopbackClient;
-use crate::simulator::loopback_client::loopback_url;
-use crate::simulator::playground::host_words::HostWords;
-use crate::simulator::record::Records;
-use crate::simulator::tally::Changes;
-use crate::simulator::update_token::UpdateTokens;
+use crate::SimulatorError;
+use crate::app::App;
+use crate::config::SimulatorConfig;
+use crate::exchange::SendError;
+use crate::loopback_client::LoopbackClient;
+use crate::loopback_client::loopback_url;
+use crate::playground::host_words::HostWords;
+use crate::record::Records;
+use crate::tally::Changes;
+use crate::update_token::UpdateTokens;
 
 /// `Frame.service` of the first app; the captured frames have this one.
 const FIRST_SERVICE_ID: i32 = 33_554_678;

@@ -4,11 +4,11 @@ use std::collections::VecDeque;
 use std::sync::Mutex;
 
 use bytes::Bytes;
+use lark_wire::frame::Frame;
 use tokio::sync::watch;
 
-use crate::ingress::long_connection::frame::Frame;
-use crate::simulator::record::Counters;
-use crate::simulator::state::lock;
+use crate::record::Counters;
+use crate::state::lock;
 
 /// Stray answers kept per app: a test looks at a handful, and a runaway client must not fill memory.
 const MAX_STRAY_ANSWERS: usize = 1024;

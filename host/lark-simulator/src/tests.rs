@@ -7,11 +7,11 @@ mod webhook;
 use serde_json::json;
 
 use super::*;
-use crate::simulator::test_client::APP;
-use crate::simulator::test_client::SOON;
-use crate::simulator::test_client::TestClient;
-use crate::simulator::test_client::post;
-use crate::simulator::test_client::simulator;
+use crate::test_client::APP;
+use crate::test_client::SOON;
+use crate::test_client::TestClient;
+use crate::test_client::post;
+use crate::test_client::simulator;
 
 #[tokio::test]
 async fn shutdown_ends_every_task_and_drop_is_enough_for_the_sockets() {
@@ -59,7 +59,7 @@ async fn the_control_endpoints_send_and_show() {
 
 #[tokio::test]
 async fn one_app_cannot_be_configured_twice() {
-    let app = config::SimulatedApp::new(APP, crate::secret::Secret::new("s"));
+    let app = config::SimulatedApp::new(APP, lark_wire::secret::Secret::new("s"));
     let twice = SimulatorConfig::on_loopback(vec![app.clone(), app]);
     let error = Simulator::start(twice).await.err();
     assert!(matches!(error, Some(SimulatorError::DuplicateApp { .. })));

@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use crate::simulator::identifier;
-use crate::simulator::state::lock;
+use crate::identifier;
+use crate::state::lock;
 
 /// How long a ticket opens the door. The platform's own value is not documented; clients use it at once.
 const LIFETIME: Duration = Duration::from_secs(60);

@@ -9,8 +9,8 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use crate::simulator::delivery::CardSchema;
-use crate::simulator::state::lock;
+use crate::delivery::CardSchema;
+use crate::state::lock;
 
 /// Thirty minutes, as documented.
 const LIFETIME: Duration = Duration::from_secs(30 * 60);

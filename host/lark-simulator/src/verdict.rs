@@ -9,14 +9,14 @@ use serde::Serialize;
 use serde_json::Map;
 use serde_json::Value;
 
-use crate::simulator::card;
-use crate::simulator::card::CardFault;
-use crate::simulator::delivery::CardSchema;
-use crate::simulator::delivery::Delivery;
-use crate::simulator::delivery::DeliveryKind;
-use crate::simulator::delivery::Viewer;
-use crate::simulator::user_error::Complaint;
-use crate::simulator::user_error::UserError;
+use crate::card;
+use crate::card::CardFault;
+use crate::delivery::CardSchema;
+use crate::delivery::Delivery;
+use crate::delivery::DeliveryKind;
+use crate::delivery::Viewer;
+use crate::user_error::Complaint;
+use crate::user_error::UserError;
 
 /// Success, as an HTTP status and as the code of a reply frame.
 const OK: i64 = 200;

@@ -1,6 +1,6 @@
 //! The platform's body encryption: AES-256-CBC under SHA-256 of the Encrypt Key, the IV in front, base64 around it.
 //!
-//! It has no authentication of its own. A body that decrypts is not thereby genuine: that is `verify`'s business.
+//! The encryption does not authenticate: a body that decrypts may still be forged. [`signature`](crate::signature) tells.
 
 use std::sync::LazyLock;
 
@@ -16,7 +16,7 @@ use sha2::Sha256;
 use crate::secret::Secret;
 
 const BLOCK: usize = 16;
-/// With what this processor has for it: a body is two kilobytes.
+/// Vector instructions where the processor has them: a body is two kilobytes.
 static BASE64: LazyLock<Simd> = LazyLock::new(|| Simd::standard(PAD));
 
 /// Why an encrypted body could not be read.
@@ -49,7 +49,11 @@ impl Cipher {
         Self { key: Sha256::digest(encrypt_key.expose().as_bytes()).into() }
     }
 
-    /// Reads the value of an `encrypt` field.
+    /// Decrypts the value of an `encrypt` field. The result is shorter than the input.
+    ///
+    /// # Errors
+    ///
+    /// [`CipherError`] if the text is not base64, is too short, or was encrypted under another key.
     pub fn decrypt(&self, encoded: &str) -> Result<Vec<u8>, CipherError> {
         let mut sealed = BASE64.decode(encoded).map_err(|_| CipherError::NotBase64)?;
         if sealed.len() < 2 * BLOCK || !sealed.len().is_multiple_of(BLOCK) {
@@ -66,7 +70,7 @@ impl Cipher {
         Ok(sealed)
     }
 
-    /// Makes the value of an `encrypt` field, as the platform would: the simulator's half.
+    /// Encrypts a body into the value of an `encrypt` field, as the platform does. `iv` must be random.
     pub fn encrypt(&self, plain: &[u8], iv: [u8; BLOCK]) -> String {
         let mut sealed = iv.to_vec();
         sealed.extend(

@@ -1,6 +1,13 @@
 //! The frames of the long connection: one protobuf message per binary WebSocket message, package `pbbp2`, proto2.
 //!
-//! Encoding and decoding only. Nothing here knows what a frame means.
+//! Encoding and decoding only. The platform uses these headers:
+//!
+//! | header | value |
+//! |---|---|
+//! | `type` | `ping` or `pong` in a control frame, `event` or `card` in a data frame |
+//! | `message_id` | the id of the message that a frame is a fragment of |
+//! | `sum`, `seq` | how many fragments the message has, and which one this is, from 0 |
+//! | `biz_rt` | in a reply: milliseconds from the message to its answer |
 
 use prost::Message;
 
@@ -85,7 +92,11 @@ pub const METHOD_CONTROL: i32 = 0;
 pub const METHOD_DATA: i32 = 1;
 
 impl Frame {
-    /// Reads one binary WebSocket message.
+    /// Reads one binary WebSocket message. The payload is a view into `bytes`, which live as long as the frame.
+    ///
+    /// # Errors
+    ///
+    /// [`FrameError`] if the bytes are not a frame, a required field is missing, or there are more than 256 headers.
     pub fn parse(bytes: bytes::Bytes) -> Result<Self, FrameError> {
         check_fields(&bytes)?;
         Ok(Self::decode(bytes)?)

@@ -1,8 +1,9 @@
-//! The frame codec.
+//! The fuzz target of the frame codec: a function that takes any bytes and panics where a property does not hold. Only tests
+//! and the feature `fuzzing` build this module.
 
 use bytes::Bytes;
 
-use crate::ingress::long_connection::frame::Frame;
+use crate::frame::Frame;
 
 /// Headers that a frame may have. Each costs many times its bytes.
 const MOST_HEADERS: usize = 256;
@@ -17,5 +18,21 @@ pub fn frame(bytes: &[u8]) {
     assert_eq!(again.to_bytes(), written, "writing the frame again gives other bytes");
     for header in &frame.headers {
         assert!(frame.header(&header.key).is_some(), "a header cannot be found by its name");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_committed_input_keeps_the_properties() {
+        let corpus = concat!(env!("CARGO_MANIFEST_DIR"), "/../../tests/fuzz/corpus/frame");
+        let mut inputs = 0;
+        for entry in std::fs::read_dir(corpus).unwrap() {
+            frame(&std::fs::read(entry.unwrap().path()).unwrap());
+            inputs += 1;
+        }
+        assert!(inputs > 0, "{corpus} is empty");
     }
 }

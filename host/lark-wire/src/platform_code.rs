@@ -1,9 +1,9 @@
-//! What the platform's numbers mean and what to do about each, in English and Chinese.
+//! The platform's error codes: what each means and what to do about it, in English and Chinese. The table is data,
+//! `platform_code/codes.toml`.
 
 use serde::Deserialize;
 use serde::Serialize;
 
-/// Kept as data, for whoever knows another number.
 const CODES: &str = include_str!("platform_code/codes.toml");
 
 /// A number that the platform gives.

@@ -1,4 +1,5 @@
-//! The two signatures of the webhook door. Over the bytes as they arrived, before anything reads them.
+//! The two signatures of webhook requests, in lower-case hex. Both cover the body's bytes as they arrived: compute them before
+//! anything parses the body.
 
 use sha1::Sha1;
 use sha2::Sha256;
@@ -46,7 +47,7 @@ fn chain<D: sha2::Digest>(
         .finalize()
 }
 
-/// Compares two texts without telling, by the time it takes, where they first differ.
-pub(super) fn same_text(left: &str, right: &str) -> bool {
+/// Compares two texts in a time that does not depend on where they first differ.
+pub fn same_text(left: &str, right: &str) -> bool {
     left.as_bytes().ct_eq(right.as_bytes()).into()
 }

@@ -12,7 +12,7 @@ use serde::de::Unexpected;
 use serde::de::VariantAccess;
 use serde::de::Visitor;
 
-use crate::named_fields::Named;
+use crate::Named;
 
 /// A visitor, or a source of parts, whose parts are read by names. A visitor of fields refuses an array.
 pub(super) struct Watched<T> {

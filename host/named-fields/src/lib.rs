@@ -13,7 +13,7 @@ use serde::de::Deserializer;
 use serde::de::IntoDeserializer;
 use serde::de::Visitor;
 
-use crate::named_fields::access::Watched;
+use crate::access::Watched;
 
 /// Reads one JSON document.
 pub fn from_slice<'de, T: Deserialize<'de>>(json: &'de [u8]) -> serde_json::Result<T> {

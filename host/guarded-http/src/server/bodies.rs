@@ -14,7 +14,7 @@ use hyper::body::SizeHint;
 use tokio::time::Instant;
 use tokio::time::Sleep;
 
-use crate::http_server::wire::Wire;
+use crate::server::wire::Wire;
 
 /// Why a body ends before its end.
 #[derive(Debug, thiserror::Error)]

@@ -13,8 +13,8 @@ use std::time::Duration;
 use tokio::sync::Notify;
 use tokio::time::Instant;
 
-use crate::http_server::wire::Turn;
-use crate::http_server::wire::Wire;
+use crate::server::wire::Turn;
+use crate::server::wire::Wire;
 
 /// A request that is being answered keeps its place for this long without a byte of the answer. Callbacks are answered within
 /// three seconds; a page that listens for news may hear nothing for hours, and asks again when its connection goes.

@@ -34,7 +34,7 @@ pub(super) enum Turn {
 }
 
 /// What is called once an answer's last byte was written. It is dropped uncalled if that never happens.
-pub type WhenFlushed = Box<dyn FnOnce() + Send>;
+pub(super) type WhenFlushed = Box<dyn FnOnce() + Send>;
 
 /// What a connection's socket, its request handlers and the table of connections share.
 pub struct Wire(Mutex<Moments>);

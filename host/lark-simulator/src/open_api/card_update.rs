@@ -4,14 +4,14 @@ use axum::http::StatusCode;
 use serde_json::Value;
 use serde_json::json;
 
-use crate::simulator::card;
-use crate::simulator::card::CardFault;
-use crate::simulator::delivery::CardSchema;
-use crate::simulator::open_api::ApiError;
-use crate::simulator::open_api::Call;
-use crate::simulator::record::CardUpdate;
-use crate::simulator::script::CardUpdateScript;
-use crate::simulator::update_token::TokenFault;
+use crate::card;
+use crate::card::CardFault;
+use crate::delivery::CardSchema;
+use crate::open_api::ApiError;
+use crate::open_api::Call;
+use crate::record::CardUpdate;
+use crate::script::CardUpdateScript;
+use crate::update_token::TokenFault;
 
 /// The record of an update that was neither taken nor answered.
 const NEVER_SAID: i64 = -1;

@@ -1,15 +1,13 @@
 //! `POST /open-apis/im/v1/messages`: a message to somebody.
 
+use crate::identifier;
+use crate::open_api::ApiError;
+use crate::open_api::Call;
+use crate::record::SentMessage;
 use serde::Deserialize;
 use serde_json::Value;
 use serde_json::json;
 use url::form_urlencoded;
-
-use crate::named_fields;
-use crate::simulator::identifier;
-use crate::simulator::open_api::ApiError;
-use crate::simulator::open_api::Call;
-use crate::simulator::record::SentMessage;
 
 const RECEIVE_ID_TYPES: [&str; 5] = ["open_id", "user_id", "union_id", "email", "chat_id"];
 

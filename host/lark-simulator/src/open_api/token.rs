@@ -4,22 +4,20 @@
 
 use std::sync::Arc;
 
+use crate::access_token::APP_TOKEN_INVALID;
+use crate::access_token::Holder;
+use crate::app::App;
+use crate::app_ticket::TICKET_INVALID;
+use crate::call;
+use crate::config::AppKind;
+use crate::open_api::ApiError;
+use crate::script::TicketScript;
+use crate::state::State;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 use serde_json::json;
 use tokio::time::Instant;
-
-use crate::named_fields;
-use crate::simulator::access_token::APP_TOKEN_INVALID;
-use crate::simulator::access_token::Holder;
-use crate::simulator::app::App;
-use crate::simulator::app_ticket::TICKET_INVALID;
-use crate::simulator::call;
-use crate::simulator::config::AppKind;
-use crate::simulator::open_api::ApiError;
-use crate::simulator::script::TicketScript;
-use crate::simulator::state::State;
 
 /// What is below this is asked for without a token.
 pub(super) const TOKEN_PATHS: &str = "/open-apis/auth/v3/";

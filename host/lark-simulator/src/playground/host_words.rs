@@ -7,8 +7,8 @@ use std::time::Duration;
 use serde::Serialize;
 use serde_json::Value;
 
-use crate::simulator::state::lock;
-use crate::simulator::tally::Changes;
+use crate::state::lock;
+use crate::tally::Changes;
 
 /// Callbacks that a host's words are kept for.
 const MAX_TOLD: usize = 256;
@@ -16,7 +16,7 @@ const MAX_TOLD: usize = 256;
 const TOLD_WITHIN: Duration = Duration::from_millis(500);
 
 /// Kept, and a bell for those who wait for it.
-pub(in crate::simulator) struct HostWords {
+pub(crate) struct HostWords {
     told: Mutex<Told>,
     changes: Changes,
 }
@@ -71,15 +71,15 @@ pub(super) struct Shown {
 }
 
 impl HostWords {
-    pub(in crate::simulator) fn new(changes: Changes) -> Self {
+    pub(crate) fn new(changes: Changes) -> Self {
         Self { told: Mutex::default(), changes }
     }
 
-    pub(in crate::simulator) fn surroundings(&self) -> Option<Surroundings> {
+    pub(crate) fn surroundings(&self) -> Option<Surroundings> {
         lock(&self.told).surroundings.clone()
     }
 
-    pub(in crate::simulator) fn tell_surroundings(&self, surroundings: Surroundings) {
+    pub(crate) fn tell_surroundings(&self, surroundings: Surroundings) {
         {
             let known = &mut lock(&self.told).surroundings;
             // It is told again and again.
@@ -95,12 +95,12 @@ impl HostWords {
         lock(&self.told).build.clone()
     }
 
-    pub(in crate::simulator) fn tell_build(&self, build: Build) {
+    pub(crate) fn tell_build(&self, build: Build) {
         lock(&self.told).build = Some(build);
         self.changes.ring();
     }
 
-    pub(in crate::simulator) fn tell_of_callback(&self, event_id: String, words: Value) {
+    pub(crate) fn tell_of_callback(&self, event_id: String, words: Value) {
         {
             let callbacks = &mut lock(&self.told).callbacks;
             if callbacks.len() == MAX_TOLD {
@@ -112,7 +112,7 @@ impl HostWords {
     }
 
     /// What the host says of that callback, as soon as it does; none if there is no host here, or it says nothing.
-    pub(in crate::simulator) async fn of(&self, event_id: &str) -> Option<Value> {
+    pub(crate) async fn of(&self, event_id: &str) -> Option<Value> {
         let mut changes = self.changes.subscribe();
         let found = async {
             loop {
@@ -130,7 +130,7 @@ impl HostWords {
         tokio::time::timeout(TOLD_WITHIN, found).await.ok().flatten()
     }
 
-    pub(in crate::simulator) fn show(&self, callbacks: Vec<Value>) {
+    pub(crate) fn show(&self, callbacks: Vec<Value>) {
         {
             let shown = &mut lock(&self.told).shown;
             *shown = Shown { times: shown.times + 1, callbacks };

@@ -5,25 +5,25 @@ use serde_json::json;
 use tokio_tungstenite::tungstenite;
 use tokio_tungstenite::tungstenite::Message;
 
-use crate::simulator::config::ClientConfig;
-use crate::simulator::connections::MAX_CONNECTIONS;
-use crate::simulator::delivery::Delivery;
-use crate::simulator::delivery::Door;
-use crate::simulator::delivery::FragmentOrder;
-use crate::simulator::exchange::SendError;
-use crate::simulator::script::DiscoveryScript;
-use crate::simulator::script::FRESH_TICKET;
-use crate::simulator::script::FRESH_URL;
-use crate::simulator::script::HandshakeRefusal;
-use crate::simulator::script::HandshakeScript;
-use crate::simulator::script::OWN_ADDRESS;
-use crate::simulator::script::PongScript;
-use crate::simulator::test_client::APP;
-use crate::simulator::test_client::SECRET;
-use crate::simulator::test_client::SOON;
-use crate::simulator::test_client::TestClient;
-use crate::simulator::test_client::discover;
-use crate::simulator::test_client::simulator;
+use crate::config::ClientConfig;
+use crate::connections::MAX_CONNECTIONS;
+use crate::delivery::Delivery;
+use crate::delivery::Door;
+use crate::delivery::FragmentOrder;
+use crate::exchange::SendError;
+use crate::script::DiscoveryScript;
+use crate::script::FRESH_TICKET;
+use crate::script::FRESH_URL;
+use crate::script::HandshakeRefusal;
+use crate::script::HandshakeScript;
+use crate::script::OWN_ADDRESS;
+use crate::script::PongScript;
+use crate::test_client::APP;
+use crate::test_client::SECRET;
+use crate::test_client::SOON;
+use crate::test_client::TestClient;
+use crate::test_client::discover;
+use crate::test_client::simulator;
 
 fn click() -> Delivery {
     Delivery::card_action(json!({"文": "按钮"}))
@@ -225,7 +225,7 @@ async fn late_second_and_stray_answers_are_counted() {
     assert_eq!(received, by_hand);
     client.answer(&received, 500, None).await;
     client.send(Message::text("hello")).await;
-    let seen = |simulator: &crate::simulator::Simulator| {
+    let seen = |simulator: &crate::Simulator| {
         let counters = simulator.counters(APP);
         simulator.late_answers() == 1
             && counters.duplicate_answers == 1

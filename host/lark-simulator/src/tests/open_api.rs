@@ -1,22 +1,22 @@
 //! Access tokens, card updates and messages.
 
+use lark_wire::secret::Secret;
 use reqwest::Client;
 use serde_json::Value;
 use serde_json::json;
 
-use crate::secret::Secret;
-use crate::simulator::Simulator;
-use crate::simulator::config::SimulatedApp;
-use crate::simulator::config::SimulatorConfig;
-use crate::simulator::delivery::CardSchema;
-use crate::simulator::delivery::Delivery;
-use crate::simulator::delivery::Door;
-use crate::simulator::test_client::APP;
-use crate::simulator::test_client::SECRET;
-use crate::simulator::test_client::SOON;
-use crate::simulator::test_client::TestClient;
-use crate::simulator::test_client::post;
-use crate::simulator::test_client::simulator;
+use crate::Simulator;
+use crate::config::SimulatedApp;
+use crate::config::SimulatorConfig;
+use crate::delivery::CardSchema;
+use crate::delivery::Delivery;
+use crate::delivery::Door;
+use crate::test_client::APP;
+use crate::test_client::SECRET;
+use crate::test_client::SOON;
+use crate::test_client::TestClient;
+use crate::test_client::post;
+use crate::test_client::simulator;
 
 const UPDATE: &str = "/open-apis/interactive/v1/card/update";
 const TOKEN: &str = "/open-apis/auth/v3/tenant_access_token/internal";

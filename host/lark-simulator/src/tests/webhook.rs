@@ -7,22 +7,22 @@ use axum::body::Bytes;
 use axum::http::HeaderMap;
 use axum::http::StatusCode;
 use axum::routing::post;
+use lark_wire::cipher::Cipher;
+use lark_wire::secret::Secret;
+use lark_wire::signature::sha256_signature;
 use serde_json::Value;
 use serde_json::json;
 use tokio::net::TcpListener;
 
-use crate::callback::cipher::Cipher;
-use crate::callback::signature::sha256_signature;
-use crate::secret::Secret;
-use crate::simulator::Simulator;
-use crate::simulator::config::SimulatedApp;
-use crate::simulator::config::SimulatorConfig;
-use crate::simulator::delivery::Delivery;
-use crate::simulator::delivery::DeliveryKind;
-use crate::simulator::delivery::Door;
-use crate::simulator::exchange::SendError;
-use crate::simulator::test_client::APP;
-use crate::simulator::test_client::SOON;
+use crate::Simulator;
+use crate::config::SimulatedApp;
+use crate::config::SimulatorConfig;
+use crate::delivery::Delivery;
+use crate::delivery::DeliveryKind;
+use crate::delivery::Door;
+use crate::exchange::SendError;
+use crate::test_client::APP;
+use crate::test_client::SOON;
 
 /// Longer than a user waits.
 const TOO_LONG: Duration = Duration::from_millis(3300);

@@ -3,10 +3,10 @@
 use serde_json::Map;
 use serde_json::Value;
 
-use crate::simulator::user_error::Complaint;
-use crate::simulator::user_error::UserError;
-use crate::simulator::verdict::ToastKind;
-use crate::simulator::verdict::ToastShown;
+use crate::user_error::Complaint;
+use crate::user_error::UserError;
+use crate::verdict::ToastKind;
+use crate::verdict::ToastShown;
 
 /// Where a link leads on each client.
 const LINK_FIELDS: [&str; 5] = ["copy_url", "ios", "android", "pc", "web"];

@@ -6,16 +6,14 @@ use std::sync::Mutex;
 use std::sync::PoisonError;
 use std::time::Duration;
 
-use redis::AsyncCommands as _;
-use redis::Script;
-use redis::aio::ConnectionManager;
-
-use crate::named_fields;
 use crate::store::StoreError;
 use crate::store::update::StoredUpdate;
 use crate::store::update::TOKEN_LIFETIME;
 use crate::store::update::UpdateChange;
 use crate::store::update::UpdateId;
+use redis::AsyncCommands as _;
+use redis::Script;
+use redis::aio::ConnectionManager;
 
 /// How often a host says that it is there, and looks for those that are not.
 pub const ADOPTION: Duration = Duration::from_secs(1);
