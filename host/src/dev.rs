@@ -13,7 +13,7 @@ use std::time::Instant;
 
 use anyhow::Context as _;
 use anyhow::bail;
-use lark_simulator::playground::host_words::Build;
+use lark_simulator::host_words::Build;
 
 use crate::dev::source::Contents;
 use crate::dev::source::SourceWatch;

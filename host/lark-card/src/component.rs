@@ -240,3 +240,8 @@ pub(super) fn find(tag: &str) -> Option<&'static Component> {
         _ => return None,
     })
 }
+
+/// Whether card JSON 1.0 has this tag besides the components that it shares with 2.0.
+pub(super) fn is_module(tag: &str) -> bool {
+    matches!(tag, "action" | "note" | "column" | "plain_text" | "lark_md" | "repeat")
+}

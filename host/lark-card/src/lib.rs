@@ -28,6 +28,7 @@ mod component;
 mod tree;
 mod version_1;
 mod version_2;
+
 #[cfg(any(test, feature = "fuzzing"))]
 #[doc(hidden)]
 pub mod fuzzing;

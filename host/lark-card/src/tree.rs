@@ -14,7 +14,6 @@ use crate::fault::At;
 use crate::fault::Faults;
 use crate::fault::Rule;
 use crate::locale;
-use crate::version_1;
 
 /// Elements and components of one 2.0 card, texts included (300305 where cards are entities).
 const MAX_ELEMENTS: usize = 200;
@@ -105,7 +104,7 @@ impl<'c, 'f> Tree<'c, 'f> {
             }
             (CardVersion::V2, None) => self.unknown(tag, at),
             (CardVersion::V1, Some(component)) => self.placed(component, tag, fields, at, place),
-            (CardVersion::V1, None) if version_1::is_module(tag) => {
+            (CardVersion::V1, None) if component::is_module(tag) => {
                 self.children(fields, at, place)
             }
             (CardVersion::V1, None) => {

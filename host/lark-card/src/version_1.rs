@@ -14,11 +14,6 @@ use crate::tree::Tree;
 const PARTS: [&str; 6] =
     ["elements", "i18n_elements", "header", "i18n_header", "card_link", "config"];
 
-/// What 1.0 has besides the components that it shares with 2.0.
-pub(super) fn is_module(tag: &str) -> bool {
-    matches!(tag, "action" | "note" | "column" | "plain_text" | "lark_md" | "repeat")
-}
-
 pub(super) fn check(card: &Map<String, Value>, at: &At<'_>, faults: &mut Faults) {
     if !PARTS.iter().any(|part| card.contains_key(*part)) {
         let words = if card.contains_key("body") {

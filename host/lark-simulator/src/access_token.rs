@@ -8,7 +8,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use crate::identifier;
-use crate::state::lock;
+use crate::lock::lock;
 
 /// "App access token invalid".
 pub(super) const APP_TOKEN_INVALID: i64 = 99_991_664;

@@ -9,7 +9,7 @@ use lark_wire::frame::Frame;
 use tokio::sync::oneshot;
 use tokio::time::Instant;
 
-use crate::state::lock;
+use crate::lock::lock;
 use crate::update_token::AnswerMark;
 
 /// Callbacks remembered per app, answered ones included, to tell late and second answers from stray ones. The oldest

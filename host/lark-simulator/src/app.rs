@@ -3,27 +3,25 @@
 use std::sync::Mutex;
 use std::sync::MutexGuard;
 
-use lark_wire::secret::Secret;
 use tokio_util::sync::CancellationToken;
 
 use crate::access_token::AccessTokens;
 use crate::answers::Answers;
 use crate::app_ticket::AppTickets;
-use crate::config::AppKind;
+use crate::changes::Changes;
 use crate::config::ClientConfig;
 use crate::config::SimulatedApp;
 use crate::connections::Connections;
 use crate::delivery::Delivery;
 use crate::delivery::Door;
-use crate::identifier;
+use crate::lock::lock;
 use crate::script::ApplicationScript;
 use crate::script::CardUpdateScript;
 use crate::script::DiscoveryScript;
 use crate::script::HandshakeScript;
 use crate::script::PongScript;
 use crate::script::TicketScript;
-use crate::state::lock;
-use crate::tally::Changes;
+use crate::settings::Settings;
 use crate::tally::Tally;
 use crate::ticket::Tickets;
 
@@ -39,16 +37,6 @@ pub(super) struct App {
     pub(super) answers: Answers,
     pub(super) tally: Tally,
     last_by_hand: Mutex<Option<(Door, Delivery)>>,
-}
-
-/// [`SimulatedApp`] with its gaps filled.
-pub(super) struct Settings {
-    pub(super) id: String,
-    pub(super) secret: Secret,
-    pub(super) kind: AppKind,
-    pub(super) verification_token: Secret,
-    pub(super) encrypt_key: Option<Secret>,
-    pub(super) tenant_key: String,
 }
 
 /// What the app's client is told, and how it is treated.
@@ -70,16 +58,6 @@ impl App {
         changes: &Changes,
         stop: &CancellationToken,
     ) -> Self {
-        let settings = Settings {
-            id: app.id,
-            secret: app.secret,
-            kind: app.kind,
-            verification_token: app
-                .verification_token
-                .unwrap_or_else(|| Secret::new(identifier::hex(32))),
-            encrypt_key: app.encrypt_key,
-            tenant_key: app.tenant_key,
-        };
         let scripts = Scripts {
             discovery: DiscoveryScript::Normal,
             handshake: HandshakeScript::Normal,
@@ -90,7 +68,7 @@ impl App {
             client_config,
         };
         Self {
-            settings,
+            settings: Settings::new(app),
             service_id,
             scripts: Mutex::new(scripts),
             connections: Connections::new(changes.clone(), stop.clone()),

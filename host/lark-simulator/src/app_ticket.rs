@@ -6,7 +6,7 @@ use serde_json::json;
 
 use crate::delivery::Delivery;
 use crate::identifier;
-use crate::state::lock;
+use crate::lock::lock;
 
 /// "App ticket invalid".
 pub(super) const TICKET_INVALID: i64 = 10_012;

@@ -9,8 +9,8 @@ use tokio_tungstenite::tungstenite::Message;
 use tokio_tungstenite::tungstenite::protocol::CloseFrame;
 use tokio_util::sync::CancellationToken;
 
-use crate::state::lock;
-use crate::tally::Changes;
+use crate::changes::Changes;
+use crate::lock::lock;
 
 /// The platform's limit per app.
 pub(super) const MAX_CONNECTIONS: usize = 50;

@@ -6,9 +6,9 @@ use bytes::Bytes;
 use serde_json::Value;
 use serde_json::json;
 
-use crate::app::Settings;
 use crate::identifier;
 use crate::sample;
+use crate::settings::Settings;
 
 /// Fragments of one message. More would only be a test of patience; the receiver's own limit is lower.
 const MAX_FRAGMENTS: usize = 4096;

@@ -36,39 +36,45 @@
 //! request has at most 1 MiB, and 1024 HTTP connections are open at once. Times are milliseconds where a name ends in `_ms`.
 //!
 //! With the feature `cli`, on by default, there are the program `lark-simulator` and its options ([`command`]).
+//!
+//! Modules are listed lowest layer first; a module uses only those above it in this list.
 
-mod access_token;
-mod answers;
-mod app;
-mod app_ticket;
-mod call;
-mod card;
-#[cfg(feature = "cli")]
-pub mod command;
-pub mod config;
-mod connections;
-mod control;
-pub mod delivery;
-mod discovery;
-pub mod exchange;
-pub mod fragment;
-mod handshake;
 mod identifier;
-mod loopback_client;
-mod open_api;
-pub mod playground;
-pub mod record;
-pub mod sample;
-pub mod script;
-mod sealing;
-mod server;
-mod socket;
-mod state;
-mod tally;
-mod ticket;
-mod update_token;
+mod lock;
+mod changes;
+pub mod fragment;
 pub mod user_error;
 pub mod verdict;
+pub mod exchange;
+pub mod config;
+mod settings;
+pub mod sample;
+pub mod delivery;
+mod sealing;
+mod loopback_client;
+mod connections;
+mod update_token;
+pub mod record;
+mod tally;
+mod ticket;
+mod access_token;
+pub mod script;
+mod app_ticket;
+mod answers;
+mod app;
+pub mod host_words;
+mod state;
+mod card;
+mod call;
+mod discovery;
+mod open_api;
+mod socket;
+mod handshake;
+mod control;
+mod playground;
+mod server;
+#[cfg(feature = "cli")]
+pub mod command;
 
 #[cfg(test)]
 mod test_client;
@@ -98,8 +104,8 @@ use crate::delivery::Door;
 use crate::exchange::Exchange;
 use crate::exchange::SendError;
 use crate::fragment::Envelope;
-use crate::playground::host_words::Build;
-use crate::playground::host_words::Surroundings;
+use crate::host_words::Build;
+use crate::host_words::Surroundings;
 use crate::record::ApiCall;
 use crate::record::CardUpdate;
 use crate::record::Counters;

@@ -31,8 +31,10 @@ use crate::open_api::token::TOKEN_PATHS;
 use crate::record::ApiCall;
 use crate::script::ApplicationScript;
 use crate::script::CardUpdateScript;
-use crate::server::MAX_REQUEST_BYTES;
 use crate::state::State;
+
+/// A card of 100 KB, in a message, with room to spare.
+pub(super) const MAX_REQUEST_BYTES: usize = 1024 * 1024;
 
 const CARD_UPDATE_PATH: &str = "/open-apis/interactive/v1/card/update";
 const MESSAGES_PATH: &str = "/open-apis/im/v1/messages";

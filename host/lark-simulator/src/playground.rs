@@ -2,7 +2,6 @@
 //! endpoints of [`control`](super::control), as any other program could.
 
 mod feed;
-pub mod host_words;
 
 use std::sync::Arc;
 

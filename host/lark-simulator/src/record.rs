@@ -9,8 +9,8 @@ use serde_json::Value;
 use serde_json::json;
 use tokio::time::Instant;
 
-use crate::state::lock;
-use crate::tally::Changes;
+use crate::changes::Changes;
+use crate::lock::lock;
 use crate::update_token::AnswerMark;
 
 /// Records kept of each sort; the oldest go first. A soak test looks at ten thousand and their repeats, and must not fill

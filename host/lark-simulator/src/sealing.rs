@@ -8,12 +8,12 @@ use lark_wire::signature::sha1_signature;
 use lark_wire::signature::sha256_signature;
 use serde_json::json;
 
-use crate::app::Settings;
 use crate::delivery::Delivery;
 use crate::delivery::DeliveryKind;
 use crate::delivery::Encryption;
 use crate::delivery::Signing;
 use crate::identifier;
+use crate::settings::Settings;
 
 /// A request ready to be sent.
 pub(super) struct Sealed {

@@ -17,11 +17,10 @@ use crate::control;
 use crate::discovery;
 use crate::handshake;
 use crate::open_api;
+use crate::open_api::MAX_REQUEST_BYTES;
 use crate::playground;
 use crate::state::State;
 
-/// A card of 100 KB, in a message, with room to spare.
-pub(super) const MAX_REQUEST_BYTES: usize = 1024 * 1024;
 /// HTTP connections served at once, of a host under load and all its plugins on this machine.
 const MAX_HTTP_CONNECTIONS: usize = 1024;
 

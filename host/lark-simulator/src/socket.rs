@@ -158,9 +158,9 @@ mod tests {
     use tokio_util::sync::CancellationToken;
 
     use super::*;
+    use crate::changes::Changes;
     use crate::config::ClientConfig;
     use crate::config::SimulatedApp;
-    use crate::tally::Changes;
 
     /// The pong that both official clients accepted, byte for byte.
     #[test]

@@ -4,8 +4,6 @@ use std::collections::HashMap;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::Mutex;
-use std::sync::MutexGuard;
-use std::sync::PoisonError;
 
 use rustls::ServerConfig;
 use tokio_util::sync::CancellationToken;
@@ -14,13 +12,14 @@ use url::Url;
 
 use crate::SimulatorError;
 use crate::app::App;
+use crate::changes::Changes;
 use crate::config::SimulatorConfig;
 use crate::exchange::SendError;
+use crate::host_words::HostWords;
+use crate::lock::lock;
 use crate::loopback_client::LoopbackClient;
 use crate::loopback_client::loopback_url;
-use crate::playground::host_words::HostWords;
 use crate::record::Records;
-use crate::tally::Changes;
 use crate::update_token::UpdateTokens;
 
 /// `Frame.service` of the first app; the captured frames have this one.
@@ -106,9 +105,4 @@ impl State {
     pub(super) fn apps(&self) -> impl Iterator<Item = &Arc<App>> {
         self.apps.values()
     }
-}
-
-/// Locks, and goes on after a panic elsewhere: every critical section here leaves its data whole.
-pub(super) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

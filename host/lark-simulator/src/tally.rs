@@ -1,48 +1,17 @@
-//! What the platform counted of one app, and the bell that rings whenever something was seen.
+//! What the platform counted of one app.
 
 use std::collections::VecDeque;
 use std::sync::Mutex;
 
 use bytes::Bytes;
 use lark_wire::frame::Frame;
-use tokio::sync::watch;
 
+use crate::changes::Changes;
+use crate::lock::lock;
 use crate::record::Counters;
-use crate::state::lock;
 
 /// Stray answers kept per app: a test looks at a handful, and a runaway client must not fill memory.
 const MAX_STRAY_ANSWERS: usize = 1024;
-
-/// Rings when anything was seen. Waiting on it replaces sleeping in tests.
-#[derive(Clone)]
-pub(super) struct Changes(watch::Sender<()>);
-
-/// One listener of [`Changes`].
-pub(super) struct Listener(watch::Receiver<()>);
-
-impl Changes {
-    pub(super) fn new() -> Self {
-        Self(watch::Sender::new(()))
-    }
-
-    pub(super) fn ring(&self) {
-        self.0.send_replace(());
-    }
-
-    pub(super) fn subscribe(&self) -> Listener {
-        Listener(self.0.subscribe())
-    }
-}
-
-impl Listener {
-    /// Returns when it rang since the last time. Cancel safe.
-    pub(super) async fn seen(&mut self) {
-        if self.0.changed().await.is_err() {
-            // The simulator is gone: nothing will change any more, and the caller's own time limit ends the wait.
-            std::future::pending::<()>().await;
-        }
-    }
-}
 
 /// The mutable half of an app's statistics.
 pub(super) struct Tally {

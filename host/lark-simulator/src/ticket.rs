@@ -7,7 +7,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use crate::identifier;
-use crate::state::lock;
+use crate::lock::lock;
 
 /// How long a ticket opens the door. The platform's own value is not documented; clients use it at once.
 const LIFETIME: Duration = Duration::from_secs(60);

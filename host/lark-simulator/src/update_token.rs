@@ -10,7 +10,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use crate::delivery::CardSchema;
-use crate::state::lock;
+use crate::lock::lock;
 
 /// Thirty minutes, as documented.
 const LIFETIME: Duration = Duration::from_secs(30 * 60);

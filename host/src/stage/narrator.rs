@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use lark_simulator::playground::host_words::Surroundings;
+use lark_simulator::host_words::Surroundings;
 use serde_json::Value;
 use serde_json::json;
 use tokio::sync::broadcast::Receiver;

@@ -14,8 +14,8 @@ use serde::Serialize;
 use serde_json::Value;
 use serde_json::json;
 
+use crate::changes::Listener;
 use crate::state::State;
-use crate::tally::Listener;
 
 /// Handles `GET /playground/events`: server-sent events, for as long as the page is there.
 ///

@@ -7,8 +7,8 @@ use std::time::Duration;
 use serde::Serialize;
 use serde_json::Value;
 
-use crate::state::lock;
-use crate::tally::Changes;
+use crate::changes::Changes;
+use crate::lock::lock;
 
 /// Callbacks that a host's words are kept for.
 const MAX_TOLD: usize = 256;
