@@ -14,7 +14,7 @@
 )]
 #![cfg_attr(
     not(all(feature = "cli", feature = "simulator", feature = "workshop")),
-    allow(dead_code, reason = "some functions are there for commands only")
+    allow(dead_code, unused_imports, reason = "some functions are there for commands only")
 )]
 
 mod printable;

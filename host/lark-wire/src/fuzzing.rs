@@ -27,10 +27,11 @@ mod tests {
 
     #[test]
     fn every_committed_input_keeps_the_properties() {
-        let corpus = concat!(env!("CARGO_MANIFEST_DIR"), "/../../tests/fuzz/corpus/frame");
+        let (name, target): (&str, fn(&[u8])) = ("frame", frame);
+        let corpus = format!("{}/../../tests/fuzz/corpus/{name}", env!("CARGO_MANIFEST_DIR"));
         let mut inputs = 0;
-        for entry in std::fs::read_dir(corpus).unwrap() {
-            frame(&std::fs::read(entry.unwrap().path()).unwrap());
+        for entry in std::fs::read_dir(&corpus).unwrap() {
+            target(&std::fs::read(entry.unwrap().path()).unwrap());
             inputs += 1;
         }
         assert!(inputs > 0, "{corpus} is empty");
