@@ -70,7 +70,7 @@ impl CardVersion {
 
 /// What is known of a card besides its JSON.
 #[derive(Clone, Copy, Debug)]
-pub struct Known {
+pub struct CardContext {
     /// Bytes of the text that the card was read from. Small cards are not measured again.
     pub text_bytes: usize,
     /// The version of the card that this one replaces, if it is known. The platform's callbacks do not say it.
@@ -100,7 +100,7 @@ pub fn check_file(text: &str) -> FileReport {
         );
         return FileReport { version: None, faults };
     }
-    let known = Known { text_bytes: text.len(), replaces: None };
+    let known = CardContext { text_bytes: text.len(), replaces: None };
     let card = match serde_json::from_str::<Value>(text) {
         Ok(card) => card,
         Err(error) => {
@@ -122,7 +122,7 @@ pub fn check_file(text: &str) -> FileReport {
 pub fn check_wrapped(
     card: &Value,
     at: &At<'_>,
-    known: Known,
+    known: CardContext,
     faults: &mut Faults,
 ) -> Option<CardVersion> {
     let data_at = at.key("data");
@@ -145,7 +145,7 @@ pub fn check_wrapped(
 pub fn check_legacy(
     answer: &Value,
     at: &At<'_>,
-    known: Known,
+    known: CardContext,
     faults: &mut Faults,
 ) -> Option<CardVersion> {
     if answer.get("type").and_then(Value::as_str) == Some("template") {
@@ -154,7 +154,7 @@ pub fn check_legacy(
     check_card(answer, at, known, faults)
 }
 
-fn check_template(data: &Map<String, Value>, at: &At<'_>, known: Known, faults: &mut Faults) {
+fn check_template(data: &Map<String, Value>, at: &At<'_>, known: CardContext, faults: &mut Faults) {
     check_size(data, at, known, faults);
     if data.get("template_id").and_then(Value::as_str).is_none_or(str::is_empty) {
         faults.push(&at.key("template_id"), Rule::Required, "must be the id of a template");
@@ -167,7 +167,12 @@ fn check_template(data: &Map<String, Value>, at: &At<'_>, known: Known, faults: 
     }
 }
 
-fn check_card(card: &Value, at: &At<'_>, known: Known, faults: &mut Faults) -> Option<CardVersion> {
+fn check_card(
+    card: &Value,
+    at: &At<'_>,
+    known: CardContext,
+    faults: &mut Faults,
+) -> Option<CardVersion> {
     let Some(card) = card.as_object() else {
         faults.push(at, Rule::Type, "the card must be a JSON object");
         return None;
@@ -204,7 +209,7 @@ fn check_card(card: &Value, at: &At<'_>, known: Known, faults: &mut Faults) -> O
     Some(version)
 }
 
-fn check_size(card: &Map<String, Value>, at: &At<'_>, known: Known, faults: &mut Faults) {
+fn check_size(card: &Map<String, Value>, at: &At<'_>, known: CardContext, faults: &mut Faults) {
     if known.text_bytes <= SURELY_SMALL {
         return;
     }

@@ -54,7 +54,7 @@ fn a_card_is_only_replaced_by_its_own_version() {
         (&new, CardVersion::V1, false),
     ] {
         let mut faults = Faults::default();
-        let known = Known { text_bytes: 20, replaces: Some(replaces) };
+        let known = CardContext { text_bytes: 20, replaces: Some(replaces) };
         check_card(card, &At::Root, known, &mut faults);
         assert_eq!(faults.is_empty(), fits, "{card}: {faults}");
     }
@@ -73,7 +73,7 @@ fn a_card_of_a_kilobyte_is_checked_in_microseconds() {
     let (_, text) =
         golden("good").into_iter().find(|(path, _)| path.ends_with("v1-approval.json")).unwrap();
     let card: Value = serde_json::from_str(&text).unwrap();
-    let known = Known { text_bytes: text.len(), replaces: None };
+    let known = CardContext { text_bytes: text.len(), replaces: None };
     let fastest = (0..200)
         .map(|_| {
             let started = std::time::Instant::now();

@@ -2,8 +2,8 @@
 //!
 //! A part that breaks a documented rule is dropped and named; the rest of the answer still goes out.
 
+use lark_card::CardContext;
 use lark_card::CardVersion;
-use lark_card::Known;
 use lark_card::fault::At;
 use lark_card::fault::Faults;
 use lark_card::fault::Rule;
@@ -46,7 +46,7 @@ pub struct Checked {
 /// where that is known.
 pub fn check(kind: Kind, raw: RawReply, replaces: Option<CardVersion>) -> Checked {
     let mut faults = Faults::default();
-    let known = Known { text_bytes: raw.text_size(), replaces };
+    let known = CardContext { text_bytes: raw.text_size(), replaces };
     let reply = match raw {
         RawReply::Accepted => Some(Reply::accepted()),
         RawReply::Legacy(LegacyReply::Custom { status, body }) => custom(status, body, &mut faults),
@@ -73,7 +73,7 @@ pub fn check_toast(toast: &Toast) -> Result<(), Faults> {
 /// What `card/update` takes: the card itself, or the template beside its type.
 pub fn check_update(card: &Card, replaces: Option<CardVersion>) -> Result<Json, Faults> {
     let mut faults = Faults::default();
-    let known = Known { text_bytes: card.text_size(), replaces };
+    let known = CardContext { text_bytes: card.text_size(), replaces };
     let wrapped = card.to_json(&mut faults);
     if let Some(wrapped) = &wrapped {
         lark_card::check_wrapped(wrapped, &At::Root, known, &mut faults);
@@ -99,7 +99,7 @@ pub struct LateReply {
 /// What can still be shown of an answer to a click.
 pub fn check_late(kind: Kind, raw: RawReply) -> LateReply {
     let mut faults = Faults::default();
-    let known = Known { text_bytes: raw.text_size(), replaces: None };
+    let known = CardContext { text_bytes: raw.text_size(), replaces: None };
     let mut answer = compose(raw, &mut faults).unwrap_or_default();
     drop_faulty_parts(kind, &mut answer, known, &mut faults);
     let has_toast = answer.shift_remove("toast").is_some();
@@ -171,7 +171,7 @@ fn refuse<T>(
 fn drop_faulty_parts(
     kind: Kind,
     answer: &mut Map<String, Value>,
-    known: Known,
+    known: CardContext,
     faults: &mut Faults,
 ) {
     let parts: &[&str] = match kind {
