@@ -13,17 +13,16 @@ use std::process::Stdio;
 struct Program(Child);
 
 impl Program {
-    fn start(arguments: &[&str]) -> Self {
+    fn start(arguments: &[&str]) -> std::io::Result<Self> {
         let mut command = Command::new(env!("CARGO_BIN_EXE_lark-simulator"));
-        command.args(arguments).stdout(Stdio::null()).stderr(Stdio::piped());
-        Self(command.spawn().unwrap())
+        command.args(arguments).stdout(Stdio::null()).stderr(Stdio::piped()).spawn().map(Self)
     }
 
     /// The address in the line that says that it listens.
-    fn address(&mut self) -> String {
-        let mut log = BufReader::new(self.0.stderr.take().unwrap()).lines();
-        let line = log.find(|line| line.as_ref().unwrap().contains("listening")).unwrap().unwrap();
-        line.split("address=").nth(1).unwrap().trim().to_owned()
+    fn address(&mut self) -> Option<String> {
+        let log = BufReader::new(self.0.stderr.take()?);
+        let address = |line: String| Some(line.split_once("address=")?.1.trim().to_owned());
+        log.lines().map_while(Result::ok).find_map(address)
     }
 }
 
@@ -38,8 +37,8 @@ impl Drop for Program {
 #[test]
 fn it_listens_and_shows_its_state() {
     let mut program =
-        Program::start(&["--listen", "127.0.0.1:0", "--app-id", "cli_00000000000000ab"]);
-    let address = program.address();
+        Program::start(&["--listen", "127.0.0.1:0", "--app-id", "cli_00000000000000ab"]).unwrap();
+    let address = program.address().unwrap();
     let mut stream = TcpStream::connect(&address).unwrap();
     let request =
         format!("GET /simulator/state HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n");
@@ -52,7 +51,7 @@ fn it_listens_and_shows_its_state() {
 
 #[test]
 fn a_wrong_option_is_64_and_a_taken_port_69() {
-    let ended = |arguments: &[&str]| Program::start(arguments).0.wait().unwrap().code();
+    let ended = |arguments: &[&str]| Program::start(arguments).unwrap().0.wait().unwrap().code();
     assert_eq!(ended(&["--listen", "192.0.2.1:80"]), Some(64));
     assert_eq!(ended(&["--webhook", "http://example.com/", "--listen", "127.0.0.1:0"]), Some(64));
     assert_eq!(ended(&["--nonsense"]), Some(64));
