@@ -13,6 +13,7 @@ mod route;
 
 use std::sync::Arc;
 
+use lark_wire::secret::Secret;
 use tokio::time::Instant;
 
 use crate::callback::fallback::Reason;
@@ -48,7 +49,6 @@ use crate::runtime::call::run::Task;
 use crate::runtime::call::running_call::RunningCall;
 use crate::runtime::call::timing::CallTiming;
 use crate::runtime::engine::GuestEngine;
-use crate::secret::Secret;
 use crate::steps::Step;
 use crate::steps::Steps;
 use crate::store::update::now_ms;

@@ -1,20 +1,20 @@
 //! A callback that somebody has in a file: decrypted, unsigned, in any of the platform's forms.
 
 use bytes::Bytes;
+use lark_wire::secret::Secret;
+use lark_wire::signature::SignatureHeaders;
+use lark_wire::signature::sha1_signature;
 
 use crate::callback::envelope::EnvelopeError;
 use crate::callback::envelope::Inbound;
 use crate::callback::envelope::parse;
 use crate::callback::freshness::UnixSeconds;
 use crate::callback::model::Callback;
-use crate::callback::signature::SignatureHeaders;
-use crate::callback::signature::sha1_signature;
 use crate::callback::verify::RawCallback;
 use crate::callback::verify::Source;
 use crate::callback::verify::VerifyError;
 use crate::callback::verify::WebhookKeys;
 use crate::callback::verify::verify;
-use crate::secret::Secret;
 
 /// Signs what only ever comes signed. It vouches for nothing but that file.
 const OWN_TOKEN: &str = "own-file";

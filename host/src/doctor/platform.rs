@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 use std::time::SystemTime;
 
+use lark_wire::platform_code;
 use rustls::ClientConfig;
 use serde_json::Value;
 use tokio::time::Instant;
@@ -18,7 +19,6 @@ use crate::open_api::identity::AppKind;
 use crate::open_api::request::ApiError;
 use crate::open_api::request::ApiRequest;
 use crate::open_api::transport::OpenApi;
-use crate::platform_code;
 use crate::plugin::loaded::Plugin;
 
 /// A network that takes longer leaves no time for answers.

@@ -4,7 +4,6 @@ mod backoff;
 mod destination;
 mod dial_error;
 mod endpoint;
-pub mod frame;
 #[cfg(any(test, feature = "fuzzing"))]
 pub(crate) mod fuzzing;
 mod reassembly;
@@ -20,6 +19,8 @@ mod properties;
 use std::sync::Arc;
 use std::time::Duration;
 
+use lark_wire::domain::Domain;
+use lark_wire::secret::Secret;
 use rustls::ClientConfig;
 use serde::Deserialize;
 
@@ -31,8 +32,6 @@ use crate::ingress::long_connection::dial_error::Retry;
 use crate::ingress::long_connection::endpoint::Dialer;
 use crate::ingress::long_connection::settings::Settings;
 use crate::ingress::long_connection::status::ConnectionStatus;
-use crate::open_api::domain::Domain;
-use crate::secret::Secret;
 use crate::shutdown::Shutdown;
 
 /// `long_connection = { … }` of an app.

@@ -2,8 +2,6 @@
 
 use serde::Deserialize;
 
-use crate::named_fields;
-
 /// The platform's answers are small; more than this is not read.
 pub(super) const MAX_RESPONSE_BYTES: usize = 4 * 1024 * 1024;
 

@@ -7,11 +7,11 @@ use std::sync::MutexGuard;
 use std::sync::PoisonError;
 use std::time::Duration;
 
+use lark_wire::secret::Secret;
 use tokio::sync::OwnedMutexGuard;
 use tokio::time::Instant;
 
 use crate::open_api::request::ApiError;
-use crate::secret::Secret;
 
 /// A token is no longer used this long before it ends, so that no request is under way when it does. The official
 /// SDKs for Go, Java and Node take the same 3 minutes.

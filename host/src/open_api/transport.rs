@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use lark_wire::secret::Secret;
 use serde_json::json;
 use tokio::time::Instant;
 
@@ -18,7 +19,6 @@ use crate::open_api::request::ApiResponse;
 use crate::open_api::vault::Vault;
 use crate::open_api::wire;
 use crate::open_api::wire::Wire;
-use crate::secret::Secret;
 
 /// One app's way to the server API.
 #[derive(Debug)]

@@ -4,6 +4,8 @@ use std::sync::Arc;
 use std::sync::OnceLock;
 use std::time::Duration;
 
+use lark_wire::secret::Secret;
+
 use crate::callback::seal::SealKey;
 use crate::capability::access::PluginId;
 use crate::plugin::breaker::Breaker;
@@ -15,7 +17,6 @@ use crate::runtime::code::CodeSource;
 use crate::runtime::handlers::Handlers;
 use crate::runtime::limits::Limits;
 use crate::runtime::unit::Unit;
-use crate::secret::Secret;
 use crate::telemetry::PluginVersion;
 
 /// A loaded plugin.

@@ -1,14 +1,13 @@
 //! The sidecar file: what an operator says about a plugin, in `name.toml` beside `name.wasm`.
 
+use lark_card::fault::Faults;
 use serde::Deserialize;
 
 use crate::callback::fallback::OwnWords;
-use crate::callback::fault::Faults;
 use crate::capability::http::HttpGrant;
 use crate::capability::http::HttpGrantError;
 use crate::capability::key_value::KeyValueGrant;
 use crate::capability::key_value::KeyValueGrantError;
-use crate::named_fields;
 use crate::plugin::allow::Allow;
 use crate::plugin::breaker::BreakerConfig;
 use crate::plugin::breaker::BreakerConfigError;

@@ -2,9 +2,10 @@
 
 use std::time::Duration;
 
+use lark_card::fault::Faults;
+
 use crate::bindings::handlers::exports::lark::callback::plugin_info;
 use crate::callback::fallback::OwnWords;
-use crate::callback::fault::Faults;
 use crate::plugin::allow::Allow;
 use crate::plugin::config::clicks::ClicksConfig;
 use crate::plugin::config::events::EventsConfig;

@@ -55,11 +55,6 @@ impl Snapshot {
     pub fn canary(&self, plugin: &Plugin) -> Option<&Arc<Canary>> {
         self.canaries.iter().find(|canary| canary.plugin().name() == plugin.name())
     }
-
-    /// In the order of their names.
-    pub fn plugins(&self) -> &[Arc<Plugin>] {
-        &self.plugins
-    }
 }
 
 /// The current snapshot of one app.

@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use lark_wire::domain::Domain;
+use lark_wire::secret::Secret;
 use rustls::ClientConfig;
 use serde::Deserialize;
 use serde_json::Value;
@@ -23,9 +25,6 @@ use crate::ingress::long_connection::reassembly::MAX_MESSAGE_BYTES;
 use crate::ingress::long_connection::settings::WireSettings;
 use crate::ingress::long_connection::tunnel::Proxies;
 use crate::ingress::long_connection::tunnel::Tunnel;
-use crate::named_fields;
-use crate::open_api::domain::Domain;
-use crate::secret::Secret;
 
 /// A discovery answer has half a kilobyte.
 const MAX_DISCOVERY_BYTES: usize = 64 * 1024;

@@ -4,10 +4,10 @@ use std::path::Path;
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use lark_card::fault::Faults;
 use sha2::Digest as _;
 use tokio::time::Instant;
 
-use crate::callback::fault::Faults;
 use crate::callback::seal::SealKey;
 use crate::capability::access::Access;
 use crate::capability::access::PluginId;

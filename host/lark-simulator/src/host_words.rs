@@ -1,0 +1,144 @@
+//! What a host in the same process says of itself, kept for the page. Without such a host there is nothing.
+
+use std::collections::VecDeque;
+use std::sync::Mutex;
+use std::time::Duration;
+
+use serde::Serialize;
+use serde_json::Value;
+
+use crate::changes::Changes;
+use crate::lock::lock;
+
+/// Callbacks that a host's words are kept for.
+const MAX_TOLD: usize = 256;
+/// The line about a callback follows its answer at once.
+const TOLD_WITHIN: Duration = Duration::from_millis(500);
+
+/// Kept, and a bell for those who wait for it.
+pub(crate) struct HostWords {
+    told: Mutex<Told>,
+    changes: Changes,
+}
+
+#[derive(Default)]
+struct Told {
+    surroundings: Option<Surroundings>,
+    build: Option<Build>,
+    callbacks: VecDeque<(String, Value)>,
+    shown: Shown,
+}
+
+/// What the page shows of a host beside its answers.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Surroundings {
+    /// Where its webhook is.
+    pub webhook: String,
+    /// What is in its folder, as its admin port says.
+    pub plugins: Value,
+}
+
+/// How far the plugin is whose source is followed.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(tag = "state", rename_all = "snake_case")]
+pub enum Build {
+    /// It is being built.
+    Running {
+        /// By this command.
+        command: String,
+    },
+    /// There is no new version.
+    Failed {
+        /// Why.
+        why: String,
+        /// What its tools have said about it.
+        said: String,
+    },
+    /// What was built is live.
+    Live {
+        /// Milliseconds that its commands took.
+        took_ms: u64,
+    },
+}
+
+/// Callbacks that a program has sent together, and not somebody on the page. Those before them are of no interest any more.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Shown {
+    /// How often there were any, so that a page knows whether it has seen these.
+    pub(super) times: u64,
+    /// `{"name", "exchange"}` each.
+    pub(super) callbacks: Vec<Value>,
+}
+
+impl HostWords {
+    pub(crate) fn new(changes: Changes) -> Self {
+        Self { told: Mutex::default(), changes }
+    }
+
+    pub(crate) fn surroundings(&self) -> Option<Surroundings> {
+        lock(&self.told).surroundings.clone()
+    }
+
+    pub(crate) fn tell_surroundings(&self, surroundings: Surroundings) {
+        {
+            let known = &mut lock(&self.told).surroundings;
+            // It is told again and again.
+            if known.as_ref() == Some(&surroundings) {
+                return;
+            }
+            *known = Some(surroundings);
+        }
+        self.changes.ring();
+    }
+
+    pub(super) fn build(&self) -> Option<Build> {
+        lock(&self.told).build.clone()
+    }
+
+    pub(crate) fn tell_build(&self, build: Build) {
+        lock(&self.told).build = Some(build);
+        self.changes.ring();
+    }
+
+    pub(crate) fn tell_of_callback(&self, event_id: String, words: Value) {
+        {
+            let callbacks = &mut lock(&self.told).callbacks;
+            if callbacks.len() == MAX_TOLD {
+                callbacks.pop_front();
+            }
+            callbacks.push_back((event_id, words));
+        }
+        self.changes.ring();
+    }
+
+    /// What the host says of that callback, as soon as it does; none if there is no host here, or it says nothing.
+    pub(crate) async fn of(&self, event_id: &str) -> Option<Value> {
+        let mut changes = self.changes.subscribe();
+        let found = async {
+            loop {
+                {
+                    let told = lock(&self.told);
+                    told.surroundings.as_ref()?;
+                    let found = told.callbacks.iter().rev().find(|(id, _)| id == event_id);
+                    if let Some((_, words)) = found {
+                        return Some(words.clone());
+                    }
+                }
+                changes.seen().await;
+            }
+        };
+        tokio::time::timeout(TOLD_WITHIN, found).await.ok().flatten()
+    }
+
+    pub(crate) fn show(&self, callbacks: Vec<Value>) {
+        {
+            let shown = &mut lock(&self.told).shown;
+            *shown = Shown { times: shown.times + 1, callbacks };
+        }
+        self.changes.ring();
+    }
+
+    pub(super) fn shown(&self) -> Shown {
+        lock(&self.told).shown.clone()
+    }
+}
