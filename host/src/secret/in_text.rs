@@ -50,6 +50,19 @@ const PLAIN: [bool; 256] = {
     plain
 };
 
+/// Bytes of which a text has at least one if it holds a credential: behind a name, behind `Bearer`, in an address, inside a
+/// JSON Web Token. Identifiers have none of them, and most texts of a callback are identifiers.
+const SIGNS: &[u8] = b"=:>@ %+/.-";
+const IS_SIGN: [bool; 256] = {
+    let mut is_sign = [false; 256];
+    let mut at = 0;
+    while at < SIGNS.len() {
+        is_sign[SIGNS[at] as usize] = true;
+        at += 1;
+    }
+    is_sign
+};
+
 /// Words before a credential in `Authorization`. A plugin that looks at them does the same when it is played again.
 const SCHEMES: [&str; 16] = [
     "Basic",
@@ -133,6 +146,14 @@ pub fn is_named_before(text: &str, colon: usize, names: &Names) -> bool {
 
 /// Finds them, in order and apart from each other.
 pub fn find(text: &str, names: &Names) -> Vec<Range<usize>> {
+    if text.bytes().any(|byte| IS_SIGN[usize::from(byte)]) {
+        find_by_form(text, names)
+    } else {
+        Vec::new()
+    }
+}
+
+fn find_by_form(text: &str, names: &Names) -> Vec<Range<usize>> {
     let mut found = Vec::new();
     under_names(text, names, &mut found);
     users(text, &mut found);
@@ -469,6 +490,9 @@ fn private_key(text: &str, start: usize) -> Option<Range<usize>> {
 
 #[cfg(test)]
 mod tests {
+    use proptest::collection::vec;
+    use proptest::prelude::*;
+
     use super::*;
 
     #[test]
@@ -532,6 +556,22 @@ mod tests {
         let form =
             "--x\r\nContent-Disposition: form-data; name=\"Password\"\r\n\r\nhunter2\r\n--x--";
         assert_eq!(hidden(form), form.replace("hunter2", "…"));
+    }
+
+    proptest! {
+        #[test]
+        fn text_without_a_sign_holds_no_credential(
+            parts in vec(
+                prop_oneof![
+                    "(?i)(bearer|basic|eyj[a-z0-9]{20}|begin|private key|hook|bot|https|password|key|name|token)",
+                    r#"["'<\[\]{}&?#;,!_~|\\密a-z0-9]{1,8}"#,
+                ],
+                0..12,
+            ),
+        ) {
+            let text: String = parts.concat().replace(|sign| SIGNS.contains(&(sign as u8)), "");
+            prop_assert!(find_by_form(&text, &CREDENTIALS).is_empty(), "{text}");
+        }
     }
 
     #[test]
