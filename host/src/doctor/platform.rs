@@ -8,6 +8,8 @@ use std::time::SystemTime;
 use lark_wire::platform_code;
 use rustls::ClientConfig;
 use serde_json::Value;
+use time::OffsetDateTime;
+use time::format_description::well_known::Rfc2822;
 use tokio::time::Instant;
 
 use crate::config::AppConfig;
@@ -62,8 +64,9 @@ async fn reach(
     Ok(findings)
 }
 
+/// The time of a `Date` header: HTTP writes what mail writes.
 fn http_date(text: &str) -> Option<SystemTime> {
-    httpdate::parse_http_date(text).ok()
+    OffsetDateTime::parse(text, &Rfc2822).ok().map(SystemTime::from)
 }
 
 fn clock(about: &str, theirs: SystemTime) -> Finding {
@@ -204,4 +207,18 @@ fn store_app(about: &str, app: &AppConfig) -> Vec<Finding> {
         ));
     }
     findings
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_date_header_is_understood() {
+        let sunday = SystemTime::UNIX_EPOCH + Duration::from_secs(784_111_777);
+        assert_eq!(http_date("Sun, 06 Nov 1994 08:49:37 GMT"), Some(sunday));
+        for wrong in ["", "yesterday", "784111777"] {
+            assert_eq!(http_date(wrong), None, "{wrong}");
+        }
+    }
 }

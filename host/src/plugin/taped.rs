@@ -9,7 +9,7 @@ use std::time::Duration;
 use std::time::Instant;
 use std::time::SystemTime;
 
-use rand_core::TryRng;
+use rand::TryRng;
 use wasmtime_wasi::HostMonotonicClock;
 use wasmtime_wasi::HostWallClock;
 use wasmtime_wasi::WasiCtxBuilder;
