@@ -8,10 +8,9 @@
 use std::collections::HashMap;
 use std::collections::VecDeque;
 use std::sync::Arc;
-use std::sync::Mutex;
-use std::sync::PoisonError;
 use std::time::Duration;
 
+use aviary_state::Mutex;
 use tokio::sync::watch;
 use tokio::time::Instant;
 
@@ -84,7 +83,7 @@ impl Cached {
     }
 
     fn look(&self, key: Key, fresh: Duration, stale: Duration, now: Instant) -> Found {
-        let mut kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut kept = self.0.lock();
         let made = kept.made.get(&key).map(|made| (made.reply.clone(), now - made.at));
         let making = kept.making.get(&key).cloned();
         match (made, making) {
@@ -127,7 +126,7 @@ impl Slot {
     /// Here it is, from now on for everybody.
     pub(super) fn fill(self, reply: &Reply) {
         let now = Instant::now();
-        let mut kept = self.cached.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut kept = self.cached.0.lock();
         let size = reply.to_remember().map_or(0, |bytes| bytes.len()) + size_of::<Key>();
         kept.bytes += size;
         let made = Made { reply: reply.clone(), at: now, size };
@@ -144,7 +143,7 @@ impl Slot {
 
 impl Drop for Slot {
     fn drop(&mut self) {
-        let mut kept = self.cached.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut kept = self.cached.0.lock();
         kept.making.remove(&self.key);
     }
 }

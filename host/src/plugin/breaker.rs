@@ -10,11 +10,9 @@ mod circuit;
 mod circuits;
 
 use std::sync::Arc;
-use std::sync::Mutex;
-use std::sync::MutexGuard;
-use std::sync::PoisonError;
 use std::time::Duration;
 
+use aviary_state::Mutex;
 use serde::Deserialize;
 use tokio::time::Instant;
 
@@ -205,7 +203,7 @@ impl Breaker {
 
     /// May a call be started now, for that user?
     pub fn pass(self: &Arc<Self>, now: Instant, from: Originator) -> Result<Pass, Paused> {
-        let mut state = self.lock();
+        let mut state = self.state.lock();
         let State { all, tenants, users, .. } = &mut *state;
         // Looked at before any of them is tried: a call that one of them refuses tries none.
         let scopes = [
@@ -229,22 +227,18 @@ impl Breaker {
 
     /// Forgets every failure.
     pub(super) fn reset(&self) {
-        *self.lock() = State::default();
+        *self.state.lock() = State::default();
     }
 
     /// How it stands for everybody.
     pub fn condition(&self, now: Instant) -> Condition {
-        self.lock().all.condition(now)
+        self.state.lock().all.condition(now)
     }
 
     /// For how many others it is paused.
     pub fn paused_for(&self) -> PausedFor {
-        let state = self.lock();
+        let state = self.state.lock();
         PausedFor { tenants: state.tenants.paused(), users: state.users.paused() }
-    }
-
-    fn lock(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -298,7 +292,7 @@ impl Pass {
     /// The call has ended.
     pub(super) fn settle(mut self, verdict: Verdict, now: Instant) -> Option<Change> {
         let probes = self.probes.take().unwrap_or_default();
-        self.breaker.lock().settle(&self.breaker.config, probes, self.from, verdict, now)
+        self.breaker.state.lock().settle(&self.breaker.config, probes, self.from, verdict, now)
     }
 }
 
@@ -308,7 +302,7 @@ impl Drop for Pass {
             return;
         };
         // It never got to its call: the next one may try.
-        let (now, mut state) = (Instant::now(), self.breaker.lock());
+        let (now, mut state) = (Instant::now(), self.breaker.state.lock());
         let State { all, tenants, users, .. } = &mut *state;
         let circuits = [
             (probes.all, Some(all)),

@@ -13,10 +13,9 @@ use std::os::unix::process::ExitStatusExt as _;
 use std::path::PathBuf;
 use std::process::ExitStatus;
 use std::sync::Arc;
-use std::sync::Mutex;
-use std::sync::PoisonError;
 use std::time::Duration;
 
+use aviary_state::Mutex;
 use bytes::Bytes;
 use rustix::process::Signal;
 use tokio::io::AsyncWriteExt as _;
@@ -175,12 +174,12 @@ impl Compilers {
     }
 
     fn remembered(&self, key: &Key) -> Option<TooCostly> {
-        self.too_costly.lock().unwrap_or_else(PoisonError::into_inner).get(key).copied()
+        self.too_costly.lock().get(key).copied()
     }
 
     /// The same file would take as much the next time it is looked at, for example because its sidecar file has changed.
     fn remember(&self, key: Key, too_costly: TooCostly) {
-        let mut all = self.too_costly.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut all = self.too_costly.lock();
         if all.len() == MAX_REMEMBERED {
             all.clear();
         }

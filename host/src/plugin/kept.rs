@@ -7,10 +7,8 @@
 use std::collections::VecDeque;
 use std::mem;
 use std::sync::Arc;
-use std::sync::Mutex;
-use std::sync::MutexGuard;
-use std::sync::PoisonError;
 
+use aviary_state::Mutex;
 use serde::Deserialize;
 use tokio::sync::OwnedSemaphorePermit;
 use tokio::sync::Semaphore;
@@ -112,12 +110,12 @@ impl Kept {
 
     /// The version is live: what its calls leave behind may be kept.
     pub(super) fn open(&self) {
-        self.lock().is_open = true;
+        self.idle.lock().is_open = true;
     }
 
     /// It is live no more. Calls under way finish, and nothing of them stays.
     pub(super) fn close(&self) {
-        let mut idle = self.lock();
+        let mut idle = self.idle.lock();
         idle.is_open = false;
         let gone = mem::take(&mut idle.waiting);
         drop(idle);
@@ -127,7 +125,7 @@ impl Kept {
     /// One that served these tenants before: the one that was used last, whose memory is the warmest.
     pub(super) fn take(&self, tenants: TenantPair<'_>) -> Option<Guest> {
         let tenants = self.tenants.group(tenants)?;
-        let mut idle = self.lock();
+        let mut idle = self.idle.lock();
         let found = idle.waiting.iter().rposition(|idle| idle.served() == tenants)?;
         idle.waiting.remove(found).map(|idle| idle.guest)
     }
@@ -141,7 +139,7 @@ impl Kept {
             return;
         }
         let mut gone = Vec::new();
-        let mut idle = self.lock();
+        let mut idle = self.idle.lock();
         if idle.is_open {
             if idle.waiting.len() >= self.most {
                 gone.extend(idle.waiting.pop_front());
@@ -163,10 +161,6 @@ impl Kept {
         }
         drop(idle);
         drop(gone);
-    }
-
-    fn lock(&self) -> MutexGuard<'_, IdleInstances> {
-        self.idle.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

@@ -2,13 +2,12 @@
 
 use std::collections::HashMap;
 use std::collections::VecDeque;
-use std::sync::Mutex;
 use std::time::Duration;
 
+use aviary_state::Mutex;
 use tokio::time::Instant;
 
 use crate::simulator::identifier;
-use crate::simulator::state::lock;
 
 /// "App access token invalid".
 pub(super) const APP_TOKEN_INVALID: i64 = 99_991_664;
@@ -55,7 +54,7 @@ impl AccessToken {
 
 impl AccessTokens {
     pub(super) fn obtain(&self, holder: &Holder, now: Instant) -> AccessToken {
-        let mut all = lock(&self.0);
+        let mut all = self.0.lock();
         if all.good.len() == MAX_HOLDERS && !all.good.contains_key(holder) {
             all.good.clear();
         }
@@ -76,7 +75,7 @@ impl AccessTokens {
 
     /// Whom it speaks for, if it is valid.
     pub(super) fn holder(&self, text: &str, now: Instant) -> Option<Holder> {
-        let all = lock(&self.0);
+        let all = self.0.lock();
         let valid =
             |token: &AccessToken| token.text == text && token.remaining(now) > Duration::ZERO;
         let found = all.good.iter().find(|(_, tokens)| tokens.iter().any(valid));
@@ -85,13 +84,13 @@ impl AccessTokens {
 
     /// What is said to a token that was made stale.
     pub(super) fn stale_code(&self, text: &str) -> Option<i64> {
-        let all = lock(&self.0);
+        let all = self.0.lock();
         all.stale.iter().find(|(stale, _)| stale == text).map(|(_, code)| *code)
     }
 
     /// Makes the tokens of those holders stale; whoever comes with one is told so by that code.
     pub(super) fn revoke(&self, code: i64, whose: impl Fn(&Holder) -> bool) {
-        let mut all = lock(&self.0);
+        let mut all = self.0.lock();
         let Tokens { good, stale } = &mut *all;
         good.retain(|holder, tokens| {
             if !whose(holder) {

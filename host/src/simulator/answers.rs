@@ -3,13 +3,12 @@
 
 use std::collections::HashMap;
 use std::collections::VecDeque;
-use std::sync::Mutex;
 
+use aviary_state::Mutex;
 use tokio::sync::oneshot;
 use tokio::time::Instant;
 
 use crate::ingress::long_connection::frame::Frame;
-use crate::simulator::state::lock;
 use crate::simulator::update_token::AnswerMark;
 
 /// Callbacks remembered per app, answered ones included, to tell late and second answers from stray ones. The oldest
@@ -50,7 +49,7 @@ impl Answers {
         answered: AnswerMark,
     ) -> oneshot::Receiver<Frame> {
         let (waiter, receiver) = oneshot::channel();
-        let mut remembered = lock(&self.0);
+        let mut remembered = self.0.lock();
         if remembered.order.len() == MAX_REMEMBERED
             && let Some(oldest) = remembered.order.pop_front()
         {
@@ -63,7 +62,7 @@ impl Answers {
 
     /// Hands a reply to whom it belongs.
     pub(super) fn arrived(&self, frame: Frame, now: Instant) -> Arrival {
-        let mut remembered = lock(&self.0);
+        let mut remembered = self.0.lock();
         let question = frame.header("message_id").and_then(|id| remembered.asked.get_mut(id));
         let Some(question) = question else {
             return Arrival::Stray(Box::new(frame));

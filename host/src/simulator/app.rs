@@ -1,8 +1,8 @@
 //! One app as the platform sees it.
 
-use std::sync::Mutex;
 use std::sync::MutexGuard;
 
+use aviary_state::Mutex;
 use tokio_util::sync::CancellationToken;
 
 use crate::secret::Secret;
@@ -22,7 +22,6 @@ use crate::simulator::script::DiscoveryScript;
 use crate::simulator::script::HandshakeScript;
 use crate::simulator::script::PongScript;
 use crate::simulator::script::TicketScript;
-use crate::simulator::state::lock;
 use crate::simulator::tally::Changes;
 use crate::simulator::tally::Tally;
 use crate::simulator::ticket::Tickets;
@@ -105,10 +104,10 @@ impl App {
 
     /// What somebody sent through the control endpoint last.
     pub(super) fn last_by_hand(&self) -> MutexGuard<'_, Option<(Door, Delivery)>> {
-        lock(&self.last_by_hand)
+        self.last_by_hand.lock()
     }
 
     pub(super) fn scripts(&self) -> MutexGuard<'_, Scripts> {
-        lock(&self.scripts)
+        self.scripts.lock()
     }
 }

@@ -1,15 +1,14 @@
 //! What the platform saw and did, kept for whoever asks afterwards.
 
 use std::collections::VecDeque;
-use std::sync::Mutex;
 use std::time::Duration;
 
+use aviary_state::Mutex;
 use serde::Serialize;
 use serde_json::Value;
 use serde_json::json;
 use tokio::time::Instant;
 
-use crate::simulator::state::lock;
 use crate::simulator::tally::Changes;
 use crate::simulator::update_token::AnswerMark;
 
@@ -172,14 +171,14 @@ impl Records {
     }
 
     pub(super) fn add_card_update(&self, update: CardUpdate) {
-        lock(&self.kept).card_updates.push(update);
+        self.kept.lock().card_updates.push(update);
         self.changes.ring();
     }
 
     /// Keeps the message, unless the same app sent one with the same `uuid`: then that one's id is returned.
     pub(super) fn add_message(&self, message: SentMessage) -> String {
         let id = {
-            let mut kept = lock(&self.kept);
+            let mut kept = self.kept.lock();
             let earlier = kept.messages.kept.iter().find(|earlier| {
                 message.uuid.is_some()
                     && earlier.uuid == message.uuid
@@ -199,34 +198,34 @@ impl Records {
     }
 
     pub(super) fn add_api_call(&self, call: ApiCall) {
-        lock(&self.kept).api_calls.push(call);
+        self.kept.lock().api_calls.push(call);
         self.changes.ring();
     }
 
     pub(super) fn card_updates(&self) -> Vec<CardUpdate> {
-        lock(&self.kept).card_updates.all()
+        self.kept.lock().card_updates.all()
     }
 
     pub(super) fn messages(&self) -> Vec<SentMessage> {
-        lock(&self.kept).messages.all()
+        self.kept.lock().messages.all()
     }
 
     pub(super) fn api_calls(&self) -> Vec<ApiCall> {
-        lock(&self.kept).api_calls.all()
+        self.kept.lock().api_calls.all()
     }
 
     /// How many card updates and messages there ever were.
     pub(super) fn counts(&self) -> (u64, u64) {
-        let kept = lock(&self.kept);
+        let kept = self.kept.lock();
         (kept.card_updates.count(), kept.messages.count())
     }
 
     pub(super) fn card_updates_after(&self, count: u64) -> Vec<CardUpdate> {
-        lock(&self.kept).card_updates.after(count)
+        self.kept.lock().card_updates.after(count)
     }
 
     pub(super) fn messages_after(&self, count: u64) -> Vec<SentMessage> {
-        lock(&self.kept).messages.after(count)
+        self.kept.lock().messages.after(count)
     }
 }
 

@@ -3,10 +3,8 @@
 use std::collections::HashMap;
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::sync::Mutex;
-use std::sync::MutexGuard;
-use std::sync::PoisonError;
 
+use aviary_state::Mutex;
 use rustls::ServerConfig;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -79,7 +77,7 @@ impl State {
     /// Lets somebody on the page or at the control endpoints have deliveries sent to this webhook.
     pub(super) fn open_webhook(&self, url: &str) -> Result<(), SendError> {
         let url = loopback_url(url)?;
-        let mut webhooks = lock(&self.webhooks);
+        let mut webhooks = self.webhooks.lock();
         if !webhooks.contains(&url) {
             webhooks.push(url);
         }
@@ -88,13 +86,13 @@ impl State {
 
     /// The first of those webhooks.
     pub(super) fn first_webhook(&self) -> Option<String> {
-        lock(&self.webhooks).first().map(Url::to_string)
+        self.webhooks.lock().first().map(Url::to_string)
     }
 
     /// The address as it was opened. Any other one on this machine belongs to somebody who may trust this machine.
     pub(super) fn opened_webhook(&self, url: &str) -> Result<String, SendError> {
         let wanted = loopback_url(url)?;
-        let webhooks = lock(&self.webhooks);
+        let webhooks = self.webhooks.lock();
         let unknown = || SendError::UnknownWebhook { url: url.to_owned() };
         webhooks.iter().find(|known| **known == wanted).map(Url::to_string).ok_or_else(unknown)
     }
@@ -106,9 +104,4 @@ impl State {
     pub(super) fn apps(&self) -> impl Iterator<Item = &Arc<App>> {
         self.apps.values()
     }
-}
-
-/// Locks, and goes on after a panic elsewhere: every critical section here leaves its data whole.
-pub(super) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

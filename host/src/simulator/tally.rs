@@ -1,14 +1,13 @@
 //! What the platform counted of one app, and the bell that rings whenever something was seen.
 
 use std::collections::VecDeque;
-use std::sync::Mutex;
 
+use aviary_state::Mutex;
 use bytes::Bytes;
 use tokio::sync::watch;
 
 use crate::ingress::long_connection::frame::Frame;
 use crate::simulator::record::Counters;
-use crate::simulator::state::lock;
 
 /// Stray answers kept per app: a test looks at a handful, and a runaway client must not fill memory.
 const MAX_STRAY_ANSWERS: usize = 1024;
@@ -63,13 +62,13 @@ impl Tally {
     }
 
     pub(super) fn count(&self, change: impl FnOnce(&mut Counters)) {
-        change(&mut lock(&self.seen).counters);
+        change(&mut self.seen.lock().counters);
         self.changes.ring();
     }
 
     pub(super) fn ping(&self, bytes: Bytes) {
         {
-            let mut seen = lock(&self.seen);
+            let mut seen = self.seen.lock();
             seen.counters.pings += 1;
             seen.last_ping = Some(bytes);
         }
@@ -78,7 +77,7 @@ impl Tally {
 
     pub(super) fn stray_answer(&self, frame: Frame) {
         {
-            let mut seen = lock(&self.seen);
+            let mut seen = self.seen.lock();
             seen.counters.stray_answers += 1;
             if seen.stray_answers.len() == MAX_STRAY_ANSWERS {
                 seen.stray_answers.pop_front();
@@ -89,14 +88,14 @@ impl Tally {
     }
 
     pub(super) fn counters(&self) -> Counters {
-        lock(&self.seen).counters
+        self.seen.lock().counters
     }
 
     pub(super) fn last_ping(&self) -> Option<Bytes> {
-        lock(&self.seen).last_ping.clone()
+        self.seen.lock().last_ping.clone()
     }
 
     pub(super) fn stray_answers(&self) -> Vec<Frame> {
-        lock(&self.seen).stray_answers.iter().cloned().collect()
+        self.seen.lock().stray_answers.iter().cloned().collect()
     }
 }

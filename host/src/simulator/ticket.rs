@@ -1,13 +1,12 @@
 //! The one-time ticket that ties a WebSocket handshake to the discovery before it.
 
 use std::collections::VecDeque;
-use std::sync::Mutex;
 use std::time::Duration;
 
+use aviary_state::Mutex;
 use tokio::time::Instant;
 
 use crate::simulator::identifier;
-use crate::simulator::state::lock;
 
 /// How long a ticket opens the door. The platform's own value is not documented; clients use it at once.
 const LIFETIME: Duration = Duration::from_secs(60);
@@ -37,7 +36,7 @@ struct Ticket {
 impl Tickets {
     pub(super) fn issue(&self, now: Instant) -> String {
         let text = identifier::hex(32);
-        let mut tickets = lock(&self.0);
+        let mut tickets = self.0.lock();
         if tickets.len() == MAX_TICKETS {
             tickets.pop_front();
         }
@@ -46,7 +45,7 @@ impl Tickets {
     }
 
     pub(super) fn redeem(&self, text: &str, now: Instant) -> Redemption {
-        let mut tickets = lock(&self.0);
+        let mut tickets = self.0.lock();
         match tickets.iter_mut().find(|ticket| ticket.text == text) {
             None => Redemption::Unknown,
             Some(ticket) if ticket.used || now > ticket.issued + LIFETIME => Redemption::Stale,

@@ -3,14 +3,13 @@
 use std::collections::HashMap;
 use std::collections::VecDeque;
 use std::sync::Arc;
-use std::sync::Mutex;
 use std::sync::OnceLock;
 use std::time::Duration;
 
+use aviary_state::Mutex;
 use tokio::time::Instant;
 
 use crate::simulator::delivery::CardSchema;
-use crate::simulator::state::lock;
 
 /// Thirty minutes, as documented.
 const LIFETIME: Duration = Duration::from_secs(30 * 60);
@@ -69,7 +68,7 @@ impl UpdateTokens {
         on_screen: CardSchema,
         now: Instant,
     ) -> AnswerMark {
-        let mut ledger = lock(&self.0);
+        let mut ledger = self.0.lock();
         if let Some(issued) = ledger.issued.get(token) {
             return issued.answered.clone();
         }
@@ -93,7 +92,7 @@ impl UpdateTokens {
 
     /// The mark of the token's callback, whatever state the token is in.
     pub(super) fn answer_mark(&self, token: &str) -> Option<AnswerMark> {
-        lock(&self.0).issued.get(token).map(|issued| issued.answered.clone())
+        self.0.lock().issued.get(token).map(|issued| issued.answered.clone())
     }
 
     /// Spends one use, unless the token is no good or `check`, which is told what is on screen, refuses.
@@ -104,7 +103,7 @@ impl UpdateTokens {
         now: Instant,
         check: impl FnOnce(CardSchema) -> Result<(), E>,
     ) -> Result<(), E> {
-        let mut ledger = lock(&self.0);
+        let mut ledger = self.0.lock();
         let issued = ledger.issued.get_mut(token).ok_or(TokenFault::Unknown)?;
         if issued.app_id != app_id {
             return Err(TokenFault::OtherApp.into());
@@ -121,7 +120,7 @@ impl UpdateTokens {
     }
 
     pub(super) fn expire(&self, token: &str, now: Instant) {
-        if let Some(issued) = lock(&self.0).issued.get_mut(token) {
+        if let Some(issued) = self.0.lock().issued.get_mut(token) {
             issued.expires = now;
         }
     }

@@ -10,10 +10,8 @@ pub mod window;
 use std::collections::HashMap;
 use std::collections::VecDeque;
 use std::sync::Arc;
-use std::sync::Mutex;
-use std::sync::MutexGuard;
-use std::sync::PoisonError;
 
+use aviary_state::Mutex;
 use tokio::time::Instant;
 
 use crate::telemetry::CallbackRecord;
@@ -96,7 +94,7 @@ impl History {
         let recent = Arc::new(Recent::of(record));
         let sample = Sample { outcome: record.outcome, took: record.elapsed, fuel: record.fuel };
         let now = Moment::at(recent.at, self.began);
-        let mut state = lock(&self.state);
+        let mut state = self.state.lock();
         state.next += 1;
         let number = state.next;
         let failed = record.outcome.is_failure();
@@ -111,27 +109,27 @@ impl History {
         });
         drop(state);
         if let Some(window) = followed {
-            lock(&window).add(now, sample);
+            window.lock().add(now, sample);
         }
         drop(gone);
     }
 
     /// All callbacks of the last hour.
     pub fn all(&self) -> Figures {
-        lock(&self.state).all.figures(self.now())
+        self.state.lock().all.figures(self.now())
     }
 
     /// Those of one plugin, whatever its version.
     pub fn of_plugin(&self, app: &str, plugin: &str) -> Option<Figures> {
         let name = Name { app: app.into(), plugin: plugin.into() };
-        let window = lock(&self.state).plugins.get(&name).map(|one| Arc::clone(&one.window))?;
-        let figures = lock(&window).figures(self.now());
+        let window = self.state.lock().plugins.get(&name).map(|one| Arc::clone(&one.window))?;
+        let figures = window.lock().figures(self.now());
         Some(figures)
     }
 
     /// The latest callbacks after that number, and the latest that failed, oldest first.
     pub fn recent(&self, after: u64) -> Vec<(u64, Arc<Recent>)> {
-        let state = lock(&self.state);
+        let state = self.state.lock();
         let both = state.failed.0.iter().chain(&state.latest.0);
         let mut recent: Vec<_> = both.filter(|(number, _)| *number > after).cloned().collect();
         drop(state);
@@ -143,10 +141,6 @@ impl History {
     fn now(&self) -> Moment {
         Moment::at(Instant::now(), self.began)
     }
-}
-
-fn lock<T>(what: &Mutex<T>) -> MutexGuard<'_, T> {
-    what.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 #[cfg(test)]

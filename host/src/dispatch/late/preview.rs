@@ -7,11 +7,9 @@ use std::collections::HashMap;
 use std::collections::VecDeque;
 use std::collections::hash_map::Entry;
 use std::sync::Arc;
-use std::sync::Mutex;
-use std::sync::MutexGuard;
-use std::sync::PoisonError;
 use std::time::Duration;
 
+use aviary_state::Mutex;
 use tokio::time::Instant;
 
 use crate::callback::model::Callback;
@@ -108,7 +106,7 @@ impl Default for Previews {
 
 impl Previews {
     pub(super) fn keep(&self, viewer: Viewer, made_by: MadeBy, reply: Reply, now: Instant) {
-        let mut kept = lock(&self.kept);
+        let mut kept = self.kept.lock();
         let until = now + KEPT;
         kept.remove(&viewer);
         kept.bytes += size(&reply);
@@ -119,7 +117,7 @@ impl Previews {
 
     /// By the same plugin as it was loaded then only: another, or a new version, shall have its say at once.
     pub(super) fn find(&self, viewer: &Viewer, made_by: &MadeBy, now: Instant) -> Option<Reply> {
-        let mut kept = lock(&self.kept);
+        let mut kept = self.kept.lock();
         kept.shrink(now);
         let found = kept.replies.get(viewer)?;
         (found.made_by == *made_by).then(|| found.reply.clone())
@@ -154,7 +152,7 @@ impl Late {
     /// Has that client ask again, as soon as the platform allows it.
     pub(super) async fn refresh(self: &Arc<Self>, viewer: Viewer) {
         {
-            let mut waiting = lock(&self.previews.waiting);
+            let mut waiting = self.previews.waiting.lock();
             let previews = waiting.len();
             match waiting.entry(viewer.shown.clone()) {
                 // Whoever has begun takes this one along.
@@ -186,7 +184,7 @@ impl Late {
 
     /// Nobody left: the preview may be refreshed at any time again.
     fn next_viewers(&self, shown: &Shown) -> Vec<String> {
-        let mut waiting = lock(&self.previews.waiting);
+        let mut waiting = self.previews.waiting.lock();
         let Some(viewers) = waiting.get_mut(shown) else { return Vec::new() };
         let next: Vec<_> = viewers.drain(..viewers.len().min(MAX_VIEWERS)).collect();
         if next.is_empty() {
@@ -227,11 +225,6 @@ fn size(reply: &Reply) -> usize {
     }
 }
 
-/// Every critical section here leaves its data whole, so a panic elsewhere is no reason to stop.
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -266,7 +259,7 @@ mod tests {
         assert!(find(&previews, &viewer_of("t", "ana", "visitor"), now).is_none());
         assert!(find(&previews, &bo, now).is_none());
         assert!(find(&previews, &ana, now + KEPT).is_none());
-        assert_eq!(lock(&previews.kept).bytes, 0);
+        assert_eq!(previews.kept.lock().bytes, 0);
     }
 
     #[tokio::test]
@@ -281,6 +274,6 @@ mod tests {
             keep(&previews, &viewer(&number.to_string(), "bo"), now + KEPT);
         }
         assert!(find(&previews, &ana, now + KEPT).is_none());
-        assert_eq!(lock(&previews.kept).replies.len(), MAX_KEPT);
+        assert_eq!(previews.kept.lock().replies.len(), MAX_KEPT);
     }
 }

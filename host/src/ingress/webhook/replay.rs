@@ -9,12 +9,10 @@ use std::collections::VecDeque;
 use std::hash::BuildHasherDefault;
 use std::hash::Hasher;
 use std::sync::Arc;
-use std::sync::Mutex;
-use std::sync::MutexGuard;
-use std::sync::PoisonError;
 use std::time::Duration;
 use std::time::SystemTime;
 
+use aviary_state::Mutex;
 use tokio::time::Instant;
 
 use crate::callback::freshness::SignatureWindow;
@@ -129,7 +127,7 @@ impl ReplayMemory {
             return Err(NotOnce::BeforeStart { seconds: running.as_secs() });
         }
         let digest = digest(&signed.signature);
-        let mut seen = self.lock();
+        let mut seen = self.seen.lock();
         seen.forget_before(now, self.lifetime);
         if seen.since.contains_key(&digest) {
             return Err(NotOnce::Replayed);
@@ -141,10 +139,6 @@ impl ReplayMemory {
         seen.order.push_back((digest, now));
         drop(seen);
         Ok(Admission { memory: Arc::clone(self), digest, kept: false })
-    }
-
-    fn lock(&self) -> MutexGuard<'_, Seen> {
-        self.seen.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -158,7 +152,7 @@ impl Admission {
 impl Drop for Admission {
     fn drop(&mut self) {
         if !self.kept {
-            self.memory.lock().since.remove(&self.digest);
+            self.memory.seen.lock().since.remove(&self.digest);
         }
     }
 }
@@ -255,7 +249,7 @@ mod tests {
         for number in 0..=MAX_REMEMBERED {
             memory.admit(&signed(&numbered(number)), now).unwrap().keep();
         }
-        let seen = memory.lock();
+        let seen = memory.seen.lock();
         assert_eq!((seen.order.len(), seen.since.len()), (MAX_REMEMBERED, MAX_REMEMBERED));
         drop(seen);
         assert!(memory.admit(&signed(&numbered(1)), now).is_err());

@@ -9,10 +9,9 @@
 use std::collections::HashMap;
 use std::net::IpAddr;
 use std::net::Ipv6Addr;
-use std::sync::Mutex;
-use std::sync::PoisonError;
 use std::time::Duration;
 
+use aviary_state::Mutex;
 use tokio::time::Instant;
 
 /// Networks remembered. Beyond that, the one that was silent for longest is forgotten.
@@ -87,7 +86,7 @@ impl UnsignedLimit {
     }
 
     pub(super) fn take(&self, client: Option<IpAddr>, now: Instant) -> Turn {
-        let mut state = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut state = self.0.lock();
         let of_network = client.and_then(network).is_none_or(|network| {
             state.make_room_for(network);
             let full = Allowance::full(OF_A_NETWORK, now);
@@ -182,7 +181,7 @@ mod tests {
             let client = IpAddr::from((0x0800_0000 + number).to_be_bytes());
             let _ = limit.take(Some(client), now + Duration::from_millis(u64::from(number)));
         }
-        assert_eq!(limit.0.lock().unwrap().networks.len(), MAX_NETWORKS);
+        assert_eq!(limit.0.lock().networks.len(), MAX_NETWORKS);
         let limit = UnsignedLimit::new(now);
         taken(&limit, None, 200, now);
         assert_eq!(limit.take(None, now), Turn::Refused { warn: true });

@@ -1,13 +1,12 @@
 //! What a host in the same process says of itself, kept for the page. Without such a host there is nothing.
 
 use std::collections::VecDeque;
-use std::sync::Mutex;
 use std::time::Duration;
 
+use aviary_state::Mutex;
 use serde::Serialize;
 use serde_json::Value;
 
-use crate::simulator::state::lock;
 use crate::simulator::tally::Changes;
 
 /// Callbacks that a host's words are kept for.
@@ -76,12 +75,12 @@ impl HostWords {
     }
 
     pub(in crate::simulator) fn surroundings(&self) -> Option<Surroundings> {
-        lock(&self.told).surroundings.clone()
+        self.told.lock().surroundings.clone()
     }
 
     pub(in crate::simulator) fn tell_surroundings(&self, surroundings: Surroundings) {
         {
-            let known = &mut lock(&self.told).surroundings;
+            let known = &mut self.told.lock().surroundings;
             // It is told again and again.
             if known.as_ref() == Some(&surroundings) {
                 return;
@@ -92,17 +91,17 @@ impl HostWords {
     }
 
     pub(super) fn build(&self) -> Option<Build> {
-        lock(&self.told).build.clone()
+        self.told.lock().build.clone()
     }
 
     pub(in crate::simulator) fn tell_build(&self, build: Build) {
-        lock(&self.told).build = Some(build);
+        self.told.lock().build = Some(build);
         self.changes.ring();
     }
 
     pub(in crate::simulator) fn tell_of_callback(&self, event_id: String, words: Value) {
         {
-            let callbacks = &mut lock(&self.told).callbacks;
+            let callbacks = &mut self.told.lock().callbacks;
             if callbacks.len() == MAX_TOLD {
                 callbacks.pop_front();
             }
@@ -117,7 +116,7 @@ impl HostWords {
         let found = async {
             loop {
                 {
-                    let told = lock(&self.told);
+                    let told = self.told.lock();
                     told.surroundings.as_ref()?;
                     let found = told.callbacks.iter().rev().find(|(id, _)| id == event_id);
                     if let Some((_, words)) = found {
@@ -132,13 +131,13 @@ impl HostWords {
 
     pub(in crate::simulator) fn show(&self, callbacks: Vec<Value>) {
         {
-            let shown = &mut lock(&self.told).shown;
+            let shown = &mut self.told.lock().shown;
             *shown = Shown { times: shown.times + 1, callbacks };
         }
         self.changes.ring();
     }
 
     pub(super) fn shown(&self) -> Shown {
-        lock(&self.told).shown.clone()
+        self.told.lock().shown.clone()
     }
 }
