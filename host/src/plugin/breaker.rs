@@ -259,8 +259,8 @@ impl State {
         let is_everybody_s = |row: &Row| is_tenants(row) && (is_alone || row.has_several_tenants());
         let end = |was_probe| End { from, was_probe, verdict, at: now };
         if verdict == Verdict::Failed {
-            self.tenants.failed(from.tenant, now);
-            self.users.failed(from.user, now);
+            self.tenants.failed(from.tenant);
+            self.users.failed(from.user);
         }
         let turns = [
             (Scope::All, self.all.settle(end(all), config, is_everybody_s)),

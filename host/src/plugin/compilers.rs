@@ -7,7 +7,6 @@
 
 mod starter;
 
-use std::collections::HashMap;
 use std::io;
 use std::os::unix::process::ExitStatusExt as _;
 use std::path::PathBuf;
@@ -15,6 +14,7 @@ use std::process::ExitStatus;
 use std::sync::Arc;
 use std::time::Duration;
 
+use aviary_state::Bounded;
 use aviary_state::Mutex;
 use bytes::Bytes;
 use rustix::process::Signal;
@@ -73,7 +73,7 @@ pub(super) struct Compilers {
     cache: Option<(PathBuf, u64)>,
     short: Arc<Semaphore>,
     long: Arc<Semaphore>,
-    too_costly: Mutex<HashMap<Key, TooCostly>>,
+    too_costly: Mutex<Bounded<Key, TooCostly>>,
     keeping: TaskTracker,
 }
 
@@ -95,7 +95,7 @@ impl Compilers {
             cache,
             short: Arc::new(Semaphore::new(SHORT_AT_ONCE)),
             long: Arc::new(Semaphore::new(1)),
-            too_costly: Mutex::default(),
+            too_costly: Mutex::new(Bounded::new(MAX_REMEMBERED)),
             keeping: TaskTracker::new(),
         })
     }
@@ -179,11 +179,7 @@ impl Compilers {
 
     /// The same file would take as much the next time it is looked at, for example because its sidecar file has changed.
     fn remember(&self, key: Key, too_costly: TooCostly) {
-        let mut all = self.too_costly.lock();
-        if all.len() == MAX_REMEMBERED {
-            all.clear();
-        }
-        all.insert(key, too_costly);
+        self.too_costly.lock().insert(key, too_costly);
     }
 }
 

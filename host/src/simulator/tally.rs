@@ -1,7 +1,6 @@
 //! What the platform counted of one app, and the bell that rings whenever something was seen.
 
-use std::collections::VecDeque;
-
+use aviary_state::Latest;
 use aviary_state::Mutex;
 use bytes::Bytes;
 use tokio::sync::watch;
@@ -49,11 +48,17 @@ pub(super) struct Tally {
     changes: Changes,
 }
 
-#[derive(Default)]
 struct Seen {
     counters: Counters,
     last_ping: Option<Bytes>,
-    stray_answers: VecDeque<Frame>,
+    stray_answers: Latest<Frame>,
+}
+
+impl Default for Seen {
+    fn default() -> Self {
+        let stray_answers = Latest::new(MAX_STRAY_ANSWERS);
+        Self { counters: Counters::default(), last_ping: None, stray_answers }
+    }
 }
 
 impl Tally {
@@ -79,10 +84,7 @@ impl Tally {
         {
             let mut seen = self.seen.lock();
             seen.counters.stray_answers += 1;
-            if seen.stray_answers.len() == MAX_STRAY_ANSWERS {
-                seen.stray_answers.pop_front();
-            }
-            seen.stray_answers.push_back(frame);
+            seen.stray_answers.push(frame);
         }
         self.changes.ring();
     }

@@ -15,7 +15,7 @@ use slab::Slab;
 /// Every operation takes the same time however full the map is, and none allocates once the map has been full. The map
 /// knows no clock: an entry that lives for a limited time holds its moment, and
 /// [`remove_oldest_while`](Self::remove_oldest_while) ends those whose time is over.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub struct Bounded<K, V, S = RandomState> {
     most: usize,
     most_weight: usize,
@@ -26,7 +26,7 @@ pub struct Bounded<K, V, S = RandomState> {
 }
 
 /// An entry between its neighbours by age.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 struct Entry<K, V> {
     key: K,
     value: V,
@@ -43,7 +43,7 @@ struct Ends {
 }
 
 impl<K: Clone + Eq + Hash, V, S: BuildHasher + Default> Bounded<K, V, S> {
-    /// An empty map for `most` entries.
+    /// An empty map for `most` entries, which is one at least.
     pub fn new(most: usize) -> Self {
         Self::weighing(most, usize::MAX)
     }
@@ -51,7 +51,7 @@ impl<K: Clone + Eq + Hash, V, S: BuildHasher + Default> Bounded<K, V, S> {
     /// An empty map for `most` entries that together weigh no more than `most_weight`.
     pub fn weighing(most: usize, most_weight: usize) -> Self {
         let (places, entries) = (HashMap::default(), Slab::new());
-        Self { most, most_weight, weight: 0, places, entries, ends: None }
+        Self { most: most.max(1), most_weight, weight: 0, places, entries, ends: None }
     }
 
     /// How many entries there are.
@@ -108,33 +108,26 @@ impl<K: Clone + Eq + Hash, V, S: BuildHasher + Default> Bounded<K, V, S> {
     /// The same, of an entry with a weight. One that alone weighs more than the map may hold goes at once, with all others.
     pub fn insert_weighing(&mut self, key: K, value: V, weight: usize) -> Option<V> {
         let replaced = self.remove(&key);
-        let place = self.entries.insert(Entry {
-            key: key.clone(),
-            value,
-            weight,
-            older: None,
-            younger: None,
-        });
-        self.places.insert(key, place);
-        self.weight += weight;
-        self.link_youngest(place);
-        while self.len() > self.most || self.weight > self.most_weight {
+        self.add(key, value, weight);
+        while self.weight > self.most_weight {
             self.remove_oldest();
         }
         replaced
     }
 
-    /// The value of that key, whose entry becomes the youngest.
-    pub fn renew<Q: Eq + Hash + ?Sized>(&mut self, key: &Q) -> Option<&mut V>
-    where
-        K: Borrow<Q>,
-    {
-        let place = *self.places.get(key)?;
-        if self.ends.is_some_and(|ends| ends.youngest != place) {
-            self.unlink(place);
-            self.link_youngest(place);
-        }
-        Some(&mut self.entries[place].value)
+    /// The value of that key, made if there is none. Its entry becomes the youngest.
+    pub fn renew(&mut self, key: K, make: impl FnOnce() -> V) -> &mut V {
+        let place = match self.places.get(&key) {
+            Some(&place) => {
+                if self.ends.is_some_and(|ends| ends.youngest != place) {
+                    self.unlink(place);
+                    self.link_youngest(place);
+                }
+                place
+            }
+            None => self.add(key, make(), 0),
+        };
+        &mut self.entries[place].value
     }
 
     /// Ends the entry of that key, and returns its value.
@@ -153,6 +146,19 @@ impl<K: Clone + Eq + Hash, V, S: BuildHasher + Default> Bounded<K, V, S> {
         {
             self.remove_oldest();
         }
+    }
+
+    /// Adds an entry of a key that has none.
+    fn add(&mut self, key: K, value: V, weight: usize) -> usize {
+        if self.len() == self.most {
+            self.remove_oldest();
+        }
+        let (older, younger) = (None, None);
+        let place = self.entries.insert(Entry { key: key.clone(), value, weight, older, younger });
+        self.places.insert(key, place);
+        self.weight += weight;
+        self.link_youngest(place);
+        place
     }
 
     fn remove_oldest(&mut self) {
@@ -235,14 +241,13 @@ mod tests {
         let mut map = filled(3, [1, 2, 3]);
         assert_eq!(map.insert(1, 11), Some(10));
         assert_eq!(by_age(&map), [2, 3, 1]);
-        assert_eq!(map.renew(&2), Some(&mut 20));
+        assert_eq!(*map.renew(2, || 0), 20);
         assert_eq!(by_age(&map), [3, 1, 2]);
-        assert_eq!(map.renew(&2), Some(&mut 20), "the youngest already");
-        assert_eq!(map.renew(&9), None);
+        assert_eq!(*map.renew(2, || 0), 20, "the youngest already");
         assert_eq!(map.get(&3), Some(&30));
         assert_eq!(map.get_mut(&3), Some(&mut 30));
         assert_eq!(by_age(&map), [3, 1, 2], "looking one up leaves its age as it is");
-        map.insert(4, 40);
+        assert_eq!(*map.renew(4, || 40), 40, "made, and the oldest makes room");
         assert_eq!(by_age(&map), [1, 2, 4]);
     }
 
@@ -272,10 +277,15 @@ mod tests {
         assert_eq!(by_age(&map), [1]);
     }
 
+    fn weigh(list: &[(u32, u32)], weights: &HashMap<u32, usize>) -> usize {
+        list.iter().map(|(key, _)| weights[key]).sum()
+    }
+
     /// Against a list that is searched: whatever is done in whatever order.
     #[test]
     fn it_does_what_a_plain_list_does() {
         let (mut map, mut list) = (Numbers::weighing(20, 300), Vec::<(u32, u32)>::new());
+        let mut weights = HashMap::new();
         let mut random = 1_u64;
         for step in 0..20_000 {
             random = random.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
@@ -285,21 +295,27 @@ mod tests {
             match what {
                 0 => assert_eq!(map.remove(&key), removed.map(|(_, value)| value)),
                 1 => {
-                    assert_eq!(map.renew(&key).copied(), removed.map(|(_, value)| value));
-                    list.extend(removed);
+                    let renewed = removed.unwrap_or((key, step));
+                    if known.is_none() && list.len() == 20 {
+                        list.remove(0);
+                    }
+                    assert_eq!(*map.renew(key, || step), renewed.1);
+                    list.push(renewed);
+                    weights.insert(key, if known.is_some() { weights[&key] } else { 0 });
                 }
                 2 => {
                     let replaced = map.insert_weighing(key, step, key as usize);
                     assert_eq!(replaced, removed.map(|(_, value)| value));
                     list.push((key, step));
-                    while list.len() > 20 || list.iter().map(|(key, _)| key).sum::<u32>() > 300 {
+                    weights.insert(key, key as usize);
+                    while list.len() > 20 || weigh(&list, &weights) > 300 {
                         list.remove(0);
                     }
                 }
                 _ => assert_eq!(map.get(&key), known.map(|at| &list[at].1)),
             }
             assert_eq!(by_age(&map), list.iter().map(|(key, _)| *key).collect::<Vec<_>>());
-            assert_eq!(map.weight(), list.iter().map(|(key, _)| *key as usize).sum());
+            assert_eq!(map.weight(), weigh(&list, &weights));
         }
     }
 }

@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 
 /// The last `most` entries that were added, and how many there ever were. The oldest makes room for the next one.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub struct Latest<T> {
     most: usize,
     entries: VecDeque<T>,

@@ -4,11 +4,11 @@
 //! again by itself.
 
 use std::collections::HashMap;
-use std::collections::VecDeque;
 use std::collections::hash_map::Entry;
 use std::sync::Arc;
 use std::time::Duration;
 
+use aviary_state::Bounded;
 use aviary_state::Mutex;
 use tokio::time::Instant;
 
@@ -74,17 +74,10 @@ impl Viewer {
 /// The late previews of one app.
 #[derive(Debug)]
 pub(super) struct Previews {
-    kept: Mutex<Kept>,
+    kept: Mutex<Bounded<Viewer, KeptReply>>,
     /// Who still has to be told, by preview. A preview has an entry for as long as it must not be refreshed again.
     waiting: Mutex<HashMap<Shown, Vec<String>>>,
     rate: RateLimit,
-}
-
-#[derive(Debug, Default)]
-struct Kept {
-    replies: HashMap<Viewer, KeptReply>,
-    order: VecDeque<(Viewer, Instant)>,
-    bytes: usize,
 }
 
 #[derive(Debug)]
@@ -97,7 +90,7 @@ struct KeptReply {
 impl Default for Previews {
     fn default() -> Self {
         Self {
-            kept: Mutex::default(),
+            kept: Mutex::new(Bounded::weighing(MAX_KEPT, MAX_KEPT_BYTES)),
             waiting: Mutex::default(),
             rate: RateLimit::new(REFRESH_RATE),
         }
@@ -106,45 +99,19 @@ impl Default for Previews {
 
 impl Previews {
     pub(super) fn keep(&self, viewer: Viewer, made_by: MadeBy, reply: Reply, now: Instant) {
+        let bytes = size(&reply);
+        let reply = KeptReply { made_by, reply, until: now + KEPT };
         let mut kept = self.kept.lock();
-        let until = now + KEPT;
-        kept.remove(&viewer);
-        kept.bytes += size(&reply);
-        kept.order.push_back((viewer.clone(), until));
-        kept.replies.insert(viewer, KeptReply { made_by, reply, until });
-        kept.shrink(now);
+        kept.remove_oldest_while(|reply| reply.until <= now);
+        kept.insert_weighing(viewer, reply, bytes);
     }
 
     /// By the same plugin as it was loaded then only: another, or a new version, shall have its say at once.
     pub(super) fn find(&self, viewer: &Viewer, made_by: &MadeBy, now: Instant) -> Option<Reply> {
         let mut kept = self.kept.lock();
-        kept.shrink(now);
-        let found = kept.replies.get(viewer)?;
+        kept.remove_oldest_while(|reply| reply.until <= now);
+        let found = kept.get(viewer)?;
         (found.made_by == *made_by).then(|| found.reply.clone())
-    }
-}
-
-impl Kept {
-    fn remove(&mut self, viewer: &Viewer) {
-        if let Some(old) = self.replies.remove(viewer) {
-            self.bytes -= size(&old.reply);
-        }
-    }
-
-    /// Lets go of what is old, and of the oldest while there is too much.
-    fn shrink(&mut self, now: Instant) {
-        while let Some((viewer, until)) = self.order.front() {
-            let too_much = self.order.len() > MAX_KEPT || self.bytes > MAX_KEPT_BYTES;
-            if *until > now && !too_much {
-                return;
-            }
-            let (viewer, until) = (viewer.clone(), *until);
-            self.order.pop_front();
-            // A newer reply to the same viewer has an entry of its own behind this one.
-            if self.replies.get(&viewer).is_some_and(|kept| kept.until == until) {
-                self.remove(&viewer);
-            }
-        }
     }
 }
 
@@ -259,7 +226,7 @@ mod tests {
         assert!(find(&previews, &viewer_of("t", "ana", "visitor"), now).is_none());
         assert!(find(&previews, &bo, now).is_none());
         assert!(find(&previews, &ana, now + KEPT).is_none());
-        assert_eq!(previews.kept.lock().bytes, 0);
+        assert_eq!(previews.kept.lock().weight(), 0);
     }
 
     #[tokio::test]
@@ -274,6 +241,6 @@ mod tests {
             keep(&previews, &viewer(&number.to_string(), "bo"), now + KEPT);
         }
         assert!(find(&previews, &ana, now + KEPT).is_none());
-        assert_eq!(previews.kept.lock().replies.len(), MAX_KEPT);
+        assert_eq!(previews.kept.lock().len(), MAX_KEPT);
     }
 }

@@ -6,11 +6,11 @@
 //! that keep at it to use that up, and even then the console's request may be the next one that is looked at. What is
 //! signed is not counted and never waits.
 
-use std::collections::HashMap;
 use std::net::IpAddr;
 use std::net::Ipv6Addr;
 use std::time::Duration;
 
+use aviary_state::Bounded;
 use aviary_state::Mutex;
 use tokio::time::Instant;
 
@@ -60,7 +60,7 @@ pub(super) struct UnsignedLimit(Mutex<State>);
 #[derive(Debug)]
 struct State {
     all: Allowance,
-    networks: HashMap<IpAddr, Allowance>,
+    networks: Bounded<IpAddr, Allowance>,
     warned: Option<Instant>,
 }
 
@@ -80,7 +80,7 @@ impl UnsignedLimit {
     pub(super) fn new(now: Instant) -> Self {
         Self(Mutex::new(State {
             all: Allowance::full(OF_ALL, now),
-            networks: HashMap::new(),
+            networks: Bounded::new(MAX_NETWORKS),
             warned: None,
         }))
     }
@@ -88,9 +88,8 @@ impl UnsignedLimit {
     pub(super) fn take(&self, client: Option<IpAddr>, now: Instant) -> Turn {
         let mut state = self.0.lock();
         let of_network = client.and_then(network).is_none_or(|network| {
-            state.make_room_for(network);
-            let full = Allowance::full(OF_A_NETWORK, now);
-            state.networks.entry(network).or_insert(full).take(OF_A_NETWORK, now)
+            let full = || Allowance::full(OF_A_NETWORK, now);
+            state.networks.renew(network, full).take(OF_A_NETWORK, now)
         });
         if of_network && state.all.take(OF_ALL, now) {
             return Turn::Now;
@@ -100,18 +99,6 @@ impl UnsignedLimit {
             state.warned = Some(now);
         }
         Turn::Refused { warn }
-    }
-}
-
-impl State {
-    fn make_room_for(&mut self, network: IpAddr) {
-        if self.networks.len() < MAX_NETWORKS || self.networks.contains_key(&network) {
-            return;
-        }
-        let silent = self.networks.iter().min_by_key(|(_, allowance)| allowance.since);
-        if let Some(silent) = silent.map(|(network, _)| *network) {
-            self.networks.remove(&silent);
-        }
     }
 }
 

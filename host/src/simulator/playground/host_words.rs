@@ -1,8 +1,8 @@
 //! What a host in the same process says of itself, kept for the page. Without such a host there is nothing.
 
-use std::collections::VecDeque;
 use std::time::Duration;
 
+use aviary_state::Bounded;
 use aviary_state::Mutex;
 use serde::Serialize;
 use serde_json::Value;
@@ -20,12 +20,19 @@ pub(in crate::simulator) struct HostWords {
     changes: Changes,
 }
 
-#[derive(Default)]
 struct Told {
     surroundings: Option<Surroundings>,
     build: Option<Build>,
-    callbacks: VecDeque<(String, Value)>,
+    /// What was said of each callback, by event id.
+    callbacks: Bounded<String, Value>,
     shown: Shown,
+}
+
+impl Default for Told {
+    fn default() -> Self {
+        let (callbacks, shown) = (Bounded::new(MAX_TOLD), Shown::default());
+        Self { surroundings: None, build: None, callbacks, shown }
+    }
 }
 
 /// What the page shows of a host beside its answers.
@@ -100,13 +107,7 @@ impl HostWords {
     }
 
     pub(in crate::simulator) fn tell_of_callback(&self, event_id: String, words: Value) {
-        {
-            let callbacks = &mut self.told.lock().callbacks;
-            if callbacks.len() == MAX_TOLD {
-                callbacks.pop_front();
-            }
-            callbacks.push_back((event_id, words));
-        }
+        self.told.lock().callbacks.insert(event_id, words);
         self.changes.ring();
     }
 
@@ -118,8 +119,7 @@ impl HostWords {
                 {
                     let told = self.told.lock();
                     told.surroundings.as_ref()?;
-                    let found = told.callbacks.iter().rev().find(|(id, _)| id == event_id);
-                    if let Some((_, words)) = found {
+                    if let Some(words) = told.callbacks.get(event_id) {
                         return Some(words.clone());
                     }
                 }
