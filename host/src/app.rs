@@ -23,6 +23,7 @@ use crate::config::AppConfig;
 use crate::config::Config;
 use crate::deadline::DeadlineConfig;
 use crate::dispatch::Dispatcher;
+use crate::dispatch::DispatcherParts;
 use crate::dispatch::admission::Admission;
 use crate::dispatch::late;
 use crate::dispatch::late::Late;
@@ -404,15 +405,15 @@ impl Parts {
         folder.judge_by(self.promotion.clone());
         folder.load_until(then).await;
         self.shutdown.spawn(folder.run(self.shutdown.clone()));
-        let dispatcher = Dispatcher::new(
-            id,
-            Arc::clone(&self.engine),
-            Arc::clone(&self.admission),
+        let dispatcher = Dispatcher::new(DispatcherParts {
+            app: id,
+            engine: Arc::clone(&self.engine),
+            admission: Arc::clone(&self.admission),
             registry,
             late,
-            self.observers.clone(),
-            self.journal.clone(),
-        );
+            observers: self.observers.clone(),
+            journal: self.journal.clone(),
+        });
         (Arc::new(dispatcher), handle)
     }
 
