@@ -24,6 +24,8 @@ use crate::plugin::breaker::circuits::Circuits;
 use crate::plugin::originator::Originator;
 use crate::plugin::originator::TenantId;
 use crate::plugin::originator::UserId;
+use crate::setting::Section;
+use crate::setting::SettingError;
 
 /// `[breaker]` of a sidecar file.
 #[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq)]
@@ -44,26 +46,20 @@ impl Default for BreakerConfig {
     }
 }
 
-/// Settings that make no sense.
-#[derive(Debug, thiserror::Error, PartialEq, Eq)]
-#[error("breaker.{0}")]
-pub struct BreakerConfigError(&'static str);
-
 impl BreakerConfig {
     /// Checks the numbers.
-    pub fn validate(&self) -> Result<(), BreakerConfigError> {
-        match self {
-            Self { failures: 0, .. } => {
-                Err(BreakerConfigError("failures must be 1 or more; a large number never pauses"))
-            }
-            Self { pause_ms: 0, .. } => Err(BreakerConfigError("pause_ms must be 1 or more")),
-            Self { pause_ms, max_pause_ms, .. }
-                if max_pause_ms < pause_ms || *max_pause_ms > 86_400_000 =>
-            {
-                Err(BreakerConfigError("max_pause_ms must be between pause_ms and 86400000"))
-            }
-            Self { .. } => Ok(()),
+    pub fn validate(&self) -> Result<(), SettingError> {
+        let section = Section("breaker");
+        if self.failures == 0 {
+            let problem = "0 is not 1 or more; a large number never pauses";
+            return Err(section.wrong("failures", problem));
         }
+        section.at_least("pause_ms", self.pause_ms, 1)?;
+        if !(self.pause_ms..=86_400_000).contains(&self.max_pause_ms) {
+            let problem = format!("{} is not between pause_ms and 86400000", self.max_pause_ms);
+            return Err(section.wrong("max_pause_ms", problem));
+        }
+        Ok(())
     }
 }
 
