@@ -128,11 +128,11 @@ struct Handled<'a> {
     /// The plugin that it was routed to.
     plugin: Option<&'a Arc<Plugin>>,
     decision: Decision,
-    call: Option<Ended>,
+    call: Option<EndedCall>,
 }
 
 /// A call that ended before its answer was due.
-struct Ended {
+struct EndedCall {
     fuel: u64,
     course: Course,
     told: Option<Told>,
@@ -225,7 +225,7 @@ impl Dispatcher {
             elapsed: deadline.elapsed(),
             outcome: decision.outcome,
             reason: decision.reason,
-            host_calls: call.as_ref().map(Ended::host_calls).unwrap_or_default(),
+            host_calls: call.as_ref().map(EndedCall::host_calls).unwrap_or_default(),
             steps,
         };
         self.observers.record(&record);
@@ -263,7 +263,7 @@ impl Dispatcher {
                     tickets.done(&decision.reply, deadline.soft()).await;
                 }
                 let (told, updates) = (tape.take(), deferred);
-                let call = Some(Ended { fuel, course, told, by: handler, updates });
+                let call = Some(EndedCall { fuel, course, told, by: handler, updates });
                 Handled { plugin: Some(plugin), decision, call }
             }
         }
@@ -319,7 +319,7 @@ impl Dispatcher {
     }
 }
 
-impl Ended {
+impl EndedCall {
     fn host_calls(&self) -> Arc<[HostCallTime]> {
         let calls = self.told.iter().flat_map(|told| &told.calls);
         calls.map(|call| HostCallTime { call: call.call.clone(), span: call.span }).collect()
@@ -327,8 +327,8 @@ impl Ended {
 }
 
 /// From when it was understood to now, when it is decided.
-fn note_steps(steps: &mut Steps, ended: Option<&Ended>, outcome: Outcome) {
-    if let Some(Ended { course, .. }) = ended {
+fn note_steps(steps: &mut Steps, ended: Option<&EndedCall>, outcome: Outcome) {
+    if let Some(EndedCall { course, .. }) = ended {
         steps.done_at(Step::Queue, course.began);
         if let Some(instantiated) = course.instantiated {
             steps.done_at(Step::Instantiate, instantiated);
@@ -346,7 +346,7 @@ fn draft(
     callback: Arc<Callback>,
     record: CallbackRecord,
     reply: &Reply,
-    ended: Option<Ended>,
+    ended: Option<EndedCall>,
     secrets: Vec<Secret>,
 ) -> Draft {
     let age_ms = u64::try_from(record.elapsed.as_millis()).unwrap_or(u64::MAX);
