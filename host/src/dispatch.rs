@@ -24,8 +24,8 @@ use crate::dispatch::admission::Admission;
 use crate::dispatch::admission::Ask;
 use crate::dispatch::admission::NotAdmitted;
 use crate::dispatch::cached::Slot;
-use crate::dispatch::gate::Closed;
 use crate::dispatch::gate::Gate;
+use crate::dispatch::gate::Passage;
 use crate::dispatch::gate::Tickets;
 use crate::dispatch::late::Afterwards;
 use crate::dispatch::late::Late;
@@ -141,6 +141,10 @@ struct EndedCall {
 }
 
 /// How far a call is when its answer is due.
+#[expect(
+    clippy::large_enum_variant,
+    reason = "it is taken apart at once, and a box would be an allocation for each call"
+)]
 enum InTime {
     /// The call has ended. Whoever answers settles the tickets.
     Ended(CallReport, Tickets),
@@ -195,11 +199,14 @@ impl Dispatcher {
         let canary = snapshot.canary(picked.plugin);
         let picked = route::pick_canary(canary, callback).unwrap_or(picked);
         let handled = match self.gate.pass(picked, callback, deadline).await {
-            Ok(tickets) => self.ask(picked, callback, tickets, deadline, afterwards).await,
-            Err(Closed { decision, stale }) => {
-                if let Some(slot) = stale {
-                    self.renew_preview(picked, callback, slot, deadline);
-                }
+            Passage::Open(tickets) => {
+                self.ask(picked, callback, tickets, deadline, afterwards).await
+            }
+            Passage::Closed(decision) => {
+                Handled { plugin: Some(picked.plugin), decision, call: None }
+            }
+            Passage::Stale(decision, slot) => {
+                self.renew_preview(picked, callback, slot, deadline);
                 Handled { plugin: Some(picked.plugin), decision, call: None }
             }
         };

@@ -69,18 +69,14 @@ impl Tickets {
     }
 }
 
-/// Why the plugin is not asked.
-pub(super) struct Closed {
-    /// What is answered in its place.
-    pub(super) decision: Decision,
-    /// The right to make the preview again that was answered, if it is old and nobody is at it.
-    pub(super) stale: Option<Slot>,
-}
-
-impl From<Decision> for Closed {
-    fn from(decision: Decision) -> Self {
-        Self { decision, stale: None }
-    }
+/// Whether a callback may pass.
+pub(super) enum Passage {
+    /// The plugin is asked.
+    Open(Tickets),
+    /// The plugin is not asked: this is answered in its place.
+    Closed(Decision),
+    /// The same, of an old preview that its plugin is to make again.
+    Stale(Decision, Slot),
 }
 
 /// Stands before the plugins of one app.
@@ -103,16 +99,29 @@ impl Gate {
         picked: Picked<'_>,
         callback: &Callback,
         deadline: Deadline,
-    ) -> Result<Tickets, Closed> {
-        let Picked { plugin, route, .. } = picked;
-        match callback.kind() {
-            Kind::LinkPreview => return self.preview(plugin, callback, deadline).await,
-            Kind::Other => not_too_old(plugin, callback)?,
-            Kind::CardAction | Kind::LegacyCard => {}
+    ) -> Passage {
+        if callback.kind() == Kind::LinkPreview {
+            return self.preview(picked.plugin, callback, deadline).await;
+        }
+        match self.admit(picked, callback, deadline).await {
+            Ok(tickets) => Passage::Open(tickets),
+            Err(decision) => Passage::Closed(decision),
+        }
+    }
+
+    /// A click or an event.
+    async fn admit(
+        &self,
+        Picked { plugin, route, .. }: Picked<'_>,
+        callback: &Callback,
+        deadline: Deadline,
+    ) -> Result<Tickets, Decision> {
+        if callback.kind() == Kind::Other {
+            not_too_old(plugin, callback)?;
         }
         let allow = plugin.allow(route);
         if !allow.permits(callback) {
-            return Err(not_allowed(callback, allow, "not among those who may click").into());
+            return Err(not_allowed(callback, allow, "not among those who may click"));
         }
         let one_click = self.value(plugin, allow, callback)?;
         let same = match self.mark(plugin, callback) {
@@ -127,7 +136,7 @@ impl Gate {
             Entered::First(ticket) => Ok(Tickets { same, value: Some(ticket), preview: None }),
             Entered::Before(_) | Entered::Meanwhile => {
                 let reason = Some("the value was good for one click, and that was made".to_owned());
-                Err(Decision::by_host(callback, Reason::UsedUp, reason).into())
+                Err(Decision::by_host(callback, Reason::UsedUp, reason))
             }
         }
     }
@@ -138,22 +147,21 @@ impl Gate {
         plugin: &Arc<Plugin>,
         callback: &Callback,
         deadline: Deadline,
-    ) -> Result<Tickets, Closed> {
-        let kept = |reply, stale| {
-            let decision = Decision { reply, outcome: Outcome::Cached, reason: None };
-            Err(Closed { decision, stale })
-        };
+    ) -> Passage {
+        let kept = |reply| Decision { reply, outcome: Outcome::Cached, reason: None };
         match self.cached.find(plugin, callback) {
-            None => Ok(Tickets::default()),
-            Some(Found::Nothing(slot)) => Ok(Tickets { preview: Some(slot), ..Tickets::default() }),
-            Some(Found::Fresh(reply)) => kept(reply, None),
-            Some(Found::Stale(reply, slot)) => kept(reply, slot),
+            None => Passage::Open(Tickets::default()),
+            Some(Found::Nothing(slot)) => {
+                Passage::Open(Tickets { preview: Some(slot), ..Tickets::default() })
+            }
+            Some(Found::Fresh(reply) | Found::Stale(reply, None)) => Passage::Closed(kept(reply)),
+            Some(Found::Stale(reply, Some(slot))) => Passage::Stale(kept(reply), slot),
             Some(Found::InTheMaking(making)) => {
                 match cached::made(making, deadline.soft()).await {
-                    Some(reply) => kept(reply, None),
+                    Some(reply) => Passage::Closed(kept(reply)),
                     // Nothing came of it, and there may be time to try again.
-                    None if Instant::now() < deadline.soft() => Ok(Tickets::default()),
-                    None => Err(still_working(callback, plugin).into()),
+                    None if Instant::now() < deadline.soft() => Passage::Open(Tickets::default()),
+                    None => Passage::Closed(still_working(callback, plugin)),
                 }
             }
         }
