@@ -9,16 +9,15 @@ use anyhow::Context as _;
 use anyhow::ensure;
 use aviary_e2e::artifacts::source_root;
 
-/// The simulator stands for the platform: it may know the wire, and nothing of what the host does with it.
-const KNOWN_TO_THE_SIMULATOR: [&str; 8] = [
-    "secret",
-    "named_fields",
-    "callback",
-    "platform_code",
-    "http_server",
-    "local_page",
-    "ingress::long_connection::frame",
-    "simulator",
+/// The host and the crates that it is made of. Cargo sees to it which of them uses which; the modules of each are in layers.
+const CRATES: [&str; 7] = [
+    "host",
+    "host/guarded-http",
+    "host/lark-card",
+    "host/lark-simulator",
+    "host/lark-wire",
+    "host/named-fields",
+    "host/state",
 ];
 
 /// Lines of a Rust file. Longer ones hold two things.
@@ -37,17 +36,19 @@ const CARGO_COMMANDS: [&str; 11] =
 
 #[test]
 fn a_layer_uses_only_lower_layers() -> anyhow::Result<()> {
-    let layers = layers()?;
     let mut wrong = Vec::new();
-    for file in rust_files("host/src")? {
-        let Some(layer) = layer_of(&file)? else { continue };
-        for (number, line) in code_lines(&file)? {
-            for used in uses_of_crate(&line) {
-                if !may_use(&layers, &layer, &used)? {
-                    wrong.push(format!(
-                        "{}:{number}: `{layer}` must not use `{used}`",
-                        file.display()
-                    ));
+    for folder in CRATES {
+        let source = Source::of(folder)?;
+        for file in source.files()? {
+            let Some(layer) = source.layer_of(&file)? else { continue };
+            for (number, line) in code_lines(&file)? {
+                for used in source.uses(&line) {
+                    if !source.may_use(&layer, &used)? {
+                        wrong.push(format!(
+                            "{}:{number}: `{layer}` must not use `{used}`",
+                            file.display()
+                        ));
+                    }
                 }
             }
         }
@@ -57,23 +58,39 @@ fn a_layer_uses_only_lower_layers() -> anyhow::Result<()> {
 }
 
 #[test]
-fn every_module_of_the_host_has_a_layer() -> anyhow::Result<()> {
-    let layers = layers()?;
-    for file in rust_files("host/src")? {
-        if let Some(layer) = layer_of(&file)? {
-            ensure!(
-                layers.contains(&layer),
-                "{}: `{layer}` is not listed in lib.rs",
-                file.display()
-            );
+fn every_module_has_a_layer() -> anyhow::Result<()> {
+    for folder in CRATES {
+        let source = Source::of(folder)?;
+        for file in source.files()? {
+            if let Some(layer) = source.layer_of(&file)? {
+                ensure!(
+                    source.layers.contains(&layer),
+                    "{}: `{layer}` is not listed in lib.rs",
+                    file.display()
+                );
+            }
         }
     }
     Ok(())
 }
 
 #[test]
+fn every_crate_of_the_host_is_looked_at() -> anyhow::Result<()> {
+    let mut found = Vec::new();
+    for manifest in files("host", "toml")? {
+        if manifest.ends_with("Cargo.toml") {
+            let folder = manifest.parent().context("a manifest is in a folder")?;
+            found.push(folder.strip_prefix(source_root())?.to_string_lossy().into_owned());
+        }
+    }
+    found.sort();
+    ensure!(found == CRATES, "CRATES lists {CRATES:?}, and there are {found:?}");
+    Ok(())
+}
+
+#[test]
 fn paths_can_be_checked_as_text() -> anyhow::Result<()> {
-    for file in rust_files("host/src")? {
+    for file in host_files()? {
         for (number, line) in code_lines(&file)? {
             let at = format!("{}:{number}", file.display());
             ensure!(
@@ -142,9 +159,11 @@ const OPENS_FILES: [(&str, &str); 6] = [
 #[test]
 fn files_are_read_in_one_way() -> anyhow::Result<()> {
     let mut wrong = Vec::new();
-    for file in rust_files("host/src")? {
-        let inside = file.strip_prefix(source_root().join("host/src"))?.to_string_lossy();
-        let is_exempt = OPENS_FILES.iter().any(|(module, _)| inside.starts_with(module));
+    for file in host_files()? {
+        let inside = file.strip_prefix(source_root().join("host"))?.to_string_lossy();
+        let is_exempt = OPENS_FILES.iter().any(|(module, _)| {
+            inside.strip_prefix("src/").is_some_and(|path| path.starts_with(module))
+        });
         if is_exempt || inside.ends_with("tests.rs") {
             continue;
         }
@@ -170,7 +189,7 @@ fn files_are_read_in_one_way() -> anyhow::Result<()> {
 /// What is printed passes the one place that takes control characters out of it.
 #[test]
 fn commands_print_in_one_way() -> anyhow::Result<()> {
-    for file in rust_files("host/src")? {
+    for file in host_files()? {
         if file.ends_with("terminal.rs") || file.ends_with("tests.rs") {
             continue;
         }
@@ -239,6 +258,24 @@ fn every_file_of_a_template_is_in_the_program() -> anyhow::Result<()> {
     Ok(())
 }
 
+/// `cargo test` gives the committed corpus of each fuzz target to its function, in the crate that has the function.
+#[test]
+fn every_fuzz_target_is_replayed() -> anyhow::Result<()> {
+    let mut replayed = String::new();
+    for file in host_files()? {
+        if file.ends_with("fuzzing.rs") {
+            replayed += &read(&file)?;
+        }
+    }
+    let targets = rust_files("tests/fuzz/targets")?;
+    ensure!(!targets.is_empty(), "there are no fuzz targets");
+    for target in targets {
+        let name = target.file_stem().and_then(|stem| stem.to_str()).context("a name")?;
+        ensure!(replayed.contains(&format!("(\"{name}\", {name})")), "{name} is not replayed");
+    }
+    Ok(())
+}
+
 #[test]
 fn every_promise_names_a_test_that_exists() -> anyhow::Result<()> {
     let known = known_tests()?;
@@ -297,47 +334,69 @@ fn every_link_in_the_documents_leads_somewhere() -> anyhow::Result<()> {
     Ok(())
 }
 
-/// `plugin` for `host/src/plugin/engine.rs`; none for `lib.rs`, which lists the layers.
-fn layer_of(file: &Path) -> anyhow::Result<Option<String>> {
-    let inside = file.strip_prefix(source_root().join("host/src"))?;
-    let first = inside.iter().next().and_then(|part| part.to_str()).unwrap_or_default();
-    let layer = first.trim_end_matches(".rs").to_owned();
-    Ok(if layer == "lib" { None } else { Some(layer) })
+/// The sources of one crate.
+struct Source {
+    folder: PathBuf,
+    /// How a path begins that names a module of this crate: in the library, and in the program beside it.
+    roots: [String; 2],
+    /// The modules as `lib.rs` lists them, lowest first; the program itself is above them all.
+    layers: Vec<String>,
 }
 
-/// The modules of the host as `lib.rs` lists them, lowest first; the program itself is above them all.
-fn layers() -> anyhow::Result<Vec<String>> {
-    let lib = read(&source_root().join("host/src/lib.rs"))?;
-    let modules = lib
-        .lines()
-        .filter_map(|line| line.trim_start_matches("pub ").strip_prefix("mod ")?.strip_suffix(';'));
-    let layers: Vec<_> = modules.chain(["main"]).map(str::to_owned).collect();
-    ensure!(layers.len() > 10, "lib.rs lists the layers: {layers:?}");
-    Ok(layers)
+impl Source {
+    fn of(folder: &str) -> anyhow::Result<Self> {
+        let folder = source_root().join(folder);
+        let manifest: toml::Table = read(&folder.join("Cargo.toml"))?.parse()?;
+        let name = manifest["package"]["name"].as_str().context("a package has a name")?;
+        let roots = ["crate::".to_owned(), format!("{}::", name.replace('-', "_"))];
+        let folder = folder.join("src");
+        let lib = read(&folder.join("lib.rs"))?;
+        let modules = lib.lines().filter_map(|line| {
+            line.trim_start_matches("pub ").strip_prefix("mod ")?.strip_suffix(';')
+        });
+        let layers: Vec<_> = modules.chain(["main"]).map(str::to_owned).collect();
+        ensure!(layers.len() > 1, "{}: lib.rs lists the layers", folder.display());
+        Ok(Self { folder, roots, layers })
+    }
+
+    fn files(&self) -> anyhow::Result<Vec<PathBuf>> {
+        files_below(&self.folder, "rs")
+    }
+
+    /// `plugin` for `host/src/plugin/engine.rs`; none for `lib.rs`, which lists the layers.
+    fn layer_of(&self, file: &Path) -> anyhow::Result<Option<String>> {
+        let inside = file.strip_prefix(&self.folder)?;
+        let first = inside.iter().next().and_then(|part| part.to_str()).unwrap_or_default();
+        let layer = first.trim_end_matches(".rs").to_owned();
+        Ok(if layer == "lib" { None } else { Some(layer) })
+    }
+
+    fn may_use(&self, layer: &str, used: &str) -> anyhow::Result<bool> {
+        let first = used.split("::").next().unwrap_or_default();
+        let rank = |name: &str| self.layers.iter().position(|layer| layer == name);
+        let own = rank(layer).with_context(|| format!("`{layer}` is not listed in lib.rs"))?;
+        // A macro or an item of the crate's root belongs to no layer.
+        Ok(rank(first).is_none_or(|other| other <= own))
+    }
+
+    /// The paths in a line that start at the crate's root: `callback::reply::Reply` for `crate::callback::reply::Reply`.
+    fn uses(&self, line: &str) -> Vec<String> {
+        let path = |rest: &str| {
+            rest.chars()
+                .take_while(|c| c.is_alphanumeric() || matches!(c, '_' | ':'))
+                .collect::<String>()
+        };
+        self.roots.iter().flat_map(|root| line.split(root.as_str()).skip(1)).map(path).collect()
+    }
 }
 
-fn may_use(layers: &[String], layer: &str, used: &str) -> anyhow::Result<bool> {
-    let first = used.split("::").next().unwrap_or_default();
-    let rank = |name: &str| layers.iter().position(|layer| layer == name);
-    let own = rank(layer).with_context(|| format!("`{layer}` is not listed in lib.rs"))?;
-    let Some(other) = rank(first) else {
-        // A macro or an item of the crate's root, which belongs to no layer.
-        return Ok(true);
-    };
-    let known = |path: &str| used == path || used.starts_with(&format!("{path}::"));
-    let known_to_the_simulator = KNOWN_TO_THE_SIMULATOR.iter().any(|path| known(path));
-    Ok(other <= own && (layer != "simulator" || known_to_the_simulator))
-}
-
-/// The paths in a line that start at the crate's root: `callback::reply::Reply` for `crate::callback::reply::Reply`.
-fn uses_of_crate(line: &str) -> Vec<String> {
-    let roots = ["crate::", "aviary::"];
-    let path = |rest: &str| {
-        rest.chars()
-            .take_while(|c| c.is_alphanumeric() || matches!(c, '_' | ':'))
-            .collect::<String>()
-    };
-    roots.iter().flat_map(|root| line.split(root).skip(1)).map(path).collect()
+/// The sources of the host and of the crates that it is made of.
+fn host_files() -> anyhow::Result<Vec<PathBuf>> {
+    let mut found = Vec::new();
+    for folder in CRATES {
+        found.extend(rust_files(&format!("{folder}/src"))?);
+    }
+    Ok(found)
 }
 
 /// The lines of a file that are code, with their numbers.
@@ -426,8 +485,13 @@ fn rust_files(folder: &str) -> anyhow::Result<Vec<PathBuf>> {
 }
 
 fn files(folder: &str, extension: &str) -> anyhow::Result<Vec<PathBuf>> {
+    let folder = if folder == "." { source_root() } else { source_root().join(folder) };
+    files_below(&folder, extension)
+}
+
+fn files_below(folder: &Path, extension: &str) -> anyhow::Result<Vec<PathBuf>> {
     let mut found = Vec::new();
-    let mut folders = vec![if folder == "." { source_root() } else { source_root().join(folder) }];
+    let mut folders = vec![folder.to_owned()];
     while let Some(folder) = folders.pop() {
         for entry in std::fs::read_dir(&folder)
             .with_context(|| format!("cannot list {}", folder.display()))?

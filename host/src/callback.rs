@@ -3,22 +3,17 @@
 //! The way through is `RawCallback` → [`verify`] → `Verified` → [`envelope`] → `Inbound`, and back from a plugin's
 //! `RawReply` through [`reply_check`] to a `Reply`. Only the step before can make what the next one takes.
 
-pub mod card_check;
-pub mod cipher;
 pub mod envelope;
 pub mod fallback;
 pub mod freshness;
-pub mod fault;
 #[cfg(any(test, feature = "fuzzing"))]
 pub(crate) mod fuzzing;
-mod locale;
 pub mod model;
 pub mod nesting;
 pub mod plain;
 pub mod reply;
 pub mod reply_check;
 pub mod seal;
-pub mod signature;
 mod unique_members;
 pub mod url_check;
 pub mod verify;

@@ -3,12 +3,14 @@
 //! 0: all went well. 1: it ran and something failed. 64: the command line or the configuration is wrong. 69: a port or
 //! another resource of this machine cannot be had.
 
+#[cfg(feature = "workshop")]
 mod author;
 mod bench;
 mod call;
 mod card;
 mod check;
 mod desk;
+#[cfg(all(feature = "simulator", feature = "workshop"))]
 mod dev;
 mod doctor;
 mod explain;
@@ -19,7 +21,6 @@ mod replay;
 
 use std::io::ErrorKind;
 use std::io::Write as _;
-use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -27,17 +28,22 @@ use clap::CommandFactory as _;
 use clap::Parser;
 use clap::Subcommand;
 use clap_complete::Shell;
+#[cfg(feature = "simulator")]
+use lark_simulator::command::SimulateArgs;
 use tokio::signal::unix::Signal;
 use tokio::signal::unix::SignalKind;
 use tokio::signal::unix::signal;
 
 use crate::app::Host;
+#[cfg(feature = "workshop")]
 use crate::cli::author::BuildArgs;
+#[cfg(feature = "workshop")]
 use crate::cli::author::NewArgs;
 use crate::cli::bench::BenchArgs;
 use crate::cli::call::CallArgs;
 use crate::cli::card::CardCommand;
 use crate::cli::check::CheckArgs;
+#[cfg(all(feature = "simulator", feature = "workshop"))]
 use crate::cli::dev::DevArgs;
 use crate::cli::doctor::DoctorCommand;
 use crate::cli::explain::ExplainCommand;
@@ -45,13 +51,11 @@ use crate::cli::journal::JournalCommand;
 use crate::cli::plugins::PluginsCommand;
 use crate::cli::replay::ReplayArgs;
 use crate::config::Config;
+#[cfg(feature = "simulator")]
 use crate::demo;
 use crate::open_files;
-use crate::secret::Secret;
-use crate::simulator::Simulator;
-use crate::simulator::config::SimulatedApp;
-use crate::simulator::config::SimulatorConfig;
 use crate::telemetry;
+#[cfg(feature = "simulator")]
 use crate::telemetry::LogConfig;
 use crate::terminal;
 
@@ -86,18 +90,11 @@ enum Command {
     #[command(
         after_help = "Example:\n  aviary simulate --listen 127.0.0.1:7700 --webhook http://127.0.0.1:8080/callback\n  curl -s http://127.0.0.1:7700/simulator/state\n\nThe simulated app has the secret `simulated-secret`, the verification token `simulated-token` and the\nencrypt key `simulated-key`; point an aviary.toml at it with domain = \"http://127.0.0.1:7700\"."
     )]
-    Simulate {
-        /// Address and port on loopback; port 0 takes a free one.
-        #[arg(long, default_value = "127.0.0.1:7700")]
-        listen: SocketAddr,
-        /// The id of the simulated app.
-        #[arg(long, default_value = "cli_0123456789abcdef")]
-        app_id: String,
-        /// A webhook on this machine, like http://127.0.0.1:8080/callback, that callbacks may be sent to. Several may be given;
-        /// without one, callbacks go over the long connection only.
-        #[arg(long, value_name = "URL")]
-        webhook: Vec<String>,
-    },
+    #[command(
+        after_help = "Example:\n  aviary simulate --listen 127.0.0.1:7700 --webhook http://127.0.0.1:8080/callback\n  curl -s http://127.0.0.1:7700/simulator/state\n\nThe simulated app has the secret `simulated-secret`, the verification token `simulated-token` and the\nencrypt key `simulated-key`; point an aviary.toml at it with domain = \"http://127.0.0.1:7700\"."
+    )]
+    #[cfg(feature = "simulator")]
+    Simulate(SimulateArgs),
     /// Work on cards.
     Card {
         #[command(subcommand)]
@@ -119,11 +116,15 @@ enum Command {
         /// For this shell.
         shell: Shell,
     },
+    #[cfg(feature = "workshop")]
     New(NewArgs),
+    #[cfg(feature = "workshop")]
     Build(BuildArgs),
+    #[cfg(all(feature = "simulator", feature = "workshop"))]
     Dev(DevArgs),
     /// Show everything at once: simulated platform, host, example plugins, on loopback.
     #[command(after_help = "Example:\n  aviary demo --json | jq .swap")]
+    #[cfg(feature = "simulator")]
     Demo {
         /// Print one JSON object instead of a table.
         #[arg(long)]
@@ -153,22 +154,25 @@ pub fn main() -> ExitCode {
     let code = runtime.block_on(async {
         match cli.command {
             Command::Run { config } => run(&config).await,
-            Command::Simulate { listen, app_id, webhook } => {
-                simulate(listen, app_id, &webhook).await
-            }
+            #[cfg(feature = "simulator")]
+            Command::Simulate(arguments) => simulate(arguments).await,
             Command::Call(arguments) => call::run(&arguments).await,
             Command::Check(arguments) => check::run(&arguments).await,
             Command::Bench(arguments) => bench::run(&arguments).await,
             Command::Completions { shell } => complete(shell),
             Command::Plugins(command) => list_plugins(&command).await,
+            #[cfg(feature = "simulator")]
             Command::Demo { json, open } => show(json, open).await,
             Command::Card { command } => card::run(command),
             Command::Journal(command) => printed(journal::run(&command)),
             Command::Replay(arguments) => replay::run(&arguments).await,
             Command::Explain(command) => explain::run(&command),
             Command::Doctor(command) => doctor::run(&command).await,
+            #[cfg(feature = "workshop")]
             Command::New(arguments) => author::create(&arguments),
+            #[cfg(feature = "workshop")]
             Command::Build(arguments) => author::build(&arguments).await,
+            #[cfg(all(feature = "simulator", feature = "workshop"))]
             Command::Dev(arguments) => dev::run(&arguments).await,
         }
     });
@@ -207,22 +211,11 @@ async fn run(path: &std::path::Path) -> ExitCode {
     if host.stop().await { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
 
-async fn simulate(listen: SocketAddr, app_id: String, webhooks: &[String]) -> ExitCode {
+#[cfg(feature = "simulator")]
+async fn simulate(arguments: SimulateArgs) -> ExitCode {
     if let Err(error) = telemetry::init(&LogConfig::default()) {
         return fail(EXIT_USAGE, &error.to_string());
     }
-    if !listen.ip().is_loopback() {
-        return fail(
-            EXIT_USAGE,
-            "--listen: the simulator knows no secrets worth the name, so it stays on loopback",
-        );
-    }
-    let app = SimulatedApp {
-        verification_token: Some(Secret::new("simulated-token")),
-        encrypt_key: Some(Secret::new("simulated-key")),
-        ..SimulatedApp::new(app_id, Secret::new("simulated-secret"))
-    };
-    let config = SimulatorConfig { listen, ..SimulatorConfig::on_loopback(vec![app]) };
     let mut stop = match StopSignals::listen() {
         Ok(stop) => stop,
         Err(error) => {
@@ -230,19 +223,11 @@ async fn simulate(listen: SocketAddr, app_id: String, webhooks: &[String]) -> Ex
         }
     };
     open_files::raise_limit();
-    let simulator = match Simulator::start(config).await {
-        Ok(simulator) => simulator,
-        Err(error) => return fail(EXIT_UNAVAILABLE, &error.to_string()),
-    };
-    for webhook in webhooks {
-        if let Err(error) = simulator.open_webhook(webhook) {
-            return fail(EXIT_USAGE, &format!("--webhook: {error}"));
-        }
+    match arguments.run(stop.received()).await {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) if error.is_usage() => fail(EXIT_USAGE, &error.to_string()),
+        Err(error) => fail(EXIT_UNAVAILABLE, &error.to_string()),
     }
-    tracing::info!(what = "simulator", address = %simulator.address(), "listening");
-    stop.received().await;
-    simulator.shutdown().await;
-    ExitCode::SUCCESS
 }
 
 fn printed(result: anyhow::Result<()>) -> ExitCode {
@@ -279,6 +264,7 @@ fn complete(shell: Shell) -> ExitCode {
     }
 }
 
+#[cfg(feature = "simulator")]
 async fn show(json: bool, open: bool) -> ExitCode {
     let shown = if open { play().await } else { demo::run(json).await };
     match shown {
@@ -288,6 +274,7 @@ async fn show(json: bool, open: bool) -> ExitCode {
     }
 }
 
+#[cfg(feature = "simulator")]
 async fn play() -> anyhow::Result<bool> {
     let mut stop = StopSignals::listen()?;
     demo::open(stop.received()).await

@@ -13,10 +13,10 @@ use std::time::Instant;
 
 use anyhow::Context as _;
 use anyhow::bail;
+use lark_simulator::host_words::Build;
 
 use crate::dev::source::Contents;
 use crate::dev::source::SourceWatch;
-use crate::simulator::playground::host_words::Build;
 use crate::stage::Stage;
 use crate::stage::browser;
 use crate::telemetry::collector::Collector;

@@ -13,6 +13,7 @@ mod route;
 
 use std::sync::Arc;
 
+use lark_wire::secret::Secret;
 use tokio::time::Instant;
 
 use crate::callback::fallback::Reason;
@@ -49,7 +50,6 @@ use crate::plugin::registry::Plugin;
 use crate::plugin::registry::Registry;
 use crate::plugin::registry::Snapshot;
 use crate::plugin::running::RunningCall;
-use crate::secret::Secret;
 use crate::steps::Step;
 use crate::steps::Steps;
 use crate::store::update::now_ms;

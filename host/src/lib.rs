@@ -2,8 +2,9 @@
 //! WebAssembly component.
 //!
 //! To a server that embeds it, Aviary is [`Host`], [`Config`], what [`Host::observe`] tells, and [`run_as_compiler`], with which
-//! its `main` begins; [`simulator`] is there for
-//! everybody's tests, with the parts of the wire that it shows, and [`Drill`] for measurements. The rest is the program's own.
+//! its `main` begins; [`Drill`] is there for measurements. The rest is the program's own. An embedder turns the default features
+//! off: `cli` is the program, `simulator` adds `aviary simulate`, `demo` and `dev` to it, and `workshop` adds `new`, `build` and
+//! `dev`.
 //!
 //! Modules are listed lowest layer first; a module uses only those above it in this list. `tests/tidy.rs` holds them
 //! to it.
@@ -11,12 +12,16 @@
     unreachable_pub,
     reason = "in a module that is not public, `pub` says what the other modules may use"
 )]
+#![cfg_attr(
+    not(all(feature = "cli", feature = "simulator", feature = "workshop")),
+    allow(dead_code, unused_imports, reason = "some functions are there for commands only")
+)]
 
 mod printable;
+#[cfg(feature = "cli")]
 mod terminal;
 mod small_file;
-pub mod secret;
-mod named_fields;
+mod secret;
 mod setting;
 mod open_files;
 mod deadline;
@@ -24,12 +29,9 @@ mod first_poll;
 pub mod steps;
 mod shutdown;
 pub mod callback;
-mod platform_code;
 pub mod telemetry;
 mod trace;
 mod tls;
-mod http_server;
-mod local_page;
 mod store;
 mod journal;
 mod bindings;
@@ -37,17 +39,23 @@ mod open_api;
 mod capability;
 mod plugin;
 mod dispatch;
-pub mod ingress;
-pub mod simulator;
+mod ingress;
 mod config;
 mod admin;
 mod app;
+#[cfg(feature = "cli")]
 mod doctor;
+#[cfg(any(feature = "simulator", feature = "workshop"))]
 mod guest_build;
+#[cfg(feature = "workshop")]
 mod workshop;
+#[cfg(feature = "simulator")]
 mod stage;
+#[cfg(feature = "simulator")]
 mod demo;
+#[cfg(all(feature = "simulator", feature = "workshop"))]
 mod dev;
+#[cfg(feature = "cli")]
 pub mod cli;
 #[cfg(any(test, feature = "fuzzing"))]
 #[doc(hidden)]

@@ -2,7 +2,6 @@
 
 mod credential_path;
 mod credentials;
-pub mod domain;
 pub mod grant;
 pub mod identity;
 pub mod notebook;

@@ -1,13 +1,13 @@
-//! A string that must not be seen, and where it is read from. Not for values that may be compared or printed: nothing
-//! here does either.
+//! Where secrets are: in an environment variable or a file, or by mistake in a text ([`in_text`]) under a known name
+//! ([`names`]).
 
 pub mod in_text;
 pub mod names;
 
-use std::fmt;
 use std::path::Path;
 use std::path::PathBuf;
 
+use lark_wire::secret::Secret;
 use serde::Deserialize;
 use zeroize::Zeroizing;
 
@@ -17,28 +17,6 @@ use crate::small_file::ReadError;
 
 /// The largest file that a secret is read from. The longest secrets are private keys, of a few kilobytes.
 const MAX_BYTES: u64 = 64 * 1024;
-
-/// An app secret, key or token. `Debug` hides it, dropping it wipes it, and it never implements `Display` or `Serialize`.
-#[derive(Clone)]
-pub struct Secret(Zeroizing<String>);
-
-impl Secret {
-    /// Wraps `text`.
-    pub fn new(text: impl Into<String>) -> Self {
-        Self(Zeroizing::new(text.into()))
-    }
-
-    /// The text itself. Every call is a place where a secret leaves this type, so that they can be counted.
-    pub fn expose(&self) -> &str {
-        &self.0
-    }
-}
-
-impl fmt::Debug for Secret {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str("Secret(…)")
-    }
-}
 
 /// Where a secret is. A configuration file itself never holds one.
 #[derive(Clone, Debug, Deserialize, PartialEq, Eq)]

@@ -1,11 +1,11 @@
 //! A plugin cannot tell by which door a callback came, and a user cannot tell by which it was answered.
 
 use anyhow::ensure;
-use aviary::simulator::delivery::Delivery;
-use aviary::simulator::delivery::Door;
-use aviary::simulator::delivery::Signing;
 use aviary_e2e::setup::App;
 use aviary_e2e::setup::Setup;
+use lark_simulator::delivery::Delivery;
+use lark_simulator::delivery::Door;
+use lark_simulator::delivery::Signing;
 use serde_json::json;
 
 fn examples() -> anyhow::Result<App> {

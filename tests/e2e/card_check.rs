@@ -1,4 +1,4 @@
-//! `aviary card check`, over the cards in `tests/cards`.
+//! `aviary card check`, over the cards in `host/lark-card/cards`.
 
 use std::path::Path;
 use std::path::PathBuf;
@@ -13,7 +13,7 @@ use serde_json::Value;
 
 fn cards(folder: &str) -> anyhow::Result<Vec<PathBuf>> {
     let mut cards = Vec::new();
-    for entry in std::fs::read_dir(source_root().join("tests/cards").join(folder))? {
+    for entry in std::fs::read_dir(source_root().join("host/lark-card/cards").join(folder))? {
         let path = entry?.path();
         if !path.to_string_lossy().ends_with(".expect.json") {
             cards.push(path);
@@ -67,12 +67,12 @@ fn bad_cards_are_refused_for_the_right_reasons() -> anyhow::Result<()> {
 
 #[test]
 fn people_read_path_and_rule() -> anyhow::Result<()> {
-    let card = source_root().join("tests/cards/bad/v2-form-in-a-container.json");
+    let card = source_root().join("host/lark-card/cards/bad/v2-form-in-a-container.json");
     let output = check(&[], &[card])?;
     let text = String::from_utf8_lossy(&output.stdout).into_owned();
     ensure!(output.status.code() == Some(1), "{text}");
     ensure!(text.contains("/body/elements/0/elements/0: a form stands at the root"), "{text}");
-    let good = check(&[], &[source_root().join("tests/cards/good/v2-empty.json")])?;
+    let good = check(&[], &[source_root().join("host/lark-card/cards/good/v2-empty.json")])?;
     ensure!(good.status.code() == Some(0));
     Ok(())
 }

@@ -4,8 +4,6 @@ use std::collections::BTreeMap;
 
 use anyhow::Context as _;
 use anyhow::ensure;
-use aviary::simulator::delivery::Delivery;
-use aviary::simulator::delivery::DeliveryKind;
 use aviary_e2e::cases;
 use aviary_e2e::cases::Case;
 use aviary_e2e::cases::CaseDoor;
@@ -15,6 +13,8 @@ use aviary_e2e::setup::App;
 use aviary_e2e::setup::Running;
 use aviary_e2e::setup::Seal;
 use aviary_e2e::setup::Setup;
+use lark_simulator::delivery::Delivery;
+use lark_simulator::delivery::DeliveryKind;
 use serde_json::Value;
 use serde_json::json;
 

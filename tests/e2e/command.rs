@@ -3,15 +3,15 @@
 use std::path::PathBuf;
 
 use anyhow::ensure;
-use aviary::simulator::delivery::Delivery;
-use aviary::simulator::delivery::DeliveryKind;
-use aviary::simulator::delivery::Door;
 use aviary_e2e::VERIFICATION_TOKEN;
 use aviary_e2e::artifacts;
 use aviary_e2e::sender;
 use aviary_e2e::setup::App;
 use aviary_e2e::setup::Running;
 use aviary_e2e::setup::Setup;
+use lark_simulator::delivery::Delivery;
+use lark_simulator::delivery::DeliveryKind;
+use lark_simulator::delivery::Door;
 use serde_json::Value;
 use serde_json::json;
 

@@ -1,12 +1,12 @@
 //! `wit/command/`: the documented JSON of the command form says what callbacks and replies really are.
 
 use anyhow::ensure;
-use aviary::simulator::sample;
-use aviary::simulator::sample::CardAction;
 use aviary_e2e::artifacts;
 use aviary_e2e::cases;
 use aviary_e2e::schema::Schema;
 use aviary_e2e::vectors;
+use lark_simulator::sample;
+use lark_simulator::sample::CardAction;
 use serde_json::Value;
 use serde_json::json;
 

@@ -6,13 +6,13 @@ mod table;
 
 use anyhow::Context as _;
 use anyhow::ensure;
-use aviary::simulator::delivery::Door;
 use aviary_e2e::artifacts;
 use aviary_e2e::desk::Desk;
 use aviary_e2e::desk::patient_host;
 use aviary_e2e::desk::wait_until_live;
 use aviary_e2e::setup::Running;
 use aviary_e2e::setup::to_toml;
+use lark_simulator::delivery::Door;
 use serde_json::json;
 
 use crate::conformance::cell::Cell;

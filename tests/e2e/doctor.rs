@@ -5,8 +5,6 @@ use std::path::Path;
 
 use anyhow::Context as _;
 use anyhow::ensure;
-use aviary::simulator::script::ApplicationScript;
-use aviary::simulator::script::DiscoveryScript;
 use aviary_e2e::APP_ID;
 use aviary_e2e::APP_SECRET;
 use aviary_e2e::artifacts;
@@ -15,6 +13,8 @@ use aviary_e2e::host::HostProcess;
 use aviary_e2e::platform::Platform;
 use aviary_e2e::setup::App;
 use aviary_e2e::setup::to_toml;
+use lark_simulator::script::ApplicationScript;
+use lark_simulator::script::DiscoveryScript;
 use serde_json::Value;
 use serde_json::json;
 use tempfile::TempDir;

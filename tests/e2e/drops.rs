@@ -6,9 +6,6 @@ use std::time::Duration;
 
 use anyhow::Context as _;
 use anyhow::ensure;
-use aviary::simulator::delivery::Delivery;
-use aviary::simulator::delivery::DeliveryKind;
-use aviary::simulator::exchange::Carrier;
 use aviary_e2e::APP_ID;
 use aviary_e2e::PATIENCE;
 use aviary_e2e::platform::Platform;
@@ -18,6 +15,9 @@ use aviary_e2e::setup::App;
 use aviary_e2e::setup::Running;
 use aviary_e2e::setup::Setup;
 use futures_util::future::join_all;
+use lark_simulator::delivery::Delivery;
+use lark_simulator::delivery::DeliveryKind;
+use lark_simulator::exchange::Carrier;
 use serde_json::json;
 
 /// Enough to meet every moment of a callback's life, few enough for every build.

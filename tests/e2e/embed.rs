@@ -1,8 +1,6 @@
 //! The webhook mounted in somebody else's server: `host/examples/embed.rs`, run as it stands.
 
 use anyhow::ensure;
-use aviary::simulator::delivery::Delivery;
-use aviary::simulator::delivery::Door;
 use aviary_e2e::artifacts;
 use aviary_e2e::host::HostProcess;
 use aviary_e2e::http::Request;
@@ -11,6 +9,8 @@ use aviary_e2e::sender;
 use aviary_e2e::sender::Signer;
 use aviary_e2e::setup::App;
 use aviary_e2e::setup::environment;
+use lark_simulator::delivery::Delivery;
+use lark_simulator::delivery::Door;
 use serde_json::json;
 
 #[tokio::test]

@@ -5,13 +5,6 @@ use std::time::Instant;
 
 use anyhow::Context as _;
 use anyhow::ensure;
-use aviary::ingress::long_connection::frame::Frame;
-use aviary::simulator::Simulator;
-use aviary::simulator::config::ClientConfig;
-use aviary::simulator::delivery::Delivery;
-use aviary::simulator::script::DiscoveryScript;
-use aviary::simulator::script::HandshakeRefusal;
-use aviary::simulator::script::HandshakeScript;
 use aviary_e2e::APP_ID;
 use aviary_e2e::PATIENCE;
 use aviary_e2e::sender;
@@ -21,6 +14,13 @@ use aviary_e2e::setup::Setup;
 use aviary_e2e::wire::SERVICE_ID;
 use aviary_e2e::wire::Wire;
 use bytes::Bytes;
+use lark_simulator::Simulator;
+use lark_simulator::config::ClientConfig;
+use lark_simulator::delivery::Delivery;
+use lark_simulator::script::DiscoveryScript;
+use lark_simulator::script::HandshakeRefusal;
+use lark_simulator::script::HandshakeScript;
+use lark_wire::frame::Frame;
 use serde_json::json;
 
 /// An app whose platform has nothing against it.
@@ -106,7 +106,7 @@ async fn is_given_up<E: std::error::Error + Send + Sync + 'static>(
     ensure!(metrics.sum("aviary_connections_up", &given_up(OTHER_APP)) == 1.0);
     let before = simulator.counters(APP_ID).discoveries;
     let click = Delivery::card_action(json!({"to": "the other app"}));
-    let door = aviary::simulator::delivery::Door::LongConnection;
+    let door = lark_simulator::delivery::Door::LongConnection;
     let seen = simulator.send(OTHER_APP, &door, &click).await?;
     ensure!(seen.verdict.error.is_none(), "{:?}", seen.verdict);
     ensure!(simulator.counters(APP_ID).discoveries == before, "it is not tried again");

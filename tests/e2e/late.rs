@@ -5,11 +5,6 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use anyhow::ensure;
-use aviary::simulator::Simulator;
-use aviary::simulator::delivery::Delivery;
-use aviary::simulator::delivery::DeliveryKind;
-use aviary::simulator::delivery::Door;
-use aviary::simulator::script::CardUpdateScript;
 use aviary_e2e::host::HostProcess;
 use aviary_e2e::platform::Platform;
 use aviary_e2e::sender;
@@ -18,6 +13,11 @@ use aviary_e2e::setup::Running;
 use aviary_e2e::setup::Setup;
 use aviary_e2e::setup::environment;
 use futures_util::StreamExt as _;
+use lark_simulator::Simulator;
+use lark_simulator::delivery::Delivery;
+use lark_simulator::delivery::DeliveryKind;
+use lark_simulator::delivery::Door;
+use lark_simulator::script::CardUpdateScript;
 use serde_json::json;
 
 /// Clicks of the test over both doors; each of them has two updates. The platform's 50 updates a second are the

@@ -3,8 +3,6 @@
 
 use anyhow::Context as _;
 use anyhow::ensure;
-use aviary::simulator::delivery::Delivery;
-use aviary::simulator::delivery::DeliveryKind;
 use aviary_e2e::TENANT_KEY;
 use aviary_e2e::artifacts;
 use aviary_e2e::platform::Seen;
@@ -12,6 +10,8 @@ use aviary_e2e::sender;
 use aviary_e2e::setup::App;
 use aviary_e2e::setup::Running;
 use aviary_e2e::setup::Setup;
+use lark_simulator::delivery::Delivery;
+use lark_simulator::delivery::DeliveryKind;
 use serde_json::Value;
 use serde_json::json;
 

@@ -5,13 +5,6 @@ use std::time::Instant;
 
 use anyhow::Context as _;
 use anyhow::ensure;
-use aviary::ingress::long_connection::frame::Frame;
-use aviary::ingress::long_connection::frame::METHOD_CONTROL;
-use aviary::simulator::config::ClientConfig;
-use aviary::simulator::delivery::Delivery;
-use aviary::simulator::delivery::DeliveryKind;
-use aviary::simulator::delivery::FragmentOrder;
-use aviary::simulator::script::DiscoveryScript;
 use aviary_e2e::APP_ID;
 use aviary_e2e::PATIENCE;
 use aviary_e2e::metrics::Metrics;
@@ -23,6 +16,13 @@ use aviary_e2e::vectors;
 use aviary_e2e::wire::SERVICE_ID;
 use aviary_e2e::wire::Wire;
 use bytes::Bytes;
+use lark_simulator::config::ClientConfig;
+use lark_simulator::delivery::Delivery;
+use lark_simulator::delivery::DeliveryKind;
+use lark_simulator::delivery::FragmentOrder;
+use lark_simulator::script::DiscoveryScript;
+use lark_wire::frame::Frame;
+use lark_wire::frame::METHOD_CONTROL;
 use serde_json::json;
 
 async fn connected(app: App) -> anyhow::Result<Running> {

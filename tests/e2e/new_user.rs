@@ -7,14 +7,14 @@ use std::time::Instant;
 
 use anyhow::Context as _;
 use anyhow::ensure;
-use aviary::simulator::delivery::Delivery;
-use aviary::simulator::sample::CardAction;
 use aviary_e2e::artifacts;
 use aviary_e2e::desk::COMPILED;
 use aviary_e2e::desk::Desk;
 use aviary_e2e::desk::patient_host;
 use aviary_e2e::desk::wait_until_live;
 use aviary_e2e::setup::Running;
+use lark_simulator::delivery::Delivery;
+use lark_simulator::sample::CardAction;
 use serde_json::json;
 
 /// The plugin in the README, and the language it is written in there.

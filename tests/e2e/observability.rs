@@ -4,7 +4,6 @@ use std::collections::BTreeSet;
 
 use anyhow::Context as _;
 use anyhow::ensure;
-use aviary::simulator::script::DiscoveryScript;
 use aviary_e2e::APP_ID;
 use aviary_e2e::APP_SECRET;
 use aviary_e2e::ENCRYPT_KEY;
@@ -15,6 +14,7 @@ use aviary_e2e::sender;
 use aviary_e2e::sender::Signer;
 use aviary_e2e::setup::App;
 use aviary_e2e::setup::Setup;
+use lark_simulator::script::DiscoveryScript;
 use serde_json::json;
 
 #[tokio::test]

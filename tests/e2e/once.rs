@@ -2,7 +2,6 @@
 //! and on several that share a store.
 
 use anyhow::ensure;
-use aviary::simulator::script::CardUpdateScript;
 use aviary_e2e::host::HostProcess;
 use aviary_e2e::http::Response;
 use aviary_e2e::redis::RedisServer;
@@ -11,6 +10,7 @@ use aviary_e2e::setup::App;
 use aviary_e2e::setup::Running;
 use aviary_e2e::setup::Setup;
 use futures_util::future::join_all;
+use lark_simulator::script::CardUpdateScript;
 use serde_json::Value;
 use serde_json::json;
 
@@ -158,7 +158,7 @@ async fn hosts_that_share_a_server_keep_each_other_s_promises() -> anyhow::Resul
     let platform = one.platform()?;
     platform.simulator().set_card_update(platform.app(), CardUpdateScript::Normal)?;
     other.host.log().wait_for("card updates resumed", &[]).await?;
-    let shown = |simulator: &aviary::simulator::Simulator| {
+    let shown = |simulator: &lark_simulator::Simulator| {
         simulator.card_updates().iter().filter(|update| update.code == 0).count()
     };
     platform.wait_until(|simulator| shown(simulator) == 1).await?;

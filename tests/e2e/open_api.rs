@@ -4,8 +4,6 @@ use std::time::Duration;
 use std::time::Instant;
 
 use anyhow::ensure;
-use aviary::ingress::long_connection::frame::Frame;
-use aviary::simulator::fragment::Envelope;
 use aviary_e2e::APP_ID;
 use aviary_e2e::PATIENCE;
 use aviary_e2e::sender;
@@ -14,6 +12,8 @@ use aviary_e2e::setup::Running;
 use aviary_e2e::setup::Setup;
 use aviary_e2e::wire::SERVICE_ID;
 use aviary_e2e::wire::Wire;
+use lark_simulator::fragment::Envelope;
+use lark_wire::frame::Frame;
 use serde_json::Value;
 use serde_json::json;
 

@@ -6,8 +6,6 @@ use std::time::SystemTime;
 
 use anyhow::Context as _;
 use anyhow::ensure;
-use aviary::simulator::delivery::Delivery;
-use aviary::simulator::delivery::DeliveryKind;
 use aviary_e2e::APP_ID;
 use aviary_e2e::collector::Collector;
 use aviary_e2e::collector::Manner;
@@ -17,6 +15,8 @@ use aviary_e2e::sender;
 use aviary_e2e::setup::App;
 use aviary_e2e::setup::Running;
 use aviary_e2e::setup::Setup;
+use lark_simulator::delivery::Delivery;
+use lark_simulator::delivery::DeliveryKind;
 use opentelemetry_proto::tonic::trace::v1::Span;
 use opentelemetry_proto::tonic::trace::v1::span::SpanKind;
 use opentelemetry_proto::tonic::trace::v1::status::StatusCode;

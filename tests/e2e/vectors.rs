@@ -5,11 +5,6 @@ use std::time::Duration;
 
 use anyhow::Context as _;
 use anyhow::ensure;
-use aviary::callback::cipher::Cipher;
-use aviary::callback::signature::sha1_signature;
-use aviary::callback::signature::sha256_signature;
-use aviary::ingress::long_connection::frame::Frame;
-use aviary::secret::Secret;
 use aviary_e2e::setup::App;
 use aviary_e2e::setup::Running;
 use aviary_e2e::setup::Setup;
@@ -19,6 +14,11 @@ use aviary_e2e::wire::WireConnection;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
+use lark_wire::cipher::Cipher;
+use lark_wire::frame::Frame;
+use lark_wire::secret::Secret;
+use lark_wire::signature::sha1_signature;
+use lark_wire::signature::sha256_signature;
 use serde_json::Value;
 use serde_json::json;
 

@@ -2,13 +2,13 @@
 //! did. Those of its cases that are one condition can be repeated; the others are stories of their own.
 
 use anyhow::Context as _;
-use aviary::simulator::Simulator;
-use aviary::simulator::script::DiscoveryScript;
-use aviary::simulator::script::FRESH_TICKET;
-use aviary::simulator::script::FRESH_URL;
-use aviary::simulator::script::HandshakeRefusal;
-use aviary::simulator::script::HandshakeScript;
-use aviary::simulator::script::OWN_ADDRESS;
+use lark_simulator::Simulator;
+use lark_simulator::script::DiscoveryScript;
+use lark_simulator::script::FRESH_TICKET;
+use lark_simulator::script::FRESH_URL;
+use lark_simulator::script::HandshakeRefusal;
+use lark_simulator::script::HandshakeScript;
+use lark_simulator::script::OWN_ADDRESS;
 use serde_json::Value;
 use serde_json::json;
 

@@ -3,17 +3,17 @@
 use std::sync::Arc;
 
 use anyhow::Context as _;
-use aviary::secret::Secret;
-use aviary::simulator::Simulator;
-use aviary::simulator::config::AppKind;
-use aviary::simulator::config::ClientConfig;
-use aviary::simulator::config::SimulatedApp;
-use aviary::simulator::config::SimulatorConfig;
-use aviary::simulator::delivery::Delivery;
-use aviary::simulator::delivery::DeliveryKind;
-use aviary::simulator::delivery::Door;
-use aviary::simulator::exchange::Exchange;
-use aviary::simulator::user_error::UserError;
+use lark_simulator::Simulator;
+use lark_simulator::config::AppKind;
+use lark_simulator::config::ClientConfig;
+use lark_simulator::config::SimulatedApp;
+use lark_simulator::config::SimulatorConfig;
+use lark_simulator::delivery::Delivery;
+use lark_simulator::delivery::DeliveryKind;
+use lark_simulator::delivery::Door;
+use lark_simulator::exchange::Exchange;
+use lark_simulator::user_error::UserError;
+use lark_wire::secret::Secret;
 use rustls::ServerConfig;
 use serde_json::Value;
 

@@ -5,10 +5,10 @@ use std::sync::atomic::AtomicU64;
 use std::sync::atomic::Ordering;
 use std::time::SystemTime;
 
-use aviary::callback::cipher::Cipher;
-use aviary::callback::signature::sha1_signature;
-use aviary::callback::signature::sha256_signature;
-use aviary::secret::Secret;
+use lark_wire::cipher::Cipher;
+use lark_wire::secret::Secret;
+use lark_wire::signature::sha1_signature;
+use lark_wire::signature::sha256_signature;
 use serde_json::Value;
 use serde_json::json;
 

@@ -27,14 +27,14 @@ use axum::middleware::Next;
 use axum::response::IntoResponse as _;
 use axum::response::Response;
 use axum::routing::post;
+use guarded_http::local_page;
+use guarded_http::local_page::Stranger;
+use lark_wire::secret::Secret;
 use serde_json::json;
 use subtle::ConstantTimeEq as _;
 use url::form_urlencoded;
 
 use crate::admin::page;
-use crate::local_page;
-use crate::local_page::Stranger;
-use crate::secret::Secret;
 
 /// Orchestrators ask these, and know no token.
 const PROBES: [&str; 2] = ["/healthz", "/readyz"];

@@ -8,12 +8,12 @@ use axum::extract::State;
 use axum::http::StatusCode;
 use axum::routing::get;
 use axum::routing::post;
+use guarded_http::local_page::JsonBody;
 use serde::Deserialize;
 use serde::Serialize;
 use serde_json::Value;
 use serde_json::json;
 
-use crate::local_page::JsonBody;
 use crate::plugin::status::FolderHandle;
 use crate::plugin::status::RollbackError;
 

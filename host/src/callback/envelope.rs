@@ -5,6 +5,7 @@
 
 use std::borrow::Cow;
 
+use lark_wire::signature::same_text;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
@@ -21,13 +22,11 @@ use crate::callback::model::Operator;
 use crate::callback::model::PreviewRequest;
 use crate::callback::nesting;
 use crate::callback::nesting::TOO_DEEP;
-use crate::callback::signature::same_text;
 use crate::callback::unique_members;
 use crate::callback::verify::Content;
 use crate::callback::verify::Proof;
 use crate::callback::verify::Verified;
 use crate::callback::verify::WebhookKeys;
-use crate::named_fields;
 
 /// What came in.
 #[derive(Debug)]

@@ -1,8 +1,8 @@
 //! What the host says when no plugin did: well-formed for every kind of callback, in the user's language.
 
+use lark_card::fault::Faults;
 use serde_json::json;
 
-use crate::callback::fault::Faults;
 use crate::callback::model::Callback;
 use crate::callback::model::Kind;
 use crate::callback::reply::Answer;

@@ -5,8 +5,6 @@
 use bytes::Bytes;
 use serde_json::Value;
 
-use crate::named_fields;
-
 /// `header.event_type` of a click on a card.
 pub const CARD_ACTION: &str = "card.action.trigger";
 /// `header.event_type` of a link preview.

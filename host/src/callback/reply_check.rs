@@ -2,17 +2,16 @@
 //!
 //! A part that breaks a documented rule is dropped and named; the rest of the answer still goes out.
 
+use lark_card::CardContext;
+use lark_card::CardVersion;
+use lark_card::fault::At;
+use lark_card::fault::Faults;
+use lark_card::fault::Rule;
+use lark_card::locale;
 use serde_json::Map;
 use serde_json::Value;
 use serde_json::json;
 
-use crate::callback::card_check;
-use crate::callback::card_check::CardVersion;
-use crate::callback::card_check::Known;
-use crate::callback::fault::At;
-use crate::callback::fault::Faults;
-use crate::callback::fault::Rule;
-use crate::callback::locale;
 use crate::callback::model::Json;
 use crate::callback::model::Kind;
 use crate::callback::nesting;
@@ -47,7 +46,7 @@ pub struct Checked {
 /// where that is known.
 pub fn check(kind: Kind, raw: RawReply, replaces: Option<CardVersion>) -> Checked {
     let mut faults = Faults::default();
-    let known = Known { text_bytes: raw.text_size(), replaces };
+    let known = CardContext { text_bytes: raw.text_size(), replaces };
     let reply = match raw {
         RawReply::Accepted => Some(Reply::accepted()),
         RawReply::Legacy(LegacyReply::Custom { status, body }) => custom(status, body, &mut faults),
@@ -74,10 +73,10 @@ pub fn check_toast(toast: &Toast) -> Result<(), Faults> {
 /// What `card/update` takes: the card itself, or the template beside its type.
 pub fn check_update(card: &Card, replaces: Option<CardVersion>) -> Result<Json, Faults> {
     let mut faults = Faults::default();
-    let known = Known { text_bytes: card.text_size(), replaces };
+    let known = CardContext { text_bytes: card.text_size(), replaces };
     let wrapped = card.to_json(&mut faults);
     if let Some(wrapped) = &wrapped {
-        card_check::check_wrapped(wrapped, &At::Root, known, &mut faults);
+        lark_card::check_wrapped(wrapped, &At::Root, known, &mut faults);
     }
     match (wrapped, card) {
         (Some(wrapped), Card::Raw(_)) if faults.is_empty() => Ok(wrapped["data"].to_string()),
@@ -100,7 +99,7 @@ pub struct LateReply {
 /// What can still be shown of an answer to a click.
 pub fn check_late(kind: Kind, raw: RawReply) -> LateReply {
     let mut faults = Faults::default();
-    let known = Known { text_bytes: raw.text_size(), replaces: None };
+    let known = CardContext { text_bytes: raw.text_size(), replaces: None };
     let mut answer = compose(raw, &mut faults).unwrap_or_default();
     drop_faulty_parts(kind, &mut answer, known, &mut faults);
     let has_toast = answer.shift_remove("toast").is_some();
@@ -172,7 +171,7 @@ fn refuse<T>(
 fn drop_faulty_parts(
     kind: Kind,
     answer: &mut Map<String, Value>,
-    known: Known,
+    known: CardContext,
     faults: &mut Faults,
 ) {
     let parts: &[&str] = match kind {
@@ -190,7 +189,7 @@ fn drop_faulty_parts(
             "toast" => prune_toast(value, &at, faults),
             "inline" => prune_inline(value, &at, faults),
             _ => {
-                card_check::check_wrapped(value, &at, known, faults);
+                lark_card::check_wrapped(value, &at, known, faults);
                 faults.count() == before
             }
         };
@@ -202,7 +201,7 @@ fn drop_faulty_parts(
         let toast = answer.shift_remove("toast");
         let before = faults.count();
         let card = Value::Object(std::mem::take(answer));
-        card_check::check_legacy(&card, &At::Root, known, faults);
+        lark_card::check_legacy(&card, &At::Root, known, faults);
         if let (true, Value::Object(card)) = (faults.count() == before, card) {
             *answer = card;
         }

@@ -11,6 +11,7 @@ use base64::prelude::BASE64_URL_SAFE_NO_PAD;
 use hmac::Hmac;
 use hmac::KeyInit as _;
 use hmac::Mac as _;
+use lark_wire::secret::Secret;
 use serde::Deserialize;
 use serde::Serialize;
 use serde_json::Map;
@@ -18,8 +19,6 @@ use serde_json::Value;
 use sha2::Sha256;
 
 use crate::callback::unique_members;
-use crate::named_fields;
-use crate::secret::Secret;
 
 /// Where the seal stands in the value.
 pub const MEMBER: &str = "aviary_seal";

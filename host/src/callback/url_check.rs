@@ -6,12 +6,10 @@
 
 use std::borrow::Cow;
 
+use lark_wire::cipher::Cipher;
+use lark_wire::secret::Secret;
+use lark_wire::signature::same_text;
 use serde::Deserialize;
-
-use crate::callback::cipher::Cipher;
-use crate::callback::signature::same_text;
-use crate::named_fields;
-use crate::secret::Secret;
 
 /// The largest body that can be a URL check. Encrypted, one with the platform's challenge of 36 characters and its token
 /// of 32 has 230 bytes.

@@ -5,20 +5,19 @@ use std::time::Duration;
 use std::time::SystemTime;
 
 use bytes::Bytes;
+use lark_wire::cipher::Cipher;
+use lark_wire::cipher::CipherError;
+use lark_wire::secret::Secret;
+use lark_wire::signature::SignatureHeaders;
+use lark_wire::signature::same_text;
+use lark_wire::signature::sha1_signature;
+use lark_wire::signature::sha256_signature;
 use serde::Deserialize;
 
-use crate::callback::cipher::Cipher;
-use crate::callback::cipher::CipherError;
 use crate::callback::freshness::FreshnessError;
 use crate::callback::freshness::SignatureWindow;
 use crate::callback::freshness::UnixSeconds;
-use crate::callback::signature::SignatureHeaders;
-use crate::callback::signature::same_text;
-use crate::callback::signature::sha1_signature;
-use crate::callback::signature::sha256_signature;
 use crate::callback::url_check;
-use crate::named_fields;
-use crate::secret::Secret;
 
 /// Length of a SHA-256 in hex: how events and the callbacks of schema 2.0 are signed.
 const SHA256_HEX: usize = 64;

@@ -4,8 +4,9 @@ use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use lark_wire::secret::Secret;
+
 use crate::bindings::wasi::config::store;
-use crate::secret::Secret;
 use crate::secret::in_text;
 
 /// One plugin's settings.

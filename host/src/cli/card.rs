@@ -6,11 +6,11 @@ use std::process::ExitCode;
 
 use clap::Args;
 use clap::Subcommand;
+use lark_card::CardVersion;
+use lark_card::FileReport;
+use lark_card::check_file;
 use serde::Serialize;
 
-use crate::callback::card_check::CardVersion;
-use crate::callback::card_check::FileReport;
-use crate::callback::card_check::check_file;
 use crate::cli::EXIT_USAGE;
 use crate::small_file;
 use crate::terminal;

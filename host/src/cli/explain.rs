@@ -4,9 +4,9 @@ use std::process::ExitCode;
 
 use clap::Args;
 use clap::ValueEnum;
+use lark_wire::platform_code;
+use lark_wire::platform_code::PlatformCode;
 
-use crate::platform_code;
-use crate::platform_code::PlatformCode;
 use crate::terminal;
 
 /// Explain a code of the platform: what happened, and what to do about it.

@@ -3,9 +3,9 @@
 use std::net::SocketAddr;
 use std::path::Path;
 
+use lark_wire::secret::Secret;
 use serde::Deserialize;
 
-use crate::secret::Secret;
 use crate::secret::SecretSource;
 use crate::setting::Section;
 use crate::setting::SettingError;

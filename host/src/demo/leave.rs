@@ -1,15 +1,15 @@
 //! A leave from the request to the decision: what one plugin sends is what the next user clicks on.
 
 use anyhow::Context as _;
+use lark_simulator::delivery::Delivery;
+use lark_simulator::delivery::Door;
+use lark_simulator::exchange::Exchange;
+use lark_simulator::sample::CardAction;
 use serde_json::Value;
 use serde_json::json;
 
 use crate::demo::scenario::Outcome;
 use crate::demo::scenario::shows_toast;
-use crate::simulator::delivery::Delivery;
-use crate::simulator::delivery::Door;
-use crate::simulator::exchange::Exchange;
-use crate::simulator::sample::CardAction;
 use crate::stage::Recorded;
 use crate::stage::Stage;
 

@@ -1,10 +1,10 @@
 //! A plugin spins for ever. Its user gets an answer in time, and nobody else notices.
 
+use lark_simulator::delivery::Delivery;
+use lark_simulator::delivery::Door;
 use serde::Serialize;
 use serde_json::json;
 
-use crate::simulator::delivery::Delivery;
-use crate::simulator::delivery::Door;
 use crate::stage::APP_ID;
 use crate::stage::Stage;
 

@@ -1,12 +1,12 @@
 //! One delivery after the other: what is sent, and what the user must see.
 
+use lark_simulator::delivery::Delivery;
+use lark_simulator::delivery::Door;
+use lark_simulator::delivery::Signing;
+use lark_simulator::exchange::Exchange;
 use serde::Serialize;
 use serde_json::json;
 
-use crate::simulator::delivery::Delivery;
-use crate::simulator::delivery::Door;
-use crate::simulator::delivery::Signing;
-use crate::simulator::exchange::Exchange;
 use crate::stage::Recorded;
 use crate::stage::Stage;
 use crate::telemetry::CallbackRecord;

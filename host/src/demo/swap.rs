@@ -6,15 +6,15 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context as _;
+use lark_simulator::Simulator;
+use lark_simulator::delivery::Delivery;
+use lark_simulator::delivery::Door;
 use serde::Serialize;
 use serde_json::json;
 use tokio::sync::broadcast::Receiver;
 use tokio::time::Instant;
 
 use crate::plugin::reload::alone::MAX_FILE_BYTES;
-use crate::simulator::Simulator;
-use crate::simulator::delivery::Delivery;
-use crate::simulator::delivery::Door;
 use crate::small_file;
 use crate::stage::APP_ID;
 use crate::stage::Stage;

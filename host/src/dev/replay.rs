@@ -3,12 +3,12 @@
 use std::path::Path;
 
 use anyhow::Context as _;
+use lark_simulator::delivery::Delivery;
+use lark_simulator::delivery::Door;
 use serde_json::Value;
 
 use crate::printable::MAX_TEXT_BYTES;
 use crate::printable::clipped;
-use crate::simulator::delivery::Delivery;
-use crate::simulator::delivery::Door;
 use crate::small_file;
 use crate::small_file::off_thread;
 use crate::stage::APP_ID;

@@ -1,15 +1,14 @@
 //! The one event that is the host's own: the platform sends a store app its ticket. It is a credential, so that no plugin is
 //! given it, whatever its routes say.
 
+use lark_wire::secret::Secret;
 use serde::Deserialize;
 
 use crate::callback::model::Body;
 use crate::callback::model::Callback;
 use crate::callback::reply::Reply;
-use crate::named_fields;
 use crate::open_api::transport::OpenApi;
 use crate::plugin::decision::Decision;
-use crate::secret::Secret;
 use crate::telemetry::Outcome;
 
 /// `type` of it, or `header.event_type`.

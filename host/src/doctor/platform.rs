@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 use std::time::SystemTime;
 
+use lark_wire::platform_code;
 use rustls::ClientConfig;
 use serde_json::Value;
 use tokio::time::Instant;
@@ -19,7 +20,6 @@ use crate::open_api::identity::AppKind;
 use crate::open_api::transport::ApiError;
 use crate::open_api::transport::ApiRequest;
 use crate::open_api::transport::OpenApi;
-use crate::platform_code;
 use crate::plugin::registry::Plugin;
 
 /// A network that takes longer leaves no time for answers.

@@ -3,11 +3,12 @@
 use std::collections::BTreeSet;
 use std::convert::Infallible;
 
+use lark_wire::secret::Secret;
+
 use crate::capability::http::Destinations;
 use crate::open_api::grant::Granted;
 use crate::plugin::manifest::Manifest;
 use crate::plugin::manifest::ManifestError;
-use crate::secret::Secret;
 
 /// The secret that every grant of this target gets.
 const SECRET: &str = "fuzz-s3cret";

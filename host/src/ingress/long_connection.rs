@@ -4,7 +4,6 @@ mod backoff;
 mod destination;
 mod dial_error;
 mod endpoint;
-pub mod frame;
 #[cfg(any(test, feature = "fuzzing"))]
 pub(crate) mod fuzzing;
 mod reassembly;

@@ -3,12 +3,13 @@
 use std::ops::Range;
 use std::sync::Arc;
 
+use lark_wire::secret::Secret;
+
 use crate::callback::model::Callback;
 use crate::callback::model::Json;
 use crate::callback::reply::Outgoing;
 use crate::callback::reply::Reply;
 use crate::journal::tape::Told;
-use crate::secret::Secret;
 use crate::steps::Step;
 use crate::telemetry::CallbackRecord;
 use crate::telemetry::Door;

@@ -15,7 +15,6 @@ use crate::journal::mask::Masking;
 use crate::journal::mask::Masks;
 use crate::journal::members::Members;
 use crate::journal::tape::Told;
-use crate::named_fields;
 use crate::printable::MAX_TEXT_BYTES;
 use crate::printable::clipped;
 use crate::steps::Step;

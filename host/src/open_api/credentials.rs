@@ -5,11 +5,6 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use serde::Deserialize;
-use serde_json::Value;
-use serde_json::json;
-
-use crate::named_fields;
 use crate::open_api::identity::AppIdentity;
 use crate::open_api::identity::AppKind;
 use crate::open_api::ticket::AppTicket;
@@ -21,8 +16,12 @@ use crate::open_api::transport::ApiResponse;
 use crate::open_api::vault::Kept;
 use crate::open_api::vault::Vault;
 use crate::open_api::wire::Wire;
-use crate::secret::Secret;
 use crate::store::update::now_ms;
+use serde::Deserialize;
+use serde_json::Value;
+use serde_json::json;
+
+use lark_wire::secret::Secret;
 
 /// "Tenant access token invalid".
 const TENANT_TOKEN_INVALID: i64 = 99_991_663;

@@ -2,11 +2,11 @@
 
 use std::num::NonZeroU32;
 
+use lark_wire::domain::Domain;
+use lark_wire::secret::Secret;
 use serde::Deserialize;
 
-use crate::open_api::domain::Domain;
 use crate::open_api::rate_limit::Rate;
-use crate::secret::Secret;
 
 /// How an app comes to its tenants, which decides how it gets their tokens.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]

@@ -5,13 +5,13 @@
 
 use std::time::Duration;
 
+use lark_wire::secret::Secret;
 use tokio::sync::watch;
 use tokio::time::Instant;
 
 use crate::open_api::transport::ApiError;
 use crate::open_api::vault::Kept;
 use crate::open_api::vault::Vault;
-use crate::secret::Secret;
 
 /// Its name in the vault.
 const NAME: &str = "app-ticket";

@@ -5,11 +5,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use aviary_state::Mutex;
+use lark_wire::secret::Secret;
 use tokio::sync::OwnedMutexGuard;
 use tokio::time::Instant;
 
 use crate::open_api::transport::ApiError;
-use crate::secret::Secret;
 
 /// A token is no longer used this long before it ends, so that no request is under way when it does. The official
 /// SDKs for Go, Java and Node take the same 3 minutes.

@@ -2,11 +2,6 @@
 
 use std::sync::Arc;
 
-use serde::Deserialize;
-use serde_json::json;
-use tokio::time::Instant;
-
-use crate::named_fields;
 use crate::open_api::credentials;
 use crate::open_api::credentials::Credentials;
 use crate::open_api::identity::AppIdentity;
@@ -17,7 +12,11 @@ use crate::open_api::rate_limit::RateLimit;
 use crate::open_api::vault::Vault;
 use crate::open_api::wire;
 use crate::open_api::wire::Wire;
-use crate::secret::Secret;
+use serde::Deserialize;
+use serde_json::json;
+use tokio::time::Instant;
+
+use lark_wire::secret::Secret;
 
 /// The platform's answers are small; more than this is not read.
 pub(super) const MAX_RESPONSE_BYTES: usize = 4 * 1024 * 1024;

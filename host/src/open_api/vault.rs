@@ -6,14 +6,13 @@ use std::borrow::Cow;
 use hmac::Hmac;
 use hmac::KeyInit as _;
 use hmac::Mac as _;
+use lark_wire::cipher::Cipher;
+use lark_wire::secret::Secret;
 use serde::Deserialize;
 use serde::Serialize;
 use sha2::Sha256;
 use zeroize::Zeroizing;
 
-use crate::callback::cipher::Cipher;
-use crate::named_fields;
-use crate::secret::Secret;
 use crate::store::Store;
 use crate::store::bucket::BucketId;
 use crate::store::bucket::Change;

@@ -2,15 +2,15 @@
 
 use std::time::Duration;
 
+use lark_wire::domain::Domain;
+use lark_wire::secret::Secret;
 use reqwest::Method;
 use reqwest::header::HeaderMap;
 
-use crate::open_api::domain::Domain;
 use crate::open_api::transport::ApiError;
 use crate::open_api::transport::ApiRequest;
 use crate::open_api::transport::ApiResponse;
 use crate::open_api::transport::MAX_RESPONSE_BYTES;
-use crate::secret::Secret;
 
 /// The way to one of the platform's domains.
 #[derive(Clone, Debug)]

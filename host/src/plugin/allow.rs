@@ -2,10 +2,10 @@
 
 use std::collections::BTreeSet;
 
+use lark_card::fault::Faults;
 use serde::Deserialize;
 
 use crate::callback::fallback::OwnWords;
-use crate::callback::fault::Faults;
 use crate::callback::model::Callback;
 use crate::plugin::own_words::ToastConfig;
 

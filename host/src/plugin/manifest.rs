@@ -4,14 +4,13 @@ use std::collections::BTreeSet;
 use std::num::NonZeroU32;
 use std::time::Duration;
 
+use lark_card::fault::Faults;
 use serde::Deserialize;
 
 use crate::callback::fallback::OwnWords;
-use crate::callback::fault::Faults;
 use crate::capability::http::HttpGrant;
 use crate::capability::http::HttpGrantError;
 use crate::capability::key_value::KeyValueGrant;
-use crate::named_fields;
 use crate::open_api::grant::Grant;
 use crate::plugin::allow::Allow;
 use crate::plugin::breaker::BreakerConfig;

@@ -2,10 +2,10 @@
 
 use std::collections::BTreeMap;
 
+use lark_card::fault::Faults;
 use serde::Deserialize;
 
 use crate::callback::fallback::OwnWords;
-use crate::callback::fault::Faults;
 use crate::callback::reply::Toast;
 use crate::callback::reply::ToastKind;
 

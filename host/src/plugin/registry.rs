@@ -5,6 +5,7 @@ use std::sync::OnceLock;
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
+use lark_wire::secret::Secret;
 
 use crate::bindings::handlers::exports::lark::callback::callback_handler;
 use crate::bindings::handlers::exports::lark::callback::card_action_handler;
@@ -43,7 +44,6 @@ use crate::plugin::route_index::RouteIndex;
 use crate::plugin::runnable::Running;
 use crate::plugin::running::Pace;
 use crate::plugin::usage::Usage;
-use crate::secret::Secret;
 use crate::store::Store;
 use crate::telemetry::PluginVersion;
 
@@ -361,11 +361,6 @@ impl Snapshot {
     /// The new version that may take that one's place.
     pub fn canary(&self, plugin: &Plugin) -> Option<&Arc<Canary>> {
         self.canaries.iter().find(|canary| canary.plugin().name == plugin.name)
-    }
-
-    /// In the order of their names.
-    pub fn plugins(&self) -> &[Arc<Plugin>] {
-        &self.plugins
     }
 }
 

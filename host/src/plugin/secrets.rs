@@ -5,7 +5,8 @@
 
 use std::path::Component;
 
-use crate::secret::Secret;
+use lark_wire::secret::Secret;
+
 use crate::secret::SecretSource;
 use crate::secret::SecretSourceError;
 use crate::small_file::OpenFolder;

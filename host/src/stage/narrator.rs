@@ -3,13 +3,13 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use lark_simulator::host_words::Surroundings;
 use serde_json::Value;
 use serde_json::json;
 use tokio::sync::broadcast::Receiver;
 use tokio::sync::broadcast::error::RecvError;
 use tokio::time::Instant;
 
-use crate::simulator::playground::host_words::Surroundings;
 use crate::stage::Stage;
 use crate::steps::Step;
 use crate::telemetry::CallbackRecord;

@@ -5,15 +5,14 @@ use std::net::Ipv4Addr;
 use axum::Router;
 use axum::response::Html;
 use axum::routing::get;
+use guarded_http::local_page;
+use guarded_http::server::Ending;
+use guarded_http::server::HttpServer;
+use guarded_http::server::Limits;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 use tokio_util::sync::DropGuard;
 use tokio_util::task::TaskTracker;
-
-use crate::http_server::Ending;
-use crate::http_server::HttpServer;
-use crate::http_server::Limits;
-use crate::local_page;
 
 /// The example's file in the folder.
 pub(super) const READER: &str = "http_preview.wasm";

@@ -9,21 +9,6 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use futures_util::FutureExt as _;
-use futures_util::future::BoxFuture;
-use redb::Database;
-use redb::ReadTransaction;
-use redb::ReadableDatabase as _;
-use redb::ReadableTable as _;
-use redb::Table;
-use redb::TableDefinition;
-use redb::WriteTransaction;
-use redb::backends::InMemoryBackend;
-use rustix::fs::OFlags;
-use tokio::sync::mpsc;
-use tokio::sync::oneshot;
-
-use crate::named_fields;
 use crate::small_file;
 use crate::store::StoreError;
 use crate::store::backend::Backend;
@@ -43,6 +28,19 @@ use crate::store::update::StoredUpdate;
 use crate::store::update::UpdateChange;
 use crate::store::update::UpdateId;
 use crate::store::update::now_ms;
+use futures_util::FutureExt as _;
+use futures_util::future::BoxFuture;
+use redb::Database;
+use redb::ReadTransaction;
+use redb::ReadableDatabase as _;
+use redb::ReadableTable as _;
+use redb::Table;
+use redb::TableDefinition;
+use redb::WriteTransaction;
+use redb::backends::InMemoryBackend;
+use rustix::fs::OFlags;
+use tokio::sync::mpsc;
+use tokio::sync::oneshot;
 
 /// Updates, in the order they were promised.
 const UPDATES: TableDefinition<'_, u64, &[u8]> = TableDefinition::new("updates");

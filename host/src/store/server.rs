@@ -11,6 +11,7 @@ use std::time::Duration;
 
 use futures_util::FutureExt as _;
 use futures_util::future::BoxFuture;
+use lark_wire::secret::Secret;
 use redis::Client;
 use redis::ConnectionAddr;
 use redis::ConnectionInfo;
@@ -20,7 +21,6 @@ use redis::TlsCertificates;
 use redis::aio::ConnectionManager;
 use redis::aio::ConnectionManagerConfig;
 
-use crate::secret::Secret;
 use crate::setting::Section;
 use crate::setting::SettingError;
 use crate::store::StoreError;

@@ -28,7 +28,7 @@ use crate::printable::push_clipped;
 /// Lines that are kept; the oldest go first. A call's share of the log is 64 KiB by default, which are fewer.
 const MAX_LINES: usize = 10_000;
 /// Whose lines are kept.
-const OURS: &str = "aviary";
+const OURS: [&str; 2] = ["aviary", "guarded_http"];
 /// Where guests' own lines come from; those are kept at any level.
 const GUESTS: &str = "::capability::logging";
 
@@ -104,7 +104,8 @@ impl Collector {
 impl<S: Subscriber> Layer<S> for Collector {
     fn enabled(&self, metadata: &Metadata<'_>, _: Context<'_, S>) -> bool {
         let from = metadata.target();
-        from.starts_with(OURS) && (*metadata.level() <= Level::INFO || from.ends_with(GUESTS))
+        let is_ours = OURS.iter().any(|name| from.starts_with(name));
+        is_ours && (*metadata.level() <= Level::INFO || from.ends_with(GUESTS))
     }
 
     fn on_event(&self, event: &Event<'_>, _: Context<'_, S>) {

@@ -4,12 +4,10 @@
 use std::path::Path;
 use std::path::PathBuf;
 
-use serde::Deserialize;
-
-use crate::named_fields;
 use crate::small_file;
 use crate::small_file::ReadError;
 use crate::workshop::need::Need;
+use serde::Deserialize;
 
 /// The file's name.
 pub const FILE: &str = "plugin.toml";

@@ -2,13 +2,13 @@
 
 use anyhow::Context as _;
 use anyhow::ensure;
-use aviary::simulator::delivery::Delivery;
-use aviary::simulator::delivery::DeliveryKind;
 use aviary_e2e::http::Request;
 use aviary_e2e::sender;
 use aviary_e2e::setup::App;
 use aviary_e2e::setup::Running;
 use aviary_e2e::setup::Setup;
+use lark_simulator::delivery::Delivery;
+use lark_simulator::delivery::DeliveryKind;
 use serde_json::Value;
 
 /// What the host promises for a line, without its end.

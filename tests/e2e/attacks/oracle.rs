@@ -6,8 +6,6 @@ use std::time::Instant;
 
 use anyhow::Context as _;
 use anyhow::ensure;
-use aviary::callback::cipher::Cipher;
-use aviary::secret::Secret;
 use aviary_e2e::ENCRYPT_KEY;
 use aviary_e2e::PATIENCE;
 use aviary_e2e::VERIFICATION_TOKEN;
@@ -22,6 +20,8 @@ use aviary_e2e::setup::Setup;
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
 use futures_util::future::join_all;
+use lark_wire::cipher::Cipher;
+use lark_wire::secret::Secret;
 use serde_json::Value;
 use serde_json::json;
 

@@ -253,7 +253,7 @@ async fn never_reads(port: SocketAddr, path: &str) -> anyhow::Result<()> {
 
 #[tokio::test]
 async fn the_admin_port_is_served_with_the_same_care() -> anyhow::Result<()> {
-    /// As many as `http_server::Limits::FOR_PEOPLE` has.
+    /// As many as `guarded_http::server::Limits::FOR_PEOPLE` has.
     const ADMIN_PLACES: usize = 256;
     let running = setup()?.start().await?;
     let admin = running.host.admin().await?;

@@ -1,12 +1,12 @@
 //! The rows of the table: what is sent, and what has to come of it.
 
 use anyhow::Context as _;
-use aviary::simulator::delivery::Delivery;
-use aviary::simulator::delivery::DeliveryKind;
-use aviary::simulator::delivery::Door;
-use aviary::simulator::sample;
 use aviary_e2e::platform::Seen;
 use aviary_e2e::setup::Running;
+use lark_simulator::delivery::Delivery;
+use lark_simulator::delivery::DeliveryKind;
+use lark_simulator::delivery::Door;
+use lark_simulator::sample;
 use serde_json::Value;
 use serde_json::json;
 

@@ -2,10 +2,10 @@
 
 use std::time::Duration;
 
-use aviary::simulator::Simulator;
-use aviary::simulator::config::ClientConfig;
-use aviary::simulator::script::PongScript;
 use aviary_e2e::vectors;
+use lark_simulator::Simulator;
+use lark_simulator::config::ClientConfig;
+use lark_simulator::script::PongScript;
 
 use crate::referees::contestant::CONFIG;
 use crate::referees::contestant::Line;
@@ -60,7 +60,7 @@ async fn first_ping(line: Line) -> anyhow::Result<String> {
     if !line.sees(LISTEN, pinged).await {
         return Ok("later".to_owned());
     }
-    let mut expected = aviary::ingress::long_connection::frame::Frame::parse(
+    let mut expected = lark_wire::frame::Frame::parse(
         vectors::bytes("/frames/ping_client_to_server/hex")?.into(),
     )?;
     expected.service = line.envelope()?.service;

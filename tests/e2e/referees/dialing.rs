@@ -2,15 +2,15 @@
 
 use std::time::Duration;
 
-use aviary::ingress::long_connection::frame::Frame;
-use aviary::simulator::Simulator;
-use aviary::simulator::config::ClientConfig;
-use aviary::simulator::script::DiscoveryScript;
-use aviary::simulator::script::HandshakeRefusal;
-use aviary::simulator::script::HandshakeScript;
 use aviary_e2e::matrix;
 use aviary_e2e::matrix::Condition;
 use aviary_e2e::matrix::Course;
+use lark_simulator::Simulator;
+use lark_simulator::config::ClientConfig;
+use lark_simulator::script::DiscoveryScript;
+use lark_simulator::script::HandshakeRefusal;
+use lark_simulator::script::HandshakeScript;
+use lark_wire::frame::Frame;
 
 use crate::referees::contestant::CONFIG;
 use crate::referees::contestant::Line;

@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use aviary::ingress::long_connection::frame::Frame;
 use bytes::Bytes;
+use lark_wire::frame::Frame;
 
 use crate::referees::contestant::Line;
 use crate::referees::messages::click;

@@ -4,14 +4,14 @@ use std::time::Duration;
 use std::time::Instant;
 
 use anyhow::Context as _;
-use aviary::ingress::long_connection::frame::Frame;
-use aviary::ingress::long_connection::frame::Header;
-use aviary::simulator::fragment::Envelope;
 use aviary_e2e::PATIENCE;
 use aviary_e2e::sender;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
+use lark_simulator::fragment::Envelope;
+use lark_wire::frame::Frame;
+use lark_wire::frame::Header;
 use serde_json::Value;
 use serde_json::json;
 

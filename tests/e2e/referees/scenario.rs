@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
-use aviary::simulator::Simulator;
 use futures_util::future::BoxFuture;
+use lark_simulator::Simulator;
 
 use crate::referees::contestant::Contestant;
 use crate::referees::contestant::Line;

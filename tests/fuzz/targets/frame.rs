@@ -1,4 +1,4 @@
-//! See `aviary::fuzzing::frame`.
+//! See `lark_wire::fuzzing::frame`.
 #![no_main]
 
-libfuzzer_sys::fuzz_target!(|bytes: &[u8]| aviary::fuzzing::frame(bytes));
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| lark_wire::fuzzing::frame(bytes));

@@ -2,12 +2,12 @@
 
 use std::time::Duration;
 
-use aviary::simulator::delivery::Delivery;
-use aviary::simulator::delivery::DeliveryKind;
-use aviary::simulator::delivery::Door;
 use aviary_e2e::platform::Seen;
 use aviary_e2e::sender;
 use aviary_e2e::setup::Running;
+use lark_simulator::delivery::Delivery;
+use lark_simulator::delivery::DeliveryKind;
+use lark_simulator::delivery::Door;
 use serde_json::Value;
 
 use crate::report::LATEST_ANSWER_MS;

@@ -5,12 +5,12 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use anyhow::ensure;
-use aviary::simulator::Simulator;
-use aviary::simulator::script::CardUpdateScript;
 use aviary_e2e::metrics::Metrics;
 use aviary_e2e::setup::App;
 use aviary_e2e::setup::Running;
 use aviary_e2e::setup::Setup;
+use lark_simulator::Simulator;
+use lark_simulator::script::CardUpdateScript;
 
 use crate::QUIET;
 use crate::clicks::Doors;

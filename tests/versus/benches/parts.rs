@@ -17,7 +17,6 @@ use aviary::callback::verify::RawCallback;
 use aviary::callback::verify::Source;
 use aviary::callback::verify::WebhookKeys;
 use aviary::callback::verify::verify;
-use aviary::secret::Secret;
 use aviary_e2e::ENCRYPT_KEY;
 use aviary_e2e::VERIFICATION_TOKEN;
 use aviary_e2e::artifacts;
@@ -25,6 +24,7 @@ use aviary_versus::click::Clicks;
 use aviary_versus::click::Sealed;
 use criterion::BatchSize;
 use criterion::Criterion;
+use lark_wire::secret::Secret;
 
 fn main() -> anyhow::Result<()> {
     let mut criterion = Criterion::default().configure_from_args();

@@ -6,15 +6,15 @@ use std::time::SystemTime;
 
 use anyhow::Context as _;
 use anyhow::ensure;
-use aviary::callback::cipher::Cipher;
-use aviary::callback::signature::SignatureHeaders;
-use aviary::callback::signature::sha256_signature;
-use aviary::secret::Secret;
 use aviary_e2e::APP_ID;
 use aviary_e2e::ENCRYPT_KEY;
 use aviary_e2e::TENANT_KEY;
 use aviary_e2e::VERIFICATION_TOKEN;
 use aviary_e2e::sender;
+use lark_wire::cipher::Cipher;
+use lark_wire::secret::Secret;
+use lark_wire::signature::SignatureHeaders;
+use lark_wire::signature::sha256_signature;
 use serde::Deserialize;
 
 /// Where a card keeps what it wants back with the click. This much makes the whole of it a kilobyte.

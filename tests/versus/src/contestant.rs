@@ -4,7 +4,6 @@ use std::process::Command;
 use std::sync::Arc;
 
 use anyhow::Context as _;
-use aviary::simulator::Simulator;
 use aviary_e2e::APP_SECRET;
 use aviary_e2e::ENCRYPT_KEY;
 use aviary_e2e::PATIENCE;
@@ -14,6 +13,7 @@ use aviary_e2e::referee::Sdk;
 use aviary_e2e::referee::install::installed;
 use aviary_e2e::sender;
 use aviary_e2e::setup::environment;
+use lark_simulator::Simulator;
 use serde::Serialize;
 use serde_json::Value;
 use serde_json::json;

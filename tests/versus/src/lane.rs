@@ -8,10 +8,10 @@ use std::time::Instant;
 
 use anyhow::Context as _;
 use anyhow::ensure;
-use aviary::simulator::Simulator;
-use aviary::simulator::delivery::Delivery;
-use aviary::simulator::delivery::DeliveryKind;
-use aviary::simulator::delivery::Door;
+use lark_simulator::Simulator;
+use lark_simulator::delivery::Delivery;
+use lark_simulator::delivery::DeliveryKind;
+use lark_simulator::delivery::Door;
 use tokio::io::AsyncReadExt as _;
 use tokio::io::AsyncWriteExt as _;
 use tokio::net::TcpStream;

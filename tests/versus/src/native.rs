@@ -15,12 +15,10 @@ use aviary::callback::reply::RawReply;
 use aviary::callback::reply::Toast;
 use aviary::callback::reply::ToastKind;
 use aviary::callback::reply_check::check;
-use aviary::callback::signature::SignatureHeaders;
 use aviary::callback::verify::RawCallback;
 use aviary::callback::verify::Source;
 use aviary::callback::verify::WebhookKeys;
 use aviary::callback::verify::verify;
-use aviary::secret::Secret;
 use axum::Router;
 use axum::extract::State;
 use axum::http::HeaderMap;
@@ -30,6 +28,8 @@ use axum::response::IntoResponse as _;
 use axum::response::Response;
 use axum::routing::post;
 use bytes::Bytes;
+use lark_wire::secret::Secret;
+use lark_wire::signature::SignatureHeaders;
 use mimalloc::MiMalloc;
 
 /// As the host has it.

@@ -2,12 +2,12 @@
 
 use std::sync::Arc;
 
-use aviary::secret::Secret;
-use aviary::simulator::Simulator;
-use aviary::simulator::config::SimulatedApp;
-use aviary::simulator::config::SimulatorConfig;
 use aviary_e2e::APP_SECRET;
 use aviary_e2e::VERIFICATION_TOKEN;
+use lark_simulator::Simulator;
+use lark_simulator::config::SimulatedApp;
+use lark_simulator::config::SimulatorConfig;
+use lark_wire::secret::Secret;
 
 use crate::aviary::Plan;
 use crate::click::Clicks;

@@ -1,10 +1,9 @@
-//! Fuzz targets for the answers of plugins: cards, and everything around them.
+//! The fuzz target for the answers of plugins.
 
+use lark_card::CardVersion;
+use lark_card::fault::Faults;
 use serde_json::Value;
 
-use crate::callback::card_check::CardVersion;
-use crate::callback::card_check::check_file;
-use crate::callback::fault::Faults;
 use crate::callback::model::Kind;
 use crate::callback::reply::Card;
 use crate::callback::reply::InlinePreview;
@@ -27,44 +26,6 @@ const MOST_FAULTS: usize = 20;
 /// JSON writes one byte as six at most, and a few words of its own around it.
 const MOST_ESCAPED: usize = 6;
 const OWN_WORDS_BYTES: usize = 512;
-
-/// A card of JSON 1.0.
-pub fn card_1(bytes: &[u8]) {
-    card(bytes, "1.0");
-}
-
-/// A card of JSON 2.0.
-pub fn card_2(bytes: &[u8]) {
-    card(bytes, "2.0");
-}
-
-fn card(bytes: &[u8], version: &str) {
-    let Ok(text) = std::str::from_utf8(bytes) else { return };
-    judge(text);
-    let Ok(Value::Object(mut card)) = serde_json::from_str(text) else { return };
-    card.insert("schema".to_owned(), version.into());
-    judge(&Value::Object(card).to_string());
-}
-
-/// Faults are few and lead to a place in the card, white space changes nothing, and a sound card is not too large.
-fn judge(text: &str) {
-    let report = check_file(text);
-    named_well(&report.faults);
-    let Ok(value) = serde_json::from_str::<Value>(text) else {
-        assert!(!report.faults.is_empty(), "text that is not JSON passes as a sound card");
-        return;
-    };
-    for fault in report.faults.found() {
-        let parent = fault.path.rsplit_once('/').map_or("", |(parent, _)| parent);
-        assert!(value.pointer(parent).is_some(), "{fault}: there is no such place");
-    }
-    let compact = value.to_string();
-    let again = check_file(&compact);
-    assert_eq!(again.version, report.version);
-    assert_eq!(again.faults.found(), report.faults.found(), "white space makes a difference");
-    let is_sound = report.version.is_some() && report.faults.is_empty();
-    assert!(!is_sound || compact.len() <= MAX_CARD_BYTES + WRAPPER_BYTES, "it is too large");
-}
 
 fn named_well(faults: &Faults) {
     assert!(

@@ -3,25 +3,25 @@
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
 use bytes::Bytes;
+use lark_wire::cipher::Cipher;
+use lark_wire::secret::Secret;
+use lark_wire::signature::SignatureHeaders;
+use lark_wire::signature::sha1_signature;
+use lark_wire::signature::sha256_signature;
 use serde::de::IgnoredAny;
 use serde_json::Value;
 
-use crate::callback::cipher::Cipher;
 use crate::callback::envelope::Inbound;
 use crate::callback::envelope::parse;
 use crate::callback::freshness::UnixSeconds;
 use crate::callback::model::Body;
 use crate::callback::model::Callback;
 use crate::callback::model::Kind;
-use crate::callback::signature::SignatureHeaders;
-use crate::callback::signature::sha1_signature;
-use crate::callback::signature::sha256_signature;
 use crate::callback::verify;
 use crate::callback::verify::RawCallback;
 use crate::callback::verify::Source;
 use crate::callback::verify::VerifyError;
 use crate::callback::verify::WebhookKeys;
-use crate::secret::Secret;
 
 const ENCRYPT_KEY: &str = "fuzz encrypt key";
 const TOKEN: &str = "fuzz-token";

@@ -1,5 +1,6 @@
 //! Sealed values.
 
+use lark_wire::secret::Secret;
 use serde_json::Value;
 
 use crate::callback::seal::MEMBER;
@@ -7,7 +8,6 @@ use crate::callback::seal::Owner;
 use crate::callback::seal::SealCheck;
 use crate::callback::seal::SealKey;
 use crate::callback::seal::Terms;
-use crate::secret::Secret;
 
 const OWNER: Owner<'_> = Owner { app: "cli_fuzz", plugin: "fuzz" };
 const STRANGER: Owner<'_> = Owner { app: "cli_fuzz", plugin: "stranger" };

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use http::HeaderName;
 use http::HeaderValue;
+use lark_wire::secret::Secret;
 use serde::Deserialize;
 use tokio::sync::Semaphore;
 use toml::Value;
@@ -13,8 +14,6 @@ use crate::capability::http::MAX_AT_ONCE_FOR_A_PLUGIN;
 use crate::capability::http::is_forbidden;
 use crate::capability::http::target::Target;
 use crate::capability::http::target::Unclear;
-use crate::named_fields;
-use crate::secret::Secret;
 use crate::secret::SecretSource;
 
 /// An address and all below it; as text alone, or as a table with more.

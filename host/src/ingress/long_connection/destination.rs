@@ -3,11 +3,10 @@
 
 use std::net::IpAddr;
 
+use lark_wire::domain::Domain;
 use serde::Deserialize;
 use url::Host;
 use url::Url;
-
-use crate::open_api::domain::Domain;
 
 /// The platform's own domains. It is one platform: a host below any of them is the platform's. Its long connections were
 /// seen at `msg-frontier.feishu.cn` and `msg-frontier-sg.larksuite.com`.

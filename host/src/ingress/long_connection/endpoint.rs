@@ -23,7 +23,6 @@ use crate::ingress::long_connection::reassembly::MAX_MESSAGE_BYTES;
 use crate::ingress::long_connection::settings::WireSettings;
 use crate::ingress::long_connection::tunnel::Proxies;
 use crate::ingress::long_connection::tunnel::Tunnel;
-use crate::named_fields;
 use crate::open_api::identity::AppIdentity;
 
 /// A discovery answer has half a kilobyte.

@@ -8,11 +8,11 @@ use std::time::Duration;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
+use lark_wire::frame::Frame;
+use lark_wire::frame::Header;
 
 use crate::callback::reply::Outgoing;
 use crate::callback::reply::Reply;
-use crate::ingress::long_connection::frame::Frame;
-use crate::ingress::long_connection::frame::Header;
 
 /// The answer to a callback or event.
 pub(super) fn answered(request: Frame, reply: &Reply, elapsed: Duration) -> Frame {

@@ -12,6 +12,7 @@ use axum::http::StatusCode;
 use axum::http::header::CONTENT_TYPE;
 use axum::response::Response;
 use bytes::Bytes;
+use guarded_http::server::Wire;
 use hyper::body::Frame;
 use hyper::body::SizeHint;
 use serde_json::json;
@@ -22,7 +23,6 @@ use crate::callback::reply::Outgoing;
 use crate::callback::verify::VerifyError;
 use crate::dispatch::Answered;
 use crate::dispatch::Flushed;
-use crate::http_server::Wire;
 use crate::ingress::webhook::replay::NotOnce;
 
 /// Why a request is not a callback.

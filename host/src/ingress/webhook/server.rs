@@ -4,12 +4,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
+use guarded_http::server::Ending;
+use guarded_http::server::HttpServer;
+use guarded_http::server::Limits;
 use rustls::ServerConfig;
 use tokio::net::TcpListener;
 
-use crate::http_server::Ending;
-use crate::http_server::HttpServer;
-use crate::http_server::Limits;
 use crate::ingress::webhook::WebhookConfig;
 use crate::ingress::webhook::respond;
 use crate::shutdown::Shutdown;

@@ -16,10 +16,11 @@ use crate::plugin::registry::Plugin;
 use crate::plugin::reload::load::LoadError;
 use crate::plugin::reload::load::Loader;
 pub use crate::plugin::reload::load::MAX_FILE_BYTES;
+use lark_wire::secret::Secret;
+
 use crate::plugin::reload::load::Outside;
 use crate::plugin::reload::load::Promotion;
 use crate::plugin::reload::load::Source;
-use crate::secret::Secret;
 use crate::small_file::ReadError;
 use crate::store::Store;
 use crate::store::StorePlace;

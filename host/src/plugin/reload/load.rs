@@ -5,12 +5,12 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::OnceLock;
 
+use lark_card::fault::Faults;
 use sha2::Digest as _;
 use tokio::time::Instant;
 
 use crate::bindings::handlers::exports::lark::callback::plugin_info;
 use crate::callback::fallback::OwnWords;
-use crate::callback::fault::Faults;
 use crate::callback::seal::SealKey;
 use crate::capability::http::Destinations;
 use crate::capability::http::HttpGrantError;

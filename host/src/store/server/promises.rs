@@ -9,7 +9,6 @@ use redis::AsyncCommands as _;
 use redis::Script;
 use redis::aio::ConnectionManager;
 
-use crate::named_fields;
 use crate::store::StoreError;
 use crate::store::update::StoredUpdate;
 use crate::store::update::TOKEN_LIFETIME;

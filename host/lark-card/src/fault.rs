@@ -1,0 +1,218 @@
+//! Faults: where in an answer a documented rule is broken, and which rule.
+
+/// Faults that are reported of one answer. A broken generator repeats the same one hundreds of times, and twenty are
+/// enough to see what it does; a log line stays a line.
+const MAX_FAULTS: usize = 20;
+
+/// The rules of the platform that can be checked without asking it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Rule {
+    /// It is JSON.
+    Json,
+    /// It has the type that is documented.
+    Type,
+    /// It has one of the values that are documented.
+    Value,
+    /// It is there.
+    Required,
+    /// It is not larger than allowed.
+    Size,
+    /// A card is JSON 1.0 or 2.0, and of the version it replaces.
+    Version,
+    /// Card JSON 2.0 has no properties but the documented ones.
+    UnknownProperty,
+    /// Elements are the documented ones.
+    UnknownTag,
+    /// Card JSON 2.0 took it away.
+    Removed,
+    /// It is only allowed elsewhere.
+    Place,
+    /// Containers are nested so deep and no deeper.
+    Nesting,
+    /// There are so many elements and no more.
+    Elements,
+    /// There are so many tables, or columns of one, and no more.
+    Tables,
+    /// An `element_id` is well-formed.
+    ElementId,
+    /// An `element_id` is used once.
+    DuplicateId,
+    /// In a form, what sends a value has a name.
+    Name,
+    /// In a form, a name is used once.
+    DuplicateName,
+    /// The locale is one of the documented ones.
+    Locale,
+}
+
+impl Rule {
+    /// For machines: a word that stays.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Json => "json",
+            Self::Type => "type",
+            Self::Value => "value",
+            Self::Required => "required",
+            Self::Size => "size",
+            Self::Version => "version",
+            Self::UnknownProperty => "unknown-property",
+            Self::UnknownTag => "unknown-tag",
+            Self::Removed => "removed",
+            Self::Place => "place",
+            Self::Nesting => "nesting",
+            Self::Elements => "elements",
+            Self::Tables => "tables",
+            Self::ElementId => "element-id",
+            Self::DuplicateId => "duplicate-id",
+            Self::Name => "name",
+            Self::DuplicateName => "duplicate-name",
+            Self::Locale => "locale",
+        }
+    }
+}
+
+/// A rule that an answer breaks.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Fault {
+    /// A JSON pointer.
+    pub path: String,
+    /// Which rule.
+    pub rule: Rule,
+    /// In words: what is wrong there, and what the limit is.
+    pub words: String,
+}
+
+impl std::fmt::Display for Fault {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let path = if self.path.is_empty() { "/" } else { &self.path };
+        write!(formatter, "{path}: {}", self.words)
+    }
+}
+
+/// A place in a JSON document: a list of steps that lives on the stack, so that checking a sound document allocates nothing.
+/// Its `Display` is the JSON pointer.
+#[derive(Clone, Copy, Debug)]
+pub enum At<'a> {
+    /// The document itself.
+    Root,
+    /// The place with this JSON pointer.
+    Under(&'a str),
+    /// A member of an object.
+    Key(&'a At<'a>, &'a str),
+    /// An item of a list.
+    Index(&'a At<'a>, usize),
+}
+
+impl<'a> At<'a> {
+    /// The member `key` of this place.
+    pub fn key(&'a self, key: &'a str) -> Self {
+        At::Key(self, key)
+    }
+
+    /// The item `index` of this place, from 0.
+    pub fn index(&'a self, index: usize) -> Self {
+        At::Index(self, index)
+    }
+}
+
+impl std::fmt::Display for At<'_> {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            At::Root => Ok(()),
+            At::Under(path) => formatter.write_str(path),
+            At::Key(before, key) => {
+                before.fmt(formatter)?;
+                formatter.write_str("/")?;
+                // RFC 6901, without an allocation for the usual key.
+                if key.contains(['~', '/']) {
+                    return formatter.write_str(&key.replace('~', "~0").replace('/', "~1"));
+                }
+                formatter.write_str(key)
+            }
+            At::Index(before, index) => {
+                before.fmt(formatter)?;
+                write!(formatter, "/{index}")
+            }
+        }
+    }
+}
+
+/// The faults found so far: the first [`MAX_FAULTS`], and how many there were beyond.
+#[derive(Debug, Default)]
+pub struct Faults {
+    found: Vec<Fault>,
+    beyond: usize,
+}
+
+impl Faults {
+    /// Adds a fault; beyond the first 20 it is only counted.
+    pub fn push(&mut self, at: &At<'_>, rule: Rule, words: impl std::fmt::Display) {
+        if self.found.len() == MAX_FAULTS {
+            self.beyond += 1;
+            return;
+        }
+        self.found.push(Fault { path: at.to_string(), rule, words: words.to_string() });
+    }
+
+    /// Whether nothing is wrong.
+    pub fn is_empty(&self) -> bool {
+        self.found.is_empty()
+    }
+
+    /// The first ones, in the order of the document.
+    pub fn found(&self) -> &[Fault] {
+        &self.found
+    }
+
+    /// How many more there are.
+    pub fn beyond(&self) -> usize {
+        self.beyond
+    }
+
+    /// How many there are, those included that were not kept.
+    pub fn count(&self) -> usize {
+        self.found.len() + self.beyond
+    }
+}
+
+/// In one line, for the log.
+impl std::fmt::Display for Faults {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        for (index, fault) in self.found.iter().enumerate() {
+            if index > 0 {
+                formatter.write_str("; ")?;
+            }
+            fault.fmt(formatter)?;
+        }
+        if self.beyond > 0 {
+            write!(formatter, "; and {} more", self.beyond)?;
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn paths_are_json_pointers() {
+        let at = At::Under("/card");
+        let elements = at.key("elements");
+        let first = elements.index(0);
+        assert_eq!(At::Root.to_string(), "");
+        assert_eq!(first.key("a/b~c").to_string(), "/card/elements/0/a~1b~0c");
+    }
+
+    #[test]
+    fn faults_are_bounded_and_say_how_many_more_there_are() {
+        let mut faults = Faults::default();
+        for index in 0..MAX_FAULTS + 3 {
+            faults.push(&At::Root.index(index), Rule::Type, "wrong");
+        }
+        assert_eq!(faults.found().len(), MAX_FAULTS);
+        assert_eq!(faults.beyond(), 3);
+        assert!(faults.to_string().ends_with("/19: wrong; and 3 more"));
+    }
+}

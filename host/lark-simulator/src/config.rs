@@ -1,0 +1,100 @@
+//! What a simulated platform knows before it starts: its port, its apps, and what it tells their clients.
+
+use std::net::Ipv4Addr;
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use lark_wire::secret::Secret;
+use serde::Serialize;
+
+/// Everything [`Simulator::start`](crate::Simulator::start) needs.
+#[derive(Clone, Debug)]
+pub struct SimulatorConfig {
+    /// Where to listen; port 0 takes a free one.
+    pub listen: SocketAddr,
+    /// The apps of this platform. Ids are unique.
+    pub apps: Vec<SimulatedApp>,
+    /// What discovery and every pong carry.
+    pub client_config: ClientConfig,
+    /// With a certificate, everything is served over https and wss, as the platform does it.
+    pub tls: Option<Arc<rustls::ServerConfig>>,
+}
+
+impl SimulatorConfig {
+    /// A free port on loopback, with the platform's own client configuration.
+    pub fn on_loopback(apps: Vec<SimulatedApp>) -> Self {
+        let listen = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
+        Self { listen, apps, client_config: ClientConfig::default(), tls: None }
+    }
+}
+
+/// How an app comes to its tenants.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum AppKind {
+    /// Made by its one tenant.
+    #[default]
+    SelfBuilt,
+    /// From the store: it is sent tickets, and asks for a token for each of its tenants.
+    Store,
+}
+
+/// One app.
+#[derive(Clone, Debug)]
+pub struct SimulatedApp {
+    /// `cli_` and 16 hex digits; one official SDK refuses to start with anything else.
+    pub id: String,
+    /// The app secret.
+    pub secret: Secret,
+    /// Self-built, unless it is said.
+    pub kind: AppKind,
+    /// What callbacks carry as `header.token` and legacy cards are signed with. Every app of the platform has one; if
+    /// it is absent here the simulator makes one up that the host cannot know.
+    pub verification_token: Option<Secret>,
+    /// If present, webhook bodies are encrypted and signed.
+    pub encrypt_key: Option<Secret>,
+    /// The tenant that the simulated users belong to.
+    pub tenant_key: String,
+}
+
+impl SimulatedApp {
+    /// An app without Encrypt Key.
+    pub fn new(id: impl Into<String>, secret: Secret) -> Self {
+        Self {
+            id: id.into(),
+            secret,
+            kind: AppKind::default(),
+            verification_token: None,
+            encrypt_key: None,
+            tenant_key: "2df73991750b1234".into(),
+        }
+    }
+}
+
+/// `ClientConfig` of the wire: four integers, three of them seconds. The field order is the wire's.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+pub struct ClientConfig {
+    /// Attempts before a client gives up; negative is for ever.
+    #[serde(rename = "ReconnectCount")]
+    pub reconnect_count: i64,
+    /// Seconds between attempts.
+    #[serde(rename = "ReconnectInterval")]
+    pub reconnect_interval: i64,
+    /// The first attempt waits a random part of this many seconds.
+    #[serde(rename = "ReconnectNonce")]
+    pub reconnect_nonce: i64,
+    /// Seconds between pings.
+    #[serde(rename = "PingInterval")]
+    pub ping_interval: i64,
+}
+
+impl Default for ClientConfig {
+    /// What the official SDKs assume until told otherwise, which is also what the platform sends.
+    fn default() -> Self {
+        Self {
+            reconnect_count: -1,
+            reconnect_interval: 120,
+            reconnect_nonce: 30,
+            ping_interval: 120,
+        }
+    }
+}

@@ -1,0 +1,145 @@
+//! The open long connections of one app: choosing one, writing to it, and breaking it.
+
+use std::sync::Arc;
+
+use aviary_state::Mutex;
+use tokio::sync::mpsc;
+use tokio::sync::oneshot;
+use tokio_tungstenite::tungstenite::Message;
+use tokio_tungstenite::tungstenite::protocol::CloseFrame;
+use tokio_util::sync::CancellationToken;
+
+use crate::changes::Changes;
+
+/// The platform's limit per app.
+pub(super) const MAX_CONNECTIONS: usize = 50;
+/// Messages that wait for one socket. More than that means that the host does not read, and the sender waits too.
+const QUEUE: usize = 64;
+
+/// A message that waits to be written, and who wants to know that it was.
+pub(super) struct Queued {
+    pub(super) message: Message,
+    pub(super) written: Option<oneshot::Sender<()>>,
+}
+
+/// What became of a message, as far as the platform can tell.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Sent {
+    /// Given to the network. Whether it arrives is another question.
+    Written,
+    /// The connection ended first: another one may have it.
+    NotWritten,
+}
+
+/// One connection, as seen by those who are not its task.
+pub(super) struct Connection {
+    outgoing: mpsc::Sender<Queued>,
+    pub(super) silenced: CancellationToken,
+    pub(super) ended: CancellationToken,
+}
+
+impl Connection {
+    /// Writes one message. On a silenced connection it is lost without a sign, as on a dead network.
+    pub(super) async fn send(&self, message: Message) -> Sent {
+        let (written, done) = oneshot::channel();
+        let queue = async {
+            self.outgoing.send(Queued { message, written: Some(written) }).await.ok()?;
+            done.await.ok()
+        };
+        tokio::select! {
+            biased;
+            written = queue => written.map_or(Sent::NotWritten, |()| Sent::Written),
+            () = self.silenced.cancelled() => Sent::Written,
+        }
+    }
+}
+
+pub(super) struct Connections {
+    open: Mutex<Vec<Arc<Connection>>>,
+    changes: Changes,
+    stop: CancellationToken,
+}
+
+/// A connection's place in the list, given back on drop, and the queue that its task empties.
+pub(super) struct Place {
+    pub(super) connection: Arc<Connection>,
+    pub(super) outgoing: mpsc::Receiver<Queued>,
+}
+
+impl Connections {
+    pub(super) fn new(changes: Changes, stop: CancellationToken) -> Self {
+        Self { open: Mutex::default(), changes, stop }
+    }
+
+    /// Takes a place, or `None` at the platform's limit.
+    pub(super) fn take_place(&self) -> Option<Place> {
+        let (sender, outgoing) = mpsc::channel(QUEUE);
+        let connection = Arc::new(Connection {
+            outgoing: sender,
+            silenced: CancellationToken::new(),
+            ended: self.stop.child_token(),
+        });
+        {
+            let mut open = self.open.lock();
+            if open.len() >= MAX_CONNECTIONS {
+                return None;
+            }
+            open.push(Arc::clone(&connection));
+        }
+        self.changes.ring();
+        Some(Place { connection, outgoing })
+    }
+
+    pub(super) fn give_back(&self, connection: &Arc<Connection>) {
+        // Whichever side ended it, whoever waits for an answer on it waits in vain.
+        connection.ended.cancel();
+        self.open.lock().retain(|other| !Arc::ptr_eq(other, connection));
+        self.changes.ring();
+    }
+
+    pub(super) fn count(&self) -> usize {
+        self.open.lock().len()
+    }
+
+    /// One random connection. A silenced one only if there is no other: the real platform would have given it up.
+    pub(super) fn pick(&self) -> Option<Arc<Connection>> {
+        let open = self.open.lock();
+        let mut candidates: Vec<_> =
+            open.iter().filter(|connection| !connection.silenced.is_cancelled()).collect();
+        if candidates.is_empty() {
+            candidates.extend(open.iter());
+        }
+        fastrand::choice(candidates).cloned()
+    }
+
+    pub(super) fn cut(&self) {
+        for connection in self.open.lock().iter() {
+            connection.ended.cancel();
+        }
+    }
+
+    /// Cuts one of them, counted round and round.
+    pub(super) fn cut_one(&self, number: usize) {
+        let open = self.open.lock();
+        if let Some(connection) = number.checked_rem(open.len()).and_then(|index| open.get(index)) {
+            connection.ended.cancel();
+        }
+    }
+
+    pub(super) fn silence(&self) {
+        for connection in self.open.lock().iter() {
+            connection.silenced.cancel();
+        }
+    }
+
+    pub(super) fn close(&self, code: u16) {
+        for connection in self.open.lock().iter() {
+            let frame = CloseFrame { code: code.into(), reason: "".into() };
+            let message = Message::Close(Some(frame));
+            if connection.outgoing.try_send(Queued { message, written: None }).is_err() {
+                // A full queue: its reader is stuck, so a Close frame would not arrive either.
+                connection.ended.cancel();
+            }
+        }
+    }
+}

@@ -1,0 +1,384 @@
+//! One callback or event on its way to the host, and everything about how it travels.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use serde_json::Value;
+use serde_json::json;
+
+use crate::identifier;
+use crate::sample;
+use crate::settings::Settings;
+
+/// Fragments of one message. More would only be a test of patience; the receiver's own limit is lower.
+const MAX_FRAGMENTS: usize = 4096;
+
+/// Where a delivery goes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Door {
+    /// One random connection of the app.
+    LongConnection,
+    /// A POST to this URL, which has to be on loopback.
+    Webhook {
+        /// For example `http://127.0.0.1:8080/callback`.
+        url: String,
+    },
+}
+
+/// What is delivered, which decides how the answer is judged.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum DeliveryKind {
+    /// `card.action.trigger`.
+    CardAction,
+    /// `url.preview.get`.
+    LinkPreview,
+    /// `card.action.trigger_v1`: flat, never encrypted, webhook only.
+    LegacyCard,
+    /// Any event, 1.0 or 2.0.
+    Event,
+    /// The URL check, webhook only.
+    Challenge,
+    /// Another callback: the answer only has to be a JSON object.
+    Other,
+}
+
+/// How a webhook body is signed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Signing {
+    /// As the platform does: SHA-256 if the app has an Encrypt Key, SHA-1 for a legacy card, nothing for a URL check.
+    #[default]
+    Platform,
+    /// As the platform does, and a URL check too.
+    Always,
+    /// With a key that is not the app's.
+    WrongKey,
+    /// Without the three headers.
+    Unsigned,
+    /// Signed, and one byte added to the body afterwards.
+    Tampered,
+}
+
+/// Whether a webhook body is encrypted.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Encryption {
+    /// If the app has an Encrypt Key and it is not a legacy card.
+    #[default]
+    Platform,
+    /// Never.
+    Plain,
+    /// With a key that is not the app's.
+    WrongKey,
+}
+
+/// In what order the fragments of a message are sent.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum FragmentOrder {
+    /// As the platform does.
+    #[default]
+    InOrder,
+    /// The last one first.
+    Reversed,
+    /// At random.
+    Shuffled,
+}
+
+/// The version of the card that the user clicked on.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum CardSchema {
+    /// Not said: no version rule is checked.
+    #[default]
+    Unknown,
+    /// Card JSON 1.0.
+    V1,
+    /// Card JSON 2.0.
+    V2,
+}
+
+/// One callback or event. Sending it twice sends the same event id twice, as a redelivery or a double click would.
+#[derive(Clone, Debug)]
+pub struct Delivery {
+    payload: Payload,
+    pub(super) kind: DeliveryKind,
+    pub(super) framing: Framing,
+    pub(super) sealing: Sealing,
+    pub(super) viewer: Viewer,
+}
+
+#[derive(Clone, Debug)]
+enum Payload {
+    /// Gaps that depend on the app (its id, token and tenant) are filled in when it is sent.
+    Json(Value),
+    /// Sent as it stands.
+    Exact(Bytes),
+}
+
+/// How it travels over the long connection.
+#[derive(Clone, Debug)]
+pub(super) struct Framing {
+    pub(super) fragments: usize,
+    pub(super) order: FragmentOrder,
+    pub(super) gap: Duration,
+    pub(super) frame_type: String,
+}
+
+/// How it travels over the webhook.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Sealing {
+    pub(super) signing: Signing,
+    pub(super) encryption: Encryption,
+    pub(super) age: Duration,
+    pub(super) nonce: Option<String>,
+}
+
+/// Who looks at the answer.
+#[derive(Clone, Debug)]
+pub(super) struct Viewer {
+    pub(super) locale: String,
+    pub(super) on_screen: CardSchema,
+}
+
+/// What is delivered.
+impl Delivery {
+    /// A click on a button whose `value` is this.
+    pub fn card_action(value: Value) -> Self {
+        Self::click(sample::CardAction { value, ..sample::CardAction::default() })
+    }
+
+    /// A click with everything said.
+    pub fn click(action: sample::CardAction) -> Self {
+        Self::json(DeliveryKind::CardAction, sample::card_action(action))
+    }
+
+    /// A link that is about to be shown.
+    pub fn link_preview(url: &str) -> Self {
+        Self::json(DeliveryKind::LinkPreview, sample::link_preview(url))
+    }
+
+    /// A click on a card of the old protocol.
+    pub fn legacy_card(value: Value) -> Self {
+        Self::json(DeliveryKind::LegacyCard, sample::legacy_card(value))
+    }
+
+    /// An event of schema 2.0.
+    pub fn event(event_type: &str, body: Value) -> Self {
+        Self::json(DeliveryKind::Event, sample::event(event_type, body))
+    }
+
+    /// An event of schema 1.0.
+    pub fn event_v1(event_type: &str, body: Value) -> Self {
+        Self::json(DeliveryKind::Event, sample::event_v1(event_type, body))
+    }
+
+    /// `profile.view.get`: a callback that is in the official SDKs but not in the public list.
+    pub fn profile_view() -> Self {
+        Self::json(DeliveryKind::Other, sample::profile_view())
+    }
+
+    /// The URL check.
+    pub fn challenge() -> Self {
+        let payload = json!({"challenge": identifier::hex(32), "type": "url_verification"});
+        Self::json(DeliveryKind::Challenge, payload)
+    }
+
+    /// Any payload. Where it has no app id, verification token or tenant key, the app's are filled in.
+    pub fn json(kind: DeliveryKind, payload: Value) -> Self {
+        Self::new(kind, Payload::Json(payload))
+    }
+
+    /// A payload that somebody has in a file. What it is, it says itself; its event id is a fresh one.
+    pub fn recorded(mut payload: Value) -> Self {
+        let event_type = payload.pointer("/header/event_type").and_then(Value::as_str);
+        let is_flat = payload.get("action").is_some() && payload.get("event").is_none();
+        let kind = match event_type {
+            Some("card.action.trigger") => DeliveryKind::CardAction,
+            Some("url.preview.get") => DeliveryKind::LinkPreview,
+            Some("profile.view.get") => DeliveryKind::Other,
+            None if is_flat => DeliveryKind::LegacyCard,
+            Some(_) | None => DeliveryKind::Event,
+        };
+        renew(&mut payload);
+        Self::json(kind, payload)
+    }
+
+    /// The same once more, not as a repetition: with a fresh event id.
+    #[must_use]
+    pub fn anew(&self) -> Self {
+        let mut again = self.clone();
+        if let Payload::Json(payload) = &mut again.payload {
+            renew(payload);
+        }
+        again
+    }
+
+    /// The only door that carries it, where there is one.
+    pub fn is_for_webhook_only(&self) -> bool {
+        matches!(self.kind, DeliveryKind::LegacyCard | DeliveryKind::Challenge)
+    }
+
+    /// These bytes and no others, JSON or not.
+    pub fn exact(kind: DeliveryKind, payload: impl Into<Bytes>) -> Self {
+        Self::new(kind, Payload::Exact(payload.into()))
+    }
+
+    fn new(kind: DeliveryKind, payload: Payload) -> Self {
+        Self {
+            payload,
+            kind,
+            framing: Framing {
+                fragments: 1,
+                order: FragmentOrder::InOrder,
+                gap: Duration::ZERO,
+                frame_type: "event".into(),
+            },
+            sealing: Sealing::default(),
+            viewer: Viewer { locale: "en_us".into(), on_screen: CardSchema::Unknown },
+        }
+    }
+}
+
+fn renew(payload: &mut Value) {
+    for at in ["/header/event_id", "/uuid"] {
+        if let Some(id) = payload.pointer_mut(at) {
+            *id = identifier::event_id().into();
+        }
+    }
+}
+
+/// How it is delivered.
+impl Delivery {
+    /// Splits the payload into this many fragments, at random places, characters included.
+    #[must_use]
+    pub fn fragments(mut self, fragments: usize) -> Self {
+        self.framing.fragments = fragments.clamp(1, MAX_FRAGMENTS);
+        self
+    }
+
+    /// The order in which fragments leave.
+    #[must_use]
+    pub fn order(mut self, order: FragmentOrder) -> Self {
+        self.framing.order = order;
+        self
+    }
+
+    /// A pause between fragments.
+    #[must_use]
+    pub fn fragment_gap(mut self, gap: Duration) -> Self {
+        self.framing.gap = gap;
+        self
+    }
+
+    /// The `type` header of the frames: `event` unless said otherwise; the platform has been seen to send `card`.
+    #[must_use]
+    pub fn frame_type(mut self, frame_type: &str) -> Self {
+        frame_type.clone_into(&mut self.framing.frame_type);
+        self
+    }
+
+    /// How the webhook body is signed.
+    #[must_use]
+    pub fn signing(mut self, signing: Signing) -> Self {
+        self.sealing.signing = signing;
+        self
+    }
+
+    /// Whether the webhook body is encrypted.
+    #[must_use]
+    pub fn encryption(mut self, encryption: Encryption) -> Self {
+        self.sealing.encryption = encryption;
+        self
+    }
+
+    /// Signs with a timestamp this far in the past.
+    #[must_use]
+    pub fn aged(mut self, age: Duration) -> Self {
+        self.sealing.age = age;
+        self
+    }
+
+    /// Signs with this nonce every time, instead of a fresh one.
+    #[must_use]
+    pub fn nonce(mut self, nonce: &str) -> Self {
+        self.sealing.nonce = Some(nonce.to_owned());
+        self
+    }
+
+    /// The locale of the user who looks at the answer; `en_us` unless said otherwise.
+    #[must_use]
+    pub fn locale(mut self, locale: &str) -> Self {
+        locale.clone_into(&mut self.viewer.locale);
+        self
+    }
+
+    /// The version of the card on screen.
+    #[must_use]
+    pub fn on_screen(mut self, schema: CardSchema) -> Self {
+        self.viewer.on_screen = schema;
+        self
+    }
+}
+
+/// What is in it.
+impl Delivery {
+    /// `header.event_id`, or `uuid` of a 1.0 event.
+    pub fn event_id(&self) -> Option<String> {
+        let payload = self.parsed()?;
+        let id = payload.pointer("/header/event_id").or_else(|| payload.get("uuid"))?;
+        id.as_str().map(str::to_owned)
+    }
+
+    /// The credential for updating the card that was clicked.
+    pub fn update_token(&self) -> Option<String> {
+        let payload = self.parsed()?;
+        let token = payload.pointer("/event/token").or_else(|| payload.get("token"))?.as_str()?;
+        token.starts_with("c-").then(|| token.to_owned())
+    }
+
+    pub(super) fn challenge_text(&self) -> Option<String> {
+        self.parsed()?.get("challenge")?.as_str().map(str::to_owned)
+    }
+
+    fn parsed(&self) -> Option<Value> {
+        match &self.payload {
+            Payload::Json(payload) => Some(payload.clone()),
+            Payload::Exact(bytes) => serde_json::from_slice(bytes).ok(),
+        }
+    }
+
+    /// The payload as this app's host gets it.
+    pub(super) fn body(&self, app: &Settings) -> Bytes {
+        match &self.payload {
+            Payload::Exact(bytes) => bytes.clone(),
+            Payload::Json(payload) => {
+                let mut payload = payload.clone();
+                fill_gaps(&mut payload, self.kind, app);
+                payload.to_string().into()
+            }
+        }
+    }
+}
+
+fn fill_gaps(payload: &mut Value, kind: DeliveryKind, app: &Settings) {
+    let token = app.verification_token.expose();
+    if kind == DeliveryKind::LegacyCard {
+        // Its `token` is the card's own.
+        return fill(payload, &[("tenant_key", &app.tenant_key)]);
+    }
+    if let Some(header) = payload.get_mut("header") {
+        fill(header, &[("app_id", &app.id), ("token", token), ("tenant_key", &app.tenant_key)]);
+        if let Some(operator) = payload.pointer_mut("/event/operator") {
+            fill(operator, &[("tenant_key", &app.tenant_key)]);
+        }
+        return;
+    }
+    fill(payload, &[("token", token)]);
+    if let Some(event) = payload.get_mut("event") {
+        fill(event, &[("app_id", &app.id), ("tenant_key", &app.tenant_key)]);
+    }
+}
+
+fn fill(object: &mut Value, fields: &[(&str, &str)]) {
+    let Some(object) = object.as_object_mut() else { return };
+    for (key, text) in fields {
+        object.entry(*key).or_insert_with(|| Value::from(*text));
+    }
+}

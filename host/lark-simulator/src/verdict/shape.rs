@@ -1,0 +1,88 @@
+//! The typed parts of an answer, read as strictly as their documented types, and their text in one locale.
+
+use serde_json::Map;
+use serde_json::Value;
+
+use crate::user_error::Complaint;
+use crate::user_error::UserError;
+use crate::verdict::ToastKind;
+use crate::verdict::ToastShown;
+
+/// Where a link leads on each client.
+const LINK_FIELDS: [&str; 5] = ["copy_url", "ios", "android", "pc", "web"];
+
+type Fields = Map<String, Value>;
+
+/// The toast of an answer. One without text is not shown.
+pub(super) fn toast(answer: &Fields, locale: &str) -> Result<Option<ToastShown>, UserError> {
+    let Some(toast) = object(answer, "toast")? else { return Ok(None) };
+    let kind = match text(toast, "type")? {
+        None | Some("info") => ToastKind::Info,
+        Some("success") => ToastKind::Success,
+        Some("error") => ToastKind::Error,
+        Some("warning") => ToastKind::Warning,
+        Some(other) => return Err(wrong(&format!("`toast.type` is `{other}`"))),
+    };
+    let content = text(toast, "content")?;
+    let text = translated(object(toast, "i18n")?, locale, content)?;
+    Ok(text.map(|text| ToastShown { kind, text }))
+}
+
+/// The `inline` part of a link preview, with its title.
+pub(super) fn inline(
+    answer: &Fields,
+    locale: &str,
+) -> Result<Option<(Value, Option<String>)>, UserError> {
+    let Some(inline) = object(answer, "inline")? else { return Ok(None) };
+    text(inline, "image_key")?;
+    if let Some(link) = object(inline, "url")? {
+        for field in LINK_FIELDS {
+            text(link, field)?;
+        }
+    }
+    let title = translated(object(inline, "i18n_title")?, locale, text(inline, "title")?)?;
+    Ok(Some((Value::Object(inline.clone()), title)))
+}
+
+/// The viewer's language if there is one, then the untranslated text, then English, then whatever there is.
+fn translated(
+    translations: Option<&Fields>,
+    locale: &str,
+    untranslated: Option<&str>,
+) -> Result<Option<String>, UserError> {
+    let mut texts = Vec::new();
+    for (language, translation) in translations.into_iter().flatten() {
+        let Some(translation) = translation.as_str() else {
+            return Err(wrong(&format!("the translation to `{language}` is not text")));
+        };
+        texts.push((language.as_str(), translation));
+    }
+    let find = |wanted: &str| {
+        texts.iter().find(|(language, _)| *language == wanted).map(|(_, text)| *text)
+    };
+    let chosen = find(locale)
+        .or(untranslated)
+        .or_else(|| find("en_us"))
+        .or_else(|| texts.first().map(|(_, text)| *text));
+    Ok(chosen.filter(|text| !text.is_empty()).map(str::to_owned))
+}
+
+fn object<'a>(fields: &'a Fields, key: &str) -> Result<Option<&'a Fields>, UserError> {
+    match fields.get(key) {
+        None | Some(Value::Null) => Ok(None),
+        Some(Value::Object(object)) => Ok(Some(object)),
+        Some(_) => Err(wrong(&format!("`{key}` is not an object"))),
+    }
+}
+
+fn text<'a>(fields: &'a Fields, key: &str) -> Result<Option<&'a str>, UserError> {
+    match fields.get(key) {
+        None | Some(Value::Null) => Ok(None),
+        Some(Value::String(text)) => Ok(Some(text)),
+        Some(_) => Err(wrong(&format!("`{key}` is not text"))),
+    }
+}
+
+fn wrong(reason: &str) -> UserError {
+    Complaint::WrongFormat.because(reason)
+}

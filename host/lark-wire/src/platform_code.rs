@@ -1,0 +1,70 @@
+//! The platform's error codes: what each means and what to do about it, in English and Chinese. The table is data,
+//! `platform_code/codes.toml`.
+
+use serde::Deserialize;
+use serde::Serialize;
+
+const CODES: &str = include_str!("platform_code/codes.toml");
+
+/// A number that the platform gives.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct PlatformCode {
+    /// For example 200341.
+    pub code: i64,
+    /// Where one meets it: a user's client, an API, the long connection.
+    pub area: String,
+    /// In English.
+    pub en: Explanation,
+    /// In Chinese.
+    pub zh: Explanation,
+}
+
+/// One number in one language.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct Explanation {
+    /// What happened.
+    pub means: String,
+    /// What to do about it.
+    pub next: String,
+}
+
+#[derive(Deserialize)]
+struct Table {
+    code: Vec<PlatformCode>,
+}
+
+/// Every number that is known, those that a user meets first.
+///
+/// # Errors
+///
+/// If the table that was built in is damaged, which a test rules out.
+pub fn all() -> Result<Vec<PlatformCode>, toml::de::Error> {
+    Ok(toml::from_str::<Table>(CODES)?.code)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+
+    #[test]
+    fn every_number_is_explained_once_and_in_both_languages() {
+        let codes = all().unwrap();
+        let numbers: BTreeSet<_> = codes.iter().map(|code| code.code).collect();
+        assert_eq!(numbers.len(), codes.len());
+        for code in &codes {
+            let han = |text: &str| text.chars().any(|c| ('\u{4e00}'..='\u{9fff}').contains(&c));
+            for (chinese, words) in [(false, &code.en), (true, &code.zh)] {
+                assert!(words.means.len() > 5 && words.next.len() > 5, "{}", code.code);
+                assert!(
+                    han(&words.means) == chinese && han(&words.next) == chinese,
+                    "{}",
+                    code.code
+                );
+            }
+        }
+    }
+}
