@@ -16,6 +16,7 @@ use crate::config::AppConfig;
 use crate::doctor::console;
 use crate::doctor::finding::Finding;
 use crate::ingress::long_connection::LongConnectionConfig;
+use crate::ingress::long_connection::Network;
 use crate::ingress::long_connection::ask_discovery;
 use crate::open_api::identity::AppKind;
 use crate::open_api::transport::ApiError;
@@ -123,7 +124,8 @@ async fn discovery(
     http: &reqwest::Client,
     tls: &Arc<ClientConfig>,
 ) -> Finding {
-    match ask_discovery(&app.id, &app.secret, &app.domain, &wanted.hosts, http, tls).await {
+    let network = Network { http: http.clone(), tls: Arc::clone(tls) };
+    match ask_discovery(app.identity(), &wanted.hosts, network).await {
         Ok(()) => Finding::fine(about, "a long connection is offered"),
         Err(refusal) if refusal.useless_to_retry => Finding::fault(
             about,

@@ -171,7 +171,7 @@ mod tests {
     }
 
     async fn store() -> Store {
-        Store::open(&StorePlace::Memory).await.unwrap().0
+        Store::open(&StorePlace::Memory).await.unwrap()
     }
 
     fn vault(store: &Store, secret: &str) -> Vault {

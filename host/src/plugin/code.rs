@@ -3,12 +3,11 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
-use std::sync::Mutex;
-use std::sync::PoisonError;
 use std::sync::Weak;
 use std::time::Duration;
 use std::time::Instant;
 
+use aviary_state::Mutex;
 use bytes::Bytes;
 use sha2::Digest as _;
 use tokio::sync::OnceCell;
@@ -98,7 +97,7 @@ pub(super) struct CodeInUse(Mutex<HashMap<Digest, Weak<Shared>>>);
 
 impl CodeInUse {
     fn of(&self, wasm: &Wasm) -> Arc<Shared> {
-        let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut all = self.0.lock();
         if let Some(shared) = all.get(&wasm.digest).and_then(Weak::upgrade) {
             return shared;
         }

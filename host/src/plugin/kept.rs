@@ -7,16 +7,15 @@
 use std::collections::VecDeque;
 use std::mem;
 use std::sync::Arc;
-use std::sync::Mutex;
-use std::sync::MutexGuard;
-use std::sync::PoisonError;
 
+use aviary_state::Mutex;
 use serde::Deserialize;
 use tokio::sync::OwnedSemaphorePermit;
 use tokio::sync::Semaphore;
 
 use crate::callback::model::TenantPair;
 use crate::plugin::guest::Guest;
+use crate::setting::SettingError;
 
 /// More calls than any leak is worth.
 const MOST_CALLS: u32 = 1_000_000;
@@ -38,19 +37,21 @@ impl From<u32> for Reuse {
     }
 }
 
-/// A number that makes no sense.
-#[derive(Debug, thiserror::Error, PartialEq, Eq)]
-#[error("reuse must be between 1, a fresh instance for every call, and {MOST_CALLS}")]
-pub struct ReuseError;
-
 impl Reuse {
     /// A fresh instance for every call.
     pub const NEVER: Self = Self(1);
     /// As often as may be.
     pub const ALWAYS: Self = Self(MOST_CALLS);
     /// Checks the number.
-    pub fn validate(self) -> Result<(), ReuseError> {
-        if (1..=MOST_CALLS).contains(&self.0) { Ok(()) } else { Err(ReuseError) }
+    pub fn validate(self) -> Result<(), SettingError> {
+        if (1..=MOST_CALLS).contains(&self.0) {
+            return Ok(());
+        }
+        let problem = format!(
+            "{} is not between 1, a fresh instance for every call, and {MOST_CALLS}",
+            self.0
+        );
+        Err(SettingError::new("reuse", problem))
     }
 }
 
@@ -112,12 +113,12 @@ impl Kept {
 
     /// The version is live: what its calls leave behind may be kept.
     pub(super) fn open(&self) {
-        self.lock().is_open = true;
+        self.idle.lock().is_open = true;
     }
 
     /// It is live no more. Calls under way finish, and nothing of them stays.
     pub(super) fn close(&self) {
-        let mut idle = self.lock();
+        let mut idle = self.idle.lock();
         idle.is_open = false;
         let gone = mem::take(&mut idle.waiting);
         drop(idle);
@@ -127,7 +128,7 @@ impl Kept {
     /// One that served these tenants before: the one that was used last, whose memory is the warmest.
     pub(super) fn take(&self, tenants: TenantPair<'_>) -> Option<Guest> {
         let tenants = self.tenants.group(tenants)?;
-        let mut idle = self.lock();
+        let mut idle = self.idle.lock();
         let found = idle.waiting.iter().rposition(|idle| idle.served() == tenants)?;
         idle.waiting.remove(found).map(|idle| idle.guest)
     }
@@ -141,7 +142,7 @@ impl Kept {
             return;
         }
         let mut gone = Vec::new();
-        let mut idle = self.lock();
+        let mut idle = self.idle.lock();
         if idle.is_open {
             if idle.waiting.len() >= self.most {
                 gone.extend(idle.waiting.pop_front());
@@ -164,10 +165,6 @@ impl Kept {
         drop(idle);
         drop(gone);
     }
-
-    fn lock(&self) -> MutexGuard<'_, IdleInstances> {
-        self.idle.lock().unwrap_or_else(PoisonError::into_inner)
-    }
 }
 
 #[cfg(test)]
@@ -187,7 +184,7 @@ mod tests {
     #[test]
     fn a_number_out_of_range_is_refused() {
         for calls in [0, MOST_CALLS + 1] {
-            assert_eq!(Reuse(calls).validate(), Err(ReuseError));
+            assert_eq!(Reuse(calls).validate().unwrap_err().key, "reuse");
         }
         assert_eq!(Reuse::default().validate(), Ok(()));
         assert_eq!(Reuse(MOST_CALLS).validate(), Ok(()));

@@ -7,10 +7,9 @@
 //! another instance may have had: an instance that could find something there never runs.
 
 use std::sync::Arc;
-use std::sync::Mutex;
-use std::sync::PoisonError;
 
 use arc_swap::ArcSwap;
+use aviary_state::Mutex;
 use wasmtime::Config;
 use wasmtime::Enabled;
 use wasmtime::Engine;
@@ -111,7 +110,7 @@ impl Machines {
 
     /// One that does not leak, which is made if there is none. That takes milliseconds: not for an I/O thread.
     pub(super) fn safe(&self) -> wasmtime::Result<Arc<Machine>> {
-        let _turn = self.replacing.lock().unwrap_or_else(PoisonError::into_inner);
+        let _turn = self.replacing.lock();
         let current = self.current();
         if !current.may_leak() {
             return Ok(current);

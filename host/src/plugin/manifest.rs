@@ -11,21 +11,17 @@ use crate::callback::fallback::OwnWords;
 use crate::capability::http::HttpGrant;
 use crate::capability::http::HttpGrantError;
 use crate::capability::key_value::KeyValueGrant;
-use crate::capability::key_value::KeyValueGrantError;
 use crate::open_api::grant::Grant;
 use crate::plugin::allow::Allow;
 use crate::plugin::breaker::BreakerConfig;
-use crate::plugin::breaker::BreakerConfigError;
 use crate::plugin::kept::Reuse;
-use crate::plugin::kept::ReuseError;
 use crate::plugin::kept::Tenants;
 use crate::plugin::limits::Limits;
-use crate::plugin::limits::LimitsError;
 use crate::plugin::own_words::ToastConfig;
 use crate::plugin::promote::PromoteConfig;
-use crate::plugin::promote::PromoteConfigError;
 use crate::plugin::route::Route;
 use crate::plugin::settings::Settings;
+use crate::setting::SettingError;
 
 /// Everything in it is optional, and so is the file.
 #[derive(Clone, Debug, Default, Deserialize)]
@@ -159,21 +155,9 @@ pub enum ManifestError {
         /// What is wrong. The line itself is not repeated, it may hold a secret that does not belong there.
         message: String,
     },
-    /// A number out of range.
+    /// A number out of its range, or a name that means something else.
     #[error(transparent)]
-    Limits(#[from] LimitsError),
-    /// Likewise.
-    #[error(transparent)]
-    Reuse(#[from] ReuseError),
-    /// Likewise.
-    #[error(transparent)]
-    Breaker(#[from] BreakerConfigError),
-    /// Likewise.
-    #[error(transparent)]
-    KeyValue(#[from] KeyValueGrantError),
-    /// Likewise.
-    #[error(transparent)]
-    Promote(#[from] PromoteConfigError),
+    Setting(#[from] SettingError),
     /// An address or a header that makes no sense.
     #[error(transparent)]
     Http(#[from] HttpGrantError),
