@@ -2,7 +2,9 @@
 //! crates.io. It needs no network; what `cargo deny` knows besides is part of `.ci/run`.
 
 use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 use std::path::Path;
+use std::process::Command;
 
 use anyhow::Context as _;
 use anyhow::ensure;
@@ -117,6 +119,37 @@ fn every_lock_file_is_looked_at() -> anyhow::Result<()> {
 fn floors() -> anyhow::Result<BTreeMap<String, Floor>> {
     let text = read(&source_root().join("tests/floors.toml"))?;
     toml::from_str(&text).context("tests/floors.toml")
+}
+
+/// The tests build the program themselves, with `cargo build`. Under `cargo test`, packages also get the features that
+/// dev-dependencies ask for; where that makes a difference, the host and what stands between are compiled twice.
+#[test]
+fn the_program_is_made_of_the_same_packages_as_its_tests() -> anyhow::Result<()> {
+    let program = packages_with_features("normal,build")?;
+    let tests = packages_with_features("normal,build,dev")?;
+    let twice: Vec<_> = program.difference(&tests).collect();
+    ensure!(
+        twice.is_empty(),
+        "a dev-dependency asks for more features of {twice:?}. Name that package, with these features, under [dependencies] in \
+         tests/Cargo.toml."
+    );
+    Ok(())
+}
+
+fn packages_with_features(edges: &str) -> anyhow::Result<BTreeSet<String>> {
+    let mut cargo = Command::new(env!("CARGO"));
+    cargo.args(["tree", "--workspace", "--locked", "--offline", "--prefix", "none"]);
+    let output = cargo
+        .args(["--format", "{p} {f}", "--edges", edges])
+        .current_dir(source_root())
+        .output()?;
+    ensure!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let packages: BTreeSet<_> = String::from_utf8(output.stdout)?
+        .lines()
+        .map(|line| line.trim_end_matches(" (*)").to_owned())
+        .collect();
+    ensure!(packages.len() > 100, "cargo tree lists {} packages", packages.len());
+    Ok(packages)
 }
 
 fn lock_files() -> anyhow::Result<BTreeMap<&'static str, LockFile>> {

@@ -15,13 +15,14 @@ use anyhow::ensure;
 use aviary_e2e::artifacts::source_root;
 
 /// The host and the crates that it is made of. Cargo sees to it which of them uses which; the modules of each are in layers.
-const CRATES: [&str; 6] = [
+const CRATES: [&str; 7] = [
     "host",
     "host/guarded-http",
     "host/lark-card",
     "host/lark-simulator",
     "host/lark-wire",
     "host/named-fields",
+    "host/state",
 ];
 
 /// Lines of a Rust file. Longer ones hold two things.

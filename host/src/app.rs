@@ -23,10 +23,12 @@ use crate::config::AppConfig;
 use crate::config::Config;
 use crate::deadline::DeadlineConfig;
 use crate::dispatch::Dispatcher;
+use crate::dispatch::DispatcherParts;
 use crate::dispatch::admission::Admission;
 use crate::dispatch::late;
 use crate::dispatch::late::Late;
 use crate::ingress::long_connection::LongConnection;
+use crate::ingress::long_connection::Network;
 use crate::ingress::long_connection::status::Connections;
 use crate::ingress::webhook;
 use crate::ingress::webhook::Moment;
@@ -155,7 +157,8 @@ impl HostBuilder {
         let admin = listen("admin", config.admin.as_ref().map(|admin| admin.listen)).await?;
         let history = config.admin.is_some().then(|| Arc::new(History::beginning()));
         let observers = Observers::new(history.clone());
-        let (parts, mut left) = Parts::new(&config, observers, shutdown.clone()).await?;
+        let parts = Parts::new(&config, observers, shutdown.clone()).await?;
+        let mut left = parts.store.take_pending_updates();
         let (observers, http) = (&parts.observers, &parts.http);
         let traces = config.trace.map(|trace| Traces::start(trace, observers, http.clone()));
         let (mut apps, mut webhooks) = (Vec::new(), Vec::new());
@@ -342,17 +345,16 @@ struct Parts {
 }
 
 impl Parts {
-    /// And what the last host left to be done.
     async fn new(
         config: &Config,
         observers: Observers,
         shutdown: Shutdown,
-    ) -> Result<(Self, Vec<StoredUpdate>), StartError> {
+    ) -> Result<Self, StartError> {
         let tls = tls::client_config(&config.extra_roots);
-        let (store, left) = Store::open(&config.store).await?;
+        let store = Store::open(&config.store).await?;
         let journal = config.journal.as_ref().map(Journal::open).transpose()?;
         let folder = journal.as_ref().map(|journal| journal.settings().folder.clone());
-        let parts = Self {
+        Ok(Self {
             engine: Arc::new(GuestEngine::new(config.guests, &config.cache)?),
             admission: Arc::new(Admission::new(config.guests)),
             http: http_client(&tls)?,
@@ -363,8 +365,7 @@ impl Parts {
             promotion: Promotion { config: config.promote, journal: folder },
             observers,
             shutdown,
-        };
-        Ok((parts, left))
+        })
     }
 
     /// The plugins of one app, followed, and live as far as they are loaded by `then`, and the dispatcher that gives them
@@ -404,15 +405,15 @@ impl Parts {
         folder.judge_by(self.promotion.clone());
         folder.load_until(then).await;
         self.shutdown.spawn(folder.run(self.shutdown.clone()));
-        let dispatcher = Dispatcher::new(
-            id,
-            Arc::clone(&self.engine),
-            Arc::clone(&self.admission),
+        let dispatcher = Dispatcher::new(DispatcherParts {
+            app: id,
+            engine: Arc::clone(&self.engine),
+            admission: Arc::clone(&self.admission),
             registry,
             late,
-            self.observers.clone(),
-            self.journal.clone(),
-        );
+            observers: self.observers.clone(),
+            journal: self.journal.clone(),
+        });
         (Arc::new(dispatcher), handle)
     }
 
@@ -436,12 +437,9 @@ impl Parts {
         let all = Connections::new(app.id.as_str().into(), wanted.connections);
         for status in all.handles() {
             let connection = LongConnection {
-                app_id: app.id.clone(),
-                app_secret: app.secret.clone(),
-                domain: app.domain.clone(),
+                app: app.identity(),
                 hosts: wanted.hosts.clone(),
-                http: self.http.clone(),
-                tls: Arc::clone(&self.tls),
+                network: Network { http: self.http.clone(), tls: Arc::clone(&self.tls) },
                 dispatcher: Arc::clone(dispatcher),
                 deadline,
                 silence: Duration::from_millis(wanted.silence_ms),

@@ -19,41 +19,32 @@ use crate::callback::freshness::SignatureWindow;
 use crate::callback::verify::WebhookKeys;
 use crate::config::admin::AdminFile;
 use crate::deadline::DeadlineConfig;
-use crate::deadline::DeadlineConfigError;
 use crate::ingress::long_connection::LongConnectionConfig;
-use crate::ingress::long_connection::LongConnectionConfigError;
 use crate::ingress::webhook::WebhookConfig;
-use crate::ingress::webhook::WebhookConfigError;
 use crate::journal::config::JournalConfig;
-use crate::journal::config::JournalConfigError;
 use crate::journal::config::JournalSettings;
 use crate::open_api::identity::ApiRate;
 use crate::open_api::identity::AppIdentity;
 use crate::open_api::identity::AppKind;
 use crate::open_api::vault::Keeps;
 use crate::plugin::config::promote::PromoteConfig;
-use crate::plugin::config::promote::PromoteConfigError;
 use crate::runtime::code_cache::CacheConfig;
-use crate::runtime::code_cache::CacheConfigError;
 use crate::runtime::config::GuestsConfig;
-use crate::runtime::config::GuestsConfigError;
 use crate::secret::SecretSource;
 use crate::secret::SecretSourceError;
+use crate::setting::SettingError;
 use crate::small_file;
 use crate::small_file::ReadError;
 use crate::store::StoreConfig;
-use crate::store::StoreConfigError;
 use crate::store::StorePlace;
 use crate::telemetry::LogConfig;
 use crate::tls::ExtraRoots;
 use crate::tls::TlsConfig;
 use crate::tls::TlsError;
 use crate::trace::config::TraceConfig;
-use crate::trace::config::TraceConfigError;
 use crate::trace::config::TraceSettings;
 
 pub use crate::config::admin::AdminConfig;
-pub use crate::config::admin::AdminConfigError;
 
 /// The largest `aviary.toml`: a thousand apps fit.
 const MAX_BYTES: u64 = 1024 * 1024;
@@ -199,51 +190,11 @@ pub enum ConfigError {
         error: SecretSourceError,
     },
     /// A value that makes no sense.
-    #[error("{key}: {reason}")]
-    Invalid {
-        /// Which.
-        key: String,
-        /// Why, and what to do.
-        reason: String,
-    },
-    /// `long_connection` of an app.
-    #[error("app {app}: {error}")]
-    LongConnection {
-        /// Whose.
-        app: String,
-        /// Which, and why.
-        error: LongConnectionConfigError,
-    },
+    #[error(transparent)]
+    Setting(#[from] SettingError),
     /// `[tls]` or `[webhook.tls]`
     #[error(transparent)]
     Tls(#[from] TlsError),
-    /// `[webhook]`
-    #[error(transparent)]
-    Webhook(#[from] WebhookConfigError),
-    /// `[admin]`
-    #[error(transparent)]
-    Admin(#[from] AdminConfigError),
-    /// `[deadline]`
-    #[error(transparent)]
-    Deadline(#[from] DeadlineConfigError),
-    /// `[guests]`
-    #[error(transparent)]
-    Guests(#[from] GuestsConfigError),
-    /// `[cache]`
-    #[error(transparent)]
-    Cache(#[from] CacheConfigError),
-    /// `[store]`
-    #[error(transparent)]
-    Store(#[from] StoreConfigError),
-    /// `[journal]`
-    #[error(transparent)]
-    Journal(#[from] JournalConfigError),
-    /// `[promote]`
-    #[error(transparent)]
-    Promote(#[from] PromoteConfigError),
-    /// `[trace]`
-    #[error(transparent)]
-    Trace(#[from] TraceConfigError),
 }
 
 impl AppConfig {
@@ -372,53 +323,24 @@ impl File {
 
 impl AppFile {
     fn check(&self, folder: &Path, window: SignatureWindow) -> Result<AppConfig, ConfigError> {
-        let app_key = |key: &str| format!("app {}: {key}", self.id);
         if self.id.is_empty() {
             return Err(invalid("app: id", "empty; it is in the console, under Credentials"));
         }
-        if self.long_connection.is_none() && self.webhook.is_none() {
-            return Err(invalid(
-                app_key("long_connection"),
-                "neither this nor webhook is set, so nothing could come in",
-            ));
-        }
-        if let Some(long_connection) = &self.long_connection {
-            long_connection
-                .validate()
-                .map_err(|error| ConfigError::LongConnection { app: self.id.clone(), error })?;
-        }
+        self.check_doors().map_err(|error| error.of_app(&self.id))?;
         let optional = |key, source: &Option<SecretSource>| {
             source.as_ref().map(|source| self.read_secret(key, source, folder)).transpose()
         };
         let secret = self.read_secret("secret", &self.secret, folder)?;
         let verification_token = optional("verification_token", &self.verification_token)?;
         let encrypt_key = optional("encrypt_key", &self.encrypt_key)?;
-        if let Some(webhook) = &self.webhook {
-            let plain = webhook
-                .path
-                .bytes()
-                .all(|byte| byte.is_ascii_alphanumeric() || b"/_-.~".contains(&byte));
-            if !webhook.path.starts_with('/') || !plain {
-                return Err(invalid(
-                    app_key("webhook.path"),
-                    "must begin with / and hold letters, digits and / _ - . ~ only",
-                ));
-            }
-            if verification_token.is_none() && encrypt_key.is_none() {
-                let reason =
-                    "set this or encrypt_key: without either, anybody could send callbacks";
-                return Err(invalid(app_key("verification_token"), reason));
-            }
-        }
         if !self.api.is_sound() {
-            return Err(invalid(app_key("api"), format!("a limit is {} at most", ApiRate::MOST)));
+            let problem = format!("a limit is {} at most", ApiRate::MOST);
+            return Err(SettingError::new("api", problem).of_app(&self.id).into());
         }
         let plugins = folder.join(&self.plugins);
         if !plugins.is_dir() {
-            return Err(invalid(
-                app_key("plugins"),
-                format!("{} is not a folder", plugins.display()),
-            ));
+            let problem = format!("{} is not a folder", plugins.display());
+            return Err(SettingError::new("plugins", problem).of_app(&self.id).into());
         }
         Ok(AppConfig {
             id: self.id.clone(),
@@ -431,6 +353,30 @@ impl AppFile {
             long_connection: self.long_connection.clone(),
             webhook_path: self.webhook.as_ref().map(|webhook| webhook.path.clone()),
         })
+    }
+
+    /// There is a door, and nobody but the platform comes in by it.
+    fn check_doors(&self) -> Result<(), SettingError> {
+        if let Some(long_connection) = &self.long_connection {
+            long_connection.validate()?;
+        }
+        let Some(webhook) = &self.webhook else {
+            let problem = "neither this nor webhook is set, so nothing could come in";
+            let has_door = self.long_connection.is_some();
+            return has_door
+                .then_some(())
+                .ok_or_else(|| SettingError::new("long_connection", problem));
+        };
+        let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"/_-.~".contains(&byte);
+        if !webhook.path.starts_with('/') || !webhook.path.bytes().all(is_plain) {
+            let problem = "must begin with / and hold letters, digits and / _ - . ~ only";
+            return Err(SettingError::new("webhook.path", problem));
+        }
+        if self.verification_token.is_none() && self.encrypt_key.is_none() {
+            let problem = "set this or encrypt_key: without either, anybody could send callbacks";
+            return Err(SettingError::new("verification_token", problem));
+        }
+        Ok(())
     }
 
     fn read_secret(
@@ -453,6 +399,6 @@ fn place(text: &str, byte: usize) -> (usize, String) {
     (1 + before.matches('\n').count(), key)
 }
 
-fn invalid(key: impl Into<String>, reason: impl Into<String>) -> ConfigError {
-    ConfigError::Invalid { key: key.into(), reason: reason.into() }
+fn invalid(key: impl Into<String>, problem: &str) -> ConfigError {
+    SettingError::new(key, problem).into()
 }

@@ -5,6 +5,9 @@ use std::time::Duration;
 use serde::Deserialize;
 use tokio::time::Instant;
 
+use crate::setting::Section;
+use crate::setting::SettingError;
+
 /// The platform waits this long for an answer, network included. Not configurable, by its documentation.
 pub const PLATFORM_PATIENCE: Duration = Duration::from_secs(3);
 
@@ -32,26 +35,14 @@ impl Default for DeadlineConfig {
     }
 }
 
-/// Not deadlines.
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum DeadlineConfigError {
-    /// Too soon to do anything, or after the platform gave up.
-    #[error("deadline.soft_ms: {0} is not between 100 and 2900")]
-    Soft(u64),
-    /// Before the answer, or longer than anyone waits.
-    #[error("deadline.late_ms: {0} is not between soft_ms and 600000")]
-    Late(u64),
-}
-
 impl DeadlineConfig {
     /// Checks the numbers.
-    pub fn validate(&self) -> Result<(), DeadlineConfigError> {
-        if !(100..=2900).contains(&self.soft_ms) {
-            return Err(DeadlineConfigError::Soft(self.soft_ms));
-        }
+    pub fn validate(&self) -> Result<(), SettingError> {
+        let section = Section("deadline");
+        section.in_range("soft_ms", self.soft_ms, 100..=2900)?;
         if !(self.soft_ms..=600_000).contains(&self.late_ms) {
-            return Err(DeadlineConfigError::Late(self.late_ms));
+            let problem = format!("{} is not between soft_ms and 600000", self.late_ms);
+            return Err(section.wrong("late_ms", problem));
         }
         Ok(())
     }

@@ -24,11 +24,12 @@ use crate::deadline::Deadline;
 use crate::dispatch::admission::Admission;
 use crate::dispatch::admission::Ask;
 use crate::dispatch::admission::NotAdmitted;
-use crate::dispatch::cached::Cached;
+use crate::dispatch::cached::Slot;
+use crate::dispatch::gate::Gate;
+use crate::dispatch::gate::Passage;
 use crate::dispatch::gate::Tickets;
 use crate::dispatch::late::Afterwards;
 use crate::dispatch::late::Late;
-use crate::dispatch::once::Once;
 use crate::dispatch::route::Picked;
 use crate::journal::draft::Called;
 use crate::journal::draft::Draft;
@@ -38,10 +39,10 @@ use crate::journal::writer::Journal;
 use crate::plugin::breaker::Paused;
 use crate::plugin::decision::Decision;
 use crate::plugin::decision::decide;
-use crate::plugin::decision::host_words;
 use crate::plugin::loaded::Plugin;
 use crate::plugin::originator::Originator;
 use crate::plugin::registry::Registry;
+use crate::plugin::registry::Snapshot;
 use crate::plugin::start_call;
 use crate::runtime::call::report::CallReport;
 use crate::runtime::call::report::Handler;
@@ -68,10 +69,28 @@ pub struct Dispatcher {
     admission: Arc<Admission>,
     registry: Registry,
     late: Arc<Late>,
-    once: Once,
-    cached: Cached,
+    gate: Gate,
     observers: Observers,
     journal: Option<Journal>,
+}
+
+/// What a dispatcher is made of.
+#[derive(Debug)]
+pub struct DispatcherParts {
+    /// The id of the app whose callbacks it answers.
+    pub app: Arc<str>,
+    /// Runs the plugins of all apps.
+    pub engine: Arc<GuestEngine>,
+    /// Gives out the places for calls of all apps.
+    pub admission: Arc<Admission>,
+    /// The app's plugins.
+    pub registry: Registry,
+    /// Shows what comes after the app's answers.
+    pub late: Arc<Late>,
+    /// Are told of every callback.
+    pub observers: Observers,
+    /// Records every callback, if there is one.
+    pub journal: Option<Journal>,
 }
 
 /// The one answer to a callback.
@@ -95,8 +114,25 @@ enum NotStarted {
     Paused(Paused),
 }
 
+/// A callback as it came in.
+struct Arrived {
+    callback: Arc<Callback>,
+    door: Door,
+    deadline: Deadline,
+    /// Until the callback was understood.
+    steps: Steps,
+}
+
+/// What became of a callback.
+struct Handled<'a> {
+    /// The plugin that it was routed to.
+    plugin: Option<&'a Arc<Plugin>>,
+    decision: Decision,
+    call: Option<EndedCall>,
+}
+
 /// A call that ended before its answer was due.
-struct Ended {
+struct EndedCall {
     fuel: u64,
     timing: CallTiming,
     told: Option<Told>,
@@ -104,20 +140,24 @@ struct Ended {
     updates: Vec<Json>,
 }
 
+/// How far a call is when its answer is due.
+#[expect(
+    clippy::large_enum_variant,
+    reason = "it is taken apart at once, and a box would be an allocation for each call"
+)]
+enum InTime {
+    /// The call has ended. Whoever answers settles the tickets.
+    Ended(CallReport, Tickets),
+    /// The call continues, and [`Afterwards`] waits for it.
+    Continues,
+}
+
 impl Dispatcher {
-    /// For the plugins in `registry`.
-    pub fn new(
-        app: Arc<str>,
-        engine: Arc<GuestEngine>,
-        admission: Arc<Admission>,
-        registry: Registry,
-        late: Arc<Late>,
-        observers: Observers,
-        journal: Option<Journal>,
-    ) -> Self {
-        let once = Once::new(late.store().clone());
-        let cached = Cached::default();
-        Self { app, engine, admission, registry, late, once, cached, observers, journal }
+    /// Answers with the plugins in the registry.
+    pub fn new(parts: DispatcherParts) -> Self {
+        let DispatcherParts { app, engine, admission, registry, late, observers, journal } = parts;
+        let gate = Gate::new(Arc::clone(&app), late.store().clone());
+        Self { app, engine, admission, registry, late, gate, observers, journal }
     }
 
     /// The app whose callbacks these are.
@@ -131,84 +171,132 @@ impl Dispatcher {
         callback: Callback,
         door: Door,
         deadline: Deadline,
-        mut steps: Steps,
+        steps: Steps,
     ) -> Answered {
         let callback = Arc::new(callback);
-        let (mut flushed, afterwards) = late::afterwards(&self.late, &callback, deadline, &steps);
+        let (flushed, afterwards) = late::afterwards(&self.late, &callback, deadline, &steps);
         let snapshot = self.registry.snapshot();
-        let mut plugin = None;
-        let own = self.take_ticket(&callback).await;
-        let (decision, ended) = match (own, route::pick(&snapshot, &callback)) {
-            (Some(own), _) => (own, None),
-            (None, None) => {
-                (host_words(&callback, Reason::NoHandler, Outcome::NoHandler, None), None)
+        let handled = self.handle(&snapshot, &callback, deadline, afterwards).await;
+        self.report(Arrived { callback, door, deadline, steps }, handled, flushed)
+    }
+
+    /// Decides what is answered: by the host itself, or by the plugin that the callback is routed to.
+    async fn handle<'a>(
+        &self,
+        snapshot: &'a Snapshot,
+        callback: &Arc<Callback>,
+        deadline: Deadline,
+        afterwards: Afterwards,
+    ) -> Handled<'a> {
+        let open_api = self.late.open_api();
+        if let Some(decision) = app_ticket::take(callback, &self.app, open_api).await {
+            return Handled { plugin: None, decision, call: None };
+        }
+        let Some(picked) = route::pick(snapshot, callback) else {
+            let decision = Decision::by_host(callback, Reason::NoHandler, None);
+            return Handled { plugin: None, decision, call: None };
+        };
+        let canary = snapshot.canary(picked.plugin);
+        let picked = route::pick_canary(canary, callback).unwrap_or(picked);
+        let handled = match self.gate.pass(picked, callback, deadline).await {
+            Passage::Open(tickets) => {
+                self.ask(picked, callback, tickets, deadline, afterwards).await
             }
-            (None, Some(picked)) => {
-                let canary = snapshot.canary(picked.plugin);
-                let picked = route::pick_canary(canary, &callback).unwrap_or(picked);
-                plugin = Some(picked.plugin);
-                let (decision, ended) = match self.gate(picked, &callback, deadline).await {
-                    Ok(tickets) => self.ask(picked, &callback, tickets, deadline, afterwards).await,
-                    Err(decision) => (decision, None),
-                };
-                if let Some(canary) = canary {
-                    let took = ended.as_ref().map(|ended| ended.timing.took());
-                    canary.record(picked.plugin, decision.outcome, took);
-                }
-                (decision, ended)
+            Passage::Closed(decision) => {
+                Handled { plugin: Some(picked.plugin), decision, call: None }
+            }
+            Passage::Stale(decision, slot) => {
+                self.renew_preview(picked, callback, slot, deadline);
+                Handled { plugin: Some(picked.plugin), decision, call: None }
             }
         };
-        note_steps(&mut steps, ended.as_ref(), decision.outcome);
+        if let Some(canary) = canary {
+            let took = handled.call.as_ref().map(|call| call.timing.took());
+            canary.record(picked.plugin, handled.decision.outcome, took);
+        }
+        handled
+    }
+
+    /// Tells everybody who wants to know what became of a callback, and hands its answer out.
+    fn report(&self, arrived: Arrived, handled: Handled<'_>, mut flushed: Flushed) -> Answered {
+        let Arrived { callback, door, deadline, mut steps } = arrived;
+        let Handled { plugin, decision, call } = handled;
+        note_steps(&mut steps, call.as_ref(), decision.outcome);
         let record = CallbackRecord {
             app: Arc::clone(&self.app),
             door,
             event_id: callback.header.event_id.clone(),
             event_type: callback.header.event_type.clone(),
             plugin: plugin.map(|plugin| plugin.identity()),
-            fuel: ended.as_ref().map(|ended| ended.fuel),
+            fuel: call.as_ref().map(|call| call.fuel),
             elapsed: deadline.elapsed(),
             outcome: decision.outcome,
             reason: decision.reason,
-            host_calls: ended.as_ref().map(Ended::host_calls).unwrap_or_default(),
+            host_calls: call.as_ref().map(EndedCall::host_calls).unwrap_or_default(),
             steps,
         };
         self.observers.record(&record);
         if let Some(journal) = &self.journal {
             let secrets = plugin.map(|plugin| plugin.secrets().to_vec()).unwrap_or_default();
-            let draft = draft(callback, record, &decision.reply, ended, secrets);
+            let draft = draft(callback, record, &decision.reply, call, secrets);
             flushed.then_write(journal, draft);
         }
         Answered { reply: decision.reply, flushed }
     }
 
-    /// What the plugin says, or is said in its place; and the call, where it ended in time.
-    async fn ask(
+    /// Asks the plugin. What it says is answered, or what is said in its place.
+    async fn ask<'a>(
         &self,
-        Picked { plugin, handler, .. }: Picked<'_>,
+        Picked { plugin, handler, .. }: Picked<'a>,
         callback: &Arc<Callback>,
         tickets: Tickets,
         deadline: Deadline,
         afterwards: Afterwards,
-    ) -> (Decision, Option<Ended>) {
+    ) -> Handled<'a> {
+        let without_call = |decision| Handled { plugin: Some(plugin), decision, call: None };
         if let Some(reply) = self.late.preview(callback, plugin) {
-            return (Decision { reply, outcome: Outcome::Answered, reason: None }, None);
+            return without_call(Decision { reply, outcome: Outcome::Answered, reason: None });
         }
         let tape = self.tape(deadline);
         let running = match self.start(plugin, handler, callback, deadline, tape.clone()).await {
             Ok(running) => running,
-            Err(why) => return (not_started(callback, &why), None),
+            Err(why) => return without_call(not_started(callback, &why)),
         };
         match in_time(running, plugin, deadline, afterwards, tickets).await {
-            (None, _) => (still_working(callback, plugin), None),
-            (Some(CallReport { result, fuel, deferred, timing }), tickets) => {
+            InTime::Continues => without_call(still_working(callback, plugin)),
+            InTime::Ended(CallReport { result, fuel, deferred, timing }, tickets) => {
                 let decision = decide(callback, result);
                 if matches!(decision.outcome, Outcome::Answered | Outcome::InvalidReply) {
                     tickets.done(&decision.reply, deadline.soft()).await;
                 }
                 let (told, updates) = (tape.take(), deferred);
-                (decision, Some(Ended { fuel, timing, told, by: handler, updates }))
+                let call = Some(EndedCall { fuel, timing, told, by: handler, updates });
+                Handled { plugin: Some(plugin), decision, call }
             }
         }
+    }
+
+    /// Asks the plugin for a preview again, although an older one was answered already.
+    fn renew_preview(
+        &self,
+        Picked { plugin, handler, .. }: Picked<'_>,
+        callback: &Arc<Callback>,
+        slot: Slot,
+        deadline: Deadline,
+    ) {
+        let (dispatcher, plugin, callback) =
+            (self.clone(), Arc::clone(plugin), Arc::clone(callback));
+        self.late.spawn(async move {
+            // Nobody reads it, but its instance may serve another call, whose tape somebody does.
+            let tape = dispatcher.tape(deadline);
+            let started = dispatcher.start(&plugin, handler, &callback, deadline, tape).await;
+            // The next one who asks tries again.
+            let Ok(mut running) = started else { return };
+            let decision = decide(&callback, running.report().await.result);
+            if decision.outcome == Outcome::Answered {
+                slot.fill(&decision.reply);
+            }
+        });
     }
 
     /// Something to take a call down on, if anybody wants to read it.
@@ -238,7 +326,7 @@ impl Dispatcher {
     }
 }
 
-impl Ended {
+impl EndedCall {
     fn host_calls(&self) -> Arc<[HostCallTime]> {
         let calls = self.told.iter().flat_map(|told| &told.calls);
         calls.map(|call| HostCallTime { call: call.call.clone(), span: call.span }).collect()
@@ -246,8 +334,8 @@ impl Ended {
 }
 
 /// From when it was understood to now, when it is decided.
-fn note_steps(steps: &mut Steps, ended: Option<&Ended>, outcome: Outcome) {
-    if let Some(Ended { timing, .. }) = ended {
+fn note_steps(steps: &mut Steps, ended: Option<&EndedCall>, outcome: Outcome) {
+    if let Some(EndedCall { timing, .. }) = ended {
         steps.done_at(Step::Queue, timing.began);
         if let Some(instantiated) = timing.instantiated {
             steps.done_at(Step::Instantiate, instantiated);
@@ -265,7 +353,7 @@ fn draft(
     callback: Arc<Callback>,
     record: CallbackRecord,
     reply: &Reply,
-    ended: Option<Ended>,
+    ended: Option<EndedCall>,
     secrets: Vec<Secret>,
 ) -> Draft {
     let age_ms = u64::try_from(record.elapsed.as_millis()).unwrap_or(u64::MAX);
@@ -283,22 +371,22 @@ fn draft(
     }
 }
 
-/// What the call returned before its answer is due, and the tickets. `None`: it goes on, and `afterwards` sees to both.
+/// Waits for the call until its answer is due.
 async fn in_time(
     mut running: RunningCall,
     plugin: &Arc<Plugin>,
     deadline: Deadline,
     afterwards: Afterwards,
     tickets: Tickets,
-) -> (Option<CallReport>, Tickets) {
+) -> InTime {
     let Some(report) = running.report_by(deadline.soft()).await else {
         afterwards.follow(running, Arc::clone(plugin), tickets);
-        return (None, Tickets::default());
+        return InTime::Continues;
     };
     if !report.deferred.is_empty() {
         afterwards.update(report.deferred.clone(), plugin).await;
     }
-    (Some(report), tickets)
+    InTime::Ended(report, tickets)
 }
 
 /// The plugin's own words for that, or the host's.
@@ -307,14 +395,14 @@ fn still_working(callback: &Callback, plugin: &Plugin) -> Decision {
         plugin.policy().still_working.as_ref().and_then(|words| words.reply(callback.kind()));
     match declared {
         Some(reply) => Decision { reply, outcome: Outcome::Deadline, reason: None },
-        None => host_words(callback, Reason::StillWorking, Outcome::Deadline, None),
+        None => Decision::by_host(callback, Reason::StillWorking, None),
     }
 }
 
 fn not_started(callback: &Callback, why: &NotStarted) -> Decision {
     let reason = Some(why.to_string());
     match why {
-        NotStarted::NotAdmitted(_) => host_words(callback, Reason::Busy, Outcome::Overload, reason),
-        NotStarted::Paused(_) => host_words(callback, Reason::Failed, Outcome::Paused, reason),
+        NotStarted::NotAdmitted(_) => Decision::by_host(callback, Reason::Busy, reason),
+        NotStarted::Paused(_) => Decision::failed(callback, Outcome::Paused, reason),
     }
 }

@@ -17,9 +17,12 @@ use std::sync::atomic::AtomicU64;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
+use aviary_state::Mutex;
 use serde::Deserialize;
 
 use crate::secret::SecretSource;
+use crate::setting::Section;
+use crate::setting::SettingError;
 use crate::store::backend::Backend;
 use crate::store::bucket::BucketId;
 use crate::store::bucket::Change;
@@ -39,7 +42,6 @@ use crate::store::update::UpdateId;
 use crate::store::update::now_ms;
 use crate::tls::ExtraRoots;
 
-pub use crate::store::error::StoreConfigError;
 pub use crate::store::error::StoreError;
 pub use crate::store::server::ADOPTION;
 
@@ -81,15 +83,16 @@ impl StoreConfig {
         &self,
         folder: &Path,
         extra_roots: &ExtraRoots,
-    ) -> Result<StorePlace, StoreConfigError> {
-        let password = self.password.as_ref().map(|password| password.read(folder)).transpose()?;
+    ) -> Result<StorePlace, SettingError> {
+        let password = self.password.as_ref().map(|password| password.read(folder)).transpose();
+        let password = password.map_err(|error| Section("store").wrong("password", error))?;
         match &self.url {
             Some(url) => {
                 let address = ServerAddress::new(url, password, extra_roots)?;
                 Ok(StorePlace::Server(Box::new(address)))
             }
             None if password.is_some() => {
-                Err(StoreConfigError::Url("missing, though there is a password for it"))
+                Err(Section("store").wrong("url", "missing, though there is a password for it"))
             }
             None => Ok(StorePlace::File(folder.join(&self.path))),
         }
@@ -101,15 +104,16 @@ impl StoreConfig {
 pub struct Store {
     backend: Arc<dyn Backend>,
     next_id: Arc<AtomicU64>,
+    pending: Arc<Mutex<Vec<StoredUpdate>>>,
 }
 
 impl Store {
-    /// Opens it, and returns with it what an earlier process has left in the file, oldest first.
-    pub async fn open(place: &StorePlace) -> Result<(Self, Vec<StoredUpdate>), StoreError> {
-        let (backend, left): (Arc<dyn Backend>, _) = match place {
+    /// Opens it.
+    pub async fn open(place: &StorePlace) -> Result<Self, StoreError> {
+        let (backend, pending): (Arc<dyn Backend>, _) = match place {
             StorePlace::File(path) => {
-                let (file, left) = FileStore::open(path)?;
-                (Arc::new(file), left)
+                let (file, pending) = FileStore::open(path)?;
+                (Arc::new(file), pending)
             }
             StorePlace::Memory => (Arc::new(FileStore::in_memory()?), Vec::new()),
             StorePlace::Server(address) => {
@@ -117,9 +121,15 @@ impl Store {
             }
         };
         // Above everything that is there, and above what a host that started before has numbered.
-        let beyond = left.last().map_or(0, |update| update.id.0 + 1);
+        let beyond = pending.last().map_or(0, |update| update.id.0 + 1);
         let next_id = Arc::new(AtomicU64::new(beyond.max(now_ms() << UpdateId::SPARE_BITS)));
-        Ok((Self { backend, next_id }, left))
+        Ok(Self { backend, next_id, pending: Arc::new(Mutex::new(pending)) })
+    }
+
+    /// The updates that an earlier process has left in the file, oldest first; none when they were taken before, and none of
+    /// a server, where [`adopt`](Self::adopt) has them.
+    pub fn take_pending_updates(&self) -> Vec<StoredUpdate> {
+        std::mem::take(&mut *self.pending.lock())
     }
 
     /// What one plugin, or several, have kept under that key.

@@ -12,6 +12,7 @@ mod command;
 mod command_schema;
 mod config;
 mod conformance;
+mod contract;
 mod dashboard;
 mod dashboard_page;
 mod deadline;

@@ -3,12 +3,11 @@
 
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::sync::Mutex;
-use std::sync::PoisonError;
 use std::time::Duration;
 
 use anyhow::Context as _;
 use anyhow::ensure;
+use aviary_state::Mutex;
 use opentelemetry_proto::tonic::collector::trace::v1::ExportTraceServiceRequest;
 use opentelemetry_proto::tonic::common::v1::any_value::Value;
 use opentelemetry_proto::tonic::trace::v1::Span;
@@ -83,7 +82,7 @@ impl Collector {
 
     /// What it was sent so far.
     pub fn exports(&self) -> Vec<Export> {
-        self.exports.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        self.exports.lock().clone()
     }
 
     /// The trace of that event, root first, once it is there.
@@ -149,7 +148,7 @@ async fn serve(
         let line = head.first().context("a request line")?.clone();
         let body = ExportTraceServiceRequest::decode(&*body)?;
         let export = Export { line, headers, body };
-        exports.lock().unwrap_or_else(PoisonError::into_inner).push(export);
+        exports.lock().push(export);
         match manner {
             Manner::Takes => {
                 stream.write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n").await?

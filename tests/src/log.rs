@@ -3,12 +3,10 @@
 use std::collections::VecDeque;
 use std::io::BufRead;
 use std::sync::Arc;
-use std::sync::Mutex;
-use std::sync::MutexGuard;
-use std::sync::PoisonError;
 use std::time::Duration;
 
 use anyhow::bail;
+use aviary_state::Mutex;
 use serde_json::Value;
 use tokio::sync::watch;
 
@@ -98,11 +96,11 @@ impl Log {
             while matches!(reader.read_until(b'\n', &mut bytes), Ok(length) if length > 0) {
                 writer.push(String::from_utf8_lossy(&bytes).trim_end().to_owned());
                 bytes.clear();
-                while writer.lock().ignored {
+                while writer.lines.lock().ignored {
                     std::thread::sleep(LOOK);
                 }
             }
-            writer.lock().ended = true;
+            writer.lines.lock().ended = true;
             writer.written.send_modify(|_| {});
         });
         log
@@ -110,11 +108,11 @@ impl Log {
 
     /// Reads no more, as a log shipper that hangs, or goes on.
     pub fn ignore(&self, ignored: bool) {
-        self.lock().ignored = ignored;
+        self.lines.lock().ignored = ignored;
     }
 
     fn push(&self, text: String) {
-        let mut lines = self.lock();
+        let mut lines = self.lines.lock();
         if lines.kept.len() == CAPACITY
             && let Some(oldest) = lines.kept.pop_front()
             && SAID_ONCE.contains(&oldest.message())
@@ -124,10 +122,6 @@ impl Log {
         lines.kept.push_back(LogLine::new(text));
         drop(lines);
         self.written.send_modify(|count| *count += 1);
-    }
-
-    fn lock(&self) -> MutexGuard<'_, Lines> {
-        self.lines.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// How many lines were written so far.
@@ -142,13 +136,13 @@ impl Log {
 
     /// The lines so far that `matches` accepts.
     pub fn lines(&self, matches: impl Fn(&LogLine) -> bool) -> Vec<LogLine> {
-        let lines = self.lock();
+        let lines = self.lines.lock();
         lines.lasting.iter().chain(&lines.kept).filter(|line| matches(line)).cloned().collect()
     }
 
     /// Everything so far, as text.
     pub fn text(&self) -> String {
-        self.lock().kept.iter().map(LogLine::text).collect::<Vec<_>>().join("\n")
+        self.lines.lock().kept.iter().map(LogLine::text).collect::<Vec<_>>().join("\n")
     }
 
     /// The first line with that message and these fields, as soon as it is there.
@@ -232,7 +226,7 @@ impl Log {
     /// Waits until the host has closed its end and everything was read.
     pub async fn wait_for_end(&self) -> anyhow::Result<()> {
         let mut written = self.written.subscribe();
-        let waiting = written.wait_for(|_| self.lock().ended);
+        let waiting = written.wait_for(|_| self.lines.lock().ended);
         match tokio::time::timeout(PATIENCE, waiting).await {
             Ok(_) => Ok(()),
             Err(_) => bail!("the log does not end"),
@@ -241,7 +235,7 @@ impl Log {
 
     /// The last lines, for a person.
     pub fn tail(&self, count: usize) -> String {
-        let lines = self.lock();
+        let lines = self.lines.lock();
         let skipped = lines.kept.len().saturating_sub(count);
         lines.kept.iter().skip(skipped).map(LogLine::text).collect::<Vec<_>>().join("\n")
     }

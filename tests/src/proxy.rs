@@ -2,11 +2,10 @@
 
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::sync::Mutex;
-use std::sync::PoisonError;
 
 use anyhow::Context as _;
 use anyhow::ensure;
+use aviary_state::Mutex;
 use tokio::io::AsyncReadExt as _;
 use tokio::io::AsyncWriteExt as _;
 use tokio::net::TcpListener;
@@ -39,7 +38,7 @@ impl TestProxy {
 
     /// The request lines so far.
     pub fn seen(&self) -> Vec<String> {
-        self.seen.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        self.seen.lock().clone()
     }
 }
 
@@ -64,7 +63,7 @@ async fn pass_on(
 ) -> anyhow::Result<()> {
     let head = read_head(&mut client).await?;
     let line = head.lines().next().unwrap_or_default().to_owned();
-    seen.lock().unwrap_or_else(PoisonError::into_inner).push(line.clone());
+    seen.lock().push(line.clone());
     let shown = head
         .lines()
         .filter_map(|line| line.split_once(": "))

@@ -3,11 +3,10 @@
 
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::sync::Mutex;
-use std::sync::PoisonError;
 
 use anyhow::Context as _;
 use anyhow::ensure;
+use aviary_state::Mutex;
 use rustls::ServerConfig;
 use tokio::io::AsyncRead;
 use tokio::io::AsyncReadExt as _;
@@ -138,7 +137,7 @@ impl Drop for WebServer {
 }
 
 fn note<T>(seen: &Mutex<Seen>, what: impl FnOnce(&mut Seen) -> T) -> T {
-    what(&mut seen.lock().unwrap_or_else(PoisonError::into_inner))
+    what(&mut seen.lock())
 }
 
 async fn serve(

@@ -3,12 +3,11 @@
 
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::sync::Mutex;
-use std::sync::PoisonError;
 use std::time::Duration;
 
 use anyhow::Context as _;
 use anyhow::bail;
+use aviary_state::Mutex;
 use bytes::Bytes;
 use futures_util::SinkExt as _;
 use futures_util::StreamExt as _;
@@ -62,7 +61,7 @@ impl Wire {
 
     /// The HTTP requests so far, head and body. Whatever is asked, discovery is answered.
     pub fn requests(&self) -> Vec<String> {
-        self.requests.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        self.requests.lock().clone()
     }
 
     /// The next connection the host opens.
@@ -147,7 +146,7 @@ async fn accept(
             .context("nobody waits for connections");
     }
     let request = read_request(&mut stream).await?;
-    requests.lock().unwrap_or_else(PoisonError::into_inner).push(request);
+    requests.lock().push(request);
     let body = json!({
         "code": 0,
         "msg": "",

@@ -1,14 +1,12 @@
 //! Access tokens of one app, with the platform's rule for handing out the same one again: its own, and one for each tenant.
 
-use std::collections::HashMap;
-use std::collections::VecDeque;
-use std::sync::Mutex;
 use std::time::Duration;
 
+use aviary_state::Bounded;
+use aviary_state::Mutex;
 use tokio::time::Instant;
 
 use crate::identifier;
-use crate::lock::lock;
 
 /// "App access token invalid".
 pub(super) const APP_TOKEN_INVALID: i64 = 99_991_664;
@@ -26,10 +24,16 @@ const MAX_STALE: usize = 1024;
 #[derive(Default)]
 pub(super) struct AccessTokens(Mutex<Tokens>);
 
-#[derive(Default)]
 struct Tokens {
-    good: HashMap<Holder, Vec<AccessToken>>,
-    stale: VecDeque<(String, i64)>,
+    good: Bounded<Holder, Vec<AccessToken>>,
+    /// What is said to each token that was made stale.
+    stale: Bounded<String, i64>,
+}
+
+impl Default for Tokens {
+    fn default() -> Self {
+        Self { good: Bounded::new(MAX_HOLDERS), stale: Bounded::new(MAX_STALE) }
+    }
 }
 
 /// Whom a token speaks for.
@@ -55,11 +59,8 @@ impl AccessToken {
 
 impl AccessTokens {
     pub(super) fn obtain(&self, holder: &Holder, now: Instant) -> AccessToken {
-        let mut all = lock(&self.0);
-        if all.good.len() == MAX_HOLDERS && !all.good.contains_key(holder) {
-            all.good.clear();
-        }
-        let tokens = all.good.entry(holder.clone()).or_default();
+        let mut all = self.0.lock();
+        let tokens = all.good.renew(holder.clone(), Vec::new);
         tokens.retain(|token| token.remaining(now) > Duration::ZERO);
         if let Some(token) = tokens.iter().rev().find(|token| token.remaining(now) >= RENEW_BELOW) {
             return token.clone();
@@ -76,7 +77,7 @@ impl AccessTokens {
 
     /// Whom it speaks for, if it is valid.
     pub(super) fn holder(&self, text: &str, now: Instant) -> Option<Holder> {
-        let all = lock(&self.0);
+        let all = self.0.lock();
         let valid =
             |token: &AccessToken| token.text == text && token.remaining(now) > Duration::ZERO;
         let found = all.good.iter().find(|(_, tokens)| tokens.iter().any(valid));
@@ -85,32 +86,44 @@ impl AccessTokens {
 
     /// What is said to a token that was made stale.
     pub(super) fn stale_code(&self, text: &str) -> Option<i64> {
-        let all = lock(&self.0);
-        all.stale.iter().find(|(stale, _)| stale == text).map(|(_, code)| *code)
+        let all = self.0.lock();
+        all.stale.get(text).copied()
     }
 
     /// Makes the tokens of those holders stale; whoever comes with one is told so by that code.
     pub(super) fn revoke(&self, code: i64, whose: impl Fn(&Holder) -> bool) {
-        let mut all = lock(&self.0);
-        let Tokens { good, stale } = &mut *all;
-        good.retain(|holder, tokens| {
-            if !whose(holder) {
-                return true;
+        let mut all = self.0.lock();
+        let revoked: Vec<_> = all
+            .good
+            .iter()
+            .map(|(holder, _)| holder)
+            .filter(|holder| whose(holder))
+            .cloned()
+            .collect();
+        for holder in revoked {
+            for token in all.good.remove(&holder).unwrap_or_default() {
+                all.stale.insert(token.text, code);
             }
-            for token in tokens.drain(..) {
-                if stale.len() == MAX_STALE {
-                    stale.pop_front();
-                }
-                stale.push_back((token.text, code));
-            }
-            false
-        });
+        }
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_client_that_makes_tenants_up_forgets_the_oldest() {
+        let tokens = AccessTokens::default();
+        let now = Instant::now();
+        let of = |number: usize| tokens.obtain(&Holder::Tenant(number.to_string()), now).text;
+        let texts: Vec<_> = (0..=MAX_HOLDERS).map(of).collect();
+        assert_eq!(tokens.holder(&texts[0], now), None);
+        assert!(tokens.holder(&texts[1], now).is_some());
+        tokens.revoke(7, |_| true);
+        assert_eq!(tokens.stale_code(&texts[1]), Some(7));
+        assert!(tokens.holder(&texts[1], now).is_none());
+    }
 
     #[test]
     fn the_same_token_until_half_an_hour_is_left_then_two_are_valid() {

@@ -1,15 +1,12 @@
 //! Who waits for which reply frame. Frames are matched on their `message_id` header: an official client rounds larger
 //! sequence numbers when it echoes them.
 
-use std::collections::HashMap;
-use std::collections::VecDeque;
-use std::sync::Mutex;
-
+use aviary_state::Bounded;
+use aviary_state::Mutex;
 use lark_wire::frame::Frame;
 use tokio::sync::oneshot;
 use tokio::time::Instant;
 
-use crate::lock::lock;
 use crate::update_token::AnswerMark;
 
 /// Callbacks remembered per app, answered ones included, to tell late and second answers from stray ones. The oldest
@@ -28,13 +25,13 @@ pub(super) enum Arrival {
     Stray(Box<Frame>),
 }
 
-#[derive(Default)]
-pub(super) struct Answers(Mutex<Remembered>);
+/// The callbacks of one app that were sent, by message id.
+pub(super) struct Answers(Mutex<Bounded<String, Question>>);
 
-#[derive(Default)]
-struct Remembered {
-    asked: HashMap<String, Question>,
-    order: VecDeque<String>,
+impl Default for Answers {
+    fn default() -> Self {
+        Self(Mutex::new(Bounded::new(MAX_REMEMBERED)))
+    }
 }
 
 struct Question {
@@ -50,21 +47,15 @@ impl Answers {
         answered: AnswerMark,
     ) -> oneshot::Receiver<Frame> {
         let (waiter, receiver) = oneshot::channel();
-        let mut remembered = lock(&self.0);
-        if remembered.order.len() == MAX_REMEMBERED
-            && let Some(oldest) = remembered.order.pop_front()
-        {
-            remembered.asked.remove(&oldest);
-        }
-        remembered.order.push_back(message_id.to_owned());
-        remembered.asked.insert(message_id.to_owned(), Question { waiter: Some(waiter), answered });
+        let question = Question { waiter: Some(waiter), answered };
+        self.0.lock().insert(message_id.to_owned(), question);
         receiver
     }
 
     /// Hands a reply to whom it belongs.
     pub(super) fn arrived(&self, frame: Frame, now: Instant) -> Arrival {
-        let mut remembered = lock(&self.0);
-        let question = frame.header("message_id").and_then(|id| remembered.asked.get_mut(id));
+        let mut asked = self.0.lock();
+        let question = frame.header("message_id").and_then(|id| asked.get_mut(id));
         let Some(question) = question else {
             return Arrival::Stray(Box::new(frame));
         };
@@ -88,6 +79,17 @@ mod tests {
     fn reply(message_id: &str) -> Frame {
         let header = Header { key: "message_id".into(), value: message_id.into() };
         Frame { headers: vec![header], ..Frame::default() }
+    }
+
+    #[test]
+    fn the_callback_that_was_sent_longest_ago_is_forgotten() {
+        let answers = Answers::default();
+        let (mark, now) = (AnswerMark::default(), Instant::now());
+        let _waiting: Vec<_> = (0..=MAX_REMEMBERED)
+            .map(|number| answers.expect(&number.to_string(), mark.clone()))
+            .collect();
+        assert!(matches!(answers.arrived(reply("0"), now), Arrival::Stray(_)));
+        assert!(matches!(answers.arrived(reply("1"), now), Arrival::InTime));
     }
 
     #[test]

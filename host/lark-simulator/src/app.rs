@@ -1,8 +1,8 @@
 //! One app as the platform sees it.
 
-use std::sync::Mutex;
 use std::sync::MutexGuard;
 
+use aviary_state::Mutex;
 use tokio_util::sync::CancellationToken;
 
 use crate::access_token::AccessTokens;
@@ -14,7 +14,6 @@ use crate::config::SimulatedApp;
 use crate::connections::Connections;
 use crate::delivery::Delivery;
 use crate::delivery::Door;
-use crate::lock::lock;
 use crate::script::ApplicationScript;
 use crate::script::CardUpdateScript;
 use crate::script::DiscoveryScript;
@@ -83,10 +82,10 @@ impl App {
 
     /// What somebody sent through the control endpoint last.
     pub(super) fn last_by_hand(&self) -> MutexGuard<'_, Option<(Door, Delivery)>> {
-        lock(&self.last_by_hand)
+        self.last_by_hand.lock()
     }
 
     pub(super) fn scripts(&self) -> MutexGuard<'_, Scripts> {
-        lock(&self.scripts)
+        self.scripts.lock()
     }
 }

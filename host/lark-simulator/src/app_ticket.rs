@@ -1,12 +1,10 @@
 //! A store app's tickets: made when they are asked for, and pushed to the app as an event.
 
-use std::sync::Mutex;
-
+use aviary_state::Mutex;
 use serde_json::json;
 
 use crate::delivery::Delivery;
 use crate::identifier;
-use crate::lock::lock;
 
 /// "App ticket invalid".
 pub(super) const TICKET_INVALID: i64 = 10_012;
@@ -19,16 +17,16 @@ impl AppTickets {
     /// A new one, on its way to the app. The one before is good no more, which is the strictest reading.
     pub(super) fn push(&self) -> Delivery {
         let ticket = identifier::hex(32);
-        *lock(&self.0) = Some(ticket.clone());
+        *self.0.lock() = Some(ticket.clone());
         Delivery::event_v1("app_ticket", json!({ "app_ticket": ticket }))
     }
 
     pub(super) fn is_good(&self, text: &str) -> bool {
-        lock(&self.0).as_deref() == Some(text)
+        self.0.lock().as_deref() == Some(text)
     }
 
     /// None is good any more.
     pub(super) fn revoke(&self) {
-        *lock(&self.0) = None;
+        *self.0.lock() = None;
     }
 }

@@ -1,8 +1,8 @@
 //! The open long connections of one app: choosing one, writing to it, and breaking it.
 
 use std::sync::Arc;
-use std::sync::Mutex;
 
+use aviary_state::Mutex;
 use tokio::sync::mpsc;
 use tokio::sync::oneshot;
 use tokio_tungstenite::tungstenite::Message;
@@ -10,7 +10,6 @@ use tokio_tungstenite::tungstenite::protocol::CloseFrame;
 use tokio_util::sync::CancellationToken;
 
 use crate::changes::Changes;
-use crate::lock::lock;
 
 /// The platform's limit per app.
 pub(super) const MAX_CONNECTIONS: usize = 50;
@@ -81,7 +80,7 @@ impl Connections {
             ended: self.stop.child_token(),
         });
         {
-            let mut open = lock(&self.open);
+            let mut open = self.open.lock();
             if open.len() >= MAX_CONNECTIONS {
                 return None;
             }
@@ -94,17 +93,17 @@ impl Connections {
     pub(super) fn give_back(&self, connection: &Arc<Connection>) {
         // Whichever side ended it, whoever waits for an answer on it waits in vain.
         connection.ended.cancel();
-        lock(&self.open).retain(|other| !Arc::ptr_eq(other, connection));
+        self.open.lock().retain(|other| !Arc::ptr_eq(other, connection));
         self.changes.ring();
     }
 
     pub(super) fn count(&self) -> usize {
-        lock(&self.open).len()
+        self.open.lock().len()
     }
 
     /// One random connection. A silenced one only if there is no other: the real platform would have given it up.
     pub(super) fn pick(&self) -> Option<Arc<Connection>> {
-        let open = lock(&self.open);
+        let open = self.open.lock();
         let mut candidates: Vec<_> =
             open.iter().filter(|connection| !connection.silenced.is_cancelled()).collect();
         if candidates.is_empty() {
@@ -114,27 +113,27 @@ impl Connections {
     }
 
     pub(super) fn cut(&self) {
-        for connection in lock(&self.open).iter() {
+        for connection in self.open.lock().iter() {
             connection.ended.cancel();
         }
     }
 
     /// Cuts one of them, counted round and round.
     pub(super) fn cut_one(&self, number: usize) {
-        let open = lock(&self.open);
+        let open = self.open.lock();
         if let Some(connection) = number.checked_rem(open.len()).and_then(|index| open.get(index)) {
             connection.ended.cancel();
         }
     }
 
     pub(super) fn silence(&self) {
-        for connection in lock(&self.open).iter() {
+        for connection in self.open.lock().iter() {
             connection.silenced.cancel();
         }
     }
 
     pub(super) fn close(&self, code: u16) {
-        for connection in lock(&self.open).iter() {
+        for connection in self.open.lock().iter() {
             let frame = CloseFrame { code: code.into(), reason: "".into() };
             let message = Message::Close(Some(frame));
             if connection.outgoing.try_send(Queued { message, written: None }).is_err() {

@@ -1,14 +1,13 @@
 //! What a host in the same process says of itself, kept for the page. Without such a host there is nothing.
 
-use std::collections::VecDeque;
-use std::sync::Mutex;
 use std::time::Duration;
 
+use aviary_state::Bounded;
+use aviary_state::Mutex;
 use serde::Serialize;
 use serde_json::Value;
 
 use crate::changes::Changes;
-use crate::lock::lock;
 
 /// Callbacks that a host's words are kept for.
 const MAX_TOLD: usize = 256;
@@ -21,12 +20,19 @@ pub(crate) struct HostWords {
     changes: Changes,
 }
 
-#[derive(Default)]
 struct Told {
     surroundings: Option<Surroundings>,
     build: Option<Build>,
-    callbacks: VecDeque<(String, Value)>,
+    /// What was said of each callback, by event id.
+    callbacks: Bounded<String, Value>,
     shown: Shown,
+}
+
+impl Default for Told {
+    fn default() -> Self {
+        let (callbacks, shown) = (Bounded::new(MAX_TOLD), Shown::default());
+        Self { surroundings: None, build: None, callbacks, shown }
+    }
 }
 
 /// What the page shows of a host beside its answers.
@@ -76,12 +82,12 @@ impl HostWords {
     }
 
     pub(crate) fn surroundings(&self) -> Option<Surroundings> {
-        lock(&self.told).surroundings.clone()
+        self.told.lock().surroundings.clone()
     }
 
     pub(crate) fn tell_surroundings(&self, surroundings: Surroundings) {
         {
-            let known = &mut lock(&self.told).surroundings;
+            let known = &mut self.told.lock().surroundings;
             // It is told again and again.
             if known.as_ref() == Some(&surroundings) {
                 return;
@@ -92,22 +98,16 @@ impl HostWords {
     }
 
     pub(super) fn build(&self) -> Option<Build> {
-        lock(&self.told).build.clone()
+        self.told.lock().build.clone()
     }
 
     pub(crate) fn tell_build(&self, build: Build) {
-        lock(&self.told).build = Some(build);
+        self.told.lock().build = Some(build);
         self.changes.ring();
     }
 
     pub(crate) fn tell_of_callback(&self, event_id: String, words: Value) {
-        {
-            let callbacks = &mut lock(&self.told).callbacks;
-            if callbacks.len() == MAX_TOLD {
-                callbacks.pop_front();
-            }
-            callbacks.push_back((event_id, words));
-        }
+        self.told.lock().callbacks.insert(event_id, words);
         self.changes.ring();
     }
 
@@ -117,10 +117,9 @@ impl HostWords {
         let found = async {
             loop {
                 {
-                    let told = lock(&self.told);
+                    let told = self.told.lock();
                     told.surroundings.as_ref()?;
-                    let found = told.callbacks.iter().rev().find(|(id, _)| id == event_id);
-                    if let Some((_, words)) = found {
+                    if let Some(words) = told.callbacks.get(event_id) {
                         return Some(words.clone());
                     }
                 }
@@ -132,13 +131,13 @@ impl HostWords {
 
     pub(crate) fn show(&self, callbacks: Vec<Value>) {
         {
-            let shown = &mut lock(&self.told).shown;
+            let shown = &mut self.told.lock().shown;
             *shown = Shown { times: shown.times + 1, callbacks };
         }
         self.changes.ring();
     }
 
     pub(super) fn shown(&self) -> Shown {
-        lock(&self.told).shown.clone()
+        self.told.lock().shown.clone()
     }
 }

@@ -40,7 +40,6 @@
 //! Modules are listed lowest layer first; a module uses only those above it in this list.
 
 mod identifier;
-mod lock;
 mod changes;
 pub mod fragment;
 pub mod user_error;

@@ -1,16 +1,15 @@
 //! What the platform saw and did, kept for whoever asks afterwards.
 
-use std::collections::VecDeque;
-use std::sync::Mutex;
 use std::time::Duration;
 
+use aviary_state::Latest;
+use aviary_state::Mutex;
 use serde::Serialize;
 use serde_json::Value;
 use serde_json::json;
 use tokio::time::Instant;
 
 use crate::changes::Changes;
-use crate::lock::lock;
 use crate::update_token::AnswerMark;
 
 /// Records kept of each sort; the oldest go first. A soak test looks at ten thousand and their repeats, and must not fill
@@ -122,47 +121,19 @@ pub(super) struct Records {
     changes: Changes,
 }
 
-#[derive(Default)]
 struct Kept {
     card_updates: Latest<CardUpdate>,
     messages: Latest<SentMessage>,
     api_calls: Latest<ApiCall>,
 }
 
-/// The last of them, and how many went before.
-struct Latest<T> {
-    kept: VecDeque<T>,
-    gone: u64,
-}
-
-impl<T> Default for Latest<T> {
+impl Default for Kept {
     fn default() -> Self {
-        Self { kept: VecDeque::new(), gone: 0 }
-    }
-}
-
-impl<T: Clone> Latest<T> {
-    fn push(&mut self, record: T) {
-        if self.kept.len() == MAX_RECORDS {
-            self.kept.pop_front();
-            self.gone += 1;
+        Self {
+            card_updates: Latest::new(MAX_RECORDS),
+            messages: Latest::new(MAX_RECORDS),
+            api_calls: Latest::new(MAX_RECORDS),
         }
-        self.kept.push_back(record);
-    }
-
-    fn all(&self) -> Vec<T> {
-        self.kept.iter().cloned().collect()
-    }
-
-    /// How many there ever were.
-    fn count(&self) -> u64 {
-        self.gone + self.kept.len() as u64
-    }
-
-    /// Those that came after the first `count`.
-    fn after(&self, count: u64) -> Vec<T> {
-        let known = usize::try_from(count.saturating_sub(self.gone)).unwrap_or(usize::MAX);
-        self.kept.iter().skip(known).cloned().collect()
     }
 }
 
@@ -172,15 +143,15 @@ impl Records {
     }
 
     pub(super) fn add_card_update(&self, update: CardUpdate) {
-        lock(&self.kept).card_updates.push(update);
+        self.kept.lock().card_updates.push(update);
         self.changes.ring();
     }
 
     /// Keeps the message, unless the same app sent one with the same `uuid`: then that one's id is returned.
     pub(super) fn add_message(&self, message: SentMessage) -> String {
         let id = {
-            let mut kept = lock(&self.kept);
-            let earlier = kept.messages.kept.iter().find(|earlier| {
+            let mut kept = self.kept.lock();
+            let earlier = kept.messages.iter().find(|earlier| {
                 message.uuid.is_some()
                     && earlier.uuid == message.uuid
                     && earlier.app_id == message.app_id
@@ -199,34 +170,34 @@ impl Records {
     }
 
     pub(super) fn add_api_call(&self, call: ApiCall) {
-        lock(&self.kept).api_calls.push(call);
+        self.kept.lock().api_calls.push(call);
         self.changes.ring();
     }
 
     pub(super) fn card_updates(&self) -> Vec<CardUpdate> {
-        lock(&self.kept).card_updates.all()
+        self.kept.lock().card_updates.iter().cloned().collect()
     }
 
     pub(super) fn messages(&self) -> Vec<SentMessage> {
-        lock(&self.kept).messages.all()
+        self.kept.lock().messages.iter().cloned().collect()
     }
 
     pub(super) fn api_calls(&self) -> Vec<ApiCall> {
-        lock(&self.kept).api_calls.all()
+        self.kept.lock().api_calls.iter().cloned().collect()
     }
 
     /// How many card updates and messages there ever were.
     pub(super) fn counts(&self) -> (u64, u64) {
-        let kept = lock(&self.kept);
+        let kept = self.kept.lock();
         (kept.card_updates.count(), kept.messages.count())
     }
 
     pub(super) fn card_updates_after(&self, count: u64) -> Vec<CardUpdate> {
-        lock(&self.kept).card_updates.after(count)
+        self.kept.lock().card_updates.after(count).cloned().collect()
     }
 
     pub(super) fn messages_after(&self, count: u64) -> Vec<SentMessage> {
-        lock(&self.kept).messages.after(count)
+        self.kept.lock().messages.after(count).cloned().collect()
     }
 }
 

@@ -3,8 +3,8 @@
 use std::collections::HashMap;
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::sync::Mutex;
 
+use aviary_state::Mutex;
 use rustls::ServerConfig;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -16,7 +16,6 @@ use crate::changes::Changes;
 use crate::config::SimulatorConfig;
 use crate::exchange::SendError;
 use crate::host_words::HostWords;
-use crate::lock::lock;
 use crate::loopback_client::LoopbackClient;
 use crate::loopback_client::loopback_url;
 use crate::record::Records;
@@ -78,7 +77,7 @@ impl State {
     /// Lets somebody on the page or at the control endpoints have deliveries sent to this webhook.
     pub(super) fn open_webhook(&self, url: &str) -> Result<(), SendError> {
         let url = loopback_url(url)?;
-        let mut webhooks = lock(&self.webhooks);
+        let mut webhooks = self.webhooks.lock();
         if !webhooks.contains(&url) {
             webhooks.push(url);
         }
@@ -87,13 +86,13 @@ impl State {
 
     /// The first of those webhooks.
     pub(super) fn first_webhook(&self) -> Option<String> {
-        lock(&self.webhooks).first().map(Url::to_string)
+        self.webhooks.lock().first().map(Url::to_string)
     }
 
     /// The address as it was opened. Any other one on this machine belongs to somebody who may trust this machine.
     pub(super) fn opened_webhook(&self, url: &str) -> Result<String, SendError> {
         let wanted = loopback_url(url)?;
-        let webhooks = lock(&self.webhooks);
+        let webhooks = self.webhooks.lock();
         let unknown = || SendError::UnknownWebhook { url: url.to_owned() };
         webhooks.iter().find(|known| **known == wanted).map(Url::to_string).ok_or_else(unknown)
     }

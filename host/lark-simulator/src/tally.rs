@@ -1,13 +1,11 @@
 //! What the platform counted of one app.
 
-use std::collections::VecDeque;
-use std::sync::Mutex;
-
+use aviary_state::Latest;
+use aviary_state::Mutex;
 use bytes::Bytes;
 use lark_wire::frame::Frame;
 
 use crate::changes::Changes;
-use crate::lock::lock;
 use crate::record::Counters;
 
 /// Stray answers kept per app: a test looks at a handful, and a runaway client must not fill memory.
@@ -19,11 +17,17 @@ pub(super) struct Tally {
     changes: Changes,
 }
 
-#[derive(Default)]
 struct Seen {
     counters: Counters,
     last_ping: Option<Bytes>,
-    stray_answers: VecDeque<Frame>,
+    stray_answers: Latest<Frame>,
+}
+
+impl Default for Seen {
+    fn default() -> Self {
+        let stray_answers = Latest::new(MAX_STRAY_ANSWERS);
+        Self { counters: Counters::default(), last_ping: None, stray_answers }
+    }
 }
 
 impl Tally {
@@ -32,13 +36,13 @@ impl Tally {
     }
 
     pub(super) fn count(&self, change: impl FnOnce(&mut Counters)) {
-        change(&mut lock(&self.seen).counters);
+        change(&mut self.seen.lock().counters);
         self.changes.ring();
     }
 
     pub(super) fn ping(&self, bytes: Bytes) {
         {
-            let mut seen = lock(&self.seen);
+            let mut seen = self.seen.lock();
             seen.counters.pings += 1;
             seen.last_ping = Some(bytes);
         }
@@ -47,25 +51,22 @@ impl Tally {
 
     pub(super) fn stray_answer(&self, frame: Frame) {
         {
-            let mut seen = lock(&self.seen);
+            let mut seen = self.seen.lock();
             seen.counters.stray_answers += 1;
-            if seen.stray_answers.len() == MAX_STRAY_ANSWERS {
-                seen.stray_answers.pop_front();
-            }
-            seen.stray_answers.push_back(frame);
+            seen.stray_answers.push(frame);
         }
         self.changes.ring();
     }
 
     pub(super) fn counters(&self) -> Counters {
-        lock(&self.seen).counters
+        self.seen.lock().counters
     }
 
     pub(super) fn last_ping(&self) -> Option<Bytes> {
-        lock(&self.seen).last_ping.clone()
+        self.seen.lock().last_ping.clone()
     }
 
     pub(super) fn stray_answers(&self) -> Vec<Frame> {
-        lock(&self.seen).stray_answers.iter().cloned().collect()
+        self.seen.lock().stray_answers.iter().cloned().collect()
     }
 }

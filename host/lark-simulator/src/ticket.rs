@@ -1,13 +1,12 @@
 //! The one-time ticket that ties a WebSocket handshake to the discovery before it.
 
-use std::collections::VecDeque;
-use std::sync::Mutex;
 use std::time::Duration;
 
+use aviary_state::Bounded;
+use aviary_state::Mutex;
 use tokio::time::Instant;
 
 use crate::identifier;
-use crate::lock::lock;
 
 /// How long a ticket opens the door. The platform's own value is not documented; clients use it at once.
 const LIFETIME: Duration = Duration::from_secs(60);
@@ -25,11 +24,16 @@ pub(super) enum Redemption {
     Unknown,
 }
 
-#[derive(Default)]
-pub(super) struct Tickets(Mutex<VecDeque<Ticket>>);
+/// The tickets that were issued, by their text.
+pub(super) struct Tickets(Mutex<Bounded<String, Ticket>>);
+
+impl Default for Tickets {
+    fn default() -> Self {
+        Self(Mutex::new(Bounded::new(MAX_TICKETS)))
+    }
+}
 
 struct Ticket {
-    text: String,
     issued: Instant,
     used: bool,
 }
@@ -37,17 +41,13 @@ struct Ticket {
 impl Tickets {
     pub(super) fn issue(&self, now: Instant) -> String {
         let text = identifier::hex(32);
-        let mut tickets = lock(&self.0);
-        if tickets.len() == MAX_TICKETS {
-            tickets.pop_front();
-        }
-        tickets.push_back(Ticket { text: text.clone(), issued: now, used: false });
+        self.0.lock().insert(text.clone(), Ticket { issued: now, used: false });
         text
     }
 
     pub(super) fn redeem(&self, text: &str, now: Instant) -> Redemption {
-        let mut tickets = lock(&self.0);
-        match tickets.iter_mut().find(|ticket| ticket.text == text) {
+        let mut tickets = self.0.lock();
+        match tickets.get_mut(text) {
             None => Redemption::Unknown,
             Some(ticket) if ticket.used || now > ticket.issued + LIFETIME => Redemption::Stale,
             Some(ticket) => {

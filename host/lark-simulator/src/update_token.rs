@@ -1,16 +1,14 @@
 //! The credentials for updating a card after its callback was answered: thirty minutes, two uses, one app.
 
-use std::collections::HashMap;
-use std::collections::VecDeque;
 use std::sync::Arc;
-use std::sync::Mutex;
 use std::sync::OnceLock;
 use std::time::Duration;
 
+use aviary_state::Bounded;
+use aviary_state::Mutex;
 use tokio::time::Instant;
 
 use crate::delivery::CardSchema;
-use crate::lock::lock;
 
 /// Thirty minutes, as documented.
 const LIFETIME: Duration = Duration::from_secs(30 * 60);
@@ -43,13 +41,13 @@ pub(super) enum TokenFault {
     UsedUp,
 }
 
-#[derive(Default)]
-pub(super) struct UpdateTokens(Mutex<Ledger>);
+/// The tokens that were issued.
+pub(super) struct UpdateTokens(Mutex<Bounded<String, Issued>>);
 
-#[derive(Default)]
-struct Ledger {
-    issued: HashMap<String, Issued>,
-    order: VecDeque<String>,
+impl Default for UpdateTokens {
+    fn default() -> Self {
+        Self(Mutex::new(Bounded::new(MAX_TOKENS)))
+    }
 }
 
 struct Issued {
@@ -69,17 +67,11 @@ impl UpdateTokens {
         on_screen: CardSchema,
         now: Instant,
     ) -> AnswerMark {
-        let mut ledger = lock(&self.0);
-        if let Some(issued) = ledger.issued.get(token) {
+        let mut tokens = self.0.lock();
+        if let Some(issued) = tokens.get(token) {
             return issued.answered.clone();
         }
-        if ledger.order.len() == MAX_TOKENS
-            && let Some(oldest) = ledger.order.pop_front()
-        {
-            ledger.issued.remove(&oldest);
-        }
         let answered = AnswerMark::default();
-        ledger.order.push_back(token.to_owned());
         let issued = Issued {
             app_id: app_id.to_owned(),
             on_screen,
@@ -87,13 +79,13 @@ impl UpdateTokens {
             uses: 0,
             answered: answered.clone(),
         };
-        ledger.issued.insert(token.to_owned(), issued);
+        tokens.insert(token.to_owned(), issued);
         answered
     }
 
     /// The mark of the token's callback, whatever state the token is in.
     pub(super) fn answer_mark(&self, token: &str) -> Option<AnswerMark> {
-        lock(&self.0).issued.get(token).map(|issued| issued.answered.clone())
+        self.0.lock().get(token).map(|issued| issued.answered.clone())
     }
 
     /// Spends one use, unless the token is no good or `check`, which is told what is on screen, refuses.
@@ -104,8 +96,8 @@ impl UpdateTokens {
         now: Instant,
         check: impl FnOnce(CardSchema) -> Result<(), E>,
     ) -> Result<(), E> {
-        let mut ledger = lock(&self.0);
-        let issued = ledger.issued.get_mut(token).ok_or(TokenFault::Unknown)?;
+        let mut tokens = self.0.lock();
+        let issued = tokens.get_mut(token).ok_or(TokenFault::Unknown)?;
         if issued.app_id != app_id {
             return Err(TokenFault::OtherApp.into());
         }
@@ -121,7 +113,7 @@ impl UpdateTokens {
     }
 
     pub(super) fn expire(&self, token: &str, now: Instant) {
-        if let Some(issued) = lock(&self.0).issued.get_mut(token) {
+        if let Some(issued) = self.0.lock().get_mut(token) {
             issued.expires = now;
         }
     }
@@ -155,6 +147,20 @@ mod tests {
         assert_eq!(redeem(&tokens, "cli_a", "c-2", now + LIFETIME), Err(TokenFault::Expired));
         tokens.expire("c-2", now);
         assert_eq!(redeem(&tokens, "cli_a", "c-2", now), Err(TokenFault::Expired));
+    }
+
+    #[test]
+    fn the_oldest_become_unknown_and_a_repetition_keeps_its_token() {
+        let tokens = UpdateTokens::default();
+        let now = Instant::now();
+        let issue = |token: &str| tokens.issue(token, "cli_a", CardSchema::Unknown, now);
+        for number in 0..=MAX_TOKENS {
+            issue(&number.to_string()).set(now);
+            issue("1");
+        }
+        assert_eq!(redeem(&tokens, "cli_a", "0", now), Err(TokenFault::Unknown));
+        assert_eq!(redeem(&tokens, "cli_a", "2", now), Ok(()));
+        assert_eq!(issue("2").get(), Some(now), "its callback was answered");
     }
 
     #[test]

@@ -226,7 +226,7 @@ impl TokenRule {
     /// Of a body that is no old card.
     fn of(proof: Proof, keys: &WebhookKeys) -> Result<Self, EnvelopeError> {
         match proof {
-            Proof::Connection | Proof::Sha256 => Ok(Self::IfConfigured),
+            Proof::Connection | Proof::LocalFile | Proof::Sha256 => Ok(Self::IfConfigured),
             Proof::Sha1 if keys.has_encrypt_key() => Err(EnvelopeError::WrongKindOfSignature),
             // Without an Encrypt Key the token in the body is all that the platform sends, signed or not.
             Proof::Sha1 | Proof::TokenInBody => Ok(Self::Required),
@@ -240,7 +240,7 @@ fn check_token(
     keys: &WebhookKeys,
     rule: TokenRule,
 ) -> Result<(), EnvelopeError> {
-    if proof == Proof::Connection {
+    if matches!(proof, Proof::Connection | Proof::LocalFile) {
         return Ok(());
     }
     match (keys.verification_token(), found) {
@@ -306,7 +306,7 @@ fn schema_1(envelope: &Envelope<'_>, event: &RawValue) -> Result<(Header, Body),
 
 fn legacy_card(body: &[u8], proof: Proof) -> Result<(Header, Body), EnvelopeError> {
     match proof {
-        Proof::Sha1 | Proof::Sha256 => {}
+        Proof::LocalFile | Proof::Sha1 | Proof::Sha256 => {}
         Proof::Connection => return Err(EnvelopeError::LegacyOverLongConnection),
         // Its `token` is the card's, not the app's: only a signature can vouch for this shape.
         Proof::TokenInBody => return Err(EnvelopeError::MissingSignature),

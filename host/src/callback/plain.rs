@@ -1,23 +1,16 @@
 //! A callback that somebody has in a file: decrypted, unsigned, in any of the platform's forms.
 
 use bytes::Bytes;
-use lark_wire::secret::Secret;
-use lark_wire::signature::SignatureHeaders;
-use lark_wire::signature::sha1_signature;
 
 use crate::callback::envelope::EnvelopeError;
 use crate::callback::envelope::Inbound;
 use crate::callback::envelope::parse;
-use crate::callback::freshness::UnixSeconds;
 use crate::callback::model::Callback;
 use crate::callback::verify::RawCallback;
 use crate::callback::verify::Source;
 use crate::callback::verify::VerifyError;
 use crate::callback::verify::WebhookKeys;
 use crate::callback::verify::verify;
-
-/// Signs what only ever comes signed. It vouches for nothing but that file.
-const OWN_TOKEN: &str = "own-file";
 
 /// Why it is none.
 #[derive(Debug, thiserror::Error)]
@@ -34,28 +27,14 @@ pub enum PlainError {
     UrlCheck,
 }
 
-/// Reads it as the platform's long connection would bring it; an old card, which never comes that way, as its webhook.
+/// Reads it, an old card too, as the platform's long connection would bring it.
 pub fn read(body: Bytes) -> Result<Callback, PlainError> {
-    let keys = WebhookKeys::new(None, Some(Secret::new(OWN_TOKEN)));
-    let raw = RawCallback { source: Source::LongConnection, body: body.clone() };
-    let inbound = match parse(verify(raw, &keys)?, &keys) {
-        Err(EnvelopeError::LegacyOverLongConnection) => {
-            let raw = RawCallback { source: signed(&body), body };
-            parse(verify(raw, &keys)?, &keys)
-        }
-        read => read,
-    };
-    match inbound? {
+    let keys = WebhookKeys::new(None, None);
+    let raw = RawCallback { source: Source::LocalFile, body };
+    match parse(verify(raw, &keys)?, &keys)? {
         Inbound::Callback(callback) => Ok(*callback),
         Inbound::Challenge(_) => Err(PlainError::UrlCheck),
     }
-}
-
-fn signed(body: &[u8]) -> Source {
-    let (timestamp, nonce) = ("0".to_owned(), String::new());
-    let signature = sha1_signature(&timestamp, &nonce, &Secret::new(OWN_TOKEN), body);
-    let signature = Some(SignatureHeaders { timestamp, nonce, signature });
-    Source::Webhook { signature, now: UnixSeconds(0) }
 }
 
 #[cfg(test)]

@@ -4,6 +4,8 @@
 //! The seal stands inside the value, beside what the plugin put there, so that routes and plugins read the value as any
 //! other. It is made over the value's meaning and not its text: the platform may write the same JSON in another way.
 
+use std::time::Duration;
+
 use base64::Engine as _;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD;
 use hmac::Hmac;
@@ -84,11 +86,27 @@ pub enum SealFault {
     NotTheirs,
 }
 
-/// A good seal.
+/// What the seal of a value that came back is worth.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Genuine {
-    /// Its number and the seconds it is still valid for, if it is good for one click only.
-    pub once: Option<(String, u64)>,
+pub enum SealCheck {
+    /// The value has no seal.
+    Unsealed,
+    /// The seal is genuine, valid, and for this person.
+    Good {
+        /// For a value that is good for one click.
+        once: Option<OneClick>,
+    },
+    /// The value must not be used.
+    Bad(SealFault),
+}
+
+/// The one click that a value is good for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct OneClick {
+    /// The number of the seal, which no other seal of the app has.
+    pub number: String,
+    /// How long the seal is still valid, and so has to be remembered once it was used.
+    pub valid_for: Duration,
 }
 
 #[derive(Deserialize, Serialize)]
@@ -158,25 +176,30 @@ impl SealKey {
         Ok(Value::Object(members).to_string())
     }
 
-    /// None, if the value has no seal.
+    /// Checks the seal of a value that this person has clicked.
     pub fn check(
         &self,
         owner: Owner<'_>,
         value: &str,
         clicked_by: &str,
         now_secs: u64,
-    ) -> Option<Result<Genuine, SealFault>> {
+    ) -> SealCheck {
         // Most values have none, and are not parsed for it. An escape may spell the name in another way.
         if !value.contains(MEMBER) && !value.contains('\\') {
-            return None;
+            return SealCheck::Unsealed;
         }
         // A plugin may read what the host cannot: then a seal in it vouches for nothing.
         if unique_members::check(value).is_err() {
-            return Some(Err(SealFault::Forged));
+            return SealCheck::Bad(SealFault::Forged);
         }
-        let Ok(Value::Object(mut members)) = serde_json::from_str(value) else { return None };
-        let seal = members.shift_remove(MEMBER)?;
-        Some(self.check_seal(owner, &members, seal, clicked_by, now_secs))
+        let Ok(Value::Object(mut members)) = serde_json::from_str(value) else {
+            return SealCheck::Unsealed;
+        };
+        let Some(seal) = members.shift_remove(MEMBER) else { return SealCheck::Unsealed };
+        match self.check_seal(owner, &members, seal, clicked_by, now_secs) {
+            Ok(once) => SealCheck::Good { once },
+            Err(fault) => SealCheck::Bad(fault),
+        }
     }
 
     fn check_seal(
@@ -186,7 +209,7 @@ impl SealKey {
         seal: Value,
         clicked_by: &str,
         now_secs: u64,
-    ) -> Result<Genuine, SealFault> {
+    ) -> Result<Option<OneClick>, SealFault> {
         let seal: Seal = named_fields::from_value(seal).map_err(|_| SealFault::Forged)?;
         let mac = BASE64_URL_SAFE_NO_PAD.decode(&seal.mac).map_err(|_| SealFault::Forged)?;
         // Compared in constant time.
@@ -197,7 +220,8 @@ impl SealKey {
         if !seal.to.is_empty() && !seal.to.iter().any(|open_id| open_id == clicked_by) {
             return Err(SealFault::NotTheirs);
         }
-        Ok(Genuine { once: seal.once.map(|number| (number, seal.until - now_secs)) })
+        let valid_for = Duration::from_secs(seal.until - now_secs);
+        Ok(seal.once.map(|number| OneClick { number, valid_for }))
     }
 
     fn mac(&self, owner: Owner<'_>, members: &Map<String, Value>, seal: &Seal) -> Hmac<Sha256> {
@@ -294,21 +318,22 @@ mod tests {
         key().seal(OWNER, r#"{"b":1.0,"a":{"z":[true,null],"y":"ä"}}"#, terms(), 1000, "7").unwrap()
     }
 
-    fn check(value: &str, by: &str, now: u64) -> Option<Result<Genuine, SealFault>> {
+    fn check(value: &str, by: &str, now: u64) -> SealCheck {
         key().check(OWNER, value, by, now)
     }
 
     #[test]
     fn the_same_json_written_in_another_way_is_as_good() {
-        let genuine = Genuine { once: Some(("7".to_owned(), 50)) };
-        assert_eq!(check(&sealed(), "ou_1", 1010), Some(Ok(genuine.clone())));
+        let once = OneClick { number: "7".to_owned(), valid_for: Duration::from_secs(50) };
+        let genuine = SealCheck::Good { once: Some(once) };
+        assert_eq!(check(&sealed(), "ou_1", 1010), genuine);
         let mut value: Value = serde_json::from_str(&sealed()).unwrap();
         let seal = value[MEMBER].take();
         let other =
             format!(r#"{{ "{MEMBER}": {seal}, "a": {{"y":"\u00e4", "z":[true, null]}}, "b": 1 }}"#);
-        assert_eq!(check(&other, "ou_1", 1010), Some(Ok(genuine)));
-        assert_eq!(check(r#"{"b":1}"#, "ou_1", 1010), None);
-        assert_eq!(check(r#""aviary_seal""#, "ou_1", 1010), None);
+        assert_eq!(check(&other, "ou_1", 1010), genuine);
+        assert_eq!(check(r#"{"b":1}"#, "ou_1", 1010), SealCheck::Unsealed);
+        assert_eq!(check(r#""aviary_seal""#, "ou_1", 1010), SealCheck::Unsealed);
     }
 
     #[test]
@@ -327,11 +352,11 @@ mod tests {
             *value.pointer_mut(pointer).unwrap() = changed;
             assert_eq!(
                 check(&value.to_string(), "ou_1", 1010),
-                Some(Err(SealFault::Forged)),
+                SealCheck::Bad(SealFault::Forged),
                 "{pointer}"
             );
         }
-        let forged = Some(Err(SealFault::Forged));
+        let forged = SealCheck::Bad(SealFault::Forged);
         for other in [Owner { app: "cli_b", plugin: "p" }, Owner { app: "cli_a", plugin: "q" }] {
             assert_eq!(key().check(other, &sealed(), "ou_1", 1010), forged);
         }
@@ -342,7 +367,7 @@ mod tests {
     #[test]
     fn a_second_member_of_a_name_makes_it_a_forgery() {
         let genuine = sealed();
-        assert!(matches!(check(&genuine, "ou_1", 1010), Some(Ok(_))));
+        assert!(matches!(check(&genuine, "ou_1", 1010), SealCheck::Good { .. }));
         let seal = serde_json::from_str::<Value>(&genuine).unwrap()[MEMBER].to_string();
         let rest = genuine.strip_prefix('{').unwrap();
         let doubled = [
@@ -354,24 +379,24 @@ mod tests {
             format!(r#"{{"aviary\u005fseal":{seal},{rest}"#),
         ];
         for value in doubled {
-            assert_eq!(check(&value, "ou_1", 1010), Some(Err(SealFault::Forged)), "{value}");
+            assert_eq!(check(&value, "ou_1", 1010), SealCheck::Bad(SealFault::Forged), "{value}");
         }
         // The name of the seal, spelled with an escape, is that name.
         let escaped = genuine.replace(MEMBER, "aviary\\u005fseal");
-        assert!(matches!(check(&escaped, "ou_1", 1010), Some(Ok(_))), "{escaped}");
+        assert!(matches!(check(&escaped, "ou_1", 1010), SealCheck::Good { .. }), "{escaped}");
     }
 
     #[test]
     fn a_number_with_too_many_digits_is_sealed_as_it_comes_back() {
         let value = r#"{"n":900739850881987481986,"x":-0.0}"#;
         let sealed = key().seal(OWNER, value, terms(), 1000, "7").unwrap();
-        assert!(matches!(check(&sealed, "ou_1", 1010), Some(Ok(_))), "{sealed}");
+        assert!(matches!(check(&sealed, "ou_1", 1010), SealCheck::Good { .. }), "{sealed}");
     }
 
     #[test]
     fn it_ends_and_is_for_those_it_names() {
-        assert_eq!(check(&sealed(), "ou_1", 1060), Some(Err(SealFault::Expired)));
-        assert_eq!(check(&sealed(), "ou_2", 1010), Some(Err(SealFault::NotTheirs)));
+        assert_eq!(check(&sealed(), "ou_1", 1060), SealCheck::Bad(SealFault::Expired));
+        assert_eq!(check(&sealed(), "ou_2", 1010), SealCheck::Bad(SealFault::NotTheirs));
     }
 
     #[test]

@@ -23,6 +23,8 @@ use crate::journal::tape::Asked;
 use crate::journal::tape::Blob;
 use crate::journal::tape::Tape;
 use crate::journal::tape::UNKNOWN;
+use crate::setting::Section;
+use crate::setting::SettingError;
 use crate::store::Store;
 use crate::store::bucket::BucketId;
 use crate::store::bucket::Change;
@@ -63,35 +65,16 @@ impl Default for KeyValueGrant {
     }
 }
 
-/// A grant that makes no sense.
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum KeyValueGrantError {
-    /// A number out of range.
-    #[error("grants.key_value.{name} must be between 1 and {most}")]
-    OutOfRange {
-        /// The key.
-        name: &'static str,
-        /// The largest allowed.
-        most: u64,
-    },
-    /// A name that means something else.
-    #[error("grants.key_value.shared: {OWN:?} is the plugin's own bucket, and \"\" is no name")]
-    SharedName,
-}
-
 impl KeyValueGrant {
     /// Checks the numbers and the names.
-    pub fn validate(&self) -> Result<(), KeyValueGrantError> {
-        let in_range = |name, value: u64, most: u64| {
-            let fits = (1..=most).contains(&value);
-            if fits { Ok(()) } else { Err(KeyValueGrantError::OutOfRange { name, most }) }
-        };
-        in_range("bytes", self.bytes, MOST_BYTES)?;
-        in_range("keys", self.keys, MOST_KEYS)?;
-        in_range("value_bytes", self.value_bytes as u64, MOST_VALUE_BYTES as u64)?;
+    pub fn validate(&self) -> Result<(), SettingError> {
+        let section = Section("grants.key_value");
+        section.in_range("bytes", self.bytes, 1..=MOST_BYTES)?;
+        section.in_range("keys", self.keys, 1..=MOST_KEYS)?;
+        section.in_range("value_bytes", self.value_bytes, 1..=MOST_VALUE_BYTES)?;
         if self.shared.contains(OWN) || self.shared.contains("") {
-            return Err(KeyValueGrantError::SharedName);
+            let problem = format!("{OWN:?} is the plugin's own bucket, and \"\" is no name");
+            return Err(section.wrong("shared", problem));
         }
         Ok(())
     }

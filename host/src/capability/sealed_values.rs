@@ -6,6 +6,7 @@ use crate::bindings::lark::callback::sealed_values;
 use crate::callback::model::Callback;
 use crate::callback::model::Json;
 use crate::callback::seal::Owner;
+use crate::callback::seal::SealCheck;
 use crate::callback::seal::SealError;
 use crate::callback::seal::SealKey;
 use crate::callback::seal::Terms;
@@ -76,10 +77,8 @@ impl SealedValuesCtx {
 
     fn has_seal(&self) -> bool {
         let now = now_ms() / 1000;
-        self.value
-            .as_deref()
-            .and_then(|value| self.key.check(self.owner(), value, &self.clicked_by, now))
-            .is_some_and(|checked| checked.is_ok())
+        let check = |value| self.key.check(self.owner(), value, &self.clicked_by, now);
+        self.value.as_deref().is_some_and(|value| matches!(check(value), SealCheck::Good { .. }))
     }
 }
 

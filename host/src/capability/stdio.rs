@@ -1,9 +1,8 @@
 //! What a guest prints to standard output and error: kept up to a limit, for the log.
 
 use std::sync::Arc;
-use std::sync::Mutex;
-use std::sync::PoisonError;
 
+use aviary_state::Mutex;
 use bytes::Bytes;
 use tokio::io::AsyncWrite;
 use wasmtime_wasi::cli::IsTerminal;
@@ -34,20 +33,20 @@ impl Printed {
 
     /// What was kept, and how many bytes were not.
     pub fn take(&self) -> (Vec<u8>, u64) {
-        let mut buffer = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut buffer = self.0.lock();
         (std::mem::take(&mut buffer.kept), std::mem::take(&mut buffer.beyond))
     }
 
     /// The end of what was kept, of about that many bytes, in one line.
     pub fn tail(&self, bytes: usize) -> String {
-        let buffer = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let buffer = self.0.lock();
         let end = &buffer.kept[buffer.kept.len().saturating_sub(bytes)..];
         let words = String::from_utf8_lossy(end);
         words.split_whitespace().collect::<Vec<_>>().join(" ")
     }
 
     fn append(&self, bytes: &[u8]) {
-        let mut buffer = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut buffer = self.0.lock();
         let room = buffer.limit - buffer.kept.len();
         let (kept, beyond) = bytes.split_at(bytes.len().min(room));
         buffer.kept.extend_from_slice(kept);

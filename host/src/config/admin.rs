@@ -7,6 +7,8 @@ use lark_wire::secret::Secret;
 use serde::Deserialize;
 
 use crate::secret::SecretSource;
+use crate::setting::Section;
+use crate::setting::SettingError;
 
 /// Fewer characters could be guessed by asking.
 const SHORTEST_TOKEN: usize = 16;
@@ -27,27 +29,23 @@ pub struct AdminConfig {
     pub token: Option<Secret>,
 }
 
-/// Which key is wrong, and what to do.
-#[derive(Debug, thiserror::Error)]
-#[error("admin.token: {0}")]
-pub struct AdminConfigError(String);
-
 impl AdminFile {
     /// Reads the token, relative to `folder`.
-    pub(super) fn check(self, folder: &Path) -> Result<AdminConfig, AdminConfigError> {
+    pub(super) fn check(self, folder: &Path) -> Result<AdminConfig, SettingError> {
         let Self { listen, token } = self;
         let token = token.map(|token| token.read(folder)).transpose();
-        let token = token.map_err(|error| AdminConfigError(error.to_string()))?;
+        let wrong = |problem| Section("admin").wrong("token", problem);
+        let token = token.map_err(|error| wrong(error.to_string()))?;
         if let Some(token) = &token {
             let length = token.expose().chars().count();
             let printable = token.expose().bytes().all(|byte| byte.is_ascii_graphic());
             if length < SHORTEST_TOKEN || !printable {
-                return Err(AdminConfigError(format!(
+                return Err(wrong(format!(
                     "give {SHORTEST_TOKEN} letters, digits or signs at least, without spaces; `openssl rand -hex 32` makes a good one"
                 )));
             }
         } else if !listen.ip().is_loopback() {
-            return Err(AdminConfigError(format!(
+            return Err(wrong(format!(
                 "missing, though admin.listen is {listen}, which others can reach: give {{ env = \"AVIARY_ADMIN_TOKEN\" }}, or listen on 127.0.0.1"
             )));
         }

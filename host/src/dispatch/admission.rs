@@ -10,11 +10,9 @@ mod in_plugin;
 mod state;
 
 use std::sync::Arc;
-use std::sync::Mutex;
-use std::sync::MutexGuard;
-use std::sync::PoisonError;
 use std::time::Duration;
 
+use aviary_state::Mutex;
 use tokio::sync::oneshot;
 use tokio::time::Instant;
 
@@ -168,7 +166,7 @@ impl Admission {
     }
 
     fn line_up(self: &Arc<Self>, ask: Ask) -> Result<LinedUp, NotAdmitted> {
-        let mut state = self.lock();
+        let mut state = self.state.lock();
         if state.may_start(&ask) {
             if state.waiting_count() == 0 {
                 return Ok(LinedUp::Admitted(self.take(&mut state, &ask)));
@@ -231,10 +229,6 @@ impl Admission {
             since: Instant::now(),
         }
     }
-
-    fn lock(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
-    }
 }
 
 /// What became of a wish.
@@ -254,7 +248,7 @@ struct Leave<'a> {
 
 impl Drop for Leave<'_> {
     fn drop(&mut self) {
-        let mut state = self.admission.lock();
+        let mut state = self.admission.state.lock();
         if state.remove(self.plugin, self.user, self.priority, self.ticket) {
             metrics::set_callbacks_waiting(state.waiting_count());
         }
@@ -263,7 +257,7 @@ impl Drop for Leave<'_> {
 
 impl Drop for Place {
     fn drop(&mut self) {
-        let mut state = self.admission.lock();
+        let mut state = self.admission.state.lock();
         state.give_back(self.plugin, self.from, self.places);
         let held = self.since.elapsed();
         state.typical_hold = state.typical_hold - state.typical_hold / WEIGHT + held / WEIGHT;

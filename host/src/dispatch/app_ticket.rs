@@ -7,8 +7,8 @@ use serde::Deserialize;
 use crate::callback::model::Body;
 use crate::callback::model::Callback;
 use crate::callback::reply::Reply;
-use crate::dispatch::Decision;
-use crate::dispatch::Dispatcher;
+use crate::open_api::transport::OpenApi;
+use crate::plugin::decision::Decision;
 use crate::telemetry::Outcome;
 
 /// `type` of it, or `header.event_type`.
@@ -20,25 +20,23 @@ struct Event {
     app_ticket: Option<String>,
 }
 
-impl Dispatcher {
-    /// Takes the ticket, if it is one. It is acknowledged in any case: another one comes within the hour.
-    pub(super) async fn take_ticket(&self, callback: &Callback) -> Option<Decision> {
-        let Body::Other(event) = &callback.body else { return None };
-        if callback.header.event_type != APP_TICKET {
-            return None;
-        }
-        let reason = match named_fields::from_str::<Event>(event) {
-            Ok(Event { app_id: Some(app), .. }) if app != self.app() => {
-                Some("the app ticket is another app's".to_owned())
-            }
-            Ok(Event { app_ticket: Some(ticket), .. }) => {
-                self.late.open_api().take_ticket(Secret::new(ticket)).await;
-                None
-            }
-            Ok(Event { app_ticket: None, .. }) | Err(_) => {
-                Some("the event holds no app ticket".to_owned())
-            }
-        };
-        Some(Decision { reply: Reply::accepted(), outcome: Outcome::Host, reason })
+/// Takes the ticket of `app`, if the callback is one. It is acknowledged in any case: another one comes within the hour.
+pub(super) async fn take(callback: &Callback, app: &str, open_api: &OpenApi) -> Option<Decision> {
+    let Body::Other(event) = &callback.body else { return None };
+    if callback.header.event_type != APP_TICKET {
+        return None;
     }
+    let reason = match named_fields::from_str::<Event>(event) {
+        Ok(Event { app_id: Some(other), .. }) if other != app => {
+            Some("the app ticket is another app's".to_owned())
+        }
+        Ok(Event { app_ticket: Some(ticket), .. }) => {
+            open_api.take_ticket(Secret::new(ticket)).await;
+            None
+        }
+        Ok(Event { app_ticket: None, .. }) | Err(_) => {
+            Some("the event holds no app ticket".to_owned())
+        }
+    };
+    Some(Decision { reply: Reply::accepted(), outcome: Outcome::Host, reason })
 }

@@ -6,12 +6,11 @@
 //! a viewer reads, and a reply carries them all. Somebody who is still typing the link gets the same.
 
 use std::collections::HashMap;
-use std::collections::VecDeque;
 use std::sync::Arc;
-use std::sync::Mutex;
-use std::sync::PoisonError;
 use std::time::Duration;
 
+use aviary_state::Bounded;
+use aviary_state::Mutex;
 use tokio::sync::watch;
 use tokio::time::Instant;
 
@@ -24,7 +23,7 @@ use crate::plugin::loaded::Plugin;
 
 /// Previews of one app that are kept. Each is some hundred bytes, or a card of 30 KiB.
 const MOST: usize = 2048;
-/// Their bytes. What is oldest makes room.
+/// Their bytes. The one that was made longest ago makes room.
 const MOST_BYTES: usize = 16 << 20;
 
 /// Which preview: who has made it, and of which link for whom.
@@ -38,16 +37,18 @@ struct Key {
 struct Made {
     reply: Reply,
     at: Instant,
-    size: usize,
 }
 
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct Kept {
-    made: HashMap<Key, Made>,
-    /// In the order they were made. A key that was made again stands here twice, and the first one means nothing.
-    order: VecDeque<(Key, Instant)>,
-    bytes: usize,
+    made: Bounded<Key, Made>,
     making: HashMap<Key, watch::Receiver<Option<Reply>>>,
+}
+
+impl Default for Kept {
+    fn default() -> Self {
+        Self { made: Bounded::weighing(MOST, MOST_BYTES), making: HashMap::new() }
+    }
 }
 
 /// The previews of one app.
@@ -84,7 +85,7 @@ impl Cached {
     }
 
     fn look(&self, key: Key, fresh: Duration, stale: Duration, now: Instant) -> Found {
-        let mut kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut kept = self.0.lock();
         let made = kept.made.get(&key).map(|made| (made.reply.clone(), now - made.at));
         let making = kept.making.get(&key).cloned();
         match (made, making) {
@@ -126,17 +127,9 @@ pub(super) async fn made(
 impl Slot {
     /// Here it is, from now on for everybody.
     pub(super) fn fill(self, reply: &Reply) {
-        let now = Instant::now();
-        let mut kept = self.cached.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let size = reply.to_remember().map_or(0, |bytes| bytes.len()) + size_of::<Key>();
-        kept.bytes += size;
-        let made = Made { reply: reply.clone(), at: now, size };
-        if let Some(old) = kept.made.insert(self.key.clone(), made) {
-            kept.bytes -= old.size;
-        }
-        kept.order.push_back((self.key.clone(), now));
-        kept.make_room();
-        drop(kept);
+        let made = Made { reply: reply.clone(), at: Instant::now() };
+        let bytes = reply.to_remember().map_or(0, |bytes| bytes.len()) + size_of::<Key>();
+        self.cached.0.lock().made.insert_weighing(self.key.clone(), made, bytes);
         // Nobody may be waiting.
         let _ = self.done.send(Some(reply.clone()));
     }
@@ -144,21 +137,8 @@ impl Slot {
 
 impl Drop for Slot {
     fn drop(&mut self) {
-        let mut kept = self.cached.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut kept = self.cached.0.lock();
         kept.making.remove(&self.key);
-    }
-}
-
-impl Kept {
-    fn make_room(&mut self) {
-        while self.order.len() > MOST || self.bytes > MOST_BYTES {
-            let Some((key, at)) = self.order.pop_front() else { return };
-            if self.made.get(&key).is_some_and(|made| made.at == at)
-                && let Some(old) = self.made.remove(&key)
-            {
-                self.bytes -= old.size;
-            }
-        }
     }
 }
 
@@ -168,6 +148,7 @@ mod tests {
     use crate::callback::model::Body;
     use crate::callback::model::Operator;
     use crate::callback::model::PreviewRequest;
+    use crate::callback::reply_check::card_as_preview;
 
     const FRESH: Duration = Duration::from_secs(10);
     const STALE: Duration = Duration::from_secs(100);
@@ -231,6 +212,19 @@ mod tests {
         let Found::InTheMaking(making) = look(&cached, "u", 0) else { panic!("it is being made") };
         drop(slot);
         assert!(made(making, Instant::now() + Duration::from_secs(60)).await.is_none());
+    }
+
+    #[test]
+    fn many_bytes_make_room_too() {
+        let cached = Cached::default();
+        let large = card_as_preview(&format!("\"{}\"", "a".repeat(1 << 20)));
+        for number in 0..20 {
+            let Found::Nothing(slot) = look(&cached, &number.to_string(), 0) else { panic!() };
+            slot.fill(&large);
+        }
+        assert!(cached.0.lock().made.weight() <= MOST_BYTES);
+        assert!(matches!(look(&cached, "4", 0), Found::Nothing(_)));
+        assert!(matches!(look(&cached, "5", 0), Found::Fresh(_)));
     }
 
     #[test]

@@ -14,23 +14,25 @@ use crate::callback::model::Kind;
 use crate::callback::model::Location;
 use crate::callback::model::Operator;
 use crate::callback::reply::Reply;
+use crate::callback::seal::OneClick;
 use crate::callback::seal::Owner;
+use crate::callback::seal::SealCheck;
 use crate::callback::seal::SealFault;
 use crate::deadline::Deadline;
-use crate::dispatch::Dispatcher;
 use crate::dispatch::cached;
+use crate::dispatch::cached::Cached;
 use crate::dispatch::cached::Found;
 use crate::dispatch::cached::Slot;
 use crate::dispatch::identity_key::Fields;
 use crate::dispatch::once::Entered;
+use crate::dispatch::once::Once;
 use crate::dispatch::once::Ticket;
 use crate::dispatch::route::Picked;
 use crate::dispatch::still_working;
 use crate::plugin::allow::Allow;
 use crate::plugin::decision::Decision;
-use crate::plugin::decision::decide;
-use crate::plugin::decision::host_words;
 use crate::plugin::loaded::Plugin;
+use crate::store::Store;
 use crate::store::marks::Mark;
 use crate::store::update::now_ms;
 use crate::telemetry::Outcome;
@@ -67,36 +69,74 @@ impl Tickets {
     }
 }
 
-impl Dispatcher {
+/// Whether a callback may pass.
+pub(super) enum Passage {
+    /// The plugin is asked.
+    Open(Tickets),
+    /// The plugin is not asked: this is answered in its place.
+    Closed(Decision),
+    /// The same, of an old preview that its plugin is to make again.
+    Stale(Decision, Slot),
+}
+
+/// Stands before the plugins of one app.
+#[derive(Clone, Debug)]
+pub(super) struct Gate {
+    app: Arc<str>,
+    once: Once,
+    cached: Cached,
+}
+
+impl Gate {
+    /// Remembers in `store` what has happened once.
+    pub(super) fn new(app: Arc<str>, store: Store) -> Self {
+        Self { app, once: Once::new(store), cached: Cached::default() }
+    }
+
     /// Lets a callback through, with tickets if it shall happen once, or says what is answered in its place.
-    pub(super) async fn gate(
+    pub(super) async fn pass(
         &self,
         picked: Picked<'_>,
-        callback: &Arc<Callback>,
+        callback: &Callback,
+        deadline: Deadline,
+    ) -> Passage {
+        if callback.kind() == Kind::LinkPreview {
+            return self.preview(picked.plugin, callback, deadline).await;
+        }
+        match self.admit(picked, callback, deadline).await {
+            Ok(tickets) => Passage::Open(tickets),
+            Err(decision) => Passage::Closed(decision),
+        }
+    }
+
+    /// A click or an event.
+    async fn admit(
+        &self,
+        Picked { plugin, route, .. }: Picked<'_>,
+        callback: &Callback,
         deadline: Deadline,
     ) -> Result<Tickets, Decision> {
-        let Picked { plugin, route, .. } = picked;
-        match callback.kind() {
-            Kind::LinkPreview => return self.preview(picked, callback, deadline).await,
-            Kind::Other => not_too_old(plugin, callback)?,
-            Kind::CardAction | Kind::LegacyCard => {}
+        if callback.kind() == Kind::Other {
+            not_too_old(plugin, callback)?;
         }
         let allow = plugin.policy().allow(route);
         if !allow.permits(callback) {
             return Err(not_allowed(callback, allow, "not among those who may click"));
         }
-        let once = self.value(plugin, allow, callback)?;
+        let one_click = self.value(plugin, allow, callback)?;
         let same = match self.mark(plugin, callback) {
             Some((mark, keep)) => Some(self.first(plugin, callback, &mark, keep, deadline).await?),
             None => None,
         };
-        let Some((number, keep)) = once else { return Ok(Tickets { same, ..Tickets::default() }) };
+        let Some(OneClick { number, valid_for }) = one_click else {
+            return Ok(Tickets { same, ..Tickets::default() });
+        };
         let mark = Mark::new(&self.app, "value", &number);
-        match self.once.enter(&mark, keep, deadline.hard(), deadline.soft()).await {
+        match self.once.enter(&mark, valid_for, deadline.hard(), deadline.soft()).await {
             Entered::First(ticket) => Ok(Tickets { same, value: Some(ticket), preview: None }),
             Entered::Before(_) | Entered::Meanwhile => {
                 let reason = Some("the value was good for one click, and that was made".to_owned());
-                Err(host_words(callback, Reason::UsedUp, Outcome::Refused, reason))
+                Err(Decision::by_host(callback, Reason::UsedUp, reason))
             }
         }
     }
@@ -104,51 +144,27 @@ impl Dispatcher {
     /// What was made a moment ago, or the right to make it.
     async fn preview(
         &self,
-        picked: Picked<'_>,
-        callback: &Arc<Callback>,
+        plugin: &Arc<Plugin>,
+        callback: &Callback,
         deadline: Deadline,
-    ) -> Result<Tickets, Decision> {
-        let kept = |reply| Err(Decision { reply, outcome: Outcome::Cached, reason: None });
-        match self.cached.find(picked.plugin, callback) {
-            None => Ok(Tickets::default()),
-            Some(Found::Nothing(slot)) => Ok(Tickets { preview: Some(slot), ..Tickets::default() }),
-            Some(Found::Fresh(reply) | Found::Stale(reply, None)) => kept(reply),
-            Some(Found::Stale(reply, Some(slot))) => {
-                self.make_anew(picked, callback, slot, deadline);
-                kept(reply)
+    ) -> Passage {
+        let kept = |reply| Decision { reply, outcome: Outcome::Cached, reason: None };
+        match self.cached.find(plugin, callback) {
+            None => Passage::Open(Tickets::default()),
+            Some(Found::Nothing(slot)) => {
+                Passage::Open(Tickets { preview: Some(slot), ..Tickets::default() })
             }
+            Some(Found::Fresh(reply) | Found::Stale(reply, None)) => Passage::Closed(kept(reply)),
+            Some(Found::Stale(reply, Some(slot))) => Passage::Stale(kept(reply), slot),
             Some(Found::InTheMaking(making)) => {
                 match cached::made(making, deadline.soft()).await {
-                    Some(reply) => kept(reply),
+                    Some(reply) => Passage::Closed(kept(reply)),
                     // Nothing came of it, and there may be time to try again.
-                    None if Instant::now() < deadline.soft() => Ok(Tickets::default()),
-                    None => Err(still_working(callback, picked.plugin)),
+                    None if Instant::now() < deadline.soft() => Passage::Open(Tickets::default()),
+                    None => Passage::Closed(still_working(callback, plugin)),
                 }
             }
         }
-    }
-
-    /// Asks the plugin although the answer is given already.
-    fn make_anew(
-        &self,
-        Picked { plugin, handler, .. }: Picked<'_>,
-        callback: &Arc<Callback>,
-        slot: Slot,
-        deadline: Deadline,
-    ) {
-        let (dispatcher, plugin, callback) =
-            (self.clone(), Arc::clone(plugin), Arc::clone(callback));
-        self.late.spawn(async move {
-            // Nobody reads it, but its instance may serve another call, whose tape somebody does.
-            let tape = dispatcher.tape(deadline);
-            let started = dispatcher.start(&plugin, handler, &callback, deadline, tape).await;
-            // The next one who asks tries again.
-            let Ok(mut running) = started else { return };
-            let decision = decide(&callback, running.report().await.result);
-            if decision.outcome == Outcome::Answered {
-                slot.fill(&decision.reply);
-            }
-        });
     }
 
     async fn first(
@@ -171,30 +187,29 @@ impl Dispatcher {
         }
     }
 
-    /// Checks the value's seal. If it is good for one click: its number, and how long that has to be remembered.
+    /// Checks the value's seal. Says so if the value is good for one click.
     fn value(
         &self,
         plugin: &Plugin,
         allow: &Allow,
         callback: &Callback,
-    ) -> Result<Option<(String, Duration)>, Decision> {
+    ) -> Result<Option<OneClick>, Decision> {
         let Some(click) = callback.card_action() else { return Ok(None) };
         let owner = Owner { app: &self.app, plugin: plugin.name() };
         let value = click.action.value.as_deref().unwrap_or_default();
         let clicked_by = &click.operator.open_id;
-        let refused =
-            |why, reason: String| Err(host_words(callback, why, Outcome::Refused, Some(reason)));
+        let refused = |why, reason: String| Err(Decision::by_host(callback, why, Some(reason)));
         match plugin.seal_key().check(owner, value, clicked_by, now_ms() / 1000) {
-            None if allow.sealed_only() => {
+            SealCheck::Unsealed if allow.sealed_only() => {
                 refused(Reason::Forged, "the value has no seal".to_owned())
             }
-            None => Ok(None),
-            Some(Ok(genuine)) => {
-                Ok(genuine.once.map(|(number, secs)| (number, Duration::from_secs(secs))))
+            SealCheck::Unsealed => Ok(None),
+            SealCheck::Good { once } => Ok(once),
+            SealCheck::Bad(fault @ SealFault::Forged) => refused(Reason::Forged, fault.to_string()),
+            SealCheck::Bad(fault @ SealFault::Expired) => {
+                refused(Reason::Expired, fault.to_string())
             }
-            Some(Err(fault @ SealFault::Forged)) => refused(Reason::Forged, fault.to_string()),
-            Some(Err(fault @ SealFault::Expired)) => refused(Reason::Expired, fault.to_string()),
-            Some(Err(fault @ SealFault::NotTheirs)) => {
+            SealCheck::Bad(fault @ SealFault::NotTheirs) => {
                 Err(not_allowed(callback, allow, &fault.to_string()))
             }
         }
@@ -239,7 +254,7 @@ fn not_allowed(callback: &Callback, allow: &Allow, reason: &str) -> Decision {
     let words = allow.refusal().ok().flatten();
     match words.and_then(|words| words.reply(callback.kind())) {
         Some(reply) => Decision { reply, outcome: Outcome::Refused, reason },
-        None => host_words(callback, Reason::NotAllowed, Outcome::Refused, reason),
+        None => Decision::by_host(callback, Reason::NotAllowed, reason),
     }
 }
 

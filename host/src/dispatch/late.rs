@@ -5,12 +5,11 @@
 
 mod delivery;
 mod preview;
+mod refresh;
 
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::sync::OwnedSemaphorePermit;
-use tokio::sync::Semaphore;
 use tokio::sync::oneshot;
 use tokio::time::Instant;
 
@@ -29,13 +28,14 @@ use crate::deadline::Deadline;
 use crate::deadline::PLATFORM_PATIENCE;
 use crate::dispatch::cached::Slot;
 use crate::dispatch::gate::Tickets;
+use crate::dispatch::late::delivery::CardUpdates;
+use crate::dispatch::late::delivery::Update;
 use crate::dispatch::late::preview::Previews;
 use crate::dispatch::late::preview::Viewer;
+use crate::dispatch::late::refresh::Refreshes;
 use crate::dispatch::made_by::MadeBy;
 use crate::journal::draft::Draft;
 use crate::journal::writer::Journal;
-use crate::open_api::rate_limit::Rate;
-use crate::open_api::rate_limit::RateLimit;
 use crate::open_api::transport::OpenApi;
 use crate::plugin::loaded::Plugin;
 use crate::runtime::call::error::CallError;
@@ -48,19 +48,9 @@ use crate::store::ADOPTION;
 use crate::store::Store;
 use crate::store::update::PendingUpdate;
 use crate::store::update::StoredUpdate;
-use crate::store::update::UpdateId;
 use crate::store::update::now_ms;
 use crate::telemetry::metrics;
 use crate::telemetry::metrics::LateResult;
-use crate::telemetry::metrics::UpdateResult;
-
-/// What the platform documents for `card/update`, for each app.
-const UPDATE_RATE: Rate = Rate { in_a_second: 50, in_a_minute: 1000 };
-/// Memory for the updates of one app that wait, in KiB. The platform's rate shows 30,000 in the half hour that a token
-/// lives, of which this holds those that a platform which does not answer leaves waiting.
-const WAITING_KIB: usize = 64 * 1024;
-/// What the smallest update counts for, which bounds their number to 8192.
-const LEAST_KIB: usize = 8;
 
 /// What comes after the answers of one app.
 #[derive(Debug)]
@@ -68,9 +58,9 @@ pub struct Late {
     app: Arc<str>,
     open_api: Arc<OpenApi>,
     store: Store,
-    rate: RateLimit,
-    room: Arc<Semaphore>,
+    updates: CardUpdates,
     previews: Previews,
+    refreshes: Refreshes,
     shutdown: Shutdown,
 }
 
@@ -108,27 +98,6 @@ impl Drop for Flushed {
     }
 }
 
-/// An update that has its place among those that wait.
-#[derive(Debug)]
-struct Update {
-    id: UpdateId,
-    pending: PendingUpdate,
-    attempted: bool,
-    _room: OwnedSemaphorePermit,
-}
-
-impl Update {
-    fn event_id(&self) -> Option<&str> {
-        self.pending.event_id.as_deref()
-    }
-}
-
-impl Drop for Update {
-    fn drop(&mut self) {
-        metrics::add_card_updates_waiting(&self.pending.app, -1.0);
-    }
-}
-
 /// What may still happen to a callback that has its answer.
 pub(super) struct Afterwards {
     late: Arc<Late>,
@@ -145,15 +114,15 @@ impl Late {
         store: Store,
         shutdown: Shutdown,
     ) -> Arc<Self> {
-        Arc::new(Self {
-            app,
-            open_api,
-            store,
-            rate: RateLimit::new(UPDATE_RATE),
-            room: Arc::new(Semaphore::new(WAITING_KIB)),
-            previews: Previews::default(),
-            shutdown,
-        })
+        let updates = CardUpdates::new(
+            Arc::clone(&app),
+            Arc::clone(&open_api),
+            store.clone(),
+            shutdown.clone(),
+        );
+        let refreshes = Refreshes::new(Arc::clone(&app), Arc::clone(&open_api), shutdown.clone());
+        let previews = Previews::default();
+        Arc::new(Self { app, open_api, store, updates, previews, refreshes, shutdown })
     }
 
     /// Something that goes on after the answer. A host that stops waits for it.
@@ -175,7 +144,7 @@ impl Late {
     pub fn resume(self: &Arc<Self>, left: Vec<StoredUpdate>) {
         let mut callbacks: Vec<Vec<Update>> = Vec::new();
         for StoredUpdate { id, update, attempted } in left {
-            let Some(update) = self.admit(id, update, attempted) else { continue };
+            let Some(update) = self.updates.admit(id, update, attempted) else { continue };
             let same = |updates: &&mut Vec<Update>| {
                 updates.first().is_some_and(|first| first.pending.token == update.pending.token)
             };
@@ -196,7 +165,7 @@ impl Late {
                 // nothing left that an update could overtake.
                 let age = updates.first().map_or(Duration::MAX, |update| update.pending.age());
                 tokio::time::sleep(PLATFORM_PATIENCE.saturating_sub(age)).await;
-                late.deliver(updates).await;
+                late.updates.deliver(updates).await;
             });
         }
     }
@@ -207,23 +176,6 @@ impl Late {
             return None;
         }
         self.previews.find(&Viewer::of(callback)?, &MadeBy::plugin(plugin), Instant::now())
-    }
-
-    fn admit(&self, id: UpdateId, pending: PendingUpdate, attempted: bool) -> Option<Update> {
-        let kib = pending.card.len().div_ceil(1024).max(LEAST_KIB);
-        let kib = u32::try_from(kib).unwrap_or(u32::MAX);
-        match Arc::clone(&self.room).try_acquire_many_owned(kib) {
-            Ok(room) => {
-                metrics::add_card_updates_waiting(&self.app, 1.0);
-                Some(Update { id, pending, attempted, _room: room })
-            }
-            Err(_full) => {
-                let event_id = pending.event_id.as_deref();
-                tracing::error!(app = %self.app, event_id, "card update dropped: too many wait already");
-                metrics::record_card_update(UpdateResult::NoRoom);
-                None
-            }
-        }
     }
 }
 
@@ -274,11 +226,11 @@ impl Afterwards {
         cards.push(last);
         let updates = self.admit(cards);
         let until = self.deadline.soft();
-        if tokio::time::timeout_at(until, self.late.keep(&updates)).await.is_err() {
+        if tokio::time::timeout_at(until, self.late.updates.keep(&updates)).await.is_err() {
             let event_id = self.event_id();
             tracing::warn!(app = %self.late.app, event_id, "the store is slow: a restart now would lose a card update");
         }
-        tasks.spawn(async move { self.answered().await.deliver(updates).await });
+        tasks.spawn(async move { self.answered().await.updates.deliver(updates).await });
     }
 
     /// Waits for a call that missed the deadline, and shows what it returns.
@@ -330,8 +282,8 @@ impl Afterwards {
             return;
         }
         let updates = self.admit(cards);
-        self.late.keep(&updates).await;
-        self.answered().await.deliver(updates).await;
+        self.late.updates.keep(&updates).await;
+        self.answered().await.updates.deliver(updates).await;
     }
 
     fn late_card(&self, raw: RawReply, plugin: &Plugin) -> Option<Json> {
@@ -382,7 +334,7 @@ impl Afterwards {
     async fn show_preview(self, viewer: Viewer, reply: Reply, plugin: &Arc<Plugin>) {
         let late = self.answered().await;
         late.previews.keep(viewer.clone(), MadeBy::plugin(plugin), reply, Instant::now());
-        late.refresh(viewer).await;
+        late.refreshes.refresh(viewer).await;
     }
 
     /// A card that a link preview put there is not updated by its token: the client has to ask for the preview again.
@@ -408,7 +360,7 @@ impl Afterwards {
         let store = &self.late.store;
         cards
             .into_iter()
-            .filter_map(|card| self.late.admit(store.next_id(), pending(card), false))
+            .filter_map(|card| self.late.updates.admit(store.next_id(), pending(card), false))
             .collect()
     }
 

@@ -5,10 +5,9 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
-use std::sync::Mutex;
-use std::sync::PoisonError;
 use std::time::Duration;
 
+use aviary_state::Mutex;
 use tokio::sync::watch;
 use tokio::time::Instant;
 
@@ -90,7 +89,7 @@ impl Once {
     }
 
     fn join(&self, mark: &Mark, keep: Duration) -> Result<Ticket, watch::Receiver<Running>> {
-        let mut all = self.running.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut all = self.running.lock();
         if let Some(running) = all.get(mark) {
             return Err(running.clone());
         }
@@ -168,7 +167,7 @@ impl Ticket {
 
 impl Drop for Ticket {
     fn drop(&mut self) {
-        let mut all = self.once.running.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut all = self.once.running.lock();
         all.remove(&self.mark);
         drop(all);
         if self.is_settled {

@@ -20,7 +20,6 @@ use crate::dispatch::still_working;
 use crate::journal::tape::Tape;
 use crate::plugin::decision::Decision;
 use crate::plugin::decision::decide;
-use crate::plugin::decision::host_words;
 use crate::plugin::loaded::Plugin;
 use crate::plugin::originator::Originator;
 use crate::plugin::registry::Snapshot;
@@ -56,7 +55,7 @@ pub async fn rehearse(engine: &GuestEngine, plugin: &Arc<Plugin>, callback: Call
     let callback = Arc::new(callback);
     let snapshot = Snapshot::new(vec![Arc::clone(plugin)]);
     let Some(Picked { plugin, handler, .. }) = route::pick(&snapshot, &callback) else {
-        return uncalled(host_words(&callback, Reason::NoHandler, Outcome::NoHandler, None));
+        return uncalled(Decision::by_host(&callback, Reason::NoHandler, None));
     };
     let from = Originator::of(&callback);
     let pass = match plugin.breaker().pass(Instant::now(), from) {

@@ -8,12 +8,15 @@ use std::time::SystemTime;
 use lark_wire::platform_code;
 use rustls::ClientConfig;
 use serde_json::Value;
+use time::OffsetDateTime;
+use time::format_description::well_known::Rfc2822;
 use tokio::time::Instant;
 
 use crate::config::AppConfig;
 use crate::doctor::console;
 use crate::doctor::finding::Finding;
 use crate::ingress::long_connection::LongConnectionConfig;
+use crate::ingress::long_connection::Network;
 use crate::ingress::long_connection::ask_discovery;
 use crate::open_api::identity::AppKind;
 use crate::open_api::request::ApiError;
@@ -62,8 +65,9 @@ async fn reach(
     Ok(findings)
 }
 
+/// The time of a `Date` header: HTTP writes what mail writes.
 fn http_date(text: &str) -> Option<SystemTime> {
-    httpdate::parse_http_date(text).ok()
+    OffsetDateTime::parse(text, &Rfc2822).ok().map(SystemTime::from)
 }
 
 fn clock(about: &str, theirs: SystemTime) -> Finding {
@@ -120,7 +124,8 @@ async fn discovery(
     http: &reqwest::Client,
     tls: &Arc<ClientConfig>,
 ) -> Finding {
-    match ask_discovery(&app.id, &app.secret, &app.domain, &wanted.hosts, http, tls).await {
+    let network = Network { http: http.clone(), tls: Arc::clone(tls) };
+    match ask_discovery(app.identity(), &wanted.hosts, network).await {
         Ok(()) => Finding::fine(about, "a long connection is offered"),
         Err(refusal) if refusal.useless_to_retry => Finding::fault(
             about,
@@ -204,4 +209,18 @@ fn store_app(about: &str, app: &AppConfig) -> Vec<Finding> {
         ));
     }
     findings
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_date_header_is_understood() {
+        let sunday = SystemTime::UNIX_EPOCH + Duration::from_secs(784_111_777);
+        assert_eq!(http_date("Sun, 06 Nov 1994 08:49:37 GMT"), Some(sunday));
+        for wrong in ["", "yesterday", "784111777"] {
+            assert_eq!(http_date(wrong), None, "{wrong}");
+        }
+    }
 }

@@ -19,8 +19,6 @@ mod properties;
 use std::sync::Arc;
 use std::time::Duration;
 
-use lark_wire::domain::Domain;
-use lark_wire::secret::Secret;
 use rustls::ClientConfig;
 use serde::Deserialize;
 
@@ -32,6 +30,9 @@ use crate::ingress::long_connection::dial_error::Retry;
 use crate::ingress::long_connection::endpoint::Dialer;
 use crate::ingress::long_connection::settings::Settings;
 use crate::ingress::long_connection::status::ConnectionStatus;
+use crate::open_api::identity::AppIdentity;
+use crate::setting::Section;
+use crate::setting::SettingError;
 use crate::shutdown::Shutdown;
 
 /// `long_connection = { … }` of an app.
@@ -59,30 +60,18 @@ fn half_a_minute() -> u64 {
     30_000
 }
 
-/// Settings that make no sense.
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum LongConnectionConfigError {
-    /// The platform refuses more.
-    #[error(
-        "long_connection.connections: {0} is not between 1 and {MAX_CONNECTIONS}, the platform's limit for an app"
-    )]
-    Connections(u32),
-    /// Shorter than any network's hiccup, or longer than anybody waits.
-    #[error("long_connection.silence_ms: {0} is not between 100 and 600000")]
-    Silence(u64),
-}
-
 impl LongConnectionConfig {
     /// Checks the numbers.
-    pub fn validate(&self) -> Result<(), LongConnectionConfigError> {
-        if !(1..=MAX_CONNECTIONS).contains(&self.connections) {
-            return Err(LongConnectionConfigError::Connections(self.connections));
-        }
-        if !(100..=600_000).contains(&self.silence_ms) {
-            return Err(LongConnectionConfigError::Silence(self.silence_ms));
-        }
-        Ok(())
+    pub fn validate(&self) -> Result<(), SettingError> {
+        let section = Section("long_connection");
+        let limit = |error: SettingError| {
+            SettingError::new(
+                error.key,
+                format!("{}, the platform's limit for an app", error.problem),
+            )
+        };
+        section.in_range("connections", self.connections, 1..=MAX_CONNECTIONS).map_err(limit)?;
+        section.in_range("silence_ms", self.silence_ms, 100..=600_000)
     }
 }
 
@@ -92,24 +81,27 @@ const MAX_CONNECTIONS: u32 = 50;
 /// Everything that the connections of one app share.
 #[derive(Clone, Debug)]
 pub struct LongConnection {
-    /// `cli_…`
-    pub app_id: String,
-    /// Proves to the platform who is dialling.
-    pub app_secret: Secret,
-    /// Where discovery is asked.
-    pub domain: Domain,
+    /// Who dials, and where discovery is asked.
+    pub app: AppIdentity,
     /// Hosts besides those of the domain that discovery may name.
     pub hosts: Vec<HostName>,
-    /// For discovery.
-    pub http: reqwest::Client,
-    /// For the WebSocket.
-    pub tls: Arc<ClientConfig>,
+    /// The way there.
+    pub network: Network,
     /// Who answers.
     pub dispatcher: Arc<Dispatcher>,
     /// When.
     pub deadline: DeadlineConfig,
     /// How much longer than a ping interval the platform may say nothing.
     pub silence: Duration,
+}
+
+/// The way to the platform's servers.
+#[derive(Clone, Debug)]
+pub struct Network {
+    /// For discovery.
+    pub http: reqwest::Client,
+    /// For the WebSocket.
+    pub tls: Arc<ClientConfig>,
 }
 
 /// Why the platform offers no connection.
@@ -125,21 +117,11 @@ pub struct Refusal {
 
 /// Asks the platform for an address as every connection does first, and does not go there.
 pub async fn ask_discovery(
-    app_id: &str,
-    app_secret: &Secret,
-    domain: &Domain,
+    app: AppIdentity,
     hosts: &[HostName],
-    http: &reqwest::Client,
-    tls: &Arc<ClientConfig>,
+    network: Network,
 ) -> Result<(), Refusal> {
-    let dialer = Dialer::new(
-        app_id.to_owned(),
-        app_secret.clone(),
-        domain.clone(),
-        hosts.to_vec(),
-        http.clone(),
-        Arc::clone(tls),
-    );
+    let dialer = Dialer::new(app, hosts.to_vec(), network);
     dialer.ask().await.map_err(|error| Refusal {
         reason: error.to_string(),
         code: error.code(),
@@ -150,10 +132,9 @@ pub async fn ask_discovery(
 impl LongConnection {
     /// Keeps one connection up until the host stops, or until the platform says that trying again is useless.
     pub async fn run(self, status: ConnectionStatus, shutdown: Shutdown) {
-        let app = self.app_id.clone();
+        let app = self.app.id.clone();
         let connection = status.number();
-        let (domain, hosts) = (self.domain, self.hosts);
-        let dialer = Dialer::new(self.app_id, self.app_secret, domain, hosts, self.http, self.tls);
+        let dialer = Dialer::new(self.app, self.hosts, self.network);
         let mut backoff = Backoff::default();
         let mut settings = Settings::default();
         while !shutdown.has_begun() {
@@ -173,10 +154,10 @@ impl LongConnection {
                         silence: self.silence,
                     };
                     let over = session::run(dialed, &mut settings, host, &shutdown).await;
-                    if over.heard {
+                    if over.was_heard {
                         backoff.succeeded();
                     }
-                    over.ended.to_string()
+                    over.reason.to_string()
                 }
                 Err(error) if error.retry() == Retry::Useless => {
                     // The state first: whoever reads the line may ask for it at once.

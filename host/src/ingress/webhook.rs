@@ -12,7 +12,6 @@ pub mod server;
 mod unsigned;
 
 pub use crate::ingress::webhook::config::WebhookConfig;
-pub use crate::ingress::webhook::config::WebhookConfigError;
 pub use crate::ingress::webhook::replay::Moment;
 
 use std::net::IpAddr;

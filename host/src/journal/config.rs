@@ -7,6 +7,9 @@ use std::time::Duration;
 
 use serde::Deserialize;
 
+use crate::setting::Section;
+use crate::setting::SettingError;
+
 /// Less would not hold a single callback with a large card and its host calls.
 const LEAST_BYTES: u64 = 1 << 20;
 
@@ -38,18 +41,6 @@ fn default_hours() -> NonZeroU32 {
     WEEK
 }
 
-/// A setting that makes no sense.
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum JournalConfigError {
-    /// Too small.
-    #[error("journal.max_bytes: {0} is less than {LEAST_BYTES}")]
-    TooSmall(u64),
-    /// Neither a name nor a pointer.
-    #[error("journal.mask: an empty text names nothing")]
-    Empty,
-}
-
 /// The same, checked.
 #[derive(Clone, Debug)]
 pub struct JournalSettings {
@@ -62,12 +53,11 @@ pub struct JournalSettings {
 
 impl JournalConfig {
     /// Checks it; a path is relative to `folder`.
-    pub fn check(self, folder: &Path) -> Result<JournalSettings, JournalConfigError> {
-        if self.max_bytes < LEAST_BYTES {
-            return Err(JournalConfigError::TooSmall(self.max_bytes));
-        }
+    pub fn check(self, folder: &Path) -> Result<JournalSettings, SettingError> {
+        let section = Section("journal");
+        section.at_least("max_bytes", self.max_bytes, LEAST_BYTES)?;
         if self.mask.iter().any(String::is_empty) {
-            return Err(JournalConfigError::Empty);
+            return Err(section.wrong("mask", "an empty text names nothing"));
         }
         const HOUR: Duration = Duration::from_secs(60 * 60);
         Ok(JournalSettings {

@@ -7,11 +7,9 @@
 
 use std::borrow::Cow;
 use std::sync::Arc;
-use std::sync::Mutex;
-use std::sync::MutexGuard;
-use std::sync::PoisonError;
 use std::time::Duration;
 
+use aviary_state::Mutex;
 use serde::Deserialize;
 use serde::Serialize;
 use serde::Serializer;
@@ -226,12 +224,12 @@ impl Tape {
 
     /// Whether what is asked is answered as then.
     pub fn is_playing(&self) -> bool {
-        self.0.as_ref().is_some_and(|shared| matches!(*shared.lock(), Reel::Playing(_)))
+        self.0.as_ref().is_some_and(|shared| matches!(*shared.reel.lock(), Reel::Playing(_)))
     }
 
     /// What was taken down so far. What comes later is lost.
     pub fn take(&self) -> Option<Told> {
-        match &mut *self.0.as_ref()?.lock() {
+        match &mut *self.0.as_ref()?.reel.lock() {
             Reel::Recording { told, .. } => Some(std::mem::take(told)),
             Reel::Playing(_) => None,
         }
@@ -239,7 +237,7 @@ impl Tape {
 
     /// What stands in the journal for what the guest said while it played, as far as that is known.
     pub fn stand_ins(&self) -> StandIns {
-        match self.0.as_ref().map(|shared| shared.lock()).as_deref_mut() {
+        match self.0.as_ref().map(|shared| shared.reel.lock()).as_deref_mut() {
             Some(Reel::Playing(playing)) => std::mem::take(&mut playing.stand_ins),
             Some(Reel::Recording { .. }) | None => StandIns::default(),
         }
@@ -247,7 +245,7 @@ impl Tape {
 
     /// What was asked while it played and had not been asked before.
     pub fn unknown(&self) -> Vec<String> {
-        match self.0.as_ref().map(|shared| shared.lock()).as_deref_mut() {
+        match self.0.as_ref().map(|shared| shared.reel.lock()).as_deref_mut() {
             Some(Reel::Playing(playing)) => std::mem::take(&mut playing.unknown),
             Some(Reel::Recording { .. }) | None => Vec::new(),
         }
@@ -256,7 +254,7 @@ impl Tape {
     /// Where its randomness comes from, unless it is the system's own.
     pub fn streams(&self) -> Option<Streams> {
         let shared = self.0.as_ref().filter(|shared| shared.is_verbatim)?;
-        let Seed(seed) = match &mut *shared.lock() {
+        let Seed(seed) = match &mut *shared.reel.lock() {
             Reel::Recording { told, .. } => *told.seed.get_or_insert_with(Seed::random),
             // Who asked for none then may ask for some now, and gets the same in each replay.
             Reel::Playing(playing) => playing.told.seed.unwrap_or_default(),
@@ -267,7 +265,7 @@ impl Tape {
     /// The wall clock, which stands there now.
     pub fn wall(&self, now: Duration) -> Duration {
         let Some(shared) = &self.0 else { return now };
-        match &mut *shared.lock() {
+        match &mut *shared.reel.lock() {
             Reel::Recording { told, bytes } => {
                 keep(bytes, &mut told.cut, size_of::<u64>(), || told.wall_ns.push(nanos(now)));
                 now
@@ -284,7 +282,7 @@ impl Tape {
     /// The monotonic clock, which shows that now.
     pub fn monotonic(&self, now: u64) -> u64 {
         let Some(shared) = &self.0 else { return now };
-        match &mut *shared.lock() {
+        match &mut *shared.reel.lock() {
             Reel::Recording { told, bytes } => {
                 keep(bytes, &mut told.cut, size_of::<u64>(), || told.monotonic_ns.push(now));
                 now
@@ -303,7 +301,7 @@ impl Tape {
     /// How long there is left.
     pub fn remaining_ms(&self, now: u32) -> u32 {
         let Some(shared) = &self.0 else { return now };
-        match &mut *shared.lock() {
+        match &mut *shared.reel.lock() {
             Reel::Recording { told, bytes } => {
                 keep(bytes, &mut told.cut, size_of::<u32>(), || told.remaining_ms.push(now));
                 now
@@ -333,7 +331,7 @@ impl Tape {
         let (Some(shared), Some(asked)) = (&self.0, asked.0) else {
             return Some(self.timed(call, asking).await);
         };
-        if let Reel::Playing(playing) = &mut *shared.lock() {
+        if let Reel::Playing(playing) = &mut *shared.reel.lock() {
             return playing.recall(call, &asked);
         }
         let from = shared.began.elapsed();
@@ -365,7 +363,7 @@ impl Tape {
             shared.note(call, Value::Null, Value::Null, from);
             return Some(answered);
         };
-        if let Reel::Playing(playing) = &mut *shared.lock() {
+        if let Reel::Playing(playing) = &mut *shared.reel.lock() {
             return playing.recall(call, &asked);
         }
         let from = shared.began.elapsed();
@@ -411,14 +409,10 @@ fn stream(seed: &[u8; 32], purpose: &[u8]) -> blake3::OutputReader {
 pub struct Asked(Option<Value>);
 
 impl Shared {
-    fn lock(&self) -> MutexGuard<'_, Reel> {
-        self.reel.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
     fn note(&self, call: &'static str, asked: Value, answered: Value, from: Duration) {
         let span = Span::between(from, self.began.elapsed());
         let size = ENTRY_BYTES + size_of_text(&asked) + size_of_text(&answered);
-        if let Reel::Recording { told, bytes } = &mut *self.lock() {
+        if let Reel::Recording { told, bytes } = &mut *self.reel.lock() {
             let call = HostCall { call: call.into(), asked, answered, span };
             keep(bytes, &mut told.cut, size, || told.calls.push(call));
         }

@@ -2,11 +2,10 @@
 //! it is dropped and counted, and no answer is later for it.
 
 use std::sync::Arc;
-use std::sync::Condvar;
-use std::sync::Mutex;
-use std::sync::MutexGuard;
-use std::sync::PoisonError;
 use std::time::Duration;
+
+use aviary_state::Condvar;
+use aviary_state::Mutex;
 
 use crate::journal::config::JournalSettings;
 use crate::journal::draft::Draft;
@@ -41,7 +40,7 @@ struct Handle(Arc<Shared>);
 
 impl Drop for Handle {
     fn drop(&mut self) {
-        self.0.lock().is_closed = true;
+        self.0.queue.lock().is_closed = true;
         self.0.filled.notify_one();
     }
 }
@@ -106,11 +105,11 @@ impl Journal {
     /// Takes no more, and waits a moment until what was left is written.
     pub fn close(&self) {
         let shared = &self.0.0;
-        let mut queue = shared.lock();
+        let mut queue = shared.queue.lock();
         queue.is_closed = true;
         shared.filled.notify_one();
         let ended = shared.emptied.wait_timeout_while(queue, LAST_WORDS, |queue| !queue.has_ended);
-        if ended.is_ok_and(|(_, waited)| waited.timed_out()) {
+        if !ended {
             tracing::warn!("the journal is slow: its last callbacks are lost");
         }
     }
@@ -121,18 +120,14 @@ impl Shared {
         Self {
             settings: settings.clone(),
             queue: Mutex::default(),
-            filled: Condvar::new(),
-            emptied: Condvar::new(),
+            filled: Condvar::default(),
+            emptied: Condvar::default(),
         }
-    }
-
-    fn lock(&self) -> MutexGuard<'_, Queue> {
-        self.queue.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// `false`: there was no room.
     fn submit(&self, draft: Draft) -> bool {
-        let mut queue = self.lock();
+        let mut queue = self.queue.lock();
         let drafts = &mut queue.drafts;
         if drafts.len() >= MOST_WAITING || drafts.bytes() >= MOST_BYTES || queue.is_closed {
             return false;
@@ -164,27 +159,27 @@ impl Shared {
             batch.write();
             self.rest();
         }
-        self.lock().has_ended = true;
+        self.queue.lock().has_ended = true;
         self.emptied.notify_all();
     }
 
     /// Until enough waits, or for so long.
     fn rest(&self) {
-        let mut queue = self.lock();
+        let mut queue = self.queue.lock();
         queue.wanted = Some(ENOUGH);
         let goes_on = |queue: &mut Queue| queue.wanted.is_some() && !queue.is_closed;
-        drop(self.filled.wait_timeout_while(queue, REST, goes_on));
+        self.filled.wait_timeout_while(queue, REST, goes_on);
     }
 
     /// What waits, as soon as something does. `false`: there will be nothing more.
     fn next(&self, taken: &mut Drafts) -> bool {
-        let mut queue = self.lock();
+        let mut queue = self.queue.lock();
         while queue.drafts.len() == 0 {
             if queue.is_closed {
                 return false;
             }
             queue.wanted = Some(1);
-            queue = self.filled.wait(queue).unwrap_or_else(PoisonError::into_inner);
+            queue = self.filled.wait(queue);
         }
         queue.wanted = None;
         std::mem::swap(taken, &mut queue.drafts);

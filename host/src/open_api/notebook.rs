@@ -1,9 +1,8 @@
 //! What was asked of the server API where there is no platform: written down for whoever runs a plugin at the desk.
 
 use std::sync::Arc;
-use std::sync::Mutex;
-use std::sync::PoisonError;
 
+use aviary_state::Mutex;
 use serde::Serialize;
 
 use crate::open_api::request::ApiRequest;
@@ -40,7 +39,7 @@ pub struct Notebook(Arc<Mutex<Vec<Noted>>>);
 
 impl Notebook {
     pub(super) fn note(&self, request: &ApiRequest, result: Asked) {
-        let mut entries = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut entries = self.0.lock();
         if entries.len() < MAX_ENTRIES {
             let ApiRequest { method, path, body, .. } = request.clone();
             entries.push(Noted { method, path, body, result });
@@ -49,6 +48,6 @@ impl Notebook {
 
     /// What was asked so far.
     pub fn entries(&self) -> Vec<Noted> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        self.0.lock().clone()
     }
 }

@@ -1,11 +1,9 @@
 //! So many requests and no more: turns are given in the order they are asked for.
 
 use std::collections::VecDeque;
-use std::sync::Mutex;
-use std::sync::MutexGuard;
-use std::sync::PoisonError;
 use std::time::Duration;
 
+use aviary_state::Mutex;
 use tokio::time::Instant;
 
 /// A limit of the platform's.
@@ -56,17 +54,13 @@ impl RateLimit {
     }
 
     fn reserve(&self, now: Instant) -> Instant {
-        self.given().reserve(self.rate, now)
+        self.given.lock().reserve(self.rate, now)
     }
 
     fn reserve_by(&self, now: Instant, until: Instant) -> Option<Instant> {
-        let mut given = self.given();
+        let mut given = self.given.lock();
         let in_time = given.next(self.rate, now) <= until;
         in_time.then(|| given.reserve(self.rate, now))
-    }
-
-    fn given(&self) -> MutexGuard<'_, Given> {
-        self.given.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

@@ -2,11 +2,9 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
-use std::sync::Mutex;
-use std::sync::MutexGuard;
-use std::sync::PoisonError;
 use std::time::Duration;
 
+use aviary_state::Mutex;
 use lark_wire::secret::Secret;
 use tokio::sync::OwnedMutexGuard;
 use tokio::time::Instant;
@@ -84,7 +82,7 @@ impl TokenCache {
                 && let Ok(flight) = Arc::clone(&slot.flight).try_lock_owned()
                 && flight.as_ref().is_none_or(|failure| failure.at + PAUSE_AHEAD <= asked)
             {
-                let refused = slot.state().refused.clone();
+                let refused = slot.state.lock().refused.clone();
                 tokio::spawn(slot.fly(flight, fetch(refused)));
             }
             return Ok(held.token);
@@ -99,7 +97,7 @@ impl TokenCache {
         {
             return Err(failure.error.clone());
         }
-        let refused = slot.state().refused.clone();
+        let refused = slot.state.lock().refused.clone();
         let landed = tokio::spawn(slot.fly(flight, fetch(refused))).await;
         landed.unwrap_or_else(|_stopping| Err(ApiError::Deadline))
     }
@@ -107,7 +105,7 @@ impl TokenCache {
     /// Forgets `stale`, which the platform refused, unless another has taken its place meanwhile.
     pub(super) fn evict(&self, name: &str, stale: &Secret) {
         let slot = self.slot(name);
-        let mut state = slot.state();
+        let mut state = slot.state.lock();
         if state.held.as_ref().is_some_and(|held| held.token.expose() == stale.expose()) {
             state.held = None;
             state.refused = Some(stale.clone());
@@ -117,14 +115,14 @@ impl TokenCache {
     /// Forgets whatever is held under that name.
     pub(super) fn evict_any(&self, name: &str) {
         let slot = self.slot(name);
-        let mut state = slot.state();
+        let mut state = slot.state.lock();
         if let Some(held) = state.held.take() {
             state.refused = Some(held.token);
         }
     }
 
     fn slot(&self, name: &str) -> Arc<Slot> {
-        let mut slots = lock(&self.0);
+        let mut slots = self.0.lock();
         if let Some(slot) = slots.get(name) {
             return Arc::clone(slot);
         }
@@ -144,12 +142,8 @@ impl TokenCache {
 }
 
 impl Slot {
-    fn state(&self) -> MutexGuard<'_, State> {
-        lock(&self.state)
-    }
-
     fn good(&self, now: Instant) -> Option<Held> {
-        self.state().held.clone().filter(|held| now < held.renew_at)
+        self.state.lock().held.clone().filter(|held| now < held.renew_at)
     }
 
     async fn fly(
@@ -164,7 +158,7 @@ impl Slot {
                 let ends = Instant::now() + lifetime;
                 let renew_at = ends - RENEW_EARLY.min(lifetime / 2);
                 let ahead_at = ends - FETCH_AHEAD.min(lifetime);
-                self.state().held = Some(Held { token: token.clone(), ahead_at, renew_at });
+                self.state.lock().held = Some(Held { token: token.clone(), ahead_at, renew_at });
                 *flight = None;
                 Ok(token)
             }
@@ -174,11 +168,6 @@ impl Slot {
             }
         }
     }
-}
-
-/// Every critical section here leaves its data whole, so a panic elsewhere is no reason to stop.
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 #[cfg(test)]
@@ -297,6 +286,6 @@ mod tests {
         for number in 0..MOST + 10 {
             cache.get(&number.to_string(), |_| mint.clone().coin(HOURS)).await.unwrap();
         }
-        assert_eq!(lock(&cache.0).len(), MOST);
+        assert_eq!(cache.0.lock().len(), MOST);
     }
 }

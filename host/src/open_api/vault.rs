@@ -1,16 +1,20 @@
-//! Credentials that outlive the process: an app's ticket, and its tokens where the operator wants that. They are in the
-//! store, encrypted and authenticated under keys that come from the app's secret, which is not there.
+//! Credentials that outlive the process: an app's ticket, and its tokens where the operator wants that. The store holds them
+//! encrypted and authenticated (AES-256-GCM) under a key that is derived from the app's secret, which the store never holds.
 
 use std::borrow::Cow;
 
-use hmac::Hmac;
-use hmac::KeyInit as _;
-use hmac::Mac as _;
-use lark_wire::cipher::Cipher;
 use lark_wire::secret::Secret;
+use ring::aead::AES_256_GCM;
+use ring::aead::Aad;
+use ring::aead::LessSafeKey;
+use ring::aead::NONCE_LEN;
+use ring::aead::Nonce;
+use ring::error::Unspecified;
+use ring::hkdf;
+use ring::rand::SecureRandom as _;
+use ring::rand::SystemRandom;
 use serde::Deserialize;
 use serde::Serialize;
-use sha2::Sha256;
 use zeroize::Zeroizing;
 
 use crate::store::Store;
@@ -20,12 +24,13 @@ use crate::store::bucket::Quota;
 use crate::store::bucket::WriteError;
 use crate::telemetry::metrics;
 
-/// Keeps the keys of different uses apart.
-const PURPOSE: &[u8] = b"aviary credentials in the store, first form";
+/// Separates this key from every other key that is derived from the same app secret.
+const PURPOSE: &[u8] = b"aviary credentials in the store, second form";
+/// The first byte of every sealed credential. Values of the first form were text and began with a hex digit. What begins
+/// with another byte counts as absent, and the credential is fetched again.
+const FORMAT: u8 = 2;
 /// A hundred thousand tenants, whose tokens have some hundred bytes each.
 const QUOTA: Quota = Quota { bytes: 64 << 20, keys: 100_000 };
-/// As long as the cipher's blocks.
-const IV_BYTES: usize = 16;
 
 /// What of an app's credentials is kept.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -36,13 +41,12 @@ pub enum Keeps {
     TicketAndTokens,
 }
 
-/// One app's.
+/// The stored credentials of one app.
 #[derive(Clone)]
 pub struct Vault {
     store: Store,
     bucket: BucketId,
-    cipher: Cipher,
-    mac: Hmac<Sha256>,
+    key: LessSafeKey,
     keeps: Keeps,
 }
 
@@ -66,15 +70,10 @@ struct Plain<'a> {
 }
 
 impl Vault {
-    /// For that app.
+    /// The vault of the app with this id and secret.
     pub fn new(store: Store, app: &str, app_secret: &Secret, keeps: Keeps) -> Self {
-        let derived = |what: &[u8]| {
-            let key = keyed(app_secret.expose().as_bytes()).chain_update(PURPOSE);
-            key.chain_update(what).finalize().into_bytes()
-        };
-        let cipher = Cipher::new(&Secret::new(hex::encode(derived(b"cipher"))));
-        let mac = keyed(&derived(b"mac"));
-        Self { store, bucket: BucketId::credentials(app), cipher, mac, keeps }
+        let key = derived_key(app, app_secret);
+        Self { store, bucket: BucketId::credentials(app), key, keeps }
     }
 
     /// Whether tokens are kept, and not the ticket alone.
@@ -87,10 +86,11 @@ impl Vault {
         self.store.is_shared()
     }
 
-    /// What is there under that name. What cannot be read, because the app has another secret now, is not there.
+    /// The credential of that name. One that cannot be opened counts as absent: it may be of another app secret, or of a
+    /// host that stored another form.
     pub(super) async fn load(&self, name: &str) -> Option<Kept> {
         match self.store.get(self.bucket.clone(), name.to_owned()).await {
-            Ok(sealed) => self.open(name, std::str::from_utf8(&sealed?).ok()?),
+            Ok(sealed) => self.open(name, &sealed?),
             Err(error) => {
                 tracing::warn!(%error, "a credential cannot be read from the store");
                 metrics::record_store_failure();
@@ -99,10 +99,16 @@ impl Vault {
         }
     }
 
-    /// Puts it there. A store that does not work costs a request more, later.
+    /// Stores the credential. A store that does not work costs another request later, and no more.
     pub(super) async fn save(&self, name: &str, kept: &Kept) {
-        let change = Change::Set(self.seal(name, kept).into_bytes());
-        let write = self.store.write(self.bucket.clone(), name.to_owned(), change, QUOTA);
+        let Ok(sealed) = self.seal(name, kept) else {
+            tracing::warn!(
+                "a credential is not kept in the store: the system gives no random numbers"
+            );
+            return;
+        };
+        let write =
+            self.store.write(self.bucket.clone(), name.to_owned(), Change::Set(sealed), QUOTA);
         match write.await {
             Ok(_) => {}
             Err(WriteError::Store(error)) => {
@@ -113,36 +119,38 @@ impl Vault {
         }
     }
 
-    /// The initialisation vector is made of what it is for: the same credential twice is the same text, and nothing else is.
-    fn seal(&self, name: &str, kept: &Kept) -> String {
+    /// The format byte, a nonce, the ciphertext and its tag. The name is authenticated with it, so that nobody who writes to
+    /// the store can give one tenant another tenant's token.
+    ///
+    /// A random nonce is safe for four thousand million values under one key: a hundred thousand tenants take ten years.
+    fn seal(&self, name: &str, kept: &Kept) -> Result<Vec<u8>, Unspecified> {
         let plain = Plain { secret: kept.secret.expose().into(), until_ms: kept.until_ms };
-        let plain = Zeroizing::new(serde_json::json!(plain).to_string());
-        let mut iv = [0; IV_BYTES];
-        iv.copy_from_slice(&self.mac("iv", name, &plain).finalize().into_bytes()[..IV_BYTES]);
-        let sealed = self.cipher.encrypt(plain.as_bytes(), iv);
-        let tag = hex::encode(self.mac("tag", name, &sealed).finalize().into_bytes());
-        format!("{tag}.{sealed}")
+        let mut text = Zeroizing::new(serde_json::json!(plain).to_string().into_bytes());
+        let mut nonce = [0; NONCE_LEN];
+        SystemRandom::new().fill(&mut nonce)?;
+        let unique = Nonce::assume_unique_for_key(nonce);
+        let tag = self.key.seal_in_place_separate_tag(unique, Aad::from(name), &mut text)?;
+        Ok([&[FORMAT][..], &nonce, &text, tag.as_ref()].concat())
     }
 
-    fn open(&self, name: &str, text: &str) -> Option<Kept> {
-        let (tag, sealed) = text.split_once('.')?;
-        // Compared in constant time, before anything is decrypted.
-        self.mac("tag", name, sealed).verify_slice(&hex::decode(tag).ok()?).ok()?;
-        let plain = Zeroizing::new(self.cipher.decrypt(sealed).ok()?);
-        let Plain { secret, until_ms } = named_fields::from_slice(&plain).ok()?;
+    fn open(&self, name: &str, sealed: &[u8]) -> Option<Kept> {
+        let (nonce, text) = sealed.strip_prefix(&[FORMAT])?.split_at_checked(NONCE_LEN)?;
+        let nonce = Nonce::try_assume_unique_for_key(nonce).ok()?;
+        let mut text = Zeroizing::new(text.to_vec());
+        let plain = self.key.open_in_place(nonce, Aad::from(name), &mut text).ok()?;
+        let Plain { secret, until_ms } = named_fields::from_slice(plain).ok()?;
         Some(Kept { secret: Secret::new(secret), until_ms })
-    }
-
-    fn mac(&self, what: &str, name: &str, text: &str) -> Hmac<Sha256> {
-        self.mac
-            .clone()
-            .chain_update(serde_json::json!([what, name]).to_string())
-            .chain_update(text)
     }
 }
 
-fn keyed(key: &[u8]) -> Hmac<Sha256> {
-    Hmac::new_from_slice(key).unwrap_or_else(|_| unreachable!("a key of any length will do"))
+/// HKDF-SHA-256 of the app secret, for this purpose and this app.
+fn derived_key(app: &str, app_secret: &Secret) -> LessSafeKey {
+    let derived =
+        hkdf::Salt::new(hkdf::HKDF_SHA256, PURPOSE).extract(app_secret.expose().as_bytes());
+    let app = [app.as_bytes()];
+    let key = derived.expand(&app, &AES_256_GCM);
+    let key = key.unwrap_or_else(|_| unreachable!("HKDF yields 8,160 bytes, and a key has 32"));
+    LessSafeKey::new(key.into())
 }
 
 #[cfg(test)]
@@ -151,13 +159,19 @@ mod tests {
     use crate::store::StorePlace;
 
     const NAME: &str = "tenant/a";
+    /// What a host stored before there was a format byte, for the same name, secret and credential: an HMAC in hex, and
+    /// AES-256-CBC in Base64.
+    const FIRST_FORM: &str = concat!(
+        "77f686e47c74b297e9e8d729da3ba7606c3972cf22d56576052f0a7d5255a490.",
+        "VQEheiOb+4o6/cRPC+Pceck7/I9pHmy1xTZSRudBvt7U1JKYqDjNq6rs+JrL76rhhyVc99McYib3sVbpWlL4Jw=="
+    );
 
     fn kept() -> Kept {
         Kept { secret: Secret::new("t-secret"), until_ms: 7 }
     }
 
     async fn store() -> Store {
-        Store::open(&StorePlace::Memory).await.unwrap().0
+        Store::open(&StorePlace::Memory).await.unwrap()
     }
 
     fn vault(store: &Store, secret: &str) -> Vault {
@@ -176,18 +190,31 @@ mod tests {
 
     #[tokio::test]
     async fn it_is_not_readable_and_not_to_be_changed() {
-        let vault = vault(&store().await, "one");
-        let sealed = vault.seal(NAME, &kept());
-        assert!(!sealed.contains("t-secret"));
-        assert!(vault.open(NAME, &sealed).is_some());
-        assert!(vault.open("tenant/b", &sealed).is_none(), "another tenant's");
-        for at in [0, sealed.len() / 2, sealed.len() - 1] {
-            let mut bytes = sealed.clone().into_bytes();
-            bytes[at] = if bytes[at] == b'0' { b'1' } else { b'0' };
-            assert!(vault.open(NAME, &String::from_utf8(bytes).unwrap()).is_none(), "{at}");
+        let store = store().await;
+        let one = vault(&store, "one");
+        let sealed = one.seal(NAME, &kept()).unwrap();
+        assert!(!String::from_utf8_lossy(&sealed).contains("secret"));
+        assert!(one.open(NAME, &sealed).is_some());
+        assert!(one.open("tenant/b", &sealed).is_none(), "another tenant's");
+        let other_app = Vault::new(store, "cli_b", &Secret::new("one"), Keeps::Ticket);
+        assert!(other_app.open(NAME, &sealed).is_none(), "another app's");
+        for at in 0..sealed.len() {
+            let mut changed = sealed.clone();
+            changed[at] ^= 1;
+            assert!(one.open(NAME, &changed).is_none(), "byte {at} was changed");
+            assert!(one.open(NAME, &sealed[..at]).is_none(), "cut off at byte {at}");
         }
-        for text in ["", ".", "no point", "00.00"] {
-            assert!(vault.open(NAME, text).is_none(), "{text}");
-        }
+        assert_ne!(one.seal(NAME, &kept()).unwrap(), sealed, "a nonce is used once");
+    }
+
+    #[tokio::test]
+    async fn what_an_older_host_stored_is_absent_until_it_is_stored_again() {
+        let store = store().await;
+        let vault = vault(&store, "one");
+        let change = Change::Set(FIRST_FORM.into());
+        store.write(vault.bucket.clone(), NAME.to_owned(), change, QUOTA).await.unwrap();
+        assert!(vault.load(NAME).await.is_none());
+        vault.save(NAME, &kept()).await;
+        assert_eq!(vault.load(NAME).await.unwrap().secret.expose(), "t-secret");
     }
 }

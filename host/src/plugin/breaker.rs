@@ -10,11 +10,9 @@ mod circuit;
 mod circuits;
 
 use std::sync::Arc;
-use std::sync::Mutex;
-use std::sync::MutexGuard;
-use std::sync::PoisonError;
 use std::time::Duration;
 
+use aviary_state::Mutex;
 use serde::Deserialize;
 use tokio::time::Instant;
 
@@ -26,6 +24,8 @@ use crate::plugin::breaker::circuits::Circuits;
 use crate::plugin::originator::Originator;
 use crate::plugin::originator::TenantId;
 use crate::plugin::originator::UserId;
+use crate::setting::Section;
+use crate::setting::SettingError;
 
 /// `[breaker]` of a sidecar file.
 #[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq)]
@@ -46,26 +46,20 @@ impl Default for BreakerConfig {
     }
 }
 
-/// Settings that make no sense.
-#[derive(Debug, thiserror::Error, PartialEq, Eq)]
-#[error("breaker.{0}")]
-pub struct BreakerConfigError(&'static str);
-
 impl BreakerConfig {
     /// Checks the numbers.
-    pub fn validate(&self) -> Result<(), BreakerConfigError> {
-        match self {
-            Self { failures: 0, .. } => {
-                Err(BreakerConfigError("failures must be 1 or more; a large number never pauses"))
-            }
-            Self { pause_ms: 0, .. } => Err(BreakerConfigError("pause_ms must be 1 or more")),
-            Self { pause_ms, max_pause_ms, .. }
-                if max_pause_ms < pause_ms || *max_pause_ms > 86_400_000 =>
-            {
-                Err(BreakerConfigError("max_pause_ms must be between pause_ms and 86400000"))
-            }
-            Self { .. } => Ok(()),
+    pub fn validate(&self) -> Result<(), SettingError> {
+        let section = Section("breaker");
+        if self.failures == 0 {
+            let problem = "0 is not 1 or more; a large number never pauses";
+            return Err(section.wrong("failures", problem));
         }
+        section.at_least("pause_ms", self.pause_ms, 1)?;
+        if !(self.pause_ms..=86_400_000).contains(&self.max_pause_ms) {
+            let problem = format!("{} is not between pause_ms and 86400000", self.max_pause_ms);
+            return Err(section.wrong("max_pause_ms", problem));
+        }
+        Ok(())
     }
 }
 
@@ -205,7 +199,7 @@ impl Breaker {
 
     /// May a call be started now, for that user?
     pub fn pass(self: &Arc<Self>, now: Instant, from: Originator) -> Result<Pass, Paused> {
-        let mut state = self.lock();
+        let mut state = self.state.lock();
         let State { all, tenants, users, .. } = &mut *state;
         // Looked at before any of them is tried: a call that one of them refuses tries none.
         let scopes = [
@@ -229,22 +223,18 @@ impl Breaker {
 
     /// Forgets every failure.
     pub(super) fn reset(&self) {
-        *self.lock() = State::default();
+        *self.state.lock() = State::default();
     }
 
     /// How it stands for everybody.
     pub fn condition(&self, now: Instant) -> Condition {
-        self.lock().all.condition(now)
+        self.state.lock().all.condition(now)
     }
 
     /// For how many others it is paused.
     pub fn paused_for(&self) -> PausedFor {
-        let state = self.lock();
+        let state = self.state.lock();
         PausedFor { tenants: state.tenants.paused(), users: state.users.paused() }
-    }
-
-    fn lock(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -265,8 +255,8 @@ impl State {
         let is_everybody_s = |row: &Row| is_tenants(row) && (is_alone || row.has_several_tenants());
         let end = |was_probe| End { from, was_probe, verdict, at: now };
         if verdict == Verdict::Failed {
-            self.tenants.failed(from.tenant, now);
-            self.users.failed(from.user, now);
+            self.tenants.failed(from.tenant);
+            self.users.failed(from.user);
         }
         let turns = [
             (Scope::All, self.all.settle(end(all), config, is_everybody_s)),
@@ -298,7 +288,7 @@ impl Pass {
     /// The call has ended.
     pub(super) fn settle(mut self, verdict: Verdict, now: Instant) -> Option<Change> {
         let probes = self.probes.take().unwrap_or_default();
-        self.breaker.lock().settle(&self.breaker.config, probes, self.from, verdict, now)
+        self.breaker.state.lock().settle(&self.breaker.config, probes, self.from, verdict, now)
     }
 }
 
@@ -308,7 +298,7 @@ impl Drop for Pass {
             return;
         };
         // It never got to its call: the next one may try.
-        let (now, mut state) = (Instant::now(), self.breaker.lock());
+        let (now, mut state) = (Instant::now(), self.breaker.state.lock());
         let State { all, tenants, users, .. } = &mut *state;
         let circuits = [
             (probes.all, Some(all)),

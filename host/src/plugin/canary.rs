@@ -2,11 +2,9 @@
 //! what it is, and takes the other's place or goes.
 
 use std::sync::Arc;
-use std::sync::Mutex;
-use std::sync::MutexGuard;
-use std::sync::PoisonError;
 use std::time::Duration;
 
+use aviary_state::Mutex;
 use serde_json::Value;
 use serde_json::json;
 use tokio::sync::mpsc;
@@ -104,7 +102,7 @@ impl Canary {
     /// A callback of one of the two has ended.
     pub fn record(&self, plugin: &Arc<Plugin>, outcome: Outcome, took: Option<Duration>) {
         let Some(failed) = has_failed(outcome) else { return };
-        let mut tally = self.lock();
+        let mut tally = self.tally.lock();
         let is_new = Arc::ptr_eq(plugin, &self.plugin);
         let side = if is_new { &mut tally.new } else { &mut tally.old };
         side.calls += 1;
@@ -122,7 +120,7 @@ impl Canary {
     }
 
     pub(super) fn to_json(&self) -> Value {
-        let tally = self.lock();
+        let tally = self.tally.lock();
         json!({
             "version": self.plugin.version(),
             "share": self.share,
@@ -131,10 +129,6 @@ impl Canary {
             "judged_after": self.calls,
             "rehearsed": self.plugin.rehearsed(),
         })
-    }
-
-    fn lock(&self) -> MutexGuard<'_, Tally> {
-        self.tally.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

@@ -20,6 +20,30 @@ pub struct Decision {
     pub reason: Option<String>,
 }
 
+impl Decision {
+    /// The host's own answer, where no plugin was asked or none has replied.
+    pub fn by_host(callback: &Callback, why: Reason, reason: Option<String>) -> Self {
+        Self { reply: fallback(callback, why), outcome: why.into(), reason }
+    }
+
+    /// The host's own answer where the plugin failed in this way.
+    pub fn failed(callback: &Callback, outcome: Outcome, reason: Option<String>) -> Self {
+        Self { outcome, ..Self::by_host(callback, Reason::Failed, reason) }
+    }
+}
+
+impl From<Reason> for Outcome {
+    fn from(why: Reason) -> Self {
+        match why {
+            Reason::StillWorking => Self::Deadline,
+            Reason::Failed => Self::PluginFailure,
+            Reason::NoHandler => Self::NoHandler,
+            Reason::Busy => Self::Overload,
+            Reason::NotAllowed | Reason::Forged | Reason::Expired | Reason::UsedUp => Self::Refused,
+        }
+    }
+}
+
 /// From how a call ended to what is said.
 pub fn decide(callback: &Callback, result: Result<RawReply, CallError>) -> Decision {
     let error = match result {
@@ -27,7 +51,7 @@ pub fn decide(callback: &Callback, result: Result<RawReply, CallError>) -> Decis
         Err(error) => error,
     };
     let reason = Some(error.to_string());
-    let failed = |outcome| host_words(callback, Reason::Failed, outcome, reason.clone());
+    let failed = |outcome| Decision::failed(callback, outcome, reason.clone());
     match error {
         CallError::User(toast) => match RawReply::from_toast(callback.kind(), toast) {
             Some(raw) => checked(callback, raw, Outcome::PluginFailure),
@@ -40,7 +64,7 @@ pub fn decide(callback: &Callback, result: Result<RawReply, CallError>) -> Decis
         CallError::ReplyTooLarge { .. } | CallError::Unreadable(_) => failed(Outcome::InvalidReply),
         CallError::Stopped => failed(Outcome::Deadline),
         CallError::HostMemory | CallError::NoRoom(_) => {
-            host_words(callback, Reason::Busy, Outcome::Overload, reason)
+            Decision::by_host(callback, Reason::Busy, reason)
         }
     }
 }
@@ -57,16 +81,6 @@ fn checked(callback: &Callback, raw: RawReply, outcome: Outcome) -> Decision {
     let reason = Some(checked.faults.to_string());
     match checked.reply {
         Some(reply) => Decision { reply, outcome: Outcome::InvalidReply, reason },
-        None => host_words(callback, Reason::Failed, Outcome::InvalidReply, reason),
+        None => Decision::failed(callback, Outcome::InvalidReply, reason),
     }
-}
-
-/// What the host says by itself.
-pub fn host_words(
-    callback: &Callback,
-    why: Reason,
-    outcome: Outcome,
-    reason: Option<String>,
-) -> Decision {
-    Decision { reply: fallback(callback, why), outcome, reason }
 }

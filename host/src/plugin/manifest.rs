@@ -7,25 +7,21 @@ use crate::callback::fallback::OwnWords;
 use crate::capability::http::HttpGrant;
 use crate::capability::http::HttpGrantError;
 use crate::capability::key_value::KeyValueGrant;
-use crate::capability::key_value::KeyValueGrantError;
 use crate::plugin::allow::Allow;
 use crate::plugin::breaker::BreakerConfig;
-use crate::plugin::breaker::BreakerConfigError;
 use crate::plugin::config::clicks::ClicksConfig;
 use crate::plugin::config::events::EventsConfig;
 use crate::plugin::config::grants::Grants;
 use crate::plugin::config::previews::PreviewsConfig;
 use crate::plugin::config::promote::PromoteConfig;
-use crate::plugin::config::promote::PromoteConfigError;
 use crate::plugin::own_words::ToastConfig;
 use crate::plugin::policy::Policy;
 use crate::plugin::route::Route;
 use crate::plugin::settings::Settings;
 use crate::runtime::limits::Limits;
-use crate::runtime::limits::LimitsError;
 use crate::runtime::reuse::Reuse;
-use crate::runtime::reuse::ReuseError;
 use crate::runtime::reuse::Tenants;
+use crate::setting::SettingError;
 
 /// Everything in it is optional, and so is the file.
 #[derive(Clone, Debug, Default, Deserialize)]
@@ -87,21 +83,9 @@ pub enum ManifestError {
         /// What is wrong. The line itself is not repeated, it may hold a secret that does not belong there.
         message: String,
     },
-    /// A number out of range.
+    /// A number out of its range, or a name that means something else.
     #[error(transparent)]
-    Limits(#[from] LimitsError),
-    /// Likewise.
-    #[error(transparent)]
-    Reuse(#[from] ReuseError),
-    /// Likewise.
-    #[error(transparent)]
-    Breaker(#[from] BreakerConfigError),
-    /// Likewise.
-    #[error(transparent)]
-    KeyValue(#[from] KeyValueGrantError),
-    /// Likewise.
-    #[error(transparent)]
-    Promote(#[from] PromoteConfigError),
+    Setting(#[from] SettingError),
     /// An address or a header that makes no sense.
     #[error(transparent)]
     Http(#[from] HttpGrantError),

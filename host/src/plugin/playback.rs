@@ -27,7 +27,6 @@ use crate::journal::stand_ins::StandIns;
 use crate::journal::tape::Tape;
 use crate::plugin::decision::Decision;
 use crate::plugin::decision::decide;
-use crate::plugin::decision::host_words;
 use crate::plugin::loaded::Plugin;
 use crate::plugin::route::ActionValue;
 use crate::runtime::call::report::CallReport;
@@ -164,7 +163,7 @@ pub async fn play(
     let callback = plain::read(Bytes::copy_from_slice(entry.callback.get().as_bytes()))?;
     let callback = Arc::new(callback);
     let Some(handler) = takes(plugin, &callback, called) else {
-        let decision = host_words(&callback, Reason::NoHandler, Outcome::NoHandler, None);
+        let decision = Decision::by_host(&callback, Reason::NoHandler, None);
         let then = Then { entry, called, stand_ins: StandIns::new(&called.told.stand_ins) };
         return Ok(compare(then, &decision, None, &[], Vec::new(), Duration::ZERO));
     };

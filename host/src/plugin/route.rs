@@ -127,13 +127,28 @@ pub(super) const TEXTS: [Text; 6] = [
 
 /// `action.value`, parsed at most once for a callback however many routes look into it.
 #[derive(Debug, Default)]
-pub struct ActionValue(Option<Option<Value>>);
+pub enum ActionValue {
+    /// No route has looked yet.
+    #[default]
+    Unread,
+    /// The callback has no value, or one that is not JSON.
+    Absent,
+    /// The value.
+    Is(Value),
+}
 
 impl ActionValue {
     /// The text that stands there.
     pub(super) fn at(&mut self, callback: &Callback, pointer: &str) -> Option<&str> {
-        let parse = || serde_json::from_str(callback.action()?.value.as_deref()?).ok();
-        self.0.get_or_insert_with(parse).as_ref()?.pointer(pointer)?.as_str()
+        if let Self::Unread = self {
+            let text = callback.action().and_then(|action| action.value.as_deref());
+            let value = text.and_then(|text| serde_json::from_str(text).ok());
+            *self = value.map_or(Self::Absent, Self::Is);
+        }
+        match self {
+            Self::Is(value) => value.pointer(pointer)?.as_str(),
+            Self::Unread | Self::Absent => None,
+        }
     }
 }
 

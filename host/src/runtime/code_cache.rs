@@ -29,6 +29,8 @@ use crate::runtime::code_cache::folder::Folder;
 use crate::runtime::code_cache::functions::Functions;
 pub(super) use crate::runtime::code_cache::key::Key;
 use crate::runtime::code_cache::key::Keys;
+use crate::setting::Section;
+use crate::setting::SettingError;
 use crate::telemetry::metrics;
 
 /// Compiled components are a few times as large as their files, and a Python plugin has 18 MB: some dozens of those, or
@@ -74,20 +76,15 @@ impl From<PathBuf> for CachePath {
     }
 }
 
-/// A number out of its range.
-#[derive(Debug, thiserror::Error, PartialEq, Eq)]
-#[error(
-    "cache.max_bytes: {given} is less than {LEAST_MAX_BYTES}; to keep no code, set cache.path = \"off\""
-)]
-pub struct CacheConfigError {
-    given: u64,
-}
-
 impl CacheConfig {
     /// Checks the numbers, and makes the path one that does not depend on the current folder.
-    pub fn check(self, beside: &Path) -> Result<Self, CacheConfigError> {
+    pub fn check(self, beside: &Path) -> Result<Self, SettingError> {
         if self.max_bytes < LEAST_MAX_BYTES {
-            return Err(CacheConfigError { given: self.max_bytes });
+            let problem = format!(
+                "{} is less than {LEAST_MAX_BYTES}; to keep no code, set cache.path = \"off\"",
+                self.max_bytes
+            );
+            return Err(Section("cache").wrong("max_bytes", problem));
         }
         let path = match self.path {
             CachePath::Folder(path) => CachePath::Folder(beside.join(path)),
@@ -256,6 +253,6 @@ mod tests {
         assert_eq!(check("path = \"code\"").unwrap().path, CachePath::Folder("/etc/code".into()));
         assert_eq!(check("path = \"off\"").unwrap().path, CachePath::Off);
         assert_eq!(check("").unwrap().path, CachePath::OfUser);
-        assert_eq!(check("max_bytes = 1").unwrap_err(), CacheConfigError { given: 1 });
+        assert_eq!(check("max_bytes = 1").unwrap_err().key, "cache.max_bytes");
     }
 }

@@ -16,12 +16,11 @@ use std::io::Read as _;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
-use std::sync::Mutex;
 use std::sync::OnceLock;
-use std::sync::PoisonError;
 use std::thread;
 use std::time::Duration;
 
+use aviary_state::Mutex;
 use rustix::process::Pid;
 use wasmtime::Engine;
 
@@ -190,7 +189,7 @@ struct PanicMessage(Arc<Mutex<String>>);
 
 impl PanicMessage {
     fn words(&self) -> String {
-        let said = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let said = self.0.lock();
         format!("the compiler panicked, which is a fault of the compiler: {said}")
     }
 }
@@ -199,7 +198,7 @@ fn keep_panic_message() -> PanicMessage {
     let message = PanicMessage::default();
     let last = message.clone();
     std::panic::set_hook(Box::new(move |panic| {
-        *last.0.lock().unwrap_or_else(PoisonError::into_inner) = panic.to_string();
+        *last.0.lock() = panic.to_string();
     }));
     message
 }

@@ -7,16 +7,15 @@
 
 mod starter;
 
-use std::collections::HashMap;
 use std::io;
 use std::os::unix::process::ExitStatusExt as _;
 use std::path::PathBuf;
 use std::process::ExitStatus;
 use std::sync::Arc;
-use std::sync::Mutex;
-use std::sync::PoisonError;
 use std::time::Duration;
 
+use aviary_state::Bounded;
+use aviary_state::Mutex;
 use bytes::Bytes;
 use rustix::process::Signal;
 use tokio::io::AsyncWriteExt as _;
@@ -74,7 +73,7 @@ pub(super) struct CompilerPool {
     cache: Option<(PathBuf, u64)>,
     short: Arc<Semaphore>,
     long: Arc<Semaphore>,
-    too_costly: Mutex<HashMap<Key, TooCostly>>,
+    too_costly: Mutex<Bounded<Key, TooCostly>>,
     keeping: TaskTracker,
 }
 
@@ -96,7 +95,7 @@ impl CompilerPool {
             cache,
             short: Arc::new(Semaphore::new(SHORT_AT_ONCE)),
             long: Arc::new(Semaphore::new(1)),
-            too_costly: Mutex::default(),
+            too_costly: Mutex::new(Bounded::new(MAX_REMEMBERED)),
             keeping: TaskTracker::new(),
         })
     }
@@ -175,16 +174,12 @@ impl CompilerPool {
     }
 
     fn remembered(&self, key: &Key) -> Option<TooCostly> {
-        self.too_costly.lock().unwrap_or_else(PoisonError::into_inner).get(key).copied()
+        self.too_costly.lock().get(key).copied()
     }
 
     /// The same file would take as much the next time it is looked at, for example because its sidecar file has changed.
     fn remember(&self, key: Key, too_costly: TooCostly) {
-        let mut all = self.too_costly.lock().unwrap_or_else(PoisonError::into_inner);
-        if all.len() == MAX_REMEMBERED {
-            all.clear();
-        }
-        all.insert(key, too_costly);
+        self.too_costly.lock().insert(key, too_costly);
     }
 }
 

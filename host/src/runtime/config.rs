@@ -4,6 +4,9 @@ use std::time::Duration;
 
 use serde::Deserialize;
 
+use crate::setting::Section;
+use crate::setting::SettingError;
+
 /// `[guests]`
 #[derive(Clone, Copy, Debug, Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -56,49 +59,24 @@ impl Default for GuestsConfig {
     }
 }
 
-/// A number of `[guests]` that is out of its range.
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum GuestsConfigError {
-    /// A number that is not between 1 and a limit.
-    #[error("guests.{name}: {value} is not between 1 and {limit}")]
-    OutOfRange {
-        /// The key.
-        name: &'static str,
-        /// Its value.
-        value: usize,
-        /// The largest allowed.
-        limit: usize,
-    },
-    /// A limit on compilers that none of them could keep.
-    #[error(
-        "guests.compile_memory_bytes: {given} is less than {LEAST_COMPILE_MEMORY_BYTES}, with which no compiler can begin"
-    )]
-    CompileMemory {
-        /// The value.
-        given: u64,
-    },
-}
-
 impl GuestsConfig {
     /// Checks the numbers.
-    pub fn validate(&self) -> Result<(), GuestsConfigError> {
-        let in_range = |name, value, limit| {
-            let fits = (1..=limit).contains(&value);
-            if fits { Ok(()) } else { Err(GuestsConfigError::OutOfRange { name, value, limit }) }
-        };
-        in_range("threads", self.threads, 256)?;
-        in_range("max_calls", self.max_calls as usize, 1000)?;
-        in_range("max_waiting", self.max_waiting as usize, 100_000)?;
-        in_range("memory_bytes", self.memory_bytes, usize::MAX)?;
-        in_range("compile_threads", self.compile_threads, 64)?;
-        in_range("compile_secs", self.compile_secs as usize, 86_400)?;
+    pub fn validate(&self) -> Result<(), SettingError> {
+        let section = Section("guests");
+        section.in_range("threads", self.threads, 1..=256)?;
+        section.in_range("max_calls", self.max_calls, 1..=1000)?;
+        section.in_range("max_waiting", self.max_waiting, 1..=100_000)?;
+        section.in_range("memory_bytes", self.memory_bytes, 1..=usize::MAX)?;
+        section.in_range("compile_threads", self.compile_threads, 1..=64)?;
+        section.in_range("compile_secs", self.compile_secs, 1..=86_400)?;
         // No wait at all is a choice, too.
-        in_range("start_wait_secs", self.start_wait_secs.max(1) as usize, 3600)?;
-        if self.compile_memory_bytes < LEAST_COMPILE_MEMORY_BYTES {
-            return Err(GuestsConfigError::CompileMemory { given: self.compile_memory_bytes });
-        }
-        Ok(())
+        section.in_range("start_wait_secs", self.start_wait_secs, 0..=3600)?;
+        section
+            .at_least("compile_memory_bytes", self.compile_memory_bytes, LEAST_COMPILE_MEMORY_BYTES)
+            .map_err(|error| {
+                let problem = format!("{}, with which no compiler can begin", error.problem);
+                SettingError::new(error.key, problem)
+            })
     }
 
     /// How long a start waits for plugins.

@@ -15,12 +15,12 @@ use crate::runtime::code_cache::OpenCache;
 use crate::runtime::compiler_pool::CompilerPool;
 use crate::runtime::compiler_pool::CompilersError;
 use crate::runtime::config::GuestsConfig;
-use crate::runtime::config::GuestsConfigError;
 use crate::runtime::machine::MEMORIES_PER_PLACE;
 use crate::runtime::machine::TABLES_PER_PLACE;
 use crate::runtime::machine::machines::Machines;
 use crate::runtime::memory::MemoryBudget;
 use crate::runtime::thread_priority::lower_priority;
+use crate::setting::SettingError;
 
 /// Plugins that are loaded at once, over all apps: while one is described, another is read. Each holds its file in
 /// memory and, for a moment, a spare place.
@@ -39,7 +39,7 @@ const GUEST_NICENESS: i32 = 5;
 pub enum EngineError {
     /// A number out of its range.
     #[error(transparent)]
-    Config(#[from] GuestsConfigError),
+    Setting(#[from] SettingError),
     /// The threads could not be started.
     #[error("cannot start the threads that run guests: {0}")]
     Threads(#[from] std::io::Error),

@@ -7,10 +7,8 @@
 use std::collections::VecDeque;
 use std::mem;
 use std::sync::Arc;
-use std::sync::Mutex;
-use std::sync::MutexGuard;
-use std::sync::PoisonError;
 
+use aviary_state::Mutex;
 use tokio::sync::OwnedSemaphorePermit;
 use tokio::sync::Semaphore;
 
@@ -62,12 +60,12 @@ impl<T> InstancePool<T> {
 
     /// The version is live: what its calls leave behind may be kept.
     pub(super) fn open(&self) {
-        self.lock().is_open = true;
+        self.idle.lock().is_open = true;
     }
 
     /// It is live no more. Calls under way finish, and nothing of them stays.
     pub(super) fn close(&self) {
-        let mut idle = self.lock();
+        let mut idle = self.idle.lock();
         idle.is_open = false;
         let gone = mem::take(&mut idle.waiting);
         drop(idle);
@@ -77,7 +75,7 @@ impl<T> InstancePool<T> {
     /// One that served these tenants before: the one that was used last, whose memory is the warmest.
     pub(super) fn take(&self, tenants: TenantPair<'_>) -> Option<T> {
         let tenants = self.tenants.group(tenants)?;
-        let mut idle = self.lock();
+        let mut idle = self.idle.lock();
         let found = idle.waiting.iter().rposition(|idle| idle.served() == tenants)?;
         idle.waiting.remove(found).map(|idle| idle.instance)
     }
@@ -90,7 +88,7 @@ impl<T> InstancePool<T> {
             return;
         }
         let mut gone = Vec::new();
-        let mut idle = self.lock();
+        let mut idle = self.idle.lock();
         if idle.is_open {
             if idle.waiting.len() >= self.most {
                 gone.extend(idle.waiting.pop_front());
@@ -112,9 +110,5 @@ impl<T> InstancePool<T> {
         }
         drop(idle);
         drop(gone);
-    }
-
-    fn lock(&self) -> MutexGuard<'_, IdleInstances<T>> {
-        self.idle.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

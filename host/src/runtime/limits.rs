@@ -3,6 +3,8 @@
 use serde::Deserialize;
 
 use crate::open_api::rate_limit::Rate;
+use crate::setting::Section;
+use crate::setting::SettingError;
 
 /// No plugin may be given more memory than a place in the pool has: 1 GiB.
 pub const MAX_MEMORY_BYTES: usize = 1 << 30;
@@ -63,14 +65,6 @@ impl Default for Limits {
     }
 }
 
-/// A limit that makes no sense.
-#[derive(Debug, thiserror::Error, PartialEq, Eq)]
-#[error("limits.{name} must be between 1 and {most}")]
-pub struct LimitsError {
-    name: &'static str,
-    most: u64,
-}
-
 impl Limits {
     /// How often it may ask the server API.
     pub fn api_rate(&self) -> Rate {
@@ -78,17 +72,14 @@ impl Limits {
     }
 
     /// Checks the numbers.
-    pub fn validate(&self) -> Result<(), LimitsError> {
-        let in_range = |name, value: u64, most: u64| {
-            let fits = (1..=most).contains(&value);
-            if fits { Ok(()) } else { Err(LimitsError { name, most }) }
-        };
-        in_range("fuel", self.fuel, u64::MAX)?;
-        in_range("memory_bytes", self.memory_bytes as u64, MAX_MEMORY_BYTES as u64)?;
-        in_range("reply_bytes", self.reply_bytes as u64, MAX_TEXT_BYTES)?;
-        in_range("log_bytes", self.log_bytes as u64, MAX_TEXT_BYTES)?;
-        in_range("calls", u64::from(self.calls), 1000)?;
-        in_range("api_per_second", u64::from(self.api_per_second), MAX_API_RATE)?;
-        in_range("api_per_minute", u64::from(self.api_per_minute), MAX_API_RATE)
+    pub fn validate(&self) -> Result<(), SettingError> {
+        let section = Section("limits");
+        section.in_range("fuel", self.fuel, 1..=u64::MAX)?;
+        section.in_range("memory_bytes", self.memory_bytes, 1..=MAX_MEMORY_BYTES)?;
+        section.in_range("reply_bytes", self.reply_bytes as u64, 1..=MAX_TEXT_BYTES)?;
+        section.in_range("log_bytes", self.log_bytes as u64, 1..=MAX_TEXT_BYTES)?;
+        section.in_range("calls", self.calls, 1..=1000)?;
+        section.in_range("api_per_second", u64::from(self.api_per_second), 1..=MAX_API_RATE)?;
+        section.in_range("api_per_minute", u64::from(self.api_per_minute), 1..=MAX_API_RATE)
     }
 }

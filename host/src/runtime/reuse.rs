@@ -3,6 +3,7 @@
 use serde::Deserialize;
 
 use crate::callback::model::TenantPair;
+use crate::setting::SettingError;
 
 /// More calls than any leak is worth.
 const MOST_CALLS: u32 = 1_000_000;
@@ -24,11 +25,6 @@ impl From<u32> for Reuse {
     }
 }
 
-/// A number that makes no sense.
-#[derive(Debug, thiserror::Error, PartialEq, Eq)]
-#[error("reuse must be between 1, a fresh instance for every call, and {MOST_CALLS}")]
-pub struct ReuseError;
-
 impl Reuse {
     /// A fresh instance for every call.
     pub const NEVER: Self = Self(1);
@@ -41,8 +37,15 @@ impl Reuse {
     }
 
     /// Checks the number.
-    pub fn validate(self) -> Result<(), ReuseError> {
-        if (1..=MOST_CALLS).contains(&self.0) { Ok(()) } else { Err(ReuseError) }
+    pub fn validate(self) -> Result<(), SettingError> {
+        if (1..=MOST_CALLS).contains(&self.0) {
+            return Ok(());
+        }
+        let problem = format!(
+            "{} is not between 1, a fresh instance for every call, and {MOST_CALLS}",
+            self.0
+        );
+        Err(SettingError::new("reuse", problem))
     }
 }
 
@@ -82,7 +85,7 @@ mod tests {
     #[test]
     fn a_number_out_of_range_is_refused() {
         for calls in [0, MOST_CALLS + 1] {
-            assert_eq!(Reuse(calls).validate(), Err(ReuseError));
+            assert_eq!(Reuse(calls).validate().unwrap_err().key, "reuse");
         }
         assert_eq!(Reuse::default().validate(), Ok(()));
         assert_eq!(Reuse(MOST_CALLS).validate(), Ok(()));

@@ -5,11 +5,10 @@ use std::path::Path;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::LazyLock;
-use std::sync::Mutex;
-use std::sync::PoisonError;
 use std::sync::Weak;
 use std::time::Duration;
 
+use aviary_state::Mutex;
 use tokio::sync::Semaphore;
 use tokio::sync::oneshot;
 use tokio::time::timeout;
@@ -56,7 +55,7 @@ impl Threads {
     }
 
     fn free_for(&self, path: &Path) -> Arc<Semaphore> {
-        let mut all = self.free_for.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut all = self.free_for.lock();
         if let Some(free) = all.get(path).and_then(Weak::upgrade) {
             return free;
         }

@@ -1,21 +1,7 @@
-//! Why a store cannot be had, and why something is not kept.
+//! Why something is not kept.
 
 use std::path::PathBuf;
 use std::sync::Arc;
-
-use crate::secret::SecretSourceError;
-
-/// Why a store is nowhere.
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum StoreConfigError {
-    /// The address is none. It is not repeated, it may hold a password.
-    #[error("store.url: {0}")]
-    Url(&'static str),
-    /// The password cannot be had.
-    #[error("store.password: {0}")]
-    Password(#[from] SecretSourceError),
-}
 
 /// Why something is not kept.
 #[derive(Clone, Debug, thiserror::Error)]

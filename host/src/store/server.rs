@@ -21,13 +21,14 @@ use redis::TlsCertificates;
 use redis::aio::ConnectionManager;
 use redis::aio::ConnectionManagerConfig;
 
+use crate::setting::Section;
+use crate::setting::SettingError;
 use crate::store::backend::Backend;
 use crate::store::bucket::BucketId;
 use crate::store::bucket::Change;
 use crate::store::bucket::KeyPage;
 use crate::store::bucket::Quota;
 use crate::store::bucket::WriteError;
-use crate::store::error::StoreConfigError;
 use crate::store::error::StoreError;
 use crate::store::marks::Begun;
 use crate::store::marks::Ended;
@@ -69,19 +70,20 @@ impl ServerAddress {
         url: &str,
         password: Option<Secret>,
         extra_roots: &ExtraRoots,
-    ) -> Result<Self, StoreConfigError> {
-        let wrong = |_| {
-            StoreConfigError::Url("not an address like redis://host:6379/0 or rediss://host:6379/0")
-        };
-        let info = url.into_connection_info().map_err(wrong)?;
+    ) -> Result<Self, SettingError> {
+        // The address is not repeated, it may hold a password.
+        let wrong = |problem| Section("store").wrong("url", problem);
+        let info = url.into_connection_info().map_err(|_| {
+            wrong("not an address like redis://host:6379/0 or rediss://host:6379/0")
+        })?;
         if matches!(info.addr(), ConnectionAddr::TcpTls { insecure: true, .. }) {
-            return Err(StoreConfigError::Url(
+            return Err(wrong(
                 "#insecure is not spoken; have [tls] extra_roots name who vouches for the server",
             ));
         }
         let settings = info.redis_settings().clone();
         if settings.password().is_some() {
-            return Err(StoreConfigError::Url(
+            return Err(wrong(
                 "a password does not stand in this file; give store.password = { env = \"NAME\" } or { file = \"path\" }",
             ));
         }

@@ -15,7 +15,7 @@ fn place(path: &Path) -> StorePlace {
 }
 
 async fn open(path: &Path) -> Store {
-    Store::open(&place(path)).await.unwrap().0
+    Store::open(&place(path)).await.unwrap()
 }
 
 fn update(card: &str) -> PendingUpdate {
@@ -33,8 +33,8 @@ fn update(card: &str) -> PendingUpdate {
 async fn what_is_not_done_is_there_after_a_restart_in_order() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("store.redb");
-    let (store, left) = Store::open(&place(&path)).await.unwrap();
-    assert!(left.is_empty());
+    let store = Store::open(&place(&path)).await.unwrap();
+    assert!(store.take_pending_updates().is_empty());
     let ids = [store.next_id(), store.next_id(), store.next_id()];
     for (id, card) in ids.iter().zip(["1", "2", "3"]) {
         store.put(*id, &update(card)).await.unwrap();
@@ -45,7 +45,9 @@ async fn what_is_not_done_is_there_after_a_restart_in_order() {
     store.attempted(ids[2]).await.unwrap();
     assert!(Store::open(&place(&path)).await.is_err(), "one host has it");
     drop(store);
-    let (store, left) = reopen(&path).await;
+    let store = reopen(&path).await;
+    let left = store.take_pending_updates();
+    assert!(store.take_pending_updates().is_empty(), "they are taken once");
     let seen: Vec<_> =
         left.iter().map(|left| (left.update.card.as_str(), left.attempted)).collect();
     assert_eq!(seen, [("1", false), ("3", true)]);
@@ -53,10 +55,10 @@ async fn what_is_not_done_is_there_after_a_restart_in_order() {
 }
 
 /// The thread lets the file go soon after the last handle is gone.
-async fn reopen(path: &Path) -> (Store, Vec<StoredUpdate>) {
+async fn reopen(path: &Path) -> Store {
     loop {
         match Store::open(&place(path)).await {
-            Ok(opened) => return opened,
+            Ok(store) => return store,
             Err(_) => tokio::time::sleep(std::time::Duration::from_millis(5)).await,
         }
     }

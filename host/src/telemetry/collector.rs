@@ -3,9 +3,8 @@
 use std::collections::VecDeque;
 use std::fmt::Write as _;
 use std::sync::Arc;
-use std::sync::Mutex;
-use std::sync::PoisonError;
 
+use aviary_state::Mutex;
 use serde::Serialize;
 use serde_json::Map;
 use serde_json::Value;
@@ -81,7 +80,7 @@ impl Collector {
 
     /// All lines since the last time.
     pub fn take(&self) -> Vec<Line> {
-        let mut lines = self.lines.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut lines = self.lines.lock();
         std::mem::take(&mut *lines).into()
     }
 
@@ -90,7 +89,7 @@ impl Collector {
         loop {
             let written = self.written.notified();
             {
-                let mut lines = self.lines.lock().unwrap_or_else(PoisonError::into_inner);
+                let mut lines = self.lines.lock();
                 if let Some(found) = lines.iter().position(&is_it)
                     && let Some(line) = lines.drain(..=found).next_back()
                 {
@@ -117,7 +116,7 @@ impl<S: Subscriber> Layer<S> for Collector {
             _ => String::new(),
         };
         let line = Line { level: event.metadata().level().as_str(), message, fields: fields.0 };
-        let mut lines = self.lines.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut lines = self.lines.lock();
         if lines.len() == MAX_LINES {
             lines.pop_front();
         }

@@ -7,13 +7,11 @@ mod histogram;
 pub mod recent;
 pub mod window;
 
-use std::collections::HashMap;
-use std::collections::VecDeque;
 use std::sync::Arc;
-use std::sync::Mutex;
-use std::sync::MutexGuard;
-use std::sync::PoisonError;
 
+use aviary_state::Bounded;
+use aviary_state::Latest;
+use aviary_state::Mutex;
 use tokio::time::Instant;
 
 use crate::telemetry::CallbackRecord;
@@ -36,13 +34,13 @@ pub struct History {
     state: Mutex<State>,
 }
 
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct State {
     all: Window,
-    plugins: HashMap<Name, Followed>,
-    latest: Ring,
-    failed: Ring,
-    next: u64,
+    /// A lock for each plugin: to sum up an hour takes a while, and no callback shall wait for it.
+    plugins: Bounded<Name, Arc<Mutex<Window>>>,
+    latest: Latest<(u64, Arc<Recent>)>,
+    failed: Latest<(u64, Arc<Recent>)>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -51,37 +49,11 @@ struct Name {
     plugin: Arc<str>,
 }
 
-/// A lock of its own: to sum up an hour takes a while, and no callback shall wait for it.
-#[derive(Debug)]
-struct Followed {
-    called: Moment,
-    window: Arc<Mutex<Window>>,
-}
-
-#[derive(Debug, Default)]
-struct Ring(VecDeque<(u64, Arc<Recent>)>);
-
-impl Ring {
-    /// What has no place any more is given back, to be dropped where nobody waits.
-    fn push(&mut self, number: u64, recent: &Arc<Recent>) -> Option<(u64, Arc<Recent>)> {
-        let oldest = if self.0.len() == MOST_RECENT { self.0.pop_front() } else { None };
-        self.0.push_back((number, Arc::clone(recent)));
-        oldest
-    }
-}
-
-impl State {
-    fn follow(&mut self, name: Name, now: Moment) -> Arc<Mutex<Window>> {
-        if self.plugins.len() == MOST_FOLLOWED && !self.plugins.contains_key(&name) {
-            let oldest = self.plugins.iter().min_by_key(|(_, followed)| followed.called);
-            if let Some(name) = oldest.map(|(name, _)| name.clone()) {
-                self.plugins.remove(&name);
-            }
-        }
-        let new = || Followed { called: now, window: Arc::default() };
-        let followed = self.plugins.entry(name).or_insert_with(new);
-        followed.called = now;
-        Arc::clone(&followed.window)
+impl Default for State {
+    fn default() -> Self {
+        let (latest, failed) = (Latest::new(MOST_RECENT), Latest::new(MOST_RECENT));
+        let plugins = Bounded::new(MOST_FOLLOWED);
+        Self { all: Window::default(), plugins, latest, failed }
     }
 }
 
@@ -96,43 +68,43 @@ impl History {
         let recent = Arc::new(Recent::of(record));
         let sample = Sample { outcome: record.outcome, took: record.elapsed, fuel: record.fuel };
         let now = Moment::at(recent.at, self.began);
-        let mut state = lock(&self.state);
-        state.next += 1;
-        let number = state.next;
+        let mut state = self.state.lock();
+        let number = state.latest.count() + 1;
         let failed = record.outcome.is_failure();
+        // Dropped after the lock was given back.
         let gone = (
-            state.latest.push(number, &recent),
-            failed.then(|| state.failed.push(number, &recent)),
+            state.latest.push((number, Arc::clone(&recent))),
+            failed.then(|| state.failed.push((number, recent))),
         );
         state.all.add(now, sample);
         let followed = record.plugin.as_ref().map(|plugin| {
             let (app, plugin) = (Arc::clone(&record.app), Arc::clone(&plugin.name));
-            state.follow(Name { app, plugin }, now)
+            Arc::clone(state.plugins.renew(Name { app, plugin }, Arc::default))
         });
         drop(state);
         if let Some(window) = followed {
-            lock(&window).add(now, sample);
+            window.lock().add(now, sample);
         }
         drop(gone);
     }
 
     /// All callbacks of the last hour.
     pub fn all(&self) -> Figures {
-        lock(&self.state).all.figures(self.now())
+        self.state.lock().all.figures(self.now())
     }
 
     /// Those of one plugin, whatever its version.
     pub fn of_plugin(&self, app: &str, plugin: &str) -> Option<Figures> {
         let name = Name { app: app.into(), plugin: plugin.into() };
-        let window = lock(&self.state).plugins.get(&name).map(|one| Arc::clone(&one.window))?;
-        let figures = lock(&window).figures(self.now());
+        let window = self.state.lock().plugins.get(&name).map(Arc::clone)?;
+        let figures = window.lock().figures(self.now());
         Some(figures)
     }
 
     /// The latest callbacks after that number, and the latest that failed, oldest first.
     pub fn recent(&self, after: u64) -> Vec<(u64, Arc<Recent>)> {
-        let state = lock(&self.state);
-        let both = state.failed.0.iter().chain(&state.latest.0);
+        let state = self.state.lock();
+        let both = state.failed.iter().chain(state.latest.iter());
         let mut recent: Vec<_> = both.filter(|(number, _)| *number > after).cloned().collect();
         drop(state);
         recent.sort_unstable_by_key(|(number, _)| *number);
@@ -143,10 +115,6 @@ impl History {
     fn now(&self) -> Moment {
         Moment::at(Instant::now(), self.began)
     }
-}
-
-fn lock<T>(what: &Mutex<T>) -> MutexGuard<'_, T> {
-    what.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 #[cfg(test)]

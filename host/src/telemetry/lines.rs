@@ -4,15 +4,13 @@
 use std::io;
 use std::io::Write as _;
 use std::sync::Arc;
-use std::sync::Condvar;
-use std::sync::Mutex;
-use std::sync::MutexGuard;
 use std::sync::OnceLock;
-use std::sync::PoisonError;
 use std::thread;
 use std::time::Duration;
 use std::time::Instant;
 
+use aviary_state::Condvar;
+use aviary_state::Mutex;
 use tracing_subscriber::fmt::MakeWriter;
 
 /// Lines that wait to be written. Beyond that they are dropped and counted: whoever reads them has stopped.
@@ -59,7 +57,7 @@ impl Lines {
     }
 
     fn put(&self, line: &[u8]) {
-        let mut waiting = self.0.lock();
+        let mut waiting = self.0.waiting.lock();
         if waiting.bytes.len() + line.len() > MOST_BYTES {
             waiting.dropped += 1;
             return;
@@ -77,7 +75,7 @@ impl Lines {
 pub fn flush() {
     let Some(Lines(shared)) = LINES.get() else { return };
     let until = Instant::now() + LAST_WORDS;
-    let mut waiting = shared.lock();
+    let mut waiting = shared.waiting.lock();
     waiting.is_urgent = true;
     shared.changed.notify_all();
     while waiting.is_writing || !waiting.bytes.is_empty() {
@@ -85,7 +83,7 @@ pub fn flush() {
         if left.is_zero() {
             return;
         }
-        waiting = shared.wait(waiting, left);
+        waiting = shared.changed.wait_timeout(waiting, left);
     }
 }
 
@@ -100,36 +98,25 @@ impl Shared {
                 tracing::error!(dropped, "log lines dropped: standard error was not read");
             }
             taken.clear();
-            self.lock().is_writing = false;
+            self.waiting.lock().is_writing = false;
             self.changed.notify_all();
         }
     }
 
     /// Waits for lines, and a little for more of them. Says how many were dropped meanwhile.
     fn take(&self, taken: &mut Vec<u8>) -> u64 {
-        let mut waiting = self.lock();
+        let mut waiting = self.waiting.lock();
         while waiting.bytes.is_empty() {
-            waiting = self.changed.wait(waiting).unwrap_or_else(PoisonError::into_inner);
+            waiting = self.changed.wait(waiting);
         }
         let since = Instant::now();
         while !waiting.is_urgent && since.elapsed() < TOGETHER {
-            waiting = self.wait(waiting, TOGETHER.saturating_sub(since.elapsed()));
+            let left = TOGETHER.saturating_sub(since.elapsed());
+            waiting = self.changed.wait_timeout(waiting, left);
         }
         std::mem::swap(&mut waiting.bytes, taken);
         waiting.is_writing = true;
         std::mem::take(&mut waiting.dropped)
-    }
-
-    fn wait<'a>(
-        &self,
-        waiting: MutexGuard<'a, Waiting>,
-        limit: Duration,
-    ) -> MutexGuard<'a, Waiting> {
-        self.changed.wait_timeout(waiting, limit).unwrap_or_else(PoisonError::into_inner).0
-    }
-
-    fn lock(&self) -> MutexGuard<'_, Waiting> {
-        self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

@@ -1,12 +1,11 @@
 //! The table in `tests/README.md`: written by the test, from what the test asserts.
 
 use std::fmt::Write as _;
-use std::sync::Mutex;
-use std::sync::PoisonError;
 
 use anyhow::Context as _;
 use anyhow::ensure;
 use aviary_e2e::artifacts;
+use aviary_state::Mutex;
 
 use crate::referees::contestant::Contestant;
 use crate::referees::scenario::Scenario;
@@ -29,7 +28,7 @@ impl Place {
     pub(crate) fn holds(&self, table: &str) -> anyhow::Result<()> {
         // Two tables in one file are two tests at once.
         static WRITING: Mutex<()> = Mutex::new(());
-        let _one_at_a_time = WRITING.lock().unwrap_or_else(PoisonError::into_inner);
+        let _one_at_a_time = WRITING.lock();
         let path = artifacts::source_root().join("tests/README.md");
         let text = std::fs::read_to_string(&path)?;
         let (head, rest) =

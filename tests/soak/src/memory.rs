@@ -1,10 +1,9 @@
 //! How much memory the host has, over time.
 
-use std::sync::Mutex;
-use std::sync::PoisonError;
 use std::time::Duration;
 
 use aviary_e2e::host::HostProcess;
+use aviary_state::Mutex;
 
 /// Between two looks. A tenth of the smallest soak takes a second.
 const INTERVAL: Duration = Duration::from_millis(50);
@@ -26,9 +25,7 @@ impl Gauge {
         loop {
             let resident = host.memory()? as f64;
             let tenth = (progress() * 10.0) as usize;
-            if let Some(slot) =
-                self.tenths.lock().unwrap_or_else(PoisonError::into_inner).get_mut(tenth)
-            {
+            if let Some(slot) = self.tenths.lock().get_mut(tenth) {
                 slot.0 += resident;
                 slot.1 += 1;
             }
@@ -38,7 +35,7 @@ impl Gauge {
 
     /// From the second tenth to the last, on average.
     pub(crate) fn growth_percent(&self) -> f64 {
-        let tenths = self.tenths.lock().unwrap_or_else(PoisonError::into_inner);
+        let tenths = self.tenths.lock();
         let average = |tenth: usize| tenths[tenth].0 / f64::from(tenths[tenth].1.max(1));
         let (early, late) = (average(1), average(9));
         if early == 0.0 { 0.0 } else { (late - early) / early * 100.0 }

@@ -6,13 +6,12 @@ use std::net::SocketAddr;
 use std::process::ChildStdin;
 use std::process::Command;
 use std::process::Stdio;
-use std::sync::Mutex;
-use std::sync::PoisonError;
 use std::time::Duration;
 use std::time::Instant;
 
 use anyhow::Context as _;
 use anyhow::bail;
+use aviary_state::Mutex;
 use serde_json::Value;
 use serde_json::json;
 
@@ -57,7 +56,7 @@ impl Referee {
         let order = json!({
             "app": app, "secret": APP_SECRET, "domain": domain, "handlers": handlers,
         });
-        let mut orders = self.orders.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut orders = self.orders.lock();
         writeln!(orders, "{order}").context("the SDK's process has ended")
     }
 

@@ -5,11 +5,9 @@ use std::collections::HashMap;
 use std::net::IpAddr;
 use std::net::Ipv6Addr;
 use std::sync::Arc;
-use std::sync::Mutex;
-use std::sync::MutexGuard;
-use std::sync::PoisonError;
 use std::time::Duration;
 
+use aviary_state::Mutex;
 use tokio::sync::Notify;
 use tokio::time::Instant;
 
@@ -86,7 +84,7 @@ impl Place {
 
 impl Drop for Place {
     fn drop(&mut self) {
-        self.places.lock().remove(self.number);
+        self.places.held.lock().remove(self.number);
         self.places.freed.notify_one();
     }
 }
@@ -103,7 +101,7 @@ impl Places {
         wire: &Arc<Wire>,
         now: Instant,
     ) -> Result<(Place, bool), NoPlace> {
-        let mut held = self.lock();
+        let mut held = self.held.lock();
         let of_client = held.clients.get(&client).copied().unwrap_or_default();
         let mut took = false;
         if self.most_per_client.is_some_and(|most| of_client >= most) {
@@ -127,16 +125,12 @@ impl Places {
 
     /// Ends the connection that has waited for its client longest, if there is one.
     pub(super) fn make_room(&self, now: Instant) -> bool {
-        self.lock().end_longest(None, now)
+        self.held.lock().end_longest(None, now)
     }
 
     /// Resolves once a place was given back. Cancel safe.
     pub(super) async fn freed(&self) {
         self.freed.notified().await;
-    }
-
-    fn lock(&self) -> MutexGuard<'_, Held> {
-        self.held.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -297,7 +291,7 @@ mod tests {
         assert!(is_lost(&second).await);
         assert_eq!(arriving.take(1, &busy).map(drop), Err(NoPlace::ClientBusy));
         drop((first, second, third, fourth));
-        let held = arriving.places.lock();
+        let held = arriving.places.held.lock();
         assert!(held.longest.is_empty() && held.clients.len() == 1 && held.connections.len() == 1);
     }
 

@@ -5,13 +5,11 @@ use std::fmt;
 use std::io;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::sync::Mutex;
-use std::sync::MutexGuard;
-use std::sync::PoisonError;
 use std::task::Context;
 use std::task::Poll;
 use std::time::Duration;
 
+use aviary_state::Mutex;
 use tokio::io::AsyncRead;
 use tokio::io::AsyncWrite;
 use tokio::io::ReadBuf;
@@ -62,21 +60,21 @@ impl Wire {
 
     /// When the request that is being read began to arrive.
     pub fn first_byte(&self) -> Option<Instant> {
-        self.lock().first_byte
+        self.0.lock().first_byte
     }
 
     /// The answer's bytes are in hyper's buffer; the next flush that completes has written them.
     pub fn handed_over(&self, when_flushed: WhenFlushed) {
-        self.lock().when_flushed = Some(when_flushed);
+        self.0.lock().when_flushed = Some(when_flushed);
     }
 
     pub(super) fn turn(&self) -> Turn {
-        self.lock().turn
+        self.0.lock().turn
     }
 
     /// Nothing more of the request is waited for.
     pub(super) fn request_arrived(&self, now: Instant) {
-        let mut moments = self.lock();
+        let mut moments = self.0.lock();
         if !std::mem::replace(&mut moments.has_request, true) {
             moments.turn = Turn::Server(now);
         }
@@ -84,15 +82,11 @@ impl Wire {
 
     /// Hyper has taken the answer's last byte.
     pub(super) fn answer_ended(&self) {
-        self.lock().has_answer = true;
-    }
-
-    fn lock(&self) -> MutexGuard<'_, Moments> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.0.lock().has_answer = true;
     }
 
     fn read_some(&self) {
-        let mut moments = self.lock();
+        let mut moments = self.0.lock();
         if moments.first_byte.is_none() {
             let now = Instant::now();
             moments.first_byte = Some(now);
@@ -101,16 +95,16 @@ impl Wire {
     }
 
     fn wrote_some(&self) {
-        self.lock().written = true;
+        self.0.lock().written = true;
     }
 
     /// The client does not read what is written to it.
     fn stalled(&self) {
-        self.lock().turn = Turn::Client(Instant::now());
+        self.0.lock().turn = Turn::Client(Instant::now());
     }
 
     fn flushed(&self) {
-        let mut moments = self.lock();
+        let mut moments = self.0.lock();
         if !std::mem::take(&mut moments.written) {
             return;
         }
@@ -317,12 +311,12 @@ mod tests {
         assert_eq!(wire.first_byte(), Some(first));
         let told = Arc::new(Mutex::new(0));
         let heard = Arc::clone(&told);
-        wire.handed_over(Box::new(move || *heard.lock().unwrap() += 1));
+        wire.handed_over(Box::new(move || *heard.lock() += 1));
         wire.answer_ended();
         server.write_all(b"2").await.unwrap();
-        assert_eq!(*told.lock().unwrap(), 0);
+        assert_eq!(*told.lock(), 0);
         server.flush().await.unwrap();
         assert!(matches!(wire.turn(), Turn::Client(_)) && wire.first_byte().is_none());
-        assert_eq!(*told.lock().unwrap(), 1);
+        assert_eq!(*told.lock(), 1);
     }
 }

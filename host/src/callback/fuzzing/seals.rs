@@ -5,6 +5,7 @@ use serde_json::Value;
 
 use crate::callback::seal::MEMBER;
 use crate::callback::seal::Owner;
+use crate::callback::seal::SealCheck;
 use crate::callback::seal::SealKey;
 use crate::callback::seal::Terms;
 
@@ -23,7 +24,7 @@ pub fn seal(input: &[u8]) {
     let Ok(value) = std::str::from_utf8(value) else { return };
     let key = SealKey::of(&Secret::new("fuzz app secret"));
     let is_good = |owner: Owner<'_>, value: &str, user: &str, now: u64| {
-        matches!(key.check(owner, value, user, now), Some(Ok(_)))
+        matches!(key.check(owner, value, user, now), SealCheck::Good { .. })
     };
     assert!(!is_good(OWNER, value, USER, NOW), "a value that nobody sealed is genuine");
     let open_ids = if flags & 1 == 0 { Vec::new() } else { vec![USER.to_owned()] };

@@ -3,6 +3,7 @@
 use std::fmt;
 
 use http::Uri;
+use percent_encoding::percent_decode;
 use url::Host;
 use url::Url;
 
@@ -152,28 +153,13 @@ fn means_what_it_says(path: &str) -> bool {
         if climbs || bytes.iter().any(u8::is_ascii_control) {
             return false;
         }
-        let decoded = unescaped(&bytes);
+        let decoded: Vec<u8> = percent_decode(&bytes).collect();
         if decoded == bytes {
             return true;
         }
         bytes = decoded;
     }
     false
-}
-
-fn unescaped(bytes: &[u8]) -> Vec<u8> {
-    let digit = |byte: Option<&u8>| byte.and_then(|byte| char::from(*byte).to_digit(16));
-    let mut plain = Vec::with_capacity(bytes.len());
-    let mut at = 0;
-    while let Some(byte) = bytes.get(at) {
-        let escaped = (*byte == b'%')
-            .then(|| Some((digit(bytes.get(at + 1))?, digit(bytes.get(at + 2))?)))
-            .flatten()
-            .and_then(|(high, low)| u8::try_from(high * 16 + low).ok());
-        plain.push(escaped.unwrap_or(*byte));
-        at += if escaped.is_some() { 3 } else { 1 };
-    }
-    plain
 }
 
 #[cfg(test)]

@@ -1,12 +1,19 @@
 //! Times as people write and read them.
 
+use std::num::NonZero;
 use std::str::FromStr;
+
+use time::OffsetDateTime;
+use time::format_description::well_known::Iso8601;
+use time::format_description::well_known::iso8601::Config;
+use time::format_description::well_known::iso8601::EncodedConfig;
+use time::format_description::well_known::iso8601::TimePrecision;
 
 /// How long ago: `90s`, `10m`, `2h`, `3d`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Ago(u64);
 
-/// It is none.
+/// The text is not a duration such as `10m`.
 #[derive(Debug, thiserror::Error)]
 #[error("a number and one of s, m, h and d, like 10m")]
 pub(super) struct NotAnAge;
@@ -35,26 +42,16 @@ impl FromStr for Ago {
     }
 }
 
-/// `2026-11-20T18:04:05.006Z`, from milliseconds since the Unix epoch.
-pub(super) fn utc(ms: u64) -> String {
-    const DAY: u64 = 24 * 60 * 60 * 1000;
-    let (days, ms) = (ms / DAY, ms % DAY);
-    let (year, month, day) = date(days);
-    let (seconds, ms) = (ms / 1000, ms % 1000);
-    let (hour, minute, second) = (seconds / 3600, seconds / 60 % 60, seconds % 60);
-    format!("{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}.{ms:03}Z")
-}
+/// ISO 8601 with milliseconds.
+const TO_THE_MILLISECOND: EncodedConfig = Config::DEFAULT
+    .set_time_precision(TimePrecision::Second { decimal_digits: NonZero::new(3) })
+    .encode();
 
-/// Of the Gregorian calendar, from days since 1970-01-01: eras of 400 years, each beginning on the first of March.
-fn date(days: u64) -> (u64, u64, u64) {
-    let days = days + 719_468;
-    let (era, day) = (days / 146_097, days % 146_097);
-    let year = (day - day / 1460 + day / 36_524 - day / 146_096) / 365;
-    let day = day - (365 * year + year / 4 - year / 100);
-    let month = (5 * day + 2) / 153;
-    let day = day - (153 * month + 2) / 5 + 1;
-    let (month, years) = if month < 10 { (month + 3, 0) } else { (month - 9, 1) };
-    (era * 400 + year + years, month, day)
+/// Milliseconds since the Unix epoch as `2026-11-20T18:04:05.006Z`, or as the number itself after the year 9999.
+pub(super) fn utc(ms: u64) -> String {
+    let time = OffsetDateTime::from_unix_timestamp_nanos(i128::from(ms) * 1_000_000).ok();
+    let text = time.and_then(|time| time.format(&Iso8601::<TO_THE_MILLISECOND>).ok());
+    text.unwrap_or_else(|| ms.to_string())
 }
 
 #[cfg(test)]
@@ -66,6 +63,7 @@ mod tests {
         assert_eq!(utc(0), "1970-01-01T00:00:00.000Z");
         assert_eq!(utc(951_782_400_000), "2000-02-29T00:00:00.000Z");
         assert_eq!(utc(1_795_197_845_006), "2026-11-20T18:04:05.006Z");
+        assert_eq!(utc(u64::MAX), u64::MAX.to_string());
     }
 
     #[test]

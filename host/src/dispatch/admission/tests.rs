@@ -68,18 +68,18 @@ async fn clicks_come_first() {
             let (admission, order) = (Arc::clone(&admission), Arc::clone(&order));
             tokio::spawn(async move {
                 let _place = admission.enter(ask(plugin + 1, priority)).await.unwrap();
-                order.lock().unwrap().push(priority);
+                order.lock().push(priority);
             })
         })
         .collect();
-    while admission.lock().waiting_count() < waiting.len() {
+    while admission.state.lock().waiting_count() < waiting.len() {
         tokio::task::yield_now().await;
     }
     drop(held);
     for waiter in waiting {
         waiter.await.unwrap();
     }
-    assert_eq!(*order.lock().unwrap(), [Priority::Click, Priority::Preview, Priority::Event]);
+    assert_eq!(*order.lock(), [Priority::Click, Priority::Preview, Priority::Event]);
 }
 
 #[tokio::test]
@@ -90,7 +90,7 @@ async fn a_click_takes_the_place_of_an_event_in_a_full_queue() {
         let admission = Arc::clone(&admission);
         async move { admission.enter(ask(1, Priority::Event)).await.map(drop) }
     });
-    while admission.lock().waiting_count() == 0 {
+    while admission.state.lock().waiting_count() == 0 {
         tokio::task::yield_now().await;
     }
     let full = now(&admission, ask(2, Priority::Event)).expect("answered at once").unwrap_err();
@@ -107,7 +107,7 @@ async fn a_click_takes_the_place_of_an_event_in_a_full_queue() {
 async fn who_could_not_be_answered_in_time_is_told_at_once() {
     let admission = admission(2, 1024);
     // Places are known to be taken for long.
-    admission.lock().typical_hold = Duration::from_secs(8);
+    admission.state.lock().typical_hold = Duration::from_secs(8);
     let _held: Vec<_> = (0..2)
         .map(|plugin| now(&admission, ask(plugin, Priority::Click)).unwrap().unwrap())
         .collect();
@@ -131,7 +131,7 @@ async fn who_waits_leaves_when_it_could_not_be_answered_any_more() {
     let refused = admission.enter(Ask { typical, ..ask(1, Priority::Click) }).await.unwrap_err();
     assert_eq!(refused, NotAdmitted::NotInTime);
     assert!(began.elapsed() < SOON / 2, "it did not wait until its answer was due");
-    assert_eq!(admission.lock().waiting_count(), 0);
+    assert_eq!(admission.state.lock().waiting_count(), 0);
 }
 
 #[tokio::test]
@@ -257,7 +257,7 @@ async fn who_waits_for_another_user_s_calls_is_not_told_so_of_a_busy_user_s() {
     let _held: Vec<_> =
         (0..4).map(|number| now(&admission, of(number)).unwrap().unwrap()).collect();
     let _flood: Vec<_> = (0..4).map(|_| waiting(&admission, of(0))).collect();
-    let ahead = |number| admission.lock().ahead_in_plugin(&of(number));
+    let ahead = |number| admission.state.lock().ahead_in_plugin(&of(number));
     assert_eq!((ahead(9), ahead(0)), (0, 4), "the newcomer has its turn first");
 }
 
@@ -268,7 +268,7 @@ async fn nothing_is_left_of_those_who_have_gone() {
         let place = now(&admission, ask(plugin, Priority::Click)).unwrap().unwrap();
         drop(place);
     }
-    let state = admission.lock();
+    let state = admission.state.lock();
     assert_eq!((state.free, state.waiting_count()), (128, 0));
     assert!(state.remembered() <= 300, "{} plugins and users", state.remembered());
 }

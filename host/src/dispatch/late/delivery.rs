@@ -1,18 +1,33 @@
 //! Card updates on their way: in order, at the platform's pace, again and again until it has said yes or no.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::future::join_all;
+use tokio::sync::OwnedSemaphorePermit;
+use tokio::sync::Semaphore;
 use tokio::time::Instant;
 
-use crate::dispatch::late::Late;
-use crate::dispatch::late::Update;
+use crate::open_api::rate_limit::Rate;
+use crate::open_api::rate_limit::RateLimit;
 use crate::open_api::request::ApiResponse;
+use crate::open_api::transport::OpenApi;
 use crate::open_api::transport::card_update;
+use crate::shutdown::Shutdown;
+use crate::store::Store;
 use crate::store::StoreError;
+use crate::store::update::PendingUpdate;
+use crate::store::update::UpdateId;
 use crate::telemetry::metrics;
 use crate::telemetry::metrics::UpdateResult;
 
+/// What the platform documents for `card/update`, for each app.
+const UPDATE_RATE: Rate = Rate { in_a_second: 50, in_a_minute: 1000 };
+/// Memory for the updates of one app that wait, in KiB. The platform's rate shows 30,000 in the half hour that a token
+/// lives, of which this holds those that a platform which does not answer leaves waiting.
+const WAITING_KIB: usize = 64 * 1024;
+/// What the smallest update counts for, which bounds their number to 8192.
+const LEAST_KIB: usize = 8;
 /// How long one attempt may take. A platform that does not answer in ten seconds is down.
 const ATTEMPT: Duration = Duration::from_secs(10);
 /// The pause after the first failure. It doubles with each one.
@@ -25,6 +40,38 @@ const TRY_AGAIN: [i64; 8] =
     [200_080, 300_000, 99_991_400, 230_020, 99_991_663, 99_991_664, 99_991_671, 10_012];
 /// "The token has been used up".
 const USED_UP: i64 = 300_040;
+
+/// The card updates of one app.
+#[derive(Debug)]
+pub(super) struct CardUpdates {
+    app: Arc<str>,
+    open_api: Arc<OpenApi>,
+    store: Store,
+    rate: RateLimit,
+    room: Arc<Semaphore>,
+    shutdown: Shutdown,
+}
+
+/// An update that has its place among those that wait.
+#[derive(Debug)]
+pub(super) struct Update {
+    id: UpdateId,
+    pub(super) pending: PendingUpdate,
+    attempted: bool,
+    _room: OwnedSemaphorePermit,
+}
+
+impl Update {
+    fn event_id(&self) -> Option<&str> {
+        self.pending.event_id.as_deref()
+    }
+}
+
+impl Drop for Update {
+    fn drop(&mut self) {
+        metrics::add_card_updates_waiting(&self.pending.app, -1.0);
+    }
+}
 
 /// What came of one attempt.
 enum Attempt {
@@ -46,7 +93,41 @@ enum End {
     Left,
 }
 
-impl Late {
+impl CardUpdates {
+    /// None waits yet.
+    pub(super) fn new(
+        app: Arc<str>,
+        open_api: Arc<OpenApi>,
+        store: Store,
+        shutdown: Shutdown,
+    ) -> Self {
+        let (rate, room) = (RateLimit::new(UPDATE_RATE), Arc::new(Semaphore::new(WAITING_KIB)));
+        Self { app, open_api, store, rate, room, shutdown }
+    }
+
+    /// Gives an update its place among those that wait, unless too many do.
+    pub(super) fn admit(
+        &self,
+        id: UpdateId,
+        pending: PendingUpdate,
+        attempted: bool,
+    ) -> Option<Update> {
+        let kib = pending.card.len().div_ceil(1024).max(LEAST_KIB);
+        let kib = u32::try_from(kib).unwrap_or(u32::MAX);
+        match Arc::clone(&self.room).try_acquire_many_owned(kib) {
+            Ok(room) => {
+                metrics::add_card_updates_waiting(&self.app, 1.0);
+                Some(Update { id, pending, attempted, _room: room })
+            }
+            Err(_full) => {
+                let event_id = pending.event_id.as_deref();
+                tracing::error!(app = %self.app, event_id, "card update dropped: too many wait already");
+                metrics::record_card_update(UpdateResult::NoRoom);
+                None
+            }
+        }
+    }
+
     /// Makes the updates outlive this process. A store that does not work costs only that.
     pub(super) async fn keep(&self, updates: &[Update]) {
         // Together, so that they share one commit.

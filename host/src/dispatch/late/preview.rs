@@ -3,26 +3,16 @@
 //! In memory only. A preview is asked for by every client that shows the link, so what a restart loses is asked for
 //! again by itself.
 
-use std::collections::HashMap;
-use std::collections::VecDeque;
-use std::collections::hash_map::Entry;
-use std::sync::Arc;
-use std::sync::Mutex;
-use std::sync::MutexGuard;
-use std::sync::PoisonError;
 use std::time::Duration;
 
+use aviary_state::Bounded;
+use aviary_state::Mutex;
 use tokio::time::Instant;
 
 use crate::callback::model::Callback;
 use crate::callback::reply::Outgoing;
 use crate::callback::reply::Reply;
-use crate::dispatch::late::Late;
 use crate::dispatch::made_by::MadeBy;
-use crate::open_api::rate_limit::Rate;
-use crate::open_api::rate_limit::RateLimit;
-use crate::open_api::transport::preview_refresh;
-use crate::telemetry::metrics;
 
 /// How long a late preview answers for its plugin. Clients that were told to ask again do so at once; those that show
 /// the link to somebody else later shall get something fresh.
@@ -31,33 +21,20 @@ const KEPT: Duration = Duration::from_secs(60);
 const MAX_KEPT: usize = 1024;
 /// Bytes of them. One of 30 KB is as large as they get.
 const MAX_KEPT_BYTES: usize = 8 << 20;
-/// The platform refreshes one preview once in five seconds.
-const REFRESH_INTERVAL: Duration = Duration::from_secs(5);
-/// Refreshes of one app, by the platform's documentation: 5 a second.
-const REFRESH_RATE: Rate = Rate { in_a_second: 5, in_a_minute: 300 };
-/// People that one refresh may name.
-const MAX_VIEWERS: usize = 100;
-/// Previews whose refresh waits. Those beyond stay as they are until a client asks by itself.
-const MAX_WAITING: usize = 1024;
-/// How often a refresh is tried.
-const ATTEMPTS: u32 = 3;
-/// How long one attempt may take.
-const ATTEMPT: Duration = Duration::from_secs(10);
-
 /// One preview as one person sees it. What a plugin showed to one person is not shown to another.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(super) struct Viewer {
-    shown: Shown,
-    open_id: String,
+    pub(super) shown: Shown,
+    pub(super) open_id: String,
     /// The person's own, where it differs from the one whose preview it is.
     operator_tenant: String,
 }
 
 /// A preview in a chat, and the tenant that the platform is asked for in its name.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
-struct Shown {
-    tenant: String,
-    preview_token: String,
+pub(super) struct Shown {
+    pub(super) tenant: String,
+    pub(super) preview_token: String,
 }
 
 impl Viewer {
@@ -75,19 +52,7 @@ impl Viewer {
 
 /// The late previews of one app.
 #[derive(Debug)]
-pub(super) struct Previews {
-    kept: Mutex<Kept>,
-    /// Who still has to be told, by preview. A preview has an entry for as long as it must not be refreshed again.
-    waiting: Mutex<HashMap<Shown, Vec<String>>>,
-    rate: RateLimit,
-}
-
-#[derive(Debug, Default)]
-struct Kept {
-    replies: HashMap<Viewer, KeptReply>,
-    order: VecDeque<(Viewer, Instant)>,
-    bytes: usize,
-}
+pub(super) struct Previews(Mutex<Bounded<Viewer, KeptReply>>);
 
 #[derive(Debug)]
 struct KeptReply {
@@ -98,125 +63,25 @@ struct KeptReply {
 
 impl Default for Previews {
     fn default() -> Self {
-        Self {
-            kept: Mutex::default(),
-            waiting: Mutex::default(),
-            rate: RateLimit::new(REFRESH_RATE),
-        }
+        Self(Mutex::new(Bounded::weighing(MAX_KEPT, MAX_KEPT_BYTES)))
     }
 }
 
 impl Previews {
     pub(super) fn keep(&self, viewer: Viewer, made_by: MadeBy, reply: Reply, now: Instant) {
-        let mut kept = lock(&self.kept);
-        let until = now + KEPT;
-        kept.remove(&viewer);
-        kept.bytes += size(&reply);
-        kept.order.push_back((viewer.clone(), until));
-        kept.replies.insert(viewer, KeptReply { made_by, reply, until });
-        kept.shrink(now);
+        let bytes = size(&reply);
+        let reply = KeptReply { made_by, reply, until: now + KEPT };
+        let mut kept = self.0.lock();
+        kept.remove_oldest_while(|reply| reply.until <= now);
+        kept.insert_weighing(viewer, reply, bytes);
     }
 
     /// By the same plugin as it was loaded then only: another, or a new version, shall have its say at once.
     pub(super) fn find(&self, viewer: &Viewer, made_by: &MadeBy, now: Instant) -> Option<Reply> {
-        let mut kept = lock(&self.kept);
-        kept.shrink(now);
-        let found = kept.replies.get(viewer)?;
+        let mut kept = self.0.lock();
+        kept.remove_oldest_while(|reply| reply.until <= now);
+        let found = kept.get(viewer)?;
         (found.made_by == *made_by).then(|| found.reply.clone())
-    }
-}
-
-impl Kept {
-    fn remove(&mut self, viewer: &Viewer) {
-        if let Some(old) = self.replies.remove(viewer) {
-            self.bytes -= size(&old.reply);
-        }
-    }
-
-    /// Lets go of what is old, and of the oldest while there is too much.
-    fn shrink(&mut self, now: Instant) {
-        while let Some((viewer, until)) = self.order.front() {
-            let too_much = self.order.len() > MAX_KEPT || self.bytes > MAX_KEPT_BYTES;
-            if *until > now && !too_much {
-                return;
-            }
-            let (viewer, until) = (viewer.clone(), *until);
-            self.order.pop_front();
-            // A newer reply to the same viewer has an entry of its own behind this one.
-            if self.replies.get(&viewer).is_some_and(|kept| kept.until == until) {
-                self.remove(&viewer);
-            }
-        }
-    }
-}
-
-impl Late {
-    /// Has that client ask again, as soon as the platform allows it.
-    pub(super) async fn refresh(self: &Arc<Self>, viewer: Viewer) {
-        {
-            let mut waiting = lock(&self.previews.waiting);
-            let previews = waiting.len();
-            match waiting.entry(viewer.shown.clone()) {
-                // Whoever has begun takes this one along.
-                Entry::Occupied(mut begun) => {
-                    if begun.get().len() < MAX_WAITING && !begun.get().contains(&viewer.open_id) {
-                        begun.get_mut().push(viewer.open_id);
-                    }
-                    return;
-                }
-                Entry::Vacant(_) if previews >= MAX_WAITING => {
-                    return metrics::record_preview_refresh("no_room");
-                }
-                Entry::Vacant(free) => drop(free.insert(vec![viewer.open_id])),
-            }
-        }
-        loop {
-            let viewers = self.next_viewers(&viewer.shown);
-            if viewers.is_empty() {
-                return;
-            }
-            self.send_refresh(&viewer.shown, &viewers).await;
-            tokio::select! {
-                // Cancel safe: both only wait.
-                () = tokio::time::sleep(REFRESH_INTERVAL) => {}
-                () = self.shutdown.begun() => return,
-            }
-        }
-    }
-
-    /// Nobody left: the preview may be refreshed at any time again.
-    fn next_viewers(&self, shown: &Shown) -> Vec<String> {
-        let mut waiting = lock(&self.previews.waiting);
-        let Some(viewers) = waiting.get_mut(shown) else { return Vec::new() };
-        let next: Vec<_> = viewers.drain(..viewers.len().min(MAX_VIEWERS)).collect();
-        if next.is_empty() {
-            waiting.remove(shown);
-        }
-        next
-    }
-
-    async fn send_refresh(&self, shown: &Shown, viewers: &[String]) {
-        let Shown { tenant, preview_token } = shown;
-        let request = preview_refresh(preview_token, viewers);
-        for attempt in 1..=ATTEMPTS {
-            self.previews.rate.turn().await;
-            let until = Instant::now() + ATTEMPT;
-            let reason = match self.open_api.call(&request, tenant, until).await {
-                Ok(response) if response.code() == Some(0) => {
-                    tracing::info!(app = %self.app, viewers = viewers.len(), "link preview refreshed");
-                    return metrics::record_preview_refresh("delivered");
-                }
-                Ok(response) => format!("HTTP {}, code {:?}", response.status, response.code()),
-                Err(error) => error.to_string(),
-            };
-            tracing::warn!(app = %self.app, attempt, reason, "link preview not refreshed");
-            tokio::select! {
-                // Cancel safe: both only wait. A refused attempt may count, so the next one keeps the distance.
-                () = tokio::time::sleep(REFRESH_INTERVAL) => {}
-                () = self.shutdown.begun() => break,
-            }
-        }
-        metrics::record_preview_refresh("failed");
     }
 }
 
@@ -225,11 +90,6 @@ fn size(reply: &Reply) -> usize {
         Outgoing::Body { json, .. } => json.len(),
         Outgoing::Accepted | Outgoing::Redeliver => 0,
     }
-}
-
-/// Every critical section here leaves its data whole, so a panic elsewhere is no reason to stop.
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 #[cfg(test)]
@@ -266,7 +126,7 @@ mod tests {
         assert!(find(&previews, &viewer_of("t", "ana", "visitor"), now).is_none());
         assert!(find(&previews, &bo, now).is_none());
         assert!(find(&previews, &ana, now + KEPT).is_none());
-        assert_eq!(lock(&previews.kept).bytes, 0);
+        assert_eq!(previews.0.lock().weight(), 0);
     }
 
     #[tokio::test]
@@ -281,6 +141,6 @@ mod tests {
             keep(&previews, &viewer(&number.to_string(), "bo"), now + KEPT);
         }
         assert!(find(&previews, &ana, now + KEPT).is_none());
-        assert_eq!(lock(&previews.kept).replies.len(), MAX_KEPT);
+        assert_eq!(previews.0.lock().len(), MAX_KEPT);
     }
 }

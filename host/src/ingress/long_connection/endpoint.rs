@@ -2,9 +2,6 @@
 
 use std::sync::Arc;
 
-use lark_wire::domain::Domain;
-use lark_wire::secret::Secret;
-use rustls::ClientConfig;
 use serde::Deserialize;
 use serde_json::Value;
 use serde_json::json;
@@ -16,6 +13,7 @@ use tokio_tungstenite::tungstenite;
 use tokio_tungstenite::tungstenite::protocol::WebSocketConfig;
 use url::Url;
 
+use crate::ingress::long_connection::Network;
 use crate::ingress::long_connection::destination::Destinations;
 use crate::ingress::long_connection::destination::HostName;
 use crate::ingress::long_connection::dial_error::DialError;
@@ -25,6 +23,7 @@ use crate::ingress::long_connection::reassembly::MAX_MESSAGE_BYTES;
 use crate::ingress::long_connection::settings::WireSettings;
 use crate::ingress::long_connection::tunnel::Proxies;
 use crate::ingress::long_connection::tunnel::Tunnel;
+use crate::open_api::identity::AppIdentity;
 
 /// A discovery answer has half a kilobyte.
 const MAX_DISCOVERY_BYTES: usize = 64 * 1024;
@@ -58,27 +57,18 @@ struct Discovery {
 
 /// Opens connections for one app.
 pub(super) struct Dialer {
-    app_id: String,
-    app_secret: Secret,
-    domain: Domain,
+    app: AppIdentity,
     destinations: Destinations,
-    http: reqwest::Client,
-    tls: Arc<ClientConfig>,
+    network: Network,
     proxies: Proxies,
 }
 
 impl Dialer {
-    pub(super) fn new(
-        app_id: String,
-        app_secret: Secret,
-        domain: Domain,
-        named: Vec<HostName>,
-        http: reqwest::Client,
-        tls: Arc<ClientConfig>,
-    ) -> Self {
-        let proxies = Proxies::from_environment(Arc::clone(&tls));
-        let destinations = Destinations::new(domain.clone(), named);
-        Self { app_id, app_secret, domain, destinations, http, tls, proxies }
+    /// `named`: hosts besides those of the app's domain that discovery may name.
+    pub(super) fn new(app: AppIdentity, named: Vec<HostName>, network: Network) -> Self {
+        let proxies = Proxies::from_environment(Arc::clone(&network.tls));
+        let destinations = Destinations::new(app.domain.clone(), named);
+        Self { app, destinations, network, proxies }
     }
 
     /// Discovery alone.
@@ -106,10 +96,11 @@ impl Dialer {
 
     async fn discover(&self) -> Result<(Url, WireSettings), DialError> {
         let mut response = self
+            .network
             .http
-            .post(self.domain.endpoint("/callback/ws/endpoint"))
+            .post(self.app.domain.endpoint("/callback/ws/endpoint"))
             .header("locale", "zh")
-            .json(&json!({ "AppID": self.app_id, "AppSecret": self.app_secret.expose() }))
+            .json(&json!({ "AppID": self.app.id, "AppSecret": self.app.secret.expose() }))
             .send()
             .await
             .map_err(DialError::transport)?;
@@ -132,7 +123,7 @@ impl Dialer {
             .read_buffer_size(READ_BYTES)
             .max_message_size(Some(MAX_MESSAGE_BYTES + FRAME_OVERHEAD))
             .max_frame_size(Some(MAX_MESSAGE_BYTES + FRAME_OVERHEAD));
-        let connector = Connector::Rustls(Arc::clone(&self.tls));
+        let connector = Connector::Rustls(Arc::clone(&self.network.tls));
         let tunnel = self.proxies.connect(url).await?;
         let opened =
             client_async_tls_with_config(url.as_str(), tunnel, Some(config), Some(connector)).await;

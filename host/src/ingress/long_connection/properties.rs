@@ -96,3 +96,20 @@ fn a_flood_of_fragments_is_turned_away() {
     assert_eq!(large.last(), Some(Err(FragmentError::TooLarge)));
     assert_eq!(reassembler.held(), (0, 0));
 }
+
+#[test]
+fn a_repeated_fragment_is_known_until_a_thousand_messages_later() {
+    let mut reassembler = Reassembler::default();
+    let (now, part) = (Instant::now(), Bytes::from_static(b"part"));
+    let ids: Vec<_> = (0..1025).map(|number| format!("m{number}")).collect();
+    let mut add = |message_id: &str, seq| {
+        let place = Place { message_id, sum: 2, seq };
+        let complete = reassembler.add(place, &part, now).unwrap();
+        (complete.is_some(), reassembler.held().0)
+    };
+    for id in &ids {
+        assert_eq!([add(id, 0), add(id, 1)], [(false, 1), (true, 0)]);
+    }
+    assert_eq!(add(&ids[1], 0), (false, 0), "it was complete once");
+    assert_eq!(add(&ids[0], 0), (false, 1), "the oldest was forgotten");
+}

@@ -4,11 +4,10 @@
 //! run again because a fragment of it came twice.
 
 use std::collections::HashMap;
-use std::collections::HashSet;
-use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
 
+use aviary_state::Bounded;
 use bytes::Bytes;
 use bytes::BytesMut;
 use tokio::time::Instant;
@@ -73,18 +72,18 @@ struct Pending {
 }
 
 /// The incomplete messages of one connection.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Reassembler {
     pending: HashMap<String, Pending>,
     bytes: usize,
-    completed: Completed,
+    /// The ids of the last messages that are whole.
+    completed: Bounded<Arc<str>, ()>,
 }
 
-/// The last of the messages that are whole.
-#[derive(Debug, Default)]
-struct Completed {
-    ids: HashSet<Arc<str>>,
-    in_order: VecDeque<Arc<str>>,
+impl Default for Reassembler {
+    fn default() -> Self {
+        Self { pending: HashMap::new(), bytes: 0, completed: Bounded::new(MAX_COMPLETED) }
+    }
 }
 
 impl Reassembler {
@@ -108,7 +107,7 @@ impl Reassembler {
         if message_id.is_empty() || message_id.len() > MAX_ID_BYTES {
             return Err(FragmentError::BadId);
         }
-        if self.completed.ids.contains(message_id) {
+        if self.completed.contains(message_id) {
             return Ok(None);
         }
         if !self.pending.contains_key(message_id) && self.pending.len() == MAX_PENDING {
@@ -143,7 +142,7 @@ impl Reassembler {
             return Ok(None);
         }
         Ok(self.forget(message_id).map(|whole| {
-            self.completed.remember(message_id);
+            self.completed.insert(message_id.into(), ());
             whole.join()
         }))
     }
@@ -178,19 +177,6 @@ impl Reassembler {
         let pending = self.pending.remove(message_id)?;
         self.bytes -= pending.bytes;
         Some(pending)
-    }
-}
-
-impl Completed {
-    fn remember(&mut self, message_id: &str) {
-        if self.in_order.len() == MAX_COMPLETED
-            && let Some(oldest) = self.in_order.pop_front()
-        {
-            self.ids.remove(&oldest);
-        }
-        let id: Arc<str> = message_id.into();
-        self.ids.insert(Arc::clone(&id));
-        self.in_order.push_back(id);
     }
 }
 

@@ -1,8 +1,9 @@
 //! One open connection: frames in, replies out, pings, and the watch over a peer that has gone silent.
 
-use std::convert::Infallible;
+mod drain;
+mod heartbeat;
+
 use std::future::ready;
-use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -15,6 +16,7 @@ use tokio::sync::mpsc;
 use tokio::task::JoinError;
 use tokio::task::JoinSet;
 use tokio::time::Instant;
+use tokio::time::Interval;
 use tokio::time::MissedTickBehavior;
 use tokio_tungstenite::tungstenite;
 use tokio_tungstenite::tungstenite::Message;
@@ -39,6 +41,8 @@ use crate::ingress::long_connection::reassembly::Complete;
 use crate::ingress::long_connection::reassembly::Place;
 use crate::ingress::long_connection::reassembly::Reassembler;
 use crate::ingress::long_connection::respond;
+use crate::ingress::long_connection::session::drain::Drain;
+use crate::ingress::long_connection::session::heartbeat::Heartbeat;
 use crate::ingress::long_connection::settings::Settings;
 use crate::ingress::long_connection::settings::WireSettings;
 use crate::shutdown::Shutdown;
@@ -61,9 +65,6 @@ const MOST_TOGETHER: usize = 32;
 const MAX_UNDER_WAY: usize = 1024;
 /// How often fragments that will not be completed are looked for.
 const SWEEP: Duration = Duration::from_secs(1);
-/// How long a stopping host waits for a moment with nothing under way. The platform goes on sending until the
-/// connection is closed, and what is under way then loses its answer; from here on nothing new is read.
-const LAST_CALL: Duration = Duration::from_secs(5);
 
 /// What a `card` frame means, as far as anybody outside knows: the official SDKs drop it, and the user sees 200340.
 const CARD_FRAME: &str = "a frame of type card: the platform sends these when the app's callbacks are not delivered by \
@@ -75,7 +76,7 @@ const UNKNOWN_TYPE: &str = "only event frames are answered; see what is subscrib
 
 /// Why a session ended.
 #[derive(Debug, thiserror::Error)]
-pub(super) enum Ended {
+pub(super) enum EndReason {
     #[error("closed by the platform")]
     Closed,
     #[error("no byte from the platform for {} ms", .0.as_millis())]
@@ -88,11 +89,11 @@ pub(super) enum Ended {
     Stopping,
 }
 
-/// How it went.
-pub(super) struct Over {
-    pub(super) ended: Ended,
+/// A session that is over.
+pub(super) struct SessionEnded {
+    pub(super) reason: EndReason,
     /// Whether the platform said anything at all.
-    pub(super) heard: bool,
+    pub(super) was_heard: bool,
 }
 
 /// What a session needs of the host.
@@ -110,16 +111,54 @@ struct Outgoing {
     flushed: Option<Flushed>,
 }
 
+/// What a session has to do next.
+enum SessionEvent {
+    PingDue,
+    /// Fragments that will not be completed are to be looked for.
+    SweepDue,
+    /// The answer to a callback that had to wait.
+    Reply(Outgoing),
+    /// Enough answers are ready to be sent, or nothing else is to be done.
+    RepliesReady,
+    CallbackEnded(Result<(), JoinError>),
+    /// None: the socket is closed.
+    Message(Option<Result<Message, tungstenite::Error>>),
+    /// The peer may have been silent for too long.
+    SilenceDue,
+    /// The host begins to stop.
+    StopBegun,
+    /// The host stops, and nothing is under way.
+    Drained,
+}
+
 struct Session<'a> {
     socket: Socket,
+    /// Goes into every ping.
+    service_id: i32,
     settings: &'a mut Settings,
     host: Host<'a>,
+    heartbeat: Heartbeat,
+    drain: Drain<'a>,
     fragments: Reassembler,
+    sweep: Interval,
+    callbacks: JoinSet<()>,
+    replies: Replies,
+}
+
+/// The replies of one session that are not sent yet.
+struct Replies {
     /// Those that could be given at once.
     ready: Vec<Outgoing>,
-    replies: mpsc::Sender<Outgoing>,
-    callbacks: JoinSet<()>,
-    heard: bool,
+    /// For callbacks that have to wait.
+    sender: mpsc::Sender<Outgoing>,
+    receiver: mpsc::Receiver<Outgoing>,
+}
+
+impl Replies {
+    fn new() -> Self {
+        let (sender, receiver) = mpsc::channel(REPLY_QUEUE);
+        Self { ready: Vec::new(), sender, receiver }
+    }
 }
 
 /// Serves one connection until it ends. The socket is closed when this returns.
@@ -128,118 +167,111 @@ pub(super) async fn run(
     settings: &mut Settings,
     host: Host<'_>,
     shutdown: &Shutdown,
-) -> Over {
-    let (replies, mut outgoing) = mpsc::channel(REPLY_QUEUE);
+) -> SessionEnded {
+    let mut sweep = tokio::time::interval(SWEEP);
+    sweep.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let heartbeat = Heartbeat::new(settings.ping_interval, host.silence);
     let mut session = Session {
         socket: dialed.socket,
+        service_id: dialed.service_id,
         settings,
         host,
+        heartbeat,
+        drain: Drain::new(shutdown),
         fragments: Reassembler::default(),
-        ready: Vec::new(),
-        replies,
+        sweep,
         callbacks: JoinSet::new(),
-        heard: false,
+        replies: Replies::new(),
     };
-    match session.serve(dialed.service_id, &mut outgoing, shutdown).await {
-        Ok(never) => match never {},
-        Err(ended) => {
-            session.close(&ended, outgoing).await;
-            Over { ended, heard: session.heard }
-        }
-    }
+    let reason = session.serve().await;
+    session.close(&reason).await;
+    SessionEnded { reason, was_heard: session.heartbeat.was_heard() }
 }
 
 impl Session<'_> {
-    /// Only ever ends with a reason.
-    async fn serve(
-        &mut self,
-        service_id: i32,
-        outgoing: &mut mpsc::Receiver<Outgoing>,
-        shutdown: &Shutdown,
-    ) -> Result<Infallible, Ended> {
-        let mut last_heard = Instant::now();
-        let mut ping = pin!(tokio::time::sleep_until(last_heard));
-        let mut silence = pin!(tokio::time::sleep_until(self.silent_at(last_heard)));
-        let mut sweep = tokio::time::interval(SWEEP);
-        sweep.set_missed_tick_behavior(MissedTickBehavior::Delay);
-        // One for all rounds: every connection of the host waits for the same word, in one list under one lock.
-        let mut stopping = pin!(shutdown.begun());
-        let mut last_call = None;
+    async fn serve(&mut self) -> EndReason {
         loop {
-            let reading = self.callbacks.len() < MAX_UNDER_WAY
-                && last_call.is_none_or(|last_call| Instant::now() < last_call);
-            let idle = self.callbacks.is_empty() && outgoing.is_empty();
-            let answers = self.ready.len();
-            tokio::select! {
-                // In this order: what is seldom due, then answers, then questions, and an end only where nothing else
-                // is to be done. A byte that waits to be read is no silence, and nobody's goodbye.
-                biased;
-                // Cancel safe, all of them: a message is either taken or stays where it is, the rest only waits.
-                () = ping.as_mut() => {
-                    self.write(&Frame::control(service_id, "ping")).await?;
-                    ping.as_mut().reset(Instant::now() + self.settings.ping_interval);
-                }
-                _ = sweep.tick(), if self.fragments.any_incomplete() => self.drop_incomplete(),
-                Some(reply) = outgoing.recv() => {
-                    self.ready.push(reply);
-                    while let Ok(reply) = outgoing.try_recv() {
-                        self.ready.push(reply);
-                    }
-                    self.send_replies().await?;
-                }
-                () = ready(()), if answers >= MOST_TOGETHER => self.send_replies().await?,
-                Some(callback) = self.callbacks.join_next() => self.ended(callback),
-                message = self.socket.next(), if reading => {
-                    last_heard = Instant::now();
-                    let silent_at = self.silent_at(last_heard);
-                    self.heard(message.ok_or(Ended::Closed)??, last_heard)?;
-                    // Set anew only when it fires, or where the platform has just shortened its pings.
-                    if self.silent_at(last_heard) < silent_at {
-                        silence.as_mut().reset(self.silent_at(last_heard));
-                    }
-                }
-                // Nothing more has come.
-                () = ready(()), if answers > 0 => self.send_replies().await?,
-                () = silence.as_mut(), if reading => {
-                    let silent_at = self.silent_at(last_heard);
-                    if silent_at <= Instant::now() {
-                        return Err(Ended::Silent(last_heard.elapsed()));
-                    }
-                    silence.as_mut().reset(silent_at);
-                }
-                () = stopping.as_mut(), if last_call.is_none() => {
-                    last_call = Some(Instant::now() + LAST_CALL);
-                }
-                () = ready(()), if idle && last_call.is_some() => return Err(Ended::Stopping),
+            let event = self.next_event().await;
+            if let Err(reason) = self.handle(event).await {
+                return reason;
             }
         }
     }
 
-    /// When a peer that was last heard then is as good as gone.
-    fn silent_at(&self, last_heard: Instant) -> Instant {
-        last_heard + self.settings.ping_interval + self.host.silence
+    /// Cancel safe: a message is either taken or stays where it is, the rest only waits.
+    async fn next_event(&mut self) -> SessionEvent {
+        let is_reading = self.callbacks.len() < MAX_UNDER_WAY && self.drain.still_reads();
+        let is_idle = self.callbacks.is_empty() && self.replies.receiver.is_empty();
+        let ready_count = self.replies.ready.len();
+        tokio::select! {
+            // In this order: what is seldom due, then answers, then questions, and an end only where nothing else
+            // is to be done. A byte that waits to be read is no silence, and nobody's goodbye.
+            biased;
+            () = self.heartbeat.ping.as_mut() => SessionEvent::PingDue,
+            _ = self.sweep.tick(), if self.fragments.any_incomplete() => SessionEvent::SweepDue,
+            Some(reply) = self.replies.receiver.recv() => SessionEvent::Reply(reply),
+            () = ready(()), if ready_count >= MOST_TOGETHER => SessionEvent::RepliesReady,
+            Some(callback) = self.callbacks.join_next() => SessionEvent::CallbackEnded(callback),
+            message = self.socket.next(), if is_reading => SessionEvent::Message(message),
+            // Nothing more has come.
+            () = ready(()), if ready_count > 0 => SessionEvent::RepliesReady,
+            () = self.heartbeat.silence.as_mut(), if is_reading => SessionEvent::SilenceDue,
+            () = self.drain.stopping.as_mut(), if !self.drain.has_begun() => SessionEvent::StopBegun,
+            () = ready(()), if is_idle && self.drain.has_begun() => SessionEvent::Drained,
+        }
     }
 
-    fn ended(&self, callback: Result<(), JoinError>) {
-        if let Err(error) = callback {
-            self.unanswered(&error);
+    async fn handle(&mut self, event: SessionEvent) -> Result<(), EndReason> {
+        match event {
+            SessionEvent::PingDue => {
+                self.write(&Frame::control(self.service_id, "ping")).await?;
+                self.heartbeat.pinged(self.settings.ping_interval);
+            }
+            SessionEvent::SweepDue => self.drop_incomplete(),
+            SessionEvent::Reply(reply) => {
+                self.replies.ready.push(reply);
+                while let Ok(reply) = self.replies.receiver.try_recv() {
+                    self.replies.ready.push(reply);
+                }
+                self.send_replies().await?;
+            }
+            SessionEvent::RepliesReady => self.send_replies().await?,
+            SessionEvent::CallbackEnded(Ok(())) => {}
+            SessionEvent::CallbackEnded(Err(error)) => self.unanswered(&error),
+            SessionEvent::Message(message) => {
+                let ping_interval = self.settings.ping_interval;
+                self.read(message.ok_or(EndReason::Closed)??)?;
+                if self.settings.ping_interval < ping_interval {
+                    self.heartbeat.watch(self.settings.ping_interval);
+                }
+            }
+            SessionEvent::SilenceDue => {
+                if let Some(silence) = self.heartbeat.silence_so_far(self.settings.ping_interval) {
+                    return Err(EndReason::Silent(silence));
+                }
+                self.heartbeat.watch(self.settings.ping_interval);
+            }
+            SessionEvent::StopBegun => self.drain.begin(),
+            SessionEvent::Drained => return Err(EndReason::Stopping),
         }
+        Ok(())
     }
 
     fn unanswered(&self, error: &dyn std::fmt::Display) {
         tracing::error!(app = self.app(), %error, "a callback went unanswered by a mistake of this host");
     }
 
-    fn heard(&mut self, message: Message, now: Instant) -> Result<(), Ended> {
+    fn read(&mut self, message: Message) -> Result<(), EndReason> {
+        let now = Instant::now();
         // A Close is a word too, but no sign that the connection was ever good.
-        self.heard |= !message.is_close();
+        self.heartbeat.heard(now, !message.is_close());
         match message {
             Message::Binary(bytes) => match Frame::parse(bytes) {
                 Ok(frame) => self.take(frame, now),
                 Err(error) => self.reject("bad_frame", &error.to_string()),
             },
             Message::Text(_) => self.reject("text_message", "a text message; frames are binary"),
-            Message::Close(_) => return Err(Ended::Closed),
+            Message::Close(_) => return Err(EndReason::Closed),
             // The library answers pings by itself.
             Message::Ping(_) | Message::Pong(_) | Message::Frame(_) => {}
         }
@@ -319,10 +351,10 @@ impl Session<'_> {
             Outgoing { frame, flushed: Some(answered.flushed) }
         };
         match begin(answering) {
-            Begun::Over(reply) => self.ready.push(reply),
+            Begun::Over(reply) => self.replies.ready.push(reply),
             Begun::Waits(answering) => {
                 let (replies, dispatcher) =
-                    (self.replies.clone(), Arc::clone(self.host.dispatcher));
+                    (self.replies.sender.clone(), Arc::clone(self.host.dispatcher));
                 self.callbacks.spawn(async move {
                     if replies.send(answering.await).await.is_err() {
                         tracing::warn!(
@@ -337,14 +369,15 @@ impl Session<'_> {
     }
 
     fn answer_rejected(&mut self, frame: Frame) {
-        self.ready
+        self.replies
+            .ready
             .push(Outgoing { frame: respond::rejected(frame, Duration::ZERO), flushed: None });
     }
 
     /// Writes them with one flush.
-    async fn send_replies(&mut self) -> Result<(), Ended> {
+    async fn send_replies(&mut self) -> Result<(), EndReason> {
         let mut flushed = Vec::new();
-        for Outgoing { frame, flushed: mark } in self.ready.drain(..) {
+        for Outgoing { frame, flushed: mark } in self.replies.ready.drain(..) {
             timely(self.socket.feed(Message::Binary(frame.to_bytes()))).await?;
             flushed.extend(mark);
         }
@@ -353,7 +386,7 @@ impl Session<'_> {
         Ok(())
     }
 
-    async fn write(&mut self, frame: &Frame) -> Result<(), Ended> {
+    async fn write(&mut self, frame: &Frame) -> Result<(), EndReason> {
         timely(self.socket.send(Message::Binary(frame.to_bytes()))).await
     }
 
@@ -376,11 +409,11 @@ impl Session<'_> {
 
     /// Says goodbye where somebody listens, and says in the log what got lost. Callbacks that are still under way end by
     /// themselves; there is no other connection that their answers belong to.
-    async fn close(&mut self, ended: &Ended, mut outgoing: mpsc::Receiver<Outgoing>) {
+    async fn close(&mut self, reason: &EndReason) {
         self.callbacks.detach_all();
-        outgoing.close();
-        let mut unsent = self.ready.len();
-        while outgoing.try_recv().is_ok() {
+        self.replies.receiver.close();
+        let mut unsent = self.replies.ready.len();
+        while self.replies.receiver.try_recv().is_ok() {
             unsent += 1;
         }
         if unsent > 0 {
@@ -390,17 +423,19 @@ impl Session<'_> {
                 "a connection ended before these answers were sent"
             );
         }
-        match ended {
-            Ended::Stopping => {
-                let missed = self.say_goodbye(ended.to_string()).await;
+        match reason {
+            EndReason::Stopping => {
+                let missed = self.say_goodbye(reason.to_string()).await;
                 if missed > 0 {
                     tracing::warn!(app = self.app(), missed, "messages arrived after the goodbye");
                 }
             }
             // Whoever closed gets the Close back that the library has ready; if it cannot leave, TCP says it.
-            Ended::Closed => drop(tokio::time::timeout(CLOSE_TIMEOUT, self.socket.flush()).await),
+            EndReason::Closed => {
+                drop(tokio::time::timeout(CLOSE_TIMEOUT, self.socket.flush()).await)
+            }
             // Nobody is there any more.
-            Ended::Silent(_) | Ended::WriteStalled | Ended::Socket(_) => {}
+            EndReason::Silent(_) | EndReason::WriteStalled | EndReason::Socket(_) => {}
         }
     }
 
@@ -438,13 +473,13 @@ fn place(frame: &Frame) -> Result<Place<'_>, String> {
     })
 }
 
-async fn timely<F>(write: F) -> Result<(), Ended>
+async fn timely<F>(write: F) -> Result<(), EndReason>
 where
     F: Future<Output = Result<(), tungstenite::Error>>,
 {
     Ok(tokio::time::timeout(WRITE_TIMEOUT, write)
         .await
-        .map_err(|_elapsed| Ended::WriteStalled)??)
+        .map_err(|_elapsed| EndReason::WriteStalled)??)
 }
 
 /// What comes over the connection is authentic by it, so there are no keys to check against.

@@ -1,8 +1,8 @@
 //! Which connections are up, for `/readyz` and the metrics.
 
 use std::sync::Arc;
-use std::sync::Mutex;
-use std::sync::PoisonError;
+
+use aviary_state::Mutex;
 
 use crate::printable::MAX_TEXT_BYTES;
 use crate::printable::clipped;
@@ -46,11 +46,11 @@ impl Connections {
 
     /// How they are, in the order of their numbers.
     pub fn states(&self) -> Vec<State> {
-        self.states.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        self.states.lock().clone()
     }
 
     fn set(&self, index: usize, state: State) {
-        let mut states = self.states.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut states = self.states.lock();
         if let Some(slot) = states.get_mut(index) {
             *slot = state;
         }

@@ -7,6 +7,8 @@ use serde::Deserialize;
 
 use crate::callback::freshness::SignatureWindow;
 use crate::ingress::webhook::client::ProxyHeader;
+use crate::setting::Section;
+use crate::setting::SettingError;
 use crate::tls::ServerTlsConfig;
 
 /// `[webhook]`
@@ -59,32 +61,19 @@ impl Default for WebhookConfig {
     }
 }
 
-/// A number out of its range.
-#[derive(Debug, thiserror::Error)]
-#[error("webhook.{key}: {value} is not between {least} and {most}")]
-pub struct WebhookConfigError {
-    key: &'static str,
-    value: u64,
-    least: u64,
-    most: u64,
-}
-
 impl WebhookConfig {
     /// Checks the numbers.
-    pub fn validate(&self) -> Result<(), WebhookConfigError> {
-        let in_range = |key, value, least, most| {
-            let fits = (least..=most).contains(&value);
-            if fits { Ok(()) } else { Err(WebhookConfigError { key, value, least, most }) }
-        };
-        in_range("max_body_bytes", self.max_body_bytes as u64, 1024, 64 << 20)?;
-        in_range("max_header_bytes", self.max_header_bytes as u64, 1024, 1 << 20)?;
-        in_range("header_timeout_ms", self.header_timeout_ms, 100, 60_000)?;
-        in_range("body_timeout_ms", self.body_timeout_ms, 100, 60_000)?;
-        in_range("max_connections", self.max_connections as u64, 1, 100_000)?;
+    pub fn validate(&self) -> Result<(), SettingError> {
+        let section = Section("webhook");
+        section.in_range("max_body_bytes", self.max_body_bytes, 1024..=64 << 20)?;
+        section.in_range("max_header_bytes", self.max_header_bytes, 1024..=1 << 20)?;
+        section.in_range("header_timeout_ms", self.header_timeout_ms, 100..=60_000)?;
+        section.in_range("body_timeout_ms", self.body_timeout_ms, 100..=60_000)?;
+        section.in_range("max_connections", self.max_connections, 1..=100_000)?;
         if let Some(most) = self.max_connections_per_client {
-            in_range("max_connections_per_client", most as u64, 1, 100_000)?;
+            section.in_range("max_connections_per_client", most, 1..=100_000)?;
         }
-        in_range("max_requests", self.max_requests as u64, 1, 100_000)
+        section.in_range("max_requests", self.max_requests, 1..=100_000)
     }
 
     pub(super) fn header_timeout(&self) -> Duration {

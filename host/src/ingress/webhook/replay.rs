@@ -4,17 +4,14 @@
 //! answered by the process before, and nobody remembers. Each host remembers its own: behind a load balancer, the window
 //! bounds what another one would take.
 
-use std::collections::HashMap;
-use std::collections::VecDeque;
 use std::hash::BuildHasherDefault;
 use std::hash::Hasher;
 use std::sync::Arc;
-use std::sync::Mutex;
-use std::sync::MutexGuard;
-use std::sync::PoisonError;
 use std::time::Duration;
 use std::time::SystemTime;
 
+use aviary_state::Bounded;
+use aviary_state::Mutex;
 use tokio::time::Instant;
 
 use crate::callback::freshness::SignatureWindow;
@@ -70,13 +67,8 @@ pub(super) enum NotOnce {
 pub(super) struct ReplayMemory {
     lifetime: Duration,
     began: Instant,
-    seen: Mutex<Seen>,
-}
-
-#[derive(Debug, Default)]
-struct Seen {
-    since: HashMap<Digest, Instant, BuildHasherDefault<AsItIs>>,
-    order: VecDeque<(Digest, Instant)>,
+    /// When each signature was accepted.
+    seen: Mutex<Bounded<Digest, Instant, BuildHasherDefault<AsItIs>>>,
 }
 
 /// A verified signature is a hash already, and nobody without the key can choose one.
@@ -113,7 +105,8 @@ impl ReplayMemory {
             SignatureWindow::Seconds(seconds) => Duration::from_secs(2 * seconds),
             SignatureWindow::Off => Duration::ZERO,
         };
-        Self { lifetime, began: began.steady, seen: Mutex::default() }
+        let seen = Mutex::new(Bounded::new(MAX_REMEMBERED));
+        Self { lifetime, began: began.steady, seen }
     }
 
     /// Takes a verified signature, once.
@@ -129,22 +122,14 @@ impl ReplayMemory {
             return Err(NotOnce::BeforeStart { seconds: running.as_secs() });
         }
         let digest = digest(&signed.signature);
-        let mut seen = self.lock();
-        seen.forget_before(now, self.lifetime);
-        if seen.since.contains_key(&digest) {
+        let mut seen = self.seen.lock();
+        seen.remove_oldest_while(|since| now.duration_since(*since) > self.lifetime);
+        if seen.contains(&digest) {
             return Err(NotOnce::Replayed);
         }
-        if seen.order.len() >= MAX_REMEMBERED {
-            seen.forget_oldest();
-        }
-        seen.since.insert(digest, now);
-        seen.order.push_back((digest, now));
+        seen.insert(digest, now);
         drop(seen);
         Ok(Admission { memory: Arc::clone(self), digest, kept: false })
-    }
-
-    fn lock(&self) -> MutexGuard<'_, Seen> {
-        self.seen.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -158,23 +143,7 @@ impl Admission {
 impl Drop for Admission {
     fn drop(&mut self) {
         if !self.kept {
-            self.memory.lock().since.remove(&self.digest);
-        }
-    }
-}
-
-impl Seen {
-    fn forget_before(&mut self, now: Instant, lifetime: Duration) {
-        while self.order.front().is_some_and(|(_, since)| now.duration_since(*since) > lifetime) {
-            self.forget_oldest();
-        }
-    }
-
-    fn forget_oldest(&mut self) {
-        let Some((digest, since)) = self.order.pop_front() else { return };
-        // A signature that was let go and came again has a younger entry behind this one.
-        if self.since.get(&digest) == Some(&since) {
-            self.since.remove(&digest);
+            self.memory.seen.lock().remove(&self.digest);
         }
     }
 }
@@ -255,9 +224,7 @@ mod tests {
         for number in 0..=MAX_REMEMBERED {
             memory.admit(&signed(&numbered(number)), now).unwrap().keep();
         }
-        let seen = memory.lock();
-        assert_eq!((seen.order.len(), seen.since.len()), (MAX_REMEMBERED, MAX_REMEMBERED));
-        drop(seen);
+        assert_eq!(memory.seen.lock().len(), MAX_REMEMBERED);
         assert!(memory.admit(&signed(&numbered(1)), now).is_err());
         assert!(memory.admit(&signed(&numbered(0)), now).is_ok(), "the oldest was forgotten");
     }

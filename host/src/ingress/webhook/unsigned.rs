@@ -6,13 +6,12 @@
 //! that keep at it to use that up, and even then the console's request may be the next one that is looked at. What is
 //! signed is not counted and never waits.
 
-use std::collections::HashMap;
 use std::net::IpAddr;
 use std::net::Ipv6Addr;
-use std::sync::Mutex;
-use std::sync::PoisonError;
 use std::time::Duration;
 
+use aviary_state::Bounded;
+use aviary_state::Mutex;
 use tokio::time::Instant;
 
 /// Networks remembered. Beyond that, the one that was silent for longest is forgotten.
@@ -61,7 +60,7 @@ pub(super) struct UnsignedLimit(Mutex<State>);
 #[derive(Debug)]
 struct State {
     all: Allowance,
-    networks: HashMap<IpAddr, Allowance>,
+    networks: Bounded<IpAddr, Allowance>,
     warned: Option<Instant>,
 }
 
@@ -81,17 +80,16 @@ impl UnsignedLimit {
     pub(super) fn new(now: Instant) -> Self {
         Self(Mutex::new(State {
             all: Allowance::full(OF_ALL, now),
-            networks: HashMap::new(),
+            networks: Bounded::new(MAX_NETWORKS),
             warned: None,
         }))
     }
 
     pub(super) fn take(&self, client: Option<IpAddr>, now: Instant) -> Turn {
-        let mut state = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut state = self.0.lock();
         let of_network = client.and_then(network).is_none_or(|network| {
-            state.make_room_for(network);
-            let full = Allowance::full(OF_A_NETWORK, now);
-            state.networks.entry(network).or_insert(full).take(OF_A_NETWORK, now)
+            let full = || Allowance::full(OF_A_NETWORK, now);
+            state.networks.renew(network, full).take(OF_A_NETWORK, now)
         });
         if of_network && state.all.take(OF_ALL, now) {
             return Turn::Now;
@@ -101,18 +99,6 @@ impl UnsignedLimit {
             state.warned = Some(now);
         }
         Turn::Refused { warn }
-    }
-}
-
-impl State {
-    fn make_room_for(&mut self, network: IpAddr) {
-        if self.networks.len() < MAX_NETWORKS || self.networks.contains_key(&network) {
-            return;
-        }
-        let silent = self.networks.iter().min_by_key(|(_, allowance)| allowance.since);
-        if let Some(silent) = silent.map(|(network, _)| *network) {
-            self.networks.remove(&silent);
-        }
     }
 }
 
@@ -182,7 +168,7 @@ mod tests {
             let client = IpAddr::from((0x0800_0000 + number).to_be_bytes());
             let _ = limit.take(Some(client), now + Duration::from_millis(u64::from(number)));
         }
-        assert_eq!(limit.0.lock().unwrap().networks.len(), MAX_NETWORKS);
+        assert_eq!(limit.0.lock().networks.len(), MAX_NETWORKS);
         let limit = UnsignedLimit::new(now);
         taken(&limit, None, 200, now);
         assert_eq!(limit.take(None, now), Turn::Refused { warn: true });

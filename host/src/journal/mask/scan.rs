@@ -129,7 +129,7 @@ impl<'a> Scan<'a> {
             let least = end.saturating_sub(LONGEST_NAME);
             let Some(quote) = memrchr(b'"', &bytes[least..end - 1]) else { continue };
             let name = &bytes[least + quote + 1..end - 1];
-            if names.hold(name, Place::Member) {
+            if names.look_up(name, Place::Member) {
                 self.under(masking, name)?;
             }
         }

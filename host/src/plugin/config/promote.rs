@@ -4,6 +4,9 @@ use std::num::NonZeroU32;
 
 use serde::Deserialize;
 
+use crate::setting::Section;
+use crate::setting::SettingError;
+
 /// More would keep a version waiting for minutes, and other plugins behind it.
 const MOST_REPLAYED: u32 = 10_000;
 /// A new version that needs twice the fuel does something else than the old one.
@@ -25,30 +28,21 @@ pub struct PromoteConfig {
     canary_calls: Option<NonZeroU32>,
 }
 
-/// A number that makes no sense.
-#[derive(Debug, thiserror::Error, PartialEq, Eq)]
-#[error("promote.{name} must be between 1 and {most}")]
-pub struct PromoteConfigError {
-    name: &'static str,
-    most: u32,
-}
-
 impl PromoteConfig {
     /// Checks the numbers.
-    pub fn validate(&self) -> Result<(), PromoteConfigError> {
-        let in_range = |name, number: Option<NonZeroU32>, most| match number {
-            Some(number) if number.get() > most => Err(PromoteConfigError { name, most }),
-            Some(_) | None => Ok(()),
-        };
-        in_range("replay", self.replay, MOST_REPLAYED)?;
-        in_range("canary", self.canary, MOST_SHARE)?;
-        in_range("canary_calls", self.canary_calls, MOST_CALLS)?;
-        match self.fuel_factor {
-            Some(factor) if !(1.0..=1000.0).contains(&factor) => {
-                Err(PromoteConfigError { name: "fuel_factor", most: 1000 })
-            }
-            Some(_) | None => Ok(()),
+    pub fn validate(&self) -> Result<(), SettingError> {
+        let section = Section("promote");
+        let numbers = [
+            ("replay", self.replay, MOST_REPLAYED),
+            ("canary", self.canary, MOST_SHARE),
+            ("canary_calls", self.canary_calls, MOST_CALLS),
+        ];
+        for (key, number, most) in numbers {
+            number.map_or(Ok(()), |number| section.in_range(key, number.get(), 1..=most))?;
         }
+        let factor =
+            self.fuel_factor.map(|factor| section.in_range("fuel_factor", factor, 1.0..=1000.0));
+        factor.unwrap_or(Ok(()))
     }
 
     /// How many callbacks are played to a new version.

@@ -69,7 +69,7 @@ pub async fn load_alone(
         error => AloneError::Refused(error.to_string()),
     };
     let folder = file.parent().unwrap_or(Path::new(""));
-    let (store, _) = Store::open(&StorePlace::Memory)
+    let store = Store::open(&StorePlace::Memory)
         .await
         .map_err(|error| AloneError::Refused(error.to_string()))?;
     let loader = Loader {

@@ -2,14 +2,12 @@
 
 use std::convert::Infallible;
 use std::sync::Arc;
-use std::sync::Mutex;
-use std::sync::MutexGuard;
-use std::sync::PoisonError;
 use std::time::Duration;
 use std::time::Instant;
 use std::time::SystemTime;
 
-use rand_core::TryRng;
+use aviary_state::Mutex;
+use rand::TryRng;
 use wasmtime_wasi::HostMonotonicClock;
 use wasmtime_wasi::HostWallClock;
 use wasmtime_wasi::WasiCtxBuilder;
@@ -45,7 +43,7 @@ impl Taped {
     /// Another call, on a tape as well: a host that keeps a journal takes all of its calls down.
     pub(in crate::runtime) fn change(&self, tape: &Tape) {
         if let Some(call) = Call::on(tape) {
-            *self.lock() = call;
+            *self.0.lock() = call;
         }
     }
 
@@ -56,11 +54,7 @@ impl Taped {
             .monotonic_clock(Monotonic { taped: self.clone(), began: Instant::now() })
             .secure_random(Random { taped: self.clone(), which: Which::Secure })
             .insecure_random(Random { taped: self.clone(), which: Which::Insecure })
-            .insecure_random_seed(self.lock().streams.insecure_seed());
-    }
-
-    fn lock(&self) -> MutexGuard<'_, Call> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+            .insecure_random_seed(self.0.lock().streams.insecure_seed());
     }
 }
 
@@ -71,7 +65,7 @@ impl HostWallClock for Taped {
 
     fn now(&self) -> Duration {
         let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
-        self.lock().tape.wall(now)
+        self.0.lock().tape.wall(now)
     }
 }
 
@@ -87,7 +81,7 @@ impl HostMonotonicClock for Monotonic {
 
     fn now(&self) -> u64 {
         let now = u64::try_from(self.began.elapsed().as_nanos()).unwrap_or(u64::MAX);
-        self.taped.lock().tape.monotonic(now)
+        self.taped.0.lock().tape.monotonic(now)
     }
 }
 
@@ -118,7 +112,7 @@ impl TryRng for Random {
     }
 
     fn try_fill_bytes(&mut self, bytes: &mut [u8]) -> Result<(), Infallible> {
-        let mut call = self.taped.lock();
+        let mut call = self.taped.0.lock();
         match self.which {
             Which::Secure => call.streams.secure().fill(bytes),
             Which::Insecure => call.streams.insecure().fill(bytes),

@@ -3,10 +3,10 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
-use std::sync::Mutex;
-use std::sync::PoisonError;
 use std::sync::Weak;
 use std::time::Instant;
+
+use aviary_state::Mutex;
 
 use crate::runtime::code::Code;
 use crate::runtime::code::CodeSource;
@@ -32,7 +32,7 @@ pub(in crate::runtime) struct CodeInUse(Mutex<HashMap<WasmDigest, Weak<SharedCod
 
 impl CodeInUse {
     fn of(&self, wasm: &Wasm) -> Arc<SharedCode> {
-        let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut all = self.0.lock();
         if let Some(shared) = all.get(wasm.digest()).and_then(Weak::upgrade) {
             return shared;
         }

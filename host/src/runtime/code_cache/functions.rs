@@ -11,11 +11,9 @@ use std::collections::HashMap;
 use std::fmt;
 use std::mem;
 use std::sync::Arc;
-use std::sync::Mutex;
-use std::sync::MutexGuard;
 use std::sync::Once;
-use std::sync::PoisonError;
 
+use aviary_state::Mutex;
 use wasmtime::CacheStore;
 
 use crate::runtime::code_cache::entry::Distrust;
@@ -62,12 +60,12 @@ impl Functions {
 
     /// Takes the packs that were refused since the last time, each with its reason.
     pub(super) fn take_refused(&self) -> Vec<String> {
-        mem::take(&mut self.lock().refused)
+        mem::take(&mut self.state.lock().refused)
     }
 
     /// Writes what was compiled since the last time.
     pub(super) fn keep(&self) {
-        let mut state = self.lock();
+        let mut state = self.state.lock();
         let fresh = mem::take(&mut state.fresh);
         state.fresh_bytes = 0;
         // Those that were of use move behind those that were not.
@@ -81,15 +79,10 @@ impl Functions {
             return;
         }
         match Pack::write(&self.folder, fresh) {
-            Ok(Some(pack)) => self.lock().add(pack),
+            Ok(Some(pack)) => self.state.lock().add(pack),
             Ok(None) => {}
             Err(error) => tracing::warn!(%error, "compiled functions are not kept"),
         }
-    }
-
-    fn lock(&self) -> MutexGuard<'_, State> {
-        // What a thread left that panicked is a cache like any other.
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Each pack is read whole, and every compilation is a process of its own that looks once: so it looks at no more of
@@ -99,11 +92,11 @@ impl Functions {
         let too_old = all.len().saturating_sub(MAX_PACKS);
         for name in all.into_iter().skip(too_old) {
             match Pack::open(&self.folder, &name) {
-                Ok(pack) => self.lock().add(pack),
+                Ok(pack) => self.state.lock().add(pack),
                 Err(Distrust::Absent) => {}
                 Err(distrust) => {
                     let file = self.folder.place(&name);
-                    self.lock().refused.push(format!("{}: {distrust}", file.display()));
+                    self.state.lock().refused.push(format!("{}: {distrust}", file.display()));
                     // It would be refused at every start. Where it cannot be deleted, it is.
                     self.folder.remove(&name);
                 }
@@ -134,7 +127,7 @@ impl CacheStore for Functions {
         self.looked.call_once(|| self.look());
         let key = FunctionKey::try_from(key).ok()?;
         let packs = {
-            let state = self.lock();
+            let state = self.state.lock();
             if let Some(code) = state.fresh.get(&key) {
                 return Some(Cow::Owned(code.clone()));
             }
@@ -145,7 +138,7 @@ impl CacheStore for Functions {
 
     fn insert(&self, key: &[u8], code: Vec<u8>) -> bool {
         let Ok(key) = FunctionKey::try_from(key) else { return false };
-        let mut state = self.lock();
+        let mut state = self.state.lock();
         state.fresh_bytes += code.len();
         state.fresh.insert(key, code);
         let is_full = state.fresh_bytes > MAX_FRESH_BYTES;
@@ -209,7 +202,7 @@ mod tests {
             assert!(first.get(&[0; 32]).is_some(), "what is used every time stays");
             first.keep();
         }
-        assert_eq!(first.lock().packs.len(), MAX_PACKS);
+        assert_eq!(first.state.lock().packs.len(), MAX_PACKS);
         assert!(first.get(&[1; 32]).is_none());
         assert!(first.get(&[2; 32]).is_some());
     }

@@ -6,14 +6,13 @@ use std::panic::catch_unwind;
 use std::path::Path;
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::sync::Mutex;
-use std::sync::PoisonError;
 use std::sync::mpsc::RecvTimeoutError;
 use std::sync::mpsc::SyncSender;
 use std::sync::mpsc::sync_channel;
 use std::time::Duration;
 use std::time::Instant;
 
+use aviary_state::Mutex;
 use rayon::ThreadPool;
 use rayon::ThreadPoolBuildError;
 use rayon::ThreadPoolBuilder;
@@ -116,7 +115,7 @@ impl Pool {
                 if !is_idle {
                     lower_priority(NICENESS);
                 }
-                known.lock().unwrap_or_else(PoisonError::into_inner).extend(record());
+                known.lock().extend(record());
             })
             .build()?;
         Ok(Self { threads, records })
@@ -135,7 +134,7 @@ impl Pool {
 
     /// How long all of them together have run.
     fn ran(&self) -> Option<Duration> {
-        let records = self.records.lock().unwrap_or_else(PoisonError::into_inner);
+        let records = self.records.lock();
         let ran = |record: &PathBuf| {
             let text = std::fs::read_to_string(record).ok()?;
             text.split_ascii_whitespace().next()?.parse().ok().map(Duration::from_nanos)

@@ -5,10 +5,9 @@
 //! had: an instance that could find something there never runs.
 
 use std::sync::Arc;
-use std::sync::Mutex;
-use std::sync::PoisonError;
 
 use arc_swap::ArcSwap;
+use aviary_state::Mutex;
 use wasmtime::PoolingAllocationConfig;
 
 use crate::runtime::machine::Machine;
@@ -43,7 +42,7 @@ impl Machines {
     /// The linkers of a machine that does not leak, which is made if there is none. That takes milliseconds: not for an I/O
     /// thread.
     pub(in crate::runtime) fn safe(&self) -> wasmtime::Result<Arc<Linkers>> {
-        let _turn = self.replacing.lock().unwrap_or_else(PoisonError::into_inner);
+        let _turn = self.replacing.lock();
         let current = self.current();
         if !current.machine.may_leak() {
             return Ok(current);

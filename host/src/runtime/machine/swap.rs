@@ -9,11 +9,10 @@ mod cgroup;
 use std::fs::File;
 use std::os::unix::fs::FileExt as _;
 use std::path::PathBuf;
-use std::sync::Mutex;
-use std::sync::PoisonError;
 use std::sync::atomic::AtomicBool;
 use std::sync::atomic::Ordering;
 
+use aviary_state::Mutex;
 use rustix::event::PollFd;
 use rustix::event::PollFlags;
 use rustix::event::Timespec;
@@ -114,7 +113,7 @@ impl SwapWatch {
 
     /// Whether the list has changed, or another thread has just seen that.
     fn has_changed(&self, swaps: &Mutex<File>) -> bool {
-        let swaps = swaps.lock().unwrap_or_else(PoisonError::into_inner);
+        let swaps = swaps.lock();
         let mut asked = [PollFd::new(&*swaps, PollFlags::PRI)];
         // A poll that fails tells nothing, so that the worst has to be assumed.
         let changed = poll(&mut asked, Some(&Timespec { tv_sec: 0, tv_nsec: 0 })) != Ok(0);

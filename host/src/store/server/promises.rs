@@ -2,10 +2,9 @@
 //! has left that says so no more, another takes over, all of an app's at once.
 
 use std::collections::BTreeSet;
-use std::sync::Mutex;
-use std::sync::PoisonError;
 use std::time::Duration;
 
+use aviary_state::Mutex;
 use redis::AsyncCommands as _;
 use redis::Script;
 use redis::aio::ConnectionManager;
@@ -96,13 +95,12 @@ impl Promises {
                 put.sadd(hosts(), &self.host).ignore();
                 put.expire(&updates, forgotten()).ignore();
                 let () = put.query_async(&mut connection).await?;
-                self.kept.lock().unwrap_or_else(PoisonError::into_inner).insert(id);
+                self.kept.lock().insert(id);
             }
             UpdateChange::Attempted => {
                 let mut call = self.attempted.key(updates);
                 let is_ours: bool = call.key(marks).arg(id).invoke_async(&mut connection).await?;
-                let was_kept =
-                    self.kept.lock().unwrap_or_else(PoisonError::into_inner).contains(&id);
+                let was_kept = self.kept.lock().contains(&id);
                 if was_kept && !is_ours {
                     return Err(StoreError::TakenOver);
                 }
@@ -111,7 +109,7 @@ impl Promises {
                 let () = connection.srem(marks, id).await?;
             }
             UpdateChange::Done => {
-                self.kept.lock().unwrap_or_else(PoisonError::into_inner).remove(&id);
+                self.kept.lock().remove(&id);
                 let mut done = redis::pipe();
                 done.hdel(&updates, id).ignore().srem(marks, id).ignore();
                 let () = done.query_async(&mut connection).await?;
@@ -147,10 +145,7 @@ impl Promises {
         }
         if !adopted.is_empty() {
             let () = connection.sadd(hosts(), &self.host).await?;
-            self.kept
-                .lock()
-                .unwrap_or_else(PoisonError::into_inner)
-                .extend(adopted.iter().map(|adopted| adopted.id.0));
+            self.kept.lock().extend(adopted.iter().map(|adopted| adopted.id.0));
             // The numbers of one host are in the order of its promises.
             adopted.sort_by_key(|adopted| adopted.id);
         }

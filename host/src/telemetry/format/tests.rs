@@ -2,8 +2,8 @@
 
 use std::io;
 use std::sync::Arc;
-use std::sync::Mutex;
 
+use aviary_state::Mutex;
 use serde_json::Value;
 use tracing_subscriber::fmt::MakeWriter;
 
@@ -14,7 +14,7 @@ struct Written(Arc<Mutex<Vec<u8>>>);
 
 impl io::Write for Written {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.0.lock().unwrap().extend(bytes);
+        self.0.lock().extend(bytes);
         Ok(bytes.len())
     }
 
@@ -39,7 +39,7 @@ fn written(format: LogFormat, say: impl Fn()) -> String {
         .event_format(LineFormat(format))
         .finish();
     tracing::subscriber::with_default(subscriber, say);
-    let bytes = written.0.lock().unwrap().clone();
+    let bytes = written.0.lock().clone();
     String::from_utf8(bytes).unwrap()
 }
 

@@ -64,5 +64,5 @@ fn the_plugin_that_was_called_last_the_longest_ago_goes() {
     }
     assert!(history.of_plugin("cli_1", "p0").is_none());
     assert!(history.of_plugin("cli_1", "p1").is_some());
-    assert_eq!(lock(&history.state).plugins.len(), MOST_FOLLOWED);
+    assert_eq!(history.state.lock().plugins.len(), MOST_FOLLOWED);
 }

@@ -6,10 +6,9 @@ use std::collections::BTreeMap;
 use std::collections::BTreeSet;
 use std::collections::HashMap;
 use std::fmt::Write as _;
-use std::sync::PoisonError;
-use std::sync::RwLock;
 use std::sync::RwLockReadGuard;
 
+use aviary_state::RwLock;
 use metrics::Counter;
 use metrics::Gauge;
 use metrics::Histogram;
@@ -54,7 +53,7 @@ impl Series {
         if before.iter().map(|plugin| &**plugin).eq(live.iter().copied()) {
             return false;
         }
-        let mut plugins = self.plugins.write().unwrap_or_else(PoisonError::into_inner);
+        let mut plugins = self.plugins.write();
         plugins.retain(|owner, _| &*owner.app != app || live.contains(&*owner.plugin));
         for plugin in live {
             let owner = Owner { app: app.into(), plugin: (*plugin).into() };
@@ -90,7 +89,7 @@ impl Series {
     }
 
     fn plugins(&self) -> RwLockReadGuard<'_, HashMap<Owner, PrometheusRecorder>> {
-        self.plugins.read().unwrap_or_else(PoisonError::into_inner)
+        self.plugins.read()
     }
 }
 

@@ -1,10 +1,9 @@
 //! What was tried, what gave way, and the report of a siege.
 
 use std::collections::BTreeMap;
-use std::sync::Mutex;
-use std::sync::PoisonError;
 
 use aviary_e2e::log::Log;
+use aviary_state::Mutex;
 use serde::Serialize;
 
 /// How many times its quiet time a healthy callback may take in one of a hundred cases.
@@ -40,7 +39,7 @@ impl Ledger {
 
     /// How often the host did what it must not do.
     pub(super) fn gave_way(&self) -> Counts {
-        self.gave_way.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        self.gave_way.lock().clone()
     }
 
     /// Notes that the host did what it must not do, if it did.
@@ -51,7 +50,7 @@ impl Ledger {
     }
 
     pub(super) fn attempts(&self) -> Counts {
-        self.attempts.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        self.attempts.lock().clone()
     }
 
     /// Whether strangers could write into the log what is no line of the host.
@@ -64,7 +63,7 @@ impl Ledger {
 }
 
 fn count(counts: &Mutex<Counts>, name: &'static str) {
-    *counts.lock().unwrap_or_else(PoisonError::into_inner).entry(name).or_default() += 1;
+    *counts.lock().entry(name).or_default() += 1;
 }
 
 /// What came of a siege. Times are in milliseconds, memory is in bytes.
