@@ -7,7 +7,6 @@ use std::time::Duration;
 use axum::Router;
 use futures_util::future::join_all;
 use rustls::ClientConfig;
-use serde_json::Value;
 use tokio::net::TcpListener;
 use tokio::sync::broadcast;
 use tokio::time::Instant;
@@ -42,6 +41,7 @@ use crate::plugin::registry::Registry;
 use crate::plugin::reload::Folder;
 use crate::plugin::reload::Outside;
 use crate::plugin::reload::Promotion;
+use crate::plugin::report::HostReport;
 use crate::plugin::status::FolderHandle;
 use crate::runtime::engine::EngineError;
 use crate::runtime::engine::GuestEngine;
@@ -237,8 +237,8 @@ impl Host {
     }
 
     /// What is loaded, and for each file that is not live the reason: as `/plugins` on the admin port has it.
-    pub fn plugins(&self) -> Value {
-        admin::plugins::describe(&self.folders)
+    pub fn plugins(&self) -> HostReport {
+        admin::plugins::report(&self.folders)
     }
 
     /// Every callback from now on, as it stands in the log.

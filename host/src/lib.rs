@@ -63,3 +63,4 @@ pub use crate::plugin::drill::Drill;
 pub use crate::plugin::drill::DrillError;
 pub use crate::runtime::compiler::compile_with;
 pub use crate::runtime::compiler::run_as_compiler;
+pub use crate::plugin::report;

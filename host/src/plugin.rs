@@ -19,6 +19,7 @@ mod not_granted;
 pub mod registry;
 pub mod originator;
 pub mod reload;
+pub mod report;
 pub mod status;
 mod rehearsed;
 pub mod canary;

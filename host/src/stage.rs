@@ -11,13 +11,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context as _;
-use serde_json::Value;
 use tokio::sync::broadcast::Receiver;
 use tokio::sync::broadcast::error::RecvError;
 
 use crate::app::Host;
 use crate::config::Config;
 use crate::plugin::reload::alone::MAX_FILE_BYTES;
+use crate::plugin::report::PluginReport;
 use crate::secret::Secret;
 use crate::simulator::Simulator;
 use crate::simulator::config::SimulatedApp;
@@ -100,8 +100,8 @@ impl Stage {
     }
 
     /// What is live, and why the rest is not.
-    pub fn plugin_list(&self) -> Value {
-        self.host.plugins().pointer("/apps/0/plugins").cloned().unwrap_or_default()
+    pub fn plugin_list(&self) -> Vec<PluginReport> {
+        self.host.plugins().apps.into_iter().flat_map(|app| app.plugins).collect()
     }
 
     /// The folder that the host watches.

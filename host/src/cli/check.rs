@@ -177,10 +177,10 @@ fn print(report: &Report<'_>) {
     if let Some(taken) = &report.taken {
         terminal::result!("  handles   {}", taken.handles.join(", "));
         for route in taken.routes {
-            let route = serde_json::json!(route);
-            let everything = route.as_object().is_some_and(serde_json::Map::is_empty);
-            let route =
-                if everything { "what no other plugin claims".into() } else { route.to_string() };
+            let route = match route.is_unconditional() {
+                true => "what no other plugin claims".to_owned(),
+                false => serde_json::json!(route).to_string(),
+            };
             terminal::result!("  takes     {route}");
         }
         let (standard, other): (Vec<_>, Vec<_>) =

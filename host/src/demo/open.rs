@@ -3,8 +3,6 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
-use serde_json::Value;
-
 use crate::demo::table;
 use crate::stage::APP_ID;
 use crate::stage::Recorded;
@@ -51,11 +49,6 @@ async fn ask_new_versions(stage: &Stage) -> anyhow::Result<()> {
 
 /// Of what is live.
 fn versions(stage: &Stage) -> BTreeMap<String, String> {
-    let plugins = stage.plugin_list();
-    let live = plugins.as_array().into_iter().flatten().filter(|plugin| plugin["live"] == true);
-    live.filter_map(|plugin| {
-        let text = |field: &str| plugin.get(field).and_then(Value::as_str).map(str::to_owned);
-        Some((text("name")?, text("version")?))
-    })
-    .collect()
+    let plugins = stage.plugin_list().into_iter();
+    plugins.filter_map(|plugin| Some((plugin.name, plugin.live?.version))).collect()
 }

@@ -114,17 +114,6 @@ pub enum Condition {
     Probing,
 }
 
-impl Condition {
-    /// As it stands in the list of plugins.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Running => "running",
-            Self::Paused(_) => "paused",
-            Self::Probing => "probing",
-        }
-    }
-}
-
 /// Whom a pause is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Scope {

@@ -7,13 +7,12 @@ use std::sync::MutexGuard;
 use std::sync::PoisonError;
 use std::time::Duration;
 
-use serde_json::Value;
-use serde_json::json;
 use tokio::sync::mpsc;
 
 use crate::capability::access::PluginId;
 use crate::plugin::loaded::Plugin;
 use crate::plugin::registry::Snapshot;
+use crate::plugin::report::CanaryReport;
 use crate::telemetry::Outcome;
 
 /// So many failures may be chance, or the platform's.
@@ -121,16 +120,21 @@ impl Canary {
         tally.is_judged = self.judged.try_send(Judged { name, version, verdict }).is_ok();
     }
 
-    pub(super) fn to_json(&self) -> Value {
+    /// Percent of the users.
+    pub(super) fn share(&self) -> u32 {
+        self.share
+    }
+
+    pub(super) fn report(&self) -> CanaryReport {
         let tally = self.lock();
-        json!({
-            "version": self.plugin.version(),
-            "share": self.share,
-            "calls": tally.new.calls,
-            "failures": tally.new.failures,
-            "judged_after": self.calls,
-            "rehearsed": self.plugin.rehearsed(),
-        })
+        CanaryReport {
+            version: self.plugin.version().to_owned(),
+            share: self.share,
+            calls: tally.new.calls,
+            failures: tally.new.failures,
+            judged_after: self.calls,
+            rehearsed: self.plugin.rehearsed().copied(),
+        }
     }
 
     fn lock(&self) -> MutexGuard<'_, Tally> {

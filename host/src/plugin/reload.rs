@@ -347,8 +347,8 @@ impl Folder {
         gone_live.iter().for_each(|name| self.say_live(name));
         for name in tried {
             if let Some(canary) = self.files.get(&name).and_then(File::canary) {
-                let (app, canary) = (&self.loader.app, canary.to_json());
-                let (version, share) = (canary["version"].as_str(), canary["share"].as_u64());
+                let app = &self.loader.app;
+                let (version, share) = (canary.plugin().version(), canary.share());
                 tracing::info!(%app, plugin = name, version, share, "canary begins");
             }
         }

@@ -3,19 +3,27 @@
 use std::path::Path;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 use std::time::SystemTime;
 use std::time::UNIX_EPOCH;
 
 use arc_swap::ArcSwap;
-use serde_json::Value;
-use serde_json::json;
 use tokio::sync::mpsc;
 use tokio::sync::oneshot;
 use tokio::time::Instant;
 
+use crate::plugin::breaker::Breaker;
 use crate::plugin::breaker::Condition;
+use crate::plugin::breaker::PausedFor;
 use crate::plugin::canary::Canary;
 use crate::plugin::loaded::Plugin;
+use crate::plugin::report::AppReport;
+use crate::plugin::report::BreakerReport;
+use crate::plugin::report::BreakerState;
+use crate::plugin::report::LiveReport;
+use crate::plugin::report::PluginReport;
+use crate::plugin::report::UsageReport;
+use crate::plugin::usage::Usage;
 use crate::telemetry::metrics;
 
 /// What became of the files of one folder.
@@ -60,55 +68,67 @@ impl FolderStatus {
         }
     }
 
-    fn to_json(&self) -> Value {
-        let plugins: Vec<_> = self.files.iter().map(FileStatus::to_json).collect();
-        json!({ "app": &*self.app, "folder": self.folder, "plugins": plugins })
+    fn report(&self) -> AppReport {
+        AppReport {
+            app: self.app.to_string(),
+            folder: self.folder.to_string_lossy().into_owned(),
+            plugins: self.files.iter().map(FileStatus::report).collect(),
+        }
     }
 }
 
 impl FileStatus {
-    fn to_json(&self) -> Value {
-        let mut status = json!({
-            "name": self.name,
-            "live": self.live.is_some(),
-            "not_live_because": self.refused,
-            "version_before": self.before,
-            "canary": self.canary.as_ref().map(|canary| canary.to_json()),
-        });
-        if let (Some(live), Some(status)) = (&self.live, status.as_object_mut()) {
-            let plugin = &live.plugin;
-            let usage = plugin.usage();
-            let condition = plugin.breaker().condition(Instant::now());
-            let paused_for = match condition {
-                Condition::Paused(left) => Some(left.as_millis()),
-                Condition::Running | Condition::Probing => None,
-            };
-            let some = plugin.breaker().paused_for();
-            let since = live.since.duration_since(UNIX_EPOCH).unwrap_or_default();
-            let known = json!({
-                "version": plugin.version(),
-                "handles": plugin.handlers().names(),
-                "routes": plugin.routes(),
-                "since_ms": since.as_millis(),
-                "rolled_back": live.rolled_back,
-                "promoted_because": live.promoted,
-                "calls": usage.calls(),
-                "instances": usage.instances(),
-                "failures": usage.failures(),
-                "fuel": usage.fuel(),
-                "typical_ms": usage.typical().as_secs_f64() * 1000.0,
-                "breaker": condition.as_str(),
-                "paused_for_ms": paused_for,
-                "paused_tenants": some.tenants,
-                "paused_users": some.users,
-                "rehearsed": plugin.rehearsed(),
-            });
-            if let Value::Object(known) = known {
-                status.extend(known);
-            }
+    fn report(&self) -> PluginReport {
+        PluginReport {
+            name: self.name.clone(),
+            live: self.live.as_ref().map(LiveStatus::report),
+            not_live_because: self.refused.clone(),
+            version_before: self.before.clone(),
+            canary: self.canary.as_ref().map(|canary| canary.report()),
         }
-        status
     }
+}
+
+impl LiveStatus {
+    fn report(&self) -> LiveReport {
+        let plugin = &self.plugin;
+        let since = self.since.duration_since(UNIX_EPOCH).unwrap_or_default();
+        LiveReport {
+            version: plugin.version().to_owned(),
+            handles: plugin.handlers().names().into_iter().map(str::to_owned).collect(),
+            routes: plugin.routes().to_vec(),
+            since_ms: milliseconds(since),
+            rolled_back: self.rolled_back,
+            promoted_because: self.promoted.clone(),
+            usage: usage_report(plugin.usage()),
+            breaker: breaker_report(plugin.breaker()),
+            rehearsed: plugin.rehearsed().copied(),
+        }
+    }
+}
+
+fn usage_report(usage: &Usage) -> UsageReport {
+    UsageReport {
+        calls: usage.calls(),
+        instances: usage.instances(),
+        failures: usage.failures(),
+        fuel: usage.fuel(),
+        typical_ms: usage.typical().as_secs_f64() * 1000.0,
+    }
+}
+
+fn breaker_report(breaker: &Breaker) -> BreakerReport {
+    let (state, paused_for_ms) = match breaker.condition(Instant::now()) {
+        Condition::Running => (BreakerState::Running, None),
+        Condition::Paused(left) => (BreakerState::Paused, Some(milliseconds(left))),
+        Condition::Probing => (BreakerState::Probing, None),
+    };
+    let PausedFor { tenants, users } = breaker.paused_for();
+    BreakerReport { state, paused_for_ms, paused_tenants: tenants, paused_users: users }
+}
+
+fn milliseconds(time: Duration) -> u64 {
+    u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
 }
 
 /// Where a folder puts its status.
@@ -183,9 +203,9 @@ impl FolderHandle {
         self.status.0.load().awaited.clone()
     }
 
-    /// Everything that is known about the files, as JSON.
-    pub fn to_json(&self) -> Value {
-        self.status.0.load().to_json()
+    /// Everything that is known about the files.
+    pub fn report(&self) -> AppReport {
+        self.status.0.load().report()
     }
 
     /// Brings the gauges of its plugins up to date.

@@ -37,7 +37,8 @@ impl Stage {
     /// What is live now, so that a page knows it before it is shown what a new version answers.
     pub fn tell_of_plugins(&self) {
         let webhook = self.webhook_url().to_owned();
-        self.platform.tell_surroundings(Surroundings { webhook, plugins: self.plugin_list() });
+        let plugins = json!(self.plugin_list());
+        self.platform.tell_surroundings(Surroundings { webhook, plugins });
     }
 
     async fn tell_of_callbacks(&self, mut records: Receiver<Arc<CallbackRecord>>) {
