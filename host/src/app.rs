@@ -39,6 +39,7 @@ use crate::open_api::vault::Vault;
 use crate::open_files;
 use crate::plugin::registry::Registry;
 use crate::plugin::reload::Folder;
+use crate::plugin::reload::FolderSpec;
 use crate::plugin::reload::Outside;
 use crate::plugin::reload::Promotion;
 use crate::plugin::report::HostReport;
@@ -241,6 +242,11 @@ impl Host {
         admin::plugins::report(&self.folders)
     }
 
+    /// The plugins folder of each app, in the order of the configuration file.
+    pub(crate) fn folders(&self) -> &[FolderHandle] {
+        &self.folders
+    }
+
     /// Every callback from now on, as it stands in the log.
     pub fn observe(&self) -> broadcast::Receiver<Arc<CallbackRecord>> {
         self.observers.subscribe()
@@ -389,19 +395,20 @@ impl Parts {
         self.shutdown.spawn(late::take_over(Arc::clone(&late)));
         let registry = Registry::default();
         metrics::set_plugins_live(&id, []);
-        let (mut folder, handle) = Folder::new(
-            Arc::clone(&id),
-            app.plugins.clone(),
-            Arc::clone(&self.engine),
-            Outside {
+        let mut folder = Folder::new(FolderSpec {
+            app: Arc::clone(&id),
+            path: app.plugins.clone(),
+            engine: Arc::clone(&self.engine),
+            outside: Outside {
                 open_api,
                 http: HttpWay::Network(Arc::clone(&self.tls)),
                 store: self.store.clone(),
             },
-            SealKey::of(&app.secret),
-            registry.clone(),
-        );
-        folder.judge_by(self.promotion.clone());
+            seal_key: SealKey::of(&app.secret),
+            promotion: self.promotion.clone(),
+            registry: registry.clone(),
+        });
+        let handle = folder.handle();
         folder.load_until(then).await;
         self.shutdown.spawn(folder.run(self.shutdown.clone()));
         let dispatcher = Dispatcher::new(

@@ -61,6 +61,6 @@ pub use crate::config::Config;
 pub use crate::config::ConfigError;
 pub use crate::plugin::drill::Drill;
 pub use crate::plugin::drill::DrillError;
+pub use crate::plugin::report;
 pub use crate::runtime::compiler::compile_with;
 pub use crate::runtime::compiler::run_as_compiler;
-pub use crate::plugin::report;

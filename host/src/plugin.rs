@@ -20,6 +20,8 @@ pub mod registry;
 pub mod originator;
 pub mod reload;
 pub mod report;
+pub mod folder_event;
+mod folder_log;
 pub mod status;
 mod rehearsed;
 pub mod canary;

@@ -16,8 +16,10 @@ use tokio::sync::broadcast::error::RecvError;
 
 use crate::app::Host;
 use crate::config::Config;
+use crate::plugin::folder_event::FolderEvent;
 use crate::plugin::reload::alone::MAX_FILE_BYTES;
 use crate::plugin::report::PluginReport;
+use crate::plugin::status::FolderHandle;
 use crate::secret::Secret;
 use crate::simulator::Simulator;
 use crate::simulator::config::SimulatedApp;
@@ -50,6 +52,8 @@ pub struct Stage {
     webhook: String,
     deadline: Duration,
     folder: tempfile::TempDir,
+    /// The plugins folder in it, as the host sees it.
+    watched: FolderHandle,
     page: Option<Page>,
 }
 
@@ -81,7 +85,8 @@ impl Stage {
         let webhook = format!("http://{}/callback", host.webhook_address().context("no webhook")?);
         platform.open_webhook(&webhook)?;
         platform.wait_connected(APP_ID, 2, READY).await?;
-        Ok(Self { platform, host, webhook, deadline, folder, page })
+        let watched = host.folders().first().context("the host has no app")?.clone();
+        Ok(Self { platform, host, webhook, deadline, folder, watched, page })
     }
 
     /// The webhook as a door.
@@ -101,7 +106,12 @@ impl Stage {
 
     /// What is live, and why the rest is not.
     pub fn plugin_list(&self) -> Vec<PluginReport> {
-        self.host.plugins().apps.into_iter().flat_map(|app| app.plugins).collect()
+        self.watched.report().plugins
+    }
+
+    /// Every change of a plugin from now on.
+    pub fn follow_plugins(&self) -> Receiver<FolderEvent> {
+        self.watched.follow()
     }
 
     /// The folder that the host watches.

@@ -7,6 +7,7 @@ use std::process::ExitCode;
 use clap::Args;
 use serde::Serialize;
 use serde_json::Value;
+use tracing::Level;
 
 use crate::cli::desk::Desk;
 use crate::cli::exit::EXIT_NOT_GRANTED;
@@ -111,6 +112,8 @@ async fn check(desk: &Desk, file: &Path, json: bool) -> Result<Verdict, AloneErr
         compile_ms: alone.plugin.provenance().code_load_time.as_secs_f64() * 1000.0,
         load_ms: alone.took.as_secs_f64() * 1000.0,
     });
+    let mut warnings = desk.log.take();
+    warnings.retain(|line| line.level != Level::INFO);
     let report = Report {
         file: file.display().to_string(),
         ok: loaded.is_ok(),
@@ -122,7 +125,7 @@ async fn check(desk: &Desk, file: &Path, json: bool) -> Result<Verdict, AloneErr
             .as_ref()
             .map(|alone| alone.plugin.provenance().not_granted.to_vec())
             .unwrap_or_default(),
-        warnings: desk.log.take().iter().filter(|line| is_warning(line)).map(words).collect(),
+        warnings: warnings.iter().map(words).collect(),
     };
     if json {
         terminal::result!("{}", serde_json::json!(report));
@@ -134,11 +137,6 @@ async fn check(desk: &Desk, file: &Path, json: bool) -> Result<Verdict, AloneErr
         (true, false) => Verdict::NotGranted,
         (true, true) => Verdict::Sound,
     })
-}
-
-/// What lacks a grant has a place of its own.
-fn is_warning(line: &Line) -> bool {
-    line.level != "INFO" && line.message != "plugin not granted"
 }
 
 /// The text of a guest's line, or why the host wrote one.

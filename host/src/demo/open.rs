@@ -8,7 +8,7 @@ use crate::stage::APP_ID;
 use crate::stage::Recorded;
 use crate::stage::Stage;
 use crate::stage::browser;
-use crate::stage::narrator::LOOK;
+use crate::stage::narrator::has_changed;
 
 /// Shows the page until `stop`. `false` if something did not finish in time.
 pub(super) async fn play(
@@ -29,9 +29,9 @@ pub(super) async fn play(
 
 /// Sends what was clicked last to each version that takes another's place.
 async fn ask_new_versions(stage: &Stage) -> anyhow::Result<()> {
+    let mut changes = stage.follow_plugins();
     let mut known = versions(stage);
-    loop {
-        tokio::time::sleep(LOOK).await;
+    while has_changed(&mut changes).await {
         let now = versions(stage);
         let swapped =
             now.iter().any(|(name, version)| known.get(name).is_some_and(|old| old != version));
@@ -45,6 +45,7 @@ async fn ask_new_versions(stage: &Stage) -> anyhow::Result<()> {
             stage.platform.show(&[("the last callback".to_owned(), exchange)]).await;
         }
     }
+    Ok(())
 }
 
 /// Of what is live.

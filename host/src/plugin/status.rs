@@ -8,6 +8,7 @@ use std::time::SystemTime;
 use std::time::UNIX_EPOCH;
 
 use arc_swap::ArcSwap;
+use tokio::sync::broadcast;
 use tokio::sync::mpsc;
 use tokio::sync::oneshot;
 use tokio::time::Instant;
@@ -16,6 +17,8 @@ use crate::plugin::breaker::Breaker;
 use crate::plugin::breaker::Condition;
 use crate::plugin::breaker::PausedFor;
 use crate::plugin::canary::Canary;
+use crate::plugin::folder_event::Announcer;
+use crate::plugin::folder_event::FolderEvent;
 use crate::plugin::loaded::Plugin;
 use crate::plugin::report::AppReport;
 use crate::plugin::report::BreakerReport;
@@ -164,13 +167,13 @@ pub enum RollbackError {
         /// The other's name.
         other: String,
     },
-    /// The host is stopping, or busy with the wishes of others.
-    #[error("the host does not take wishes at the moment")]
+    /// The host is stopping, or has more rollbacks waiting than it takes.
+    #[error("the host is stopping or busy; rollback refused")]
     Unavailable,
 }
 
-/// An operator's wish.
-pub(super) struct Rollback {
+/// An operator's request to roll a plugin back.
+pub(super) struct RollbackRequest {
     pub(super) name: String,
     pub(super) done: oneshot::Sender<Result<String, RollbackError>>,
 }
@@ -179,7 +182,8 @@ pub(super) struct Rollback {
 #[derive(Clone)]
 pub struct FolderHandle {
     status: StatusCell,
-    wishes: mpsc::Sender<Rollback>,
+    rollbacks: mpsc::Sender<RollbackRequest>,
+    announcer: Announcer,
 }
 
 impl std::fmt::Debug for FolderHandle {
@@ -189,8 +193,17 @@ impl std::fmt::Debug for FolderHandle {
 }
 
 impl FolderHandle {
-    pub(super) fn new(status: StatusCell, wishes: mpsc::Sender<Rollback>) -> Self {
-        Self { status, wishes }
+    pub(super) fn new(
+        status: StatusCell,
+        rollbacks: mpsc::Sender<RollbackRequest>,
+        announcer: Announcer,
+    ) -> Self {
+        Self { status, rollbacks, announcer }
+    }
+
+    /// Every change of its plugins from now on.
+    pub fn follow(&self) -> broadcast::Receiver<FolderEvent> {
+        self.announcer.follow()
     }
 
     /// Whose plugins they are.
@@ -227,8 +240,8 @@ impl FolderHandle {
     /// Makes the version before live again, until the file changes. Returns that version.
     pub async fn roll_back(&self, name: &str) -> Result<String, RollbackError> {
         let (done, result) = oneshot::channel();
-        let wish = Rollback { name: name.to_owned(), done };
-        self.wishes.try_send(wish).map_err(|_full_or_closed| RollbackError::Unavailable)?;
+        let request = RollbackRequest { name: name.to_owned(), done };
+        self.rollbacks.try_send(request).map_err(|_full_or_closed| RollbackError::Unavailable)?;
         result.await.unwrap_or(Err(RollbackError::Unavailable))
     }
 }

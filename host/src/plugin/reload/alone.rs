@@ -78,6 +78,7 @@ pub async fn load_alone(
         seal_key: SealKey::of(&Secret::new(NO_APP)),
         reuse,
         promotion: Promotion::default(),
+        announcer: None,
     };
     let began = Instant::now();
     let mut turn = None;
