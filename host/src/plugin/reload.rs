@@ -25,7 +25,6 @@ use tokio::time::timeout_at;
 use crate::callback::seal::SealKey;
 use crate::plugin::canary::Judged;
 use crate::plugin::canary::Verdict;
-use crate::plugin::folder_event::Announcer;
 use crate::plugin::folder_event::FolderChange;
 use crate::plugin::folder_event::FolderEvent;
 use crate::plugin::folder_event::LiveVersion;
@@ -44,10 +43,8 @@ pub use crate::plugin::reload::load::Promotion;
 use crate::plugin::reload::load::Source;
 use crate::plugin::reload::watch::FolderWatch;
 use crate::plugin::status::FolderHandle;
-use crate::plugin::status::FolderStatus;
 use crate::plugin::status::RollbackError;
 use crate::plugin::status::RollbackRequest;
-use crate::plugin::status::StatusCell;
 use crate::runtime::engine::GuestEngine;
 use crate::shutdown::Shutdown;
 use crate::small_file::off_thread;
@@ -87,16 +84,21 @@ pub struct Folder {
     files: BTreeMap<String, File>,
     loads: JoinSet<Finished>,
     handle: FolderHandle,
-    rollbacks: mpsc::Receiver<RollbackRequest>,
-    judged: (mpsc::Sender<Judged>, mpsc::Receiver<Judged>),
-    status: StatusCell,
-    announcer: Announcer,
+    inbox: Inbox,
     /// What has happened and is told once the snapshot and the status show it.
     untold: Vec<FolderEvent>,
     /// Plugins that the doors did not wait for.
     awaited: BTreeSet<String>,
     /// Said once that the folder is not there.
     missing: bool,
+}
+
+/// What others ask of a folder while it follows its files.
+struct Inbox {
+    rollbacks: mpsc::Receiver<RollbackRequest>,
+    judged: mpsc::Receiver<Judged>,
+    /// For the canaries that begin.
+    judge: mpsc::Sender<Judged>,
 }
 
 /// What a folder is, and what its plugins may reach.
@@ -122,11 +124,10 @@ impl Folder {
     pub fn new(spec: FolderSpec) -> Self {
         let FolderSpec { app, path, engine, outside, seal_key, promotion, registry } = spec;
         let (requests, rollbacks) = mpsc::channel(MAX_WAITING);
-        let status = StatusCell::new(FolderStatus::new(&app, &path));
-        let announcer = Announcer::new(Arc::clone(&app));
+        let (judge, judged) = mpsc::channel(MAX_WAITING);
+        let handle = FolderHandle::new(&app, &path, requests);
         Self {
             path,
-            handle: FolderHandle::new(status.clone(), requests, announcer.clone()),
             loader: Loader {
                 app,
                 engine,
@@ -134,15 +135,13 @@ impl Folder {
                 seal_key,
                 reuse: None,
                 promotion,
-                announcer: Some(announcer.clone()),
+                announcer: Some(handle.announcer().clone()),
             },
+            handle,
             registry,
             files: BTreeMap::new(),
             loads: JoinSet::new(),
-            rollbacks,
-            judged: mpsc::channel(MAX_WAITING),
-            status,
-            announcer,
+            inbox: Inbox { rollbacks, judged, judge },
             untold: Vec::new(),
             awaited: BTreeSet::new(),
             missing: false,
@@ -201,8 +200,8 @@ impl Folder {
                     // Cancel safe, all of them.
                     () = watch.next_look(left) => break,
                     Some(finished) = self.loads.join_next_with_id() => self.take_and_publish(finished),
-                    Some(request) = self.rollbacks.recv() => self.apply(request),
-                    Some(judged) = self.judged.1.recv() => self.end_canary(judged),
+                    Some(request) = self.inbox.rollbacks.recv() => self.apply(request),
+                    Some(judged) = self.inbox.judged.recv() => self.end_canary(judged),
                 }
             }
         }
@@ -349,7 +348,7 @@ impl Folder {
             let Some(file) = self.files.get_mut(&name) else { break };
             let change = match file.share_of_candidate() {
                 Some(share) => {
-                    file.begin_canary(share, self.judged.0.clone());
+                    file.begin_canary(share, self.inbox.judge.clone());
                     file.canary().map(|canary| FolderChange::CanaryBegan {
                         version: canary.plugin().version().into(),
                         share: canary.share(),
@@ -392,7 +391,7 @@ impl Folder {
         let canaries = self.files.values().filter_map(File::canary).cloned().collect();
         self.registry.publish(Snapshot::new(live).with_canaries(canaries));
         let statuses = self.files.iter().map(|(name, file)| file.status(name)).collect();
-        self.status.set(statuses, self.awaited.iter().cloned().collect());
+        self.handle.set_status(statuses, self.awaited.iter().cloned().collect());
     }
 
     /// Keeps what has happened until [`Self::announce`].
@@ -403,7 +402,7 @@ impl Folder {
     /// Tells what has happened. Whoever hears it may click at once, so it has to be true by now.
     fn announce(&mut self) {
         for event in self.untold.drain(..) {
-            self.announcer.announce(event);
+            self.handle.announcer().announce(event);
         }
     }
 

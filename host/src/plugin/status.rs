@@ -134,23 +134,6 @@ fn milliseconds(time: Duration) -> u64 {
     u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
 }
 
-/// Where a folder puts its status.
-#[derive(Clone)]
-pub(super) struct StatusCell(Arc<ArcSwap<FolderStatus>>);
-
-impl StatusCell {
-    pub(super) fn new(status: FolderStatus) -> Self {
-        Self(Arc::new(ArcSwap::from_pointee(status)))
-    }
-
-    pub(super) fn set(&self, files: Vec<FileStatus>, awaited: Vec<String>) {
-        let now = self.0.load();
-        let (app, folder) = (Arc::clone(&now.app), now.folder.clone());
-        let next = FolderStatus { app, folder, files, awaited };
-        self.0.store(Arc::new(next));
-    }
-}
-
 /// Why a plugin is not taken back to the version before.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
@@ -181,7 +164,7 @@ pub(super) struct RollbackRequest {
 /// One app's folder, as seen from outside.
 #[derive(Clone)]
 pub struct FolderHandle {
-    status: StatusCell,
+    status: Arc<ArcSwap<FolderStatus>>,
     rollbacks: mpsc::Sender<RollbackRequest>,
     announcer: Announcer,
 }
@@ -193,12 +176,24 @@ impl std::fmt::Debug for FolderHandle {
 }
 
 impl FolderHandle {
+    /// Of a folder in which nothing was looked for yet.
     pub(super) fn new(
-        status: StatusCell,
+        app: &Arc<str>,
+        folder: &Path,
         rollbacks: mpsc::Sender<RollbackRequest>,
-        announcer: Announcer,
     ) -> Self {
-        Self { status, rollbacks, announcer }
+        let status = Arc::new(ArcSwap::from_pointee(FolderStatus::new(app, folder)));
+        Self { status, rollbacks, announcer: Announcer::new(Arc::clone(app)) }
+    }
+
+    pub(super) fn announcer(&self) -> &Announcer {
+        &self.announcer
+    }
+
+    pub(super) fn set_status(&self, files: Vec<FileStatus>, awaited: Vec<String>) {
+        let now = self.status.load();
+        let (app, folder) = (Arc::clone(&now.app), now.folder.clone());
+        self.status.store(Arc::new(FolderStatus { app, folder, files, awaited }));
     }
 
     /// Every change of its plugins from now on.
@@ -208,22 +203,22 @@ impl FolderHandle {
 
     /// Whose plugins they are.
     pub fn app(&self) -> Arc<str> {
-        Arc::clone(&self.status.0.load().app)
+        Arc::clone(&self.status.load().app)
     }
 
     /// Plugins that were there when the host started and are still being loaded.
     pub fn awaited(&self) -> Vec<String> {
-        self.status.0.load().awaited.clone()
+        self.status.load().awaited.clone()
     }
 
     /// Everything that is known about the files.
     pub fn report(&self) -> AppReport {
-        self.status.0.load().report()
+        self.status.load().report()
     }
 
     /// Brings the gauges of its plugins up to date.
     pub fn refresh_metrics(&self) {
-        let (status, now) = (self.status.0.load(), Instant::now());
+        let (status, now) = (self.status.load(), Instant::now());
         for file in &status.files {
             if let Some(live) = &file.live {
                 let running = live.plugin.breaker().condition(now) == Condition::Running;
@@ -234,7 +229,7 @@ impl FolderHandle {
 
     /// Whether there is a file for a plugin of that name.
     pub fn has(&self, name: &str) -> bool {
-        self.status.0.load().files.iter().any(|file| file.name == name)
+        self.status.load().files.iter().any(|file| file.name == name)
     }
 
     /// Makes the version before live again, until the file changes. Returns that version.
