@@ -20,10 +20,10 @@ use tokio::time::Instant;
 
 use crate::admin::dashboard::Dashboard;
 use crate::admin::doors::Doors;
+use crate::folder::status::FolderHandle;
 use crate::http_server::Ending;
 use crate::http_server::HttpServer;
 use crate::http_server::Limits;
-use crate::plugin::status::FolderHandle;
 use crate::secret::Secret;
 use crate::shutdown::Shutdown;
 use crate::telemetry::history::History;

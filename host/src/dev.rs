@@ -17,8 +17,8 @@ use tokio::sync::broadcast::Receiver;
 
 use crate::dev::source::Contents;
 use crate::dev::source::SourceWatch;
-use crate::plugin::folder_event::FolderChange;
-use crate::plugin::folder_event::FolderEvent;
+use crate::folder::event::FolderChange;
+use crate::folder::event::FolderEvent;
 use crate::simulator::playground::host_words::Build;
 use crate::stage::Stage;
 use crate::stage::browser;
@@ -145,30 +145,30 @@ impl Session<'_> {
         }
         built.place(&plugins)?;
         match verdict(&mut events, name).await? {
-            Verdict::Live => Ok(()),
-            Verdict::Refused(reason) => bail!("the host refuses it: {reason}"),
-            Verdict::Removed => bail!("its file was deleted from {}", plugins.display()),
+            HostVerdict::Live => Ok(()),
+            HostVerdict::Refused(reason) => bail!("the host refuses it: {reason}"),
+            HostVerdict::Removed => bail!("its file was deleted from {}", plugins.display()),
         }
     }
 }
 
 /// What the host makes of a plugin's files.
-enum Verdict {
+enum HostVerdict {
     Live,
     Refused(String),
     Removed,
 }
 
 /// Waits for what the host makes of that plugin's files.
-async fn verdict(events: &mut Receiver<FolderEvent>, name: &str) -> anyhow::Result<Verdict> {
+async fn verdict(events: &mut Receiver<FolderEvent>, name: &str) -> anyhow::Result<HostVerdict> {
     let reached = async {
         loop {
             let FolderEvent { plugin, change } = events.recv().await?;
             match change {
                 _ if *plugin != *name => {}
-                FolderChange::Live(_) => return Ok(Verdict::Live),
-                FolderChange::Refused { reason, .. } => return Ok(Verdict::Refused(reason)),
-                FolderChange::Removed => return Ok(Verdict::Removed),
+                FolderChange::Live(_) => return Ok(HostVerdict::Live),
+                FolderChange::Refused { reason, .. } => return Ok(HostVerdict::Refused(reason)),
+                FolderChange::Removed => return Ok(HostVerdict::Removed),
                 _ => {}
             }
         }

@@ -29,6 +29,7 @@ use crate::dispatch::late::Afterwards;
 use crate::dispatch::late::Late;
 use crate::dispatch::once::Once;
 use crate::dispatch::route::Picked;
+use crate::folder::registry::Registry;
 use crate::journal::draft::Called;
 use crate::journal::draft::Draft;
 use crate::journal::tape::Tape;
@@ -40,7 +41,6 @@ use crate::plugin::decision::decide;
 use crate::plugin::decision::host_words;
 use crate::plugin::loaded::Plugin;
 use crate::plugin::originator::Originator;
-use crate::plugin::registry::Registry;
 use crate::plugin::start_call;
 use crate::runtime::call::report::CallReport;
 use crate::runtime::call::report::Handler;
@@ -138,7 +138,7 @@ impl Dispatcher {
         let snapshot = self.registry.snapshot();
         let mut plugin = None;
         let own = self.take_ticket(&callback).await;
-        let (decision, ended) = match (own, route::pick(&snapshot, &callback)) {
+        let (decision, ended) = match (own, route::pick(snapshot.live(), &callback)) {
             (Some(own), _) => (own, None),
             (None, None) => {
                 (host_words(&callback, Reason::NoHandler, Outcome::NoHandler, None), None)

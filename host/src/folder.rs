@@ -3,11 +3,21 @@
 //! A file that cannot be loaded changes nothing: whatever version of it was live before stays so. Deleting a file is
 //! how a plugin is taken out.
 
-pub mod alone;
-mod file;
+mod watch;
 mod listing;
 mod load;
-mod watch;
+pub mod alone;
+mod self_test;
+mod file;
+pub mod promote;
+pub mod playback;
+pub mod canary;
+pub mod registry;
+pub mod status;
+pub mod report;
+pub mod event;
+mod log;
+pub mod drill;
 
 use std::collections::BTreeMap;
 use std::collections::BTreeSet;
@@ -23,34 +33,35 @@ use tokio::time::Instant;
 use tokio::time::timeout_at;
 
 use crate::callback::seal::SealKey;
-use crate::plugin::canary::Judged;
-use crate::plugin::canary::Verdict;
-use crate::plugin::folder_event::FolderChange;
-use crate::plugin::folder_event::FolderEvent;
-use crate::plugin::folder_event::LiveVersion;
+use crate::folder::canary::Judged;
+use crate::folder::canary::Verdict;
+use crate::folder::event::FolderChange;
+use crate::folder::event::FolderEvent;
+use crate::folder::event::LiveVersion;
+use crate::folder::file::File;
+use crate::folder::file::Version;
+use crate::folder::listing::Identity;
+use crate::folder::listing::Listing;
+use crate::folder::listing::Stamps;
+use crate::folder::listing::list;
+use crate::folder::load::LoadError;
+use crate::folder::load::Loader;
+pub use crate::folder::load::Promotion;
+use crate::folder::load::Source;
+use crate::folder::registry::Registry;
+use crate::folder::registry::Snapshot;
+use crate::folder::status::FolderHandle;
+use crate::folder::status::RollbackError;
+use crate::folder::status::RollbackRequest;
+use crate::folder::watch::FolderWatch;
+use crate::plugin::live::Live;
 use crate::plugin::loaded::Plugin;
-use crate::plugin::registry::Registry;
-use crate::plugin::registry::Snapshot;
-use crate::plugin::reload::file::File;
-use crate::plugin::reload::file::Version;
-use crate::plugin::reload::listing::Identity;
-use crate::plugin::reload::listing::Listing;
-use crate::plugin::reload::listing::Stamps;
-use crate::plugin::reload::listing::list;
-use crate::plugin::reload::load::LoadError;
-use crate::plugin::reload::load::Loader;
-pub use crate::plugin::reload::load::Promotion;
-use crate::plugin::reload::load::Source;
-use crate::plugin::reload::watch::FolderWatch;
-use crate::plugin::status::FolderHandle;
-use crate::plugin::status::RollbackError;
-use crate::plugin::status::RollbackRequest;
 use crate::runtime::engine::GuestEngine;
 use crate::shutdown::Shutdown;
 use crate::small_file::off_thread;
 use crate::telemetry::metrics;
 
-pub use crate::plugin::reload::load::Outside;
+pub use crate::folder::load::Outside;
 
 /// Rollbacks, and verdicts about canaries, that may wait while a folder is looked into.
 const MAX_WAITING: usize = 8;
@@ -389,7 +400,7 @@ impl Folder {
             self.files.values().filter_map(|file| Some(Arc::clone(file.live()?))).collect();
         metrics::set_plugins_live(&self.loader.app, live.iter().map(|plugin| plugin.name()));
         let canaries = self.files.values().filter_map(File::canary).cloned().collect();
-        self.registry.publish(Snapshot::new(live).with_canaries(canaries));
+        self.registry.publish(Snapshot::new(Live::new(live), canaries));
         let statuses = self.files.iter().map(|(name, file)| file.status(name)).collect();
         self.handle.set_status(statuses, self.awaited.iter().cloned().collect());
     }

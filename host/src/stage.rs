@@ -16,10 +16,10 @@ use tokio::sync::broadcast::error::RecvError;
 
 use crate::app::Host;
 use crate::config::Config;
-use crate::plugin::folder_event::FolderEvent;
-use crate::plugin::reload::alone::MAX_FILE_BYTES;
-use crate::plugin::report::PluginReport;
-use crate::plugin::status::FolderHandle;
+use crate::folder::alone::MAX_FILE_BYTES;
+use crate::folder::event::FolderEvent;
+use crate::folder::report::PluginReport;
+use crate::folder::status::FolderHandle;
 use crate::secret::Secret;
 use crate::simulator::Simulator;
 use crate::simulator::config::SimulatedApp;

@@ -17,9 +17,9 @@ use tokio::time::Instant;
 use url::form_urlencoded;
 
 use crate::admin::doors::Doors;
-use crate::plugin::report::AppReport;
-use crate::plugin::report::PluginReport;
-use crate::plugin::status::FolderHandle;
+use crate::folder::report::AppReport;
+use crate::folder::report::PluginReport;
+use crate::folder::status::FolderHandle;
 use crate::telemetry::history::History;
 use crate::telemetry::history::window::Figures;
 use crate::telemetry::history::window::Summary;

@@ -11,10 +11,10 @@ use axum::routing::post;
 use serde::Deserialize;
 use serde::Serialize;
 
+use crate::folder::report::HostReport;
+use crate::folder::status::FolderHandle;
+use crate::folder::status::RollbackError;
 use crate::local_page::JsonBody;
-use crate::plugin::report::HostReport;
-use crate::plugin::status::FolderHandle;
-use crate::plugin::status::RollbackError;
 
 /// Where the list is served.
 pub const LIST_PATH: &str = "/plugins";

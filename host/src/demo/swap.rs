@@ -11,7 +11,7 @@ use serde_json::json;
 use tokio::sync::broadcast::Receiver;
 use tokio::time::Instant;
 
-use crate::plugin::reload::alone::MAX_FILE_BYTES;
+use crate::folder::alone::MAX_FILE_BYTES;
 use crate::simulator::Simulator;
 use crate::simulator::delivery::Delivery;
 use crate::simulator::delivery::Door;

@@ -10,9 +10,9 @@ use std::time::Duration;
 use tokio::sync::mpsc;
 
 use crate::capability::access::PluginId;
+use crate::folder::report::CanaryReport;
+use crate::plugin::live::Live;
 use crate::plugin::loaded::Plugin;
-use crate::plugin::registry::Snapshot;
-use crate::plugin::report::CanaryReport;
 use crate::telemetry::Outcome;
 
 /// So many failures may be chance, or the platform's.
@@ -31,7 +31,7 @@ const MOST_TIMES: usize = 1000;
 /// A new version that serves a share of the users.
 pub struct Canary {
     plugin: Arc<Plugin>,
-    alone: Snapshot,
+    live: Live,
     share: u32,
     calls: u32,
     tally: Mutex<Tally>,
@@ -77,13 +77,13 @@ impl Canary {
     /// From now on. What becomes of it is told there.
     pub(super) fn begin(plugin: Arc<Plugin>, share: u32, judged: mpsc::Sender<Judged>) -> Self {
         let calls = plugin.policy().promote.canary_calls();
-        let alone = Snapshot::new(vec![Arc::clone(&plugin)]);
-        Self { plugin, alone, share, calls, tally: Mutex::default(), judged }
+        let live = Live::new(vec![Arc::clone(&plugin)]);
+        Self { plugin, live, share, calls, tally: Mutex::default(), judged }
     }
 
     /// The new version as if there were no other plugin.
-    pub fn alone(&self) -> &Snapshot {
-        &self.alone
+    pub fn live(&self) -> &Live {
+        &self.live
     }
 
     /// The new version.

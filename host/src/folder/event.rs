@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use tokio::sync::broadcast;
 
-use crate::plugin::folder_log;
+use crate::folder::log;
 use crate::plugin::loaded::Plugin;
 use crate::plugin::rehearsed::Rehearsed;
 use crate::runtime::code::CodeSource;
@@ -124,7 +124,7 @@ impl Announcer {
 
     /// The log is told first, and at once: it may not miss an event because it was behind.
     pub(super) fn announce(&self, event: FolderEvent) {
-        folder_log::write(&self.app, &event);
+        log::write(&self.app, &event);
         // Nobody has to follow.
         let _ = self.followers.send(event);
     }

@@ -9,15 +9,15 @@ use tokio::task;
 use tokio::task::AbortHandle;
 use tokio::time::Instant;
 
-use crate::plugin::canary::Canary;
-use crate::plugin::canary::Judged;
-use crate::plugin::folder_event::FolderChange;
+use crate::folder::canary::Canary;
+use crate::folder::canary::Judged;
+use crate::folder::event::FolderChange;
+use crate::folder::listing::Stamps;
+use crate::folder::load::LoadError;
+use crate::folder::status::FileStatus;
+use crate::folder::status::LiveStatus;
+use crate::folder::watch::SETTLE;
 use crate::plugin::loaded::Plugin;
-use crate::plugin::reload::listing::Stamps;
-use crate::plugin::reload::load::LoadError;
-use crate::plugin::reload::watch::SETTLE;
-use crate::plugin::status::FileStatus;
-use crate::plugin::status::LiveStatus;
 use crate::printable::MAX_TEXT_BYTES;
 use crate::printable::clipped;
 
@@ -32,7 +32,7 @@ pub(super) struct Version {
     pub(super) fingerprint: [u8; 32],
 }
 
-struct Live {
+struct ActiveVersion {
     version: Version,
     since: SystemTime,
     rolled_back: bool,
@@ -51,7 +51,7 @@ pub(super) struct File {
     look: Look,
     /// What was read last, whatever came of it.
     read: Option<[u8; 32]>,
-    live: Option<Live>,
+    live: Option<ActiveVersion>,
     /// Loaded well, and waiting: to be published, or for another plugin to give way.
     candidate: Option<Version>,
     trying: Option<Trying>,
@@ -268,7 +268,7 @@ impl File {
 
     fn activate(&mut self, version: Version, rolled_back: bool, promoted: Option<String>) {
         version.plugin.begin_live();
-        let live = Live { version, since: SystemTime::now(), rolled_back, promoted };
+        let live = ActiveVersion { version, since: SystemTime::now(), rolled_back, promoted };
         self.before = self.live.replace(live).map(|live| live.version);
         if let Some(before) = &self.before {
             before.plugin.end_live();

@@ -1,8 +1,8 @@
 //! The log lines about the plugins in a folder.
 
-use crate::plugin::folder_event::FolderChange;
-use crate::plugin::folder_event::FolderEvent;
-use crate::plugin::folder_event::LiveVersion;
+use crate::folder::event::FolderChange;
+use crate::folder::event::FolderEvent;
+use crate::folder::event::LiveVersion;
 use crate::plugin::rehearsed::Rehearsed;
 
 /// Writes the line about an event.

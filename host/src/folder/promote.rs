@@ -4,12 +4,12 @@
 use std::path::Path;
 use std::sync::Arc;
 
+use crate::folder::playback::Difference;
+use crate::folder::playback::Played;
+use crate::folder::playback::play;
 use crate::journal::filter::Filter;
 use crate::journal::ring::last;
 use crate::plugin::loaded::Plugin;
-use crate::plugin::playback::Difference;
-use crate::plugin::playback::Played;
-use crate::plugin::playback::play;
 use crate::plugin::rehearsed::Rehearsed;
 use crate::runtime::engine::GuestEngine;
 use crate::small_file::off_thread;

@@ -4,61 +4,31 @@ use std::sync::Arc;
 
 use arc_swap::ArcSwap;
 
-use crate::callback::model::Callback;
-use crate::plugin::canary::Canary;
+use crate::folder::canary::Canary;
+use crate::plugin::live::Live;
 use crate::plugin::loaded::Plugin;
-use crate::plugin::route::ActionValue;
-use crate::plugin::route::Route;
-use crate::plugin::route_index::Place;
-use crate::plugin::route_index::RouteIndex;
 
 /// The plugins of one app at one moment. A callback sees one snapshot from start to end.
 #[derive(Debug, Default)]
 pub struct Snapshot {
-    plugins: Vec<Arc<Plugin>>,
-    routes: RouteIndex,
+    live: Live,
     canaries: Vec<Arc<Canary>>,
 }
 
 impl Snapshot {
-    /// Of these, in the order of their names.
-    pub fn new(plugins: Vec<Arc<Plugin>>) -> Self {
-        let routes = RouteIndex::new(plugins.iter().map(|plugin| plugin.routes()));
-        Self { plugins, routes, canaries: Vec::new() }
+    /// `canaries` are new versions of some of the live plugins, and have a share of their users.
+    pub(super) fn new(live: Live, canaries: Vec<Arc<Canary>>) -> Self {
+        Self { live, canaries }
     }
 
-    /// The plugin with the narrowest route that takes that callback, among those that `may`.
-    pub fn narrowest(
-        &self,
-        callback: &Callback,
-        value: &mut ActionValue,
-        may: impl Fn(&Plugin, &Route) -> bool,
-    ) -> Option<(&Arc<Plugin>, &Route)> {
-        let at = |place: Place| {
-            let plugin = &self.plugins[place.plugin];
-            (plugin, &plugin.routes()[place.route])
-        };
-        let takes = |place, value: &mut ActionValue| {
-            let (plugin, route) = at(place);
-            may(plugin, route) && route.matches(callback, value)
-        };
-        self.routes.narrowest(callback, value, takes).map(at)
+    /// The live plugins, without the canaries.
+    pub fn live(&self) -> &Live {
+        &self.live
     }
 
-    /// With new versions of some of them, which have a share of the users.
-    pub(super) fn with_canaries(mut self, canaries: Vec<Arc<Canary>>) -> Self {
-        self.canaries = canaries;
-        self
-    }
-
-    /// The new version that may take that one's place.
+    /// The canary of that plugin.
     pub fn canary(&self, plugin: &Plugin) -> Option<&Arc<Canary>> {
         self.canaries.iter().find(|canary| canary.plugin().name() == plugin.name())
-    }
-
-    /// In the order of their names.
-    pub fn plugins(&self) -> &[Arc<Plugin>] {
-        &self.plugins
     }
 }
 

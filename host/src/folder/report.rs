@@ -141,17 +141,17 @@ mod liveness {
     use serde_json::Map;
     use serde_json::Value;
 
-    use crate::plugin::report::LiveReport;
+    use crate::folder::report::LiveReport;
 
     #[derive(Serialize)]
-    struct Written<'a> {
+    struct WrittenLiveness<'a> {
         live: bool,
         #[serde(flatten)]
         report: Option<&'a LiveReport>,
     }
 
     #[derive(Deserialize)]
-    struct Read {
+    struct ReadLiveness {
         live: bool,
         #[serde(flatten)]
         members: Map<String, Value>,
@@ -161,13 +161,13 @@ mod liveness {
         report: &Option<LiveReport>,
         serializer: S,
     ) -> Result<S::Ok, S::Error> {
-        Written { live: report.is_some(), report: report.as_ref() }.serialize(serializer)
+        WrittenLiveness { live: report.is_some(), report: report.as_ref() }.serialize(serializer)
     }
 
     pub(super) fn deserialize<'a, D: Deserializer<'a>>(
         deserializer: D,
     ) -> Result<Option<LiveReport>, D::Error> {
-        let Read { live, members } = Read::deserialize(deserializer)?;
+        let ReadLiveness { live, members } = ReadLiveness::deserialize(deserializer)?;
         let read = || serde_json::from_value(Value::Object(members)).map_err(D::Error::custom);
         live.then(read).transpose()
     }

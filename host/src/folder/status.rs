@@ -13,19 +13,19 @@ use tokio::sync::mpsc;
 use tokio::sync::oneshot;
 use tokio::time::Instant;
 
+use crate::folder::canary::Canary;
+use crate::folder::event::Announcer;
+use crate::folder::event::FolderEvent;
+use crate::folder::report::AppReport;
+use crate::folder::report::BreakerReport;
+use crate::folder::report::BreakerState;
+use crate::folder::report::LiveReport;
+use crate::folder::report::PluginReport;
+use crate::folder::report::UsageReport;
 use crate::plugin::breaker::Breaker;
 use crate::plugin::breaker::Condition;
 use crate::plugin::breaker::PausedFor;
-use crate::plugin::canary::Canary;
-use crate::plugin::folder_event::Announcer;
-use crate::plugin::folder_event::FolderEvent;
 use crate::plugin::loaded::Plugin;
-use crate::plugin::report::AppReport;
-use crate::plugin::report::BreakerReport;
-use crate::plugin::report::BreakerState;
-use crate::plugin::report::LiveReport;
-use crate::plugin::report::PluginReport;
-use crate::plugin::report::UsageReport;
 use crate::plugin::usage::Usage;
 use crate::telemetry::metrics;
 

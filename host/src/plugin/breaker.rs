@@ -188,7 +188,8 @@ struct Probes {
 }
 
 impl Breaker {
-    pub(super) fn new(config: BreakerConfig) -> Self {
+    /// Of a plugin that was never called.
+    pub fn new(config: BreakerConfig) -> Self {
         Self { config, state: Mutex::default() }
     }
 

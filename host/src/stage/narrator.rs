@@ -9,7 +9,7 @@ use tokio::sync::broadcast::Receiver;
 use tokio::sync::broadcast::error::RecvError;
 use tokio::time::Instant;
 
-use crate::plugin::folder_event::FolderEvent;
+use crate::folder::event::FolderEvent;
 use crate::simulator::playground::host_words::Surroundings;
 use crate::stage::Stage;
 use crate::steps::Step;

@@ -1,0 +1,43 @@
+//! Plugins that answer callbacks together, and which of them takes a callback.
+
+use std::sync::Arc;
+
+use crate::callback::model::Callback;
+use crate::plugin::loaded::Plugin;
+use crate::plugin::route::ActionValue;
+use crate::plugin::route::Route;
+use crate::plugin::route_index::Place;
+use crate::plugin::route_index::RouteIndex;
+
+/// Live plugins with their routes.
+#[derive(Debug, Default)]
+pub struct Live {
+    plugins: Vec<Arc<Plugin>>,
+    routes: RouteIndex,
+}
+
+impl Live {
+    /// Of these, in the order of their names.
+    pub fn new(plugins: Vec<Arc<Plugin>>) -> Self {
+        let routes = RouteIndex::new(plugins.iter().map(|plugin| plugin.routes()));
+        Self { plugins, routes }
+    }
+
+    /// The plugin with the narrowest route that takes that callback, among those that `may`.
+    pub fn narrowest(
+        &self,
+        callback: &Callback,
+        value: &mut ActionValue,
+        may: impl Fn(&Plugin, &Route) -> bool,
+    ) -> Option<(&Arc<Plugin>, &Route)> {
+        let at = |place: Place| {
+            let plugin = &self.plugins[place.plugin];
+            (plugin, &plugin.routes()[place.route])
+        };
+        let takes = |place, value: &mut ActionValue| {
+            let (plugin, route) = at(place);
+            may(plugin, route) && route.matches(callback, value)
+        };
+        self.routes.narrowest(callback, value, takes).map(at)
+    }
+}
