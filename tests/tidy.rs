@@ -234,6 +234,93 @@ fn commands_print_in_one_way() -> anyhow::Result<()> {
     Ok(())
 }
 
+/// Modules that find the members of foreign JSON, headers and files by their names, and whose input it is. Everything that
+/// the host tells itself has a type: no line may be added for that, and a line that is not needed goes.
+const READS_BY_NAME: [(&str, &str); 10] = [
+    ("callback/", "cards and callbacks are the platform's and the plugins'"),
+    ("demo/leave.rs", "the card is the plugin's"),
+    ("demo/scenario.rs", "the card is the plugin's"),
+    ("doctor/", "the answers are the platform's"),
+    ("ingress/long_connection/endpoint.rs", "the answer is the platform's"),
+    ("ingress/webhook.rs", "the headers are the platform's"),
+    ("open_api/wire.rs", "the headers are the platform's"),
+    ("plugin/route.rs", "the path is the operator's, and the value the plugin's"),
+    ("simulator/", "it plays the platform, and reads what the host sent"),
+    ("workshop/template.rs", "the file is Cargo's"),
+];
+
+/// A log message, a report and an outcome are for readers outside. What the host decides by them, it decides by a type.
+#[test]
+fn nothing_is_decided_by_the_host_s_own_words() -> anyhow::Result<()> {
+    let (mut wrong, mut needed) = (Vec::new(), BTreeSet::new());
+    for file in rust_files("host/src")? {
+        let inside = file.strip_prefix(source_root().join("host/src"))?.to_string_lossy();
+        if inside.ends_with("tests.rs") || inside.contains("fuzzing") {
+            continue;
+        }
+        let reads_by_name = READS_BY_NAME.iter().find(|(module, _)| inside.starts_with(module));
+        for (number, line) in code_lines(&file)? {
+            // Tests stand at the end of a file.
+            if line.trim() == "#[cfg(test)]" {
+                break;
+            }
+            match reads_by_name {
+                _ if !decides_by_words(&line) => {}
+                Some((module, _)) => drop(needed.insert(*module)),
+                None => wrong.push(format!("{inside}:{number}: decide by a type: {}", line.trim())),
+            }
+        }
+    }
+    let listed = READS_BY_NAME.iter().map(|(module, _)| *module);
+    let idle = listed.filter(|module| !needed.contains(module)).collect::<Vec<_>>();
+    ensure!(idle.is_empty(), "READS_BY_NAME: no longer needed: {}", idle.join(", "));
+    ensure!(wrong.is_empty(), "{}", wrong.join("\n"));
+    Ok(())
+}
+
+/// How a line compares a message or the word of a variant, or finds a member by its name.
+const DECIDES_BY_WORDS: [&str; 8] = [
+    ".message ==",
+    ".message !=",
+    ".what() ==",
+    ".what() !=",
+    ".as_str() == \"",
+    ".as_str() != \"",
+    ".get(\"",
+    ".pointer(",
+];
+
+fn decides_by_words(line: &str) -> bool {
+    let indexes = line.match_indices("[\"").any(|(at, _)| {
+        let before = line[..at].chars().next_back();
+        before.is_some_and(|before| before.is_alphanumeric() || matches!(before, '_' | ')' | ']'))
+    });
+    indexes || DECIDES_BY_WORDS.iter().any(|words| line.contains(words))
+}
+
+#[test]
+fn what_decides_by_words_is_found() {
+    for line in [
+        "if said.message != SAID[0] {",
+        "self.message == GUEST_LINE",
+        r#"line.message.as_str() == "plugin live""#,
+        r#"difference.what() == "asked""#,
+        r#"if plugin["live"] == true {"#,
+        r#"self.host.plugins().pointer("/apps/0/plugins")"#,
+        r#"if outcome.as_str() == "trap" {"#,
+    ] {
+        assert!(decides_by_words(line), "{line}");
+    }
+    for line in [
+        r#"Offer { functions: &["call"] }"#,
+        "if entry.outcome != outcome {",
+        r#"json!({ "message": message })"#,
+        "same(&self.app, entry.app.as_str())",
+    ] {
+        assert!(!decides_by_words(line), "{line}");
+    }
+}
+
 #[test]
 fn no_compiled_plugin_is_tracked() -> anyhow::Result<()> {
     // A source archive has no repository, and then nothing is tracked.

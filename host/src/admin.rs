@@ -24,7 +24,7 @@ use tokio::time::Instant;
 
 use crate::admin::dashboard::Dashboard;
 use crate::admin::doors::Doors;
-use crate::plugin::status::FolderHandle;
+use crate::folder::status::FolderHandle;
 use crate::shutdown::Shutdown;
 use crate::telemetry::history::History;
 use crate::telemetry::metrics;

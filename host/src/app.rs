@@ -7,7 +7,6 @@ use std::time::Duration;
 use axum::Router;
 use futures_util::future::join_all;
 use rustls::ClientConfig;
-use serde_json::Value;
 use tokio::net::TcpListener;
 use tokio::sync::broadcast;
 use tokio::time::Instant;
@@ -27,6 +26,13 @@ use crate::dispatch::DispatcherParts;
 use crate::dispatch::admission::Admission;
 use crate::dispatch::late;
 use crate::dispatch::late::Late;
+use crate::folder::Folder;
+use crate::folder::FolderSpec;
+use crate::folder::Outside;
+use crate::folder::Promotion;
+use crate::folder::registry::Registry;
+use crate::folder::report::HostReport;
+use crate::folder::status::FolderHandle;
 use crate::ingress::long_connection::LongConnection;
 use crate::ingress::long_connection::Network;
 use crate::ingress::long_connection::status::Connections;
@@ -40,11 +46,6 @@ use crate::open_api::transport::http_client;
 use crate::open_api::vault::Keeps;
 use crate::open_api::vault::Vault;
 use crate::open_files;
-use crate::plugin::registry::Registry;
-use crate::plugin::reload::Folder;
-use crate::plugin::reload::Outside;
-use crate::plugin::reload::Promotion;
-use crate::plugin::status::FolderHandle;
 use crate::runtime::engine::EngineError;
 use crate::runtime::engine::GuestEngine;
 use crate::shutdown::Shutdown;
@@ -240,8 +241,13 @@ impl Host {
     }
 
     /// What is loaded, and for each file that is not live the reason: as `/plugins` on the admin port has it.
-    pub fn plugins(&self) -> Value {
-        admin::plugins::describe(&self.folders)
+    pub fn plugins(&self) -> HostReport {
+        admin::plugins::report(&self.folders)
+    }
+
+    /// The plugins folder of each app, in the order of the configuration file.
+    pub(crate) fn folders(&self) -> &[FolderHandle] {
+        &self.folders
     }
 
     /// Every callback from now on, as it stands in the log.
@@ -390,19 +396,20 @@ impl Parts {
         self.shutdown.spawn(late::take_over(Arc::clone(&late)));
         let registry = Registry::default();
         metrics::set_plugins_live(&id, []);
-        let (mut folder, handle) = Folder::new(
-            Arc::clone(&id),
-            app.plugins.clone(),
-            Arc::clone(&self.engine),
-            Outside {
+        let mut folder = Folder::new(FolderSpec {
+            app: Arc::clone(&id),
+            path: app.plugins.clone(),
+            engine: Arc::clone(&self.engine),
+            outside: Outside {
                 open_api,
                 http: HttpWay::Network(Arc::clone(&self.tls)),
                 store: self.store.clone(),
             },
-            SealKey::of(&app.secret),
-            registry.clone(),
-        );
-        folder.judge_by(self.promotion.clone());
+            seal_key: SealKey::of(&app.secret),
+            promotion: self.promotion.clone(),
+            registry: registry.clone(),
+        });
+        let handle = folder.handle();
         folder.load_until(then).await;
         self.shutdown.spawn(folder.run(self.shutdown.clone()));
         let dispatcher = Dispatcher::new(DispatcherParts {

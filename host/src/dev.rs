@@ -14,13 +14,14 @@ use std::time::Instant;
 use anyhow::Context as _;
 use anyhow::bail;
 use lark_simulator::host_words::Build;
-
 use crate::dev::source::Contents;
 use crate::dev::source::SourceWatch;
+use tokio::sync::broadcast::Receiver;
+use crate::folder::event::FolderChange;
+use crate::folder::event::FolderEvent;
 use crate::stage::Stage;
 use crate::stage::browser;
 use crate::telemetry::collector::Collector;
-use crate::telemetry::collector::Line;
 use crate::terminal;
 use crate::workshop::build;
 use crate::workshop::build::Built;
@@ -32,8 +33,6 @@ use crate::workshop::tool::Listener;
 const VERDICT: Duration = Duration::from_secs(120);
 /// What is kept of what a build says: its end, where the reason is.
 const MAX_SAID_BYTES: usize = 32 << 10;
-/// What the host says of a plugin when it has looked at its files.
-const SAID: [&str; 3] = ["plugin live", "plugin refused", "plugin removed"];
 
 /// Whether the platform's page is opened in a browser. It is there in any case.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -136,30 +135,45 @@ impl Session<'_> {
     async fn exchange(&self, built: &Built) -> anyhow::Result<()> {
         let (plugins, name) = (self.stage.plugins(), built.name.as_str());
         let file = |ending: &str| plugins.join(format!("{name}.{ending}"));
+        let mut events = self.stage.follow_plugins();
         if file("wasm").exists() {
             std::fs::remove_file(file("wasm"))?;
             absent_already(std::fs::remove_file(file("toml")))?;
             absent_already(std::fs::remove_dir_all(file("tests")))?;
-            self.says_of(name).await?;
+            verdict(&mut events, name).await?;
         }
         built.place(&plugins)?;
-        let said = self.says_of(name).await?;
-        if said.message != SAID[0] {
-            let reason = said.fields.get("reason").and_then(serde_json::Value::as_str);
-            bail!("the host refuses it: {}", reason.unwrap_or_default());
+        match verdict(&mut events, name).await? {
+            HostVerdict::Live => Ok(()),
+            HostVerdict::Refused(reason) => bail!("the host refuses it: {reason}"),
+            HostVerdict::Removed => bail!("its file was deleted from {}", plugins.display()),
         }
-        Ok(())
     }
+}
 
-    /// What the host says next of that plugin.
-    async fn says_of(&self, name: &str) -> anyhow::Result<Line> {
-        let is_about_it = |line: &Line| {
-            SAID.contains(&line.message.as_str())
-                && line.fields.get("plugin").is_some_and(|plugin| plugin == name)
-        };
-        let said = tokio::time::timeout(VERDICT, self.log.next(is_about_it)).await;
-        said.context("the host has said nothing about the plugin")
-    }
+/// What the host makes of a plugin's files.
+enum HostVerdict {
+    Live,
+    Refused(String),
+    Removed,
+}
+
+/// Waits for what the host makes of that plugin's files.
+async fn verdict(events: &mut Receiver<FolderEvent>, name: &str) -> anyhow::Result<HostVerdict> {
+    let reached = async {
+        loop {
+            let FolderEvent { plugin, change } = events.recv().await?;
+            match change {
+                _ if *plugin != *name => {}
+                FolderChange::Live(_) => return Ok(HostVerdict::Live),
+                FolderChange::Refused { reason, .. } => return Ok(HostVerdict::Refused(reason)),
+                FolderChange::Removed => return Ok(HostVerdict::Removed),
+                _ => {}
+            }
+        }
+    };
+    let reached = tokio::time::timeout(VERDICT, reached).await;
+    reached.context("the host has said nothing about the plugin")?
 }
 
 fn absent_already(result: std::io::Result<()>) -> std::io::Result<()> {

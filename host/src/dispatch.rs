@@ -31,6 +31,7 @@ use crate::dispatch::gate::Tickets;
 use crate::dispatch::late::Afterwards;
 use crate::dispatch::late::Late;
 use crate::dispatch::route::Picked;
+use crate::folder::registry::Registry;
 use crate::journal::draft::Called;
 use crate::journal::draft::Draft;
 use crate::journal::tape::Tape;
@@ -192,7 +193,7 @@ impl Dispatcher {
         if let Some(decision) = app_ticket::take(callback, &self.app, open_api).await {
             return Handled { plugin: None, decision, call: None };
         }
-        let Some(picked) = route::pick(snapshot, callback) else {
+        let Some(picked) = route::pick(snapshot.live(), callback) else {
             let decision = Decision::by_host(callback, Reason::NoHandler, None);
             return Handled { plugin: None, decision, call: None };
         };

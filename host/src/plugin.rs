@@ -1,5 +1,5 @@
-//! What one plugin may do and what is wanted of it: its sidecar file, its routes, its breaker, and the set of plugins that is
-//! live at one moment.
+//! What one plugin may do and what is wanted of it: its sidecar file, its routes, its breaker, and the choice among the plugins
+//! that are live.
 
 pub mod loaded;
 pub mod start_call;
@@ -12,17 +12,10 @@ mod policy;
 pub mod allow;
 pub mod route;
 mod route_index;
-mod settings;
-mod secrets;
+pub mod live;
+pub mod settings;
+pub mod secrets;
 mod own_words;
-mod not_granted;
-pub mod registry;
+pub mod not_granted;
 pub mod originator;
-pub mod reload;
-pub mod status;
-mod rehearsed;
-pub mod canary;
-pub mod promote;
-pub mod playback;
-mod self_test;
-pub mod drill;
+pub mod rehearsed;

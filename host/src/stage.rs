@@ -24,7 +24,10 @@ use tokio::sync::broadcast::error::RecvError;
 
 use crate::app::Host;
 use crate::config::Config;
-use crate::plugin::reload::alone::MAX_FILE_BYTES;
+use crate::folder::alone::MAX_FILE_BYTES;
+use crate::folder::event::FolderEvent;
+use crate::folder::report::PluginReport;
+use crate::folder::status::FolderHandle;
 use crate::small_file;
 use crate::stage::page::Page;
 use crate::stage::page::READER;
@@ -50,6 +53,8 @@ pub struct Stage {
     webhook: String,
     deadline: Duration,
     folder: tempfile::TempDir,
+    /// The plugins folder in it, as the host sees it.
+    watched: FolderHandle,
     page: Option<Page>,
 }
 
@@ -81,7 +86,8 @@ impl Stage {
         let webhook = format!("http://{}/callback", host.webhook_address().context("no webhook")?);
         platform.open_webhook(&webhook)?;
         platform.wait_connected(APP_ID, 2, READY).await?;
-        Ok(Self { platform, host, webhook, deadline, folder, page })
+        let watched = host.folders().first().context("the host has no app")?.clone();
+        Ok(Self { platform, host, webhook, deadline, folder, watched, page })
     }
 
     /// The webhook as a door.
@@ -100,8 +106,13 @@ impl Stage {
     }
 
     /// What is live, and why the rest is not.
-    pub fn plugin_list(&self) -> Value {
-        self.host.plugins().pointer("/apps/0/plugins").cloned().unwrap_or_default()
+    pub fn plugin_list(&self) -> Vec<PluginReport> {
+        self.watched.report().plugins
+    }
+
+    /// Every change of a plugin from now on.
+    pub fn follow_plugins(&self) -> Receiver<FolderEvent> {
+        self.watched.follow()
     }
 
     /// The folder that the host watches.

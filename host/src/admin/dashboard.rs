@@ -10,15 +10,19 @@ use axum::http::Uri;
 use axum::http::header::CACHE_CONTROL;
 use axum::response::IntoResponse;
 use axum::routing::get;
+use serde::Serialize;
 use serde_json::Value;
 use serde_json::json;
 use tokio::time::Instant;
 use url::form_urlencoded;
 
 use crate::admin::doors::Doors;
-use crate::plugin::status::FolderHandle;
+use crate::folder::report::AppReport;
+use crate::folder::report::PluginReport;
+use crate::folder::status::FolderHandle;
 use crate::telemetry::history::History;
 use crate::telemetry::history::window::Figures;
+use crate::telemetry::history::window::Summary;
 
 /// Where it is.
 const PATH: &str = "/dashboard.json";
@@ -88,25 +92,51 @@ impl Dashboard {
     }
 
     /// As `/plugins` has them, each with its hour.
-    fn apps(&self) -> Vec<Value> {
+    fn apps(&self) -> Vec<AppWithHours> {
         let with_hours = |folder: &FolderHandle| {
-            let (app, mut files) = (folder.app(), folder.to_json());
-            for plugin in files["plugins"].as_array_mut().into_iter().flatten() {
-                let name = plugin["name"].as_str().unwrap_or_default();
-                plugin["hour"] = self.history.of_plugin(&app, name).map(small).unwrap_or_default();
-            }
-            files
+            let AppReport { app, folder, plugins } = folder.report();
+            let with_hour = |plugin: PluginReport| {
+                let hour = self.history.of_plugin(&app, &plugin.name).map(PluginHour::of);
+                PluginWithHour { plugin, hour }
+            };
+            let plugins = plugins.into_iter().map(with_hour).collect();
+            AppWithHours { app, folder, plugins }
         };
         self.folders.iter().map(with_hours).collect()
     }
 }
 
-/// Without its buckets, which would be most of the answer where there are many plugins.
-fn small(figures: Figures) -> Value {
-    let calls = figures.buckets.iter().map(|point| point.sum.calls).collect::<Vec<_>>();
-    let points: Vec<u64> = calls.chunks(IN_A_POINT).map(|calls| calls.iter().sum()).collect();
-    let mut figures =
-        serde_json::to_value(Figures { buckets: Vec::new(), ..figures }).unwrap_or_default();
-    figures["buckets"] = points.into();
-    figures
+/// An [`AppReport`] whose plugins have their hours.
+#[derive(Serialize)]
+struct AppWithHours {
+    app: String,
+    folder: String,
+    plugins: Vec<PluginWithHour>,
+}
+
+#[derive(Serialize)]
+struct PluginWithHour {
+    #[serde(flatten)]
+    plugin: PluginReport,
+    /// `None` if no callback came in the last hour.
+    hour: Option<PluginHour>,
+}
+
+/// The figures of one plugin, with fewer and smaller buckets than those of all plugins: the buckets would be most of the
+/// answer where there are many plugins.
+#[derive(Serialize)]
+struct PluginHour {
+    #[serde(flatten)]
+    summary: Summary,
+    /// Callbacks, the present ones last.
+    buckets: Vec<u64>,
+}
+
+impl PluginHour {
+    fn of(figures: Figures) -> Self {
+        let Figures { summary, buckets } = figures;
+        let buckets = buckets.chunks(IN_A_POINT);
+        let buckets = buckets.map(|points| points.iter().map(|point| point.sum.calls).sum());
+        Self { summary, buckets: buckets.collect() }
+    }
 }

@@ -6,9 +6,9 @@ use std::sync::Arc;
 use serde_json::Value;
 use serde_json::json;
 
+use crate::folder::status::FolderHandle;
 use crate::ingress::long_connection::status::Connections;
 use crate::ingress::long_connection::status::State;
-use crate::plugin::status::FolderHandle;
 use crate::shutdown::Shutdown;
 
 /// What readiness depends on, and what the dashboard shows of it.

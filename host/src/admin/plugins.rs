@@ -11,26 +11,43 @@ use axum::routing::post;
 use guarded_http::local_page::JsonBody;
 use serde::Deserialize;
 use serde::Serialize;
-use serde_json::Value;
-use serde_json::json;
 
-use crate::plugin::status::FolderHandle;
-use crate::plugin::status::RollbackError;
+use crate::folder::status::FolderHandle;
+use crate::folder::status::RollbackError;
+use crate::folder::report::HostReport;
 
 /// Where the list is served.
 pub const LIST_PATH: &str = "/plugins";
 /// Where a wish is posted. As JSON, which a web page cannot post to another site without asking first.
 pub const ROLLBACK_PATH: &str = "/plugins/rollback";
 
-/// Which plugin shall go back.
+/// The body of a request to roll a plugin back.
 #[derive(Debug, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
-pub struct RollbackRequest {
+pub struct RollbackBody {
     /// The file's name without its ending.
     pub name: String,
     /// Needed where more than one app has a plugin of that name.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub app: Option<String>,
+}
+
+/// The answer to a rollback.
+#[derive(Debug, Deserialize, Serialize)]
+pub struct RollbackDone {
+    /// The plugin's app.
+    pub app: String,
+    /// The plugin's name.
+    pub name: String,
+    /// The version that is live now.
+    pub version: String,
+}
+
+/// The answer to a request that the host refuses.
+#[derive(Debug, Deserialize, Serialize)]
+pub struct AdminRefusal {
+    /// The reason.
+    pub error: String,
 }
 
 pub(super) fn router(folders: Arc<[FolderHandle]>) -> Router {
@@ -40,37 +57,36 @@ pub(super) fn router(folders: Arc<[FolderHandle]>) -> Router {
         .with_state(folders)
 }
 
-async fn list(State(folders): State<Arc<[FolderHandle]>>) -> Json<Value> {
-    Json(describe(&folders))
+async fn list(State(folders): State<Arc<[FolderHandle]>>) -> Json<HostReport> {
+    Json(report(&folders))
 }
 
-/// The list.
-pub fn describe(folders: &[FolderHandle]) -> Value {
-    let apps: Vec<_> = folders.iter().map(FolderHandle::to_json).collect();
-    json!({ "apps": apps })
+/// What `/plugins` answers.
+pub fn report(folders: &[FolderHandle]) -> HostReport {
+    HostReport { apps: folders.iter().map(FolderHandle::report).collect() }
 }
 
 async fn roll_back(
     State(folders): State<Arc<[FolderHandle]>>,
-    JsonBody(wish): JsonBody<RollbackRequest>,
-) -> (StatusCode, Json<Value>) {
+    JsonBody(wanted): JsonBody<RollbackBody>,
+) -> Result<Json<RollbackDone>, (StatusCode, Json<AdminRefusal>)> {
     let of_app = |folder: &&FolderHandle| {
-        wish.app.as_deref().is_none_or(|app| *app == *folder.app()) && folder.has(&wish.name)
+        wanted.app.as_deref().is_none_or(|app| *app == *folder.app()) && folder.has(&wanted.name)
     };
     let found: Vec<_> = folders.iter().filter(of_app).collect();
-    let failed = |status, reason: String| (status, Json(json!({ "error": reason })));
+    let refused = |status, error: String| Err((status, Json(AdminRefusal { error })));
     let folder = match found.as_slice() {
-        [] => return failed(StatusCode::NOT_FOUND, RollbackError::Unknown.to_string()),
+        [] => return refused(StatusCode::NOT_FOUND, RollbackError::Unknown.to_string()),
         [folder] => folder,
         [..] => {
             let reason = format!("{} apps have a plugin of that name; say which", found.len());
-            return failed(StatusCode::CONFLICT, reason);
+            return refused(StatusCode::CONFLICT, reason);
         }
     };
-    match folder.roll_back(&wish.name).await {
+    match folder.roll_back(&wanted.name).await {
         Ok(version) => {
-            let done = json!({ "app": &*folder.app(), "name": wish.name, "version": version });
-            (StatusCode::OK, Json(done))
+            let app = folder.app().to_string();
+            Ok(Json(RollbackDone { app, name: wanted.name, version }))
         }
         Err(error) => {
             let status = match error {
@@ -78,7 +94,7 @@ async fn roll_back(
                 RollbackError::Unavailable => StatusCode::SERVICE_UNAVAILABLE,
                 _ => StatusCode::CONFLICT,
             };
-            failed(status, error.to_string())
+            refused(status, error.to_string())
         }
     }
 }

@@ -7,14 +7,15 @@ use std::process::ExitCode;
 use clap::Args;
 use serde::Serialize;
 use serde_json::Value;
+use tracing::Level;
 
 use crate::cli::desk::Desk;
 use crate::cli::exit::EXIT_NOT_GRANTED;
 use crate::cli::exit::EXIT_UNAVAILABLE;
 use crate::cli::exit::EXIT_USAGE;
 use crate::cli::exit::fail;
-use crate::plugin::reload::alone::AloneError;
-use crate::plugin::reload::alone::MAX_FILE_BYTES;
+use crate::folder::alone::AloneError;
+use crate::folder::alone::MAX_FILE_BYTES;
 use crate::plugin::route::Route;
 use crate::runtime::code::file_kind::FileKind;
 use crate::runtime::code_cache::CachePath;
@@ -111,6 +112,8 @@ async fn check(desk: &Desk, file: &Path, json: bool) -> Result<Verdict, AloneErr
         compile_ms: alone.plugin.provenance().code_load_time.as_secs_f64() * 1000.0,
         load_ms: alone.took.as_secs_f64() * 1000.0,
     });
+    let mut warnings = desk.log.take();
+    warnings.retain(|line| line.level != Level::INFO);
     let report = Report {
         file: file.display().to_string(),
         ok: loaded.is_ok(),
@@ -122,7 +125,7 @@ async fn check(desk: &Desk, file: &Path, json: bool) -> Result<Verdict, AloneErr
             .as_ref()
             .map(|alone| alone.plugin.provenance().not_granted.to_vec())
             .unwrap_or_default(),
-        warnings: desk.log.take().iter().filter(|line| is_warning(line)).map(words).collect(),
+        warnings: warnings.iter().map(words).collect(),
     };
     if json {
         terminal::result!("{}", serde_json::json!(report));
@@ -134,11 +137,6 @@ async fn check(desk: &Desk, file: &Path, json: bool) -> Result<Verdict, AloneErr
         (true, false) => Verdict::NotGranted,
         (true, true) => Verdict::Sound,
     })
-}
-
-/// What lacks a grant has a place of its own.
-fn is_warning(line: &Line) -> bool {
-    line.level != "INFO" && line.message != "plugin not granted"
 }
 
 /// The text of a guest's line, or why the host wrote one.
@@ -177,10 +175,10 @@ fn print(report: &Report<'_>) {
     if let Some(taken) = &report.taken {
         terminal::result!("  handles   {}", taken.handles.join(", "));
         for route in taken.routes {
-            let route = serde_json::json!(route);
-            let everything = route.as_object().is_some_and(serde_json::Map::is_empty);
-            let route =
-                if everything { "what no other plugin claims".into() } else { route.to_string() };
+            let route = match route.is_unconditional() {
+                true => "what no other plugin claims".to_owned(),
+                false => serde_json::json!(route).to_string(),
+            };
             terminal::result!("  takes     {route}");
         }
         let (standard, other): (Vec<_>, Vec<_>) =

@@ -4,12 +4,12 @@ use std::path::Path;
 use std::sync::Arc;
 
 use crate::cli::progress::patiently;
+use crate::folder::alone::Alone;
+use crate::folder::alone::AloneError;
+use crate::folder::alone::load_alone;
 use crate::open_api::notebook::Notebook;
 use crate::open_api::transport::OpenApi;
 use crate::plugin::loaded::Plugin;
-use crate::plugin::reload::alone::Alone;
-use crate::plugin::reload::alone::AloneError;
-use crate::plugin::reload::alone::load_alone;
 use crate::runtime::code_cache::CacheConfig;
 use crate::runtime::code_cache::CachePath;
 use crate::runtime::config::GuestsConfig;

@@ -25,6 +25,7 @@ use crate::printable::Keep;
 use crate::printable::escaped;
 use crate::steps::Span;
 use crate::store::update::now_ms;
+use crate::telemetry::Outcome;
 
 /// Entries that are listed without being asked for more: a screen of them.
 const LISTED: usize = 40;
@@ -99,7 +100,7 @@ struct Wanted {
     event_type: Option<String>,
     /// That ended like this, for example trap.
     #[arg(long, global = true)]
-    outcome: Option<String>,
+    outcome: Option<Outcome>,
     /// No older than this: 90s, 10m, 2h, 3d.
     #[arg(long, global = true, value_name = "AGE")]
     since: Option<Ago>,
@@ -113,7 +114,7 @@ impl Wanted {
         Filter {
             plugin: self.plugin.clone(),
             event_type: self.event_type.clone(),
-            outcome: self.outcome.clone(),
+            outcome: self.outcome,
             app: None,
             since_ms: self.since.map_or(0, |since| now_ms().saturating_sub(since.milliseconds())),
         }
@@ -204,6 +205,7 @@ fn line(entry: &Entry) -> String {
     let plugin = entry.plugin.as_deref().unwrap_or("–");
     let version = entry.version.as_deref().unwrap_or_default();
     let time = utc(*at_ms);
+    let outcome = outcome.as_str();
     format!("{id} {time} {outcome:14} {ms:8.2} {fuel:>12}  {event_type} {plugin} {version}")
 }
 

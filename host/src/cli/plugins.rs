@@ -13,13 +13,23 @@ use anyhow::bail;
 use clap::Args;
 use clap::Subcommand;
 use rustls::ClientConfig;
+use serde::de::DeserializeOwned;
 use serde_json::Value;
+use serde_json::json;
 
+use crate::admin::plugins::AdminRefusal;
 use crate::admin::plugins::LIST_PATH;
 use crate::admin::plugins::ROLLBACK_PATH;
-use crate::admin::plugins::RollbackRequest;
+use crate::admin::plugins::RollbackBody;
+use crate::admin::plugins::RollbackDone;
 use crate::config::AdminConfig;
 use crate::config::Config;
+use crate::folder::report::AppReport;
+use crate::folder::report::CanaryReport;
+use crate::folder::report::HostReport;
+use crate::folder::report::LiveReport;
+use crate::folder::report::PluginReport;
+use crate::folder::report::UsageReport;
 use crate::printable::Keep;
 use crate::printable::escaped;
 use crate::secret::SecretSource;
@@ -85,8 +95,8 @@ pub(super) async fn run(command: &PluginsCommand) -> anyhow::Result<String> {
     let request = match &command.action {
         None => client.get(base + LIST_PATH),
         Some(Action::Rollback { name, app }) => {
-            let wish = RollbackRequest { name: name.clone(), app: app.clone() };
-            client.post(base + ROLLBACK_PATH).json(&wish)
+            let wanted = RollbackBody { name: name.clone(), app: app.clone() };
+            client.post(base + ROLLBACK_PATH).json(&wanted)
         }
     };
     let request = match &token {
@@ -95,32 +105,38 @@ pub(super) async fn run(command: &PluginsCommand) -> anyhow::Result<String> {
     };
     let response =
         request.timeout(PATIENCE).send().await.with_context(|| format!("no host at {admin}"))?;
-    let status = response.status();
-    let answer: Value = response
-        .json()
-        .await
-        .with_context(|| format!("what answers at {admin} is not an admin port"))?;
-    if !status.is_success() {
-        bail!("{}", answer["error"].as_str().unwrap_or("the host refused without a reason"));
+    let is_refused = !response.status().is_success();
+    let body = response.bytes().await;
+    let body = body.with_context(|| format!("the host at {admin} stopped answering"))?;
+    if is_refused {
+        let AdminRefusal { error } = read(&body, admin)?;
+        bail!(error);
+    }
+    if command.json {
+        let answer: Value = read(&body, admin)?;
+        return Ok(format!("{}\n", escaped(&answer.to_string(), Keep::Nothing)));
     }
     Ok(match &command.action {
-        _ if command.json => format!("{}\n", escaped(&answer.to_string(), Keep::Nothing)),
-        None => table(&answer),
-        Some(Action::Rollback { name, .. }) => {
-            let version = answer["version"].as_str().unwrap_or_default();
-            format!("{name} is {version} again, until its file changes\n")
+        None => table(&read(&body, admin)?),
+        Some(Action::Rollback { .. }) => {
+            let RollbackDone { name, version, .. } = read(&body, admin)?;
+            let done = format!("{name} is {version} again, until its file changes");
+            format!("{}\n", escaped(&done, Keep::Nothing))
         }
     })
 }
 
-fn table(answer: &Value) -> String {
+/// Another version of the host may answer, or no host at all.
+fn read<T: DeserializeOwned>(body: &[u8], admin: SocketAddr) -> anyhow::Result<T> {
+    serde_json::from_slice(body)
+        .with_context(|| format!("what answers at {admin} is not an admin port of this version"))
+}
+
+fn table(host: &HostReport) -> String {
     let mut text = String::new();
-    for app in answer["apps"].as_array().into_iter().flatten() {
-        let folder = app["folder"].as_str().unwrap_or_default();
+    for AppReport { app, folder, plugins } in &host.apps {
         // Writing to a string cannot fail.
-        let head = format!("{} {folder}", app["app"].as_str().unwrap_or_default());
-        let _ = writeln!(text, "{}", escaped(&head, Keep::Nothing));
-        let plugins = app["plugins"].as_array().map(Vec::as_slice).unwrap_or_default();
+        let _ = writeln!(text, "{}", escaped(&format!("{app} {folder}"), Keep::Nothing));
         if plugins.is_empty() {
             text.push_str("  no plugins\n");
         }
@@ -131,54 +147,49 @@ fn table(answer: &Value) -> String {
     text
 }
 
-fn describe(text: &mut String, plugin: &Value) {
-    let name = plugin["name"].as_str().unwrap_or_default();
+fn describe(text: &mut String, plugin: &PluginReport) {
+    let PluginReport { name, live, not_live_because, canary, .. } = plugin;
     // As above.
     let mut line = |words: String| {
         let _ = writeln!(text, "{}", escaped(&words, Keep::Nothing));
     };
-    if plugin["live"] == true {
-        let version = plugin["version"].as_str().unwrap_or_default();
-        let state = plugin["breaker"].as_str().unwrap_or_default();
-        let rolled_back = if plugin["rolled_back"] == true { ", rolled back" } else { "" };
-        let handles: Vec<_> =
-            plugin["handles"].as_array().into_iter().flatten().filter_map(Value::as_str).collect();
-        line(format!("  {name} {version} {state}{rolled_back}, live for {}", age(plugin)));
-        line(format!("    handles {}", handles.join(", ")));
-        for route in plugin["routes"].as_array().into_iter().flatten() {
-            let everything = route.as_object().is_some_and(serde_json::Map::is_empty);
-            line(if everything { "    every callback".to_owned() } else { format!("    {route}") });
-        }
-        let (calls, failures) = (number(plugin, "calls"), number(plugin, "failures"));
-        let fuel = number(plugin, "fuel").checked_div(calls).unwrap_or_default();
-        line(format!("    {calls} calls, {failures} failures, {fuel} fuel a call"));
-    } else {
-        line(format!("  {name} not live"));
+    match live {
+        Some(live) => describe_live(name, live).into_iter().for_each(&mut line),
+        None => line(format!("  {name} not live")),
     }
-    if let Some(reason) = plugin["promoted_because"].as_str() {
-        line(format!("    promoted because {reason}"));
-    }
-    if plugin["canary"].is_object() {
-        let canary = &plugin["canary"];
-        let version = canary["version"].as_str().unwrap_or_default();
-        let (share, calls) = (number(canary, "share"), number(canary, "calls"));
-        let (failures, after) = (number(canary, "failures"), number(canary, "judged_after"));
+    if let Some(CanaryReport { version, share, calls, failures, judged_after, .. }) = canary {
         line(format!(
-            "    {version} has {share} % of the users: {calls} of {after} calls, {failures} failures"
+            "    {version} has {share} % of the users: {calls} of {judged_after} calls, {failures} failures"
         ));
     }
-    if let Some(reason) = plugin["not_live_because"].as_str() {
-        let what = if plugin["live"] == true { "the file is not live" } else { "because" };
+    if let Some(reason) = not_live_because {
+        let what = if live.is_some() { "the file is not live" } else { "because" };
         line(format!("    {what}: {reason}"));
     }
 }
 
-fn number(plugin: &Value, key: &str) -> u64 {
-    plugin[key].as_u64().unwrap_or_default()
+/// The lines about a plugin that is live.
+fn describe_live(name: &str, live: &LiveReport) -> Vec<String> {
+    let LiveReport { version, handles, routes, rolled_back, promoted_because, .. } = live;
+    let (state, age) = (live.breaker.state, age(live.since_ms));
+    let rolled_back = if *rolled_back { ", rolled back" } else { "" };
+    let mut lines = vec![
+        format!("  {name} {version} {state}{rolled_back}, live for {age}"),
+        format!("    handles {}", handles.join(", ")),
+    ];
+    lines.extend(routes.iter().map(|route| match route.is_unconditional() {
+        true => "    every callback".to_owned(),
+        false => format!("    {}", json!(route)),
+    }));
+    let UsageReport { calls, failures, fuel, .. } = live.usage;
+    let fuel = fuel.checked_div(calls).unwrap_or_default();
+    lines.push(format!("    {calls} calls, {failures} failures, {fuel} fuel a call"));
+    lines.extend(promoted_because.iter().map(|reason| format!("    promoted because {reason}")));
+    lines
 }
 
-fn age(plugin: &Value) -> String {
-    let since = UNIX_EPOCH + Duration::from_millis(number(plugin, "since_ms"));
+fn age(since_ms: u64) -> String {
+    let since = UNIX_EPOCH + Duration::from_millis(since_ms);
     let seconds = SystemTime::now().duration_since(since).unwrap_or_default().as_secs();
     match seconds {
         0..120 => format!("{seconds} s"),

@@ -3,14 +3,12 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
-use serde_json::Value;
-
 use crate::demo::table;
 use crate::stage::APP_ID;
 use crate::stage::Recorded;
 use crate::stage::Stage;
 use crate::stage::browser;
-use crate::stage::narrator::LOOK;
+use crate::stage::narrator::has_changed;
 
 /// Shows the page until `stop`. `false` if something did not finish in time.
 pub(super) async fn play(
@@ -31,9 +29,9 @@ pub(super) async fn play(
 
 /// Sends what was clicked last to each version that takes another's place.
 async fn ask_new_versions(stage: &Stage) -> anyhow::Result<()> {
+    let mut changes = stage.follow_plugins();
     let mut known = versions(stage);
-    loop {
-        tokio::time::sleep(LOOK).await;
+    while has_changed(&mut changes).await {
         let now = versions(stage);
         let swapped =
             now.iter().any(|(name, version)| known.get(name).is_some_and(|old| old != version));
@@ -47,15 +45,11 @@ async fn ask_new_versions(stage: &Stage) -> anyhow::Result<()> {
             stage.platform.show(&[("the last callback".to_owned(), exchange)]).await;
         }
     }
+    Ok(())
 }
 
 /// Of what is live.
 fn versions(stage: &Stage) -> BTreeMap<String, String> {
-    let plugins = stage.plugin_list();
-    let live = plugins.as_array().into_iter().flatten().filter(|plugin| plugin["live"] == true);
-    live.filter_map(|plugin| {
-        let text = |field: &str| plugin.get(field).and_then(Value::as_str).map(str::to_owned);
-        Some((text("name")?, text("version")?))
-    })
-    .collect()
+    let plugins = stage.plugin_list().into_iter();
+    plugins.filter_map(|plugin| Some((plugin.name, plugin.live?.version))).collect()
 }

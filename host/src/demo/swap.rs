@@ -14,7 +14,7 @@ use serde_json::json;
 use tokio::sync::broadcast::Receiver;
 use tokio::time::Instant;
 
-use crate::plugin::reload::alone::MAX_FILE_BYTES;
+use crate::folder::alone::MAX_FILE_BYTES;
 use crate::small_file;
 use crate::stage::APP_ID;
 use crate::stage::Stage;

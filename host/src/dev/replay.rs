@@ -58,7 +58,7 @@ pub(super) async fn play(stage: &Stage, folder: &Path, log: &Collector) -> anyho
                 terminal::result!("  because        {}", clipped(reason, MAX_TEXT_BYTES));
             }
         }
-        for line in log.take().iter().filter(|line| line.is_a_guests()) {
+        for line in log.take().iter().filter(|line| line.is_a_guests) {
             terminal::result!("  log            {}", line.in_words());
         }
         shown.push((name, exchange));

@@ -20,9 +20,10 @@ use crate::dispatch::still_working;
 use crate::journal::tape::Tape;
 use crate::plugin::decision::Decision;
 use crate::plugin::decision::decide;
+use crate::plugin::decision::host_words;
+use crate::plugin::live::Live;
 use crate::plugin::loaded::Plugin;
 use crate::plugin::originator::Originator;
-use crate::plugin::registry::Snapshot;
 use crate::plugin::start_call;
 use crate::runtime::call::error::CallError;
 use crate::runtime::call::report::CallReport;
@@ -53,8 +54,8 @@ pub struct Rehearsal {
 pub async fn rehearse(engine: &GuestEngine, plugin: &Arc<Plugin>, callback: Callback) -> Rehearsal {
     let deadline = DeadlineConfig::default().starting(Instant::now());
     let callback = Arc::new(callback);
-    let snapshot = Snapshot::new(vec![Arc::clone(plugin)]);
-    let Some(Picked { plugin, handler, .. }) = route::pick(&snapshot, &callback) else {
+    let alone = Live::new(vec![Arc::clone(plugin)]);
+    let Some(Picked { plugin, handler, .. }) = route::pick(&alone, &callback) else {
         return uncalled(Decision::by_host(&callback, Reason::NoHandler, None));
     };
     let from = Originator::of(&callback);

@@ -4,9 +4,9 @@ use std::sync::Arc;
 
 use crate::callback::model::Callback;
 use crate::callback::model::Kind;
-use crate::plugin::canary::Canary;
+use crate::folder::canary::Canary;
+use crate::plugin::live::Live;
 use crate::plugin::loaded::Plugin;
-use crate::plugin::registry::Snapshot;
 use crate::plugin::route::ActionValue;
 use crate::plugin::route::Route;
 use crate::runtime::call::report::Handler;
@@ -20,7 +20,7 @@ pub(super) struct Picked<'a> {
 }
 
 /// The plugin for that callback, which of its exports takes it, and by which route.
-pub(super) fn pick<'a>(snapshot: &'a Snapshot, callback: &Callback) -> Option<Picked<'a>> {
+pub(super) fn pick<'a>(live: &'a Live, callback: &Callback) -> Option<Picked<'a>> {
     let mut value = ActionValue::default();
     let kind = callback.kind();
     let mut narrowest = |handler: Handler, may: &dyn Fn(&Route) -> bool| {
@@ -28,8 +28,7 @@ pub(super) fn pick<'a>(snapshot: &'a Snapshot, callback: &Callback) -> Option<Pi
             Handler::Typed => plugin.handlers().typed(kind),
             Handler::Json => plugin.handlers().json(),
         };
-        snapshot
-            .narrowest(callback, &mut value, |plugin, route| has_handler(plugin) && may(route))
+        live.narrowest(callback, &mut value, |plugin, route| has_handler(plugin) && may(route))
             .map(|(plugin, route)| Picked { plugin, handler, route })
     };
     // A type that the contract does not know may be a callback which wants an answer. A plugin that names it in a route
@@ -50,5 +49,5 @@ pub(super) fn pick_canary<'a>(
     callback: &Callback,
 ) -> Option<Picked<'a>> {
     let canary = canary.filter(|canary| callback.user().is_some_and(|user| canary.has(user)))?;
-    pick(canary.alone(), callback)
+    pick(canary.live(), callback)
 }

@@ -12,10 +12,10 @@ use crate::callback::model::LINK_PREVIEW;
 use crate::config::AppConfig;
 use crate::config::Config;
 use crate::doctor::finding::Finding;
+use crate::folder::alone::load_alone;
 use crate::open_api::notebook::Notebook;
 use crate::open_api::transport::OpenApi;
 use crate::plugin::loaded::Plugin;
-use crate::plugin::reload::alone::load_alone;
 use crate::runtime::engine::GuestEngine;
 
 /// All of them.

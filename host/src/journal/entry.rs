@@ -18,6 +18,7 @@ use crate::journal::tape::Told;
 use crate::printable::MAX_TEXT_BYTES;
 use crate::printable::clipped;
 use crate::steps::Step;
+use crate::telemetry::Outcome;
 
 /// What the format is called. Another number is another format, which is not read.
 pub const VERSION: u32 = 2;
@@ -165,8 +166,8 @@ pub struct Entry {
     pub plugin: Option<String>,
     /// The first 12 hex digits of its file's SHA-256.
     pub version: Option<String>,
-    /// As in the log.
-    pub outcome: String,
+    /// How the callback ended.
+    pub outcome: Outcome,
     /// As in the log.
     pub reason: Option<String>,
     /// Microseconds from the first byte to the decision.

@@ -1,6 +1,7 @@
 //! Which entries somebody wants.
 
 use crate::journal::entry::Entry;
+use crate::telemetry::Outcome;
 
 /// All that is given must hold.
 #[derive(Clone, Debug, Default)]
@@ -10,7 +11,7 @@ pub struct Filter {
     /// The callback's type.
     pub event_type: Option<String>,
     /// How it ended.
-    pub outcome: Option<String>,
+    pub outcome: Option<Outcome>,
     /// For that app.
     pub app: Option<String>,
     /// No older than that, in milliseconds since the Unix epoch.
@@ -26,7 +27,7 @@ impl Filter {
         entry.at_ms >= self.since_ms
             && same(&self.plugin, entry.plugin.as_deref())
             && same(&self.event_type, Some(&entry.event_type))
-            && same(&self.outcome, Some(&entry.outcome))
+            && self.outcome.is_none_or(|wanted| wanted == entry.outcome)
             && same(&self.app, Some(&entry.app))
     }
 }

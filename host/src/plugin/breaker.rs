@@ -108,17 +108,6 @@ pub enum Condition {
     Probing,
 }
 
-impl Condition {
-    /// As it stands in the list of plugins.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Running => "running",
-            Self::Paused(_) => "paused",
-            Self::Probing => "probing",
-        }
-    }
-}
-
 /// Whom a pause is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Scope {
@@ -193,7 +182,8 @@ struct Probes {
 }
 
 impl Breaker {
-    pub(super) fn new(config: BreakerConfig) -> Self {
+    /// Of a plugin that was never called.
+    pub fn new(config: BreakerConfig) -> Self {
         Self { config, state: Mutex::default() }
     }
 

@@ -9,7 +9,7 @@ use crate::runtime::code::imports::split;
 
 /// Every import that the operator has granted nothing for, one sentence each. It is no reason to refuse the plugin: some
 /// languages import the whole contract, whatever the plugin uses of it.
-pub(super) fn not_granted(imports: &[String], name: &str, grants: &Grants) -> Vec<String> {
+pub fn not_granted(imports: &[String], name: &str, grants: &Grants) -> Vec<String> {
     imports
         .iter()
         .filter_map(|import| {

@@ -1,9 +1,10 @@
 //! What the journal has shown of a new version before it went live.
 
+use serde::Deserialize;
 use serde::Serialize;
 
 /// What a version has shown.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, Default, Deserialize, PartialEq, Eq, Serialize)]
 pub struct Rehearsed {
     /// Callbacks that were played to it.
     pub played: usize,

@@ -169,6 +169,11 @@ impl Route {
                 .is_none_or(|at| value.at(callback, &at.pointer) == Some(&at.equals))
     }
 
+    /// Whether it takes every callback.
+    pub fn is_unconditional(&self) -> bool {
+        self.specificity() == (0, 0)
+    }
+
     /// How narrow it is: the number of fields that must match, and then how much of the link. The narrowest route wins.
     pub fn specificity(&self) -> (usize, usize) {
         let texts = TEXTS.iter().filter(|text| (text.wanted)(self).is_some()).count();

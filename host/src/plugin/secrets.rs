@@ -30,7 +30,7 @@ pub enum PluginSecretError {
 }
 
 /// Reads the secret. A file is one of `folder`: the folder itself refuses a link that leads out of it.
-pub(super) fn plugin_secret(
+pub fn plugin_secret(
     source: &SecretSource,
     folder: &OpenFolder,
 ) -> Result<Secret, PluginSecretError> {

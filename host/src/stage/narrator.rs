@@ -10,12 +10,11 @@ use tokio::sync::broadcast::Receiver;
 use tokio::sync::broadcast::error::RecvError;
 use tokio::time::Instant;
 
+use crate::folder::event::FolderEvent;
 use crate::stage::Stage;
 use crate::steps::Step;
 use crate::telemetry::CallbackRecord;
 
-/// Between two looks at the plugins folder's state.
-pub const LOOK: Duration = Duration::from_millis(200);
 /// The record of a callback comes when its answer is decided, and how long sending it took is known a moment later. A bell
 /// for that would cost every callback something, so it is looked at.
 const SENT_LOOK: Duration = Duration::from_millis(1);
@@ -26,9 +25,12 @@ impl Stage {
     /// Tells the page everything, for as long as it is polled.
     pub async fn narrate(&self) {
         let plugins = async {
+            let mut changes = self.follow_plugins();
             loop {
                 self.tell_of_plugins();
-                tokio::time::sleep(LOOK).await;
+                if !has_changed(&mut changes).await {
+                    return;
+                }
             }
         };
         tokio::join!(self.tell_of_callbacks(self.observe()), plugins);
@@ -37,7 +39,8 @@ impl Stage {
     /// What is live now, so that a page knows it before it is shown what a new version answers.
     pub fn tell_of_plugins(&self) {
         let webhook = self.webhook_url().to_owned();
-        self.platform.tell_surroundings(Surroundings { webhook, plugins: self.plugin_list() });
+        let plugins = json!(self.plugin_list());
+        self.platform.tell_surroundings(Surroundings { webhook, plugins });
     }
 
     async fn tell_of_callbacks(&self, mut records: Receiver<Arc<CallbackRecord>>) {
@@ -53,6 +56,15 @@ impl Stage {
                 Err(RecvError::Closed) => return,
             }
         }
+    }
+}
+
+/// Waits until some plugin has changed. `false`: none will any more.
+pub async fn has_changed(changes: &mut Receiver<FolderEvent>) -> bool {
+    match changes.recv().await {
+        // Which change it is does not matter to somebody who looks at all plugins then.
+        Ok(_) | Err(RecvError::Lagged(_)) => true,
+        Err(RecvError::Closed) => false,
     }
 }
 

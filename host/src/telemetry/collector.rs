@@ -6,9 +6,9 @@ use std::sync::Arc;
 
 use aviary_state::Mutex;
 use serde::Serialize;
+use serde::Serializer;
 use serde_json::Map;
 use serde_json::Value;
-use tokio::sync::Notify;
 use tracing::Event;
 use tracing::Level;
 use tracing::Metadata;
@@ -29,17 +29,18 @@ use crate::printable::push_clipped;
 const MAX_LINES: usize = 10_000;
 /// Whose lines are kept.
 const OURS: [&str; 2] = ["aviary", "guarded_http"];
-/// Where guests' own lines come from; those are kept at any level.
-const GUESTS: &str = "::capability::logging";
-
-/// The message of a line that a plugin wrote.
-const GUEST_LINE: &str = "plugin log";
+/// The target of the lines that plugins write. They are kept at any level.
+pub const GUEST_TARGET: &str = "aviary::guest";
 
 /// One line.
 #[derive(Clone, Debug, Serialize)]
 pub struct Line {
     /// `INFO`, `WARN`, …
-    pub level: &'static str,
+    #[serde(serialize_with = "level_in_words")]
+    pub level: Level,
+    /// Whether a plugin wrote it.
+    #[serde(skip)]
+    pub is_a_guests: bool,
     /// What happened.
     pub message: String,
     /// To whom, and why.
@@ -48,15 +49,10 @@ pub struct Line {
 }
 
 impl Line {
-    /// Whether a plugin wrote it.
-    pub fn is_a_guests(&self) -> bool {
-        self.message == GUEST_LINE
-    }
-
     /// For people.
     pub fn in_words(&self) -> String {
         let text = |name: &str| self.fields.get(name).and_then(Value::as_str).unwrap_or_default();
-        if self.is_a_guests() {
+        if self.is_a_guests {
             return format!("{} {} {}", self.level, text("context"), text("text"));
         }
         let fields = Value::Object(self.fields.clone());
@@ -64,11 +60,14 @@ impl Line {
     }
 }
 
+fn level_in_words<S: Serializer>(level: &Level, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_str(level.as_str())
+}
+
 /// The lines so far.
 #[derive(Clone, Debug, Default)]
 pub struct Collector {
     lines: Arc<Mutex<VecDeque<Line>>>,
-    written: Arc<Notify>,
 }
 
 impl Collector {
@@ -83,29 +82,13 @@ impl Collector {
         let mut lines = self.lines.lock();
         std::mem::take(&mut *lines).into()
     }
-
-    /// The next line of that sort, which is taken with all that came before it.
-    pub async fn next(&self, is_it: impl Fn(&Line) -> bool) -> Line {
-        loop {
-            let written = self.written.notified();
-            {
-                let mut lines = self.lines.lock();
-                if let Some(found) = lines.iter().position(&is_it)
-                    && let Some(line) = lines.drain(..=found).next_back()
-                {
-                    return line;
-                }
-            }
-            written.await;
-        }
-    }
 }
 
 impl<S: Subscriber> Layer<S> for Collector {
     fn enabled(&self, metadata: &Metadata<'_>, _: Context<'_, S>) -> bool {
         let from = metadata.target();
         let is_ours = OURS.iter().any(|name| from.starts_with(name));
-        is_ours && (*metadata.level() <= Level::INFO || from.ends_with(GUESTS))
+        is_ours && (*metadata.level() <= Level::INFO || from == GUEST_TARGET)
     }
 
     fn on_event(&self, event: &Event<'_>, _: Context<'_, S>) {
@@ -115,15 +98,14 @@ impl<S: Subscriber> Layer<S> for Collector {
             Some(Value::String(message)) => message,
             _ => String::new(),
         };
-        let line = Line { level: event.metadata().level().as_str(), message, fields: fields.0 };
+        let (level, target) = (*event.metadata().level(), event.metadata().target());
+        let is_a_guests = target == GUEST_TARGET;
+        let line = Line { level, is_a_guests, message, fields: fields.0 };
         let mut lines = self.lines.lock();
         if lines.len() == MAX_LINES {
             lines.pop_front();
         }
         lines.push_back(line);
-        drop(lines);
-        // One waits at most, and a permit is kept for it where it does not wait yet.
-        self.written.notify_one();
     }
 }
 

@@ -1,14 +1,21 @@
 //! What is said of a callback when it has its answer: in the log, in figures, and to whoever observes.
 
 use std::borrow::Cow;
+use std::str::FromStr;
 use std::sync::Arc;
 use std::time::Duration;
+
+use serde::Deserialize;
+use serde::Serialize;
+use serde::de::IntoDeserializer as _;
+use serde::de::value;
 
 use crate::steps::Span;
 use crate::steps::Steps;
 
 /// How a callback ended. Each has its own count and its own word in the log.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq, Hash, Serialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Outcome {
     /// The plugin's reply went out.
     Answered,
@@ -64,7 +71,7 @@ impl Outcome {
         }
     }
 
-    /// As it stands in the log and in the metrics.
+    /// The word of the log, the metrics and the journal.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Answered => "answered",
@@ -83,6 +90,14 @@ impl Outcome {
             Self::TooOld => "too_old",
             Self::Host => "host",
         }
+    }
+}
+
+impl FromStr for Outcome {
+    type Err = value::Error;
+
+    fn from_str(word: &str) -> Result<Self, Self::Err> {
+        Self::deserialize(word.into_deserializer())
     }
 }
 
@@ -148,4 +163,35 @@ pub struct PluginVersion {
     pub name: Arc<str>,
     /// The first 12 hex digits of the file's SHA-256.
     pub version: Arc<str>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_outcome_is_read_from_the_word_it_is_written_as() {
+        let all = [
+            Outcome::Answered,
+            Outcome::PluginFailure,
+            Outcome::Deadline,
+            Outcome::OutOfFuel,
+            Outcome::OutOfMemory,
+            Outcome::Trap,
+            Outcome::InvalidReply,
+            Outcome::NoHandler,
+            Outcome::Overload,
+            Outcome::Paused,
+            Outcome::Repeated,
+            Outcome::Cached,
+            Outcome::Refused,
+            Outcome::TooOld,
+            Outcome::Host,
+        ];
+        for outcome in all {
+            assert_eq!(serde_json::json!(outcome), outcome.as_str());
+            assert_eq!(outcome.as_str().parse(), Ok(outcome));
+        }
+        assert!("crashed".parse::<Outcome>().is_err());
+    }
 }

@@ -7,7 +7,7 @@ use std::path::Path;
 use std::path::PathBuf;
 use std::process::ExitStatus;
 
-use crate::plugin::reload::alone::MAX_FILE_BYTES;
+use crate::folder::alone::MAX_FILE_BYTES;
 use crate::small_file;
 use crate::small_file::ReadError;
 use crate::workshop::need::Missing;

@@ -32,11 +32,11 @@ fn each_plugin_has_figures_of_its_own() {
         history.note(&record(&history, 0, "a", outcome));
     }
     history.note(&record(&history, 0, "b", Outcome::Answered));
-    let figures = history.of_plugin("cli_1", "a").unwrap();
+    let figures = history.of_plugin("cli_1", "a").unwrap().summary;
     assert_eq!((figures.hour.calls, figures.hour.failures), (4, 1), "{figures:?}");
     assert_eq!(figures.outcomes["answered"], 2);
     assert_eq!(figures.fuel_per_call, Some(100));
-    assert_eq!(history.all().hour.calls, 5);
+    assert_eq!(history.all().summary.hour.calls, 5);
     assert!(history.of_plugin("cli_2", "a").is_none() && history.of_plugin("cli_1", "c").is_none());
 }
 

@@ -70,6 +70,16 @@ struct Tally {
 pub struct Figures {
     /// Of the last hour together.
     #[serde(flatten)]
+    pub summary: Summary,
+    /// The hour in its buckets, the present one last.
+    pub buckets: Vec<Point>,
+}
+
+/// One hour without its buckets.
+#[derive(Clone, Debug, Serialize)]
+pub struct Summary {
+    /// Of the last hour together.
+    #[serde(flatten)]
     pub hour: Sum,
     /// Of the last half minute to minute.
     pub per_second: f64,
@@ -77,8 +87,6 @@ pub struct Figures {
     pub outcomes: BTreeMap<&'static str, u64>,
     /// Units that a call used, where one was made.
     pub fuel_per_call: Option<u64>,
-    /// The hour in its buckets, the present one last.
-    pub buckets: Vec<Point>,
 }
 
 /// Of some time.
@@ -173,13 +181,14 @@ impl Window {
         if let Some(present) = buckets.last_mut() {
             present.per_second = per_second;
         }
-        Figures {
-            per_second,
-            outcomes: hour.outcomes.iter().map(|(known, count)| (known.as_str(), *count)).collect(),
-            fuel_per_call: hour.fuel.checked_div(hour.metered),
-            buckets,
+        let outcomes = hour.outcomes.iter().map(|(known, count)| (known.as_str(), *count));
+        let summary = Summary {
             hour: hour.sum(),
-        }
+            per_second,
+            outcomes: outcomes.collect(),
+            fuel_per_call: hour.fuel.checked_div(hour.metered),
+        };
+        Figures { summary, buckets }
     }
 
     /// Of the present bucket and the one before it, as far as there was one.
@@ -210,11 +219,11 @@ mod tests {
         window.add(after(10), sample());
         window.add(after(40), sample());
         let figures = window.figures(after(3570));
-        assert_eq!((figures.hour.calls, figures.buckets[0].sum.calls), (2, 1));
-        assert!(figures.per_second.abs() < f64::EPSILON);
-        let p99 = figures.hour.p99_ms.unwrap();
+        assert_eq!((figures.summary.hour.calls, figures.buckets[0].sum.calls), (2, 1));
+        assert!(figures.summary.per_second.abs() < f64::EPSILON);
+        let p99 = figures.summary.hour.p99_ms.unwrap();
         assert!((8.0..12.5).contains(&p99), "{p99}");
-        assert_eq!(window.figures(after(3600)).hour.calls, 1, "an hour is over");
+        assert_eq!(window.figures(after(3600)).summary.hour.calls, 1, "an hour is over");
         window.add(after(100_000), sample());
         assert_eq!(window.0.len(), 1, "what is over takes no memory");
     }
@@ -227,7 +236,7 @@ mod tests {
                 window.add(after(second - 1), sample());
             }
             if second > 5 {
-                let rate = window.figures(after(second)).per_second;
+                let rate = window.figures(after(second)).summary.per_second;
                 assert!((9.0..=12.0).contains(&rate), "{rate} after {second} s");
             }
         }

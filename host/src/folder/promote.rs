@@ -4,12 +4,12 @@
 use std::path::Path;
 use std::sync::Arc;
 
+use crate::folder::playback::Difference;
+use crate::folder::playback::Played;
+use crate::folder::playback::play;
 use crate::journal::filter::Filter;
 use crate::journal::ring::last;
 use crate::plugin::loaded::Plugin;
-use crate::plugin::playback::Difference;
-use crate::plugin::playback::Played;
-use crate::plugin::playback::play;
 use crate::plugin::rehearsed::Rehearsed;
 use crate::runtime::engine::GuestEngine;
 use crate::small_file::off_thread;
@@ -63,7 +63,8 @@ pub(super) async fn rehearse(
             shown.skipped += 1;
             continue;
         };
-        let asked_more = played.differences.iter().any(|difference| difference.what() == "asked");
+        let has = |is_it: fn(&Difference) -> bool| played.differences.iter().any(is_it);
+        let asked_more = has(|difference| matches!(difference, Difference::Asked { .. }));
         match worse(&played, plugin.policy().promote.fuel_factor()) {
             // Another answer might have made it do well.
             Some(_) if asked_more => shown.skipped += 1,
@@ -74,7 +75,7 @@ pub(super) async fn rehearse(
             }
             None => {
                 shown.played += 1;
-                let other = played.differences.iter().any(|other| other.what() == "reply");
+                let other = has(|difference| matches!(difference, Difference::Reply { .. }));
                 shown.other_replies += usize::from(other);
             }
         }
@@ -84,10 +85,10 @@ pub(super) async fn rehearse(
 
 /// A failure where there was none, or much more fuel.
 fn worse(played: &Played, fuel_factor: f64) -> Option<Difference> {
-    let has_failed = FAILURES.contains(&played.outcome);
-    let had_failed = |was: &str| FAILURES.iter().any(|outcome| outcome.as_str() == was);
+    // A plugin that says that it failed gives an answer like any other.
+    let is_failure = |outcome: Outcome| outcome.is_failure() && outcome != Outcome::PluginFailure;
     let worse = |difference: &&Difference| match difference {
-        Difference::Outcome { was, .. } => has_failed && !had_failed(was),
+        Difference::Outcome { was, now, .. } => is_failure(*now) && !is_failure(*was),
         Difference::Fuel { was, now } => *now as f64 > *was as f64 * fuel_factor,
         Difference::Verdict { .. }
         | Difference::Reply { .. }
@@ -97,39 +98,30 @@ fn worse(played: &Played, fuel_factor: f64) -> Option<Difference> {
     played.differences.iter().find(worse).cloned()
 }
 
-/// What is the plugin's fault, whatever it wanted to say.
-const FAILURES: [Outcome; 6] = [
-    Outcome::Deadline,
-    Outcome::OutOfFuel,
-    Outcome::OutOfMemory,
-    Outcome::Trap,
-    Outcome::InvalidReply,
-    Outcome::NoHandler,
-];
-
 #[cfg(test)]
 mod tests {
     use std::time::Duration;
 
     use super::*;
 
-    fn played(outcome: Outcome, difference: Difference) -> Played {
-        let differences = vec![difference];
-        Played { outcome, fuel: Some(1), took: Duration::ZERO, differences }
+    fn played(difference: Difference) -> Played {
+        Played { fuel: Some(1), took: Duration::ZERO, differences: vec![difference] }
+    }
+
+    fn outcome(was: Outcome, now: Outcome) -> Played {
+        played(Difference::Outcome { was, now, reason: None })
     }
 
     #[test]
     fn another_reply_is_what_a_version_is_for_and_a_failure_is_not() {
         let reply = Difference::Reply { was: 1.into(), now: 2.into() };
-        assert_eq!(worse(&played(Outcome::Answered, reply), 2.0), None);
-        let now = "trap";
-        let outcome = Difference::Outcome { was: "answered".to_owned(), now, reason: None };
-        assert!(worse(&played(Outcome::Trap, outcome.clone()), 2.0).is_some());
-        assert_eq!(worse(&played(Outcome::PluginFailure, outcome), 2.0), None);
-        let as_bad = Difference::Outcome { was: "out_of_fuel".to_owned(), now, reason: None };
-        assert_eq!(worse(&played(Outcome::Trap, as_bad), 2.0), None);
+        assert_eq!(worse(&played(reply), 2.0), None);
+        assert!(worse(&outcome(Outcome::Answered, Outcome::Trap), 2.0).is_some());
+        assert!(worse(&outcome(Outcome::PluginFailure, Outcome::Trap), 2.0).is_some());
+        assert_eq!(worse(&outcome(Outcome::Answered, Outcome::PluginFailure), 2.0), None);
+        assert_eq!(worse(&outcome(Outcome::OutOfFuel, Outcome::Trap), 2.0), None);
         let fuel = |now| Difference::Fuel { was: 100, now };
-        assert_eq!(worse(&played(Outcome::Answered, fuel(200)), 2.0), None);
-        assert!(worse(&played(Outcome::Answered, fuel(201)), 2.0).is_some());
+        assert_eq!(worse(&played(fuel(200)), 2.0), None);
+        assert!(worse(&played(fuel(201)), 2.0).is_some());
     }
 }

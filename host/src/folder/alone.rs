@@ -9,16 +9,15 @@ use tokio::time::Instant;
 
 use crate::callback::seal::SealKey;
 use crate::capability::http::HttpWay;
+use crate::folder::load::LoadError;
+use crate::folder::load::Loader;
+pub use crate::folder::load::MAX_FILE_BYTES;
+use crate::folder::load::Outside;
+use crate::folder::load::Promotion;
+use crate::folder::load::Source;
 use crate::open_api::transport::OpenApi;
 use crate::plugin::loaded::Plugin;
-use crate::plugin::reload::load::LoadError;
-use crate::plugin::reload::load::Loader;
-pub use crate::plugin::reload::load::MAX_FILE_BYTES;
 use lark_wire::secret::Secret;
-
-use crate::plugin::reload::load::Outside;
-use crate::plugin::reload::load::Promotion;
-use crate::plugin::reload::load::Source;
 use crate::runtime::engine::GuestEngine;
 use crate::runtime::reuse::Reuse;
 use crate::small_file::ReadError;
@@ -79,6 +78,7 @@ pub async fn load_alone(
         seal_key: SealKey::of(&Secret::new(NO_APP)),
         reuse,
         promotion: Promotion::default(),
+        announcer: None,
     };
     let began = Instant::now();
     let mut turn = None;

@@ -12,7 +12,7 @@ use notify::Watcher as _;
 use notify::event::AccessKind;
 use tokio::sync::watch;
 
-use crate::plugin::reload::listing::Identity;
+use crate::folder::listing::Identity;
 use crate::small_file::off_thread;
 
 /// Quiet time after a change before a file is read: a copy writes it in many steps.

@@ -1,30 +1,26 @@
-//! The plugins that are live: an immutable snapshot, exchanged as a whole.
+//! Plugins that answer callbacks together, and which of them takes a callback.
 
 use std::sync::Arc;
 
-use arc_swap::ArcSwap;
-
 use crate::callback::model::Callback;
-use crate::plugin::canary::Canary;
 use crate::plugin::loaded::Plugin;
 use crate::plugin::route::ActionValue;
 use crate::plugin::route::Route;
 use crate::plugin::route_index::Place;
 use crate::plugin::route_index::RouteIndex;
 
-/// The plugins of one app at one moment. A callback sees one snapshot from start to end.
+/// Live plugins with their routes.
 #[derive(Debug, Default)]
-pub struct Snapshot {
+pub struct Live {
     plugins: Vec<Arc<Plugin>>,
     routes: RouteIndex,
-    canaries: Vec<Arc<Canary>>,
 }
 
-impl Snapshot {
+impl Live {
     /// Of these, in the order of their names.
     pub fn new(plugins: Vec<Arc<Plugin>>) -> Self {
         let routes = RouteIndex::new(plugins.iter().map(|plugin| plugin.routes()));
-        Self { plugins, routes, canaries: Vec::new() }
+        Self { plugins, routes }
     }
 
     /// The plugin with the narrowest route that takes that callback, among those that `may`.
@@ -43,31 +39,5 @@ impl Snapshot {
             may(plugin, route) && route.matches(callback, value)
         };
         self.routes.narrowest(callback, value, takes).map(at)
-    }
-
-    /// With new versions of some of them, which have a share of the users.
-    pub(super) fn with_canaries(mut self, canaries: Vec<Arc<Canary>>) -> Self {
-        self.canaries = canaries;
-        self
-    }
-
-    /// The new version that may take that one's place.
-    pub fn canary(&self, plugin: &Plugin) -> Option<&Arc<Canary>> {
-        self.canaries.iter().find(|canary| canary.plugin().name() == plugin.name())
-    }
-}
-
-/// The current snapshot of one app.
-#[derive(Clone, Debug, Default)]
-pub struct Registry(Arc<ArcSwap<Snapshot>>);
-
-impl Registry {
-    /// What is live now.
-    pub fn snapshot(&self) -> Arc<Snapshot> {
-        self.0.load_full()
-    }
-
-    pub(super) fn publish(&self, snapshot: Snapshot) {
-        self.0.store(Arc::new(snapshot));
     }
 }

@@ -9,10 +9,10 @@ use bytes::Bytes;
 
 use crate::callback::model::Callback;
 use crate::callback::plain;
+use crate::folder::alone::load_alone;
 use crate::open_api::notebook::Notebook;
 use crate::open_api::transport::OpenApi;
 use crate::plugin::loaded::Plugin;
-use crate::plugin::reload::alone::load_alone;
 use crate::runtime::call::run::Instances;
 use crate::runtime::call::run::repeat;
 use crate::runtime::code_cache::CacheConfig;

@@ -3,11 +3,21 @@
 //! A file that cannot be loaded changes nothing: whatever version of it was live before stays so. Deleting a file is
 //! how a plugin is taken out.
 
-pub mod alone;
-mod file;
+mod watch;
 mod listing;
 mod load;
-mod watch;
+pub mod alone;
+mod self_test;
+mod file;
+pub mod promote;
+pub mod playback;
+pub mod canary;
+pub mod registry;
+pub mod status;
+pub mod report;
+pub mod event;
+mod log;
+pub mod drill;
 
 use std::collections::BTreeMap;
 use std::collections::BTreeSet;
@@ -23,36 +33,38 @@ use tokio::time::Instant;
 use tokio::time::timeout_at;
 
 use crate::callback::seal::SealKey;
-use crate::plugin::canary::Judged;
-use crate::plugin::canary::Verdict;
+use crate::folder::canary::Judged;
+use crate::folder::canary::Verdict;
+use crate::folder::event::FolderChange;
+use crate::folder::event::FolderEvent;
+use crate::folder::event::LiveVersion;
+use crate::folder::file::File;
+use crate::folder::file::Version;
+use crate::folder::listing::Identity;
+use crate::folder::listing::Listing;
+use crate::folder::listing::Stamps;
+use crate::folder::listing::list;
+use crate::folder::load::LoadError;
+use crate::folder::load::Loader;
+pub use crate::folder::load::Promotion;
+use crate::folder::load::Source;
+use crate::folder::registry::Registry;
+use crate::folder::registry::Snapshot;
+use crate::folder::status::FolderHandle;
+use crate::folder::status::RollbackError;
+use crate::folder::status::RollbackRequest;
+use crate::folder::watch::FolderWatch;
+use crate::plugin::live::Live;
 use crate::plugin::loaded::Plugin;
-use crate::plugin::registry::Registry;
-use crate::plugin::registry::Snapshot;
-use crate::plugin::reload::file::File;
-use crate::plugin::reload::file::Version;
-use crate::plugin::reload::listing::Identity;
-use crate::plugin::reload::listing::Listing;
-use crate::plugin::reload::listing::Stamps;
-use crate::plugin::reload::listing::list;
-use crate::plugin::reload::load::LoadError;
-use crate::plugin::reload::load::Loader;
-pub use crate::plugin::reload::load::Promotion;
-use crate::plugin::reload::load::Source;
-use crate::plugin::reload::watch::FolderWatch;
-use crate::plugin::status::FolderHandle;
-use crate::plugin::status::FolderStatus;
-use crate::plugin::status::Rollback;
-use crate::plugin::status::RollbackError;
-use crate::plugin::status::StatusCell;
 use crate::runtime::engine::GuestEngine;
 use crate::shutdown::Shutdown;
 use crate::small_file::off_thread;
 use crate::telemetry::metrics;
 
-pub use crate::plugin::reload::load::Outside;
+pub use crate::folder::load::Outside;
 
-/// Wishes of operators that may wait while a folder is looked into.
-const MAX_COMMANDS: usize = 8;
+/// Rollbacks, and verdicts about canaries, that may wait while a folder is looked into.
+const MAX_WAITING: usize = 8;
 /// As long as nothing is waited for.
 const FOREVER: Duration = Duration::MAX;
 
@@ -82,29 +94,50 @@ pub struct Folder {
     registry: Registry,
     files: BTreeMap<String, File>,
     loads: JoinSet<Finished>,
-    commands: mpsc::Receiver<Rollback>,
-    judged: (mpsc::Sender<Judged>, mpsc::Receiver<Judged>),
-    status: StatusCell,
+    handle: FolderHandle,
+    inbox: Inbox,
+    /// What has happened and is told once the snapshot and the status show it.
+    untold: Vec<FolderEvent>,
     /// Plugins that the doors did not wait for.
     awaited: BTreeSet<String>,
     /// Said once that the folder is not there.
     missing: bool,
 }
 
+/// What others ask of a folder while it follows its files.
+struct Inbox {
+    rollbacks: mpsc::Receiver<RollbackRequest>,
+    judged: mpsc::Receiver<Judged>,
+    /// For the canaries that begin.
+    judge: mpsc::Sender<Judged>,
+}
+
+/// What a folder is, and what its plugins may reach.
+pub struct FolderSpec {
+    /// The app whose callbacks its plugins answer.
+    pub app: Arc<str>,
+    /// The folder's path.
+    pub path: PathBuf,
+    /// Compiles and runs its plugins.
+    pub engine: Arc<GuestEngine>,
+    /// Where grants lead to.
+    pub outside: Outside,
+    /// What the app's values are sealed with.
+    pub seal_key: SealKey,
+    /// What new versions have to show before they go live.
+    pub promotion: Promotion,
+    /// Where the live plugins are published.
+    pub registry: Registry,
+}
+
 impl Folder {
-    /// Nothing is read before [`Folder::load_until`]. The handle is for those who want to know, or want the version before.
-    pub fn new(
-        app: Arc<str>,
-        path: PathBuf,
-        engine: Arc<GuestEngine>,
-        outside: Outside,
-        seal_key: SealKey,
-        registry: Registry,
-    ) -> (Self, FolderHandle) {
-        let (wishes, commands) = mpsc::channel(MAX_COMMANDS);
-        let status = StatusCell::new(FolderStatus::new(&app, &path));
-        let handle = FolderHandle::new(status.clone(), wishes);
-        let folder = Self {
+    /// Reads nothing before [`Folder::load_until`].
+    pub fn new(spec: FolderSpec) -> Self {
+        let FolderSpec { app, path, engine, outside, seal_key, promotion, registry } = spec;
+        let (requests, rollbacks) = mpsc::channel(MAX_WAITING);
+        let (judge, judged) = mpsc::channel(MAX_WAITING);
+        let handle = FolderHandle::new(&app, &path, requests);
+        Self {
             path,
             loader: Loader {
                 app,
@@ -112,23 +145,23 @@ impl Folder {
                 outside,
                 seal_key,
                 reuse: None,
-                promotion: Promotion::default(),
+                promotion,
+                announcer: Some(handle.announcer().clone()),
             },
+            handle,
             registry,
             files: BTreeMap::new(),
             loads: JoinSet::new(),
-            commands,
-            judged: mpsc::channel(MAX_COMMANDS),
-            status,
+            inbox: Inbox { rollbacks, judged, judge },
+            untold: Vec::new(),
             awaited: BTreeSet::new(),
             missing: false,
-        };
-        (folder, handle)
+        }
     }
 
-    /// What new versions have to show. Without a word about it, nothing.
-    pub fn judge_by(&mut self, promotion: Promotion) {
-        self.loader.promotion = promotion;
+    /// For those who ask what is loaded, follow it, or roll it back.
+    pub fn handle(&self) -> FolderHandle {
+        self.handle.clone()
     }
 
     /// Loads what is in the folder, and publishes what is sound of it in one go. What is not loaded by then follows as it
@@ -137,6 +170,8 @@ impl Folder {
         self.look().await;
         while let Ok(Some(finished)) = timeout_at(then, self.loads.join_next_with_id()).await {
             self.take(finished);
+            // A refusal is true already, and what is slow to load may take long.
+            self.announce();
         }
         self.awaited = self
             .files
@@ -149,7 +184,7 @@ impl Folder {
             let app = &self.loader.app;
             tracing::warn!(%app, plugins, "the doors open before these plugins are loaded");
         }
-        self.publish();
+        self.settle();
     }
 
     /// Follows the folder until the host stops, which does not wait for a file system that does not answer.
@@ -176,8 +211,8 @@ impl Folder {
                     // Cancel safe, all of them.
                     () = watch.next_look(left) => break,
                     Some(finished) = self.loads.join_next_with_id() => self.take_and_publish(finished),
-                    Some(wish) = self.commands.recv() => self.fulfil(wish),
-                    Some(judged) = self.judged.1.recv() => self.end_canary(judged),
+                    Some(request) = self.inbox.rollbacks.recv() => self.apply(request),
+                    Some(judged) = self.inbox.judged.recv() => self.end_canary(judged),
                 }
             }
         }
@@ -227,15 +262,13 @@ impl Folder {
             self.files.remove(name);
             self.awaited.remove(name);
         }
-        self.publish();
+        self.settle();
         for name in gone {
             // The host's own series of it have gone. A recorder of somebody else's may have kept them.
             metrics::set_plugin_paused(&self.loader.app, name, false);
+            self.note(name, FolderChange::Removed);
         }
-        // Said once it holds: whoever reads the line may click at once.
-        for name in gone {
-            tracing::info!(app = %self.loader.app, plugin = name, "plugin removed");
-        }
+        self.announce();
     }
 
     fn begin_load(&mut self, name: String) {
@@ -273,7 +306,7 @@ impl Folder {
         while let Some(finished) = self.loads.try_join_next_with_id() {
             self.take(finished);
         }
-        self.publish();
+        self.settle();
     }
 
     fn take(&mut self, finished: Loaded) {
@@ -299,31 +332,52 @@ impl Folder {
         self.awaited.remove(&name);
         match result {
             Ok(Content::Same(fingerprint)) => {
-                tracing::debug!(app = %self.loader.app, plugin = name, "plugin unchanged");
-                file.is_as_before(fingerprint);
+                file.is_unchanged(fingerprint);
+                self.note(&name, FolderChange::Unchanged);
             }
             Ok(Content::New(version)) => file.offer(version),
-            Err(error) => file.refuse(&self.loader.app, &name, &error),
+            Err(error) => {
+                if let Some(refused) = file.refuse(&error) {
+                    self.note(&name, refused);
+                }
+            }
         }
     }
 
-    /// Makes live what claims nothing that another live plugin has: a newcomer cannot take callbacks from anyone.
-    fn publish(&mut self) {
-        let (mut gone_live, mut tried) = (Vec::new(), Vec::new());
+    /// Decides about every version that waits, publishes the result, and tells it.
+    fn settle(&mut self) {
+        self.activate_ready();
+        self.refuse_conflicts();
+        self.publish();
+        self.announce();
+    }
+
+    /// Activates what claims nothing that another live plugin has: a newcomer cannot take callbacks from anyone.
+    fn activate_ready(&mut self) {
         // One that takes the place of its old version may free what another waits for, hence the rounds.
         while let Some(name) = self.files.keys().find(|name| self.can_go_live(name)).cloned() {
             let Some(file) = self.files.get_mut(&name) else { break };
-            match file.share_of_candidate() {
+            let change = match file.share_of_candidate() {
                 Some(share) => {
-                    file.begin_trying(share, self.judged.0.clone());
-                    tried.push(name);
+                    file.begin_canary(share, self.inbox.judge.clone());
+                    file.canary().map(|canary| FolderChange::CanaryBegan {
+                        version: canary.plugin().version().into(),
+                        share: canary.share(),
+                    })
                 }
                 None => {
                     file.go_live();
-                    gone_live.push(name);
+                    file.live().map(|plugin| FolderChange::Live(LiveVersion::of(plugin)))
                 }
+            };
+            if let Some(change) = change {
+                self.note(&name, change);
             }
         }
+    }
+
+    /// Refuses the versions that still wait: each claims what a live plugin has.
+    fn refuse_conflicts(&mut self) {
         let conflicts: Vec<_> = self
             .files
             .iter()
@@ -332,44 +386,40 @@ impl Folder {
             })
             .collect();
         for (name, other) in conflicts {
-            if let Some(file) = self.files.get_mut(&name) {
-                file.refuse(&self.loader.app, &name, &LoadError::Conflict { other });
-            }
-        }
-        let live: Vec<_> =
-            self.files.values().filter_map(|file| Some(Arc::clone(file.live()?))).collect();
-        metrics::set_plugins_live(&self.loader.app, live.iter().map(|plugin| plugin.name()));
-        let canaries = self.files.values().filter_map(File::canary).cloned().collect();
-        self.registry.publish(Snapshot::new(live).with_canaries(canaries));
-        let statuses = self.files.iter().map(|(name, file)| file.status(name)).collect();
-        self.status.set(statuses, self.awaited.iter().cloned().collect());
-        // Only now is it true.
-        gone_live.iter().for_each(|name| self.say_live(name));
-        for name in tried {
-            if let Some(canary) = self.files.get(&name).and_then(File::canary) {
-                let (app, canary) = (&self.loader.app, canary.to_json());
-                let (version, share) = (canary["version"].as_str(), canary["share"].as_u64());
-                tracing::info!(%app, plugin = name, version, share, "canary begins");
+            let file = self.files.get_mut(&name);
+            let refused = file.and_then(|file| file.refuse(&LoadError::Conflict { other }));
+            if let Some(refused) = refused {
+                self.note(&name, refused);
             }
         }
     }
 
-    fn say_live(&self, name: &str) {
-        if let Some(plugin) = self.files.get(name).and_then(File::live) {
-            let handles = plugin.handlers().names().join(" ");
-            let (app, version) = (&self.loader.app, plugin.version());
-            let (code, code_ms) = (
-                plugin.provenance().code_source.as_str(),
-                plugin.provenance().code_load_time.as_secs_f64() * 1000.0,
-            );
-            tracing::info!(%app, plugin = name, version, handles, code, code_ms, "plugin live");
+    /// Lets callbacks, metrics and whoever asks see the files as they are now.
+    fn publish(&self) {
+        let live: Vec<_> =
+            self.files.values().filter_map(|file| Some(Arc::clone(file.live()?))).collect();
+        metrics::set_plugins_live(&self.loader.app, live.iter().map(|plugin| plugin.name()));
+        let canaries = self.files.values().filter_map(File::canary).cloned().collect();
+        self.registry.publish(Snapshot::new(Live::new(live), canaries));
+        let statuses = self.files.iter().map(|(name, file)| file.status(name)).collect();
+        self.handle.set_status(statuses, self.awaited.iter().cloned().collect());
+    }
+
+    /// Keeps what has happened until [`Self::announce`].
+    fn note(&mut self, plugin: &str, change: FolderChange) {
+        self.untold.push(FolderEvent { plugin: plugin.into(), change });
+    }
+
+    /// Tells what has happened. Whoever hears it may click at once, so it has to be true by now.
+    fn announce(&mut self) {
+        for event in self.untold.drain(..) {
+            self.handle.announcer().announce(event);
         }
     }
 
     /// A canary has shown what it is.
     fn end_canary(&mut self, judged: Judged) {
         let Judged { name, version, verdict } = judged;
-        let app = Arc::clone(&self.loader.app);
         let claimed = self
             .files
             .get(&*name)
@@ -384,21 +434,18 @@ impl Folder {
         };
         match verdict {
             Verdict::Promoted(reason) => {
-                if file.promote(&version, reason.clone()).is_none() {
-                    return;
-                }
-                self.publish();
-                tracing::info!(%app, plugin = &*name, version = &*version, reason, "canary promoted");
-                self.say_live(&name);
+                let Some(plugin) = file.promote(&version, reason.clone()) else { return };
+                self.note(&name, FolderChange::CanaryPromoted { version, reason });
+                self.note(&name, FolderChange::Live(LiveVersion::of(&plugin)));
             }
             Verdict::RolledBack(reason) => {
                 if file.dismiss(&version, format!("canary: {reason}")).is_none() {
                     return;
                 }
-                self.publish();
-                tracing::error!(%app, plugin = &*name, version = &*version, reason, "canary rolled back");
+                self.note(&name, FolderChange::CanaryRolledBack { version, reason });
             }
         }
+        self.settle();
     }
 
     fn can_go_live(&self, name: &str) -> bool {
@@ -420,17 +467,17 @@ impl Folder {
             .map(|other| other.name().to_owned())
     }
 
-    fn fulfil(&mut self, wish: Rollback) {
-        let done = self.roll_back(&wish.name);
+    fn apply(&mut self, request: RollbackRequest) {
+        let done = self.roll_back(&request.name);
         // The operator may have given up.
-        let _ = wish.done.send(done);
+        let _ = request.done.send(done);
     }
 
     fn roll_back(&mut self, name: &str) -> Result<String, RollbackError> {
         let file = self.files.get(name).ok_or(RollbackError::Unknown)?;
         if let (Some(canary), Some(live)) = (file.canary(), file.live()) {
             let (canary, live) = (canary.plugin().version().to_owned(), live.version().to_owned());
-            return Ok(self.take_back(name, &canary, live));
+            return Ok(self.withdraw(name, &canary, live));
         }
         let before = file.before().ok_or(RollbackError::NoneBefore)?;
         if let Some(other) = self.conflict(name, before) {
@@ -440,20 +487,19 @@ impl Folder {
         if let Some(file) = self.files.get_mut(name) {
             file.roll_back();
         }
-        self.publish();
-        tracing::info!(app = %self.loader.app, plugin = name, version, "plugin rolled back");
+        self.note(name, FolderChange::RolledBack { version: version.as_str().into() });
+        self.settle();
         Ok(version)
     }
 
     /// The operator does not want to see more of it. The version before has most of the users already.
-    fn take_back(&mut self, name: &str, canary: &str, live: String) -> String {
+    fn withdraw(&mut self, name: &str, canary: &str, live: String) -> String {
         if let Some(file) = self.files.get_mut(name) {
             // It was there a moment ago, and nobody else takes it away.
             let _ = file.dismiss(canary, "canary: an operator took it back".to_owned());
         }
-        self.publish();
-        let app = &self.loader.app;
-        tracing::info!(%app, plugin = name, version = canary, "canary taken back");
+        self.note(name, FolderChange::CanaryWithdrawn { version: canary.into() });
+        self.settle();
         live
     }
 }

@@ -10,8 +10,9 @@ use serde_json::json;
 use tokio::sync::mpsc;
 
 use crate::capability::access::PluginId;
+use crate::folder::report::CanaryReport;
+use crate::plugin::live::Live;
 use crate::plugin::loaded::Plugin;
-use crate::plugin::registry::Snapshot;
 use crate::telemetry::Outcome;
 
 /// So many failures may be chance, or the platform's.
@@ -30,7 +31,7 @@ const MOST_TIMES: usize = 1000;
 /// A new version that serves a share of the users.
 pub struct Canary {
     plugin: Arc<Plugin>,
-    alone: Snapshot,
+    live: Live,
     share: u32,
     calls: u32,
     tally: Mutex<Tally>,
@@ -76,13 +77,13 @@ impl Canary {
     /// From now on. What becomes of it is told there.
     pub(super) fn begin(plugin: Arc<Plugin>, share: u32, judged: mpsc::Sender<Judged>) -> Self {
         let calls = plugin.policy().promote.canary_calls();
-        let alone = Snapshot::new(vec![Arc::clone(&plugin)]);
-        Self { plugin, alone, share, calls, tally: Mutex::default(), judged }
+        let live = Live::new(vec![Arc::clone(&plugin)]);
+        Self { plugin, live, share, calls, tally: Mutex::default(), judged }
     }
 
     /// The new version as if there were no other plugin.
-    pub fn alone(&self) -> &Snapshot {
-        &self.alone
+    pub fn live(&self) -> &Live {
+        &self.live
     }
 
     /// The new version.
@@ -119,16 +120,21 @@ impl Canary {
         tally.is_judged = self.judged.try_send(Judged { name, version, verdict }).is_ok();
     }
 
-    pub(super) fn to_json(&self) -> Value {
+    /// Percent of the users.
+    pub(super) fn share(&self) -> u32 {
+        self.share
+    }
+
+    pub(super) fn report(&self) -> CanaryReport {
         let tally = self.tally.lock();
-        json!({
-            "version": self.plugin.version(),
-            "share": self.share,
-            "calls": tally.new.calls,
-            "failures": tally.new.failures,
-            "judged_after": self.calls,
-            "rehearsed": self.plugin.rehearsed(),
-        })
+        CanaryReport {
+            version: self.plugin.version().to_owned(),
+            share: self.share,
+            calls: tally.new.calls,
+            failures: tally.new.failures,
+            judged_after: self.calls,
+            rehearsed: self.plugin.rehearsed().copied(),
+        }
     }
 }
 

@@ -9,14 +9,15 @@ use tokio::task;
 use tokio::task::AbortHandle;
 use tokio::time::Instant;
 
-use crate::plugin::canary::Canary;
-use crate::plugin::canary::Judged;
+use crate::folder::canary::Canary;
+use crate::folder::canary::Judged;
+use crate::folder::event::FolderChange;
+use crate::folder::listing::Stamps;
+use crate::folder::load::LoadError;
+use crate::folder::status::FileStatus;
+use crate::folder::status::LiveStatus;
+use crate::folder::watch::SETTLE;
 use crate::plugin::loaded::Plugin;
-use crate::plugin::reload::listing::Stamps;
-use crate::plugin::reload::load::LoadError;
-use crate::plugin::reload::watch::SETTLE;
-use crate::plugin::status::FileStatus;
-use crate::plugin::status::LiveStatus;
 use crate::printable::MAX_TEXT_BYTES;
 use crate::printable::clipped;
 
@@ -31,7 +32,7 @@ pub(super) struct Version {
     pub(super) fingerprint: [u8; 32],
 }
 
-struct Live {
+struct ActiveVersion {
     version: Version,
     since: SystemTime,
     rolled_back: bool,
@@ -50,7 +51,7 @@ pub(super) struct File {
     look: Look,
     /// What was read last, whatever came of it.
     read: Option<[u8; 32]>,
-    live: Option<Live>,
+    live: Option<ActiveVersion>,
     /// Loaded well, and waiting: to be published, or for another plugin to give way.
     candidate: Option<Version>,
     trying: Option<Trying>,
@@ -167,7 +168,7 @@ impl File {
     }
 
     /// It was written again with what it held before, or with what is live.
-    pub(super) fn is_as_before(&mut self, fingerprint: [u8; 32]) {
+    pub(super) fn is_unchanged(&mut self, fingerprint: [u8; 32]) {
         let live = self.live.as_mut().filter(|live| live.version.fingerprint == fingerprint);
         if self.read != Some(fingerprint)
             && let Some(live) = live
@@ -176,7 +177,7 @@ impl File {
             live.rolled_back = false;
             self.candidate = None;
             self.refused = None;
-            self.end_trying();
+            self.stop_canary();
         }
         self.read = Some(fingerprint);
         self.look.patience = Duration::ZERO;
@@ -189,8 +190,8 @@ impl File {
         self.candidate = Some(version);
     }
 
-    /// Says why not, once for each reason.
-    pub(super) fn refuse(&mut self, app: &str, name: &str, error: &LoadError) {
+    /// Keeps the reason why the version in the file is not live. Returns the change, once for each reason.
+    pub(super) fn refuse(&mut self, error: &LoadError) -> Option<FolderChange> {
         if !matches!(error, LoadError::Conflict { .. }) {
             self.read = None;
             self.candidate = None;
@@ -198,18 +199,18 @@ impl File {
         }
         let reason = clipped(&error.to_string(), MAX_TEXT_BYTES).into_owned();
         if self.refused.as_ref() == Some(&reason) {
-            return;
+            return None;
         }
-        let still_live = self.live().map(|plugin| plugin.version());
-        tracing::error!(app, plugin = name, reason, still_live, "plugin refused");
-        self.refused = Some(reason);
+        self.refused = Some(reason.clone());
+        let still_live = self.live().map(|plugin| plugin.version().into());
+        Some(FolderChange::Refused { reason, still_live })
     }
 
     /// The candidate takes the place of what is live.
     pub(super) fn go_live(&mut self) {
         let Some(version) = self.candidate.take() else { return };
-        self.end_trying();
-        self.put_live(version, false, None);
+        self.stop_canary();
+        self.activate(version, false, None);
     }
 
     /// How many of a hundred users the candidate is to have first, if it is.
@@ -219,9 +220,9 @@ impl File {
     }
 
     /// The candidate has them from now on.
-    pub(super) fn begin_trying(&mut self, share: u32, judged: mpsc::Sender<Judged>) {
+    pub(super) fn begin_canary(&mut self, share: u32, judged: mpsc::Sender<Judged>) {
         let Some(Version { plugin, fingerprint }) = self.candidate.take() else { return };
-        self.end_trying();
+        self.stop_canary();
         plugin.begin_live();
         let canary = Arc::new(Canary::begin(plugin, share, judged));
         self.trying = Some(Trying { fingerprint, canary });
@@ -229,24 +230,25 @@ impl File {
     }
 
     /// Nobody is tried any more. Returns who was.
-    fn end_trying(&mut self) -> Option<Version> {
+    fn stop_canary(&mut self) -> Option<Version> {
         let Trying { fingerprint, canary } = self.trying.take()?;
         canary.plugin().end_live();
         Some(Version { plugin: Arc::clone(canary.plugin()), fingerprint })
     }
 
-    /// That version has shown enough. `None`: it is not being tried any more.
-    pub(super) fn promote(&mut self, version: &str, reason: String) -> Option<()> {
+    /// That version has shown enough and is live. `None`: it is not being tried any more.
+    pub(super) fn promote(&mut self, version: &str, reason: String) -> Option<Arc<Plugin>> {
         self.canary().filter(|canary| canary.plugin().version() == version)?;
-        let version = self.end_trying()?;
-        self.put_live(version, false, Some(reason));
-        Some(())
+        let version = self.stop_canary()?;
+        let plugin = Arc::clone(&version.plugin);
+        self.activate(version, false, Some(reason));
+        Some(plugin)
     }
 
     /// That version has shown that it is worse. `None`: likewise.
     pub(super) fn dismiss(&mut self, version: &str, reason: String) -> Option<()> {
         self.canary().filter(|canary| canary.plugin().version() == version)?;
-        self.end_trying()?;
+        self.stop_canary()?;
         self.refused = Some(reason);
         Some(())
     }
@@ -260,13 +262,13 @@ impl File {
         let Some(version) = self.before.take() else { return };
         // A version that waits would undo it with the next change of anything.
         self.candidate = None;
-        self.end_trying();
-        self.put_live(version, true, None);
+        self.stop_canary();
+        self.activate(version, true, None);
     }
 
-    fn put_live(&mut self, version: Version, rolled_back: bool, promoted: Option<String>) {
+    fn activate(&mut self, version: Version, rolled_back: bool, promoted: Option<String>) {
         version.plugin.begin_live();
-        let live = Live { version, since: SystemTime::now(), rolled_back, promoted };
+        let live = ActiveVersion { version, since: SystemTime::now(), rolled_back, promoted };
         self.before = self.live.replace(live).map(|live| live.version);
         if let Some(before) = &self.before {
             before.plugin.end_live();

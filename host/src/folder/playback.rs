@@ -39,8 +39,6 @@ use crate::telemetry::Outcome;
 /// What came of it.
 #[derive(Debug)]
 pub struct Played {
-    /// How it ended.
-    pub outcome: Outcome,
     /// What it used; none where the plugin does not take the callback.
     pub fuel: Option<u64>,
     /// How long it took.
@@ -56,9 +54,9 @@ pub enum Difference {
     /// How it ended.
     Outcome {
         /// Then.
-        was: String,
+        was: Outcome,
         /// Now.
-        now: &'static str,
+        now: Outcome,
         /// Why, now.
         reason: Option<String>,
     },
@@ -97,29 +95,13 @@ pub enum Difference {
     },
 }
 
-impl Difference {
-    /// One word.
-    pub fn what(&self) -> &'static str {
-        match self {
-            Self::Outcome { .. } => "outcome",
-            Self::Verdict { .. } => "verdict",
-            Self::Reply { .. } => "reply",
-            Self::Updates { .. } => "updates",
-            Self::Fuel { .. } => "fuel",
-            Self::Asked { .. } => "asked",
-        }
-    }
-}
-
 impl std::fmt::Display for Difference {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let words = |words: &Option<String>| words.clone().unwrap_or_else(|| "none".to_owned());
         match self {
-            Self::Outcome { was, now, reason: None } => {
-                write!(formatter, "outcome: {was}, now {now}")
-            }
-            Self::Outcome { was, now, reason: Some(reason) } => {
-                write!(formatter, "outcome: {was}, now {now}: {reason}")
+            Self::Outcome { was, now, reason } => {
+                write!(formatter, "outcome: {}, now {}", was.as_str(), now.as_str())?;
+                reason.iter().try_for_each(|reason| write!(formatter, ": {reason}"))
             }
             Self::Verdict { was, now } => {
                 write!(formatter, "verdict: {}, now {}", words(was), words(now))
@@ -212,8 +194,8 @@ fn compare(
     let Then { entry, called, mut stand_ins } = then;
     let Decision { reply, outcome, reason } = decision;
     let mut differences = Vec::new();
-    if entry.outcome != outcome.as_str() {
-        let (was, now) = (entry.outcome.clone(), outcome.as_str());
+    if entry.outcome != *outcome {
+        let (was, now) = (entry.outcome, *outcome);
         differences.push(Difference::Outcome { was, now, reason: reason.clone() });
     } else if !stand_ins
         .same(&Value::from(entry.reason.as_deref()), &Value::from(reason.as_deref()))
@@ -240,7 +222,7 @@ fn compare(
     if !unknown.is_empty() {
         differences.push(Difference::Asked { now: unknown });
     }
-    Played { outcome: *outcome, fuel, took, differences }
+    Played { fuel, took, differences }
 }
 
 fn said_then(said: &Said) -> Value {

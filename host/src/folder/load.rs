@@ -17,6 +17,14 @@ use crate::capability::http::HttpWay;
 use crate::capability::key_value::Buckets;
 use crate::capability::open_api::ApiAccess;
 use crate::deadline::DeadlineConfig;
+use crate::folder::event::Announcer;
+use crate::folder::event::FolderChange;
+use crate::folder::event::FolderEvent;
+use crate::folder::promote::NotPromoted;
+use crate::folder::promote::rehearse;
+use crate::folder::self_test;
+use crate::folder::self_test::SelfTest;
+use crate::folder::self_test::SelfTestError;
 use crate::open_api::grant::Granted;
 use crate::open_api::rate_limit::RateLimit;
 use crate::open_api::transport::OpenApi;
@@ -28,13 +36,7 @@ use crate::plugin::loaded::Provenance;
 use crate::plugin::manifest::Manifest;
 use crate::plugin::manifest::ManifestError;
 use crate::plugin::not_granted::not_granted;
-use crate::plugin::promote::NotPromoted;
-use crate::plugin::promote::rehearse;
-use crate::plugin::rehearsed::Rehearsed;
 use crate::plugin::secrets::plugin_secret;
-use crate::plugin::self_test;
-use crate::plugin::self_test::SelfTest;
-use crate::plugin::self_test::SelfTestError;
 use crate::plugin::settings::SettingsError;
 use crate::runtime::call::describe::describe;
 use crate::runtime::call::error::CallError;
@@ -173,6 +175,8 @@ pub(super) struct Loader {
     /// What counts in place of what the sidecar file says.
     pub(super) reuse: Option<Reuse>,
     pub(super) promotion: Promotion,
+    /// `None` where a plugin is loaded alone: whoever loads it is told everything as the result.
+    pub(super) announcer: Option<Announcer>,
 }
 
 /// What new versions are judged by, where their sidecar files say nothing else, and the journal that they are played.
@@ -185,14 +189,19 @@ pub struct Promotion {
 }
 
 impl Loader {
+    fn announce(&self, plugin: &str, change: FolderChange) {
+        if let Some(announcer) = &self.announcer {
+            announcer.announce(FolderEvent { plugin: plugin.into(), change });
+        }
+    }
+
     /// What it is asked to show before it takes the place of another version.
     pub(super) async fn rehearse(&self, plugin: &Arc<Plugin>) -> Result<(), LoadError> {
         let Some(count) = plugin.policy().promote.replay() else { return Ok(()) };
         let journal = self.promotion.journal.as_deref();
         let shown = rehearse(&self.engine, plugin, journal, count).await?;
-        let (app, name, version) = (&self.app, plugin.name(), plugin.version());
-        let Rehearsed { played, other_replies, skipped } = shown;
-        tracing::info!(%app, plugin = name, version, played, other_replies, skipped, "plugin rehearsed");
+        let version = plugin.version().into();
+        self.announce(plugin.name(), FolderChange::Rehearsed { version, shown });
         plugin.record_rehearsal(shown);
         Ok(())
     }
@@ -211,7 +220,8 @@ impl Loader {
         let (version, code) = (version?, code?);
         let not_granted = not_granted(&code.imports(), name, &manifest.grants);
         for missing in &not_granted {
-            tracing::warn!(app = %self.app, plugin = name, version, missing, "plugin not granted");
+            let (version, missing) = (version.as_str().into(), missing.clone());
+            self.announce(name, FolderChange::NotGranted { version, missing });
         }
         let id = PluginId { app: self.app.clone(), name: name.into(), version: version.into() };
         let access = self.access(id, &mut manifest, folder).await?;
