@@ -18,6 +18,7 @@ use tokio::sync::broadcast::error::RecvError;
 use crate::app::Host;
 use crate::config::Config;
 use crate::plugin::reload::alone::MAX_FILE_BYTES;
+use crate::record::CallbackRecord;
 use crate::secret::Secret;
 use crate::simulator::Simulator;
 use crate::simulator::config::SimulatedApp;
@@ -28,7 +29,6 @@ use crate::simulator::exchange::Exchange;
 use crate::small_file;
 use crate::stage::page::Page;
 use crate::stage::page::READER;
-use crate::telemetry::CallbackRecord;
 
 /// Its app. It exists nowhere else, and neither do its secrets.
 pub const APP_ID: &str = "cli_0123456789abcdef";

@@ -19,6 +19,7 @@ use std::time::Duration;
 
 use serde::Deserialize;
 
+use crate::clock::now_ms;
 use crate::secret::SecretSource;
 use crate::store::backend::Backend;
 use crate::store::bucket::BucketId;
@@ -36,7 +37,6 @@ use crate::store::update::PendingUpdate;
 use crate::store::update::StoredUpdate;
 use crate::store::update::UpdateChange;
 use crate::store::update::UpdateId;
-use crate::store::update::now_ms;
 use crate::tls::ExtraRoots;
 
 pub use crate::store::error::StoreConfigError;

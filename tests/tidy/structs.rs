@@ -21,7 +21,7 @@ const LARGER_STRUCTS: [(&str, usize); 13] = [
     ("host/src/simulator/sample.rs CardAction", 12),
     ("host/src/simulator/state.rs State", 11),
     ("host/src/telemetry/history/recent.rs Recent", 13),
-    ("host/src/telemetry/record.rs CallbackRecord", 11),
+    ("host/src/record.rs CallbackRecord", 11),
 ];
 
 #[test]

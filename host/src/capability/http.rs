@@ -50,7 +50,7 @@ use crate::capability::http::told::Question;
 use crate::capability::http::told::Whole;
 use crate::capability::logging::LogTag;
 use crate::deadline::Deadline;
-use crate::journal::tape::Tape;
+use crate::tape::Tape;
 use crate::telemetry::metrics;
 
 pub use crate::capability::http::grant::Destinations;

@@ -19,16 +19,16 @@ use crate::bindings::wasi::keyvalue::store::Bucket;
 use crate::bindings::wasi::keyvalue::store::Error;
 use crate::bindings::wasi::keyvalue::store::KeyResponse;
 use crate::deadline::Deadline;
-use crate::journal::tape::Asked;
-use crate::journal::tape::Blob;
-use crate::journal::tape::Tape;
-use crate::journal::tape::UNKNOWN;
 use crate::store::Store;
 use crate::store::bucket::BucketId;
 use crate::store::bucket::Change;
 use crate::store::bucket::MAX_KEY_BYTES;
 use crate::store::bucket::Quota;
 use crate::store::bucket::WriteError;
+use crate::tape::Asked;
+use crate::tape::Blob;
+use crate::tape::Tape;
+use crate::tape::UNKNOWN;
 
 /// What a plugin calls its own bucket.
 const OWN: &str = "default";

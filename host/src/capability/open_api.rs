@@ -6,14 +6,14 @@ use tokio::runtime::Handle;
 
 use crate::bindings::lark::callback::open_api;
 use crate::deadline::Deadline;
-use crate::journal::tape::Tape;
-use crate::journal::tape::UNKNOWN;
 use crate::open_api::grant::Granted;
 use crate::open_api::grant::is_plain_path;
 use crate::open_api::rate_limit::RateLimit;
 use crate::open_api::request::ApiError;
 use crate::open_api::request::ApiRequest;
 use crate::open_api::transport::OpenApi;
+use crate::tape::Tape;
+use crate::tape::UNKNOWN;
 
 /// The longest tenant key. The platform's have 16 characters.
 const MAX_TENANT_KEY_BYTES: usize = 128;

@@ -3,7 +3,7 @@
 use crate::bindings::lark::callback::request;
 use crate::callback::model::RawJson;
 use crate::deadline::Deadline;
-use crate::journal::tape::Tape;
+use crate::tape::Tape;
 
 /// The callback that is being answered.
 #[derive(Clone, Debug)]

@@ -9,9 +9,9 @@ use crate::callback::seal::Owner;
 use crate::callback::seal::SealError;
 use crate::callback::seal::SealKey;
 use crate::callback::seal::Terms;
-use crate::journal::tape::Tape;
-use crate::journal::tape::UNKNOWN;
-use crate::store::update::now_ms;
+use crate::clock::now_ms;
+use crate::tape::Tape;
+use crate::tape::UNKNOWN;
 
 /// One call's way to the key.
 #[derive(Clone, Debug)]

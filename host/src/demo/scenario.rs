@@ -3,13 +3,13 @@
 use serde::Serialize;
 use serde_json::json;
 
+use crate::record::CallbackRecord;
 use crate::simulator::delivery::Delivery;
 use crate::simulator::delivery::Door;
 use crate::simulator::delivery::Signing;
 use crate::simulator::exchange::Exchange;
 use crate::stage::Recorded;
 use crate::stage::Stage;
-use crate::telemetry::CallbackRecord;
 
 /// One row of the table.
 #[derive(Debug, Serialize)]

@@ -12,13 +12,13 @@ use tokio::sync::broadcast::Receiver;
 use tokio::time::Instant;
 
 use crate::plugin::reload::alone::MAX_FILE_BYTES;
+use crate::record::CallbackRecord;
 use crate::simulator::Simulator;
 use crate::simulator::delivery::Delivery;
 use crate::simulator::delivery::Door;
 use crate::small_file;
 use crate::stage::APP_ID;
 use crate::stage::Stage;
-use crate::telemetry::CallbackRecord;
 
 /// How often the plugin is replaced.
 const SWAPS: u8 = 3;

@@ -9,8 +9,8 @@ use crate::callback::reply::Reply;
 use crate::dispatch::Decision;
 use crate::dispatch::Dispatcher;
 use crate::named_fields;
+use crate::record::Outcome;
 use crate::secret::Secret;
-use crate::telemetry::Outcome;
 
 /// `type` of it, or `header.event_type`.
 const APP_TICKET: &str = "app_ticket";

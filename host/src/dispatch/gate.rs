@@ -16,6 +16,7 @@ use crate::callback::model::Operator;
 use crate::callback::reply::Reply;
 use crate::callback::seal::Owner;
 use crate::callback::seal::SealFault;
+use crate::clock::now_ms;
 use crate::deadline::Deadline;
 use crate::dispatch::Dispatcher;
 use crate::dispatch::cached;
@@ -31,9 +32,8 @@ use crate::plugin::decision::Decision;
 use crate::plugin::decision::decide;
 use crate::plugin::decision::host_words;
 use crate::plugin::loaded::Plugin;
+use crate::record::Outcome;
 use crate::store::marks::Mark;
-use crate::store::update::now_ms;
-use crate::telemetry::Outcome;
 
 /// How long an event is remembered. The platform sends one again for seven hours.
 const EVENTS_REMEMBERED: Duration = Duration::from_secs(8 * 60 * 60);

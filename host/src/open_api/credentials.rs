@@ -9,6 +9,7 @@ use serde::Deserialize;
 use serde_json::Value;
 use serde_json::json;
 
+use crate::clock::now_ms;
 use crate::named_fields;
 use crate::open_api::identity::AppIdentity;
 use crate::open_api::identity::AppKind;
@@ -22,7 +23,6 @@ use crate::open_api::vault::Kept;
 use crate::open_api::vault::Vault;
 use crate::open_api::wire::Wire;
 use crate::secret::Secret;
-use crate::store::update::now_ms;
 
 /// "Tenant access token invalid".
 const TENANT_TOKEN_INVALID: i64 = 99_991_663;

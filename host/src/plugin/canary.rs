@@ -14,7 +14,7 @@ use tokio::sync::mpsc;
 use crate::capability::access::PluginId;
 use crate::plugin::loaded::Plugin;
 use crate::plugin::registry::Snapshot;
-use crate::telemetry::Outcome;
+use crate::record::Outcome;
 
 /// So many failures may be chance, or the platform's.
 const CHANCE: u32 = 2;

@@ -11,9 +11,9 @@ use crate::plugin::playback::Difference;
 use crate::plugin::playback::Played;
 use crate::plugin::playback::play;
 use crate::plugin::rehearsed::Rehearsed;
+use crate::record::Outcome;
 use crate::runtime::engine::GuestEngine;
 use crate::small_file::off_thread;
-use crate::telemetry::Outcome;
 
 /// Why it does not go live.
 #[derive(Debug, thiserror::Error)]

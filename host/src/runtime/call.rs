@@ -38,9 +38,9 @@ use crate::capability::open_api::OpenApiCtx;
 use crate::capability::request::RequestCtx;
 use crate::capability::sealed_values::SealedValuesCtx;
 use crate::deadline::Deadline;
-use crate::journal::tape::Tape;
 use crate::runtime::call::command_input::CommandInput;
 use crate::runtime::call::time_slice::TimeSlice;
+use crate::tape::Tape;
 
 /// What a call gets at.
 #[derive(Clone, Copy)]

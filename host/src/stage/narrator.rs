@@ -9,10 +9,10 @@ use tokio::sync::broadcast::Receiver;
 use tokio::sync::broadcast::error::RecvError;
 use tokio::time::Instant;
 
+use crate::record::CallbackRecord;
 use crate::simulator::playground::host_words::Surroundings;
 use crate::stage::Stage;
 use crate::steps::Step;
-use crate::telemetry::CallbackRecord;
 
 /// Between two looks at the plugins folder's state.
 pub const LOOK: Duration = Duration::from_millis(200);

@@ -23,6 +23,7 @@ use rustix::fs::OFlags;
 use tokio::sync::mpsc;
 use tokio::sync::oneshot;
 
+use crate::clock::now_ms;
 use crate::named_fields;
 use crate::small_file;
 use crate::store::backend::Backend;
@@ -42,7 +43,6 @@ use crate::store::marks::Mark;
 use crate::store::update::StoredUpdate;
 use crate::store::update::UpdateChange;
 use crate::store::update::UpdateId;
-use crate::store::update::now_ms;
 
 /// Updates, in the order they were promised.
 const UPDATES: TableDefinition<'_, u64, &[u8]> = TableDefinition::new("updates");

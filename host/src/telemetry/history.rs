@@ -16,7 +16,7 @@ use std::sync::PoisonError;
 
 use tokio::time::Instant;
 
-use crate::telemetry::CallbackRecord;
+use crate::record::CallbackRecord;
 use crate::telemetry::history::recent::Recent;
 use crate::telemetry::history::window::Figures;
 use crate::telemetry::history::window::Moment;

@@ -41,11 +41,11 @@ use crate::ingress::long_connection::reassembly::Reassembler;
 use crate::ingress::long_connection::respond;
 use crate::ingress::long_connection::settings::Settings;
 use crate::ingress::long_connection::settings::WireSettings;
+use crate::record::Door;
 use crate::shutdown::Shutdown;
 use crate::steps::Step;
 use crate::steps::Steps;
 use crate::telemetry;
-use crate::telemetry::Door;
 
 /// A peer that does not take our bytes for this long is as good as gone.
 const WRITE_TIMEOUT: Duration = Duration::from_secs(10);

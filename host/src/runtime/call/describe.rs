@@ -7,7 +7,6 @@ use tokio::runtime::Handle;
 use crate::bindings::handlers::exports::lark::callback::plugin_info;
 use crate::callback::model::Callback;
 use crate::deadline::Deadline;
-use crate::journal::tape::Tape;
 use crate::runtime::call::Occasion;
 use crate::runtime::call::error::CallError;
 use crate::runtime::call::guest::Guest;
@@ -17,6 +16,7 @@ use crate::runtime::code::linked::Linked;
 use crate::runtime::engine::GuestEngine;
 use crate::runtime::machine::StaleMemory;
 use crate::runtime::unit::Unit;
+use crate::tape::Tape;
 
 /// What a plugin says of itself; `None` if it does not say.
 pub async fn describe(

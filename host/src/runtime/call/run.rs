@@ -14,7 +14,6 @@ use crate::callback::model::Callback;
 use crate::callback::reply::RawReply;
 use crate::deadline::Deadline;
 use crate::deadline::DeadlineConfig;
-use crate::journal::tape::Tape;
 use crate::runtime::call::Occasion;
 use crate::runtime::call::Reach;
 use crate::runtime::call::command;
@@ -31,6 +30,7 @@ use crate::runtime::code::linked::Linked;
 use crate::runtime::engine::GuestEngine;
 use crate::runtime::machine::StaleMemory;
 use crate::runtime::unit::Unit;
+use crate::tape::Tape;
 
 /// A callback for a plugin.
 pub struct Task {

@@ -13,7 +13,6 @@ use wasmtime_wasi_http::WasiHttpView;
 
 use crate::capability::http;
 use crate::capability::stdio::Printed;
-use crate::journal::tape::Tape;
 use crate::runtime::call::Call;
 use crate::runtime::call::Capabilities;
 use crate::runtime::call::command_input::CommandInput;
@@ -23,6 +22,7 @@ use crate::runtime::limits::MAX_HANDLES;
 use crate::runtime::machine::Machine;
 use crate::runtime::machine::StaleMemory;
 use crate::runtime::memory::InstanceLimiter;
+use crate::tape::Tape;
 
 /// Random bytes a guest gets at once. A key needs 32; the host makes them in one go, and nobody else runs meanwhile.
 const MAX_RANDOM_BYTES: u64 = 64 << 10;

@@ -7,15 +7,15 @@ use std::sync::MutexGuard;
 use std::sync::PoisonError;
 use std::time::Duration;
 use std::time::Instant;
-use std::time::SystemTime;
 
 use rand_core::TryRng;
 use wasmtime_wasi::HostMonotonicClock;
 use wasmtime_wasi::HostWallClock;
 use wasmtime_wasi::WasiCtxBuilder;
 
-use crate::journal::tape::Streams;
-use crate::journal::tape::Tape;
+use crate::clock::since_epoch;
+use crate::tape::Streams;
+use crate::tape::Tape;
 
 /// Nanoseconds: what the system's clocks show.
 const RESOLUTION: Duration = Duration::from_nanos(1);
@@ -70,8 +70,7 @@ impl HostWallClock for Taped {
     }
 
     fn now(&self) -> Duration {
-        let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
-        self.lock().tape.wall(now)
+        self.lock().tape.wall(since_epoch())
     }
 }
 

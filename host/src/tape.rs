@@ -5,6 +5,8 @@
 //! exact. Randomness is kept as the seed it was made from, because a guest may ask for megabytes of it. A guest that is
 //! not taken down has the system's own of both.
 
+pub mod stand_ins;
+
 use std::borrow::Cow;
 use std::sync::Arc;
 use std::sync::Mutex;
@@ -19,9 +21,8 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 use tokio::time::Instant;
 
-use crate::journal::mask::Masks;
-use crate::journal::stand_ins::StandIns;
 use crate::steps::Span;
+use crate::tape::stand_ins::StandIns;
 
 /// Bytes of one call's readings and results that are kept. A card has 30 KB; a guest that reads the clock in a loop has no
 /// right to the host's memory.
@@ -34,8 +35,8 @@ const TICK: Duration = Duration::from_micros(1);
 const SECURE: &[u8] = b"aviary secure random";
 const INSECURE: &[u8] = b"aviary insecure random";
 
-/// What was not asked then and is named.
-const MOST_UNKNOWN: usize = 8;
+/// Calls that the recording does not have and that are reported.
+const MAX_UNRECORDED: usize = 8;
 
 /// What a guest is told that asks, in a replay, what was not asked then.
 pub const UNKNOWN: &str = "this is a replay, and that was not asked then";
@@ -77,6 +78,15 @@ pub struct HostCall {
     /// When, and for how long.
     #[serde(flatten)]
     pub span: Span,
+}
+
+/// A call that a guest made in a replay and that was not made when the tape was recorded.
+#[derive(Clone, Debug, PartialEq)]
+pub struct UnrecordedCall {
+    /// Interface and function, for example `open-api.call`.
+    pub call: String,
+    /// What was asked. It may hold credentials.
+    pub asked: Value,
 }
 
 /// 64 hex digits in JSON.
@@ -136,7 +146,7 @@ pub struct Told {
 
 impl Told {
     /// Changes what was asked and answered, each as the text of JSON; not where `change` has nothing to change.
-    pub(super) fn each_value(&mut self, change: &mut dyn FnMut(&str) -> Option<String>) {
+    pub fn each_value(&mut self, change: &mut dyn FnMut(&str) -> Option<String>) {
         for HostCall { asked, answered, .. } in &mut self.calls {
             for value in [asked, answered] {
                 if let Some(changed) = change(&value.to_string()) {
@@ -147,7 +157,7 @@ impl Told {
     }
 
     /// About how much memory it holds.
-    pub(super) fn size(&self) -> usize {
+    pub fn size(&self) -> usize {
         let text = |call: &HostCall| {
             ENTRY_BYTES + size_of_text(&call.asked) + size_of_text(&call.answered)
         };
@@ -184,7 +194,7 @@ struct Playing {
     used: Vec<bool>,
     /// Where the wall clock stands if it was not read then.
     at: Duration,
-    unknown: Vec<String>,
+    unrecorded: Vec<UnrecordedCall>,
 }
 
 impl Tape {
@@ -212,9 +222,9 @@ impl Tape {
     /// Tells a guest what another one was told, about a callback that came at `at` after the Unix epoch.
     pub fn playing(told: Told, at: Duration) -> Self {
         let used = vec![false; told.calls.len()];
-        let (wall, monotonic, remaining, unknown) = (0, 0, 0, Vec::new());
+        let (wall, monotonic, remaining, unrecorded) = (0, 0, 0, Vec::new());
         let stand_ins = StandIns::new(&told.stand_ins);
-        let playing = Playing { told, stand_ins, wall, monotonic, remaining, used, at, unknown };
+        let playing = Playing { told, stand_ins, wall, monotonic, remaining, used, at, unrecorded };
         let reel = Mutex::new(Reel::Playing(playing));
         Self(Some(Arc::new(Shared { began: Instant::now(), is_verbatim: true, reel })))
     }
@@ -245,10 +255,10 @@ impl Tape {
         }
     }
 
-    /// What was asked while it played and had not been asked before.
-    pub fn unknown(&self) -> Vec<String> {
+    /// The calls that the guest made while the tape played and that the recording does not have: the first few of them.
+    pub fn take_unrecorded(&self) -> Vec<UnrecordedCall> {
         match self.0.as_ref().map(|shared| shared.lock()).as_deref_mut() {
-            Some(Reel::Playing(playing)) => std::mem::take(&mut playing.unknown),
+            Some(Reel::Playing(playing)) => std::mem::take(&mut playing.unrecorded),
             Some(Reel::Recording { .. }) | None => Vec::new(),
         }
     }
@@ -439,8 +449,8 @@ impl Playing {
             self.used[index] = true;
             return Some(answered);
         }
-        if self.unknown.len() < MOST_UNKNOWN {
-            self.unknown.push(format!("{call} {}", without_credentials(asked)));
+        if self.unrecorded.len() < MAX_UNRECORDED {
+            self.unrecorded.push(UnrecordedCall { call: call.to_owned(), asked: asked.clone() });
         }
         None
     }
@@ -457,13 +467,6 @@ impl Playing {
             .or_else(|| left().find(|(_, then)| stand_ins.same(&then.asked, asked)))
             .map(|(index, _)| index)
     }
-}
-
-/// For people and for the log.
-fn without_credentials(asked: &Value) -> String {
-    let text = asked.to_string();
-    let masks = Masks::new(&[]);
-    masks.begin().exchanged(&text).map_or_else(String::new, Cow::into_owned)
 }
 
 fn keep(bytes: &mut usize, cut: &mut bool, size: usize, push: impl FnOnce()) {
@@ -511,7 +514,9 @@ mod tests {
         let again = || tape.at_once("atomics.increment", tape.asked("key"), || unreachable!());
         assert_eq!((again(), again()), (Some(1), Some(2)));
         assert_eq!(again(), None::<i32>, "it was asked twice, and no more");
-        assert_eq!(tape.unknown(), ["atomics.increment \"key\""]);
+        let unrecorded =
+            UnrecordedCall { call: "atomics.increment".to_owned(), asked: "key".into() };
+        assert_eq!(tape.take_unrecorded(), [unrecorded]);
     }
 
     #[test]
