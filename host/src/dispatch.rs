@@ -55,7 +55,7 @@ use crate::secret::Secret;
 use crate::steps::Step;
 use crate::steps::Steps;
 use crate::tape::Tape;
-use crate::tape::Told;
+use crate::tape::told::Told;
 use crate::telemetry::Observers;
 
 pub use crate::dispatch::late::Flushed;

@@ -26,9 +26,9 @@ use crate::store::bucket::MAX_KEY_BYTES;
 use crate::store::bucket::Quota;
 use crate::store::bucket::WriteError;
 use crate::tape::Asked;
-use crate::tape::Blob;
 use crate::tape::Tape;
 use crate::tape::UNKNOWN;
+use crate::tape::told::Blob;
 
 /// What a plugin calls its own bucket.
 const OWN: &str = "default";

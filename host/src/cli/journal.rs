@@ -24,7 +24,7 @@ use crate::journal::ring::read;
 use crate::printable::Keep;
 use crate::printable::escaped;
 use crate::steps::Span;
-use crate::tape::HostCall;
+use crate::tape::told::HostCall;
 
 /// Entries that are listed without being asked for more: a screen of them.
 const LISTED: usize = 40;

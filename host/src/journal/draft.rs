@@ -13,7 +13,7 @@ use crate::record::Outcome;
 use crate::record::PluginVersion;
 use crate::secret::Secret;
 use crate::steps::Step;
-use crate::tape::Told;
+use crate::tape::told::Told;
 
 /// Everything about one callback.
 #[derive(Debug)]

@@ -18,7 +18,7 @@ use crate::named_fields;
 use crate::printable::MAX_TEXT_BYTES;
 use crate::printable::clipped;
 use crate::steps::Step;
-use crate::tape::Told;
+use crate::tape::told::Told;
 
 /// What the format is called. Another number is another format, which is not read.
 pub const VERSION: u32 = 2;
