@@ -18,7 +18,8 @@ use crate::admin::doors::Doors;
 use crate::admin::doors::Webhook;
 use crate::callback::freshness::SignatureWindow;
 use crate::callback::seal::SealKey;
-use crate::capability::http::HttpWay;
+use crate::capability::access::Outside;
+use crate::capability::http::Outbound;
 use crate::config::AppConfig;
 use crate::config::Config;
 use crate::deadline::DeadlineConfig;
@@ -40,7 +41,6 @@ use crate::open_api::vault::Vault;
 use crate::open_files;
 use crate::plugin::registry::Registry;
 use crate::plugin::reload::Folder;
-use crate::plugin::reload::Outside;
 use crate::plugin::reload::Promotion;
 use crate::plugin::status::FolderHandle;
 use crate::record::CallbackRecord;
@@ -395,7 +395,7 @@ impl Parts {
             Arc::clone(&self.engine),
             Outside {
                 open_api,
-                http: HttpWay::Network(Arc::clone(&self.tls)),
+                http: Outbound::Network(Arc::clone(&self.tls)),
                 store: self.store.clone(),
             },
             SealKey::of(&app.secret),

@@ -16,7 +16,6 @@ use crate::named_fields;
 use crate::secret::Secret;
 use crate::store::Store;
 use crate::store::bucket::BucketId;
-use crate::store::bucket::Change;
 use crate::store::bucket::Quota;
 use crate::store::bucket::WriteError;
 use crate::telemetry::metrics;
@@ -102,10 +101,10 @@ impl Vault {
 
     /// Puts it there. A store that does not work costs a request more, later.
     pub(super) async fn save(&self, name: &str, kept: &Kept) {
-        let change = Change::Set(self.seal(name, kept).into_bytes());
-        let write = self.store.write(self.bucket.clone(), name.to_owned(), change, QUOTA);
+        let sealed = self.seal(name, kept).into_bytes();
+        let write = self.store.set(self.bucket.clone(), name.to_owned(), sealed, QUOTA);
         match write.await {
-            Ok(_) => {}
+            Ok(()) => {}
             Err(WriteError::Store(error)) => {
                 tracing::warn!(%error, "a credential is not kept in the store");
                 metrics::record_store_failure();

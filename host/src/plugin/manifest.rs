@@ -4,17 +4,14 @@ use serde::Deserialize;
 
 use crate::callback::fallback::OwnWords;
 use crate::callback::fault::Faults;
-use crate::capability::http::HttpGrant;
-use crate::capability::http::HttpGrantError;
-use crate::capability::key_value::KeyValueGrant;
-use crate::capability::key_value::KeyValueGrantError;
+use crate::capability::access::Grants;
+use crate::capability::access::GrantsError;
 use crate::named_fields;
 use crate::plugin::allow::Allow;
 use crate::plugin::breaker::BreakerConfig;
 use crate::plugin::breaker::BreakerConfigError;
 use crate::plugin::config::clicks::ClicksConfig;
 use crate::plugin::config::events::EventsConfig;
-use crate::plugin::config::grants::Grants;
 use crate::plugin::config::previews::PreviewsConfig;
 use crate::plugin::config::promote::PromoteConfig;
 use crate::plugin::config::promote::PromoteConfigError;
@@ -99,13 +96,10 @@ pub enum ManifestError {
     Breaker(#[from] BreakerConfigError),
     /// Likewise.
     #[error(transparent)]
-    KeyValue(#[from] KeyValueGrantError),
-    /// Likewise.
-    #[error(transparent)]
     Promote(#[from] PromoteConfigError),
-    /// An address or a header that makes no sense.
+    /// A grant makes no sense.
     #[error(transparent)]
-    Http(#[from] HttpGrantError),
+    Grants(#[from] GrantsError),
     /// A toast that the platform would not show.
     #[error("still_working.toast: {0}")]
     StillWorking(Faults),
@@ -126,8 +120,7 @@ impl Manifest {
         manifest.reuse.validate()?;
         manifest.breaker.validate()?;
         manifest.promote.as_ref().map_or(Ok(()), PromoteConfig::validate)?;
-        manifest.grants.key_value.as_ref().map_or(Ok(()), KeyValueGrant::validate)?;
-        manifest.grants.http.iter().try_for_each(HttpGrant::validate)?;
+        manifest.grants.validate()?;
         manifest.still_working()?;
         let of_routes = manifest.routes.iter().filter_map(|route| route.allow.as_ref());
         for allow in of_routes.chain([&manifest.allow]) {

@@ -23,6 +23,7 @@ use tokio::time::Instant;
 use tokio::time::timeout_at;
 
 use crate::callback::seal::SealKey;
+use crate::capability::access::Outside;
 use crate::plugin::canary::Judged;
 use crate::plugin::canary::Verdict;
 use crate::plugin::loaded::Plugin;
@@ -48,8 +49,6 @@ use crate::runtime::engine::GuestEngine;
 use crate::shutdown::Shutdown;
 use crate::small_file::off_thread;
 use crate::telemetry::metrics;
-
-pub use crate::plugin::reload::load::Outside;
 
 /// Wishes of operators that may wait while a folder is looked into.
 const MAX_COMMANDS: usize = 8;

@@ -8,13 +8,13 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use crate::callback::seal::SealKey;
-use crate::capability::http::HttpWay;
+use crate::capability::access::Outside;
+use crate::capability::http::Outbound;
 use crate::open_api::transport::OpenApi;
 use crate::plugin::loaded::Plugin;
 use crate::plugin::reload::load::LoadError;
 use crate::plugin::reload::load::Loader;
 pub use crate::plugin::reload::load::MAX_FILE_BYTES;
-use crate::plugin::reload::load::Outside;
 use crate::plugin::reload::load::Promotion;
 use crate::plugin::reload::load::Source;
 use crate::runtime::engine::GuestEngine;
@@ -74,7 +74,7 @@ pub async fn load_alone(
     let loader = Loader {
         app: NO_APP.into(),
         engine: Arc::clone(engine),
-        outside: Outside { open_api, http: HttpWay::Nowhere, store },
+        outside: Outside { open_api, http: Outbound::Denied, store },
         seal_key: SealKey::of(&Secret::new(NO_APP)),
         reuse,
         promotion: Promotion::default(),
