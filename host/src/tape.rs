@@ -37,10 +37,10 @@ pub const UNKNOWN: &str = "this is a replay, and that was not asked then";
 
 /// One call's tape. Without one, nothing is taken down.
 #[derive(Clone, Debug, Default)]
-pub struct Tape(Option<Arc<Shared>>);
+pub struct Tape(Option<Arc<SharedReel>>);
 
 #[derive(Debug)]
-struct Shared {
+struct SharedReel {
     began: Instant,
     /// Whether its clocks and its randomness are ours to keep or to play, and not only the system's own.
     is_verbatim: bool,
@@ -80,7 +80,7 @@ impl Tape {
     }
 
     fn with(reel: Reel, began: Instant, is_verbatim: bool) -> Self {
-        Self(Some(Arc::new(Shared { began, is_verbatim, reel: Mutex::new(reel) })))
+        Self(Some(Arc::new(SharedReel { began, is_verbatim, reel: Mutex::new(reel) })))
     }
 
     /// Whether every word is taken down or played.
@@ -216,7 +216,7 @@ impl Tape {
     }
 }
 
-impl Shared {
+impl SharedReel {
     fn lock(&self) -> MutexGuard<'_, Reel> {
         self.reel.lock().unwrap_or_else(PoisonError::into_inner)
     }

@@ -62,7 +62,7 @@ impl PluginSettings {
     }
 
     /// The value of one setting.
-    pub(super) fn get(&self, key: &str) -> Option<&str> {
+    pub fn get(&self, key: &str) -> Option<&str> {
         self.0.settings.get(key).map(String::as_str)
     }
 }

@@ -81,10 +81,6 @@ impl Settings {
 mod tests {
     use super::*;
 
-    fn value<'a>(settings: &'a PluginSettings, wanted: &str) -> Option<&'a str> {
-        settings.pairs().find(|(key, _)| *key == wanted).map(|(_, value)| value)
-    }
-
     fn settings(text: &str) -> Result<Settings, toml::de::Error> {
         toml::from_str(text)
     }
@@ -95,7 +91,7 @@ mod tests {
         let here = OpenFolder::open(".".as_ref()).unwrap();
         let config = all.read(&here).unwrap();
         for (key, value) in [("a", "x"), ("b", "3"), ("c", "0.5"), ("d", "true")] {
-            assert_eq!(self::value(&config, key), Some(value));
+            assert_eq!(config.get(key), Some(value));
         }
         for wrong in ["a = [1]", "a = 2026-01-01", "a = { b = 1 }", "a = { env = 1 }"] {
             let error = settings(wrong).unwrap_err().to_string();
@@ -110,7 +106,7 @@ mod tests {
         let all = settings("key = { file = \"key.txt\" }").unwrap();
         let opened = OpenFolder::open(folder.path()).unwrap();
         let config = all.read(&opened).unwrap();
-        assert_eq!(value(&config, "key"), Some("s3cret"));
+        assert_eq!(config.get("key"), Some("s3cret"));
         assert!(!format!("{config:?}").contains("s3cret"), "{config:?}");
         for outside in ["../key.txt", "/etc/passwd", "./key.txt", "a/../../key.txt"] {
             let all = settings(&format!("key = {{ file = \"{outside}\" }}")).unwrap();

@@ -33,10 +33,10 @@ use crate::store::bucket::KeyPage;
 use crate::store::bucket::Quota;
 use crate::store::bucket::WriteError;
 use crate::store::error::StoreError;
+use crate::store::file::buckets::BucketChange;
+use crate::store::file::buckets::BucketChangeError;
 use crate::store::file::buckets::BucketWrite;
 use crate::store::file::buckets::Buckets;
-use crate::store::file::buckets::Change;
-use crate::store::file::buckets::ChangeError;
 use crate::store::file::marks::MarkWrite;
 use crate::store::file::marks::Marks;
 use crate::store::marks::Begun;
@@ -174,12 +174,12 @@ impl Backend for FileStore {
         value: Vec<u8>,
         quota: Quota,
     ) -> BoxFuture<'_, Result<(), WriteError>> {
-        let change = Change::Set { value, quota };
+        let change = BucketChange::Set { value, quota };
         self.perform(Task::Bucket(BucketWrite { bucket, key, change })).map_ok(drop).boxed()
     }
 
     fn delete(&self, bucket: BucketId, key: String) -> BoxFuture<'_, Result<(), StoreError>> {
-        self.only(Task::Bucket(BucketWrite { bucket, key, change: Change::Delete })).boxed()
+        self.only(Task::Bucket(BucketWrite { bucket, key, change: BucketChange::Delete })).boxed()
     }
 
     fn increment(
@@ -189,7 +189,7 @@ impl Backend for FileStore {
         delta: u64,
         quota: Quota,
     ) -> BoxFuture<'_, Result<u64, WriteError>> {
-        let change = Change::Add { delta, quota };
+        let change = BucketChange::Add { delta, quota };
         let performed = self.perform(Task::Bucket(BucketWrite { bucket, key, change }));
         // The thread answers every increment with its sum.
         performed.map_ok(Option::unwrap_or_default).boxed()
@@ -277,8 +277,8 @@ fn commit(database: &Database, batch: &[Write]) -> Result<Vec<Outcome>, redb::Er
             .iter()
             .map(|write| match tables.apply(&write.task) {
                 Ok(sum) => Ok(Ok(sum)),
-                Err(ChangeError::Refused(refused)) => Ok(Err(refused)),
-                Err(ChangeError::Backend(error)) => Err(error),
+                Err(BucketChangeError::Refused(refused)) => Ok(Err(refused)),
+                Err(BucketChangeError::Backend(error)) => Err(error),
             })
             .collect::<Result<_, _>>()?
     };
@@ -303,7 +303,7 @@ impl<'a> Tables<'a> {
         })
     }
 
-    fn apply(&mut self, task: &Task) -> Result<Option<u64>, ChangeError> {
+    fn apply(&mut self, task: &Task) -> Result<Option<u64>, BucketChangeError> {
         match task {
             Task::Bucket(write) => self.buckets.apply(write),
             Task::Mark(write) => {

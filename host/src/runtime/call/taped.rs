@@ -22,15 +22,15 @@ const RESOLUTION: Duration = Duration::from_nanos(1);
 
 /// What an instance has of the call under way: one that is kept has another tape in each of its calls.
 #[derive(Clone, Debug)]
-pub(in crate::runtime) struct Taped(Arc<Mutex<Call>>);
+pub(in crate::runtime) struct Taped(Arc<Mutex<TapedCall>>);
 
 #[derive(Debug)]
-struct Call {
+struct TapedCall {
     tape: Tape,
     streams: Streams,
 }
 
-impl Call {
+impl TapedCall {
     fn on(tape: &Tape) -> Option<Self> {
         Some(Self { tape: tape.clone(), streams: tape.streams()? })
     }
@@ -39,12 +39,12 @@ impl Call {
 impl Taped {
     /// None where there is no tape.
     pub(in crate::runtime) fn of(tape: &Tape) -> Option<Self> {
-        Call::on(tape).map(|call| Self(Arc::new(Mutex::new(call))))
+        TapedCall::on(tape).map(|call| Self(Arc::new(Mutex::new(call))))
     }
 
     /// Another call, on a tape as well: a host that keeps a journal takes all of its calls down.
     pub(in crate::runtime) fn change(&self, tape: &Tape) {
-        if let Some(call) = Call::on(tape) {
+        if let Some(call) = TapedCall::on(tape) {
             *self.lock() = call;
         }
     }
@@ -59,7 +59,7 @@ impl Taped {
             .insecure_random_seed(self.lock().streams.insecure_seed());
     }
 
-    fn lock(&self) -> MutexGuard<'_, Call> {
+    fn lock(&self) -> MutexGuard<'_, TapedCall> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

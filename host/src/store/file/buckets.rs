@@ -25,12 +25,12 @@ const USAGE: TableDefinition<'_, &str, (u64, u64, u64)> = TableDefinition::new("
 pub(super) struct BucketWrite {
     pub(super) bucket: BucketId,
     pub(super) key: String,
-    pub(super) change: Change,
+    pub(super) change: BucketChange,
 }
 
 /// What happens to one key.
 #[derive(Debug)]
-pub(super) enum Change {
+pub(super) enum BucketChange {
     Set { value: Vec<u8>, quota: Quota },
     Delete,
     Add { delta: u64, quota: Quota },
@@ -38,14 +38,14 @@ pub(super) enum Change {
 
 /// Why a change was not made.
 #[derive(Debug)]
-pub(super) enum ChangeError {
+pub(super) enum BucketChangeError {
     /// The change breaks a rule; the others of its transaction are made.
     Refused(WriteError),
     /// The file does not work, which ends the transaction.
     Backend(redb::Error),
 }
 
-impl<E: Into<redb::Error>> From<E> for ChangeError {
+impl<E: Into<redb::Error>> From<E> for BucketChangeError {
     fn from(error: E) -> Self {
         Self::Backend(error.into())
     }
@@ -74,26 +74,26 @@ impl<'a> Buckets<'a> {
     }
 
     /// Makes the change. Returns the sum if there is one.
-    pub(super) fn apply(&mut self, write: &BucketWrite) -> Result<Option<u64>, ChangeError> {
+    pub(super) fn apply(&mut self, write: &BucketWrite) -> Result<Option<u64>, BucketChangeError> {
         let BucketWrite { bucket, key, change } = write;
         let old = self.entries.get((bucket.as_str(), key.as_str()))?.map(|entry| {
             let (place, value) = entry.value();
             Old { place, value: value.to_vec() }
         });
         match change {
-            Change::Delete => {
+            BucketChange::Delete => {
                 if let Some(Old { place, value }) = old {
                     self.remove(bucket, key, place, value.len() as u64)?;
                 }
                 Ok(None)
             }
-            Change::Set { value, quota } => {
+            BucketChange::Set { value, quota } => {
                 self.put(bucket, key, old, value, *quota)?;
                 Ok(None)
             }
-            Change::Add { delta, quota } => {
+            BucketChange::Add { delta, quota } => {
                 let sum = sum(old.as_ref().map(|old| &old.value[..]), *delta)
-                    .map_err(ChangeError::Refused)?;
+                    .map_err(BucketChangeError::Refused)?;
                 self.put(bucket, key, old, sum.to_string().as_bytes(), *quota)?;
                 Ok(Some(sum))
             }
@@ -107,7 +107,7 @@ impl<'a> Buckets<'a> {
         old: Option<Old>,
         value: &[u8],
         quota: Quota,
-    ) -> Result<(), ChangeError> {
+    ) -> Result<(), BucketChangeError> {
         let at = (bucket.as_str(), key);
         let (bytes, keys, next) = self.usage(bucket)?;
         let old_bytes = old.as_ref().map_or(0, |old| (key.len() + old.value.len()) as u64);
@@ -115,7 +115,7 @@ impl<'a> Buckets<'a> {
         let bytes_then = bytes - old_bytes + new_bytes;
         // Where less is allowed than before, what is there may still shrink.
         if new_bytes > old_bytes && bytes_then > quota.bytes {
-            return Err(ChangeError::Refused(WriteError::Bytes(quota.bytes)));
+            return Err(BucketChangeError::Refused(WriteError::Bytes(quota.bytes)));
         }
         let usage = match old {
             Some(Old { place, .. }) => {
@@ -123,7 +123,7 @@ impl<'a> Buckets<'a> {
                 (bytes_then, keys, next)
             }
             None if keys >= quota.keys => {
-                return Err(ChangeError::Refused(WriteError::Keys(quota.keys)));
+                return Err(BucketChangeError::Refused(WriteError::Keys(quota.keys)));
             }
             None => {
                 self.entries.insert(at, (next, value))?;
