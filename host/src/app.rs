@@ -17,7 +17,8 @@ use crate::admin::doors::Doors;
 use crate::admin::doors::Webhook;
 use crate::callback::freshness::SignatureWindow;
 use crate::callback::seal::SealKey;
-use crate::capability::http::HttpWay;
+use crate::capability::access::Outside;
+use crate::capability::http::Outbound;
 use crate::config::AppConfig;
 use crate::config::Config;
 use crate::deadline::DeadlineConfig;
@@ -28,7 +29,6 @@ use crate::dispatch::late;
 use crate::dispatch::late::Late;
 use crate::folder::Folder;
 use crate::folder::FolderSpec;
-use crate::folder::Outside;
 use crate::folder::Promotion;
 use crate::folder::registry::Registry;
 use crate::folder::report::HostReport;
@@ -46,13 +46,13 @@ use crate::open_api::transport::http_client;
 use crate::open_api::vault::Keeps;
 use crate::open_api::vault::Vault;
 use crate::open_files;
+use crate::record::CallbackRecord;
 use crate::runtime::engine::EngineError;
 use crate::runtime::engine::GuestEngine;
 use crate::shutdown::Shutdown;
 use crate::store::Store;
 use crate::store::StoreError;
 use crate::store::update::StoredUpdate;
-use crate::telemetry::CallbackRecord;
 use crate::telemetry::Observers;
 use crate::telemetry::history::History;
 use crate::telemetry::metrics;
@@ -402,7 +402,7 @@ impl Parts {
             engine: Arc::clone(&self.engine),
             outside: Outside {
                 open_api,
-                http: HttpWay::Network(Arc::clone(&self.tls)),
+                http: Outbound::Network(Arc::clone(&self.tls)),
                 store: self.store.clone(),
             },
             seal_key: SealKey::of(&app.secret),

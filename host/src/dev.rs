@@ -11,12 +11,8 @@ use std::path::Path;
 use std::time::Duration;
 use std::time::Instant;
 
-use anyhow::Context as _;
-use anyhow::bail;
-use lark_simulator::host_words::Build;
 use crate::dev::source::Contents;
 use crate::dev::source::SourceWatch;
-use tokio::sync::broadcast::Receiver;
 use crate::folder::event::FolderChange;
 use crate::folder::event::FolderEvent;
 use crate::stage::Stage;
@@ -28,6 +24,10 @@ use crate::workshop::build::Built;
 use crate::workshop::build::Tests;
 use crate::workshop::tool::Follower;
 use crate::workshop::tool::Listener;
+use anyhow::Context as _;
+use anyhow::bail;
+use lark_simulator::host_words::Build;
+use tokio::sync::broadcast::Receiver;
 
 /// How long the host may take to say what it thinks of a component: the largest take half a minute to compile.
 const VERDICT: Duration = Duration::from_secs(120);

@@ -33,6 +33,7 @@ use tokio::time::Instant;
 use tokio::time::timeout_at;
 
 use crate::callback::seal::SealKey;
+use crate::capability::access::Outside;
 use crate::folder::canary::Judged;
 use crate::folder::canary::Verdict;
 use crate::folder::event::FolderChange;
@@ -60,8 +61,6 @@ use crate::runtime::engine::GuestEngine;
 use crate::shutdown::Shutdown;
 use crate::small_file::off_thread;
 use crate::telemetry::metrics;
-
-pub use crate::folder::load::Outside;
 
 /// Rollbacks, and verdicts about canaries, that may wait while a folder is looked into.
 const MAX_WAITING: usize = 8;

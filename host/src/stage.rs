@@ -18,7 +18,6 @@ use lark_simulator::delivery::Delivery;
 use lark_simulator::delivery::Door;
 use lark_simulator::exchange::Exchange;
 use lark_wire::secret::Secret;
-use serde_json::Value;
 use tokio::sync::broadcast::Receiver;
 use tokio::sync::broadcast::error::RecvError;
 
@@ -28,10 +27,10 @@ use crate::folder::alone::MAX_FILE_BYTES;
 use crate::folder::event::FolderEvent;
 use crate::folder::report::PluginReport;
 use crate::folder::status::FolderHandle;
+use crate::record::CallbackRecord;
 use crate::small_file;
 use crate::stage::page::Page;
 use crate::stage::page::READER;
-use crate::telemetry::CallbackRecord;
 
 /// Its app. It exists nowhere else, and neither do its secrets.
 pub const APP_ID: &str = "cli_0123456789abcdef";

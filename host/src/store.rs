@@ -20,12 +20,12 @@ use std::time::Duration;
 use aviary_state::Mutex;
 use serde::Deserialize;
 
+use crate::clock::now_ms;
 use crate::secret::SecretSource;
 use crate::setting::Section;
 use crate::setting::SettingError;
 use crate::store::backend::Backend;
 use crate::store::bucket::BucketId;
-use crate::store::bucket::Change;
 use crate::store::bucket::KeyPage;
 use crate::store::bucket::Quota;
 use crate::store::bucket::WriteError;
@@ -39,7 +39,6 @@ use crate::store::update::PendingUpdate;
 use crate::store::update::StoredUpdate;
 use crate::store::update::UpdateChange;
 use crate::store::update::UpdateId;
-use crate::store::update::now_ms;
 use crate::tls::ExtraRoots;
 
 pub use crate::store::error::StoreError;
@@ -143,16 +142,32 @@ impl Store {
         self.backend.keys(bucket, from).await
     }
 
-    /// Resolves once the change would survive the end of this process, with the new number if it is a sum. Dropped
-    /// before, it may have been made or not.
-    pub async fn write(
+    /// Gives the key a value. Resolves once the change would survive the end of this process; dropped before, the change
+    /// may have been made or not. The same goes for the other changes.
+    pub async fn set(
         &self,
         bucket: BucketId,
         key: String,
-        change: Change,
+        value: Vec<u8>,
+        quota: Quota,
+    ) -> Result<(), WriteError> {
+        self.backend.set(bucket, key, value, quota).await
+    }
+
+    /// Removes the key, if it is there.
+    pub async fn delete(&self, bucket: BucketId, key: String) -> Result<(), StoreError> {
+        self.backend.delete(bucket, key).await
+    }
+
+    /// Adds to the number that is the key's value, written in decimal digits, and returns the sum. No value counts as zero.
+    pub async fn increment(
+        &self,
+        bucket: BucketId,
+        key: String,
+        delta: u64,
         quota: Quota,
     ) -> Result<u64, WriteError> {
-        self.backend.write(bucket, key, change, quota).await
+        self.backend.increment(bucket, key, delta, quota).await
     }
 
     /// Begins something that shall happen once, unless somebody has begun or done it. On a store of its own a host knows by

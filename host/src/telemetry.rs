@@ -6,13 +6,14 @@ mod format;
 mod lines;
 mod log;
 pub mod metrics;
-mod record;
 
 use std::net::IpAddr;
 use std::sync::Arc;
 
 use tokio::sync::broadcast;
 
+use crate::record::CallbackRecord;
+use crate::record::Door;
 use crate::telemetry::history::History;
 
 pub use crate::telemetry::lines::flush;
@@ -20,11 +21,6 @@ pub use crate::telemetry::log::LogConfig;
 pub use crate::telemetry::log::LogError;
 pub use crate::telemetry::log::LogFormat;
 pub use crate::telemetry::log::init;
-pub use crate::telemetry::record::CallbackRecord;
-pub use crate::telemetry::record::Door;
-pub use crate::telemetry::record::HostCallTime;
-pub use crate::telemetry::record::Outcome;
-pub use crate::telemetry::record::PluginVersion;
 
 /// Records that a slow observer may be behind before it loses the oldest.
 const OBSERVED: usize = 4096;

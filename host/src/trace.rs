@@ -17,7 +17,7 @@ use tokio::task::JoinHandle;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
-use crate::telemetry::CallbackRecord;
+use crate::record::CallbackRecord;
 use crate::telemetry::Observers;
 use crate::telemetry::metrics;
 use crate::trace::config::TraceSettings;

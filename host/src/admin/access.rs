@@ -3,8 +3,6 @@
 
 use std::sync::Arc;
 use std::time::Duration;
-use std::time::SystemTime;
-use std::time::UNIX_EPOCH;
 
 use axum::Json;
 use axum::Router;
@@ -35,6 +33,7 @@ use subtle::ConstantTimeEq as _;
 use url::form_urlencoded;
 
 use crate::admin::page;
+use crate::clock::since_epoch;
 
 /// Orchestrators ask these, and know no token.
 const PROBES: [&str; 2] = ["/healthz", "/readyz"];
@@ -191,7 +190,7 @@ impl Token {
 }
 
 fn now() -> u64 {
-    SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs()
+    since_epoch().as_secs()
 }
 
 fn text(headers: &HeaderMap, name: HeaderName) -> Option<&str> {

@@ -12,9 +12,9 @@ use guarded_http::local_page::JsonBody;
 use serde::Deserialize;
 use serde::Serialize;
 
+use crate::folder::report::HostReport;
 use crate::folder::status::FolderHandle;
 use crate::folder::status::RollbackError;
-use crate::folder::report::HostReport;
 
 /// Where the list is served.
 pub const LIST_PATH: &str = "/plugins";

@@ -1,45 +1,68 @@
 //! `lark:callback/deferred`: cards that shall be shown once the answer is on the wire.
 
+use wasmtime::component::HasData;
+use wasmtime::component::Linker;
+
 use crate::bindings::handlers::lark::callback::types;
 use crate::bindings::lark::callback::deferred;
 use crate::callback::model::Json;
 use crate::callback::reply::Card;
 use crate::callback::reply_check::check_update;
+use crate::capability::context::CallContext;
+use crate::capability::interface::CONTRACT_VERSION;
+use crate::capability::interface::Interface;
+
+pub const INTERFACES: &[Interface] = &[Interface {
+    name: "lark:callback/deferred",
+    version: CONTRACT_VERSION,
+    functions: &["update-card"],
+}];
 
 /// Updates that one callback's token is good for, by the platform's documentation.
 pub const MAX_UPDATES: usize = 2;
 
-/// What one call asked to be shown later.
+/// The cards that the guest of one call wants shown later, in the order in which it asked, ready for `card/update`.
 #[derive(Debug, Default)]
-pub struct DeferredCtx {
-    has_card: bool,
-    cards: Vec<Json>,
-}
+pub struct DeferredCards(Vec<Json>);
 
-impl DeferredCtx {
-    /// For a callback with a card to update, or without one.
-    pub fn new(has_card: bool) -> Self {
-        Self { has_card, cards: Vec::new() }
-    }
-
-    /// The cards in the order they were asked for, ready for `card/update`.
-    pub fn into_cards(self) -> Vec<Json> {
-        self.cards
+impl DeferredCards {
+    /// The cards, at the end of the call.
+    pub fn into_vec(self) -> Vec<Json> {
+        self.0
     }
 }
 
-impl deferred::Host for DeferredCtx {
+/// Takes the cards of a guest.
+pub struct DeferredView<'a> {
+    pub context: &'a CallContext,
+    pub state: &'a mut DeferredCards,
+}
+
+impl HasData for DeferredView<'static> {
+    type Data<'a> = DeferredView<'a>;
+}
+
+pub fn link<T>(
+    linker: &mut Linker<T>,
+    view: fn(&mut T) -> DeferredView<'_>,
+) -> wasmtime::Result<()> {
+    deferred::add_to_linker::<T, DeferredView<'static>>(linker, view)
+}
+
+impl deferred::Host for DeferredView<'_> {
     fn update_card(&mut self, card: types::Card) -> Result<(), deferred::DeferError> {
-        if !self.has_card {
+        let click = self.context.callback.card_action();
+        if click.is_none_or(|click| click.update_token.is_empty()) {
             return Err(deferred::DeferError::NoCard);
         }
-        if self.cards.len() == MAX_UPDATES {
+        let DeferredCards(cards) = &mut *self.state;
+        if cards.len() == MAX_UPDATES {
             return Err(deferred::DeferError::UsedUp);
         }
         // The platform does not say which version of card JSON is on screen.
         let update = check_update(&Card::from(card), None)
             .map_err(|faults| deferred::DeferError::InvalidCard(faults.to_string()))?;
-        self.cards.push(update);
+        cards.push(update);
         Ok(())
     }
 }

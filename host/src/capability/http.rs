@@ -9,7 +9,10 @@ mod exchange;
 #[cfg(any(test, feature = "fuzzing"))]
 pub(crate) mod fuzzing;
 mod grant;
+mod headers;
+mod limits;
 mod no_answer;
+mod outbound;
 mod target;
 mod told;
 
@@ -23,7 +26,6 @@ use http::Request;
 use http::Response;
 use http::header;
 use http_body_util::BodyExt as _;
-use rustls::ClientConfig;
 use tokio::runtime::Handle;
 use tokio::sync::OwnedSemaphorePermit;
 use tokio::sync::Semaphore;
@@ -31,40 +33,44 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tokio_util::sync::DropGuard;
 use tokio_util::task::AbortOnDropHandle;
-use wasmtime_wasi_http::DEFAULT_FORBIDDEN_HEADERS;
+use wasmtime::component::Linker;
 use wasmtime_wasi_http::Error;
 use wasmtime_wasi_http::ForbiddenHeaderFilter;
 use wasmtime_wasi_http::RequestOptions;
 use wasmtime_wasi_http::WasiBody;
 use wasmtime_wasi_http::WasiHttpCtx;
 use wasmtime_wasi_http::WasiHttpHooks;
+use wasmtime_wasi_http::WasiHttpView;
 
-use crate::capability::config::ConfigCtx;
+use crate::capability::access::PluginId;
+use crate::capability::context::CallContext;
 use crate::capability::http::body::Outgoing;
 use crate::capability::http::body::Received;
 use crate::capability::http::exchange::Plan;
 use crate::capability::http::exchange::exchange;
+use crate::capability::http::headers::is_forbidden;
+use crate::capability::http::limits::MAX_REQUEST_BYTES;
 use crate::capability::http::no_answer::NoAnswer;
 use crate::capability::http::target::Target;
 use crate::capability::http::told::Question;
 use crate::capability::http::told::Whole;
-use crate::capability::logging::LogTag;
-use crate::deadline::Deadline;
-use crate::journal::tape::Tape;
+use crate::capability::interface::RequiredGrant;
 use crate::telemetry::metrics;
 
 pub use crate::capability::http::grant::Destinations;
 pub use crate::capability::http::grant::HttpGrant;
 pub use crate::capability::http::grant::HttpGrantError;
+pub use crate::capability::http::outbound::Outbound;
 
-/// The most that a plugin sends in one request; the platform's own requests are a tenth of that.
-const MAX_REQUEST_BYTES: u64 = 1 << 20;
-/// The most that it gets, as from the server API. It has to fit into the plugin's memory.
-const MAX_RESPONSE_BYTES: u64 = 4 << 20;
+pub const GRANT: RequiredGrant = RequiredGrant {
+    interfaces: &["wasi:http/outgoing-handler"],
+    refused: "requests over HTTP are",
+    example: "http = [\"https://api.example.com/\"]",
+    is_in: |grants| !grants.http.is_empty(),
+};
+
 /// Requests of one call at once. Whoever waits for more than that answers too late.
 const MAX_AT_ONCE: usize = 8;
-/// Requests of all calls of a plugin at once: one for each call that is under way by default. Each has a socket.
-const MAX_AT_ONCE_FOR_A_PLUGIN: usize = 64;
 /// Requests of one call, those that are refused too: each writes a line.
 const MAX_IN_A_CALL: usize = 64;
 /// Headers that a plugin puts together, as they lie in the host's memory. Servers refuse more.
@@ -76,13 +82,8 @@ const LAST_WORDS: Duration = Duration::from_millis(250);
 /// How much of an address is shown in the log.
 const MAX_SHOWN: usize = 256;
 
-/// How requests leave this machine, if they do.
-#[derive(Clone, Debug)]
-pub enum HttpWay {
-    /// Over the network, trusting whom the host trusts.
-    Network(Arc<ClientConfig>),
-    /// Not at all: the plugin runs at somebody's desk.
-    Nowhere,
+pub fn link<T: WasiHttpView>(linker: &mut Linker<T>) -> wasmtime::Result<()> {
+    wasmtime_wasi_http::p2::add_only_http_to_linker_async(linker)
 }
 
 /// Limits on what a guest puts together before it asks.
@@ -92,22 +93,11 @@ pub fn limits() -> WasiHttpCtx {
     limits
 }
 
-/// Those by which a request is framed, told from others or led to its server. `trailer` could bring any other one later.
-fn is_forbidden(name: &HeaderName) -> bool {
-    DEFAULT_FORBIDDEN_HEADERS.contains(name) || matches!(*name, header::TE | header::TRAILER)
-}
-
-/// What one call may send.
-pub struct HttpCtx {
-    way: HttpWay,
-    destinations: Destinations,
-    deadline: Deadline,
-    io: Handle,
-    tag: LogTag,
-    settings: ConfigCtx,
-    tape: Tape,
+/// The requests of one call. `wasi:http` borrows this from the state of the call, so that it owns what it knows of the call.
+pub struct HttpCalls {
+    context: CallContext,
     asked: usize,
-    /// Made with the first request; most calls have none.
+    /// Absent until the first request.
     under_way: Option<UnderWay>,
 }
 
@@ -126,18 +116,10 @@ impl Default for UnderWay {
     }
 }
 
-impl HttpCtx {
-    /// Requests run on `io`, so that no socket is ever polled on a guest's thread.
-    pub fn new(
-        way: HttpWay,
-        destinations: Destinations,
-        deadline: Deadline,
-        io: Handle,
-        tag: LogTag,
-        settings: ConfigCtx,
-        tape: Tape,
-    ) -> Self {
-        Self { way, destinations, deadline, io, tag, settings, tape, asked: 0, under_way: None }
+impl HttpCalls {
+    /// Requests run on the context's I/O threads, so that no socket is ever polled on a guest's thread.
+    pub fn new(context: CallContext) -> Self {
+        Self { context, asked: 0, under_way: None }
     }
 
     /// Checks all that can be checked before the name is resolved.
@@ -150,13 +132,14 @@ impl HttpCtx {
         if self.asked > MAX_IN_A_CALL {
             return Err(NoAnswer::TooMany);
         }
-        let note = Note(self.tag.clone());
+        let note = Note::new(&self.context);
         let target = Target::of(request.uri()).map_err(|why| {
             note.refused("", &format!("it is no address to go to: {why}"));
             NoAnswer::Address
         })?;
         let shown = self.shown(&target);
-        let Some(destination) = self.destinations.find(&target) else {
+        let destinations = &self.context.access.privileges.destinations;
+        let Some(destination) = destinations.find(&target) else {
             let grant = toml::Value::from(shown.as_str());
             note.refused(&shown, &format!("it is not granted: write http = [{grant}] under [grants] in its sidecar file if it shall be"));
             return Err(NoAnswer::NotGranted);
@@ -169,7 +152,8 @@ impl HttpCtx {
         if content_length(&request) > MAX_REQUEST_BYTES {
             return Err(NoAnswer::RequestTooLong);
         }
-        let HttpWay::Network(tls) = self.way.clone() else {
+        let outbound = self.context.privileges().map(|granted| granted.outbound.clone());
+        let Some(Outbound::Network(tls)) = outbound else {
             note.refused(&shown, "it is granted, and not sent: this is only a try");
             return Err(NoAnswer::OnlyATry);
         };
@@ -179,20 +163,20 @@ impl HttpCtx {
             tls,
             target,
             addresses: destination.addresses,
-            until: self.deadline.hard() - LAST_WORDS,
+            until: self.context.deadline.hard() - LAST_WORDS,
             connect: options.connect_timeout,
             first_byte: options.first_byte_timeout,
             between: options.between_bytes_timeout,
             call: under_way.call.clone(),
-            places: [place(&under_way.places)?, place(&self.destinations.places())?],
+            places: [place(&under_way.places)?, place(&destinations.places())?],
         };
-        Ok(Asking { plan, request, note, shown, io: self.io.clone() })
+        Ok(Asking { plan, request, note, shown, io: self.context.io.clone() })
     }
 
     /// For the log: without the query, and without what the plugin was given to keep to itself.
     fn shown(&self, target: &Target) -> String {
         let target = target.to_string();
-        let shown = self.settings.without_secrets(&target);
+        let shown = self.context.access.settings.without_secrets(&target);
         shown[..shown.floor_char_boundary(MAX_SHOWN)].to_owned()
     }
 }
@@ -220,7 +204,7 @@ impl Asking {
     }
 }
 
-impl WasiHttpHooks for HttpCtx {
+impl WasiHttpHooks for HttpCalls {
     fn is_forbidden_header(&mut self, name: &HeaderName) -> bool {
         is_forbidden(name)
     }
@@ -245,7 +229,7 @@ impl WasiHttpHooks for HttpCtx {
         _processed: Box<dyn Future<Output = Result<(), Error>> + Send>,
     ) -> Box<dyn Future<Output = Result<Sent, Error>> + Send> {
         const CALL: &str = "outgoing-handler.handle";
-        let tape = self.tape.clone();
+        let tape = self.context.tape.clone();
         let asked = tape.asked(Question::of(&request));
         let asking = match tape.is_playing() {
             true => Err(NoAnswer::NotAskedThen),
@@ -302,17 +286,24 @@ fn as_sent(
 }
 
 /// What is written about a request.
-struct Note(LogTag);
+struct Note {
+    id: PluginId,
+    event_id: String,
+}
 
 impl Note {
+    fn new(context: &CallContext) -> Self {
+        Self { id: context.access.id.clone(), event_id: context.event_id().to_owned() }
+    }
+
     fn refused(&self, url: &str, reason: &str) {
-        let LogTag { app, plugin, version, event_id } = &self.0;
+        let Self { id: PluginId { app, name: plugin, version }, event_id } = self;
         tracing::warn!(%app, %plugin, %version, %event_id, url, reason, "plugin request refused");
         metrics::record_plugin_request(app, plugin, "refused");
     }
 
     fn ended<T>(&self, url: &str, began: Instant, answer: &Result<Response<T>, NoAnswer>) {
-        let LogTag { app, plugin, version, event_id } = &self.0;
+        let Self { id: PluginId { app, name: plugin, version }, event_id } = self;
         let ms = began.elapsed().as_secs_f64() * 1000.0;
         match answer {
             Ok(answer) => {

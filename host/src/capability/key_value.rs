@@ -2,15 +2,15 @@
 //!
 //! A bucket's handle is its number among those that the plugin may open, so that a handle costs the host nothing.
 
-use std::collections::BTreeSet;
-use std::sync::Arc;
+mod grant;
+
 use std::time::Duration;
 
-use serde::Deserialize;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
-use tokio::runtime::Handle;
 use tokio::time::Instant;
+use wasmtime::component::HasData;
+use wasmtime::component::Linker;
 use wasmtime::component::Resource;
 
 use crate::bindings::wasi::keyvalue::atomics;
@@ -18,109 +18,79 @@ use crate::bindings::wasi::keyvalue::store;
 use crate::bindings::wasi::keyvalue::store::Bucket;
 use crate::bindings::wasi::keyvalue::store::Error;
 use crate::bindings::wasi::keyvalue::store::KeyResponse;
-use crate::deadline::Deadline;
-use crate::journal::tape::Asked;
-use crate::journal::tape::Blob;
-use crate::journal::tape::Tape;
-use crate::journal::tape::UNKNOWN;
-use crate::setting::Section;
-use crate::setting::SettingError;
+use crate::capability::context::CallContext;
+use crate::capability::interface::Interface;
+use crate::capability::interface::RequiredGrant;
 use crate::store::Store;
 use crate::store::bucket::BucketId;
-use crate::store::bucket::Change;
 use crate::store::bucket::MAX_KEY_BYTES;
 use crate::store::bucket::Quota;
 use crate::store::bucket::WriteError;
+use crate::tape::Asked;
+use crate::tape::UNKNOWN;
+use crate::tape::told::Blob;
 
-/// What a plugin calls its own bucket.
-const OWN: &str = "default";
+pub use crate::capability::key_value::grant::Buckets;
+pub use crate::capability::key_value::grant::KeyValueGrant;
+
+const STORE: &str = "wasi:keyvalue/store";
+const ATOMICS: &str = "wasi:keyvalue/atomics";
+const VERSION: &str = "0.2.0-draft";
+
+pub const INTERFACES: &[Interface] = &[
+    Interface {
+        name: STORE,
+        version: VERSION,
+        functions: &[
+            "open",
+            "[method]bucket.get",
+            "[method]bucket.set",
+            "[method]bucket.delete",
+            "[method]bucket.exists",
+            "[method]bucket.list-keys",
+        ],
+    },
+    Interface { name: ATOMICS, version: VERSION, functions: &["increment"] },
+];
+
+pub const GRANT: RequiredGrant = RequiredGrant {
+    interfaces: &[STORE, ATOMICS],
+    refused: "keeping data is",
+    example: "key_value = {}",
+    is_in: |grants| grants.key_value.is_some(),
+};
+
 /// Handles that one call may hold at once; it needs one for each bucket. The guest's table of them is the host's memory.
 const MAX_OPEN: usize = 64;
 /// What is left for the plugin to say that the store does not answer.
 const LAST_WORDS: Duration = Duration::from_millis(250);
-/// The most that a bucket may be granted: what a host can list, copy and move elsewhere.
-const MOST_BYTES: u64 = 1 << 30;
-/// Likewise.
-const MOST_KEYS: u64 = 1_000_000;
-/// The longest value that may be granted; it is copied into the guest's memory as a whole.
-const MOST_VALUE_BYTES: usize = 4 << 20;
 
-/// `[grants.key_value]` of a sidecar file: it may keep things, and that much of them.
-#[derive(Clone, Debug, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct KeyValueGrant {
-    /// Keys and values of a bucket together. The default is what a bot knows about some ten thousand people.
-    bytes: u64,
-    /// Keys of a bucket.
-    keys: u64,
-    /// The longest value. A card has 30 KiB.
-    value_bytes: usize,
-    /// Buckets that it has in common with other plugins of the same app.
-    shared: BTreeSet<String>,
-}
-
-impl Default for KeyValueGrant {
-    fn default() -> Self {
-        Self { bytes: 10 << 20, keys: 10_000, value_bytes: 64 << 10, shared: BTreeSet::new() }
-    }
-}
-
-impl KeyValueGrant {
-    /// Checks the numbers and the names.
-    pub fn validate(&self) -> Result<(), SettingError> {
-        let section = Section("grants.key_value");
-        section.in_range("bytes", self.bytes, 1..=MOST_BYTES)?;
-        section.in_range("keys", self.keys, 1..=MOST_KEYS)?;
-        section.in_range("value_bytes", self.value_bytes, 1..=MOST_VALUE_BYTES)?;
-        if self.shared.contains(OWN) || self.shared.contains("") {
-            let problem = format!("{OWN:?} is the plugin's own bucket, and \"\" is no name");
-            return Err(section.wrong("shared", problem));
-        }
-        Ok(())
-    }
-}
-
-/// The buckets that one plugin may open, its own first; without a grant there are none.
-#[derive(Clone, Debug, Default)]
-pub struct Buckets(Arc<Granted>);
-
+/// The handles that the guest of one call holds.
 #[derive(Debug, Default)]
-struct Granted {
-    buckets: Vec<(String, BucketId)>,
-    quota: Option<Quota>,
-    value_bytes: usize,
-}
-
-impl Buckets {
-    /// What was granted to that plugin of that app.
-    pub fn new(app: &str, plugin: &str, grant: &KeyValueGrant) -> Self {
-        let own = (OWN.to_owned(), BucketId::own(app, plugin));
-        let shared = grant.shared.iter().map(|name| (name.clone(), BucketId::shared(app, name)));
-        Self(Arc::new(Granted {
-            buckets: std::iter::once(own).chain(shared).collect(),
-            quota: Some(Quota { bytes: grant.bytes, keys: grant.keys }),
-            value_bytes: grant.value_bytes,
-        }))
-    }
-}
-
-/// One call's way to its buckets.
-#[derive(Debug)]
-pub struct KeyValueCtx {
-    store: Store,
-    buckets: Buckets,
-    deadline: Deadline,
-    io: Handle,
-    tape: Tape,
+pub struct OpenBuckets {
     open: usize,
 }
 
-impl KeyValueCtx {
-    /// The store is asked on `io`, so that no socket is ever polled on a guest's thread.
-    pub fn new(store: Store, buckets: Buckets, deadline: Deadline, io: Handle, tape: Tape) -> Self {
-        Self { store, buckets, deadline, io, tape, open: 0 }
-    }
+/// Opens buckets for a guest. The store is asked on the context's I/O threads, so that no socket is ever polled on a guest's
+/// thread.
+pub struct KeyValueView<'a> {
+    pub context: &'a CallContext,
+    pub state: &'a mut OpenBuckets,
+}
 
+impl HasData for KeyValueView<'static> {
+    type Data<'a> = KeyValueView<'a>;
+}
+
+pub fn link<T: Send>(
+    linker: &mut Linker<T>,
+    view: fn(&mut T) -> KeyValueView<'_>,
+) -> wasmtime::Result<()> {
+    store::add_to_linker::<T, KeyValueView<'static>>(linker, view)?;
+    atomics::add_to_linker::<T, KeyValueView<'static>>(linker, view)
+}
+
+impl KeyValueView<'_> {
     /// As it was answered then, where this is a replay.
     async fn taped<T: Serialize + DeserializeOwned>(
         &self,
@@ -128,13 +98,20 @@ impl KeyValueCtx {
         asked: Asked,
         asking: impl Future<Output = Result<T, Error>>,
     ) -> Result<T, Error> {
-        let answered = self.tape.through(call, asked, asking).await;
+        let answered = self.context.tape.through(call, asked, asking).await;
         answered.unwrap_or_else(|| Err(Error::Other(UNKNOWN.to_owned())))
     }
 
+    fn buckets(&self) -> Result<&Buckets, Error> {
+        self.context.privileges().map(|granted| &granted.buckets).ok_or(Error::AccessDenied)
+    }
+
+    fn store(&self) -> Store {
+        self.context.access.privileges.store.clone()
+    }
+
     fn bucket(&self, handle: &Resource<Bucket>) -> Result<BucketId, Error> {
-        let bucket = self.buckets.0.buckets.get(handle.rep() as usize);
-        bucket.map(|(_, id)| id.clone()).ok_or(Error::NoSuchStore)
+        self.buckets()?.get(handle.rep()).ok_or(Error::NoSuchStore)
     }
 
     /// In the time that is left: while an answer is due, so early that the plugin can still give one.
@@ -142,26 +119,50 @@ impl KeyValueCtx {
         &self,
         asking: impl Future<Output = Result<T, Error>> + Send + 'static,
     ) -> Result<T, Error> {
-        let early = self.deadline.soft() - LAST_WORDS;
-        let until = if Instant::now() < early { early } else { self.deadline.hard() };
-        match self.io.spawn(tokio::time::timeout_at(until, asking)).await {
+        let early = self.context.deadline.soft() - LAST_WORDS;
+        let until = if Instant::now() < early { early } else { self.context.deadline.hard() };
+        match self.context.io.spawn(tokio::time::timeout_at(until, asking)).await {
             Ok(Ok(answer)) => answer,
             Ok(Err(_elapsed)) => Err(Error::Other("the store does not answer in time".to_owned())),
             Err(_stopping) => Err(Error::Other("the host is stopping".to_owned())),
         }
     }
 
-    async fn write(
+    /// What a change of one key needs.
+    fn change(
         &self,
         handle: &Resource<Bucket>,
         key: String,
-        change: Change,
-    ) -> Result<u64, Error> {
+    ) -> Result<(Store, BucketId, String, Quota), Error> {
         let bucket = self.bucket(handle)?;
-        let quota = self.buckets.0.quota.ok_or(Error::AccessDenied)?;
-        let key = checked(key)?;
-        let store = self.store.clone();
-        self.ask(async move { store.write(bucket, key, change, quota).await.map_err(said) }).await
+        let quota = self.buckets()?.quota().ok_or(Error::AccessDenied)?;
+        Ok((self.store(), bucket, checked(key)?, quota))
+    }
+
+    async fn set_value(
+        &self,
+        handle: &Resource<Bucket>,
+        key: String,
+        value: Vec<u8>,
+    ) -> Result<(), Error> {
+        let (size, most) = (value.len(), self.buckets()?.value_bytes());
+        if size > most {
+            return Err(Error::Other(format!("a value may have {most} bytes, not {size}")));
+        }
+        let (store, bucket, key, quota) = self.change(handle, key)?;
+        self.ask(async move { store.set(bucket, key, value, quota).await.map_err(said) }).await
+    }
+
+    async fn delete_key(&self, handle: &Resource<Bucket>, key: String) -> Result<(), Error> {
+        let (store, bucket, key, _) = self.change(handle, key)?;
+        self.ask(async move { store.delete(bucket, key).await.map_err(|error| broken(&error)) })
+            .await
+    }
+
+    async fn add(&self, handle: &Resource<Bucket>, key: String, delta: u64) -> Result<u64, Error> {
+        let (store, bucket, key, quota) = self.change(handle, key)?;
+        self.ask(async move { store.increment(bucket, key, delta, quota).await.map_err(said) })
+            .await
     }
 }
 
@@ -186,29 +187,14 @@ fn checked(key: String) -> Result<String, Error> {
     }
 }
 
-impl KeyValueCtx {
+impl KeyValueView<'_> {
     fn number(&self, identifier: &str) -> Result<u32, Error> {
-        let name = if identifier.is_empty() { OWN } else { identifier };
-        let number = self.buckets.0.buckets.iter().position(|(granted, _)| granted == name);
-        number.and_then(|number| u32::try_from(number).ok()).ok_or(Error::AccessDenied)
+        self.buckets()?.number(identifier).ok_or(Error::AccessDenied)
     }
 
     async fn read(&self, handle: &Resource<Bucket>, key: String) -> Result<Option<Vec<u8>>, Error> {
-        let (bucket, key, store) = (self.bucket(handle)?, checked(key)?, self.store.clone());
+        let (bucket, key, store) = (self.bucket(handle)?, checked(key)?, self.store());
         self.ask(async move { store.get(bucket, key).await.map_err(|error| broken(&error)) }).await
-    }
-
-    async fn set_value(
-        &self,
-        handle: &Resource<Bucket>,
-        key: String,
-        value: Vec<u8>,
-    ) -> Result<(), Error> {
-        let (size, most) = (value.len(), self.buckets.0.value_bytes);
-        if size > most {
-            return Err(Error::Other(format!("a value may have {most} bytes, not {size}")));
-        }
-        self.write(handle, key, Change::Set(value)).await.map(drop)
     }
 
     async fn page(
@@ -216,7 +202,7 @@ impl KeyValueCtx {
         handle: &Resource<Bucket>,
         cursor: Option<u64>,
     ) -> Result<KeyResponse, Error> {
-        let (bucket, store) = (self.bucket(handle)?, self.store.clone());
+        let (bucket, store) = (self.bucket(handle)?, self.store());
         let from = cursor.unwrap_or(0);
         let page = self
             .ask(async move { store.keys(bucket, from).await.map_err(|error| broken(&error)) })
@@ -225,26 +211,26 @@ impl KeyValueCtx {
     }
 }
 
-impl store::Host for KeyValueCtx {
+impl store::Host for KeyValueView<'_> {
     fn open(&mut self, identifier: String) -> Result<Resource<Bucket>, Error> {
-        if self.open == MAX_OPEN {
+        if self.state.open == MAX_OPEN {
             return Err(Error::Other(format!("a call may hold {MAX_OPEN} buckets at once")));
         }
-        let asked = self.tape.asked(&identifier);
-        let number = self.tape.at_once("keyvalue.open", asked, || self.number(&identifier));
+        let asked = self.context.tape.asked(&identifier);
+        let number = self.context.tape.at_once("keyvalue.open", asked, || self.number(&identifier));
         let number = number.unwrap_or_else(|| Err(Error::Other(UNKNOWN.to_owned())))?;
-        self.open += 1;
+        self.state.open += 1;
         Ok(Resource::new_own(number))
     }
 }
 
-impl store::HostBucket for KeyValueCtx {
+impl store::HostBucket for KeyValueView<'_> {
     async fn get(
         &mut self,
         handle: Resource<Bucket>,
         key: String,
     ) -> Result<Option<Vec<u8>>, Error> {
-        let asked = self.tape.asked((handle.rep(), &key));
+        let asked = self.context.tape.asked((handle.rep(), &key));
         let reading = async { Ok(self.read(&handle, key).await?.map(Blob::from)) };
         Ok(self.taped("keyvalue.get", asked, reading).await?.map(Vec::from))
     }
@@ -255,21 +241,20 @@ impl store::HostBucket for KeyValueCtx {
         key: String,
         value: Vec<u8>,
     ) -> Result<(), Error> {
-        let asked = match self.tape.is_verbatim() {
-            true => self.tape.asked((handle.rep(), &key, Blob::from(value.clone()))),
+        let asked = match self.context.tape.is_verbatim() {
+            true => self.context.tape.asked((handle.rep(), &key, Blob::from(value.clone()))),
             false => Asked::default(),
         };
         self.taped("keyvalue.set", asked, self.set_value(&handle, key, value)).await
     }
 
     async fn delete(&mut self, handle: Resource<Bucket>, key: String) -> Result<(), Error> {
-        let asked = self.tape.asked((handle.rep(), &key));
-        let deleting = async { self.write(&handle, key, Change::Delete).await.map(drop) };
-        self.taped("keyvalue.delete", asked, deleting).await
+        let asked = self.context.tape.asked((handle.rep(), &key));
+        self.taped("keyvalue.delete", asked, self.delete_key(&handle, key)).await
     }
 
     async fn exists(&mut self, handle: Resource<Bucket>, key: String) -> Result<bool, Error> {
-        let asked = self.tape.asked((handle.rep(), &key));
+        let asked = self.context.tape.asked((handle.rep(), &key));
         let looking = async { self.read(&handle, key).await.map(|value| value.is_some()) };
         self.taped("keyvalue.exists", asked, looking).await
     }
@@ -279,24 +264,24 @@ impl store::HostBucket for KeyValueCtx {
         handle: Resource<Bucket>,
         cursor: Option<u64>,
     ) -> Result<KeyResponse, Error> {
-        let asked = self.tape.asked((handle.rep(), cursor));
+        let asked = self.context.tape.asked((handle.rep(), cursor));
         self.taped("keyvalue.list-keys", asked, self.page(&handle, cursor)).await
     }
 
     fn drop(&mut self, _handle: Resource<Bucket>) -> wasmtime::Result<()> {
-        self.open = self.open.saturating_sub(1);
+        self.state.open = self.state.open.saturating_sub(1);
         Ok(())
     }
 }
 
-impl atomics::Host for KeyValueCtx {
+impl atomics::Host for KeyValueView<'_> {
     async fn increment(
         &mut self,
         handle: Resource<Bucket>,
         key: String,
         delta: u64,
     ) -> Result<u64, Error> {
-        let asked = self.tape.asked((handle.rep(), &key, delta));
-        self.taped("keyvalue.increment", asked, self.write(&handle, key, Change::Add(delta))).await
+        let asked = self.context.tape.asked((handle.rep(), &key, delta));
+        self.taped("keyvalue.increment", asked, self.add(&handle, key, delta)).await
     }
 }

@@ -1,70 +1,76 @@
 //! `wasi:logging` and what a guest prints: into the host's log, tagged with the plugin and the event.
 
-use std::sync::Arc;
+use wasmtime::component::HasData;
+use wasmtime::component::Linker;
 
 use crate::bindings::wasi::logging::logging;
-use crate::capability::config::ConfigCtx;
+use crate::capability::access::PluginId;
+use crate::capability::context::CallContext;
+use crate::capability::interface::Interface;
 use crate::telemetry::collector::GUEST_TARGET;
+
+pub const INTERFACES: &[Interface] =
+    &[Interface { name: "wasi:logging/logging", version: "0.1.0-draft", functions: &["log"] }];
 
 /// The longest single line; the rest of it is cut.
 const MAX_LINE: usize = 8 * 1024;
 
-/// Whose lines these are.
-#[derive(Clone, Debug)]
-pub struct LogTag {
-    /// The app.
-    pub app: Arc<str>,
-    /// The plugin's name.
-    pub plugin: Arc<str>,
-    /// The content hash.
-    pub version: Arc<str>,
-    /// Empty where the platform gave none.
-    pub event_id: Arc<str>,
-}
-
-/// One call's share of the log.
-#[derive(Debug)]
-pub struct LoggingCtx {
-    tag: LogTag,
-    settings: ConfigCtx,
-    share: usize,
-    left: usize,
+/// How much of its share of the log one call has used.
+#[derive(Debug, Default)]
+pub struct LogShare {
+    used: usize,
     dropped: u64,
 }
 
-impl LoggingCtx {
-    /// A share of that many bytes. Secrets among the settings are not written.
-    pub fn new(tag: LogTag, share: usize, settings: ConfigCtx) -> Self {
-        Self { tag, settings, share, left: share, dropped: 0 }
-    }
+/// Writes the lines of one call's guest, up to its share. Secrets among the settings are not written.
+pub struct LoggingView<'a> {
+    pub context: &'a CallContext,
+    pub state: &'a mut LogShare,
+}
 
+impl HasData for LoggingView<'static> {
+    type Data<'a> = LoggingView<'a>;
+}
+
+pub fn link<T>(
+    linker: &mut Linker<T>,
+    view: fn(&mut T) -> LoggingView<'_>,
+) -> wasmtime::Result<()> {
+    logging::add_to_linker::<T, LoggingView<'static>>(linker, view)
+}
+
+impl LoggingView<'_> {
     /// Writes what the guest printed, line by line, from the same share, and says how much did not fit.
     pub fn finish(mut self, printed: &[u8], printed_beyond: u64) {
         for line in String::from_utf8_lossy(printed).lines() {
             self.write(logging::Level::Info, "stdio", line);
         }
-        if self.dropped > 0 || printed_beyond > 0 {
-            let LogTag { app, plugin, version, event_id } = &self.tag;
+        if self.state.dropped > 0 || printed_beyond > 0 {
+            let PluginId { app, name: plugin, version } = &self.context.access.id;
+            let event_id = self.context.event_id();
             tracing::warn!(
-                %app, %plugin, %version, %event_id, lines = self.dropped, printed_bytes = printed_beyond,
-                "plugin log over {} bytes, the rest was dropped", self.share
+                %app, %plugin, %version, %event_id, lines = self.state.dropped, printed_bytes = printed_beyond,
+                "plugin log over {} bytes, the rest was dropped", self.context.access.log_bytes
             );
         }
     }
 
     fn write(&mut self, level: logging::Level, context: &str, text: &str) {
         // Before they are cut, so that no half of a secret is left.
-        let (text, context) =
-            (self.settings.without_secrets(text), self.settings.without_secrets(context));
+        let (text, context) = (
+            self.context.access.settings.without_secrets(text),
+            self.context.access.settings.without_secrets(context),
+        );
         let text = &text[..text.floor_char_boundary(MAX_LINE)];
         let context = &context[..context.floor_char_boundary(MAX_LINE)];
         let size = text.len() + context.len();
-        if size > self.left {
-            self.dropped += 1;
+        if size > self.context.access.log_bytes - self.state.used {
+            self.state.dropped += 1;
             return;
         }
-        self.left -= size;
-        let LogTag { app, plugin, version, event_id } = &self.tag;
+        self.state.used += size;
+        let PluginId { app, name: plugin, version } = &self.context.access.id;
+        let event_id = self.context.event_id();
         macro_rules! line {
             ($level:ident) => {
                 tracing::$level!(target: GUEST_TARGET, %app, %plugin, %version, %event_id, context, text, "plugin log")
@@ -80,7 +86,7 @@ impl LoggingCtx {
     }
 }
 
-impl logging::Host for LoggingCtx {
+impl logging::Host for LoggingView<'_> {
     fn log(&mut self, level: logging::Level, context: String, message: String) {
         self.write(level, &context, &message);
     }

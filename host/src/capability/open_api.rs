@@ -1,77 +1,54 @@
 //! `lark:callback/open-api`: the server API with the app's token added here, where no guest can see it.
 
+mod api_access;
+
 use std::sync::Arc;
 
-use tokio::runtime::Handle;
+use wasmtime::component::HasData;
+use wasmtime::component::Linker;
 
 use crate::bindings::lark::callback::open_api;
-use crate::deadline::Deadline;
-use crate::journal::tape::Tape;
-use crate::journal::tape::UNKNOWN;
-use crate::open_api::grant::Granted;
+use crate::capability::context::CallContext;
+use crate::capability::interface::CONTRACT_VERSION;
+use crate::capability::interface::Interface;
+use crate::capability::interface::RequiredGrant;
 use crate::open_api::grant::is_plain_path;
-use crate::open_api::rate_limit::RateLimit;
 use crate::open_api::request::ApiError;
 use crate::open_api::request::ApiRequest;
-use crate::open_api::transport::OpenApi;
+use crate::tape::UNKNOWN;
 
-/// The longest tenant key. The platform's have 16 characters.
-const MAX_TENANT_KEY_BYTES: usize = 128;
+pub use crate::capability::open_api::api_access::ApiAccess;
 
-/// One plugin's way to the server API.
-#[derive(Debug)]
-pub struct ApiAccess {
-    api: Arc<OpenApi>,
-    granted: Granted,
-    rate: RateLimit,
+const NAME: &str = "lark:callback/open-api";
+
+pub const INTERFACES: &[Interface] =
+    &[Interface { name: NAME, version: CONTRACT_VERSION, functions: &["call"] }];
+
+pub const GRANT: RequiredGrant = RequiredGrant {
+    interfaces: &[NAME],
+    refused: "requests to the server API are",
+    example: "open_api = [\"POST /open-apis/im/v1/messages\"]",
+    is_in: |grants| !grants.open_api.is_empty(),
+};
+
+/// Asks the server API in the name of the callback's tenant. Requests run on the context's I/O threads, so that no socket is
+/// ever polled on a guest's thread.
+pub struct OpenApiView<'a> {
+    pub context: &'a CallContext,
 }
 
-impl ApiAccess {
-    /// With what its operator granted, and how often it may ask.
-    pub fn new(api: Arc<OpenApi>, granted: Granted, rate: RateLimit) -> Self {
-        Self { api, granted, rate }
-    }
+impl HasData for OpenApiView<'static> {
+    type Data<'a> = OpenApiView<'a>;
 }
 
-/// What one call may ask of it.
-#[derive(Clone, Debug)]
-pub struct OpenApiCtx {
-    access: Option<Arc<ApiAccess>>,
-    tenant: String,
-    deadline: Deadline,
-    io: Handle,
-    tape: Tape,
+pub fn link<T: Send>(
+    linker: &mut Linker<T>,
+    view: fn(&mut T) -> OpenApiView<'_>,
+) -> wasmtime::Result<()> {
+    open_api::add_to_linker::<T, OpenApiView<'static>>(linker, view)
 }
 
-impl ApiAccess {
-    /// Whom it acts for, if the request is granted to it.
-    fn acts_for(&self, request: &ApiRequest, own: &str, named: Option<String>) -> Option<String> {
-        if !self.granted.allows(request.method, &request.path) {
-            return None;
-        }
-        match named {
-            Some(named) if named != own => {
-                let fits = (1..=MAX_TENANT_KEY_BYTES).contains(&named.len());
-                (fits && self.granted.extends_to(&named)).then_some(named)
-            }
-            Some(_) | None => Some(own.to_owned()),
-        }
-    }
-}
-
-impl OpenApiCtx {
-    /// In the name of the callback's `tenant`; without access nothing is granted. Requests run on `io`, so that no socket
-    /// is ever polled on a guest's thread.
-    pub fn new(
-        access: Option<Arc<ApiAccess>>,
-        tenant: String,
-        deadline: Deadline,
-        io: Handle,
-        tape: Tape,
-    ) -> Self {
-        Self { access, tenant, deadline, io, tape }
-    }
-
+impl OpenApiView<'_> {
     async fn ask(
         &self,
         request: open_api::ApiRequest,
@@ -82,20 +59,22 @@ impl OpenApiCtx {
                 "the path must begin with /open-apis/ and hold only plain segments; parameters go into `query`".to_owned(),
             ));
         }
-        let Some(access) = self.access.clone() else {
+        let Some(access) = self.context.privileges().map(|granted| Arc::clone(&granted.open_api))
+        else {
             return Err(open_api::ApiError::NotGranted);
         };
         let named = request.tenant_key;
         let request =
             ApiRequest { method, path: request.path, query: request.query, body: request.body };
-        let Some(tenant) = access.acts_for(&request, &self.tenant, named) else {
+        let Some(tenant) = access.acts_for(&request, self.context.callback.tenant_key(), named)
+        else {
             access.api.not_granted(&request);
             return Err(open_api::ApiError::NotGranted);
         };
-        let until = self.deadline.hard();
+        let until = self.context.deadline.hard();
         let asking =
             async move { access.api.call_for(&access.rate, &request, &tenant, until).await };
-        match self.io.spawn(asking).await {
+        match self.context.io.spawn(asking).await {
             Ok(Ok(response)) => Ok(open_api::ApiResponse {
                 status: response.status,
                 body: response.body,
@@ -110,13 +89,14 @@ impl OpenApiCtx {
     }
 }
 
-impl open_api::Host for OpenApiCtx {
+impl open_api::Host for OpenApiView<'_> {
     async fn call(
         &mut self,
         request: open_api::ApiRequest,
     ) -> Result<open_api::ApiResponse, open_api::ApiError> {
-        let asked = self.tape.asked(&request);
-        let answered = self.tape.through("open-api.call", asked, self.ask(request)).await;
+        let tape = &self.context.tape;
+        let asked = tape.asked(&request);
+        let answered = tape.through("open-api.call", asked, self.ask(request)).await;
         answered.unwrap_or_else(|| Err(open_api::ApiError::Other(UNKNOWN.to_owned())))
     }
 }

@@ -1,33 +1,47 @@
 //! `lark:callback/request`: the whole callback for those who want it, and how long there is left.
 
+use wasmtime::component::HasData;
+use wasmtime::component::Linker;
+
 use crate::bindings::lark::callback::request;
-use crate::callback::model::RawJson;
-use crate::deadline::Deadline;
-use crate::journal::tape::Tape;
+use crate::capability::context::CallContext;
+use crate::capability::interface::CONTRACT_VERSION;
+use crate::capability::interface::Interface;
 
-/// The callback that is being answered.
-#[derive(Clone, Debug)]
-pub struct RequestCtx {
-    raw: RawJson,
-    without_secrets: Option<String>,
-    deadline: Deadline,
-    tape: Tape,
+pub const INTERFACES: &[Interface] = &[Interface {
+    name: "lark:callback/request",
+    version: CONTRACT_VERSION,
+    functions: &["raw", "remaining-ms"],
+}];
+
+/// The callback without its secrets, once a guest has asked for it: it is parsed once in a call, however often a guest asks.
+#[derive(Debug, Default)]
+pub struct RawCallbackText(Option<String>);
+
+/// Shows a guest the callback that it answers.
+pub struct RequestView<'a> {
+    pub context: &'a CallContext,
+    pub state: &'a mut RawCallbackText,
 }
 
-impl RequestCtx {
-    /// Parses nothing until a guest asks.
-    pub fn new(raw: RawJson, deadline: Deadline, tape: Tape) -> Self {
-        Self { raw, without_secrets: None, deadline, tape }
-    }
+impl HasData for RequestView<'static> {
+    type Data<'a> = RequestView<'a>;
 }
 
-impl request::Host for RequestCtx {
+pub fn link<T>(
+    linker: &mut Linker<T>,
+    view: fn(&mut T) -> RequestView<'_>,
+) -> wasmtime::Result<()> {
+    request::add_to_linker::<T, RequestView<'static>>(linker, view)
+}
+
+impl request::Host for RequestView<'_> {
     fn raw(&mut self) -> String {
-        // Parsed once in a call, however often a guest asks.
-        self.without_secrets.get_or_insert_with(|| self.raw.without_secrets()).clone()
+        let RawCallbackText(text) = &mut *self.state;
+        text.get_or_insert_with(|| self.context.callback.raw().without_secrets()).clone()
     }
 
     fn remaining_ms(&mut self) -> u32 {
-        self.tape.remaining_ms(self.deadline.remaining_ms())
+        self.context.remaining_ms()
     }
 }

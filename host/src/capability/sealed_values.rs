@@ -1,52 +1,46 @@
 //! `lark:callback/sealed-values`: buttons that only work as they were meant. The key stays here.
 
-use std::sync::Arc;
+use wasmtime::component::HasData;
+use wasmtime::component::Linker;
 
 use crate::bindings::lark::callback::sealed_values;
-use crate::callback::model::Callback;
 use crate::callback::model::Json;
 use crate::callback::seal::Owner;
 use crate::callback::seal::SealCheck;
 use crate::callback::seal::SealError;
-use crate::callback::seal::SealKey;
 use crate::callback::seal::Terms;
-use crate::journal::tape::Tape;
-use crate::journal::tape::UNKNOWN;
-use crate::store::update::now_ms;
+use crate::capability::context::CallContext;
+use crate::capability::interface::CONTRACT_VERSION;
+use crate::capability::interface::Interface;
+use crate::clock::now_ms;
+use crate::tape::UNKNOWN;
 
-/// One call's way to the key.
-#[derive(Clone, Debug)]
-pub struct SealedValuesCtx {
-    key: SealKey,
-    app: Arc<str>,
-    plugin: Arc<str>,
-    value: Option<Json>,
-    clicked_by: String,
-    tape: Tape,
+pub const INTERFACES: &[Interface] = &[Interface {
+    name: "lark:callback/sealed-values",
+    version: CONTRACT_VERSION,
+    functions: &["seal", "is-sealed"],
+}];
+
+/// Seals the values of a plugin's buttons, and checks the one that was clicked.
+pub struct SealedValuesView<'a> {
+    pub context: &'a CallContext,
 }
 
-impl SealedValuesCtx {
-    /// For that plugin's values, and for the click that it is asked about.
-    pub fn new(
-        key: SealKey,
-        app: Arc<str>,
-        plugin: Arc<str>,
-        callback: &Callback,
-        tape: Tape,
-    ) -> Self {
-        let click = callback.card_action();
-        Self {
-            key,
-            app,
-            plugin,
-            value: click.and_then(|click| click.action.value.clone()),
-            clicked_by: click.map(|click| click.operator.open_id.clone()).unwrap_or_default(),
-            tape,
-        }
-    }
+impl HasData for SealedValuesView<'static> {
+    type Data<'a> = SealedValuesView<'a>;
+}
 
+pub fn link<T>(
+    linker: &mut Linker<T>,
+    view: fn(&mut T) -> SealedValuesView<'_>,
+) -> wasmtime::Result<()> {
+    sealed_values::add_to_linker::<T, SealedValuesView<'static>>(linker, view)
+}
+
+impl SealedValuesView<'_> {
     fn owner(&self) -> Owner<'_> {
-        Owner { app: &self.app, plugin: &self.plugin }
+        let id = &self.context.access.id;
+        Owner { app: &id.app, plugin: &id.name }
     }
 
     fn make(
@@ -61,8 +55,11 @@ impl SealedValuesCtx {
         };
         // Unique is enough: nobody gains anything by guessing it.
         let number = format!("{:016x}{:016x}", fastrand::u64(..), fastrand::u64(..));
-        self.key.seal(self.owner(), value, terms, now_ms() / 1000, &number).map_err(|error| {
-            match error {
+        self.context
+            .access
+            .seal_key
+            .seal(self.owner(), value, terms, now_ms() / 1000, &number)
+            .map_err(|error| match error {
                 SealError::NotAnObject
                 | SealError::RepeatedMember
                 | SealError::TooLarge(_)
@@ -71,30 +68,39 @@ impl SealedValuesCtx {
                 SealError::Validity | SealError::People => {
                     sealed_values::SealError::InvalidTerms(error.to_string())
                 }
-            }
-        })
+            })
     }
 
     fn has_seal(&self) -> bool {
-        let now = now_ms() / 1000;
-        let check = |value| self.key.check(self.owner(), value, &self.clicked_by, now);
-        self.value.as_deref().is_some_and(|value| matches!(check(value), SealCheck::Good { .. }))
+        let Some(click) = self.context.callback.card_action() else { return false };
+        let (clicked_by, now) = (&click.operator.open_id, now_ms() / 1000);
+        let key = &self.context.access.seal_key;
+        let check = |value| key.check(self.owner(), value, clicked_by, now);
+        click
+            .action
+            .value
+            .as_deref()
+            .is_some_and(|value| matches!(check(value), SealCheck::Good { .. }))
     }
 }
 
-impl sealed_values::Host for SealedValuesCtx {
+impl sealed_values::Host for SealedValuesView<'_> {
     fn seal(
         &mut self,
         value: Json,
         terms: sealed_values::Terms,
     ) -> Result<Json, sealed_values::SealError> {
-        let asked = self.tape.asked((&value, &terms));
-        let sealed = self.tape.at_once("sealed-values.seal", asked, || self.make(&value, terms));
+        let asked = self.context.tape.asked((&value, &terms));
+        let sealed =
+            self.context.tape.at_once("sealed-values.seal", asked, || self.make(&value, terms));
         sealed.unwrap_or_else(|| Err(sealed_values::SealError::InvalidTerms(UNKNOWN.to_owned())))
     }
 
     fn is_sealed(&mut self) -> bool {
-        let asked = self.tape.asked(());
-        self.tape.at_once("sealed-values.is-sealed", asked, || self.has_seal()).unwrap_or(false)
+        let asked = self.context.tape.asked(());
+        self.context
+            .tape
+            .at_once("sealed-values.is-sealed", asked, || self.has_seal())
+            .unwrap_or(false)
     }
 }

@@ -14,18 +14,18 @@ use clap::Subcommand;
 
 use crate::cli::journal::when::Ago;
 use crate::cli::journal::when::utc;
+use crate::clock::now_ms;
 use crate::config::Config;
 use crate::journal::entry::Entry;
 use crate::journal::filter::Filter;
 use crate::journal::ring::Order;
 use crate::journal::ring::last;
 use crate::journal::ring::read;
-use crate::journal::tape::HostCall;
 use crate::printable::Keep;
 use crate::printable::escaped;
+use crate::record::Outcome;
 use crate::steps::Span;
-use crate::store::update::now_ms;
-use crate::telemetry::Outcome;
+use crate::tape::told::HostCall;
 
 /// Entries that are listed without being asked for more: a screen of them.
 const LISTED: usize = 40;

@@ -7,9 +7,9 @@ use lark_simulator::exchange::Exchange;
 use serde::Serialize;
 use serde_json::json;
 
+use crate::record::CallbackRecord;
 use crate::stage::Recorded;
 use crate::stage::Stage;
-use crate::telemetry::CallbackRecord;
 
 /// One row of the table.
 #[derive(Debug, Serialize)]

@@ -15,10 +15,10 @@ use tokio::sync::broadcast::Receiver;
 use tokio::time::Instant;
 
 use crate::folder::alone::MAX_FILE_BYTES;
+use crate::record::CallbackRecord;
 use crate::small_file;
 use crate::stage::APP_ID;
 use crate::stage::Stage;
-use crate::telemetry::CallbackRecord;
 
 /// How often the plugin is replaced.
 const SWAPS: u8 = 3;

@@ -9,7 +9,8 @@ use crate::callback::model::Callback;
 use crate::callback::reply::Reply;
 use crate::open_api::transport::OpenApi;
 use crate::plugin::decision::Decision;
-use crate::telemetry::Outcome;
+use crate::record::Outcome;
+use named_fields;
 
 /// `type` of it, or `header.event_type`.
 const APP_TICKET: &str = "app_ticket";

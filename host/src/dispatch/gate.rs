@@ -18,6 +18,7 @@ use crate::callback::seal::OneClick;
 use crate::callback::seal::Owner;
 use crate::callback::seal::SealCheck;
 use crate::callback::seal::SealFault;
+use crate::clock::now_ms;
 use crate::deadline::Deadline;
 use crate::dispatch::cached;
 use crate::dispatch::cached::Cached;
@@ -32,10 +33,9 @@ use crate::dispatch::still_working;
 use crate::plugin::allow::Allow;
 use crate::plugin::decision::Decision;
 use crate::plugin::loaded::Plugin;
+use crate::record::Outcome;
 use crate::store::Store;
 use crate::store::marks::Mark;
-use crate::store::update::now_ms;
-use crate::telemetry::Outcome;
 
 /// How long an event is remembered. The platform sends one again for seven hours.
 const EVENTS_REMEMBERED: Duration = Duration::from_secs(8 * 60 * 60);

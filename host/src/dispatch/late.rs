@@ -24,6 +24,7 @@ use crate::callback::reply_check::card_as_preview;
 use crate::callback::reply_check::check;
 use crate::callback::reply_check::check_late;
 use crate::capability::deferred::MAX_UPDATES;
+use crate::clock::now_ms;
 use crate::deadline::Deadline;
 use crate::deadline::PLATFORM_PATIENCE;
 use crate::dispatch::cached::Slot;
@@ -48,7 +49,6 @@ use crate::store::ADOPTION;
 use crate::store::Store;
 use crate::store::update::PendingUpdate;
 use crate::store::update::StoredUpdate;
-use crate::store::update::now_ms;
 use crate::telemetry::metrics;
 use crate::telemetry::metrics::LateResult;
 

@@ -17,19 +17,18 @@ use crate::dispatch::not_started;
 use crate::dispatch::route;
 use crate::dispatch::route::Picked;
 use crate::dispatch::still_working;
-use crate::journal::tape::Tape;
 use crate::plugin::decision::Decision;
 use crate::plugin::decision::decide;
-use crate::plugin::decision::host_words;
 use crate::plugin::live::Live;
 use crate::plugin::loaded::Plugin;
 use crate::plugin::originator::Originator;
 use crate::plugin::start_call;
+use crate::record::Outcome;
 use crate::runtime::call::error::CallError;
 use crate::runtime::call::report::CallReport;
 use crate::runtime::call::run::Task;
 use crate::runtime::engine::GuestEngine;
-use crate::telemetry::Outcome;
+use crate::tape::Tape;
 
 /// What came of it.
 #[derive(Debug)]

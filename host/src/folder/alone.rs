@@ -8,21 +8,21 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use crate::callback::seal::SealKey;
-use crate::capability::http::HttpWay;
+use crate::capability::access::Outside;
+use crate::capability::http::Outbound;
 use crate::folder::load::LoadError;
 use crate::folder::load::Loader;
 pub use crate::folder::load::MAX_FILE_BYTES;
-use crate::folder::load::Outside;
 use crate::folder::load::Promotion;
 use crate::folder::load::Source;
 use crate::open_api::transport::OpenApi;
 use crate::plugin::loaded::Plugin;
-use lark_wire::secret::Secret;
 use crate::runtime::engine::GuestEngine;
 use crate::runtime::reuse::Reuse;
 use crate::small_file::ReadError;
 use crate::store::Store;
 use crate::store::StorePlace;
+use lark_wire::secret::Secret;
 
 /// Stands where a host has the id of an app.
 const NO_APP: &str = "none";
@@ -74,7 +74,7 @@ pub async fn load_alone(
     let loader = Loader {
         app: NO_APP.into(),
         engine: Arc::clone(engine),
-        outside: Outside { open_api, http: HttpWay::Nowhere, store },
+        outside: Outside { open_api, http: Outbound::Denied, store },
         seal_key: SealKey::of(&Secret::new(NO_APP)),
         reuse,
         promotion: Promotion::default(),

@@ -5,15 +5,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use aviary_state::Mutex;
-use serde_json::Value;
-use serde_json::json;
 use tokio::sync::mpsc;
 
 use crate::capability::access::PluginId;
 use crate::folder::report::CanaryReport;
 use crate::plugin::live::Live;
 use crate::plugin::loaded::Plugin;
-use crate::telemetry::Outcome;
+use crate::record::Outcome;
 
 /// So many failures may be chance, or the platform's.
 const CHANCE: u32 = 2;

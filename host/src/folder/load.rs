@@ -10,12 +10,9 @@ use tokio::time::Instant;
 
 use crate::callback::seal::SealKey;
 use crate::capability::access::Access;
+use crate::capability::access::GrantsError;
+use crate::capability::access::Outside;
 use crate::capability::access::PluginId;
-use crate::capability::http::Destinations;
-use crate::capability::http::HttpGrantError;
-use crate::capability::http::HttpWay;
-use crate::capability::key_value::Buckets;
-use crate::capability::open_api::ApiAccess;
 use crate::deadline::DeadlineConfig;
 use crate::folder::event::Announcer;
 use crate::folder::event::FolderChange;
@@ -25,11 +22,8 @@ use crate::folder::promote::rehearse;
 use crate::folder::self_test;
 use crate::folder::self_test::SelfTest;
 use crate::folder::self_test::SelfTestError;
-use crate::open_api::grant::Granted;
 use crate::open_api::rate_limit::RateLimit;
-use crate::open_api::transport::OpenApi;
 use crate::plugin::breaker::Breaker;
-use crate::plugin::config::grants::Grants;
 use crate::plugin::config::promote::PromoteConfig;
 use crate::plugin::loaded::Plugin;
 use crate::plugin::loaded::Provenance;
@@ -51,7 +45,6 @@ use crate::runtime::unit::UnitConfig;
 use crate::small_file::OpenFolder;
 use crate::small_file::ReadError;
 use crate::small_file::off_thread;
-use crate::store::Store;
 
 /// The largest file that is loaded. A Python component has 18 MB.
 pub const MAX_FILE_BYTES: u64 = 256 * 1024 * 1024;
@@ -82,7 +75,7 @@ pub(super) enum LoadError {
     Settings(#[from] SettingsError),
     /// What the host adds to its requests cannot be had.
     #[error(transparent)]
-    Http(#[from] HttpGrantError),
+    Grants(#[from] GrantsError),
     /// It did not say what it is.
     #[error("plugin-info failed: {0}")]
     Describe(CallError),
@@ -152,17 +145,6 @@ impl Source {
         }
         hash.finalize().into()
     }
-}
-
-/// Where grants lead to.
-#[derive(Clone, Debug)]
-pub struct Outside {
-    /// The platform's server API, as one app.
-    pub open_api: Arc<OpenApi>,
-    /// Everybody else's servers.
-    pub http: HttpWay,
-    /// What plugins keep.
-    pub store: Store,
 }
 
 /// What the plugins of one folder have in common.
@@ -250,31 +232,18 @@ impl Loader {
         manifest: &mut Manifest,
         folder: Arc<OpenFolder>,
     ) -> Result<Access, LoadError> {
-        let Grants { open_api, tenants, http, key_value } = std::mem::take(&mut manifest.grants);
-        let of_settings = std::mem::take(&mut manifest.settings);
+        let (grants, settings) =
+            (std::mem::take(&mut manifest.grants), std::mem::take(&mut manifest.settings));
+        let (outside, seal_key) = (self.outside.clone(), self.seal_key.clone());
+        let (api_rate, log_bytes) =
+            (RateLimit::new(manifest.limits.api_rate()), manifest.limits.log_bytes);
         let about = folder.path().to_owned();
-        let (destinations, settings) = off_thread(&about, move || {
+        off_thread(&about, move || {
             let read_secret = |source: &_| plugin_secret(source, &folder);
-            let destinations = Destinations::open(&http, read_secret)?;
-            let settings = of_settings.read(&folder)?.hiding(destinations.secrets());
-            Ok::<_, LoadError>((destinations, settings))
+            let privileges = grants.open(&id, outside, api_rate, read_secret)?;
+            let settings = settings.read(&folder)?.hiding(privileges.secrets());
+            Ok(Access { id, privileges, settings, seal_key, log_bytes })
         })
-        .await?;
-        let buckets = key_value.map(|grant| Buckets::new(&id.app, &id.name, &grant));
-        Ok(Access {
-            buckets: buckets.unwrap_or_default(),
-            store: self.outside.store.clone(),
-            destinations,
-            http: self.outside.http.clone(),
-            settings,
-            seal_key: self.seal_key.clone(),
-            log_bytes: manifest.limits.log_bytes,
-            open_api: Arc::new(ApiAccess::new(
-                Arc::clone(&self.outside.open_api),
-                Granted::new(open_api, tenants),
-                RateLimit::new(manifest.limits.api_rate()),
-            )),
-            id,
-        })
+        .await
     }
 }

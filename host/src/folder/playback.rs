@@ -23,18 +23,20 @@ use crate::journal::entry::Call;
 use crate::journal::entry::Entry;
 use crate::journal::entry::NotPlayable;
 use crate::journal::entry::Said;
-use crate::journal::stand_ins::StandIns;
-use crate::journal::tape::Tape;
+use crate::journal::mask::without_credentials;
 use crate::plugin::decision::Decision;
 use crate::plugin::decision::decide;
 use crate::plugin::loaded::Plugin;
 use crate::plugin::route::ActionValue;
+use crate::record::Outcome;
 use crate::runtime::call::report::CallReport;
 use crate::runtime::call::report::Handler;
 use crate::runtime::call::run::Task;
 use crate::runtime::call::run::try_out;
 use crate::runtime::engine::GuestEngine;
-use crate::telemetry::Outcome;
+use crate::tape::Tape;
+use crate::tape::UnrecordedCall;
+use crate::tape::stand_ins::StandIns;
 
 /// What came of it.
 #[derive(Debug)]
@@ -158,7 +160,11 @@ pub async fn play(
     let CallReport { result, fuel, deferred, .. } = report;
     let decision = decide(&callback, result);
     let then = Then { entry, called, stand_ins: tape.stand_ins() };
-    Ok(compare(then, &decision, Some(fuel), &deferred, tape.unknown(), took))
+    let unrecorded = tape.take_unrecorded();
+    let unrecorded = unrecorded
+        .iter()
+        .map(|UnrecordedCall { call, asked }| format!("{call} {}", without_credentials(asked)));
+    Ok(compare(then, &decision, Some(fuel), &deferred, unrecorded.collect(), took))
 }
 
 /// By which export, if by any: the one it came by then, where the plugin has it.

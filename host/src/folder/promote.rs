@@ -11,9 +11,9 @@ use crate::journal::filter::Filter;
 use crate::journal::ring::last;
 use crate::plugin::loaded::Plugin;
 use crate::plugin::rehearsed::Rehearsed;
+use crate::record::Outcome;
 use crate::runtime::engine::GuestEngine;
 use crate::small_file::off_thread;
-use crate::telemetry::Outcome;
 
 /// Why it does not go live.
 #[derive(Debug, thiserror::Error)]

@@ -14,7 +14,6 @@ use crate::callback::plain;
 use crate::callback::plain::PlainError;
 use crate::callback::reply_check::check;
 use crate::deadline::DeadlineConfig;
-use crate::journal::tape::Tape;
 use crate::plugin::loaded::Plugin;
 use crate::runtime::call::error::CallError;
 use crate::runtime::call::report::Handler;
@@ -23,6 +22,7 @@ use crate::runtime::call::run::try_out;
 use crate::runtime::engine::GuestEngine;
 use crate::small_file::OpenFolder;
 use crate::small_file::ReadError;
+use crate::tape::Tape;
 
 /// How many callbacks a plugin may bring. Each may take until its deadline, and other plugins wait meanwhile.
 const MAX_TESTS: usize = 16;

@@ -17,7 +17,6 @@ pub use crate::ingress::webhook::replay::Moment;
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
-use std::time::SystemTime;
 
 use axum::Router;
 use axum::body::Body;
@@ -43,6 +42,7 @@ use crate::callback::verify::Source;
 use crate::callback::verify::VerifyError;
 use crate::callback::verify::WebhookKeys;
 use crate::callback::verify::verify;
+use crate::clock::since_epoch;
 use crate::deadline::Deadline;
 use crate::deadline::DeadlineConfig;
 use crate::dispatch::Dispatcher;
@@ -53,10 +53,10 @@ use crate::ingress::webhook::replay::ReplayMemory;
 use crate::ingress::webhook::respond::Rejection;
 use crate::ingress::webhook::unsigned::Turn;
 use crate::ingress::webhook::unsigned::UnsignedLimit;
+use crate::record::Door;
 use crate::steps::Step;
 use crate::steps::Steps;
 use crate::telemetry;
-use crate::telemetry::Door;
 
 /// One app behind one path.
 #[derive(Clone, Debug)]
@@ -245,8 +245,7 @@ fn head_bytes(uri: &Uri, headers: &HeaderMap) -> usize {
 
 fn now() -> UnixSeconds {
     // A clock before 1970 makes every signature stale, which is what it says about itself.
-    let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
-    UnixSeconds(since.as_secs())
+    UnixSeconds(since_epoch().as_secs())
 }
 
 /// All three, or as good as none.

@@ -9,12 +9,12 @@ use crate::callback::model::Callback;
 use crate::callback::model::Json;
 use crate::callback::reply::Outgoing;
 use crate::callback::reply::Reply;
-use crate::journal::tape::Told;
+use crate::record::CallbackRecord;
+use crate::record::Door;
+use crate::record::Outcome;
+use crate::record::PluginVersion;
 use crate::steps::Step;
-use crate::telemetry::CallbackRecord;
-use crate::telemetry::Door;
-use crate::telemetry::Outcome;
-use crate::telemetry::PluginVersion;
+use crate::tape::told::Told;
 
 /// Everything about one callback.
 #[derive(Debug)]

@@ -14,11 +14,12 @@ use crate::journal::draft::Texts;
 use crate::journal::mask::Masking;
 use crate::journal::mask::Masks;
 use crate::journal::members::Members;
-use crate::journal::tape::Told;
 use crate::printable::MAX_TEXT_BYTES;
 use crate::printable::clipped;
+use crate::record::Outcome;
 use crate::steps::Step;
-use crate::telemetry::Outcome;
+use crate::tape::told::Told;
+use named_fields;
 
 /// What the format is called. Another number is another format, which is not read.
 pub const VERSION: u32 = 2;

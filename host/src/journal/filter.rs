@@ -1,7 +1,7 @@
 //! Which entries somebody wants.
 
 use crate::journal::entry::Entry;
-use crate::telemetry::Outcome;
+use crate::record::Outcome;
 
 /// All that is given must hold.
 #[derive(Clone, Debug, Default)]

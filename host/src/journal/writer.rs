@@ -243,10 +243,10 @@ mod tests {
     use super::*;
     use crate::callback::plain;
     use crate::callback::reply::Reply;
+    use crate::record::CallbackRecord;
+    use crate::record::Door;
+    use crate::record::Outcome;
     use crate::steps::Steps;
-    use crate::telemetry::CallbackRecord;
-    use crate::telemetry::Door;
-    use crate::telemetry::Outcome;
 
     fn draft() -> Draft {
         let callback =

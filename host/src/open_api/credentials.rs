@@ -5,6 +5,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::clock::now_ms;
 use crate::open_api::identity::AppIdentity;
 use crate::open_api::identity::AppKind;
 use crate::open_api::request::ApiError;
@@ -16,12 +17,11 @@ use crate::open_api::token::TokenCache;
 use crate::open_api::vault::Kept;
 use crate::open_api::vault::Vault;
 use crate::open_api::wire::Wire;
-use crate::store::update::now_ms;
+use lark_wire::secret::Secret;
+use named_fields;
 use serde::Deserialize;
 use serde_json::Value;
 use serde_json::json;
-
-use lark_wire::secret::Secret;
 
 /// "Tenant access token invalid".
 const TENANT_TOKEN_INVALID: i64 = 99_991_663;

@@ -19,7 +19,6 @@ use zeroize::Zeroizing;
 
 use crate::store::Store;
 use crate::store::bucket::BucketId;
-use crate::store::bucket::Change;
 use crate::store::bucket::Quota;
 use crate::store::bucket::WriteError;
 use crate::telemetry::metrics;
@@ -107,10 +106,9 @@ impl Vault {
             );
             return;
         };
-        let write =
-            self.store.write(self.bucket.clone(), name.to_owned(), Change::Set(sealed), QUOTA);
+        let write = self.store.set(self.bucket.clone(), name.to_owned(), sealed, QUOTA);
         match write.await {
-            Ok(_) => {}
+            Ok(()) => {}
             Err(WriteError::Store(error)) => {
                 tracing::warn!(%error, "a credential is not kept in the store");
                 metrics::record_store_failure();
@@ -211,8 +209,7 @@ mod tests {
     async fn what_an_older_host_stored_is_absent_until_it_is_stored_again() {
         let store = store().await;
         let vault = vault(&store, "one");
-        let change = Change::Set(FIRST_FORM.into());
-        store.write(vault.bucket.clone(), NAME.to_owned(), change, QUOTA).await.unwrap();
+        store.set(vault.bucket.clone(), NAME.to_owned(), FIRST_FORM.into(), QUOTA).await.unwrap();
         assert!(vault.load(NAME).await.is_none());
         vault.save(NAME, &kept()).await;
         assert_eq!(vault.load(NAME).await.unwrap().secret.expose(), "t-secret");

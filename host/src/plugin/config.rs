@@ -2,6 +2,5 @@
 
 pub mod clicks;
 pub mod events;
-pub mod grants;
 pub mod previews;
 pub mod promote;

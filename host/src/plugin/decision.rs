@@ -6,8 +6,8 @@ use crate::callback::model::Callback;
 use crate::callback::reply::RawReply;
 use crate::callback::reply::Reply;
 use crate::callback::reply_check::check;
+use crate::record::Outcome;
 use crate::runtime::call::error::CallError;
-use crate::telemetry::Outcome;
 
 /// What is said.
 #[derive(Debug)]

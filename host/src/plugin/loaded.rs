@@ -13,11 +13,11 @@ use crate::plugin::policy::Policy;
 use crate::plugin::rehearsed::Rehearsed;
 use crate::plugin::route::Route;
 use crate::plugin::usage::Usage;
+use crate::record::PluginVersion;
 use crate::runtime::code::CodeSource;
 use crate::runtime::handlers::Handlers;
 use crate::runtime::limits::Limits;
 use crate::runtime::unit::Unit;
-use crate::telemetry::PluginVersion;
 
 /// A loaded plugin.
 pub struct Plugin {

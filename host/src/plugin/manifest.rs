@@ -4,14 +4,12 @@ use lark_card::fault::Faults;
 use serde::Deserialize;
 
 use crate::callback::fallback::OwnWords;
-use crate::capability::http::HttpGrant;
-use crate::capability::http::HttpGrantError;
-use crate::capability::key_value::KeyValueGrant;
+use crate::capability::access::Grants;
+use crate::capability::access::GrantsError;
 use crate::plugin::allow::Allow;
 use crate::plugin::breaker::BreakerConfig;
 use crate::plugin::config::clicks::ClicksConfig;
 use crate::plugin::config::events::EventsConfig;
-use crate::plugin::config::grants::Grants;
 use crate::plugin::config::previews::PreviewsConfig;
 use crate::plugin::config::promote::PromoteConfig;
 use crate::plugin::own_words::ToastConfig;
@@ -22,6 +20,7 @@ use crate::runtime::limits::Limits;
 use crate::runtime::reuse::Reuse;
 use crate::runtime::reuse::Tenants;
 use crate::setting::SettingError;
+use named_fields;
 
 /// Everything in it is optional, and so is the file.
 #[derive(Clone, Debug, Default, Deserialize)]
@@ -88,7 +87,7 @@ pub enum ManifestError {
     Setting(#[from] SettingError),
     /// An address or a header that makes no sense.
     #[error(transparent)]
-    Http(#[from] HttpGrantError),
+    Grants(#[from] GrantsError),
     /// A toast that the platform would not show.
     #[error("still_working.toast: {0}")]
     StillWorking(Faults),
@@ -109,8 +108,7 @@ impl Manifest {
         manifest.reuse.validate()?;
         manifest.breaker.validate()?;
         manifest.promote.as_ref().map_or(Ok(()), PromoteConfig::validate)?;
-        manifest.grants.key_value.as_ref().map_or(Ok(()), KeyValueGrant::validate)?;
-        manifest.grants.http.iter().try_for_each(HttpGrant::validate)?;
+        manifest.grants.validate()?;
         manifest.still_working()?;
         let of_routes = manifest.routes.iter().filter_map(|route| route.allow.as_ref());
         for allow in of_routes.chain([&manifest.allow]) {

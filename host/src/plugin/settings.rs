@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::Deserialize;
 use toml::Value;
 
-use crate::capability::config::ConfigCtx;
+use crate::capability::plugin_settings::PluginSettings;
 use crate::plugin::secrets::FOR_PLUGINS;
 use crate::plugin::secrets::PluginSecretError;
 use crate::plugin::secrets::plugin_secret;
@@ -58,7 +58,7 @@ impl TryFrom<Value> for Setting {
 
 impl Settings {
     /// Reads the secrets. Files are those of `folder`. Blocks for as long as the file system does.
-    pub fn read(&self, folder: &OpenFolder) -> Result<ConfigCtx, SettingsError> {
+    pub fn read(&self, folder: &OpenFolder) -> Result<PluginSettings, SettingsError> {
         let mut values = BTreeMap::new();
         let mut secrets = Vec::new();
         for (key, setting) in &self.0 {
@@ -73,14 +73,13 @@ impl Settings {
             };
             values.insert(key.clone(), value);
         }
-        Ok(ConfigCtx::new(values, secrets))
+        Ok(PluginSettings::new(values, secrets))
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::bindings::wasi::config::store::Host as _;
 
     fn settings(text: &str) -> Result<Settings, toml::de::Error> {
         toml::from_str(text)
@@ -90,9 +89,9 @@ mod tests {
     fn what_toml_knows_becomes_text() {
         let all = settings("a = \"x\"\nb = 3\nc = 0.5\nd = true").unwrap();
         let here = OpenFolder::open(".".as_ref()).unwrap();
-        let mut config = all.read(&here).unwrap();
+        let config = all.read(&here).unwrap();
         for (key, value) in [("a", "x"), ("b", "3"), ("c", "0.5"), ("d", "true")] {
-            assert_eq!(config.get(key.to_owned()).unwrap().as_deref(), Some(value));
+            assert_eq!(config.get(key), Some(value));
         }
         for wrong in ["a = [1]", "a = 2026-01-01", "a = { b = 1 }", "a = { env = 1 }"] {
             let error = settings(wrong).unwrap_err().to_string();
@@ -106,8 +105,8 @@ mod tests {
         std::fs::write(folder.path().join("key.txt"), "s3cret\n").unwrap();
         let all = settings("key = { file = \"key.txt\" }").unwrap();
         let opened = OpenFolder::open(folder.path()).unwrap();
-        let mut config = all.read(&opened).unwrap();
-        assert_eq!(config.get("key".to_owned()).unwrap().as_deref(), Some("s3cret"));
+        let config = all.read(&opened).unwrap();
+        assert_eq!(config.get("key"), Some("s3cret"));
         assert!(!format!("{config:?}").contains("s3cret"), "{config:?}");
         for outside in ["../key.txt", "/etc/passwd", "./key.txt", "a/../../key.txt"] {
             let all = settings(&format!("key = {{ file = \"{outside}\" }}")).unwrap();

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use crate::callback::model::Callback;
 use crate::capability::access::Access;
-use crate::runtime::call::Occasion;
+use crate::capability::context::CallContext;
 use crate::runtime::call::guest::Guest;
 use crate::runtime::call::inline_hint::InlineHint;
 use crate::runtime::code::Code;
@@ -121,25 +121,25 @@ impl Unit {
     }
 
     /// An instance that an earlier call left, or a fresh one, ready for a call.
-    pub(super) fn guest(&self, occasion: Occasion) -> Guest {
-        match self.pool.take(occasion.callback.tenants()) {
+    pub(super) fn guest(&self, context: CallContext) -> Guest {
+        match self.pool.take(context.callback.tenants()) {
             // Its memory holds what it wrote itself, whatever was swapped out. But what runs elsewhere by now shall not
             // keep the pool of another machine.
             Some(guest) if Arc::ptr_eq(&guest.runnable, &self.code.current()) => {
-                guest.again(&self.limits, occasion)
+                guest.again(&self.limits, context)
             }
-            _ => self.fresh_guest(occasion),
+            _ => self.fresh_guest(context),
         }
     }
 
     /// An instance that no call has used.
-    pub(super) fn fresh_guest(&self, occasion: Occasion) -> Guest {
-        Guest::new(self.code.current(), &self.limits, &self.budget, occasion)
+    pub(super) fn fresh_guest(&self, context: CallContext) -> Guest {
+        Guest::new(self.code.current(), &self.limits, &self.budget, context)
     }
 
     /// Begins the call of a guest again with other code. What the guest had of it until now is lost.
     pub(super) fn run_instead(&self, guest: &mut Guest, runnable: Arc<Runnable>) {
-        *guest = Guest::new(runnable, &self.limits, &self.budget, guest.take_occasion());
+        *guest = Guest::new(runnable, &self.limits, &self.budget, guest.take_context());
     }
 
     /// Keeps an instance after a call that ended well, if there is still use and room for it.

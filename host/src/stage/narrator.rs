@@ -11,9 +11,9 @@ use tokio::sync::broadcast::error::RecvError;
 use tokio::time::Instant;
 
 use crate::folder::event::FolderEvent;
+use crate::record::CallbackRecord;
 use crate::stage::Stage;
 use crate::steps::Step;
-use crate::telemetry::CallbackRecord;
 
 /// The record of a callback comes when its answer is decided, and how long sending it took is known a moment later. A bell
 /// for that would cost every callback something, so it is looked at.

@@ -8,7 +8,6 @@ use futures_util::future::BoxFuture;
 use futures_util::future::ready;
 
 use crate::store::bucket::BucketId;
-use crate::store::bucket::Change;
 use crate::store::bucket::KeyPage;
 use crate::store::bucket::Quota;
 use crate::store::bucket::WriteError;
@@ -30,11 +29,21 @@ pub(super) trait Backend: Debug + Send + Sync {
 
     fn keys(&self, bucket: BucketId, from: u64) -> BoxFuture<'_, Result<KeyPage, StoreError>>;
 
-    fn write(
+    fn set(
         &self,
         bucket: BucketId,
         key: String,
-        change: Change,
+        value: Vec<u8>,
+        quota: Quota,
+    ) -> BoxFuture<'_, Result<(), WriteError>>;
+
+    fn delete(&self, bucket: BucketId, key: String) -> BoxFuture<'_, Result<(), StoreError>>;
+
+    fn increment(
+        &self,
+        bucket: BucketId,
+        key: String,
+        delta: u64,
         quota: Quota,
     ) -> BoxFuture<'_, Result<u64, WriteError>>;
 

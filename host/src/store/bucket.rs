@@ -1,4 +1,4 @@
-//! What plugins keep: buckets of keys and values, how much may be in one, and what a change can be.
+//! What plugins keep: buckets of keys and values, and how much may be in one.
 //!
 //! Not how it is kept: that is for the [file](crate::store::file) and the [server](crate::store::server).
 
@@ -48,17 +48,6 @@ pub struct Quota {
     pub keys: u64,
 }
 
-/// What shall happen to one key.
-#[derive(Clone, Debug)]
-pub enum Change {
-    /// It has this value from now on.
-    Set(Vec<u8>),
-    /// It is gone.
-    Delete,
-    /// The number that is its value, written in decimal digits, is that much larger; no value is zero.
-    Add(u64),
-}
-
 /// Why a change was not made.
 #[derive(Clone, Debug, thiserror::Error)]
 pub enum WriteError {
@@ -88,7 +77,7 @@ pub struct KeyPage {
     pub next: Option<u64>,
 }
 
-/// The number that a value stands for, if it is one as [`Change::Add`] writes them.
+/// The number that a value stands for, if it is one as an increment writes them.
 pub(super) fn count_of(value: &[u8]) -> Option<i64> {
     let text = std::str::from_utf8(value).ok()?;
     let number: i64 = text.parse().ok()?;

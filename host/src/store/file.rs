@@ -9,14 +9,16 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::clock::now_ms;
 use crate::small_file;
 use crate::store::backend::Backend;
 use crate::store::bucket::BucketId;
-use crate::store::bucket::Change;
 use crate::store::bucket::KeyPage;
 use crate::store::bucket::Quota;
 use crate::store::bucket::WriteError;
 use crate::store::error::StoreError;
+use crate::store::file::buckets::BucketChange;
+use crate::store::file::buckets::BucketChangeError;
 use crate::store::file::buckets::BucketWrite;
 use crate::store::file::buckets::Buckets;
 use crate::store::file::marks::MarkWrite;
@@ -27,9 +29,10 @@ use crate::store::marks::Mark;
 use crate::store::update::StoredUpdate;
 use crate::store::update::UpdateChange;
 use crate::store::update::UpdateId;
-use crate::store::update::now_ms;
 use futures_util::FutureExt as _;
+use futures_util::TryFutureExt as _;
 use futures_util::future::BoxFuture;
+use named_fields;
 use redb::Database;
 use redb::ReadTransaction;
 use redb::ReadableDatabase as _;
@@ -59,8 +62,8 @@ enum Task {
     Mark(MarkWrite),
 }
 
-/// What came of a task once it is durable: a counter's value, or why nothing was changed.
-type Outcome = Result<u64, WriteError>;
+/// What came of a task once it is durable: the sum of an increment, nothing of another change, or why nothing was changed.
+type Outcome = Result<Option<u64>, WriteError>;
 
 struct Write {
     task: Task,
@@ -163,14 +166,32 @@ impl Backend for FileStore {
         self.read(move |transaction| buckets::keys(transaction, &bucket, from)).boxed()
     }
 
-    fn write(
+    fn set(
         &self,
         bucket: BucketId,
         key: String,
-        change: Change,
+        value: Vec<u8>,
+        quota: Quota,
+    ) -> BoxFuture<'_, Result<(), WriteError>> {
+        let change = BucketChange::Set { value, quota };
+        self.perform(Task::Bucket(BucketWrite { bucket, key, change })).map_ok(drop).boxed()
+    }
+
+    fn delete(&self, bucket: BucketId, key: String) -> BoxFuture<'_, Result<(), StoreError>> {
+        self.only(Task::Bucket(BucketWrite { bucket, key, change: BucketChange::Delete })).boxed()
+    }
+
+    fn increment(
+        &self,
+        bucket: BucketId,
+        key: String,
+        delta: u64,
         quota: Quota,
     ) -> BoxFuture<'_, Result<u64, WriteError>> {
-        self.perform(Task::Bucket(BucketWrite { bucket, key, change, quota })).boxed()
+        let change = BucketChange::Add { delta, quota };
+        let performed = self.perform(Task::Bucket(BucketWrite { bucket, key, change }));
+        // The thread answers every increment with its sum.
+        performed.map_ok(Option::unwrap_or_default).boxed()
     }
 
     fn begin(&self, mark: Mark, _lease: Duration) -> BoxFuture<'_, Result<Begun, StoreError>> {
@@ -251,7 +272,14 @@ fn commit(database: &Database, batch: &[Write]) -> Result<Vec<Outcome>, redb::Er
     let transaction = database.begin_write()?;
     let outcomes = {
         let mut tables = Tables::open(&transaction)?;
-        batch.iter().map(|write| tables.apply(&write.task)).collect::<Result<_, _>>()?
+        batch
+            .iter()
+            .map(|write| match tables.apply(&write.task) {
+                Ok(sum) => Ok(Ok(sum)),
+                Err(BucketChangeError::Refused(refused)) => Ok(Err(refused)),
+                Err(BucketChangeError::Backend(error)) => Err(error),
+            })
+            .collect::<Result<_, _>>()?
     };
     transaction.commit()?;
     Ok(outcomes)
@@ -274,10 +302,13 @@ impl<'a> Tables<'a> {
         })
     }
 
-    fn apply(&mut self, task: &Task) -> Result<Outcome, redb::Error> {
+    fn apply(&mut self, task: &Task) -> Result<Option<u64>, BucketChangeError> {
         match task {
             Task::Bucket(write) => self.buckets.apply(write),
-            Task::Mark(write) => self.marks.apply(write).map(|()| Ok(0)),
+            Task::Mark(write) => {
+                self.marks.apply(write)?;
+                Ok(None)
+            }
             Task::Update(UpdateId(id), change) => {
                 match change {
                     UpdateChange::Put { bytes, .. } => {
@@ -294,7 +325,7 @@ impl<'a> Tables<'a> {
                         self.attempted.remove(id)?;
                     }
                 }
-                Ok(Ok(0))
+                Ok(None)
             }
         }
     }

@@ -25,7 +25,6 @@ use crate::setting::Section;
 use crate::setting::SettingError;
 use crate::store::backend::Backend;
 use crate::store::bucket::BucketId;
-use crate::store::bucket::Change;
 use crate::store::bucket::KeyPage;
 use crate::store::bucket::Quota;
 use crate::store::bucket::WriteError;
@@ -171,15 +170,31 @@ impl Backend for ServerStore {
         async move { self.buckets.keys(connection, &bucket, from).await }.boxed()
     }
 
-    fn write(
+    fn set(
         &self,
         bucket: BucketId,
         key: String,
-        change: Change,
+        value: Vec<u8>,
+        quota: Quota,
+    ) -> BoxFuture<'_, Result<(), WriteError>> {
+        let connection = self.connection.clone();
+        async move { self.buckets.set(connection, &bucket, &key, value, quota).await }.boxed()
+    }
+
+    fn delete(&self, bucket: BucketId, key: String) -> BoxFuture<'_, Result<(), StoreError>> {
+        let connection = self.connection.clone();
+        async move { self.buckets.delete(connection, &bucket, &key).await }.boxed()
+    }
+
+    fn increment(
+        &self,
+        bucket: BucketId,
+        key: String,
+        delta: u64,
         quota: Quota,
     ) -> BoxFuture<'_, Result<u64, WriteError>> {
         let connection = self.connection.clone();
-        async move { self.buckets.write(connection, &bucket, &key, change, quota).await }.boxed()
+        async move { self.buckets.increment(connection, &bucket, &key, delta, quota).await }.boxed()
     }
 
     fn begin(&self, mark: Mark, lease: Duration) -> BoxFuture<'_, Result<Begun, StoreError>> {

@@ -77,12 +77,16 @@ struct Bucket {
 }
 
 impl Bucket {
-    async fn write(&self, key: &str, change: Change) -> Result<u64, WriteError> {
-        self.store.write(self.id.clone(), key.to_owned(), change, self.quota).await
+    async fn set(&self, key: &str, value: &str) -> Result<(), WriteError> {
+        self.store.set(self.id.clone(), key.to_owned(), value.into(), self.quota).await
     }
 
-    async fn set(&self, key: &str, value: &str) -> Result<u64, WriteError> {
-        self.write(key, Change::Set(value.into())).await
+    async fn delete(&self, key: &str) -> Result<(), StoreError> {
+        self.store.delete(self.id.clone(), key.to_owned()).await
+    }
+
+    async fn increment(&self, key: &str, delta: u64) -> Result<u64, WriteError> {
+        self.store.increment(self.id.clone(), key.to_owned(), delta, self.quota).await
     }
 
     async fn get(&self, key: &str) -> Option<String> {
@@ -103,8 +107,8 @@ async fn a_bucket_keeps_to_its_quota_and_to_itself() {
     assert!(matches!(bucket.set("b", "12345").await, Err(WriteError::Bytes(10))));
     bucket.set("b", "").await.unwrap();
     assert!(matches!(bucket.set("c", "").await, Err(WriteError::Keys(2))));
-    bucket.write("a", Change::Delete).await.unwrap();
-    bucket.write("a", Change::Delete).await.unwrap();
+    bucket.delete("a").await.unwrap();
+    bucket.delete("a").await.unwrap();
     bucket.set("cc", "1234567").await.unwrap();
     assert!(matches!(bucket.set("b", "1").await, Err(WriteError::Bytes(10))));
     assert_eq!(bucket.get("cc").await.as_deref(), Some("1234567"));
@@ -117,15 +121,15 @@ async fn a_counter_counts_digits_and_nothing_else() {
     let folder = tempfile::tempdir().unwrap();
     let store = open(&folder.path().join("store.redb")).await;
     let bucket = Bucket { store, id: BucketId::own("cli_a", "p"), quota: ROOM };
-    assert_eq!(bucket.write("n", Change::Add(3)).await.unwrap(), 3);
-    assert_eq!(bucket.write("n", Change::Add(4)).await.unwrap(), 7);
+    assert_eq!(bucket.increment("n", 3).await.unwrap(), 3);
+    assert_eq!(bucket.increment("n", 4).await.unwrap(), 7);
     assert_eq!(bucket.get("n").await.as_deref(), Some("7"));
-    assert!(matches!(bucket.write("n", Change::Add(u64::MAX)).await, Err(WriteError::Overflow)));
+    assert!(matches!(bucket.increment("n", u64::MAX).await, Err(WriteError::Overflow)));
     let most = i64::MAX as u64;
-    assert!(matches!(bucket.write("n", Change::Add(most)).await, Err(WriteError::Overflow)));
+    assert!(matches!(bucket.increment("n", most).await, Err(WriteError::Overflow)));
     for text in ["x", "", "+1", "01", " 1", "-1"] {
         bucket.set("t", text).await.unwrap();
-        let added = bucket.write("t", Change::Add(1)).await;
+        let added = bucket.increment("t", 1).await;
         assert!(matches!(added, Err(WriteError::NotANumber)), "{text:?}: {added:?}");
     }
 }
@@ -146,7 +150,7 @@ async fn a_listing_goes_on_where_it_stopped() {
         let page = bucket.store.keys(bucket.id.clone(), from).await.unwrap();
         // What was listed is deleted, as a plugin that cleans up would.
         for key in &page.keys {
-            bucket.write(key, Change::Delete).await.unwrap();
+            bucket.delete(key).await.unwrap();
         }
         seen.extend(page.keys);
         match page.next {
@@ -171,7 +175,7 @@ async fn writes_until_it_is_killed() {
     let bucket =
         Bucket { store, id: BucketId::own("cli_a", "p"), quota: Quota { keys: 1 << 20, ..ROOM } };
     loop {
-        let number = bucket.write("count", Change::Add(1)).await.unwrap();
+        let number = bucket.increment("count", 1).await.unwrap();
         let key = format!("k{number}");
         bucket.set(&key, &number.to_string()).await.unwrap();
         #[expect(clippy::print_stdout, reason = "the parent reads it")]

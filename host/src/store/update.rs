@@ -1,10 +1,11 @@
 //! A card update that was promised: everything that another process needs to keep the promise.
 
 use std::time::Duration;
-use std::time::SystemTime;
 
 use serde::Deserialize;
 use serde::Serialize;
+
+use crate::clock::since_epoch;
 
 /// How long an update token is good for, by the platform's documentation.
 pub const TOKEN_LIFETIME: Duration = Duration::from_secs(30 * 60);
@@ -78,13 +79,4 @@ impl PendingUpdate {
     pub fn age(&self) -> Duration {
         since_epoch().saturating_sub(Duration::from_millis(self.received_ms))
     }
-}
-
-/// The wall clock, because another process on another day has to understand it.
-pub fn now_ms() -> u64 {
-    u64::try_from(since_epoch().as_millis()).unwrap_or(u64::MAX)
-}
-
-fn since_epoch() -> Duration {
-    SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default()
 }

@@ -14,7 +14,7 @@ use aviary_state::Latest;
 use aviary_state::Mutex;
 use tokio::time::Instant;
 
-use crate::telemetry::CallbackRecord;
+use crate::record::CallbackRecord;
 use crate::telemetry::history::recent::Recent;
 use crate::telemetry::history::window::Figures;
 use crate::telemetry::history::window::Moment;

@@ -7,10 +7,10 @@ use tracing_subscriber::EnvFilter;
 use tracing_subscriber::filter::ParseError;
 use tracing_subscriber::fmt::format::FmtSpan;
 
+use crate::record::CallbackRecord;
+use crate::record::Outcome;
 use crate::telemetry::format::LineFormat;
 use crate::telemetry::lines::Lines;
-use crate::telemetry::record::CallbackRecord;
-use crate::telemetry::record::Outcome;
 
 /// `[log]`
 #[derive(Clone, Debug, Deserialize)]

@@ -17,8 +17,8 @@ use metrics_exporter_prometheus::Matcher;
 use metrics_exporter_prometheus::PrometheusBuilder;
 
 use crate::callback::model;
+use crate::record::Door;
 use crate::telemetry::metrics::series::Series;
-use crate::telemetry::record::Door;
 
 pub(super) use crate::telemetry::metrics::callbacks::record_callback;
 

@@ -20,9 +20,9 @@ use opentelemetry_proto::tonic::trace::v1::status::StatusCode;
 use crate::printable::MAX_NAME_BYTES;
 use crate::printable::MAX_TEXT_BYTES;
 use crate::printable::clipped;
+use crate::record::CallbackRecord;
 use crate::steps;
 use crate::steps::Step;
-use crate::telemetry::CallbackRecord;
 use crate::telemetry::metrics::known_type;
 
 /// Whose spans they are.

@@ -17,8 +17,8 @@ use tokio::time::Sleep;
 use tokio_util::task::AbortOnDropHandle;
 use wasmtime_wasi_http::WasiBody;
 
-use crate::capability::http::MAX_REQUEST_BYTES;
-use crate::capability::http::MAX_RESPONSE_BYTES;
+use crate::capability::http::limits::MAX_REQUEST_BYTES;
+use crate::capability::http::limits::MAX_RESPONSE_BYTES;
 use crate::capability::http::no_answer::NoAnswer;
 
 /// What a plugin sends. Too much of it ends the request.

@@ -21,12 +21,12 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::AbortOnDropHandle;
 use url::Host;
 
-use crate::capability::http::MAX_RESPONSE_BYTES;
 use crate::capability::http::address::is_public;
 use crate::capability::http::body::Outgoing;
 use crate::capability::http::body::Patience;
 use crate::capability::http::body::Received;
 use crate::capability::http::grant::Addresses;
+use crate::capability::http::limits::MAX_RESPONSE_BYTES;
 use crate::capability::http::no_answer::NoAnswer;
 use crate::capability::http::target::Scheme;
 use crate::capability::http::target::Target;

@@ -10,11 +10,13 @@ use serde::Deserialize;
 use tokio::sync::Semaphore;
 use toml::Value;
 
-use crate::capability::http::MAX_AT_ONCE_FOR_A_PLUGIN;
-use crate::capability::http::is_forbidden;
+use crate::capability::http::headers::is_forbidden;
 use crate::capability::http::target::Target;
 use crate::capability::http::target::Unclear;
 use crate::secret::SecretSource;
+
+/// Requests of all calls of a plugin at once: one for each call that is under way by default. Each has a socket.
+const MAX_AT_ONCE_FOR_A_PLUGIN: usize = 64;
 
 /// An address and all below it; as text alone, or as a table with more.
 #[derive(Clone, Debug, Deserialize)]
@@ -148,10 +150,10 @@ impl HttpGrant {
 
 /// Where a plugin may send requests; without a grant that is nowhere.
 #[derive(Clone, Debug)]
-pub struct Destinations(Arc<Granted>);
+pub struct Destinations(Arc<GrantedDestinations>);
 
 #[derive(Debug)]
-struct Granted {
+struct GrantedDestinations {
     destinations: Vec<Arc<Destination>>,
     secrets: Vec<Secret>,
     places: Arc<Semaphore>,
@@ -216,7 +218,7 @@ impl Destinations {
 
     fn of(destinations: Vec<Arc<Destination>>, secrets: Vec<Secret>) -> Self {
         let places = Arc::new(Semaphore::new(MAX_AT_ONCE_FOR_A_PLUGIN));
-        Self(Arc::new(Granted { destinations, secrets, places }))
+        Self(Arc::new(GrantedDestinations { destinations, secrets, places }))
     }
 
     /// What is added to requests, and must not be seen.

@@ -4,9 +4,9 @@ use serde::Deserialize;
 use serde::Serialize;
 use wasmtime_wasi_http::Error;
 
-use crate::capability::http::MAX_REQUEST_BYTES;
-use crate::capability::http::MAX_RESPONSE_BYTES;
-use crate::journal::tape::UNKNOWN;
+use crate::capability::http::limits::MAX_REQUEST_BYTES;
+use crate::capability::http::limits::MAX_RESPONSE_BYTES;
+use crate::tape::UNKNOWN;
 
 /// See the module. Of the program and the server it tells no more than the contract has names for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize, thiserror::Error)]

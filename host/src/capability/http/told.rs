@@ -14,7 +14,7 @@ use wasmtime_wasi_http::WasiBody;
 
 use crate::capability::http::body::Received;
 use crate::capability::http::no_answer::NoAnswer;
-use crate::journal::tape::Blob;
+use crate::tape::told::Blob;
 
 /// What a plugin asks, without what the host adds. Its body is not there yet.
 #[derive(Debug, Serialize)]

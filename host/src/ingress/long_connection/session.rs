@@ -45,11 +45,11 @@ use crate::ingress::long_connection::session::drain::Drain;
 use crate::ingress::long_connection::session::heartbeat::Heartbeat;
 use crate::ingress::long_connection::settings::Settings;
 use crate::ingress::long_connection::settings::WireSettings;
+use crate::record::Door;
 use crate::shutdown::Shutdown;
 use crate::steps::Step;
 use crate::steps::Steps;
 use crate::telemetry;
-use crate::telemetry::Door;
 
 /// A peer that does not take our bytes for this long is as good as gone.
 const WRITE_TIMEOUT: Duration = Duration::from_secs(10);

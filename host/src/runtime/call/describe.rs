@@ -7,8 +7,6 @@ use tokio::runtime::Handle;
 use crate::bindings::handlers::exports::lark::callback::plugin_info;
 use crate::callback::model::Callback;
 use crate::deadline::Deadline;
-use crate::journal::tape::Tape;
-use crate::runtime::call::Occasion;
 use crate::runtime::call::error::CallError;
 use crate::runtime::call::guest::Guest;
 use crate::runtime::call::run::CallThreads;
@@ -17,6 +15,7 @@ use crate::runtime::code::linked::Linked;
 use crate::runtime::engine::GuestEngine;
 use crate::runtime::machine::StaleMemory;
 use crate::runtime::unit::Unit;
+use crate::tape::Tape;
 
 /// What a plugin says of itself; `None` if it does not say.
 pub async fn describe(
@@ -40,8 +39,7 @@ async fn ask(
         return Ok(None);
     }
     let (callback, tape) = (Arc::new(Callback::default()), Tape::off());
-    let access = Arc::clone(&unit.access);
-    let mut guest = unit.fresh_guest(Occasion::tried(access, callback, deadline, io, tape));
+    let mut guest = unit.fresh_guest(unit.trial(&callback, deadline, io, tape));
     let asking = async {
         loop {
             match ask_once(&mut guest).await {

@@ -6,7 +6,7 @@ use wasmtime::WasmBacktrace;
 
 use crate::bindings::handlers::lark::callback::types;
 use crate::callback::reply::Toast;
-use crate::capability::config::ConfigCtx;
+use crate::capability::plugin_settings::PluginSettings;
 use crate::runtime::call::lift;
 use crate::runtime::limits::Limits;
 use crate::runtime::memory::Refused;
@@ -111,7 +111,7 @@ impl CallError {
     }
 
     /// As it may stand in the log: the plugin's own words are shown without what its operator gave it.
-    pub(in crate::runtime) fn without_secrets(self, settings: &ConfigCtx) -> Self {
+    pub(in crate::runtime) fn without_secrets(self, settings: &PluginSettings) -> Self {
         match self {
             Self::Internal(text) => Self::Internal(settings.without_secrets(&text).into_owned()),
             Self::Exit { code, tail } => {

@@ -5,8 +5,9 @@ use std::sync::Arc;
 use wasmtime::Store;
 use wasmtime::component::Instance;
 
+use crate::capability::context::CallContext;
 use crate::runtime::call::Call;
-use crate::runtime::call::Occasion;
+use crate::runtime::call::command_input::CommandInput;
 use crate::runtime::call::host_call_hook::HostCallHook;
 use crate::runtime::call::state::GuestState;
 use crate::runtime::call::state::Wasi;
@@ -35,13 +36,13 @@ impl Guest {
         runnable: Arc<Runnable>,
         limits: &Limits,
         budget: &MemoryBudget,
-        occasion: Occasion,
+        context: CallContext,
     ) -> Self {
         let wasi = match runnable.handlers.command {
-            None => Wasi::new(limits.log_bytes, &occasion.tape),
+            None => Wasi::new(limits.log_bytes, &context.tape),
             Some(_) => {
-                let input = occasion.command_input(limits.reply_bytes);
-                Wasi::command(limits.log_bytes, input, &occasion.tape)
+                let input = CommandInput::new(&context, limits.reply_bytes);
+                Wasi::command(limits.log_bytes, input, &context.tape)
             }
         };
         let state = GuestState {
@@ -58,21 +59,21 @@ impl Guest {
             .fuel_async_yield_interval(Some(YIELD_INTERVAL))
             .unwrap_or_else(|error| unreachable!("fuel is on: {error}"));
         let mut guest = Self { store, instance: None, calls: 0, runnable };
-        guest.begin_call(limits, occasion);
+        guest.begin_call(limits, context);
         guest
     }
 
     /// The same for its next call.
-    pub(in crate::runtime) fn again(mut self, limits: &Limits, occasion: Occasion) -> Self {
-        self.store.data().wasi.begin_call(&occasion.tape);
-        self.begin_call(limits, occasion);
+    pub(in crate::runtime) fn again(mut self, limits: &Limits, context: CallContext) -> Self {
+        self.store.data().wasi.begin_call(&context.tape);
+        self.begin_call(limits, context);
         self
     }
 
     /// What its call is about, for the call to begin again elsewhere.
-    pub(in crate::runtime) fn take_occasion(&mut self) -> Occasion {
+    pub(in crate::runtime) fn take_context(&mut self) -> CallContext {
         match self.store.data_mut().call.take() {
-            Some(call) => call.into_occasion(),
+            Some(call) => call.into_context(),
             None => unreachable!("it is exchanged during a call"),
         }
     }
@@ -83,10 +84,10 @@ impl Guest {
     }
 
     /// All limits of a call begin anew with it.
-    fn begin_call(&mut self, limits: &Limits, occasion: Occasion) {
+    fn begin_call(&mut self, limits: &Limits, context: CallContext) {
         let state = self.store.data_mut();
         state.limiter.begin_call();
-        state.call = Some(Call::begin(occasion));
+        state.call = Some(Call::begin(context));
         // As in `new`.
         self.store
             .set_fuel(limits.fuel)

@@ -12,11 +12,10 @@ use tokio::time::Instant;
 use crate::callback::model::Body;
 use crate::callback::model::Callback;
 use crate::callback::reply::RawReply;
+use crate::capability::context::CallContext;
+use crate::capability::context::CallMode;
 use crate::deadline::Deadline;
 use crate::deadline::DeadlineConfig;
-use crate::journal::tape::Tape;
-use crate::runtime::call::Occasion;
-use crate::runtime::call::Reach;
 use crate::runtime::call::command;
 use crate::runtime::call::command::Command;
 use crate::runtime::call::error::CallError;
@@ -31,6 +30,7 @@ use crate::runtime::code::linked::Linked;
 use crate::runtime::engine::GuestEngine;
 use crate::runtime::machine::StaleMemory;
 use crate::runtime::unit::Unit;
+use crate::tape::Tape;
 
 /// A callback for a plugin.
 pub struct Task {
@@ -69,12 +69,12 @@ impl Unit {
     ) -> CallReport {
         let CallThreads { io, long } = threads;
         let Task { handler, callback, deadline, tape } = task;
-        let guest = self.guest(Occasion {
+        let guest = self.guest(CallContext {
             access: Arc::clone(&self.access),
             callback: Arc::clone(&callback),
             deadline,
             io,
-            reach: Reach::AsGranted,
+            mode: CallMode::Live,
             tape,
         });
         let call = run(self, handler, &callback, deadline, guest);
@@ -84,6 +84,18 @@ impl Unit {
             self.keep(guest, &callback);
         }
         report
+    }
+
+    /// The context of a call in which nothing is granted.
+    pub(in crate::runtime) fn trial(
+        &self,
+        callback: &Arc<Callback>,
+        deadline: Deadline,
+        io: Handle,
+        tape: Tape,
+    ) -> CallContext {
+        let (access, callback) = (Arc::clone(&self.access), Arc::clone(callback));
+        CallContext { access, callback, deadline, io, mode: CallMode::Trial, tape }
     }
 }
 
@@ -214,8 +226,7 @@ pub async fn try_out(engine: &GuestEngine, unit: &Arc<Unit>, task: Task) -> Call
     let Task { handler, callback, deadline, tape } = task;
     let (CallThreads { io, long }, unit) = (CallThreads::of(engine), Arc::clone(unit));
     let trying = engine.threads().spawn(async move {
-        let (access, about) = (Arc::clone(&unit.access), Arc::clone(&callback));
-        let guest = unit.fresh_guest(Occasion::tried(access, about, deadline, io, tape));
+        let guest = unit.fresh_guest(unit.trial(&callback, deadline, io, tape));
         let call = run(&unit, handler, &callback, deadline, guest);
         let ((report, _), _) = take_turns(call, &long).await;
         report
@@ -255,11 +266,10 @@ pub fn repeat(
         for _ in 0..calls {
             let (began, io, tape) = (Instant::now(), io.clone(), Tape::off());
             let deadline = DeadlineConfig::default().starting(began);
-            let (access, about) = (Arc::clone(&unit.access), Arc::clone(&callback));
-            let occasion = Occasion::tried(access, about, deadline, io, tape);
+            let context = unit.trial(&callback, deadline, io, tape);
             let guest = match kept.take() {
-                Some(guest) => guest.again(&unit.limits, occasion),
-                None => unit.fresh_guest(occasion),
+                Some(guest) => guest.again(&unit.limits, context),
+                None => unit.fresh_guest(context),
             };
             let (report, guest) = run(&unit, Handler::Typed, &callback, deadline, guest).await;
             report.result?;

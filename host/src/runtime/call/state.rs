@@ -11,11 +11,11 @@ use wasmtime_wasi_http::WasiHttpCtx;
 use wasmtime_wasi_http::WasiHttpCtxView;
 use wasmtime_wasi_http::WasiHttpView;
 
+use crate::capability::HasServices;
+use crate::capability::Services;
 use crate::capability::http;
 use crate::capability::stdio::Printed;
-use crate::journal::tape::Tape;
 use crate::runtime::call::Call;
-use crate::runtime::call::Capabilities;
 use crate::runtime::call::command_input::CommandInput;
 use crate::runtime::call::command_input::REMAINING;
 use crate::runtime::call::taped::Taped;
@@ -23,6 +23,7 @@ use crate::runtime::limits::MAX_HANDLES;
 use crate::runtime::machine::Machine;
 use crate::runtime::machine::StaleMemory;
 use crate::runtime::memory::InstanceLimiter;
+use crate::tape::Tape;
 
 /// Random bytes a guest gets at once. A key needs 32; the host makes them in one go, and nobody else runs meanwhile.
 const MAX_RANDOM_BYTES: u64 = 64 << 10;
@@ -47,11 +48,6 @@ impl GuestState {
     /// The call under way.
     pub(in crate::runtime) fn call(&mut self) -> &mut Call {
         under_way(&mut self.call)
-    }
-
-    /// What the guest of the call under way asks for.
-    pub(in crate::runtime) fn capabilities(&mut self) -> &mut Capabilities {
-        self.call().capabilities()
     }
 }
 
@@ -137,6 +133,12 @@ fn built(builder: &mut WasiCtxBuilder) -> WasiP1Ctx {
     ctx
 }
 
+impl HasServices for GuestState {
+    fn services(&mut self) -> &mut Services {
+        &mut self.call().services
+    }
+}
+
 impl WasiView for GuestState {
     fn ctx(&mut self) -> WasiCtxView<'_> {
         self.wasi.ctx().ctx()
@@ -148,6 +150,6 @@ impl WasiHttpView for GuestState {
         let Self { wasi, call, .. } = self;
         let Wasi { ctx, http, printed, taped, .. } = wasi;
         let table = made(ctx, printed, taped.as_ref()).ctx().table;
-        WasiHttpCtxView { hooks: &mut under_way(call).capabilities().http, table, ctx: http }
+        WasiHttpCtxView { hooks: under_way(call).services.http(), table, ctx: http }
     }
 }

@@ -4,7 +4,6 @@ use std::convert::Infallible;
 use std::sync::Arc;
 use std::time::Duration;
 use std::time::Instant;
-use std::time::SystemTime;
 
 use aviary_state::Mutex;
 use rand::TryRng;
@@ -12,23 +11,24 @@ use wasmtime_wasi::HostMonotonicClock;
 use wasmtime_wasi::HostWallClock;
 use wasmtime_wasi::WasiCtxBuilder;
 
-use crate::journal::tape::Streams;
-use crate::journal::tape::Tape;
+use crate::clock::since_epoch;
+use crate::tape::Streams;
+use crate::tape::Tape;
 
 /// Nanoseconds: what the system's clocks show.
 const RESOLUTION: Duration = Duration::from_nanos(1);
 
 /// What an instance has of the call under way: one that is kept has another tape in each of its calls.
 #[derive(Clone, Debug)]
-pub(in crate::runtime) struct Taped(Arc<Mutex<Call>>);
+pub(in crate::runtime) struct Taped(Arc<Mutex<TapedCall>>);
 
 #[derive(Debug)]
-struct Call {
+struct TapedCall {
     tape: Tape,
     streams: Streams,
 }
 
-impl Call {
+impl TapedCall {
     fn on(tape: &Tape) -> Option<Self> {
         Some(Self { tape: tape.clone(), streams: tape.streams()? })
     }
@@ -37,12 +37,12 @@ impl Call {
 impl Taped {
     /// None where there is no tape.
     pub(in crate::runtime) fn of(tape: &Tape) -> Option<Self> {
-        Call::on(tape).map(|call| Self(Arc::new(Mutex::new(call))))
+        TapedCall::on(tape).map(|call| Self(Arc::new(Mutex::new(call))))
     }
 
     /// Another call, on a tape as well: a host that keeps a journal takes all of its calls down.
     pub(in crate::runtime) fn change(&self, tape: &Tape) {
-        if let Some(call) = Call::on(tape) {
+        if let Some(call) = TapedCall::on(tape) {
             *self.0.lock() = call;
         }
     }
@@ -64,8 +64,7 @@ impl HostWallClock for Taped {
     }
 
     fn now(&self) -> Duration {
-        let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
-        self.0.lock().tape.wall(now)
+        self.0.lock().tape.wall(since_epoch())
     }
 }
 

@@ -4,53 +4,17 @@ use wasmtime::Engine;
 use wasmtime::component::Component;
 use wasmtime::component::types::ComponentItem;
 
+use crate::capability;
+use crate::capability::interface::CONTRACT_VERSION;
+use crate::capability::interface::Interface;
+use crate::capability::interface::RequiredGrant;
+use crate::runtime::call::state::GuestState;
 use crate::runtime::code::linked::Linked;
 
 /// The contract's package.
 const CONTRACT: &str = "lark:callback";
-/// Its version here.
-const CONTRACT_VERSION: &str = "0.1.0";
-/// What it has for plugins to import, with the functions of each.
-const SERVICES: [Offer; 8] = [
-    Offer {
-        interface: "lark:callback/request",
-        version: CONTRACT_VERSION,
-        functions: &["raw", "remaining-ms"],
-    },
-    Offer {
-        interface: "lark:callback/deferred",
-        version: CONTRACT_VERSION,
-        functions: &["update-card"],
-    },
-    Offer {
-        interface: "lark:callback/sealed-values",
-        version: CONTRACT_VERSION,
-        functions: &["seal", "is-sealed"],
-    },
-    Offer { interface: OPEN_API, version: CONTRACT_VERSION, functions: &["call"] },
-    Offer { interface: "wasi:config/store", version: "0.2.0-rc.1", functions: &["get", "get-all"] },
-    Offer {
-        interface: KEY_VALUE_STORE,
-        version: "0.2.0-draft",
-        functions: &[
-            "open",
-            "[method]bucket.get",
-            "[method]bucket.set",
-            "[method]bucket.delete",
-            "[method]bucket.exists",
-            "[method]bucket.list-keys",
-        ],
-    },
-    Offer { interface: KEY_VALUE_ATOMICS, version: "0.2.0-draft", functions: &["increment"] },
-    Offer { interface: "wasi:logging/logging", version: "0.1.0-draft", functions: &["log"] },
-];
-/// Those of them that only work where something was granted.
-pub const OPEN_API: &str = "lark:callback/open-api";
-pub const KEY_VALUE_STORE: &str = "wasi:keyvalue/store";
-pub const KEY_VALUE_ATOMICS: &str = "wasi:keyvalue/atomics";
-pub const HTTP: &str = "wasi:http/outgoing-handler";
 /// What the host has of `wasi:http`: a plugin asks, and is not asked over it.
-const OF_HTTP: [&str; 2] = [HTTP, "wasi:http/types"];
+const OF_HTTP: [&str; 2] = ["wasi:http/outgoing-handler", "wasi:http/types"];
 /// The packages of WASI 0.2 that the host has. Of files and sockets there are the interfaces, with nothing behind them.
 const WASI: [&str; 7] = [
     "wasi:cli",
@@ -72,12 +36,6 @@ const HANDLERS: [&str; 5] = [
 /// Faults that are named; a component built for another host may have dozens.
 const MAX_NAMED: usize = 8;
 
-struct Offer {
-    interface: &'static str,
-    version: &'static str,
-    functions: &'static [&'static str],
-}
-
 /// Every import that cannot be had, one sentence each. Empty if all names and versions are right: then it is a type.
 pub(in crate::runtime) fn missing_imports(component: &Component, engine: &Engine) -> Vec<String> {
     let kind = component.component_type();
@@ -94,7 +52,9 @@ pub(in crate::runtime) fn missing_imports(component: &Component, engine: &Engine
 
 fn missing(engine: &Engine, name: &str, item: &ComponentItem) -> Option<String> {
     let (interface, version) = split(name);
-    if let Some(offer) = SERVICES.iter().find(|offer| offer.interface == interface) {
+    let capabilities = capability::all::<GuestState>();
+    let mut interfaces = capabilities.iter().flat_map(|capability| capability.interfaces);
+    if let Some(offer) = interfaces.find(|offer| offer.name == interface) {
         if version != Some(offer.version) {
             let wanted = version.unwrap_or("no version");
             let has = offer.version;
@@ -130,7 +90,7 @@ fn missing(engine: &Engine, name: &str, item: &ComponentItem) -> Option<String> 
 fn unknown_functions(
     engine: &Engine,
     name: &str,
-    offer: &Offer,
+    offer: &Interface,
     item: &ComponentItem,
 ) -> Option<String> {
     let ComponentItem::ComponentInstance(instance) = item else {
@@ -172,6 +132,11 @@ pub(in crate::runtime) fn known_handlers(linked: &Linked) -> String {
     } else {
         format!("exports no handler that fits: it exports {}", near.join("; "))
     }
+}
+
+/// The grants without which a capability refuses everything.
+pub fn required_grants() -> impl Iterator<Item = RequiredGrant> {
+    capability::all::<GuestState>().into_iter().filter_map(|capability| capability.grant)
 }
 
 /// `package:name/interface` and its version.

@@ -3,17 +3,9 @@
 use std::sync::Arc;
 
 use wasmtime::Engine;
-use wasmtime::component::HasSelf;
 use wasmtime::component::Linker;
 
-use crate::bindings::lark::callback::deferred;
-use crate::bindings::lark::callback::open_api;
-use crate::bindings::lark::callback::request;
-use crate::bindings::lark::callback::sealed_values;
-use crate::bindings::wasi::config::store as config;
-use crate::bindings::wasi::keyvalue::atomics;
-use crate::bindings::wasi::keyvalue::store;
-use crate::bindings::wasi::logging::logging;
+use crate::capability;
 use crate::runtime::call::state::GuestState;
 use crate::runtime::machine::Machine;
 
@@ -42,30 +34,8 @@ fn link_programs(engine: &Engine) -> wasmtime::Result<wasmtime::Linker<GuestStat
 fn link_components(engine: &Engine) -> wasmtime::Result<Linker<GuestState>> {
     let mut linker = Linker::new(engine);
     wasmtime_wasi::p2::add_to_linker_async(&mut linker)?;
-    wasmtime_wasi_http::p2::add_only_http_to_linker_async(&mut linker)?;
-    request::add_to_linker::<_, HasSelf<_>>(&mut linker, |state: &mut GuestState| {
-        &mut state.capabilities().request
-    })?;
-    deferred::add_to_linker::<_, HasSelf<_>>(&mut linker, |state: &mut GuestState| {
-        &mut state.capabilities().deferred
-    })?;
-    open_api::add_to_linker::<_, HasSelf<_>>(&mut linker, |state: &mut GuestState| {
-        &mut state.capabilities().open_api
-    })?;
-    sealed_values::add_to_linker::<_, HasSelf<_>>(&mut linker, |state: &mut GuestState| {
-        &mut state.capabilities().sealed_values
-    })?;
-    config::add_to_linker::<_, HasSelf<_>>(&mut linker, |state: &mut GuestState| {
-        &mut state.capabilities().config
-    })?;
-    store::add_to_linker::<_, HasSelf<_>>(&mut linker, |state: &mut GuestState| {
-        &mut state.capabilities().key_value
-    })?;
-    atomics::add_to_linker::<_, HasSelf<_>>(&mut linker, |state: &mut GuestState| {
-        &mut state.capabilities().key_value
-    })?;
-    logging::add_to_linker::<_, HasSelf<_>>(&mut linker, |state: &mut GuestState| {
-        &mut state.capabilities().logging
-    })?;
+    for capability in capability::all() {
+        (capability.link)(&mut linker)?;
+    }
     Ok(linker)
 }

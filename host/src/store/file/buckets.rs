@@ -7,7 +7,6 @@ use redb::TableDefinition;
 use redb::WriteTransaction;
 
 use crate::store::bucket::BucketId;
-use crate::store::bucket::Change;
 use crate::store::bucket::KeyPage;
 use crate::store::bucket::PAGE;
 use crate::store::bucket::Quota;
@@ -26,8 +25,36 @@ const USAGE: TableDefinition<'_, &str, (u64, u64, u64)> = TableDefinition::new("
 pub(super) struct BucketWrite {
     pub(super) bucket: BucketId,
     pub(super) key: String,
-    pub(super) change: Change,
-    pub(super) quota: Quota,
+    pub(super) change: BucketChange,
+}
+
+/// What happens to one key.
+#[derive(Debug)]
+pub(super) enum BucketChange {
+    Set { value: Vec<u8>, quota: Quota },
+    Delete,
+    Add { delta: u64, quota: Quota },
+}
+
+/// Why a change was not made.
+#[derive(Debug)]
+pub(super) enum BucketChangeError {
+    /// The change breaks a rule; the others of its transaction are made.
+    Refused(WriteError),
+    /// The file does not work, which ends the transaction.
+    Backend(redb::Error),
+}
+
+impl<E: Into<redb::Error>> From<E> for BucketChangeError {
+    fn from(error: E) -> Self {
+        Self::Backend(error.into())
+    }
+}
+
+/// An entry before a change.
+struct Old {
+    place: u64,
+    value: Vec<u8>,
 }
 
 /// The tables of a transaction that writes.
@@ -46,52 +73,66 @@ impl<'a> Buckets<'a> {
         })
     }
 
-    /// Makes the change, or says why not; the outer error is the file's, and ends the transaction.
-    pub(super) fn apply(
-        &mut self,
-        write: &BucketWrite,
-    ) -> Result<Result<u64, WriteError>, redb::Error> {
-        let BucketWrite { bucket, key, change, quota } = write;
-        let at = (bucket.as_str(), key.as_str());
-        let old = self.entries.get(at)?.map(|entry| {
+    /// Makes the change. Returns the sum if there is one.
+    pub(super) fn apply(&mut self, write: &BucketWrite) -> Result<Option<u64>, BucketChangeError> {
+        let BucketWrite { bucket, key, change } = write;
+        let old = self.entries.get((bucket.as_str(), key.as_str()))?.map(|entry| {
             let (place, value) = entry.value();
-            (place, value.to_vec())
+            Old { place, value: value.to_vec() }
         });
-        let (value, answer) = match change {
-            Change::Delete => {
-                if let Some((place, value)) = old {
+        match change {
+            BucketChange::Delete => {
+                if let Some(Old { place, value }) = old {
                     self.remove(bucket, key, place, value.len() as u64)?;
                 }
-                return Ok(Ok(0));
+                Ok(None)
             }
-            Change::Set(value) => (value.clone(), 0),
-            Change::Add(delta) => match sum(old.as_ref().map(|(_, value)| &value[..]), *delta) {
-                Ok(sum) => (sum.to_string().into_bytes(), sum),
-                Err(refused) => return Ok(Err(refused)),
-            },
-        };
+            BucketChange::Set { value, quota } => {
+                self.put(bucket, key, old, value, *quota)?;
+                Ok(None)
+            }
+            BucketChange::Add { delta, quota } => {
+                let sum = sum(old.as_ref().map(|old| &old.value[..]), *delta)
+                    .map_err(BucketChangeError::Refused)?;
+                self.put(bucket, key, old, sum.to_string().as_bytes(), *quota)?;
+                Ok(Some(sum))
+            }
+        }
+    }
+
+    fn put(
+        &mut self,
+        bucket: &BucketId,
+        key: &str,
+        old: Option<Old>,
+        value: &[u8],
+        quota: Quota,
+    ) -> Result<(), BucketChangeError> {
+        let at = (bucket.as_str(), key);
         let (bytes, keys, next) = self.usage(bucket)?;
-        let old_bytes = old.as_ref().map_or(0, |(_, value)| (key.len() + value.len()) as u64);
+        let old_bytes = old.as_ref().map_or(0, |old| (key.len() + old.value.len()) as u64);
         let new_bytes = (key.len() + value.len()) as u64;
         let bytes_then = bytes - old_bytes + new_bytes;
         // Where less is allowed than before, what is there may still shrink.
         if new_bytes > old_bytes && bytes_then > quota.bytes {
-            return Ok(Err(WriteError::Bytes(quota.bytes)));
+            return Err(BucketChangeError::Refused(WriteError::Bytes(quota.bytes)));
         }
         let usage = match old {
-            Some((place, _)) => {
-                self.entries.insert(at, (place, value.as_slice()))?;
+            Some(Old { place, .. }) => {
+                self.entries.insert(at, (place, value))?;
                 (bytes_then, keys, next)
             }
-            None if keys >= quota.keys => return Ok(Err(WriteError::Keys(quota.keys))),
+            None if keys >= quota.keys => {
+                return Err(BucketChangeError::Refused(WriteError::Keys(quota.keys)));
+            }
             None => {
-                self.entries.insert(at, (next, value.as_slice()))?;
-                self.order.insert((bucket.as_str(), next), key.as_str())?;
+                self.entries.insert(at, (next, value))?;
+                self.order.insert((bucket.as_str(), next), key)?;
                 (bytes_then, keys + 1, next + 1)
             }
         };
         self.usage.insert(bucket.as_str(), usage)?;
-        Ok(Ok(answer))
+        Ok(())
     }
 
     fn usage(&self, bucket: &BucketId) -> Result<(u64, u64, u64), redb::Error> {

@@ -6,7 +6,7 @@ use redb::Table;
 use redb::TableDefinition;
 use redb::WriteTransaction;
 
-use crate::store::update::now_ms;
+use crate::clock::now_ms;
 
 /// Mark → when it is forgotten, in milliseconds since the Unix epoch, and the answer.
 const MARKS: TableDefinition<'_, &str, (u64, &[u8])> = TableDefinition::new("marks");

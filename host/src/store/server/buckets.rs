@@ -5,7 +5,6 @@ use redis::Script;
 use redis::aio::ConnectionManager;
 
 use crate::store::bucket::BucketId;
-use crate::store::bucket::Change;
 use crate::store::bucket::KeyPage;
 use crate::store::bucket::PAGE;
 use crate::store::bucket::Quota;
@@ -108,36 +107,54 @@ impl Buckets {
         Ok(KeyPage { keys, next: (next != 0).then_some(next) })
     }
 
-    pub(super) async fn write(
+    pub(super) async fn set(
         &self,
         mut connection: ConnectionManager,
         bucket: &BucketId,
         key: &str,
-        change: Change,
+        value: Vec<u8>,
+        quota: Quota,
+    ) -> Result<(), WriteError> {
+        let mut call = self.set.key(entries(bucket));
+        call.key(bytes(bucket)).arg(key).arg(value).arg(quota.bytes).arg(quota.keys);
+        accepted(call.invoke_async(&mut connection).await?, quota).map(drop)
+    }
+
+    pub(super) async fn delete(
+        &self,
+        mut connection: ConnectionManager,
+        bucket: &BucketId,
+        key: &str,
+    ) -> Result<(), StoreError> {
+        let mut call = self.delete.key(entries(bucket));
+        let _: Vec<String> = call.key(bytes(bucket)).arg(key).invoke_async(&mut connection).await?;
+        Ok(())
+    }
+
+    pub(super) async fn increment(
+        &self,
+        mut connection: ConnectionManager,
+        bucket: &BucketId,
+        key: &str,
+        delta: u64,
         quota: Quota,
     ) -> Result<u64, WriteError> {
-        let script = match &change {
-            Change::Set(_) => &self.set,
-            Change::Delete => &self.delete,
-            Change::Add(_) => &self.add,
-        };
-        let mut call = script.prepare_invoke();
-        call.key(entries(bucket)).key(bytes(bucket)).arg(key);
-        match change {
-            Change::Set(value) => drop(call.arg(value).arg(quota.bytes).arg(quota.keys)),
-            Change::Delete => {}
-            Change::Add(delta) => {
-                let delta = i64::try_from(delta).map_err(|_too_large| WriteError::Overflow)?;
-                call.arg(delta).arg(quota.bytes).arg(quota.keys);
-            }
-        }
-        let said: Vec<String> = call.invoke_async(&mut connection).await?;
-        match said.first().map(String::as_str) {
-            Some("bytes") => Err(WriteError::Bytes(quota.bytes)),
-            Some("keys") => Err(WriteError::Keys(quota.keys)),
-            Some("overflow") => Err(WriteError::Overflow),
-            Some("number") | None => Err(WriteError::NotANumber),
-            Some(number) => number.parse().map_err(|_| WriteError::NotANumber),
-        }
+        let delta = i64::try_from(delta).map_err(|_too_large| WriteError::Overflow)?;
+        let mut call = self.add.key(entries(bucket));
+        call.key(bytes(bucket)).arg(key).arg(delta).arg(quota.bytes).arg(quota.keys);
+        let sum = accepted(call.invoke_async(&mut connection).await?, quota)?;
+        sum.parse().map_err(|_not_a_number| WriteError::NotANumber)
+    }
+}
+
+/// What a script says of a change that it has made; its refusals are words.
+fn accepted(said: Vec<String>, quota: Quota) -> Result<String, WriteError> {
+    let said = said.into_iter().next().ok_or(WriteError::NotANumber)?;
+    match said.as_str() {
+        "bytes" => Err(WriteError::Bytes(quota.bytes)),
+        "keys" => Err(WriteError::Keys(quota.keys)),
+        "overflow" => Err(WriteError::Overflow),
+        "number" => Err(WriteError::NotANumber),
+        _ => Ok(said),
     }
 }

@@ -7,12 +7,12 @@ use serde_json::Value;
 use serde_json::json;
 use tokio::time::Instant;
 
+use crate::record::CallbackRecord;
+use crate::record::Door;
+use crate::record::HostCallTime;
+use crate::record::Outcome;
+use crate::record::PluginVersion;
 use crate::steps::Steps;
-use crate::telemetry::CallbackRecord;
-use crate::telemetry::Door;
-use crate::telemetry::HostCallTime;
-use crate::telemetry::Outcome;
-use crate::telemetry::PluginVersion;
 
 /// Bytes of an id, of a type, and of a reason. Somebody else wrote them, and the log has all of them.
 const MOST_TEXT: usize = 300;

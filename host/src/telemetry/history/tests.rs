@@ -3,10 +3,10 @@
 use std::time::Duration;
 
 use super::*;
+use crate::record::Door;
+use crate::record::Outcome;
+use crate::record::PluginVersion;
 use crate::steps::Steps;
-use crate::telemetry::Door;
-use crate::telemetry::Outcome;
-use crate::telemetry::PluginVersion;
 
 /// Answered that long after the history began.
 fn record(history: &History, after_ms: u64, plugin: &str, outcome: Outcome) -> CallbackRecord {

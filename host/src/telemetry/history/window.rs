@@ -7,7 +7,7 @@ use std::time::Duration;
 use serde::Serialize;
 use tokio::time::Instant;
 
-use crate::telemetry::Outcome;
+use crate::record::Outcome;
 use crate::telemetry::history::histogram::Histogram;
 
 /// Half a minute: short enough to see when it began, long enough for an hour of them to be drawn.

@@ -12,11 +12,11 @@ use metrics::Histogram;
 use metrics::counter;
 use metrics::histogram;
 
+use crate::record::CallbackRecord;
+use crate::record::Door;
+use crate::record::Outcome;
 use crate::telemetry::metrics::SERIES_AGE;
 use crate::telemetry::metrics::known_type;
-use crate::telemetry::record::CallbackRecord;
-use crate::telemetry::record::Door;
-use crate::telemetry::record::Outcome;
 
 /// What tells one series from another.
 #[derive(PartialEq, Eq, Hash)]

@@ -1,0 +1,45 @@
+//! What one plugin may ask of the server API.
+
+use std::sync::Arc;
+
+use crate::open_api::grant::Granted;
+use crate::open_api::rate_limit::RateLimit;
+use crate::open_api::request::ApiRequest;
+use crate::open_api::transport::OpenApi;
+
+/// The longest tenant key. The platform's have 16 characters.
+const MAX_TENANT_KEY_BYTES: usize = 128;
+
+/// One plugin's way to the server API.
+#[derive(Debug)]
+pub struct ApiAccess {
+    pub(super) api: Arc<OpenApi>,
+    granted: Granted,
+    pub(super) rate: RateLimit,
+}
+
+impl ApiAccess {
+    /// With what its operator granted, and how often it may ask.
+    pub fn new(api: Arc<OpenApi>, granted: Granted, rate: RateLimit) -> Self {
+        Self { api, granted, rate }
+    }
+
+    /// Whom it acts for, if the request is granted to it.
+    pub(super) fn acts_for(
+        &self,
+        request: &ApiRequest,
+        own: &str,
+        named: Option<String>,
+    ) -> Option<String> {
+        if !self.granted.allows(request.method, &request.path) {
+            return None;
+        }
+        match named {
+            Some(named) if named != own => {
+                let fits = (1..=MAX_TENANT_KEY_BYTES).contains(&named.len());
+                (fits && self.granted.extends_to(&named)).then_some(named)
+            }
+            Some(_) | None => Some(own.to_owned()),
+        }
+    }
+}
