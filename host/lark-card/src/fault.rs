@@ -138,7 +138,7 @@ impl std::fmt::Display for At<'_> {
     }
 }
 
-/// The faults found so far: the first [`MAX_FAULTS`], and how many there were beyond.
+/// The faults found so far: the first 20, and how many there were beyond.
 #[derive(Debug, Default)]
 pub struct Faults {
     found: Vec<Fault>,

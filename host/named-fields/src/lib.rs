@@ -2,8 +2,24 @@
 //!
 //! A derived `Deserialize` also accepts a struct written as an array, `["first", "second"]`. Nobody who checks or fills an
 //! object by its members sees such an array, so it carries values past those checks: the simulated platform once delivered one
-//! that made an admin port roll a plugin back. [`Named`] wraps any deserialiser and refuses arrays wherever a struct is read,
-//! at every depth. What serde buffers for untagged and flattened types is outside its reach.
+//! that made an admin port roll a plugin back. The functions here refuse arrays wherever a struct is read, at every depth. What
+//! serde buffers for untagged and flattened types is outside their reach.
+//!
+//! ```
+//! #[derive(Debug, serde::Deserialize)]
+//! struct Transfer {
+//!     to: String,
+//!     cents: u64,
+//! }
+//!
+//! assert!(serde_json::from_str::<Transfer>(r#"["Mallory", 700]"#).is_ok());
+//! assert!(named_fields::from_str::<Transfer>(r#"["Mallory", 700]"#).is_err());
+//! ```
+//!
+//! # Errors and limits
+//!
+//! The errors are those of the format's own library; an array in the place of a struct is one of type "invalid type". Anything
+//! after the document is an error too. The depth is that of the library, 128 levels for JSON.
 
 mod access;
 
