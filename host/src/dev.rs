@@ -21,6 +21,9 @@ use crate::stage::Stage;
 use crate::stage::browser;
 use crate::telemetry::collector::Collector;
 use crate::telemetry::collector::Line;
+use crate::telemetry::events::PLUGIN_LIVE;
+use crate::telemetry::events::PLUGIN_REFUSED;
+use crate::telemetry::events::PLUGIN_REMOVED;
 use crate::terminal;
 use crate::workshop::build;
 use crate::workshop::build::Built;
@@ -33,7 +36,7 @@ const VERDICT: Duration = Duration::from_secs(120);
 /// What is kept of what a build says: its end, where the reason is.
 const MAX_SAID_BYTES: usize = 32 << 10;
 /// What the host says of a plugin when it has looked at its files.
-const SAID: [&str; 3] = ["plugin live", "plugin refused", "plugin removed"];
+const SAID: [&str; 3] = [PLUGIN_LIVE.text(), PLUGIN_REFUSED.text(), PLUGIN_REMOVED.text()];
 
 /// Whether the platform's page is opened in a browser. It is there in any case.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use crate::bindings::wasi::logging::logging;
 use crate::capability::config::ConfigCtx;
+use crate::telemetry::events::PLUGIN_LOG;
 
 /// The longest single line; the rest of it is cut.
 const MAX_LINE: usize = 8 * 1024;
@@ -66,7 +67,7 @@ impl LoggingCtx {
         let LogTag { app, plugin, version, event_id } = &self.tag;
         macro_rules! line {
             ($level:ident) => {
-                tracing::$level!(%app, %plugin, %version, %event_id, context, text, "plugin log")
+                tracing::$level!(%app, %plugin, %version, %event_id, context, text, "{PLUGIN_LOG}")
             };
         }
         match level {

@@ -21,6 +21,7 @@ use crate::plugin::route::Route;
 use crate::small_file;
 use crate::small_file::off_thread;
 use crate::telemetry::collector::Line;
+use crate::telemetry::events::PLUGIN_NOT_GRANTED;
 use crate::terminal;
 
 /// Say what a file is, what it handles and needs, and whether a host would take it.
@@ -138,7 +139,7 @@ async fn check(desk: &Desk, file: &Path, json: bool) -> Result<Verdict, AloneErr
 
 /// What lacks a grant has a place of its own.
 fn is_warning(line: &Line) -> bool {
-    line.level != "INFO" && line.message != "plugin not granted"
+    line.level != "INFO" && !line.is(PLUGIN_NOT_GRANTED)
 }
 
 /// The text of a guest's line, or why the host wrote one.

@@ -33,6 +33,9 @@ use crate::ingress::long_connection::endpoint::Dialer;
 use crate::ingress::long_connection::settings::Settings;
 use crate::ingress::long_connection::status::ConnectionStatus;
 use crate::shutdown::Shutdown;
+use crate::telemetry::events::CONNECTED;
+use crate::telemetry::events::CONNECTION_GIVEN_UP;
+use crate::telemetry::events::DISCONNECTED;
 
 /// `long_connection = { … }` of an app.
 #[derive(Clone, Debug, Deserialize)]
@@ -166,7 +169,7 @@ impl LongConnection {
                 Ok(dialed) => {
                     settings.update(dialed.settings);
                     status.set_up();
-                    tracing::info!(app, connection, device = dialed.device_id, "connected");
+                    tracing::info!(app, connection, device = dialed.device_id, "{CONNECTED}");
                     let host = session::Host {
                         dispatcher: &self.dispatcher,
                         deadline: self.deadline,
@@ -181,7 +184,7 @@ impl LongConnection {
                 Err(error) if error.retry() == Retry::Useless => {
                     // The state first: whoever reads the line may ask for it at once.
                     status.set_fatal(&error.to_string());
-                    tracing::error!(app, connection, reason = %error, "connection given up");
+                    tracing::error!(app, connection, reason = %error, "{CONNECTION_GIVEN_UP}");
                     return;
                 }
                 Err(error) => error.to_string(),
@@ -196,7 +199,7 @@ impl LongConnection {
                 connection,
                 reason,
                 pause_ms = pause.as_millis() as u64,
-                "disconnected"
+                "{DISCONNECTED}"
             );
             tokio::select! {
                 // Cancel safe: both only wait.

@@ -29,6 +29,8 @@ use crate::plugin::code_cache::functions::Functions;
 pub(super) use crate::plugin::code_cache::key::Key;
 use crate::plugin::code_cache::key::Keys;
 use crate::plugin::linked::Compiled;
+use crate::telemetry::events::CODE_CACHE_NOT_USED;
+use crate::telemetry::events::CODE_REFUSED;
 use crate::telemetry::metrics;
 
 /// Compiled components are a few times as large as their files, and a Python plugin has 18 MB: some dozens of those, or
@@ -147,7 +149,7 @@ impl OpenCache {
             }
             Err(distrust) => {
                 let folder = path.display();
-                tracing::warn!(%folder, reason = %distrust, "code cache not used");
+                tracing::warn!(%folder, reason = %distrust, "{CODE_CACHE_NOT_USED}");
                 metrics::record_code_cache_refusal(distrust.word());
                 Self(None)
             }
@@ -211,7 +213,7 @@ impl CodeCache {
             Err(distrust) => {
                 let file = folder.place(&name);
                 let file = file.display();
-                tracing::warn!(%file, reason = %distrust, "cached code refused, compiling again");
+                tracing::warn!(%file, reason = %distrust, "{CODE_REFUSED}");
                 metrics::record_code_cache_refusal(distrust.word());
                 None
             }

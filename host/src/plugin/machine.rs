@@ -34,6 +34,8 @@ use crate::plugin::limits::MAX_TABLES;
 use crate::plugin::state::GuestState;
 use crate::plugin::swap::ADVICE;
 use crate::plugin::swap::SwapWatch;
+use crate::telemetry::events::MEMORY_MAY_BE_SWAPPED;
+use crate::telemetry::events::SWAP_CAME_ON;
 
 /// Pages that an instance touched stay mapped for the next one up to this size: page faults, not instantiation, are
 /// what a fresh instance costs.
@@ -99,7 +101,7 @@ impl Machines {
         let can_scan = PoolingAllocationConfig::is_pagemap_scan_available();
         let watch = if can_scan { SwapWatch::begin() } else { None };
         if can_scan && watch.is_none() {
-            tracing::warn!(advice = ADVICE, "memory may be swapped out: fresh instances cost more");
+            tracing::warn!(advice = ADVICE, "{MEMORY_MAY_BE_SWAPPED}");
         }
         let current = ArcSwap::from_pointee(Machine::new(max_calls, watch)?);
         Ok(Self { max_calls, current, replacing: Mutex::new(()) })
@@ -124,10 +126,7 @@ impl Machines {
             );
         })?;
         self.current.store(Arc::clone(&safe));
-        tracing::warn!(
-            advice = ADVICE,
-            "memory may be swapped out since now: fresh instances cost more, none was made in the memory of another"
-        );
+        tracing::warn!(advice = ADVICE, "{SWAP_CAME_ON}");
         Ok(safe)
     }
 

@@ -46,6 +46,7 @@ use crate::plugin::running::Pace;
 use crate::plugin::usage::Usage;
 use crate::store::Store;
 use crate::telemetry::PluginVersion;
+use crate::telemetry::events::PLUGIN_FREED;
 
 /// A compiled and linked plugin with everything its calls need.
 pub struct Plugin {
@@ -101,7 +102,7 @@ impl Drop for Plugin {
         // Nobody was waiting for the end of one that was never called.
         if self.went_live.get().is_some() {
             let (app, plugin, version) = (&self.app, &self.name, &self.version);
-            tracing::info!(%app, %plugin, %version, "plugin freed");
+            tracing::info!(%app, %plugin, %version, "{PLUGIN_FREED}");
         }
     }
 }

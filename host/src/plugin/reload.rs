@@ -47,6 +47,13 @@ use crate::plugin::status::RollbackError;
 use crate::plugin::status::StatusCell;
 use crate::shutdown::Shutdown;
 use crate::small_file::off_thread;
+use crate::telemetry::events::CANARY_BEGINS;
+use crate::telemetry::events::CANARY_PROMOTED;
+use crate::telemetry::events::CANARY_ROLLED_BACK;
+use crate::telemetry::events::PLUGIN_LIVE;
+use crate::telemetry::events::PLUGIN_REMOVED;
+use crate::telemetry::events::PLUGIN_UNCHANGED;
+use crate::telemetry::events::PLUGINS_FOLDER_UNREADABLE;
 use crate::telemetry::metrics;
 
 pub use crate::plugin::reload::load::Outside;
@@ -193,7 +200,7 @@ impl Folder {
                 if !self.missing {
                     // A mount that went away for a moment is no reason to take every plugin down.
                     let (app, folder) = (&self.loader.app, self.path.display());
-                    tracing::warn!(%app, %folder, %error, "plugins folder cannot be read, its plugins stay");
+                    tracing::warn!(%app, %folder, %error, "{PLUGINS_FOLDER_UNREADABLE}");
                 }
                 self.missing = true;
                 return (None, FOREVER);
@@ -234,7 +241,7 @@ impl Folder {
         }
         // Said once it holds: whoever reads the line may click at once.
         for name in gone {
-            tracing::info!(app = %self.loader.app, plugin = name, "plugin removed");
+            tracing::info!(app = %self.loader.app, plugin = name, "{PLUGIN_REMOVED}");
         }
     }
 
@@ -299,7 +306,7 @@ impl Folder {
         self.awaited.remove(&name);
         match result {
             Ok(Content::Same(fingerprint)) => {
-                tracing::debug!(app = %self.loader.app, plugin = name, "plugin unchanged");
+                tracing::debug!(app = %self.loader.app, plugin = name, "{PLUGIN_UNCHANGED}");
                 file.is_as_before(fingerprint);
             }
             Ok(Content::New(version)) => file.offer(version),
@@ -349,7 +356,7 @@ impl Folder {
             if let Some(canary) = self.files.get(&name).and_then(File::canary) {
                 let (app, canary) = (&self.loader.app, canary.to_json());
                 let (version, share) = (canary["version"].as_str(), canary["share"].as_u64());
-                tracing::info!(%app, plugin = name, version, share, "canary begins");
+                tracing::info!(%app, plugin = name, version, share, "{CANARY_BEGINS}");
             }
         }
     }
@@ -360,7 +367,7 @@ impl Folder {
             let (app, version) = (&self.loader.app, plugin.version());
             let (code, code_ms) =
                 (plugin.code_source().as_str(), plugin.had_code_in().as_secs_f64() * 1000.0);
-            tracing::info!(%app, plugin = name, version, handles, code, code_ms, "plugin live");
+            tracing::info!(%app, plugin = name, version, handles, code, code_ms, "{PLUGIN_LIVE}");
         }
     }
 
@@ -386,7 +393,7 @@ impl Folder {
                     return;
                 }
                 self.publish();
-                tracing::info!(%app, plugin = &*name, version = &*version, reason, "canary promoted");
+                tracing::info!(%app, plugin = &*name, version = &*version, reason, "{CANARY_PROMOTED}");
                 self.say_live(&name);
             }
             Verdict::RolledBack(reason) => {
@@ -394,7 +401,7 @@ impl Folder {
                     return;
                 }
                 self.publish();
-                tracing::error!(%app, plugin = &*name, version = &*version, reason, "canary rolled back");
+                tracing::error!(%app, plugin = &*name, version = &*version, reason, "{CANARY_ROLLED_BACK}");
             }
         }
     }

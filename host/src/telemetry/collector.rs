@@ -25,6 +25,8 @@ use crate::printable::Clipping;
 use crate::printable::MAX_TEXT_BYTES;
 use crate::printable::clipped;
 use crate::printable::push_clipped;
+use crate::telemetry::events::LogEvent;
+use crate::telemetry::events::PLUGIN_LOG;
 
 /// Lines that are kept; the oldest go first. A call's share of the log is 64 KiB by default, which are fewer.
 const MAX_LINES: usize = 10_000;
@@ -32,9 +34,6 @@ const MAX_LINES: usize = 10_000;
 const OURS: [&str; 2] = ["aviary", "guarded_http"];
 /// Where guests' own lines come from; those are kept at any level.
 const GUESTS: &str = "::capability::logging";
-
-/// The message of a line that a plugin wrote.
-const GUEST_LINE: &str = "plugin log";
 
 /// One line.
 #[derive(Clone, Debug, Serialize)]
@@ -49,9 +48,14 @@ pub struct Line {
 }
 
 impl Line {
+    /// Whether this is what it says.
+    pub fn is(&self, event: LogEvent) -> bool {
+        self.message == event.text()
+    }
+
     /// Whether a plugin wrote it.
     pub fn is_a_guests(&self) -> bool {
-        self.message == GUEST_LINE
+        self.is(PLUGIN_LOG)
     }
 
     /// For people.

@@ -7,6 +7,7 @@ use tracing_subscriber::EnvFilter;
 use tracing_subscriber::filter::ParseError;
 use tracing_subscriber::fmt::format::FmtSpan;
 
+use crate::telemetry::events::CALLBACK;
 use crate::telemetry::format::LineFormat;
 use crate::telemetry::lines::Lines;
 use crate::telemetry::record::CallbackRecord;
@@ -89,7 +90,7 @@ pub(super) fn callback(record: &CallbackRecord) {
                 ms,
                 outcome,
                 reason = record.reason.as_deref(),
-                "callback"
+                "{CALLBACK}"
             )
         };
     }

@@ -10,6 +10,9 @@ use crate::dispatch::late::Update;
 use crate::open_api::transport::ApiResponse;
 use crate::open_api::transport::card_update;
 use crate::store::StoreError;
+use crate::telemetry::events::CARD_UPDATE_RETRIED;
+use crate::telemetry::events::CARD_UPDATE_SUPERSEDED;
+use crate::telemetry::events::CARD_UPDATED;
 use crate::telemetry::metrics;
 use crate::telemetry::metrics::UpdateResult;
 
@@ -113,7 +116,7 @@ impl Late {
             // Those that failed together shall not come back together.
             let wait = pause.mul_f64(0.5 + fastrand::f64() / 2.0);
             let (event_id, pause_ms) = (update.event_id(), wait.as_millis() as u64);
-            tracing::warn!(app = %self.app, event_id, reason, pause_ms, "card update failed, trying again");
+            tracing::warn!(app = %self.app, event_id, reason, pause_ms, "{CARD_UPDATE_RETRIED}");
             metrics::record_card_update_retry();
             tokio::select! {
                 // Cancel safe: both only wait.
@@ -129,7 +132,7 @@ impl Late {
         // A token has two uses. Spending one more on a card that may be there already could cost the last one, and
         // that is what the card shall show in the end.
         if could_cost_the_next {
-            tracing::warn!(app = %self.app, event_id, "card update given up for the next one");
+            tracing::warn!(app = %self.app, event_id, "{CARD_UPDATE_SUPERSEDED}");
             return Some(UpdateResult::Superseded);
         }
         if update.pending.time_left().is_zero() {
@@ -160,7 +163,7 @@ impl Late {
         match code {
             // Used up by the attempt whose answer was lost, if there was one.
             Some(0 | USED_UP) if code == Some(0) || maybe_shown => {
-                tracing::info!(app = %self.app, event_id, "card updated");
+                tracing::info!(app = %self.app, event_id, "{CARD_UPDATED}");
                 Attempt::Shown
             }
             Some(code) if TRY_AGAIN.contains(&code) => Attempt::NotTaken(said()),

@@ -46,6 +46,7 @@ use crate::steps::Step;
 use crate::steps::Steps;
 use crate::telemetry;
 use crate::telemetry::Door;
+use crate::telemetry::events::MESSAGES_AFTER_CLOSE;
 
 /// A peer that does not take our bytes for this long is as good as gone.
 const WRITE_TIMEOUT: Duration = Duration::from_secs(10);
@@ -394,7 +395,7 @@ impl Session<'_> {
             Ended::Stopping => {
                 let missed = self.say_goodbye(ended.to_string()).await;
                 if missed > 0 {
-                    tracing::warn!(app = self.app(), missed, "messages arrived after the goodbye");
+                    tracing::warn!(app = self.app(), missed, "{MESSAGES_AFTER_CLOSE}");
                 }
             }
             // Whoever closed gets the Close back that the library has ready; if it cannot leave, TCP says it.

@@ -19,6 +19,7 @@ use crate::plugin::status::FileStatus;
 use crate::plugin::status::LiveStatus;
 use crate::printable::MAX_TEXT_BYTES;
 use crate::printable::clipped;
+use crate::telemetry::events::PLUGIN_REFUSED;
 
 /// A file that is refused and then changes is probably still being written. Each time it is given twice as long, up to
 /// this: a copy over a slow network is then refused a handful of times, and not a thousand.
@@ -201,7 +202,7 @@ impl File {
             return;
         }
         let still_live = self.live().map(|plugin| plugin.version());
-        tracing::error!(app, plugin = name, reason, still_live, "plugin refused");
+        tracing::error!(app, plugin = name, reason, still_live, "{PLUGIN_REFUSED}");
         self.refused = Some(reason);
     }
 

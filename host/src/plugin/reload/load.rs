@@ -55,6 +55,8 @@ use crate::small_file::OpenFolder;
 use crate::small_file::ReadError;
 use crate::small_file::off_thread;
 use crate::store::Store;
+use crate::telemetry::events::PLUGIN_NOT_GRANTED;
+use crate::telemetry::events::PLUGIN_REHEARSED;
 
 /// The largest file that is loaded. A Python component has 18 MB.
 pub const MAX_FILE_BYTES: u64 = 256 * 1024 * 1024;
@@ -197,7 +199,7 @@ impl Loader {
         let shown = rehearse(&self.engine, plugin, journal, count).await?;
         let (app, name, version) = (&self.app, plugin.name(), plugin.version());
         let Rehearsed { played, other_replies, skipped } = shown;
-        tracing::info!(%app, plugin = name, version, played, other_replies, skipped, "plugin rehearsed");
+        tracing::info!(%app, plugin = name, version, played, other_replies, skipped, "{PLUGIN_REHEARSED}");
         // It is loaded once.
         let _ = plugin.rehearsed.set(shown);
         Ok(())
@@ -219,7 +221,7 @@ impl Loader {
         let runnable = Runnable::new(&code).ok_or_else(no_handler)?;
         let not_granted = not_granted(&code.linked, name, &manifest.grants);
         for missing in &not_granted {
-            tracing::warn!(app = %self.app, plugin = name, version, missing, "plugin not granted");
+            tracing::warn!(app = %self.app, plugin = name, version, missing, "{PLUGIN_NOT_GRANTED}");
         }
         let grant = manifest.grants.key_value.as_ref();
         let http = std::mem::take(&mut manifest.grants.http);
