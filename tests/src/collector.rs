@@ -5,8 +5,8 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::Mutex;
 use std::sync::PoisonError;
-use std::time::Duration;
 
+use crate::eventually::eventually;
 use anyhow::Context as _;
 use anyhow::ensure;
 use opentelemetry_proto::tonic::collector::trace::v1::ExportTraceServiceRequest;
@@ -19,8 +19,6 @@ use tokio::io::AsyncWriteExt as _;
 use tokio::io::BufReader;
 use tokio::net::TcpListener;
 use tokio::net::TcpStream;
-
-use crate::PATIENCE;
 
 /// What it does with what it is sent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -88,23 +86,14 @@ impl Collector {
 
     /// The trace of that event, root first, once it is there.
     pub async fn trace(&self, event_id: &str) -> anyhow::Result<Vec<Span>> {
-        let told = async {
-            loop {
-                let spans: Vec<_> = self.exports().iter().flat_map(Export::spans).collect();
-                let root = spans.iter().find(|span| text(span, "aviary.event_id") == event_id);
-                if let Some(root) = root {
-                    return spans
-                        .iter()
-                        .filter(|span| span.trace_id == root.trace_id)
-                        .cloned()
-                        .collect();
-                }
-                tokio::time::sleep(Duration::from_millis(10)).await;
-            }
-        };
-        tokio::time::timeout(PATIENCE, told)
-            .await
-            .with_context(|| format!("{event_id} is not told"))
+        eventually(&format!("the trace of {event_id}"), async || {
+            let mut spans: Vec<_> = self.exports().iter().flat_map(Export::spans).collect();
+            let root = spans.iter().find(|span| text(span, "aviary.event_id") == event_id);
+            let Some(trace_id) = root.map(|root| root.trace_id.clone()) else { return Ok(None) };
+            spans.retain(|span| span.trace_id == trace_id);
+            Ok(Some(spans))
+        })
+        .await
     }
 }
 
