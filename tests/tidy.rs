@@ -13,6 +13,7 @@ use std::process::Command;
 use anyhow::Context as _;
 use anyhow::ensure;
 use aviary_e2e::artifacts::source_root;
+use aviary_e2e::excuse;
 
 /// The host and the crates that it is made of. Cargo sees to it which of them uses which; the modules of each are in layers.
 const CRATES: [&str; 7] = [
@@ -323,8 +324,8 @@ fn what_decides_by_words_is_found() {
 
 #[test]
 fn no_compiled_plugin_is_tracked() -> anyhow::Result<()> {
-    // A source archive has no repository, and then nothing is tracked.
     if !source_root().join(".git").exists() {
+        excuse::skipped("no repository, as in a source archive, so nothing is tracked");
         return Ok(());
     }
     let listed = Command::new("git")
@@ -332,6 +333,7 @@ fn no_compiled_plugin_is_tracked() -> anyhow::Result<()> {
         .current_dir(source_root())
         .output()
         .context("cannot run git")?;
+    ensure!(listed.status.success(), "git: {}", String::from_utf8_lossy(&listed.stderr));
     let listed = String::from_utf8_lossy(&listed.stdout).into_owned();
     ensure!(listed.is_empty(), "compiled plugins are built, not kept: {listed}");
     Ok(())
@@ -348,7 +350,9 @@ fn every_guest_is_used_by_a_test() -> anyhow::Result<()> {
     for file in files("tests/cases", "toml")? {
         users += &read(&file)?;
     }
-    for guest in aviary_e2e::artifacts::package_names("tests/guests")? {
+    let guests = aviary_e2e::artifacts::package_names("tests/guests")?;
+    ensure!(!guests.is_empty(), "no guest was found");
+    for guest in guests {
         ensure!(users.contains(&format!("\"{guest}\"")), "tests/guests/{guest} is used by no test");
     }
     Ok(())
@@ -412,13 +416,40 @@ fn every_promise_names_a_test_that_exists() -> anyhow::Result<()> {
     Ok(())
 }
 
+/// A promise that nothing proves is a wish.
+#[test]
+fn every_promise_names_a_test() -> anyhow::Result<()> {
+    let text = read(&source_root().join("ARCHITECTURE.md"))?;
+    let (_, promises) = text.split_once("\n## Promises").context("no promises")?;
+    let promises = promises.split("\n## ").next().unwrap_or_default();
+    let mut count = 0;
+    for promise in promises.split("\n").collect::<Vec<_>>().chunk_by(|_, next| !is_numbered(next)) {
+        let promise = promise.join("\n");
+        if is_numbered(&promise) {
+            count += 1;
+            let names_a_test = backticked(&promise).any(|name| name.starts_with("e2e::"));
+            ensure!(names_a_test, "no test is named for: {promise}");
+        }
+    }
+    ensure!(count > 0, "no promise was found");
+    Ok(())
+}
+
+/// Whether a line begins an entry of a numbered list.
+fn is_numbered(line: &str) -> bool {
+    let digits = line.trim_start_matches(|c: char| c.is_ascii_digit());
+    digits.len() < line.len() && digits.starts_with(". ")
+}
+
 #[test]
 fn every_command_in_the_documents_exists() -> anyhow::Result<()> {
     let aliases = read(&source_root().join(".cargo/config.toml")).unwrap_or_default();
     let aliases: toml::Table = aliases.parse()?;
     let aliases = aliases.get("alias").and_then(toml::Value::as_table).cloned().unwrap_or_default();
+    let mut seen = 0;
     for document in documents()? {
         for command in shell_commands(&read(&document)?) {
+            seen += 1;
             let mut words = command
                 .split_whitespace()
                 .filter(|word| !word.contains('='))
@@ -435,11 +466,13 @@ fn every_command_in_the_documents_exists() -> anyhow::Result<()> {
             );
         }
     }
+    ensure!(seen > 0, "no document has a command");
     Ok(())
 }
 
 #[test]
 fn every_link_in_the_documents_leads_somewhere() -> anyhow::Result<()> {
+    let mut seen = 0;
     for document in documents()? {
         let text = read(&document)?;
         for target in text.split("](").skip(1).filter_map(|rest| rest.split(')').next()) {
@@ -449,8 +482,10 @@ fn every_link_in_the_documents_leads_somewhere() -> anyhow::Result<()> {
             }
             let resolved = document.parent().unwrap_or(Path::new("")).join(path);
             ensure!(resolved.exists(), "{}: {target} is not there", document.display());
+            seen += 1;
         }
     }
+    ensure!(seen > 0, "no document has a link");
     Ok(())
 }
 
@@ -544,6 +579,9 @@ fn known_tests() -> anyhow::Result<BTreeSet<String>> {
                 is_test = false;
             } else if line.starts_with("#[test]") || line.starts_with("#[tokio::test") {
                 is_test = true;
+            } else if line.starts_with("#[ignore") {
+                // A test that does not run keeps no promise.
+                is_test = false;
             }
         }
     }
@@ -561,6 +599,7 @@ fn module_path(file: &Path) -> String {
 /// The files below a folder that git knows; none without a repository.
 fn tracked(folder: &str) -> anyhow::Result<Vec<String>> {
     if !source_root().join(".git").exists() {
+        excuse::skipped("no repository, as in a source archive, so nothing is tracked");
         return Ok(Vec::new());
     }
     let listed = Command::new("git")
@@ -625,6 +664,7 @@ fn files_below(folder: &Path, extension: &str) -> anyhow::Result<Vec<PathBuf>> {
             }
         }
     }
+    ensure!(!found.is_empty(), "{} holds no file that ends in .{extension}", folder.display());
     found.sort();
     Ok(found)
 }

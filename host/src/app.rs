@@ -54,6 +54,8 @@ use crate::store::Store;
 use crate::store::StoreError;
 use crate::store::update::StoredUpdate;
 use crate::telemetry::Observers;
+use crate::telemetry::events::LISTENING;
+use crate::telemetry::events::STOPPED;
 use crate::telemetry::history::History;
 use crate::telemetry::metrics;
 use crate::tls;
@@ -271,7 +273,7 @@ impl Host {
             // Whoever reads an answer slowly is not waited for.
             admin.finished(ADMIN_DRAIN).await;
         }
-        tracing::info!(clean, "stopped");
+        tracing::info!(clean, "{STOPPED}");
         clean
     }
 }
@@ -333,7 +335,7 @@ async fn listen(
 
 /// Says that a port is served. Before that, connections wait: what is signed while they do counts as from before the start.
 fn say_listening(what: &'static str, address: SocketAddr) {
-    tracing::info!(what, %address, "listening");
+    tracing::info!(what, %address, "{LISTENING}");
 }
 
 /// What all apps of a host share.

@@ -60,6 +60,7 @@ use crate::plugin::loaded::Plugin;
 use crate::runtime::engine::GuestEngine;
 use crate::shutdown::Shutdown;
 use crate::small_file::off_thread;
+use crate::telemetry::events::PLUGINS_FOLDER_UNREADABLE;
 use crate::telemetry::metrics;
 
 /// Rollbacks, and verdicts about canaries, that may wait while a folder is looked into.
@@ -227,7 +228,7 @@ impl Folder {
                 if !self.missing {
                     // A mount that went away for a moment is no reason to take every plugin down.
                     let (app, folder) = (&self.loader.app, self.path.display());
-                    tracing::warn!(%app, %folder, %error, "plugins folder cannot be read, its plugins stay");
+                    tracing::warn!(%app, %folder, %error, "{PLUGINS_FOLDER_UNREADABLE}");
                 }
                 self.missing = true;
                 return (None, FOREVER);

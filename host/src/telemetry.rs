@@ -1,6 +1,7 @@
 //! What the host says about itself: one log line for each callback, counters, and nothing secret in either.
 
 pub mod collector;
+pub mod events;
 pub mod history;
 mod format;
 mod lines;
@@ -14,6 +15,7 @@ use tokio::sync::broadcast;
 
 use crate::record::CallbackRecord;
 use crate::record::Door;
+use crate::telemetry::events::REJECTED;
 use crate::telemetry::history::History;
 
 pub use crate::telemetry::lines::flush;
@@ -71,6 +73,6 @@ pub fn record_rejected(
     client: Option<IpAddr>,
 ) {
     let client = client.map(tracing::field::display);
-    tracing::warn!(app, door = door.as_str(), kind, reason, client, "rejected");
+    tracing::warn!(app, door = door.as_str(), kind, reason, client, "{REJECTED}");
     metrics::record_rejected(door, kind);
 }

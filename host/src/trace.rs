@@ -19,6 +19,8 @@ use tokio_util::sync::CancellationToken;
 
 use crate::record::CallbackRecord;
 use crate::telemetry::Observers;
+use crate::telemetry::events::TRACES_DROPPED;
+use crate::telemetry::events::TRACES_LOST;
 use crate::telemetry::metrics;
 use crate::trace::config::TraceSettings;
 
@@ -74,7 +76,7 @@ impl Traces {
         };
         if tokio::time::timeout(LAST_WORDS, told).await.is_err() {
             self.telling.abort();
-            tracing::warn!("the collector is slow: its last traces are lost");
+            tracing::warn!("{TRACES_DROPPED}");
         }
     }
 }
@@ -161,7 +163,7 @@ impl Collector {
                     // One line for an outage.
                     if !std::mem::replace(&mut has_failed, true) {
                         let reason = in_full(&why);
-                        tracing::warn!(url = %self.settings.url, reason, "traces are lost");
+                        tracing::warn!(url = %self.settings.url, reason, "{TRACES_LOST}");
                     }
                     metrics::record_trace_drop("not_taken", count);
                 }

@@ -3,7 +3,9 @@
 use std::time::Duration;
 
 use anyhow::ensure;
+use aviary::telemetry::events;
 use aviary_e2e::artifacts;
+use aviary_e2e::eventually::eventually_is;
 use aviary_e2e::metrics::Metrics;
 use aviary_e2e::sender;
 use aviary_e2e::setup::App;
@@ -60,7 +62,7 @@ async fn a_repaired_plugin_begins_with_a_clean_record() -> anyhow::Result<()> {
         ensure!(outcome(&running, "b").await? == expected, "{expected} was expected");
     }
     running.drop_guest("version-a", "answer")?;
-    running.host.log().wait_for_count(2, "plugin live", &[("plugin", "answer")]).await?;
+    running.host.log().wait_for_count(2, events::PLUGIN_LIVE, &[("plugin", "answer")]).await?;
     ensure!(outcome(&running, "b").await? == "answered", "the new version is not paused");
     Ok(())
 }
@@ -83,9 +85,8 @@ async fn a_paused_plugin_is_tried_again() -> anyhow::Result<()> {
     let running = Setup::new(app).start().await?;
     ensure!(outcome(&running, "b").await? == "trap", "the plugin is asked");
     let started = std::time::Instant::now();
-    while outcome(&running, "b").await? == "paused" {
-        ensure!(started.elapsed() < aviary_e2e::PATIENCE, "it is never tried again");
-    }
+    let is_tried = async || Ok(outcome(&running, "b").await? != "paused");
+    eventually_is("it is tried again", is_tried).await?;
     ensure!(started.elapsed() >= pause - Duration::from_millis(50), "{:?}", started.elapsed());
     Ok(())
 }

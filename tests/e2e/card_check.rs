@@ -50,7 +50,9 @@ fn bad_cards_are_refused_for_the_right_reasons() -> anyhow::Result<()> {
     let cards = cards("bad")?;
     let output = check(&["--json"], &cards)?;
     ensure!(output.status.code() == Some(1));
-    for (card, line) in cards.iter().zip(lines(&output)?) {
+    let lines = lines(&output)?;
+    ensure!(lines.len() == cards.len(), "{} lines about {} cards", lines.len(), cards.len());
+    for (card, line) in cards.iter().zip(lines) {
         let mut found = line["faults"].clone();
         for fault in found.as_array_mut().context("faults is a list")? {
             let words = fault.as_object_mut().and_then(|fault| fault.remove("words"));

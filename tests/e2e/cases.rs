@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use anyhow::Context as _;
 use anyhow::ensure;
+use aviary::telemetry::events;
 use aviary_e2e::cases;
 use aviary_e2e::cases::Case;
 use aviary_e2e::cases::CaseDoor;
@@ -61,7 +62,7 @@ async fn run(running: &Running, case: &Case, door: CaseDoor) -> anyhow::Result<(
         CaseDoor::Webhook => by_webhook(running, case).await?,
         CaseDoor::LongConnection => by_long_connection(running, case).await?,
     };
-    running.host.log().wait_for_count(lines_before + 1, "callback", &[]).await?;
+    running.host.log().wait_for_count(lines_before + 1, events::CALLBACK, &[]).await?;
     let lines = callback_lines(running);
     ensure!(
         lines.len() == lines_before + 1,
@@ -77,7 +78,7 @@ async fn run(running: &Running, case: &Case, door: CaseDoor) -> anyhow::Result<(
     ensure!(line.text_of("door") == door, "{}", line.text());
     check(case, &answer).with_context(|| format!("{answer:?}"))?;
     if let Some(expected) = &case.expect.logged {
-        let logged = running.host.log().lines(|line| line.message() == "plugin log");
+        let logged = running.host.log().lines(|line| line.is(events::PLUGIN_LOG, &[]));
         let logged = logged.last().context("the guest logged nothing")?;
         matches(&serde_json::from_str(logged.text_of("text"))?, expected)?;
     }
@@ -85,7 +86,7 @@ async fn run(running: &Running, case: &Case, door: CaseDoor) -> anyhow::Result<(
 }
 
 fn callback_lines(running: &Running) -> Vec<LogLine> {
-    running.host.log().lines(|line| line.message() == "callback")
+    running.host.log().lines(|line| line.is(events::CALLBACK, &[]))
 }
 
 async fn by_webhook(running: &Running, case: &Case) -> anyhow::Result<Answer> {

@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use anyhow::Context as _;
 use anyhow::ensure;
+use aviary::telemetry::events;
 use aviary_e2e::artifacts;
 use aviary_e2e::sender;
 use aviary_e2e::setup::App;
@@ -61,12 +62,17 @@ fn cached_files(folder: &Path) -> anyhow::Result<Vec<PathBuf>> {
 
 /// The code of that many plugins was had from there.
 async fn live_from(running: &Running, source: &str, count: usize) -> anyhow::Result<()> {
-    running.host.log().wait_for_count(count, "plugin live", &[("code", source)]).await.map(drop)
+    running
+        .host
+        .log()
+        .wait_for_count(count, events::PLUGIN_LIVE, &[("code", source)])
+        .await
+        .map(drop)
 }
 
 /// Nothing else is looked for, so nobody waits for it.
 fn count_live_from(running: &Running, source: &str) -> usize {
-    running.host.log().lines(|line| line.is("plugin live", &[("code", source)])).len()
+    running.host.log().lines(|line| line.is(events::PLUGIN_LIVE, &[("code", source)])).len()
 }
 
 async fn start_again(running: &mut Running) -> anyhow::Result<()> {
@@ -75,7 +81,7 @@ async fn start_again(running: &mut Running) -> anyhow::Result<()> {
 }
 
 async fn wait_until_kept(running: &Running, count: usize) -> anyhow::Result<()> {
-    running.host.log().wait_for_count(count, "compiled code kept", &[]).await.map(drop)
+    running.host.log().wait_for_count(count, events::CODE_KEPT, &[]).await.map(drop)
 }
 
 #[tokio::test]
@@ -103,7 +109,7 @@ async fn compiled_code_is_used_again_and_only_while_it_is_good() -> anyhow::Resu
 
     fs::set_permissions(&folder, PermissionsExt::from_mode(0o777))?;
     start_again(&mut running).await?;
-    let unused = running.host.log().wait_for("code cache not used", &[]).await?;
+    let unused = running.host.log().wait_for(events::CODE_CACHE_NOT_USED, &[]).await?;
     ensure!(unused.text_of("reason").contains("others can write to it"), "{}", unused.text());
     live_from(&running, "compiled", 1).await
 }
@@ -122,7 +128,7 @@ async fn the_code_of_a_program_is_used_again_too() -> anyhow::Result<()> {
 
 /// What lies there is compiled again, answers, and is good the next time.
 async fn is_refused(running: &Running, reason: &str) -> anyhow::Result<()> {
-    let refused = running.host.log().wait_for("cached code refused, compiling again", &[]).await?;
+    let refused = running.host.log().wait_for(events::CODE_REFUSED, &[]).await?;
     ensure!(refused.text_of("reason").contains(reason), "{}", refused.text());
     live_from(running, "compiled", 1).await?;
     ensure!(running.deliver(&sender::click("b")).await?.toast() == "a");
@@ -147,7 +153,7 @@ async fn hosts_at_once_share_a_folder_and_apps_share_code() -> anyhow::Result<()
         wait_until_kept(&running, count_live_from(&running, "compiled")).await?;
         let toast = running.deliver(&sender::click("button-1")).await?.toast().to_owned();
         ensure!(toast == "number:00000001", "{toast}");
-        let refused = running.host.log().lines(|line| line.message().contains("code refused"));
+        let refused = running.host.log().lines(|line| line.is(events::CODE_REFUSED, &[]));
         ensure!(refused.is_empty(), "half a file was seen: {refused:?}");
     }
     ensure!(cached_files(&folder)?.len() == 2);

@@ -3,8 +3,10 @@
 use std::path::PathBuf;
 
 use anyhow::ensure;
+use aviary::telemetry::events;
 use aviary_e2e::VERIFICATION_TOKEN;
 use aviary_e2e::artifacts;
+use aviary_e2e::platform::click;
 use aviary_e2e::sender;
 use aviary_e2e::setup::App;
 use aviary_e2e::setup::Running;
@@ -29,15 +31,11 @@ async fn with(component: PathBuf, sidecar: Value) -> anyhow::Result<Running> {
     Setup::new(app).start().await
 }
 
-fn click(button: &str) -> Delivery {
-    Delivery::json(DeliveryKind::CardAction, sender::click(button))
-}
-
 #[tokio::test]
 async fn a_program_answers_every_callback_through_both_doors() -> anyhow::Result<()> {
     for component in both()? {
         let running = with(component, json!({})).await?;
-        let live = running.host.log().wait_for("plugin live", &[]).await?;
+        let live = running.host.log().wait_for(events::PLUGIN_LIVE, &[]).await?;
         ensure!(live.text_of("handles") == "command", "{}", live.text());
         let platform = running.platform()?;
         let webhook = Door::Webhook { url: running.webhook_url(&running.apps()[0]).await? };
@@ -81,7 +79,7 @@ async fn a_program_is_given_the_callback_and_its_settings_and_nothing_else() -> 
             .and_then(|text| text.as_str()?.parse::<u64>().ok());
         ensure!(remaining.is_some_and(|left| (1..=2500).contains(&left)), "{given}");
         ensure!(environment == json!({ "GREETING": "héllo" }), "{given}");
-        let line = running.host.log().wait_for("plugin log", &[("text", "asked")]).await?;
+        let line = running.host.log().wait_for(events::PLUGIN_LOG, &[("text", "asked")]).await?;
         ensure!(line.text_of("plugin") == "program", "{}", line.text());
     }
     Ok(())

@@ -1,45 +1,19 @@
 //! A configuration is understood as a whole or refused with the key's name, before anything listens.
 
-use std::path::Path;
-
 use anyhow::ensure;
+use aviary::telemetry::events;
 use aviary_e2e::APP_ID;
 use aviary_e2e::APP_SECRET;
+use aviary_e2e::configuration;
+use aviary_e2e::configuration::BAD_CONFIGURATION;
+use aviary_e2e::configuration::SMALLEST;
 use aviary_e2e::host::HostProcess;
 use aviary_e2e::setup::App;
 use aviary_e2e::setup::Setup;
 use aviary_e2e::setup::environment;
 
-/// What the operating system calls a configuration error (`EX_USAGE` of sysexits).
-const BAD_CONFIGURATION: i32 = 64;
-
 /// A resource of the machine that cannot be had (`EX_UNAVAILABLE`).
 const UNAVAILABLE: i32 = 69;
-
-/// The smallest configuration that runs.
-const SMALLEST: &str = r#"
-[[app]]
-id = "cli_0123456789abcdef"
-secret = { env = "AVIARY_APP_SECRET" }
-verification_token = { env = "AVIARY_VERIFICATION_TOKEN" }
-domain = "http://127.0.0.1:1"
-plugins = "plugins"
-webhook = { path = "/callback" }
-
-[webhook]
-listen = "127.0.0.1:0"
-
-[admin]
-listen = "127.0.0.1:0"
-
-[log]
-format = "json"
-"#;
-
-fn write(folder: &Path, configuration: &str) -> anyhow::Result<()> {
-    std::fs::create_dir_all(folder.join("plugins"))?;
-    Ok(std::fs::write(folder.join("aviary.toml"), configuration)?)
-}
 
 /// `aviary run` ends with 64 and says everything in `named`, and nothing secret.
 async fn is_refused(
@@ -48,18 +22,13 @@ async fn is_refused(
     named: &[&str],
 ) -> anyhow::Result<()> {
     let folder = tempfile::tempdir()?;
-    write(folder.path(), configuration)?;
-    let mut host =
-        HostProcess::start(&["run", "--config", "aviary.toml"], folder.path(), environment)?;
-    let exit = host.wait().await?;
-    // The reader of the log may be a moment behind the end of the process.
-    let said = host.log().text();
-    ensure!(exit.status.code() == Some(BAD_CONFIGURATION), "{named:?}: {exit:?}: {said}");
+    let (code, said) = configuration::run(folder.path(), configuration, environment).await?;
+    ensure!(code == Some(BAD_CONFIGURATION), "{named:?}: {code:?}: {said}");
     for text in named {
         ensure!(said.contains(text), "{text:?} is not named: {said}");
     }
     ensure!(!said.contains(APP_SECRET), "a secret is in the log: {said}");
-    ensure!(!said.contains("listening"), "it listened before it understood: {said}");
+    ensure!(!said.contains(events::LISTENING.text()), "it listened before it understood: {said}");
     Ok(())
 }
 
@@ -155,7 +124,10 @@ async fn a_port_that_is_taken_is_named() -> anyhow::Result<()> {
     let taken = std::net::TcpListener::bind("127.0.0.1:0")?;
     let folder = tempfile::tempdir()?;
     let listen = format!("[webhook]\nlisten = \"{}\"", taken.local_addr()?);
-    write(folder.path(), &SMALLEST.replace("[webhook]\nlisten = \"127.0.0.1:0\"", &listen))?;
+    configuration::write(
+        folder.path(),
+        &SMALLEST.replace("[webhook]\nlisten = \"127.0.0.1:0\"", &listen),
+    )?;
     let mut host = HostProcess::start(&["run"], folder.path(), &environment())?;
     let exit = host.wait().await?;
     ensure!(exit.status.code() == Some(UNAVAILABLE), "{exit:?}");
@@ -174,7 +146,7 @@ async fn a_secret_may_come_from_a_file() -> anyhow::Result<()> {
     )?;
     let from_file =
         SMALLEST.replace("{ env = \"AVIARY_VERIFICATION_TOKEN\" }", "{ file = \"secrets/token\" }");
-    write(folder.path(), &from_file)?;
+    configuration::write(folder.path(), &from_file)?;
     let elsewhere = tempfile::tempdir()?;
     let path = folder.path().join("aviary.toml");
     let path = path.to_string_lossy();

@@ -6,6 +6,7 @@ mod table;
 
 use anyhow::Context as _;
 use anyhow::ensure;
+use aviary::telemetry::events;
 use aviary_e2e::artifacts;
 use aviary_e2e::desk::Desk;
 use aviary_e2e::desk::patient_host;
@@ -132,8 +133,11 @@ async fn the_same_callback_costs_the_same(language: &str, running: &Running) -> 
         running.platform()?.send(&delivery).await?;
     }
     let event_id = delivery.event_id().context("it has an event id")?;
-    let lines =
-        running.host.log().wait_for_count(TIMES, "callback", &[("event_id", &event_id)]).await?;
+    let lines = running
+        .host
+        .log()
+        .wait_for_count(TIMES, events::CALLBACK, &[("event_id", &event_id)])
+        .await?;
     let fuel: Vec<_> = lines.iter().filter_map(|line| line.number_of("fuel")).collect();
     let same =
         fuel.iter().all(|fuel| *fuel > 0.0 && *fuel == lines[0].number_of("fuel").unwrap_or(0.0));

@@ -2,14 +2,16 @@
 
 use std::net::SocketAddr;
 use std::process::Command;
-use std::time::Duration;
 
 use anyhow::Context as _;
 use anyhow::ensure;
+use aviary::telemetry::events;
 use aviary_e2e::APP_ID;
-use aviary_e2e::PATIENCE;
 use aviary_e2e::artifacts;
-use aviary_e2e::host::HostProcess;
+use aviary_e2e::configuration;
+use aviary_e2e::configuration::BAD_CONFIGURATION;
+use aviary_e2e::configuration::SMALLEST;
+use aviary_e2e::eventually::eventually_is;
 use aviary_e2e::http::Request;
 use aviary_e2e::http::Response;
 use aviary_e2e::sender;
@@ -27,17 +29,12 @@ const WHERE_THE_TOKEN_IS: &str = "AVIARY_ADMIN_TOKEN";
 async fn told(running: &Running, holds: impl Fn(&Value) -> bool) -> anyhow::Result<Value> {
     let admin = running.host.admin().await?;
     let mut last = Value::Null;
-    let looking = async {
-        loop {
-            last = Request::get("/dashboard.json").send(admin).await?.json()?;
-            if holds(&last) {
-                return anyhow::Ok(());
-            }
-            tokio::time::sleep(Duration::from_millis(20)).await;
-        }
-    };
-    let seen = tokio::time::timeout(PATIENCE, looking).await;
-    seen.with_context(|| format!("it never was so: {last:#}"))??;
+    let seen = eventually_is("what the page is told", async || {
+        last = Request::get("/dashboard.json").send(admin).await?.json()?;
+        Ok(holds(&last))
+    });
+    let seen = seen.await;
+    seen.with_context(|| format!("it was last: {last:#}"))?;
     Ok(last)
 }
 
@@ -273,32 +270,14 @@ async fn a_name_that_leads_here_by_a_stranger_s_doing_is_refused() -> anyhow::Re
 /// With this in `[admin]`, a host does not start; what it says.
 async fn refused(admin: &str, token: &str) -> anyhow::Result<String> {
     let folder = tempfile::tempdir()?;
-    std::fs::create_dir(folder.path().join("plugins"))?;
-    let configuration = format!(
-        r#"
-[[app]]
-id = "{APP_ID}"
-secret = {{ env = "AVIARY_APP_SECRET" }}
-verification_token = {{ env = "AVIARY_VERIFICATION_TOKEN" }}
-domain = "http://127.0.0.1:1"
-plugins = "plugins"
-webhook = {{ path = "/callback" }}
-
-[webhook]
-listen = "127.0.0.1:0"
-
-[admin]
-{admin}
-"#
-    );
-    std::fs::write(folder.path().join("aviary.toml"), configuration)?;
+    let smallest = "[admin]\nlisten = \"127.0.0.1:0\"";
+    let configuration = SMALLEST.replace(smallest, &format!("[admin]\n{admin}"));
+    ensure!(configuration != SMALLEST, "it has no {smallest}");
     let mut environment = environment();
     environment.push((WHERE_THE_TOKEN_IS.to_owned(), token.to_owned()));
-    let mut host = HostProcess::start(&["run"], folder.path(), &environment)?;
-    let exit = host.wait().await?;
-    let said = host.log().text();
-    ensure!(exit.status.code() == Some(64), "{exit:?}: {said}");
-    ensure!(!said.contains("listening"), "it listened before it understood: {said}");
+    let (code, said) = configuration::run(folder.path(), &configuration, &environment).await?;
+    ensure!(code == Some(BAD_CONFIGURATION), "{code:?}: {said}");
+    ensure!(!said.contains(events::LISTENING.text()), "it listened before it understood: {said}");
     Ok(said)
 }
 

@@ -5,6 +5,7 @@ use std::time::Instant;
 
 use anyhow::Context as _;
 use anyhow::ensure;
+use aviary::telemetry::events;
 use aviary_e2e::PATIENCE;
 use aviary_e2e::http::Response;
 use aviary_e2e::log::LogLine;
@@ -13,6 +14,7 @@ use aviary_e2e::setup::App;
 use aviary_e2e::setup::Running;
 use aviary_e2e::setup::Setup;
 use aviary_e2e::setup::endless;
+use futures_util::future::join_all;
 use lark_simulator::delivery::Delivery;
 use lark_simulator::delivery::DeliveryKind;
 use lark_simulator::delivery::Door;
@@ -24,69 +26,80 @@ use tokio::net::TcpStream;
 
 /// The soft deadline of these tests.
 const SOFT: Duration = Duration::from_millis(400);
-/// How long the guests of these tests take at least, or for ever: an answer that came before did not wait for them.
-const GUEST: Duration = Duration::from_secs(4);
+/// What an answer may take beyond the deadline where nothing else wants the machine.
+const SLACK: Duration = Duration::from_millis(150);
+/// Callbacks that are sent at once. A busy machine delays some of them, a host that is late by itself delays all.
+const TRIES: usize = 5;
+/// The platform waits no longer for any of them.
+const PLATFORM: Duration = Duration::from_secs(3);
 
-async fn with_deadline(app: App) -> anyhow::Result<Running> {
+/// A host whose answers are due after [`SOFT`].
+pub(crate) async fn with_deadline(app: App) -> anyhow::Result<Running> {
     Setup::new(app).set("deadline", "soft_ms", 400).set("deadline", "late_ms", 10_000).start().await
 }
 
-fn is_on_time(what: &str, elapsed: Duration) -> anyhow::Result<()> {
-    ensure!(
-        elapsed >= SOFT,
-        "{what}: answered after {elapsed:?}, before the plugin's time was over"
-    );
-    ensure!(elapsed < GUEST, "{what}: answered after {elapsed:?}, and {SOFT:?} is the deadline");
+/// By the host's own clock, which starts with the first byte: no answer came before the deadline or after the platform had
+/// given up, and the quickest one came at the deadline.
+fn are_on_time(what: &str, lines: &[LogLine]) -> anyhow::Result<()> {
+    let mut took = Vec::new();
+    for line in lines {
+        let ms = line.number_of("ms").context("the line says how long it took")?;
+        took.push(Duration::from_secs_f64(ms / 1000.0));
+    }
+    took.sort();
+    let (Some(quickest), Some(slowest)) = (took.first(), took.last()) else {
+        anyhow::bail!("{what}: no answer was timed");
+    };
+    ensure!(*quickest >= SOFT, "{what}: answered in {took:?}, and the plugin has {SOFT:?}");
+    ensure!(*quickest < SOFT + SLACK, "{what}: answered in {took:?}, and {SOFT:?} is the deadline");
+    ensure!(*slowest < PLATFORM, "{what}: answered in {took:?}, and the platform has given up");
     Ok(())
 }
 
+/// Callbacks of one type, all of them answered by the host at the deadline: what it answered, and the lines about them.
 async fn at_the_deadline(
     running: &Running,
-    body: &Value,
     kind: &str,
-) -> anyhow::Result<(Response, LogLine)> {
-    let response = running.deliver(body).await?;
-    is_on_time(kind, response.elapsed)?;
-    let line =
-        running.host.log().wait_for("callback", &[("type", kind), ("outcome", "deadline")]).await?;
-    ensure!(line.number_of("ms").is_some_and(|ms| ms >= 400.0), "{}", line.text());
-    Ok((response, line))
+    callback: impl Fn() -> Value,
+) -> anyhow::Result<(Vec<Response>, Vec<LogLine>)> {
+    let bodies: Vec<_> = (0..TRIES).map(|_| callback()).collect();
+    let answers = join_all(bodies.iter().map(|body| running.deliver(body))).await;
+    let answers = answers.into_iter().collect::<anyhow::Result<Vec<_>>>()?;
+    let fields = [("type", kind), ("outcome", "deadline")];
+    let lines = running.host.log().wait_for_count(TRIES, events::CALLBACK, &fields).await?;
+    are_on_time(kind, &lines)?;
+    Ok((answers, lines))
 }
 
 #[tokio::test]
 async fn every_type_has_an_answer_at_the_deadline() -> anyhow::Result<()> {
     let running = with_deadline(App::default().webhook_only().guest("slow")?).await?;
-    for (kind, body) in [
-        ("card.action.trigger", sender::click("b")),
-        ("card.action.trigger_v1", sender::legacy_click("b")),
+    for (kind, click) in [
+        ("card.action.trigger", sender::click as fn(&str) -> Value),
+        ("card.action.trigger_v1", sender::legacy_click),
     ] {
-        let (response, _) = at_the_deadline(&running, &body, kind).await?;
-        ensure!(response.status == 200, "{kind}: {}", response.text());
-        ensure!(response.text_at("/toast/type") == "info", "{kind}: {}", response.text());
-        ensure!(!response.text_at("/toast/i18n/zh_cn").is_empty(), "{kind}: {}", response.text());
+        let click = || click("b");
+        for response in at_the_deadline(&running, kind, click).await?.0 {
+            let text = response.text();
+            ensure!(response.status == 200, "{kind}: {text}");
+            ensure!(response.text_at("/toast/type") == "info", "{kind}: {text}");
+            ensure!(!response.text_at("/toast/i18n/zh_cn").is_empty(), "{kind}: {text}");
+        }
     }
-    let link = sender::preview("https://example.com/x");
-    let (response, _) = at_the_deadline(&running, &link, "url.preview.get").await?;
-    ensure!(response.status == 200, "{}", response.text());
-    ensure!(
-        response.json()? == json!({ "inline": { "title": "https://example.com/x" } }),
-        "{}",
-        response.text()
-    );
-
-    let (response, _) =
-        at_the_deadline(&running, &sender::event(), "im.message.receive_v1").await?;
-    ensure!(
-        response.status == 500,
-        "an event that was not handled is sent again: {}",
-        response.text()
-    );
+    let link = || sender::preview("https://example.com/x");
+    for response in at_the_deadline(&running, "url.preview.get", link).await?.0 {
+        ensure!(response.status == 200, "{}", response.text());
+        let title = json!({ "inline": { "title": "https://example.com/x" } });
+        ensure!(response.json()? == title, "{}", response.text());
+    }
+    for response in at_the_deadline(&running, "im.message.receive_v1", sender::event).await?.0 {
+        let text = response.text();
+        ensure!(response.status == 500, "an event that was not handled is sent again: {text}");
+    }
 
     let metrics = running.host.metrics().await?;
-    ensure!(
-        metrics.sum("aviary_callbacks_total", &[("outcome", "deadline")]) == 4.0,
-        "{metrics:?}"
-    );
+    let counted = metrics.sum("aviary_callbacks_total", &[("outcome", "deadline")]);
+    ensure!(counted == 4.0 * TRIES as f64, "{metrics:?}");
     Ok(())
 }
 
@@ -94,32 +107,49 @@ async fn every_type_has_an_answer_at_the_deadline() -> anyhow::Result<()> {
 async fn every_type_has_an_answer_at_the_deadline_of_the_long_connection() -> anyhow::Result<()> {
     let running = with_deadline(App::default().long_connection_only().guest("slow")?).await?;
     let platform = running.platform()?;
-    let click = platform.click("b").await?;
-    let link = platform.send(&Delivery::link_preview("https://example.com/x")).await?;
-    let event = Delivery::event("im.message.receive_v1", json!({}));
-    let event = platform.send(&event).await?;
-    for seen in [&click, &link, &event] {
-        is_on_time("long connection", seen.exchange().elapsed)?;
-        ensure!(seen.error().is_none(), "{seen:?}");
+    let send = async |callback: fn() -> Delivery| {
+        let callbacks: Vec<_> = (0..TRIES).map(|_| callback()).collect();
+        let seen = join_all(callbacks.iter().map(|callback| platform.send(callback))).await;
+        let seen = seen.into_iter().collect::<anyhow::Result<Vec<_>>>()?;
+        for seen in &seen {
+            ensure!(seen.error().is_none(), "{seen:?}");
+        }
+        Ok(seen)
+    };
+    for click in send(|| Delivery::json(DeliveryKind::CardAction, sender::click("b"))).await? {
+        ensure!(click.toast_kind() == "info", "{click:?}");
     }
-    ensure!(click.toast_kind() == "info", "{click:?}");
-    let title = link.exchange().verdict.preview_title.as_deref();
-    ensure!(title == Some("https://example.com/x"), "{link:?}");
-    ensure!(event.exchange().code == Some(500), "it is sent again: {event:?}");
-    ensure!(!event.exchange().verdict.acknowledged, "{event:?}");
+    for link in send(|| Delivery::link_preview("https://example.com/x")).await? {
+        let title = link.exchange().verdict.preview_title.as_deref();
+        ensure!(title == Some("https://example.com/x"), "{link:?}");
+    }
+    for event in send(|| Delivery::event("im.message.receive_v1", json!({}))).await? {
+        ensure!(event.exchange().code == Some(500), "it is sent again: {event:?}");
+        ensure!(!event.exchange().verdict.acknowledged, "{event:?}");
+    }
+    for kind in ["card.action.trigger", "url.preview.get", "im.message.receive_v1"] {
+        let fields = [("type", kind), ("outcome", "deadline")];
+        let lines = running.host.log().wait_for_count(TRIES, events::CALLBACK, &fields).await?;
+        are_on_time(kind, &lines)?;
+    }
     Ok(())
 }
 
 #[tokio::test]
 async fn a_json_handler_has_the_same_deadline() -> anyhow::Result<()> {
     let running = with_deadline(App::default().webhook_only().guest("json-handler")?).await?;
-    let mut click = sender::click("b");
-    click["event"]["please"] = json!("sleep");
-    let (response, _) = at_the_deadline(&running, &click, "card.action.trigger").await?;
-    ensure!(response.text_at("/toast/type") == "info", "{}", response.text());
-    let unknown = sender::callback("profile.view.get", json!({ "please": "sleep" }));
-    let (response, _) = at_the_deadline(&running, &unknown, "profile.view.get").await?;
-    ensure!(response.status == 500, "{}", response.text());
+    let click = || {
+        let mut click = sender::click("b");
+        click["event"]["please"] = json!("sleep");
+        click
+    };
+    for response in at_the_deadline(&running, "card.action.trigger", click).await?.0 {
+        ensure!(response.text_at("/toast/type") == "info", "{}", response.text());
+    }
+    let unknown = || sender::callback("profile.view.get", json!({ "please": "sleep" }));
+    for response in at_the_deadline(&running, "profile.view.get", unknown).await?.0 {
+        ensure!(response.status == 500, "{}", response.text());
+    }
     Ok(())
 }
 
@@ -127,10 +157,14 @@ async fn a_json_handler_has_the_same_deadline() -> anyhow::Result<()> {
 async fn a_spinning_plugin_does_not_delay_the_answer() -> anyhow::Result<()> {
     let running =
         with_deadline(App::default().webhook_only().guest_with("loop-forever", endless())?).await?;
-    let (response, line) =
-        at_the_deadline(&running, &sender::click("b"), "card.action.trigger").await?;
-    ensure!(response.text_at("/toast/type") == "info", "{}", response.text());
-    ensure!(line.text_of("plugin") == "loop-forever", "{}", line.text());
+    let click = || sender::click("b");
+    let (responses, lines) = at_the_deadline(&running, "card.action.trigger", click).await?;
+    for response in responses {
+        ensure!(response.text_at("/toast/type") == "info", "{}", response.text());
+    }
+    for line in lines {
+        ensure!(line.text_of("plugin") == "loop-forever", "{}", line.text());
+    }
     Ok(())
 }
 
@@ -142,7 +176,7 @@ const FIRST_PART_ALONE: Duration = Duration::from_millis(1200);
 /// By the host's clock the callback took as long as by the sender's, who began with the first part. Had its clock started
 /// with the second, it would have missed what came before.
 async fn the_first_part_counts(running: &Running, elapsed: Duration) -> anyhow::Result<()> {
-    let line = running.host.log().wait_for("callback", &[("outcome", "deadline")]).await?;
+    let line = running.host.log().wait_for(events::CALLBACK, &[("outcome", "deadline")]).await?;
     let ms = line.number_of("ms").context("the line says how long it took")?;
     let missed = elapsed.saturating_sub(Duration::from_secs_f64(ms / 1000.0));
     ensure!(missed < FIRST_PART_ALONE, "{elapsed:?} since the first byte: {}", line.text());
@@ -206,7 +240,7 @@ async fn a_late_card_is_shown_after_the_answer() -> anyhow::Result<()> {
         let shown = update.card.pointer("/body/elements/0/content").and_then(Value::as_str);
         ensure!(shown == Some("late"), "{door:?}: {update:?}");
     }
-    running.host.log().wait_for_count(2, "card updated", &[]).await?;
+    running.host.log().wait_for_count(2, events::CARD_UPDATED, &[]).await?;
     Ok(())
 }
 
@@ -218,7 +252,7 @@ async fn an_answer_is_sent_once() -> anyhow::Result<()> {
     let seen = platform.click("b").await?;
     ensure!(seen.toast_kind() == "info", "{seen:?}");
     // The plugin has ended: whatever it said, it said too late.
-    running.host.log().wait_for("late reply", &[]).await?;
+    running.host.log().wait_for(events::LATE_REPLY, &[]).await?;
     let again = platform.click("b").await?;
     ensure!(again.toast_kind() == "info", "{again:?}");
     let counters = platform.simulator().counters(running.apps()[0].id());

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use anyhow::Context as _;
 use anyhow::ensure;
+use aviary::telemetry::events;
 use aviary_e2e::APP_ID;
 use aviary_e2e::PATIENCE;
 use aviary_e2e::platform::Platform;
@@ -26,6 +27,10 @@ const DROPS: u64 = 60;
 const CONNECTIONS: u32 = 4;
 /// Users who click one button after the other.
 const USERS: usize = 12;
+/// Callbacks after which a host has what it keeps: threads, instances, buffers.
+const WARM_UP: usize = 400;
+/// Enough callbacks for a host to be busy when it is asked to stop, or to have taken over.
+const SOME: usize = 50;
 /// What an allocator keeps of what it had, and a busy machine's noise; a leak of one callback's worth for each drop of a
 /// long run is more.
 const MEMORY_NOISE: u64 = 48 << 20;
@@ -103,8 +108,9 @@ async fn a_callback_is_answered_wherever_its_connection_lives() -> anyhow::Resul
     let platform = running.platform()?;
     let simulator = platform.simulator();
     let up = |count| platform.wait_until(move |simulator| simulator.connected(APP_ID) >= count);
-    let warm_up = tokio::time::sleep(Duration::from_secs(2));
-    let (seen, ()) = while_clicking(platform, warm_up).await;
+    let warm_up = running.host.log().wait_for_count(WARM_UP, events::CALLBACK, &[]);
+    let (seen, warm) = while_clicking(platform, warm_up).await;
+    warm?;
     ensure!(all_were_answered(&seen?)? == 0, "nothing breaks by itself");
     running.host.wait_for_readyz(200).await?;
     let (tasks_before, memory_before) = (tasks(&running).await?, running.host.memory()?);
@@ -145,28 +151,25 @@ async fn a_host_that_stops_leaves_its_callbacks_to_another() -> anyhow::Result<(
     let both = 2 * CONNECTIONS as usize;
     platform.wait_until(|simulator| simulator.connected(APP_ID) == both).await?;
     let stopping = async {
-        tokio::time::sleep(Duration::from_millis(500)).await;
+        first.host.log().wait_for_count(SOME, events::CALLBACK, &[]).await?;
         first.host.ask_to_stop()?;
         platform
             .wait_until(|simulator| simulator.connected(APP_ID) == CONNECTIONS as usize)
             .await?;
-        tokio::time::sleep(Duration::from_millis(300)).await;
-        anyhow::Ok(())
+        let by_the_second = second.host.log().lines(|line| line.is(events::CALLBACK, &[])).len();
+        second.host.log().wait_for_count(by_the_second + SOME, events::CALLBACK, &[]).await
     };
     let (seen, stopped) = while_clicking(platform, stopping).await;
-    stopped?;
+    stopped.context("the other takes over")?;
     let seen = seen?;
     let lost = all_were_answered(&seen)?;
     let exit = first.host.wait_at_most(PATIENCE).await?;
     ensure!(exit.status.code() == Some(0), "{exit:?}");
     // A message and a goodbye may cross on the wire, the more of them the busier the machine; the protocol has no word
     // for "send no more". Nothing else may be lost, and the host says how many these were.
-    let crossed =
-        first.host.log().lines(|line| line.message() == "messages arrived after the goodbye");
+    let crossed = first.host.log().lines(|line| line.is(events::MESSAGES_AFTER_CLOSE, &[]));
     let crossed: f64 = crossed.iter().filter_map(|line| line.number_of("missed")).sum();
     ensure!(lost as f64 <= crossed, "{lost} of {} lost, {crossed} crossed", seen.len());
     second.host.wait_for_readyz(200).await?;
-    let by_the_second = second.host.log().lines(|line| line.message() == "callback");
-    ensure!(!by_the_second.is_empty(), "the other takes over");
     Ok(())
 }

@@ -1,6 +1,7 @@
 //! The webhook mounted in somebody else's server: `host/examples/embed.rs`, run as it stands.
 
 use anyhow::ensure;
+use aviary::telemetry::events;
 use aviary_e2e::artifacts;
 use aviary_e2e::host::HostProcess;
 use aviary_e2e::http::Request;
@@ -68,7 +69,7 @@ format = "json"
     let forged = sender::signed(sender::click("b").to_string(), Signer::Stranger);
     let forged = Request { path: "/feishu/callback".into(), ..forged }.send(address).await?;
     ensure!(forged.status == 401 && !forged.text_at("/msg").is_empty(), "{}", forged.text());
-    let line = server.log().wait_for("rejected", &[("kind", "bad_signature")]).await?;
+    let line = server.log().wait_for(events::REJECTED, &[("kind", "bad_signature")]).await?;
     ensure!(line.text_of("client") == "127.0.0.1", "{}", line.text());
     let wrong_method = Request::get("/feishu/callback").send(address).await?;
     ensure!(wrong_method.status == 405 && !wrong_method.text_at("/msg").is_empty());

@@ -6,14 +6,14 @@ use std::io::Write as _;
 use std::os::unix::fs::symlink;
 use std::path::Path;
 use std::path::PathBuf;
-use std::process::Command;
-use std::time::Duration;
 
 use anyhow::Context as _;
 use anyhow::ensure;
-use aviary_e2e::PATIENCE;
+use aviary::telemetry::events;
 use aviary_e2e::artifacts;
-use aviary_e2e::http::Request;
+use aviary_e2e::command::aviary;
+use aviary_e2e::eventually::eventually;
+use aviary_e2e::eventually::eventually_is;
 use aviary_e2e::log::LogLine;
 use aviary_e2e::sender;
 use aviary_e2e::setup::App;
@@ -22,8 +22,6 @@ use aviary_e2e::setup::Setup;
 use serde_json::Value;
 use serde_json::json;
 
-/// Longer than the host looks without being told, by half.
-const TWO_LOOKS: Duration = Duration::from_secs(3);
 /// Plugins dropped at once. One is good and the others are not, because what is tested is that all of them are seen.
 const BURST: usize = 1000;
 
@@ -32,20 +30,12 @@ async fn with_a() -> anyhow::Result<Running> {
     Setup::new(app.webhook_only()).start().await
 }
 
-async fn toast(running: &Running) -> anyhow::Result<String> {
-    Ok(running.deliver(&sender::click("b")).await?.toast().to_owned())
-}
-
 async fn live(running: &Running, count: usize) -> anyhow::Result<Vec<LogLine>> {
-    running.host.log().wait_for_count(count, "plugin live", &[("plugin", "answer")]).await
+    running.host.log().wait_for_count(count, events::PLUGIN_LIVE, &[("plugin", "answer")]).await
 }
 
 fn times_live(running: &Running) -> usize {
-    running.host.log().lines(|line| line.is("plugin live", &[("plugin", "answer")])).len()
-}
-
-async fn list(running: &Running) -> anyhow::Result<Value> {
-    Request::get("/plugins").send(running.host.admin().await?).await?.json()
+    running.host.log().lines(|line| line.is(events::PLUGIN_LIVE, &[("plugin", "answer")])).len()
 }
 
 /// The entry of one plugin, once `holds` is true of it.
@@ -54,46 +44,41 @@ async fn status(
     name: &str,
     holds: impl Fn(&Value) -> bool,
 ) -> anyhow::Result<Value> {
-    let looking = async {
-        loop {
-            let list = list(running).await?;
-            let plugins = list["apps"][0]["plugins"].as_array().cloned().unwrap_or_default();
-            let found = plugins.into_iter().find(|plugin| plugin["name"] == name && holds(plugin));
-            if let Some(found) = found {
-                return anyhow::Ok(found);
-            }
-            tokio::time::sleep(Duration::from_millis(20)).await;
-        }
-    };
-    tokio::time::timeout(PATIENCE, looking).await.with_context(|| format!("{name} never was so"))?
+    eventually(&format!("what is to be true of {name}"), async || {
+        let plugin = running.plugin(name).await?;
+        Ok((plugin["name"] == name && holds(&plugin)).then_some(plugin))
+    })
+    .await
 }
 
 /// `aviary plugins …` against that host: its exit code and what it printed.
 async fn ask(running: &Running, arguments: &[&str]) -> anyhow::Result<(Option<i32>, String)> {
     let admin = running.host.admin().await?.to_string();
-    let mut command = Command::new(artifacts::host_binary()?);
-    command.arg("plugins").args(arguments).args(["--admin", &admin]);
-    let output = tokio::task::spawn_blocking(move || command.output()).await??;
-    let said = [output.stdout, output.stderr].concat();
-    Ok((output.status.code(), String::from_utf8_lossy(&said).into_owned()))
+    let arguments = [&["plugins"], arguments, &["--admin", &admin]].concat();
+    let said = aviary(running.folder(), &arguments)?;
+    Ok((said.code, said.text()))
 }
 
 #[tokio::test]
 async fn a_slow_copy_is_live_once_it_is_whole() -> anyhow::Result<()> {
     let running = with_a().await?;
     let component = fs::read(artifacts::guest("version-b")?)?;
+    let (half, rest) = component.split_at(component.len() / 2);
     let mut file = fs::File::create(running.plugin_file("answer.wasm"))?;
-    for piece in component.chunks(component.len() / 12 + 1) {
+    file.write_all(half)?;
+    file.sync_all()?;
+    // The copy halts until the host has looked at the half that is there.
+    status(&running, "answer", |plugin| plugin["not_live_because"].is_string()).await?;
+    ensure!(running.toast("b").await? == "a", "half a plugin answers");
+    for piece in rest.chunks(rest.len() / 12 + 1) {
         file.write_all(piece)?;
         file.sync_all()?;
-        ensure!(toast(&running).await? == "a", "half a plugin answers");
-        // Longer than the host waits for quiet, so that it does look at every half.
-        tokio::time::sleep(Duration::from_millis(120)).await;
+        ensure!(running.toast("b").await? == "a", "half a plugin answers");
     }
     drop(file);
     live(&running, 2).await?;
-    ensure!(toast(&running).await? == "b");
-    let refused = running.host.log().lines(|line| line.message() == "plugin refused").len();
+    ensure!(running.toast("b").await? == "b");
+    let refused = running.host.log().lines(|line| line.is(events::PLUGIN_REFUSED, &[])).len();
     ensure!(refused <= 6, "{refused} complaints about a copy that went well");
     Ok(())
 }
@@ -105,12 +90,12 @@ async fn a_file_that_is_moved_over_it_is_live() -> anyhow::Result<()> {
     fs::copy(artifacts::guest("version-b")?, &outside)?;
     fs::rename(&outside, running.plugin_file("answer.wasm"))?;
     live(&running, 2).await?;
-    ensure!(toast(&running).await? == "b");
+    ensure!(running.toast("b").await? == "b");
     // Under another name it is another plugin, and the old one is gone.
     fs::rename(running.plugin_file("answer.wasm"), running.plugin_file("other.wasm"))?;
-    running.host.log().wait_for("plugin removed", &[("plugin", "answer")]).await?;
-    running.host.log().wait_for("plugin live", &[("plugin", "other")]).await?;
-    ensure!(toast(&running).await? == "b");
+    running.host.log().wait_for(events::PLUGIN_REMOVED, &[("plugin", "answer")]).await?;
+    running.host.log().wait_for(events::PLUGIN_LIVE, &[("plugin", "other")]).await?;
+    ensure!(running.toast("b").await? == "b");
     Ok(())
 }
 
@@ -120,7 +105,7 @@ async fn a_file_that_is_deleted_and_made_again_is_live() -> anyhow::Result<()> {
     fs::remove_file(running.plugin_file("answer.wasm"))?;
     running.drop_guest("version-b", "answer")?;
     live(&running, 2).await?;
-    ensure!(toast(&running).await? == "b");
+    ensure!(running.toast("b").await? == "b");
     Ok(())
 }
 
@@ -140,11 +125,11 @@ async fn a_link_that_is_flipped_is_a_new_version() -> anyhow::Result<()> {
     publish_volume(&folder, "..2026_01", "version-a")?;
     symlink("..data/answer.wasm", folder.join("answer.wasm"))?;
     live(&running, 1).await?;
-    ensure!(toast(&running).await? == "a");
+    ensure!(running.toast("b").await? == "a");
     publish_volume(&folder, "..2026_02", "version-b")?;
     fs::remove_dir_all(folder.join("..2026_01"))?;
     live(&running, 2).await?;
-    ensure!(toast(&running).await? == "b");
+    ensure!(running.toast("b").await? == "b");
     Ok(())
 }
 
@@ -153,11 +138,11 @@ async fn the_same_content_is_no_new_version() -> anyhow::Result<()> {
     let running = with_a().await?;
     for _ in 0..3 {
         running.drop_guest("version-a", "answer")?;
-        running.host.log().wait_for("plugin unchanged", &[("plugin", "answer")]).await?;
+        running.host.log().wait_for(events::PLUGIN_UNCHANGED, &[("plugin", "answer")]).await?;
     }
     // What was broken in between and is right again is the same version too.
     fs::write(running.plugin_file("answer.wasm"), "not a plugin")?;
-    running.host.log().wait_for("plugin refused", &[("plugin", "answer")]).await?;
+    running.host.log().wait_for(events::PLUGIN_REFUSED, &[("plugin", "answer")]).await?;
     status(&running, "answer", |plugin| plugin["not_live_because"].is_string()).await?;
     running.drop_guest("version-a", "answer")?;
     let now = status(&running, "answer", |plugin| plugin["not_live_because"].is_null()).await?;
@@ -173,13 +158,13 @@ async fn a_thousand_files_at_once_are_all_seen() -> anyhow::Result<()> {
     }
     running.drop_guest("version-b", "answer")?;
     live(&running, 2).await?;
-    ensure!(toast(&running).await? == "b", "the others do not hold it up for ever");
-    running.host.log().wait_for_count(BURST, "plugin refused", &[]).await?;
+    ensure!(running.toast("b").await? == "b", "the others do not hold it up for ever");
+    running.host.log().wait_for_count(BURST, events::PLUGIN_REFUSED, &[]).await?;
     for index in 0..BURST {
         fs::remove_file(running.plugin_file(&format!("noise-{index:04}.wasm")))?;
     }
-    running.host.log().wait_for_count(BURST, "plugin removed", &[]).await?;
-    ensure!(toast(&running).await? == "b");
+    running.host.log().wait_for_count(BURST, events::PLUGIN_REMOVED, &[]).await?;
+    ensure!(running.toast("b").await? == "b");
     Ok(())
 }
 
@@ -189,16 +174,16 @@ async fn a_folder_that_comes_back_is_followed_again() -> anyhow::Result<()> {
     let folder = running.plugin_file("");
     let away = running.folder().join("away");
     fs::rename(&folder, &away)?;
-    running.host.log().wait_for("plugins folder cannot be read, its plugins stay", &[]).await?;
-    ensure!(toast(&running).await? == "a", "a mount that went away takes no plugin down");
+    running.host.log().wait_for(events::PLUGINS_FOLDER_UNREADABLE, &[]).await?;
+    ensure!(running.toast("b").await? == "a", "a mount that went away takes no plugin down");
     fs::create_dir(&folder)?;
     fs::copy(artifacts::guest("version-b")?, folder.join("answer.wasm"))?;
     live(&running, 2).await?;
-    ensure!(toast(&running).await? == "b");
+    ensure!(running.toast("b").await? == "b");
     // Notices come from the new folder: this is seen sooner than the host would look by itself, or at least then.
     running.drop_guest("version-a", "answer")?;
     live(&running, 3).await?;
-    ensure!(toast(&running).await? == "a");
+    ensure!(running.toast("b").await? == "a");
     Ok(())
 }
 
@@ -210,7 +195,7 @@ async fn an_old_version_is_freed_when_nobody_can_go_back_to_it() -> anyhow::Resu
     live(&running, 2).await?;
     running.drop_guest("counter", "answer")?;
     live(&running, 3).await?;
-    running.host.log().wait_for("plugin freed", &[("version", &first)]).await?;
+    running.host.log().wait_for(events::PLUGIN_FREED, &[("version", &first)]).await?;
     Ok(())
 }
 
@@ -224,20 +209,21 @@ async fn an_operator_goes_back_to_the_version_before() -> anyhow::Result<()> {
 
     running.drop_guest("version-b", "answer")?;
     live(&running, 2).await?;
-    ensure!(toast(&running).await? == "b");
+    ensure!(running.toast("b").await? == "b");
     let (code, said) = ask(&running, &["rollback", "answer"]).await?;
     ensure!(code == Some(0), "{said}");
-    ensure!(toast(&running).await? == "a");
+    ensure!(running.toast("b").await? == "a");
     let now = status(&running, "answer", |plugin| plugin["rolled_back"] == true).await?;
     ensure!(said.contains(now["version"].as_str().context("a version")?), "{said}: {now}");
 
-    // The file is what it was, so nothing changes by itself, however often the host looks.
-    tokio::time::sleep(TWO_LOOKS).await;
-    ensure!(toast(&running).await? == "a" && times_live(&running) == 2);
+    // The file is what it was, so nothing changes when the host looks at it again.
+    running.drop_guest("version-b", "answer")?;
+    running.host.log().wait_for(events::PLUGIN_UNCHANGED, &[("plugin", "answer")]).await?;
+    ensure!(running.toast("b").await? == "a" && times_live(&running) == 2);
     // Until it changes.
     running.drop_guest("counter", "answer")?;
     live(&running, 3).await?;
-    ensure!(toast(&running).await? == "1");
+    ensure!(running.toast("b").await? == "1");
     Ok(())
 }
 
@@ -247,7 +233,7 @@ async fn the_list_says_what_is_live_and_why_the_rest_is_not() -> anyhow::Result<
     let app = App::default().guest_with("version-a", route)?;
     let running = Setup::new(app.webhook_only()).start().await?;
     for _ in 0..3 {
-        toast(&running).await?;
+        running.toast("b").await?;
     }
     fs::write(running.plugin_file("broken.wasm"), "this is text")?;
     let broken =
@@ -278,21 +264,15 @@ async fn a_version_that_fails_its_own_test_does_not_go_live() -> anyhow::Result<
     fs::create_dir(&tests)?;
     fs::write(tests.join("click.json"), sender::click("b").to_string())?;
     running.drop_guest("trap", "answer")?;
-    let refused = running.host.log().wait_for("plugin refused", &[("plugin", "answer")]).await?;
+    let refused =
+        running.host.log().wait_for(events::PLUGIN_REFUSED, &[("plugin", "answer")]).await?;
     let reason = refused.text_of("reason");
     ensure!(reason.contains("click.json") && reason.contains("crashed"), "{reason}");
-    ensure!(toast(&running).await? == "a");
+    ensure!(running.toast("b").await? == "a");
     running.drop_guest("version-b", "answer")?;
     // Perhaps once more in between: the tests beside version a made it another one as well.
     status(&running, "answer", |plugin| plugin["not_live_because"].is_null()).await?;
-    let b = async {
-        while toast(&running).await? != "b" {
-            tokio::time::sleep(Duration::from_millis(20)).await;
-        }
-        anyhow::Ok(())
-    };
-    tokio::time::timeout(PATIENCE, b).await.context("version b is never live")??;
-    Ok(())
+    eventually_is("version b is live", async || Ok(running.toast("b").await? == "b")).await
 }
 
 /// A component of this text, without a toolchain for the language it is written in.
@@ -320,7 +300,8 @@ async fn what_a_component_lacks_is_said_in_words() -> anyhow::Result<()> {
         let made = component(running.folder(), &wanting(import, function))?;
         let name = format!("wants-{index}");
         fs::rename(made, running.plugin_file(&format!("{name}.wasm")))?;
-        let refused = running.host.log().wait_for("plugin refused", &[("plugin", &name)]).await?;
+        let refused =
+            running.host.log().wait_for(events::PLUGIN_REFUSED, &[("plugin", &name)]).await?;
         let reason = refused.text_of("reason");
         ensure!(reason.contains(said), "{import}: {reason}");
     }

@@ -1,6 +1,7 @@
 //! Fuel is a measure that can be relied on: the same callback costs the same plugin the same number on every run.
 
 use anyhow::ensure;
+use aviary::telemetry::events;
 use aviary_e2e::sender;
 use aviary_e2e::setup::App;
 use aviary_e2e::setup::Running;
@@ -10,9 +11,9 @@ use serde_json::json;
 /// What the next call of that callback costs.
 async fn cost(running: &Running, callback: &serde_json::Value) -> anyhow::Result<f64> {
     let fields = [("event_id", sender::event_id(callback))];
-    let before = running.host.log().lines(|line| line.is("callback", &fields)).len();
+    let before = running.host.log().lines(|line| line.is(events::CALLBACK, &fields)).len();
     running.deliver(callback).await?;
-    let lines = running.host.log().wait_for_count(before + 1, "callback", &fields).await?;
+    let lines = running.host.log().wait_for_count(before + 1, events::CALLBACK, &fields).await?;
     let last = &lines[before];
     ensure!(last.text_of("outcome") == "answered", "{}", last.text());
     Ok(last.number_of("fuel").unwrap_or_default())
@@ -22,9 +23,8 @@ async fn cost(running: &Running, callback: &serde_json::Value) -> anyhow::Result
 async fn the_same_callback_costs_the_same_on_every_run() -> anyhow::Result<()> {
     let app = App::default().example("approval-card")?.webhook_only();
     let mut running = Setup::new(app).start().await?;
-    let mut click = sender::click("approve");
     let value = json!({ "kind": "leave", "decision": "approve", "applicant": "ou_applicant" });
-    click["event"]["action"]["value"] = value;
+    let click = sender::click_with("approve", value);
     let first = cost(&running, &click).await?;
     ensure!(first > 0.0);
     for _ in 0..3 {

@@ -5,6 +5,7 @@ use std::time::Instant;
 
 use anyhow::Context as _;
 use anyhow::ensure;
+use aviary::telemetry::events;
 use aviary_e2e::APP_ID;
 use aviary_e2e::PATIENCE;
 use aviary_e2e::sender;
@@ -53,7 +54,7 @@ async fn a_silent_peer_is_left_before_another_connection_opens() -> anyhow::Resu
     let left = async { while silent.receive().await.is_ok() {} };
     tokio::time::timeout(PATIENCE, left).await.context("the old one is still open")?;
     next.receive().await.context("a ping on the new one")?;
-    let line = running.host.log().wait_for("disconnected", &[]).await?;
+    let line = running.host.log().wait_for(events::DISCONNECTED, &[]).await?;
     ensure!(line.text_of("reason").contains("no byte"), "{}", line.text());
     ensure!(wire.discoveries().len() == 2, "one discovery for each attempt");
     Ok(())
@@ -94,7 +95,7 @@ async fn is_given_up<E: std::error::Error + Send + Sync + 'static>(
     let simulator = running.platform()?.simulator();
     refuse(simulator)?;
     simulator.drop_connections(APP_ID)?;
-    let line = running.host.log().wait_for("connection given up", &[("app", APP_ID)]).await?;
+    let line = running.host.log().wait_for(events::CONNECTION_GIVEN_UP, &[("app", APP_ID)]).await?;
     ensure!(line.text_of("reason").contains(words), "{words}: {}", line.text());
     let not_ready = running.host.wait_for_readyz(503).await?;
     ensure!(not_ready.text().contains(words), "{words}: {}", not_ready.text());
@@ -149,7 +150,7 @@ async fn a_discovery_that_hangs_is_tried_again() -> anyhow::Result<()> {
     let simulator = running.platform()?.simulator();
     simulator.set_discovery(APP_ID, DiscoveryScript::Hang)?;
     simulator.drop_connections(APP_ID)?;
-    let hung = running.host.log().wait_for_count(2, "disconnected", &[]).await?;
+    let hung = running.host.log().wait_for_count(2, events::DISCONNECTED, &[]).await?;
     ensure!(hung[1].text_of("reason").contains("discovery took more than"), "{}", hung[1].text());
     simulator.set_discovery(APP_ID, DiscoveryScript::Normal)?;
     running.host.wait_for_readyz(200).await?;
@@ -198,7 +199,7 @@ async fn a_repeated_fragment_runs_nothing_twice() -> anyhow::Result<()> {
     }
     // What is answered after it was read after it.
     answers(&running).await?;
-    let callbacks = running.host.log().wait_for_count(2, "callback", &[]).await?;
+    let callbacks = running.host.log().wait_for_count(2, events::CALLBACK, &[]).await?;
     ensure!(callbacks.len() == 2, "{callbacks:?}");
     // The line about a callback may be read before its answer.
     platform.wait_until(|simulator| !simulator.stray_answers(APP_ID).is_empty()).await?;
@@ -214,14 +215,14 @@ async fn frames_of_other_types_name_the_setting_that_is_likely_wrong() -> anyhow
     // Fault: every official SDK drops it without a word, and the user waits for three seconds.
     let seen = platform.send(&click().frame_type("card")).await?;
     ensure!(seen.exchange().code == Some(500), "{seen:?}");
-    let line = running.host.log().wait_for("rejected", &[("kind", "card_frame")]).await?;
+    let line = running.host.log().wait_for(events::REJECTED, &[("kind", "card_frame")]).await?;
     ensure!(line.text_of("reason").contains("Callback Configuration"), "{}", line.text());
     let mut frame = simulator_frame(&running)?;
     frame.headers[0].value = "x".repeat(100_000);
     let unknown = frame.headers.iter().position(|header| header.key == "type").context("type")?;
     frame.headers[unknown].value = "moon".repeat(10_000);
     platform.simulator().send_frame(APP_ID, &frame).await?;
-    let line = running.host.log().wait_for("rejected", &[("kind", "unknown_type")]).await?;
+    let line = running.host.log().wait_for(events::REJECTED, &[("kind", "unknown_type")]).await?;
     ensure!(line.text_of("reason").contains("Events & Callbacks"), "{}", line.text());
     ensure!(line.text().len() < 2000, "a stranger's words are cut: {} bytes", line.text().len());
     answers(&running).await

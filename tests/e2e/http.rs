@@ -2,6 +2,7 @@
 //! and no longer than its call.
 
 use anyhow::ensure;
+use aviary::telemetry::events;
 use aviary_e2e::certificates::TestAuthority;
 use aviary_e2e::sender;
 use aviary_e2e::setup::App;
@@ -24,18 +25,12 @@ fn near(url: &str) -> Value {
     json!({ "url": url, "private_addresses": true })
 }
 
-fn click(value: &Value) -> Value {
-    let mut click = sender::click("b");
-    click["event"]["action"]["value"] = value.clone();
-    click
-}
-
 /// What the plugin says of it, in time for an answer or not.
 async fn outcome(running: &Running, value: &Value) -> anyhow::Result<String> {
-    let click = click(value);
+    let click = sender::click_with("b", value.clone());
     running.deliver(&click).await?;
     let said = [("context", "asked"), ("event_id", sender::event_id(&click))];
-    let said = running.host.log().wait_for("plugin log", &said).await?;
+    let said = running.host.log().wait_for(events::PLUGIN_LOG, &said).await?;
     Ok(said.text_of("text").to_owned())
 }
 
@@ -108,7 +103,7 @@ async fn what_is_granted_is_asked_and_nothing_else() -> anyhow::Result<()> {
     let log = running.host.log();
     let reason = "it is not granted: write http = [";
     let refused = [("plugin", "asks-elsewhere"), ("url", &*server.url("/v2/x"))];
-    let refused = log.wait_for("plugin request refused", &refused).await?;
+    let refused = log.wait_for(events::PLUGIN_REQUEST_REFUSED, &refused).await?;
     ensure!(refused.text_of("reason").starts_with(reason), "{}", refused.text());
     ensure!(!log.text().contains(SECRET), "the secret is in the log");
     Ok(())
@@ -126,7 +121,7 @@ async fn an_address_that_is_not_public_is_refused() -> anyhow::Result<()> {
         ensure!(outcome == "Code(ErrorCode::DestinationIpProhibited)", "{url}: {outcome}");
     }
     ensure!(server.connections() == 0, "{:?}", server.asked());
-    let line = running.host.log().wait_for("plugin request refused", &[]).await?;
+    let line = running.host.log().wait_for(events::PLUGIN_REQUEST_REFUSED, &[]).await?;
     ensure!(line.text_of("reason").contains("private_addresses = true"), "{}", line.text());
     Ok(())
 }
@@ -134,7 +129,9 @@ async fn an_address_that_is_not_public_is_refused() -> anyhow::Result<()> {
 #[tokio::test]
 async fn what_does_not_end_is_ended() -> anyhow::Result<()> {
     let server = WebServer::start().await?;
-    let running = setup(&json!([near(&server.url("/"))]))?.start().await?;
+    // Each request has a limit of its own. One that none of them ends is over with its call, long before the test gives up.
+    let setup = setup(&json!([near(&server.url("/"))]))?.set("deadline", "late_ms", 15_000);
+    let running = setup.start().await?;
     let many = json!({ "content-length": "2000000" });
     for (request, said) in [
         (json!({ "url": server.url("/endless") }), "response body size exceeds limit"),
@@ -171,8 +168,9 @@ async fn a_request_is_over_before_its_call() -> anyhow::Result<()> {
     let setup = setup(&json!([near(&server.url("/"))]))?;
     let setup = setup.set("deadline", "soft_ms", 100).set("deadline", "late_ms", 1000);
     let running = setup.start().await?;
-    running.deliver(&click(&json!({ "url": server.url("/silent") }))).await?;
-    let line = running.host.log().wait_for("plugin request failed", &[]).await?;
+    let silent = sender::click_with("b", json!({ "url": server.url("/silent") }));
+    running.deliver(&silent).await?;
+    let line = running.host.log().wait_for(events::PLUGIN_REQUEST_FAILED, &[]).await?;
     ensure!(line.text_of("url") == server.url("/silent"), "{}", line.text());
     server.wait_hung_up(1).await
 }
@@ -210,7 +208,7 @@ async fn a_grant_that_makes_no_sense_is_refused_in_words() -> anyhow::Result<()>
         (json!({ "url": url, "headers": { "host": { "env": "AVIARY_PLUGIN_KEY" } } }), "no header"),
     ] {
         let refused = setup(&json!([grant]))?.launch(false).await?;
-        let line = refused.host.log().wait_for("plugin refused", &[]).await?;
+        let line = refused.host.log().wait_for(events::PLUGIN_REFUSED, &[]).await?;
         ensure!(line.text_of("reason").contains(reason), "{grant}: {}", line.text());
         ensure!(!refused.host.log().text().contains(SECRET), "the secret is in the log");
     }
@@ -218,7 +216,7 @@ async fn a_grant_that_makes_no_sense_is_refused_in_words() -> anyhow::Result<()>
     let sidecar = json!({ "authorization": SECRET });
     let app = App::default().webhook_only().guest_with("asks-elsewhere", sidecar)?;
     let refused = Setup::new(app).launch(false).await?;
-    let line = refused.host.log().wait_for("plugin refused", &[]).await?;
+    let line = refused.host.log().wait_for(events::PLUGIN_REFUSED, &[]).await?;
     let reason = line.text_of("reason");
     ensure!(reason.contains("line 1: unknown field `authorization`"), "{reason}");
     ensure!(!refused.host.log().text().contains(SECRET), "the secret is in the log");

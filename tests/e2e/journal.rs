@@ -2,16 +2,14 @@
 
 use std::path::Path;
 use std::path::PathBuf;
-use std::process::Command;
-use std::time::Duration;
 
 use anyhow::Context as _;
 use anyhow::ensure;
 use aviary_e2e::APP_SECRET;
 use aviary_e2e::ENCRYPT_KEY;
-use aviary_e2e::PATIENCE;
 use aviary_e2e::VERIFICATION_TOKEN;
-use aviary_e2e::artifacts;
+use aviary_e2e::command;
+use aviary_e2e::command::aviary;
 use aviary_e2e::sender;
 use aviary_e2e::setup::App;
 use aviary_e2e::setup::Running;
@@ -28,27 +26,14 @@ fn journal(app: App) -> Setup {
 
 /// `aviary journal …`: its exit code and what it printed.
 fn ask(folder: &Path, arguments: &[&str]) -> anyhow::Result<(Option<i32>, String)> {
-    let mut command = Command::new(artifacts::host_binary()?);
-    let output = command.arg("journal").args(arguments).current_dir(folder).output()?;
-    let said = [output.stdout, output.stderr].concat();
-    Ok((output.status.code(), String::from_utf8_lossy(&said).into_owned()))
+    let said = aviary(folder, &[&["journal"], arguments].concat())?;
+    Ok((said.code, said.text()))
 }
 
 /// Everything in it, once there are that many.
 async fn entries(running: &Running, count: usize) -> anyhow::Result<Vec<Value>> {
-    let written = async {
-        loop {
-            let (code, said) = ask(running.folder(), &["export"])?;
-            ensure!(code == Some(0), "{said}");
-            let entries: Result<Vec<Value>, _> = said.lines().map(serde_json::from_str).collect();
-            let entries = entries.with_context(|| said.clone())?;
-            if entries.len() >= count {
-                return Ok(entries);
-            }
-            tokio::time::sleep(Duration::from_millis(20)).await;
-        }
-    };
-    tokio::time::timeout(PATIENCE, written).await.context("they are never written")?
+    let lines = command::journal(running.folder(), |lines| lines.len() >= count).await?;
+    lines.iter().map(|line| serde_json::from_str(line).with_context(|| line.clone())).collect()
 }
 
 fn files(running: &Running) -> anyhow::Result<Vec<PathBuf>> {
@@ -56,6 +41,7 @@ fn files(running: &Running) -> anyhow::Result<Vec<PathBuf>> {
     for file in std::fs::read_dir(running.folder().join(FOLDER))? {
         files.push(file?.path());
     }
+    ensure!(!files.is_empty(), "the journal has no file");
     Ok(files)
 }
 
@@ -70,8 +56,7 @@ async fn it_holds_every_callback_and_no_secret() -> anyhow::Result<()> {
     let mask = json!(["open_id", "/event/context/open_chat_id"]);
     let setup = journal(app).set("journal", "mask", mask).env("AVIARY_PLUGIN_KEY", secret);
     let running = setup.start().await?;
-    let mut click = sender::click("b");
-    click["event"]["action"]["value"] = json!({ "password": "hunter22", "said": secret });
+    let click = sender::click_with("b", json!({ "password": "hunter22", "said": secret }));
     let answer = running.deliver(&click).await?;
     ensure!(answer.toast().starts_with("ou_e2e 1 "), "{}", answer.toast());
     running.deliver(&sender::event()).await?;

@@ -4,6 +4,7 @@
 use std::collections::BTreeSet;
 
 use anyhow::ensure;
+use aviary::telemetry::events;
 use aviary_e2e::certificates::TestAuthority;
 use aviary_e2e::redis::RedisServer;
 use aviary_e2e::redis::TlsDoor;
@@ -19,15 +20,8 @@ fn keeping(grant: &Value) -> anyhow::Result<Setup> {
     Ok(Setup::new(App::default().webhook_only().guest_with("keeps", sidecar)?))
 }
 
-/// A click that makes the plugin do that.
-fn asking(button: &str, asked: Value) -> Value {
-    let mut click = sender::click(button);
-    click["event"]["action"]["value"] = asked;
-    click
-}
-
 async fn ask(running: &Running, asked: Value) -> anyhow::Result<String> {
-    Ok(running.deliver(&asking("b", asked)).await?.toast())
+    Ok(running.deliver(&sender::click_with("b", asked)).await?.toast())
 }
 
 /// What is asked, and what the answer has to be or to contain.
@@ -126,7 +120,7 @@ async fn what_is_kept_outlives_versions_and_the_host() -> anyhow::Result<()> {
     let sidecar = running.plugin_file("keeps.toml");
     let text = std::fs::read_to_string(&sidecar)?;
     std::fs::write(&sidecar, format!("{text}\n[settings]\nnew = \"1\"\n"))?;
-    running.host.log().wait_for_count(2, "plugin live", &[("plugin", "keeps")]).await?;
+    running.host.log().wait_for_count(2, events::PLUGIN_LIVE, &[("plugin", "keeps")]).await?;
     ensure!(ask(&running, json!({ "do": "get", "key": "a" })).await? == "Some(\"first\")");
     for round in 0..3 {
         let sums = (0..8).map(|_| ask(&running, json!({ "do": "add", "key": "n", "by": 1 })));
@@ -158,7 +152,7 @@ async fn plugins_see_what_is_theirs_and_what_they_share() -> anyhow::Result<()> 
         .component("three", keeps, Some(sidecar("three", &[])));
     let running = Setup::new(app).start().await?;
     let told = async |plugin: &str, asked: Value| -> anyhow::Result<String> {
-        Ok(running.deliver(&asking(plugin, asked)).await?.toast())
+        Ok(running.deliver(&sender::click_with(plugin, asked)).await?.toast())
     };
     told("one", json!({ "do": "set", "key": "a", "value": "one's" })).await?;
     told("one", json!({ "do": "set", "key": "a", "value": "ours", "bucket": "team" })).await?;
@@ -177,7 +171,7 @@ async fn without_a_grant_nothing_is_kept_and_the_log_says_why() -> anyhow::Resul
     let running = Setup::new(app).start().await?;
     let said = ask(&running, json!({ "do": "set", "key": "a", "value": "1" })).await?;
     ensure!(said == "Error::AccessDenied", "{said}");
-    let lines = running.host.log().lines(|line| line.is("plugin not granted", &[]));
+    let lines = running.host.log().lines(|line| line.is(events::PLUGIN_NOT_GRANTED, &[]));
     let missing: Vec<_> = lines.iter().map(|line| line.text_of("missing")).collect();
     for import in ["wasi:keyvalue/store@0.2.0-draft", "wasi:keyvalue/atomics@0.2.0-draft"] {
         let line = "write key_value = {} under [grants] in keeps.toml";

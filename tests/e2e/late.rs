@@ -5,34 +5,27 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use anyhow::ensure;
+use aviary::telemetry::events;
 use aviary_e2e::host::HostProcess;
 use aviary_e2e::platform::Platform;
-use aviary_e2e::sender;
+use aviary_e2e::platform::click;
 use aviary_e2e::setup::App;
-use aviary_e2e::setup::Running;
 use aviary_e2e::setup::Setup;
 use aviary_e2e::setup::environment;
 use futures_util::StreamExt as _;
 use lark_simulator::Simulator;
 use lark_simulator::delivery::Delivery;
-use lark_simulator::delivery::DeliveryKind;
 use lark_simulator::delivery::Door;
 use lark_simulator::script::CardUpdateScript;
 use serde_json::json;
+
+use crate::deadline::with_deadline;
 
 /// Clicks of the test over both doors; each of them has two updates. The platform's 50 updates a second are the
 /// measure of how long it takes.
 const CLICKS: usize = 250;
 /// Clicks under way at once.
 const AT_ONCE: usize = 16;
-
-async fn with_deadline(app: App) -> anyhow::Result<Running> {
-    Setup::new(app).set("deadline", "soft_ms", 400).set("deadline", "late_ms", 10_000).start().await
-}
-
-fn click(button: &str) -> Delivery {
-    Delivery::json(DeliveryKind::CardAction, sender::click(button))
-}
 
 /// The texts of the cards that were shown, by update token, in order.
 fn shown(simulator: &Simulator) -> BTreeMap<String, Vec<String>> {
@@ -125,7 +118,7 @@ async fn the_operator_has_the_last_word_on_still_working() -> anyhow::Result<()>
         json!({ "still_working": { "toast": { "content": "x", "i18n": { "hi_in": "x" } } } });
     let app = App::default().webhook_only().guest_with("asks-for-patience", sidecar)?;
     let refused = Setup::new(app).launch(false).await?;
-    let line = refused.host.log().wait_for("plugin refused", &[]).await?;
+    let line = refused.host.log().wait_for(events::PLUGIN_REFUSED, &[]).await?;
     ensure!(line.text_of("reason").contains("still_working.toast: /i18n/hi_in"), "{}", line.text());
     Ok(())
 }
@@ -198,7 +191,7 @@ async fn an_answer_that_is_lost_does_not_cost_the_last_use() -> anyhow::Result<(
     platform.wait_until(|simulator| shown_count(simulator) == 2).await?;
     let shown = shown(platform.simulator());
     ensure!(shown.values().all(|texts| texts == &["first b", "second b"]), "{shown:?}");
-    running.host.log().wait_for("card update given up for the next one", &[]).await?;
+    running.host.log().wait_for(events::CARD_UPDATE_SUPERSEDED, &[]).await?;
     Ok(())
 }
 
@@ -212,8 +205,7 @@ async fn a_killed_host_keeps_its_promises_once() -> anyhow::Result<()> {
         let seen = running.platform()?.click(&number.to_string()).await?;
         ensure!(seen.toast() == "more will follow", "{seen:?}");
     }
-    let trying_again = "card update failed, trying again";
-    running.host.log().wait_for_count(CLICKS, trying_again, &[]).await?;
+    running.host.log().wait_for_count(CLICKS, events::CARD_UPDATE_RETRIED, &[]).await?;
     running.host.kill().await?;
     ensure!(shown_count(running.platform()?.simulator()) == 0);
     script(running.platform()?, CardUpdateScript::Normal)?;

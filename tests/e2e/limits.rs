@@ -1,11 +1,11 @@
 //! What one call may use up, and what a plugin may take from the others.
 
-use std::time::Duration;
-
 use anyhow::ensure;
+use aviary::telemetry::events;
 use aviary_e2e::artifacts;
 use aviary_e2e::http::Response;
 use aviary_e2e::log::LogLine;
+use aviary_e2e::metrics::Metrics;
 use aviary_e2e::sender;
 use aviary_e2e::setup::App;
 use aviary_e2e::setup::Running;
@@ -58,7 +58,7 @@ async fn the_log_of_a_call_has_a_limit_of_its_own() -> anyhow::Result<()> {
     let running = Setup::new(app.webhook_only()).start().await?;
     let (response, _) = click(&running, "b").await?;
     ensure!(response.toast() == "flooded", "{}", response.text());
-    let lines = running.host.log().lines(|line| line.message() == "plugin log");
+    let lines = running.host.log().lines(|line| line.is(events::PLUGIN_LOG, &[]));
     let written: usize = lines.iter().map(|line| line.text_of("text").len()).sum();
     ensure!(written > 0 && written <= 500, "{written} bytes");
     Ok(())
@@ -90,7 +90,11 @@ async fn plugins_that_hang_leave_room_for_the_others() -> anyhow::Result<()> {
     let hanging = futures_util::future::join_all(clicks.iter().map(|click| running.deliver(click)));
     let healthy = async {
         // Each of the three holds at least as many calls as it gets before the last quarter.
-        running.host.log().wait_for_count(8, "plugin log", &[("text", "slow begins")]).await?;
+        running
+            .host
+            .log()
+            .wait_for_count(8, events::PLUGIN_LOG, &[("text", "slow begins")])
+            .await?;
         for _ in 0..20 {
             let (response, _) = click(&running, "healthy").await?;
             ensure!(response.toast() == "1", "{}", response.text());
@@ -114,7 +118,7 @@ async fn clicks_do_not_wait_behind_events() -> anyhow::Result<()> {
     let setup = Setup::new(app.webhook_only()).set("guests", "max_calls", 1);
     let running = setup.start().await?;
     let (first, event, second) = (sender::event(), sender::event(), sender::click("b"));
-    let begun = |count| running.host.log().wait_for_count(count, "plugin log", &[]);
+    let begun = |count| running.host.log().wait_for_count(count, events::PLUGIN_LOG, &[]);
     let (one, other, clicked) = tokio::join!(
         running.deliver(&first),
         async {
@@ -122,14 +126,14 @@ async fn clicks_do_not_wait_behind_events() -> anyhow::Result<()> {
             running.deliver(&event).await
         },
         async {
-            // The event has waited for a while by then.
-            begun(1).await?;
-            tokio::time::sleep(Duration::from_millis(200)).await;
+            // The event waits for the place by then.
+            let waits = |metrics: &Metrics| metrics.sum("aviary_callbacks_waiting", &[]) == 1.0;
+            running.host.wait_for_metrics("the event waits", waits).await?;
             running.deliver(&second).await
         }
     );
     ensure!(one?.status == 200 && other?.status == 200 && clicked?.toast() == "slow");
-    let order = running.host.log().wait_for_count(3, "callback", &[]).await?;
+    let order = running.host.log().wait_for_count(3, events::CALLBACK, &[]).await?;
     let kinds: Vec<_> = order.iter().map(|line| line.text_of("type")).collect();
     ensure!(kinds[1] == "card.action.trigger", "the click went first: {kinds:?}");
     Ok(())

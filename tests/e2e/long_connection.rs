@@ -5,9 +5,11 @@ use std::time::Instant;
 
 use anyhow::Context as _;
 use anyhow::ensure;
+use aviary::telemetry::events;
 use aviary_e2e::APP_ID;
 use aviary_e2e::PATIENCE;
 use aviary_e2e::metrics::Metrics;
+use aviary_e2e::platform::click;
 use aviary_e2e::sender;
 use aviary_e2e::setup::App;
 use aviary_e2e::setup::Running;
@@ -27,10 +29,6 @@ use serde_json::json;
 
 async fn connected(app: App) -> anyhow::Result<Running> {
     Setup::new(app.long_connection_only()).start().await
-}
-
-fn click(button: &str) -> Delivery {
-    Delivery::json(DeliveryKind::CardAction, sender::click(button))
 }
 
 async fn answers(running: &Running) -> anyhow::Result<()> {
@@ -103,12 +101,12 @@ async fn a_message_that_is_too_large_costs_nobody_anything() -> anyhow::Result<(
         simulator.send_frame(APP_ID, &envelope.frame(32, seq, part.clone())).await?;
     }
     let refused = [("door", "long_connection"), ("kind", "bad_fragment")];
-    running.host.log().wait_for("rejected", &refused).await?;
+    running.host.log().wait_for(events::REJECTED, &refused).await?;
     answers(&running).await?;
     // In one piece it is more than the socket takes, so the connection ends, and another takes its place.
     let huge = simulator.envelope(APP_ID)?.frame(1, 0, vec![b' '; 32 * 1024 * 1024].into());
     simulator.send_frame(APP_ID, &huge).await?;
-    running.host.log().wait_for_count(2, "connected", &[]).await?;
+    running.host.log().wait_for_count(2, events::CONNECTED, &[]).await?;
     let platform = running.platform()?;
     platform.wait_until(|simulator| simulator.connected(APP_ID) == 1).await?;
     answers(&running).await
@@ -138,7 +136,7 @@ async fn broken_frames_are_passed_over() -> anyhow::Result<()> {
     running
         .host
         .log()
-        .wait_for_count(count + 1, "rejected", &[("door", "long_connection")])
+        .wait_for_count(count + 1, events::REJECTED, &[("door", "long_connection")])
         .await?;
     answers(&running).await?;
     ensure!(
@@ -159,7 +157,7 @@ async fn a_payload_that_cannot_be_read_is_answered() -> anyhow::Result<()> {
         let seen = platform.send(&Delivery::exact(DeliveryKind::Other, payload.to_owned())).await?;
         ensure!(seen.exchange().code == Some(500), "{payload:?}: {seen:?}");
     }
-    running.host.log().wait_for_count(5, "rejected", &[("door", "long_connection")]).await?;
+    running.host.log().wait_for_count(5, events::REJECTED, &[("door", "long_connection")]).await?;
     answers(&running).await
 }
 
@@ -196,7 +194,7 @@ async fn a_dropped_connection_is_dialled_again() -> anyhow::Result<()> {
         } else {
             simulator.close_connections(APP_ID, 1001)?;
         }
-        running.host.log().wait_for_count(round, "connected", &[("app", APP_ID)]).await?;
+        running.host.log().wait_for_count(round, events::CONNECTED, &[("app", APP_ID)]).await?;
         platform.wait_until(|simulator| simulator.connected(APP_ID) == 1).await?;
         answers(&running).await?;
         let counters = simulator.counters(APP_ID);
@@ -206,7 +204,7 @@ async fn a_dropped_connection_is_dialled_again() -> anyhow::Result<()> {
             "{counters:?}"
         );
     }
-    running.host.log().wait_for_count(2, "disconnected", &[("app", APP_ID)]).await?;
+    running.host.log().wait_for_count(2, events::DISCONNECTED, &[("app", APP_ID)]).await?;
     Ok(())
 }
 
@@ -238,7 +236,7 @@ async fn wrong_credentials_are_not_tried_again() -> anyhow::Result<()> {
     let refused = DiscoveryScript::Refuse { code: 1_000_040_345, msg: "wrong secret".into() };
     platform.simulator().set_discovery(APP_ID, refused)?;
     platform.simulator().drop_connections(APP_ID)?;
-    let line = running.host.log().wait_for("connection given up", &[("app", APP_ID)]).await?;
+    let line = running.host.log().wait_for(events::CONNECTION_GIVEN_UP, &[("app", APP_ID)]).await?;
     ensure!(line.text_of("reason").contains("1000040345"), "{}", line.text());
     let not_ready = running.host.wait_for_readyz(503).await?;
     ensure!(
@@ -258,7 +256,7 @@ async fn an_app_may_have_several_connections() -> anyhow::Result<()> {
         answers(&running).await?;
     }
     for connection in 1..=3 {
-        let lines = running.host.log().lines(|line| line.message() == "connected");
+        let lines = running.host.log().lines(|line| line.is(events::CONNECTED, &[]));
         let found =
             lines.iter().any(|line| line.number_of("connection") == Some(f64::from(connection)));
         ensure!(found, "{connection}: {lines:?}");

@@ -2,6 +2,7 @@
 //! and on several that share a store.
 
 use anyhow::ensure;
+use aviary::telemetry::events;
 use aviary_e2e::host::HostProcess;
 use aviary_e2e::http::Response;
 use aviary_e2e::redis::RedisServer;
@@ -74,7 +75,7 @@ async fn an_event_that_was_not_handled_is_handled_again() -> anyhow::Result<()> 
     // It is not acknowledged in time, goes on, and is then as good as any other.
     let slow = event(json!({ "sleep_ms": 700 }));
     ensure!(running.deliver(&slow).await?.status == 500, "it may still fail");
-    running.host.log().wait_for("late reply", &[]).await?;
+    running.host.log().wait_for(events::LATE_REPLY, &[]).await?;
     is_taken(&running.deliver(&slow).await?)?;
     ensure!(count(&running).await? == "3");
     Ok(())
@@ -95,11 +96,7 @@ async fn an_event_that_is_too_old_is_not_handled() -> anyhow::Result<()> {
 async fn a_double_click_gets_the_first_click_s_answer() -> anyhow::Result<()> {
     let twice = json!({ "clicks": { "repeat_window_ms": 10_000 } });
     let running = counting(twice)?.start().await?;
-    let click = |key: &str| {
-        let mut click = sender::click("count");
-        click["event"]["action"]["value"] = json!({ "key": key, "sleep_ms": 200 });
-        click
-    };
+    let click = |key: &str| sender::click_with("count", json!({ "key": key, "sleep_ms": 200 }));
     let (first, second) = (click("a"), click("a"));
     let (first, second) = tokio::join!(running.deliver(&first), running.deliver(&second));
     ensure!(first?.toast() == "1" && second?.toast() == "1", "both at once are one");
@@ -157,12 +154,12 @@ async fn hosts_that_share_a_server_keep_each_other_s_promises() -> anyhow::Resul
     host.kill().await?;
     let platform = one.platform()?;
     platform.simulator().set_card_update(platform.app(), CardUpdateScript::Normal)?;
-    other.host.log().wait_for("card updates resumed", &[]).await?;
+    other.host.log().wait_for(events::CARD_UPDATES_RESUMED, &[]).await?;
     let shown = |simulator: &lark_simulator::Simulator| {
         simulator.card_updates().iter().filter(|update| update.code == 0).count()
     };
     platform.wait_until(|simulator| shown(simulator) == 1).await?;
-    other.host.log().wait_for("card updated", &[]).await?;
+    other.host.log().wait_for(events::CARD_UPDATED, &[]).await?;
     ensure!(shown(platform.simulator()) == 1, "{:?}", platform.simulator().card_updates());
     Ok(())
 }

@@ -16,9 +16,8 @@ fn seals(sidecar: Value) -> anyhow::Result<Setup> {
 }
 
 fn click(button: &str, open_id: &str, value: Value) -> Value {
-    let mut click = sender::click(button);
+    let mut click = sender::click_with(button, value);
     click["event"]["operator"]["open_id"] = open_id.into();
-    click["event"]["action"]["value"] = value;
     click
 }
 

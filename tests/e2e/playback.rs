@@ -2,14 +2,15 @@
 //! does differently is named.
 
 use std::path::Path;
-use std::process::Command;
-use std::time::Duration;
 
 use anyhow::Context as _;
 use anyhow::ensure;
-use aviary_e2e::PATIENCE;
+use aviary::telemetry::events;
 use aviary_e2e::artifacts;
+use aviary_e2e::command;
+use aviary_e2e::command::aviary;
 use aviary_e2e::http::Request;
+use aviary_e2e::log::LogLine;
 use aviary_e2e::sender;
 use aviary_e2e::setup::App;
 use aviary_e2e::setup::Running;
@@ -22,22 +23,13 @@ use serde_json::json;
 const CALLS: usize = 12;
 
 /// `aviary …` in that folder: its exit code and what it printed.
-fn aviary(folder: &Path, arguments: &[&str]) -> anyhow::Result<(Option<i32>, String)> {
-    let mut command = Command::new(artifacts::host_binary()?);
-    command.args(arguments).current_dir(folder).env("XDG_CACHE_HOME", folder.join("caches"));
-    let output = command.output()?;
-    let said = if output.stdout.is_empty() { output.stderr } else { output.stdout };
-    Ok((output.status.code(), String::from_utf8_lossy(&said).into_owned()))
+fn ask(folder: &Path, arguments: &[&str]) -> anyhow::Result<(Option<i32>, String)> {
+    let said = aviary(folder, arguments)?;
+    Ok((said.code, if said.stdout.is_empty() { said.stderr } else { said.stdout }))
 }
 
 pub(crate) async fn written(running: &Running, count: usize) -> anyhow::Result<()> {
-    let written = async {
-        while aviary(running.folder(), &["journal", "export"])?.1.lines().count() < count {
-            tokio::time::sleep(Duration::from_millis(20)).await;
-        }
-        anyhow::Ok(())
-    };
-    tokio::time::timeout(PATIENCE, written).await.context("they are never written")?
+    command::journal(running.folder(), |lines| lines.len() >= count).await.map(drop)
 }
 
 /// A host whose plugin has answered, as `answer.wasm`, and its journal.
@@ -67,7 +59,7 @@ async fn the_same_plugin_differs_in_nothing_and_another_one_is_named() -> anyhow
     let file = file.to_str().context("a path of text")?.to_owned();
     // It needs no host, and a host of another time leaves what it wrote as it is.
     running.host.terminate().await?;
-    let (code, said) = aviary(running.folder(), &["replay", &file, "--json"])?;
+    let (code, said) = ask(running.folder(), &["replay", &file, "--json"])?;
     let report: Value = serde_json::from_str(&said).with_context(|| said.clone())?;
     ensure!(code == Some(0) && report["ok"] == true, "{report}");
     ensure!(report["played"] == CALLS && report["skipped"] == 0, "{report}");
@@ -77,11 +69,11 @@ async fn the_same_plugin_differs_in_nothing_and_another_one_is_named() -> anyhow
     ensure!(server.asked().len() == CALLS, "{:?}", server.asked());
 
     std::fs::copy(artifacts::guest("version-b")?, &file)?;
-    let (code, said) = aviary(running.folder(), &["replay", &file, "--last", "3"])?;
+    let (code, said) = ask(running.folder(), &["replay", &file, "--last", "3"])?;
     ensure!(code == Some(1) && said.contains("of which 3 differ"), "{said}");
     ensure!(said.contains("reply:") && said.contains("fuel:"), "{said}");
     std::fs::copy(artifacts::guest("trap")?, &file)?;
-    let (code, said) = aviary(running.folder(), &["replay", &file, "--last", "1"])?;
+    let (code, said) = ask(running.folder(), &["replay", &file, "--last", "1"])?;
     ensure!(code == Some(1) && said.contains("outcome: answered, now trap"), "{said}");
     Ok(())
 }
@@ -92,18 +84,11 @@ async fn a_bad_version_is_kept_out_by_what_was_clicked_before() -> anyhow::Resul
     let toast = async || anyhow::Ok(running.deliver(&sender::click("b")).await?.toast());
     for (guest, now) in [("trap", "now trap"), ("huge-reply", "now invalid_reply")] {
         running.drop_guest(guest, "answer")?;
-        let refused = async {
-            loop {
-                let lines = running.host.log().lines(|line| line.message() == "plugin refused");
-                if lines.iter().any(|line| line.text_of("reason").contains(now)) {
-                    return anyhow::Ok(());
-                }
-                tokio::time::sleep(Duration::from_millis(20)).await;
-            }
+        let is_refused = |line: &LogLine| {
+            line.is(events::PLUGIN_REFUSED, &[]) && line.text_of("reason").contains(now)
         };
-        tokio::time::timeout(PATIENCE, refused)
-            .await
-            .with_context(|| format!("{guest} is live"))??;
+        let what = format!("that {guest} is refused");
+        running.host.log().wait_for_line(&what, is_refused).await?;
         ensure!(toast().await? == "a", "{guest} is live");
     }
     let list = Request::get("/plugins").send(running.host.admin().await?).await?.json()?;
@@ -112,10 +97,10 @@ async fn a_bad_version_is_kept_out_by_what_was_clicked_before() -> anyhow::Resul
     ensure!(plugin["live"] == true && reason.contains("promote.replay"), "{list}");
 
     running.drop_guest("version-b", "answer")?;
-    let rehearsed = running.host.log().wait_for("plugin rehearsed", &[]).await?;
+    let rehearsed = running.host.log().wait_for(events::PLUGIN_REHEARSED, &[]).await?;
     ensure!(rehearsed.number_of("played") == Some(CALLS as f64), "{}", rehearsed.text());
     ensure!(rehearsed.number_of("other_replies") == Some(CALLS as f64), "{}", rehearsed.text());
-    running.host.log().wait_for_count(2, "plugin live", &[]).await?;
+    running.host.log().wait_for_count(2, events::PLUGIN_LIVE, &[]).await?;
     ensure!(toast().await? == "b");
     Ok(())
 }

@@ -1,6 +1,7 @@
 //! The proxy that the environment names: for discovery, for the connection, and with credentials that no log shows.
 
 use anyhow::ensure;
+use aviary::telemetry::events;
 use aviary_e2e::proxy::TestProxy;
 use aviary_e2e::setup::App;
 use aviary_e2e::setup::Running;
@@ -45,7 +46,7 @@ async fn discovery_and_connection_go_through_it() -> anyhow::Result<()> {
     let tunnels = proxy.seen().iter().filter(|line| line.starts_with(&target)).count();
     ensure!(tunnels >= 2, "discovery and WebSocket: {:?}", proxy.seen());
     running.platform()?.simulator().drop_connections(running.apps()[0].id())?;
-    running.host.log().wait_for_count(2, "connected", &[]).await?;
+    running.host.log().wait_for_count(2, events::CONNECTED, &[]).await?;
     answers(&running).await?;
     shows_no_password(&running)
 }
@@ -80,7 +81,7 @@ async fn a_refusal_is_named_and_shows_no_credentials() -> anyhow::Result<()> {
     let running =
         setup()?.over_tls()?.env("https_proxy", address).set("log", "level", "trace").launch(true);
     let running = running.await?;
-    let line = running.host.log().wait_for("disconnected", &[]).await?;
+    let line = running.host.log().wait_for(events::DISCONNECTED, &[]).await?;
     ensure!(line.text_of("reason").contains("proxy"), "{}", line.text());
     shows_no_password(&running)
 }

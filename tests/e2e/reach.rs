@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use anyhow::Context as _;
 use anyhow::ensure;
+use aviary::telemetry::events;
 use aviary_e2e::APP_SECRET;
 use aviary_e2e::ENCRYPT_KEY;
 use aviary_e2e::VERIFICATION_TOKEN;
@@ -48,8 +49,9 @@ async fn tried() -> anyhow::Result<(Running, Vec<(String, String)>)> {
     let platform = running.platform()?;
     let seen = platform.click("b").await?;
     ensure!(seen.toast() == "tried", "{seen:?}");
-    running.host.log().wait_for("callback", &[]).await?;
-    let lines = running.host.log().lines(|line| line.is("plugin log", &[("context", "contract")]));
+    running.host.log().wait_for(events::CALLBACK, &[]).await?;
+    let lines =
+        running.host.log().lines(|line| line.is(events::PLUGIN_LOG, &[("context", "contract")]));
     let split = |text: &str| {
         text.split_once(": ").map(|(function, outcome)| (function.to_owned(), outcome.to_owned()))
     };
@@ -154,7 +156,7 @@ async fn a_secret_setting_reaches_the_plugin_and_not_the_log() -> anyhow::Result
         let sidecar = json!({ "settings": sidecar });
         let app = App::default().webhook_only().guest_with("tries-everything", sidecar)?;
         let refused = Setup::new(app).launch(false).await?;
-        let line = refused.host.log().wait_for("plugin refused", &[]).await?;
+        let line = refused.host.log().wait_for(events::PLUGIN_REFUSED, &[]).await?;
         ensure!(line.text_of("reason").contains(reason), "{}", line.text());
     }
     Ok(())

@@ -3,6 +3,7 @@
 use std::fs;
 
 use anyhow::ensure;
+use aviary::telemetry::events;
 use aviary_e2e::artifacts;
 use aviary_e2e::sender;
 use aviary_e2e::setup::App;
@@ -33,8 +34,11 @@ async fn answers(running: &Running, toast: &str) -> anyhow::Result<()> {
 
 /// The reason in the log why that plugin was refused, the `count`th time.
 async fn refusal(running: &Running, plugin: &str, count: usize) -> anyhow::Result<String> {
-    let mut lines =
-        running.host.log().wait_for_count(count, "plugin refused", &[("plugin", plugin)]).await?;
+    let mut lines = running
+        .host
+        .log()
+        .wait_for_count(count, events::PLUGIN_REFUSED, &[("plugin", plugin)])
+        .await?;
     Ok(lines.remove(count - 1).text_of("reason").to_owned())
 }
 
@@ -44,7 +48,7 @@ async fn a_file_that_is_dropped_in_is_live() -> anyhow::Result<()> {
     let before = running.deliver(&sender::click("b")).await?;
     ensure!(before.text_at("/toast/type") == "error", "nothing answers yet: {}", before.text());
     running.drop_guest("version-a", "answer")?;
-    let live = running.host.log().wait_for("plugin live", &[("plugin", "answer")]).await?;
+    let live = running.host.log().wait_for(events::PLUGIN_LIVE, &[("plugin", "answer")]).await?;
     ensure!(live.text_of("handles").contains("card-action"), "{}", live.text());
     ensure!(live.text_of("version").len() == 12, "{}", live.text());
     answers(&running, "a").await?;
@@ -82,7 +86,7 @@ async fn a_swap_loses_no_callback() -> anyhow::Result<()> {
             let guest = if round % 2 == 1 { "version-b" } else { "version-a" };
             running.drop_guest(guest, "answer")?;
             let live = [("plugin", "answer")];
-            running.host.log().wait_for_count(round + 1, "plugin live", &live).await?;
+            running.host.log().wait_for_count(round + 1, events::PLUGIN_LIVE, &live).await?;
         }
         swapping.send(false)?;
         anyhow::Ok(())
@@ -112,14 +116,14 @@ async fn a_callback_under_way_finishes_on_the_version_it_began_with() -> anyhow:
     let slow = sender::click("slow");
     let swap = async {
         running.drop_guest("version-b", "answer")?;
-        running.host.log().wait_for_count(2, "plugin live", &[("plugin", "answer")]).await?;
+        running.host.log().wait_for_count(2, events::PLUGIN_LIVE, &[("plugin", "answer")]).await?;
         answers(&running, "b").await
     };
     let (slow_response, swapped) = tokio::join!(running.deliver(&slow), swap);
     swapped?;
     let slow_response = slow_response?;
     ensure!(slow_response.toast() == "a", "begun on a, finished on {}", slow_response.text());
-    let lines = running.host.log().wait_for_count(2, "callback", &[]).await?;
+    let lines = running.host.log().wait_for_count(2, events::CALLBACK, &[]).await?;
     let order: Vec<_> = lines.iter().map(|line| line.text_of("event_id")).collect();
     ensure!(
         order.last() == Some(&sender::event_id(&slow)),
@@ -137,7 +141,7 @@ async fn a_deleted_file_is_gone() -> anyhow::Result<()> {
     let running = with(App::default().guest("version-a")?).await?;
     answers(&running, "a").await?;
     fs::remove_file(running.plugin_file("version-a.wasm"))?;
-    running.host.log().wait_for("plugin removed", &[("plugin", "version-a")]).await?;
+    running.host.log().wait_for(events::PLUGIN_REMOVED, &[("plugin", "version-a")]).await?;
     let click = sender::click("b");
     let response = running.deliver(&click).await?;
     ensure!(response.text_at("/toast/type") == "error", "{}", response.text());
@@ -172,7 +176,7 @@ async fn a_broken_file_changes_nothing_and_says_why() -> anyhow::Result<()> {
     ensure!(reason.contains("WebAssembly"), "{reason}");
     // The next good file is live again.
     running.drop_guest("version-b", "answer")?;
-    running.host.log().wait_for_count(2, "plugin live", &[("plugin", "answer")]).await?;
+    running.host.log().wait_for_count(2, events::PLUGIN_LIVE, &[("plugin", "answer")]).await?;
     answers(&running, "b").await
 }
 
@@ -196,8 +200,8 @@ async fn other_files_are_left_alone() -> anyhow::Result<()> {
     fs::write(running.plugin_file("answer.wasm.tmp"), "half a copy")?;
     fs::create_dir(running.plugin_file("folder"))?;
     running.drop_guest("version-a", "answer")?;
-    running.host.log().wait_for("plugin live", &[("plugin", "answer")]).await?;
-    let refused = running.host.log().lines(|line| line.message() == "plugin refused");
+    running.host.log().wait_for(events::PLUGIN_LIVE, &[("plugin", "answer")]).await?;
+    let refused = running.host.log().lines(|line| line.is(events::PLUGIN_REFUSED, &[]));
     ensure!(refused.is_empty(), "{refused:?}");
     answers(&running, "a").await
 }
@@ -212,7 +216,7 @@ async fn a_sidecar_file_is_followed_like_its_plugin() -> anyhow::Result<()> {
     answers(&running, "hello").await?;
 
     fs::write(&sidecar, to_toml(&greeting("good evening"))?)?;
-    running.host.log().wait_for_count(2, "plugin live", &live).await?;
+    running.host.log().wait_for_count(2, events::PLUGIN_LIVE, &live).await?;
     answers(&running, "good evening").await?;
 
     let wrong: [(Value, &str); 4] = [
@@ -232,6 +236,6 @@ async fn a_sidecar_file_is_followed_like_its_plugin() -> anyhow::Result<()> {
     }
 
     fs::remove_file(&sidecar)?;
-    running.host.log().wait_for_count(3, "plugin live", &live).await?;
+    running.host.log().wait_for_count(3, events::PLUGIN_LIVE, &live).await?;
     answers(&running, "no greeting").await
 }

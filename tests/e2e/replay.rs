@@ -1,6 +1,7 @@
 //! A request that somebody recorded is worth nothing: not later, and not twice.
 
 use anyhow::ensure;
+use aviary::telemetry::events;
 use aviary_e2e::http::Request;
 use aviary_e2e::sender;
 use aviary_e2e::sender::Signer;
@@ -22,7 +23,7 @@ async fn is_refused_as(running: &Running, request: Request, kind: &str) -> anyho
     let response = running.post(request).await?;
     ensure!(response.status == 401, "{kind}: {} {}", response.status, response.text());
     ensure!(!response.text_at("/msg").is_empty(), "{}", response.text());
-    running.host.log().wait_for("rejected", &[("kind", kind)]).await?;
+    running.host.log().wait_for(events::REJECTED, &[("kind", kind)]).await?;
     Ok(())
 }
 
@@ -47,7 +48,8 @@ async fn a_signature_counts_for_five_minutes() -> anyhow::Result<()> {
     let old =
         sender::signed_ago(sender::legacy_click("b").to_string(), Signer::VerificationToken, 310);
     is_refused_as(&running, old, "stale_signature").await?;
-    let line = running.host.log().wait_for("rejected", &[("kind", "stale_signature")]).await?;
+    let line =
+        running.host.log().wait_for(events::REJECTED, &[("kind", "stale_signature")]).await?;
     ensure!(line.text_of("reason").contains("clock"), "{}", line.text());
     // A forger learns nothing of the clock.
     let forged = sender::signed_ago("{}", Signer::Stranger, 310);

@@ -1,13 +1,11 @@
 //! Instances that answer several calls, where the operator wants that: same answers, and nothing in the wrong hands.
 
 use std::process::Command;
-use std::time::Duration;
 
-use anyhow::Context as _;
 use anyhow::ensure;
-use aviary_e2e::PATIENCE;
+use aviary::telemetry::events;
 use aviary_e2e::artifacts;
-use aviary_e2e::http::Request;
+use aviary_e2e::eventually::eventually_is;
 use aviary_e2e::sender;
 use aviary_e2e::setup::App;
 use aviary_e2e::setup::Running;
@@ -21,10 +19,6 @@ async fn reusing(sidecar: Value) -> anyhow::Result<Running> {
     Setup::new(app).set("deadline", "late_ms", 3000).start().await
 }
 
-async fn press(running: &Running, button: &str) -> anyhow::Result<String> {
-    Ok(running.deliver(&sender::click(button)).await?.toast().to_owned())
-}
-
 async fn press_as(running: &Running, tenant_key: &str) -> anyhow::Result<String> {
     let mut click = sender::click("b");
     click["header"]["tenant_key"] = tenant_key.into();
@@ -32,32 +26,26 @@ async fn press_as(running: &Running, tenant_key: &str) -> anyhow::Result<String>
 }
 
 async fn counted(running: &Running, what: &str) -> anyhow::Result<u64> {
-    let list = Request::get("/plugins").send(running.host.admin().await?).await?.json()?;
-    Ok(list["apps"][0]["plugins"][0][what].as_u64().unwrap_or_default())
+    Ok(running.plugin("remembers").await?[what].as_u64().unwrap_or_default())
 }
 
 async fn wait_for_failures(running: &Running, count: u64) -> anyhow::Result<()> {
-    let ended = async {
-        while counted(running, "failures").await? < count {
-            tokio::time::sleep(Duration::from_millis(20)).await;
-        }
-        anyhow::Ok(())
-    };
-    tokio::time::timeout(PATIENCE, ended).await.context("the call goes on")?
+    let ended = async || Ok(counted(running, "failures").await? >= count);
+    eventually_is(&format!("{count} calls have failed"), ended).await
 }
 
 #[tokio::test]
 async fn an_instance_answers_as_many_calls_as_it_may() -> anyhow::Result<()> {
     let running = reusing(json!({ "reuse": 3 })).await?;
     for count in ["1", "2", "3", "1", "2", "3", "1"] {
-        ensure!(press(&running, "b").await? == count);
+        ensure!(running.toast("b").await? == count);
     }
     // A failure that the plugin itself speaks of is no reason to end it.
-    press(&running, "fail").await?;
-    ensure!(press(&running, "b").await? == "3");
+    running.toast("fail").await?;
+    ensure!(running.toast("b").await? == "3");
     ensure!(counted(&running, "calls").await? == 9 && counted(&running, "instances").await? == 3);
     // Each call has its own budget, and is charged for itself alone.
-    let lines = running.host.log().wait_for_count(9, "callback", &[]).await?;
+    let lines = running.host.log().wait_for_count(9, events::CALLBACK, &[]).await?;
     let fuel: Vec<_> = lines.iter().filter_map(|line| line.number_of("fuel")).collect();
     ensure!(fuel[1] == fuel[2] && fuel[1] == fuel[4] && fuel[0] == fuel[3], "{fuel:?}");
     Ok(())
@@ -68,16 +56,16 @@ async fn a_call_that_ends_badly_ends_its_instance() -> anyhow::Result<()> {
     let limits = json!({ "fuel": 1_000_000_000, "memory_bytes": 32 << 20 });
     let running = reusing(json!({ "reuse": 1000, "limits": limits })).await?;
     for (failures, button) in (1..).zip(["trap", "spin", "eat", "hang"]) {
-        ensure!(press(&running, "b").await? == "1", "before {button}");
-        ensure!(press(&running, "b").await? == "2", "before {button}");
-        press(&running, button).await?;
+        ensure!(running.toast("b").await? == "1", "before {button}");
+        ensure!(running.toast("b").await? == "2", "before {button}");
+        running.toast(button).await?;
         wait_for_failures(&running, failures).await?;
     }
-    ensure!(press(&running, "b").await? == "1");
+    ensure!(running.toast("b").await? == "1");
     // Nor is one kept that has more than half of its memory: the next call might miss it.
-    ensure!(press(&running, "leak").await? == "2");
-    ensure!(press(&running, "leak").await? == "3");
-    ensure!(press(&running, "b").await? == "1");
+    ensure!(running.toast("leak").await? == "2");
+    ensure!(running.toast("leak").await? == "3");
+    ensure!(running.toast("b").await? == "1");
     Ok(())
 }
 
@@ -97,15 +85,15 @@ async fn a_tenant_never_meets_what_another_left() -> anyhow::Result<()> {
 #[tokio::test]
 async fn a_version_that_is_replaced_keeps_nothing() -> anyhow::Result<()> {
     let running = reusing(json!({ "reuse": 1000 })).await?;
-    ensure!(press(&running, "b").await? == "1" && press(&running, "b").await? == "2");
+    ensure!(running.toast("b").await? == "1" && running.toast("b").await? == "2");
     running.drop_guest("version-a", "remembers")?;
-    running.host.log().wait_for_count(2, "plugin live", &[]).await?;
-    ensure!(press(&running, "b").await? == "a");
+    running.host.log().wait_for_count(2, events::PLUGIN_LIVE, &[]).await?;
+    ensure!(running.toast("b").await? == "a");
     let admin = running.host.admin().await?.to_string();
     let mut command = Command::new(artifacts::host_binary()?);
     command.args(["plugins", "rollback", "remembers", "--admin", &admin]);
     let status = tokio::task::spawn_blocking(move || command.status()).await??;
     ensure!(status.success());
-    ensure!(press(&running, "b").await? == "1", "what the first version kept is gone");
+    ensure!(running.toast("b").await? == "1", "what the first version kept is gone");
     Ok(())
 }

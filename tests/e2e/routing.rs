@@ -3,6 +3,7 @@
 use std::fs;
 
 use anyhow::ensure;
+use aviary::telemetry::events;
 use aviary_e2e::artifacts;
 use aviary_e2e::sender;
 use aviary_e2e::setup::App;
@@ -66,9 +67,8 @@ async fn every_field_of_a_route_must_match_and_the_narrowest_wins() -> anyhow::R
         .component("elsewhere", component, route(json!({ "tenant_key": "another", "action_name": "go", "action_tag": "button", "app_id": "x" })));
     let running = Setup::new(app).start().await?;
     let click = |name: &str, tag: &str, value: Value, chat: &str| {
-        let mut click = sender::click(name);
+        let mut click = sender::click_with(name, value);
         click["event"]["action"]["tag"] = json!(tag);
-        click["event"]["action"]["value"] = value;
         click["event"]["context"]["open_chat_id"] = json!(chat);
         click
     };
@@ -94,7 +94,7 @@ async fn a_newcomer_cannot_take_what_another_plugin_has() -> anyhow::Result<()> 
     let running = Setup::new(App::default().webhook_only().guest("version-a")?).start().await?;
     running.drop_guest("version-b", "a-newcomer")?;
     let refused =
-        running.host.log().wait_for("plugin refused", &[("plugin", "a-newcomer")]).await?;
+        running.host.log().wait_for(events::PLUGIN_REFUSED, &[("plugin", "a-newcomer")]).await?;
     ensure!(
         refused.text_of("reason").contains("version-a"),
         "the other is named: {}",
@@ -103,7 +103,7 @@ async fn a_newcomer_cannot_take_what_another_plugin_has() -> anyhow::Result<()> 
     ensure!(running.deliver(&sender::click("b")).await?.toast() == "a", "nothing has changed");
     // The way out that the reason names: a narrower route.
     fs::write(running.plugin_file("a-newcomer.toml"), "[[route]]\naction_name = \"new\"\n")?;
-    running.host.log().wait_for("plugin live", &[("plugin", "a-newcomer")]).await?;
+    running.host.log().wait_for(events::PLUGIN_LIVE, &[("plugin", "a-newcomer")]).await?;
     ensure!(
         running.deliver(&sender::click("new")).await?.toast() == "b",
         "its own button is answered by it"

@@ -2,10 +2,9 @@
 
 use std::time::Duration;
 
-use anyhow::Context as _;
 use anyhow::ensure;
-use aviary_e2e::PATIENCE;
-use aviary_e2e::http::Request;
+use aviary::telemetry::events;
+use aviary_e2e::eventually::eventually_is;
 use aviary_e2e::sender;
 use aviary_e2e::setup::App;
 use aviary_e2e::setup::Running;
@@ -22,7 +21,7 @@ const NO_LONGER: Duration = Duration::from_secs(15);
 
 /// Waits until the host works on a callback, by the count that the guest's call takes in its log.
 async fn is_under_way(running: &Running) -> anyhow::Result<()> {
-    running.host.log().wait_for("plugin log", &[("text", "slow begins")]).await?;
+    running.host.log().wait_for(events::PLUGIN_LOG, &[("text", "slow begins")]).await?;
     Ok(())
 }
 
@@ -30,7 +29,7 @@ async fn ends_well(running: &mut Running, within: Duration) -> anyhow::Result<()
     let exit = running.host.wait().await?;
     ensure!(exit.status.code() == Some(0), "{exit:?}");
     ensure!(exit.took < within, "{exit:?}");
-    running.host.log().wait_for("stopped", &[]).await?;
+    running.host.log().wait_for(events::STOPPED, &[]).await?;
     ensure!(running.host.stdout().is_empty(), "{}", running.host.stdout().text());
     Ok(())
 }
@@ -53,7 +52,7 @@ async fn idle_connections_do_not_keep_the_host_from_stopping() -> anyhow::Result
     let length = body.len();
     let head = format!("POST /callback HTTP/1.1\r\nHost: h\r\nContent-Length: {length}\r\n\r\n");
     kept.write_all((head + &body).as_bytes()).await?;
-    running.host.log().wait_for("callback", &[]).await?;
+    running.host.log().wait_for(events::CALLBACK, &[]).await?;
     // One that began a request and goes no further.
     let mut half = TcpStream::connect(address).await?;
     half.write_all(b"POST /callback HTTP/1.1\r\nHost:").await?;
@@ -72,12 +71,9 @@ async fn a_webhook_callback_under_way_is_answered() -> anyhow::Result<()> {
     is_under_way(&running).await?;
     running.host.ask_to_stop()?;
     // While it drains, nobody else gets in.
-    let closed = async {
-        while TcpStream::connect(address).await.is_ok() {
-            tokio::time::sleep(Duration::from_millis(10)).await;
-        }
-    };
-    tokio::time::timeout(PATIENCE, closed).await.context("the webhook still takes connections")?;
+    let is_closed = async || Ok(TcpStream::connect(address).await.is_err());
+    eventually_is("the webhook takes no more connections", is_closed).await?;
+    ensure!(!under_way.is_finished(), "it closed while a callback was under way");
     let response = under_way.await??;
     ensure!(
         response.toast() == "slow",
@@ -125,18 +121,14 @@ async fn a_host_that_drains_is_not_ready() -> anyhow::Result<()> {
     let sidecar = json!({ "settings": { "millis": "2000" } });
     let mut running =
         Setup::new(App::default().webhook_only().guest_with("slow", sidecar)?).start().await?;
-    let (address, admin) = (running.webhook().await?, running.host.admin().await?);
+    let address = running.webhook().await?;
     let request = sender::plain(sender::click("b").to_string());
     let under_way = tokio::spawn(async move { request.send(address).await });
     is_under_way(&running).await?;
     running.host.ask_to_stop()?;
-    // A load balancer that asks meanwhile is told so, or finds nobody.
-    let not_ready = async {
-        while matches!(Request::get("/readyz").send(admin).await, Ok(response) if response.status == 200)
-        {
-        }
-    };
-    tokio::time::timeout(PATIENCE, not_ready).await.context("/readyz still says 200")?;
+    // A load balancer that asks meanwhile is told so: the admin port answers until the very end.
+    running.host.wait_for_readyz(503).await?;
+    ensure!(!under_way.is_finished(), "it was asked while a callback was under way");
     ensure!(under_way.await??.toast() == "slow", "what was under way is answered");
     ends_well(&mut running, NO_LONGER).await
 }

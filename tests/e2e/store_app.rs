@@ -3,6 +3,7 @@
 
 use anyhow::Context as _;
 use anyhow::ensure;
+use aviary::telemetry::events;
 use aviary_e2e::APP_ID;
 use aviary_e2e::TENANT_KEY;
 use aviary_e2e::artifacts;
@@ -75,7 +76,7 @@ async fn a_store_app_has_a_token_for_each_tenant_and_its_ticket_is_the_host_s() 
     ensure!(asked(&running, all)? == [1, 2, 3], "{:?}", platform.simulator().api_calls());
 
     let log = running.host.log();
-    let taken = log.wait_for_count(2, "callback", &[("outcome", "host")]).await?;
+    let taken = log.wait_for_count(2, events::CALLBACK, &[("outcome", "host")]).await?;
     ensure!(taken.iter().all(|line| line.text_of("plugin").is_empty()), "{taken:?}");
     let sent: Value = serde_json::from_slice(&pushed.sent)?;
     let ticket = sent["event"]["app_ticket"].as_str().context("a ticket")?;

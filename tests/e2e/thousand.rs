@@ -87,8 +87,7 @@ async fn recorded(drop_in: impl FnOnce(&Running) -> anyhow::Result<()>) -> anyho
 
 async fn click(running: &Running, number: usize) -> anyhow::Result<()> {
     let button = BUTTONS[number % BUTTONS.len()];
-    let mut click = sender::click(button);
-    click["event"]["action"]["value"] = json!({ "text": format!("{number} 次 😀") });
+    let click = sender::click_with(button, json!({ "text": format!("{number} 次 😀") }));
     let answer = running.deliver(&click).await?;
     ensure!(answer.status == 200, "{button}: {}", answer.text());
     Ok(())

@@ -2,6 +2,7 @@
 //! trust.
 
 use anyhow::ensure;
+use aviary::telemetry::events;
 use aviary_e2e::certificates::TestAuthority;
 use aviary_e2e::setup::App;
 use aviary_e2e::setup::Setup;
@@ -32,9 +33,9 @@ async fn a_stranger_s_certificate_is_refused_in_words() -> anyhow::Result<()> {
         .against(running.platform()?.domain())
         .set("tls", "extra_roots", another.path().to_string_lossy().into_owned());
     let stranger = setup.launch(false).await?;
-    let line = stranger.host.log().wait_for("disconnected", &[]).await?;
+    let line = stranger.host.log().wait_for(events::DISCONNECTED, &[]).await?;
     let reason = line.text_of("reason").to_lowercase();
     ensure!(reason.contains("certificate"), "{reason}");
-    ensure!(stranger.host.log().lines(|line| line.message() == "connected").is_empty());
+    ensure!(stranger.host.log().lines(|line| line.is(events::CONNECTED, &[])).is_empty());
     Ok(())
 }

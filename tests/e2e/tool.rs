@@ -8,6 +8,7 @@ use std::process::Output;
 
 use anyhow::Context as _;
 use anyhow::ensure;
+use aviary::telemetry::events;
 use aviary_e2e::artifacts;
 use aviary_e2e::artifacts::source_root;
 use aviary_e2e::sender;
@@ -85,7 +86,10 @@ fn a_program_can_be_called_with_every_sample() -> anyhow::Result<()> {
         let (code, report) = desk.call_file(&entry?.path(), &[])?;
         ensure!(code == Some(0) && report["acknowledged"] == true, "{report:#}");
         let said = &report["log"][0];
-        ensure!(said["message"] == "plugin log" && said["text"] == "asked", "{report:#}");
+        ensure!(
+            said["message"] == events::PLUGIN_LOG.text() && said["text"] == "asked",
+            "{report:#}"
+        );
         samples += 1;
     }
     ensure!(samples == 5, "{samples} samples");

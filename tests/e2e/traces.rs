@@ -6,6 +6,7 @@ use std::time::SystemTime;
 
 use anyhow::Context as _;
 use anyhow::ensure;
+use aviary::telemetry::events;
 use aviary_e2e::APP_ID;
 use aviary_e2e::collector::Collector;
 use aviary_e2e::collector::Manner;
@@ -162,8 +163,8 @@ async fn lost(running: &mut Running) -> anyhow::Result<()> {
     running.host.wait_for_metrics("they are lost and counted", all).await?;
     let metrics = running.host.metrics().await?;
     ensure!(metrics.sum("aviary_traces_total", &[]) == 0.0, "{metrics:?}");
-    running.host.log().wait_for("traces are lost", &[]).await?;
-    let lines = running.host.log().lines(|line| line.message() == "traces are lost");
+    running.host.log().wait_for(events::TRACES_LOST, &[]).await?;
+    let lines = running.host.log().lines(|line| line.is(events::TRACES_LOST, &[]));
     ensure!(lines.len() == 1, "one line for an outage: {lines:?}");
     running.host.terminate().await.map(drop)
 }
@@ -190,6 +191,6 @@ async fn a_host_that_stops_does_not_wait_for_a_collector_that_hangs() -> anyhow:
     let began = Instant::now();
     running.host.terminate().await?;
     ensure!(began.elapsed() < QUICK, "{:?}", began.elapsed());
-    running.host.log().wait_for("the collector is slow: its last traces are lost", &[]).await?;
+    running.host.log().wait_for(events::TRACES_DROPPED, &[]).await?;
     Ok(())
 }

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use anyhow::Context as _;
 use anyhow::ensure;
+use aviary::telemetry::events;
 use aviary_e2e::setup::App;
 use aviary_e2e::setup::Running;
 use aviary_e2e::setup::Setup;
@@ -244,7 +245,7 @@ async fn frames_of_unknown_kinds_are_passed_over() -> anyhow::Result<()> {
     let alive = &frames["toast/alive"];
     send(&mut connection, &alive["sent_hex"]).await?;
     is_the_captured_reply(&connection.receive().await?, &alive["response_hex"])?;
-    running.host.log().wait_for_count(2, "rejected", &[("door", "long_connection")]).await?;
+    running.host.log().wait_for_count(2, events::REJECTED, &[("door", "long_connection")]).await?;
     Ok(())
 }
 
@@ -273,7 +274,8 @@ async fn a_card_frame_is_answered_and_explained() -> anyhow::Result<()> {
     let request = send(&mut connection, &vector["sent_hex"]).await?;
     let reply = echoes(&connection.receive().await?, &request)?;
     ensure!(payload(&reply)?.0 == 500, "{reply:?}");
-    let line = running.host.log().wait_for("rejected", &[("door", "long_connection")]).await?;
+    let line =
+        running.host.log().wait_for(events::REJECTED, &[("door", "long_connection")]).await?;
     ensure!(
         line.text_of("reason").contains("publish"),
         "the reason says what to do: {}",
@@ -343,7 +345,7 @@ async fn a_repeated_fragment_runs_nothing_twice() -> anyhow::Result<()> {
     let found = replies(&mut connection, case).await?;
     ensure!(found.len() == 1, "{} replies", found.len());
     is_the_captured_reply(&found[0], &case["got"][0]["raw"])?;
-    let lines = running.host.log().wait_for_count(1, "callback", &[]).await?;
+    let lines = running.host.log().wait_for_count(1, events::CALLBACK, &[]).await?;
     ensure!(lines.len() == 1, "{lines:?}");
     Ok(())
 }

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use anyhow::ensure;
+use aviary::telemetry::events;
 use aviary_e2e::ENCRYPT_KEY;
 use aviary_e2e::PATIENCE;
 use aviary_e2e::VERIFICATION_TOKEN;
@@ -45,7 +46,7 @@ async fn is_refused(running: &Running, request: Request, status: u16) -> anyhow:
         metrics.sum("aviary_rejected_total", &[("door", "webhook")]) > before
     };
     running.host.wait_for_metrics("the refusal is counted", counted).await?;
-    running.host.log().wait_for("rejected", &[("door", "webhook")]).await?;
+    running.host.log().wait_for(events::REJECTED, &[("door", "webhook")]).await?;
     Ok(())
 }
 
@@ -266,7 +267,7 @@ async fn a_body_of_100_mb_is_refused_and_others_are_answered_meanwhile() -> anyh
     }
     let response = Response::parse(&received, Duration::ZERO)?;
     ensure!(response.status == 413, "{} {}", response.status, response.text());
-    running.host.log().wait_for_count(2, "rejected", &[("door", "webhook")]).await?;
+    running.host.log().wait_for_count(2, events::REJECTED, &[("door", "webhook")]).await?;
     is_answered(&running.deliver(&sender::click("b")).await?)
 }
 
@@ -282,7 +283,7 @@ async fn a_body_that_never_ends_is_refused() -> anyhow::Result<()> {
     tokio::time::timeout(PATIENCE, stream.read_to_end(&mut received)).await??;
     let response = Response::parse(&received, Duration::ZERO)?;
     ensure!(response.status == 408, "{} {}", response.status, response.text());
-    running.host.log().wait_for("rejected", &[("door", "webhook")]).await?;
+    running.host.log().wait_for(events::REJECTED, &[("door", "webhook")]).await?;
     is_answered(&running.deliver(&sender::click("b")).await?)
 }
 

@@ -5,6 +5,7 @@ use std::time::Instant;
 
 use anyhow::Context as _;
 use anyhow::ensure;
+use aviary::telemetry::events;
 use aviary_e2e::APP_SECRET;
 use aviary_e2e::PATIENCE;
 use aviary_e2e::VERIFICATION_TOKEN;
@@ -81,7 +82,7 @@ async fn a_slow_sender_is_left() -> anyhow::Result<()> {
     let refused = Response::parse(&answer, took)?;
     ensure!(refused.status == 408 && !refused.text_at("/msg").is_empty(), "{}", refused.text());
     ensure!(took < SOFT_DEADLINE, "no limit but the deadline's: {took:?}");
-    running.host.log().wait_for("rejected", &[("kind", "slow")]).await?;
+    running.host.log().wait_for(events::REJECTED, &[("kind", "slow")]).await?;
     answers(&running).await
 }
 
@@ -157,7 +158,7 @@ async fn the_client_s_address_is_the_proxy_s_word_where_that_is_trusted() -> any
     };
     let client = async |running: Running| {
         ensure!(running.post(forged()).await?.status == 401);
-        let line = running.host.log().wait_for("rejected", &[("kind", "bad_token")]).await?;
+        let line = running.host.log().wait_for(events::REJECTED, &[("kind", "bad_token")]).await?;
         anyhow::Ok(line.text_of("client").to_owned())
     };
     let untold = client(setup()?.start().await?).await?;
@@ -171,12 +172,7 @@ async fn the_client_s_address_is_the_proxy_s_word_where_that_is_trusted() -> any
 #[tokio::test]
 async fn the_listener_speaks_tls_where_it_has_a_certificate() -> anyhow::Result<()> {
     let authority = TestAuthority::new()?;
-    let files = tempfile::tempdir()?;
-    let (cert, key) = (files.path().join("cert.pem"), files.path().join("key.pem"));
-    std::fs::write(&cert, authority.certificate_pem())?;
-    std::fs::write(&key, authority.key_pem())?;
-    let tls = json!({ "cert": cert.to_string_lossy(), "key": key.to_string_lossy() });
-    let running = setup()?.set("webhook", "tls", tls).start().await?;
+    let running = setup()?.webhook_over_tls(&authority).start().await?;
     let body = sender::click("b").to_string();
     let head = format!(
         "POST /callback HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nContent-Length: {}\r\n\r\n",
@@ -224,7 +220,10 @@ async fn a_certificate_that_cannot_be_used_is_named_before_anything_listens() ->
         let exit = running.host.wait().await?;
         let said = running.host.log().text();
         ensure!(exit.status.code() == Some(64), "{named}: {exit:?} {said}");
-        ensure!(said.contains(named) && !said.contains("listening"), "{named}: {said}");
+        ensure!(
+            said.contains(named) && !said.contains(events::LISTENING.text()),
+            "{named}: {said}"
+        );
         ensure!(!said.contains(APP_SECRET) && !said.contains("PRIVATE KEY"), "{said}");
     }
     Ok(())

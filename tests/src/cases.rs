@@ -125,7 +125,8 @@ fn load(folder: &Path) -> anyhow::Result<Case> {
     let name = folder.file_name().unwrap_or_default().to_string_lossy().into_owned();
     let callback = std::fs::read(folder.join("callback.json")).context("callback.json")?.into();
     let plugin = std::fs::read_to_string(folder.join("plugin.toml")).context("plugin.toml")?;
-    let plugin = toml::from_str(&plugin).context("plugin.toml")?;
+    let plugin: Plugin = toml::from_str(&plugin).context("plugin.toml")?;
+    ensure!(!plugin.doors.is_empty(), "plugin.toml: a case that comes by no door tests nothing");
     let expect = std::fs::read(folder.join("expect.json")).context("expect.json")?;
     let expect = serde_json::from_slice(&expect).context("expect.json")?;
     Ok(Case { name, callback, plugin, expect })

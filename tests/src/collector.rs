@@ -1,13 +1,13 @@
 //! An OpenTelemetry collector, on loopback: takes traces over HTTP, reads them with the protocol's own types, and misbehaves
 //! where it is told to.
 
+use aviary_state::Mutex;
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::time::Duration;
 
+use crate::eventually::eventually;
 use anyhow::Context as _;
 use anyhow::ensure;
-use aviary_state::Mutex;
 use opentelemetry_proto::tonic::collector::trace::v1::ExportTraceServiceRequest;
 use opentelemetry_proto::tonic::common::v1::any_value::Value;
 use opentelemetry_proto::tonic::trace::v1::Span;
@@ -18,8 +18,6 @@ use tokio::io::AsyncWriteExt as _;
 use tokio::io::BufReader;
 use tokio::net::TcpListener;
 use tokio::net::TcpStream;
-
-use crate::PATIENCE;
 
 /// What it does with what it is sent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -87,23 +85,14 @@ impl Collector {
 
     /// The trace of that event, root first, once it is there.
     pub async fn trace(&self, event_id: &str) -> anyhow::Result<Vec<Span>> {
-        let told = async {
-            loop {
-                let spans: Vec<_> = self.exports().iter().flat_map(Export::spans).collect();
-                let root = spans.iter().find(|span| text(span, "aviary.event_id") == event_id);
-                if let Some(root) = root {
-                    return spans
-                        .iter()
-                        .filter(|span| span.trace_id == root.trace_id)
-                        .cloned()
-                        .collect();
-                }
-                tokio::time::sleep(Duration::from_millis(10)).await;
-            }
-        };
-        tokio::time::timeout(PATIENCE, told)
-            .await
-            .with_context(|| format!("{event_id} is not told"))
+        eventually(&format!("the trace of {event_id}"), async || {
+            let mut spans: Vec<_> = self.exports().iter().flat_map(Export::spans).collect();
+            let root = spans.iter().find(|span| text(span, "aviary.event_id") == event_id);
+            let Some(trace_id) = root.map(|root| root.trace_id.clone()) else { return Ok(None) };
+            spans.retain(|span| span.trace_id == trace_id);
+            Ok(Some(spans))
+        })
+        .await
     }
 }
 

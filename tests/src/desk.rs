@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use anyhow::Context as _;
 use anyhow::ensure;
+use aviary::telemetry::events;
 
 use crate::artifacts;
 use crate::excuse;
@@ -32,7 +33,12 @@ const FOUNDATION: [&str; 5] =
 /// Waits until the plugin is live, however large it is.
 pub async fn wait_until_live(plugin: &str, running: &Running) -> anyhow::Result<()> {
     let fields = [("plugin", plugin)];
-    running.host.log().wait_for_count_within(COMPILED, 1, "plugin live", &fields).await.map(drop)
+    running
+        .host
+        .log()
+        .wait_for_count_within(COMPILED, 1, events::PLUGIN_LIVE, &fields)
+        .await
+        .map(drop)
 }
 
 /// Where hosts and commands keep what they compiled of twenty megabytes for the next run of the tests: what

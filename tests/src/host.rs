@@ -10,10 +10,12 @@ use std::time::Instant;
 
 use anyhow::Context as _;
 use anyhow::bail;
+use aviary::telemetry::events;
 
 use crate::PATIENCE;
 use crate::artifacts;
 use crate::child::Supervised;
+use crate::eventually::eventually;
 use crate::http::Request;
 use crate::http::Response;
 use crate::log::Log;
@@ -21,7 +23,7 @@ use crate::metrics::Metrics;
 use crate::usage;
 use crate::usage::Usage;
 
-/// Between two looks at something that can only be polled: a process, a health check.
+/// Between two looks at a process whose end is timed.
 const POLL: Duration = Duration::from_millis(10);
 
 /// A running host. Killed when dropped.
@@ -121,7 +123,7 @@ impl HostProcess {
     }
 
     async fn address(&self, what: &str) -> anyhow::Result<SocketAddr> {
-        let line = self.log().wait_for("listening", &[("what", what)]).await?;
+        let line = self.log().wait_for(events::LISTENING, &[("what", what)]).await?;
         line.text_of("address").parse().with_context(|| format!("no address in {}", line.text()))
     }
 
@@ -136,37 +138,30 @@ impl HostProcess {
         what: &str,
         holds: impl Fn(&Metrics) -> bool,
     ) -> anyhow::Result<Metrics> {
-        let started = Instant::now();
-        loop {
+        let mut last = None;
+        let found = eventually(what, async || {
             let metrics = self.metrics().await?;
             if holds(&metrics) {
-                return Ok(metrics);
+                return Ok(Some(metrics));
             }
-            if started.elapsed() > PATIENCE {
-                bail!("{what}: not within {PATIENCE:?}; the metrics are {metrics:#?}");
-            }
-            tokio::time::sleep(POLL).await;
-        }
+            last = Some(metrics);
+            Ok(None)
+        });
+        let found = found.await;
+        found.with_context(|| format!("the last metrics were {last:#?}"))
     }
 
     /// Waits until `/readyz` answers with that status.
     pub async fn wait_for_readyz(&self, status: u16) -> anyhow::Result<Response> {
         let admin = self.admin().await?;
-        let started = Instant::now();
-        loop {
+        let mut last = String::new();
+        let found = eventually("/readyz has that status", async || {
             let response = Request::get("/readyz").send(admin).await?;
-            if response.status == status {
-                return Ok(response);
-            }
-            if started.elapsed() > PATIENCE {
-                bail!(
-                    "/readyz is {} and not {status} after {PATIENCE:?}: {}",
-                    response.status,
-                    response.text()
-                );
-            }
-            tokio::time::sleep(POLL).await;
-        }
+            last = format!("{} {}", response.status, response.text());
+            Ok((response.status == status).then_some(response))
+        });
+        let found = found.await;
+        found.with_context(|| format!("/readyz is to be {status}, and was last {last}"))
     }
 
     /// Bytes of memory that it has in use, as the operating system counts them.
@@ -243,8 +238,7 @@ impl HostProcess {
 
     /// The first `127.0.0.1:…` in either output, as soon as it is there.
     pub async fn printed_address(&self) -> anyhow::Result<SocketAddr> {
-        let started = Instant::now();
-        loop {
+        eventually("an address in what the host printed", async || {
             let said = self.stdout().text() + &self.log().text();
             let address = said
                 .split("127.0.0.1:")
@@ -253,13 +247,12 @@ impl HostProcess {
             if let Some(port) =
                 address.map(|digits| digits.collect::<String>()).filter(|port| port != "0")
             {
-                return Ok(SocketAddr::from((std::net::Ipv4Addr::LOCALHOST, port.parse()?)));
+                let address = SocketAddr::from((std::net::Ipv4Addr::LOCALHOST, port.parse()?));
+                return Ok(Some(address));
             }
-            if started.elapsed() > PATIENCE {
-                bail!("no address within {PATIENCE:?}: {said}");
-            }
-            tokio::time::sleep(POLL).await;
-        }
+            Ok(None)
+        })
+        .await
     }
 
     /// Waits for the end.
@@ -280,7 +273,7 @@ impl HostProcess {
             }
             if started.elapsed() > limit {
                 bail!(
-                    "the host still runs after {limit:?}; its log ends:\n{}",
+                    "the log ends:\n{}\nthe host still runs after {limit:?}",
                     self.child.last_words()
                 );
             }

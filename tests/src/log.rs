@@ -6,6 +6,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::bail;
+use aviary::telemetry::events;
+use aviary::telemetry::events::LogEvent;
 use aviary_state::Mutex;
 use serde_json::Value;
 use tokio::sync::watch;
@@ -15,7 +17,7 @@ use crate::PATIENCE;
 /// Lines kept. A test that floods the log still sees its end, and the harness stays small.
 const CAPACITY: usize = 50_000;
 /// What a host says once, at its start, and a test may ask for at any time: such lines are kept however many follow.
-const SAID_ONCE: [&str; 1] = ["listening"];
+const SAID_ONCE: [LogEvent; 1] = [events::LISTENING];
 /// Between two looks at whether reading goes on.
 const LOOK: Duration = Duration::from_millis(10);
 /// Lines shown when a wait fails.
@@ -63,9 +65,10 @@ impl LogLine {
         }
     }
 
-    /// Is this the line with that message, and these fields with these texts?
-    pub fn is(&self, message: &str, fields: &[(&str, &str)]) -> bool {
-        self.message() == message && fields.iter().all(|(name, text)| self.text_of(name) == *text)
+    /// Whether the line says that, with these texts in these fields.
+    pub fn is(&self, event: LogEvent, fields: &[(&str, &str)]) -> bool {
+        self.message() == event.text()
+            && fields.iter().all(|(name, text)| self.text_of(name) == *text)
     }
 }
 
@@ -115,7 +118,7 @@ impl Log {
         let mut lines = self.lines.lock();
         if lines.kept.len() == CAPACITY
             && let Some(oldest) = lines.kept.pop_front()
-            && SAID_ONCE.contains(&oldest.message())
+            && SAID_ONCE.iter().any(|event| oldest.is(*event, &[]))
         {
             lines.lasting.push(oldest);
         }
@@ -145,24 +148,24 @@ impl Log {
         self.lines.lock().kept.iter().map(LogLine::text).collect::<Vec<_>>().join("\n")
     }
 
-    /// The first line with that message and these fields, as soon as it is there.
+    /// The first line that says that, with these fields, as soon as it is there.
     pub async fn wait_for(
         &self,
-        message: &str,
+        event: LogEvent,
         fields: &[(&str, &str)],
     ) -> anyhow::Result<LogLine> {
-        let mut found = self.wait_for_count(1, message, fields).await?;
+        let mut found = self.wait_for_count(1, event, fields).await?;
         Ok(found.swap_remove(0))
     }
 
-    /// The lines with that message and these fields, as soon as there are `count` of them.
+    /// The lines that say that, with these fields, as soon as there are `count` of them.
     pub async fn wait_for_count(
         &self,
         count: usize,
-        message: &str,
+        event: LogEvent,
         fields: &[(&str, &str)],
     ) -> anyhow::Result<Vec<LogLine>> {
-        self.wait_for_count_within(PATIENCE, count, message, fields).await
+        self.wait_for_count_within(PATIENCE, count, event, fields).await
     }
 
     /// Likewise, for something that takes longer than anything else does.
@@ -170,11 +173,21 @@ impl Log {
         &self,
         patience: Duration,
         count: usize,
-        message: &str,
+        event: LogEvent,
         fields: &[(&str, &str)],
     ) -> anyhow::Result<Vec<LogLine>> {
-        let what = format!("{message:?} with {fields:?}");
-        self.wait_for_lines(patience, count, &what, |line| line.is(message, fields)).await
+        let what = format!("{event} with {fields:?}");
+        self.wait_for_lines(patience, count, &what, |line| line.is(event, fields)).await
+    }
+
+    /// The first line that is what is looked for, as soon as it is there.
+    pub async fn wait_for_line(
+        &self,
+        what: &str,
+        is_it: impl Fn(&LogLine) -> bool,
+    ) -> anyhow::Result<LogLine> {
+        let mut found = self.wait_for_lines(PATIENCE, 1, what, is_it).await?;
+        Ok(found.swap_remove(0))
     }
 
     /// The first line that holds that text, as soon as it is there: of output that is for people.
@@ -217,7 +230,7 @@ impl Log {
         match tokio::time::timeout(patience, waiting).await {
             Ok(found) => Ok(found),
             Err(_) => bail!(
-                "no {count} line(s) {what} within {patience:?}; the log ends:\n{}",
+                "the log ends:\n{}\nno {count} line(s) {what} within {patience:?}",
                 self.tail(SHOWN_ON_FAILURE)
             ),
         }
@@ -247,14 +260,17 @@ mod tests {
 
     #[tokio::test]
     async fn an_address_is_known_however_much_was_written_since() -> anyhow::Result<()> {
-        let address = r#"{"message":"listening","what":"webhook","address":"127.0.0.1:1"}"#;
+        let address = format!(
+            r#"{{"message":"{}","what":"webhook","address":"127.0.0.1:1"}}"#,
+            events::LISTENING
+        );
         let mut written = format!("{address}\n");
         written += &"{\"message\":\"chatter\"}\n".repeat(CAPACITY + 1);
         let log = Log::follow(std::io::Cursor::new(written));
         log.wait_for_end().await?;
-        let found = log.lines(|line| line.is("listening", &[("what", "webhook")]));
+        let found = log.lines(|line| line.is(events::LISTENING, &[("what", "webhook")]));
         assert_eq!(found.iter().map(LogLine::text).collect::<Vec<_>>(), [address]);
-        assert_eq!(log.lines(|line| line.is("chatter", &[])).len(), CAPACITY);
+        assert_eq!(log.lines(|line| line.message() == "chatter").len(), CAPACITY);
         Ok(())
     }
 }

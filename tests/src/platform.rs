@@ -74,7 +74,7 @@ impl Platform {
 
     /// A user of the first app clicks a button of that name; the click comes over the long connection.
     pub async fn click(&self, button: &str) -> anyhow::Result<Seen> {
-        self.send(&Delivery::json(DeliveryKind::CardAction, sender::click(button))).await
+        self.send(&click(button)).await
     }
 
     /// Delivers over the first app's long connection.
@@ -94,6 +94,11 @@ impl Platform {
             .await
             .context("what the platform should have seen")
     }
+}
+
+/// A click on a button of that name, as the platform delivers it.
+pub fn click(button: &str) -> Delivery {
+    Delivery::json(DeliveryKind::CardAction, sender::click(button))
 }
 
 /// What came of one delivery.

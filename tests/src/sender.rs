@@ -103,6 +103,13 @@ pub fn click(button: &str) -> Value {
     )
 }
 
+/// A click on a button that carries this value.
+pub fn click_with(button: &str, value: impl Into<Value>) -> Value {
+    let mut click = click(button);
+    click["event"]["action"]["value"] = value.into();
+    click
+}
+
 /// A click by that user.
 pub fn click_by(button: &str, open_id: &str) -> Value {
     let mut click = click(button);

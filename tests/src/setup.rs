@@ -5,6 +5,7 @@ use std::path::Path;
 use std::path::PathBuf;
 
 use anyhow::Context as _;
+use aviary::telemetry::events;
 use serde_json::Value;
 use serde_json::json;
 use tempfile::TempDir;
@@ -228,6 +229,8 @@ pub struct Setup {
     domain: Option<String>,
     environment: Vec<(String, String)>,
     authority: Option<TestAuthority>,
+    /// Files beside `aviary.toml`, with their text.
+    files: Vec<(String, String)>,
 }
 
 impl Setup {
@@ -243,7 +246,8 @@ impl Setup {
             "admin": { "listen": "127.0.0.1:0" },
             "log": { "format": "json", "level": "debug" },
         });
-        Self { apps, settings, domain: None, environment: environment(), authority: None }
+        let environment = environment();
+        Self { apps, settings, domain: None, environment, authority: None, files: Vec::new() }
     }
 
     /// Sets one setting of `aviary.toml`, for example `("deadline", "soft_ms", 300)`.
@@ -262,8 +266,21 @@ impl Setup {
 
     /// With a platform that speaks https and wss, and a host that trusts its certificate.
     pub fn over_tls(mut self) -> anyhow::Result<Self> {
-        self.authority = Some(TestAuthority::new()?);
+        let authority = TestAuthority::new()?;
+        self.files.push(("ca.pem".to_owned(), authority.root_pem().to_owned()));
+        self.authority = Some(authority);
         Ok(self.set("tls", "extra_roots", "ca.pem"))
+    }
+
+    /// With a webhook that speaks TLS with this certificate.
+    #[must_use]
+    pub fn webhook_over_tls(mut self, authority: &TestAuthority) -> Self {
+        for (key, pem) in [("cert", authority.certificate_pem()), ("key", authority.key_pem())] {
+            let file = format!("webhook-{key}.pem");
+            self.settings["webhook"]["tls"][key] = file.clone().into();
+            self.files.push((file, pem.to_owned()));
+        }
+        self
     }
 
     /// Against that address instead of the simulated platform.
@@ -282,7 +299,7 @@ impl Setup {
             running
                 .host
                 .log()
-                .wait_for_count(app.plugins.len(), "plugin live", &[("app", &app.id)])
+                .wait_for_count(app.plugins.len(), events::PLUGIN_LIVE, &[("app", &app.id)])
                 .await?;
         }
         running.host.wait_for_readyz(200).await?;
@@ -306,8 +323,8 @@ impl Setup {
                 drop_into(&folder.path().join(app.folder()), dropped)?;
             }
         }
-        if let Some(authority) = &self.authority {
-            std::fs::write(folder.path().join("ca.pem"), authority.root_pem())?;
+        for (file, text) in &self.files {
+            std::fs::write(folder.path().join(file), text)?;
         }
         let mut configuration = self.settings;
         configuration["app"] = self.apps.iter().map(|app| app.configuration(&domain)).collect();
@@ -394,6 +411,19 @@ impl Running {
         Ok(())
     }
 
+    /// Clicks on that button by the first app's webhook, and returns what the toast says.
+    pub async fn toast(&self, button: &str) -> anyhow::Result<String> {
+        Ok(self.deliver(&sender::click(button)).await?.toast())
+    }
+
+    /// What `/plugins` says of that plugin of the first app; null if it does not list it.
+    pub async fn plugin(&self, name: &str) -> anyhow::Result<Value> {
+        let list = Request::get("/plugins").send(self.host.admin().await?).await?.json()?;
+        let mut plugins = list["apps"][0]["plugins"].as_array().into_iter().flatten();
+        let found = plugins.find(|plugin| plugin["name"] == name);
+        Ok(found.cloned().unwrap_or_default())
+    }
+
     /// Sends a callback to the first app's webhook, sealed or signed as the platform would.
     pub async fn deliver(&self, body: &Value) -> anyhow::Result<Response> {
         self.deliver_bytes(
@@ -423,7 +453,7 @@ impl Running {
 
     /// The one line that the host logs about a callback, by its event id.
     pub async fn callback_line(&self, event_id: &str) -> anyhow::Result<LogLine> {
-        self.host.log().wait_for("callback", &[("event_id", event_id)]).await
+        self.host.log().wait_for(events::CALLBACK, &[("event_id", event_id)]).await
     }
 
     /// Sends to the first app's webhook.

@@ -15,7 +15,7 @@ use tokio::io::AsyncWriteExt as _;
 use tokio::net::TcpListener;
 use tokio_rustls::TlsAcceptor;
 
-use crate::PATIENCE;
+use crate::eventually::eventually_is;
 
 /// The head of a request has some hundred bytes.
 const LARGEST_HEAD: usize = 64 * 1024;
@@ -121,12 +121,8 @@ impl WebServer {
 
     /// Waits until so many have hung up before they had an answer.
     pub async fn wait_hung_up(&self, count: usize) -> anyhow::Result<()> {
-        let enough = async {
-            while note(&self.seen, |seen| seen.hung_up) < count {
-                tokio::time::sleep(std::time::Duration::from_millis(10)).await;
-            }
-        };
-        tokio::time::timeout(PATIENCE, enough).await.context("the connection stays")
+        let enough = async || Ok(note(&self.seen, |seen| seen.hung_up) >= count);
+        eventually_is(&format!("{count} connections are hung up"), enough).await
     }
 }
 

@@ -1,6 +1,7 @@
 //! A platform that says exactly the bytes a test gives it and keeps exactly the bytes it gets. For everything else there
 //! is the simulator.
 
+use std::net::Ipv4Addr;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -15,6 +16,7 @@ use serde_json::json;
 use tokio::io::AsyncReadExt as _;
 use tokio::io::AsyncWriteExt as _;
 use tokio::net::TcpListener;
+use tokio::net::TcpSocket;
 use tokio::net::TcpStream;
 use tokio::sync::mpsc;
 use tokio_tungstenite::WebSocketStream;
@@ -25,7 +27,9 @@ use crate::PATIENCE;
 /// The service of the captured frames.
 pub const SERVICE_ID: i32 = 33_554_678;
 /// More connections than any test opens.
-const BACKLOG: usize = 16;
+const BACKLOG: u32 = 16;
+/// Bytes that arrive without being read.
+const RECEIVE_BUFFER: u32 = 64 * 1024;
 /// A discovery request is a few hundred bytes.
 const LARGEST_REQUEST: usize = 64 * 1024;
 
@@ -40,10 +44,14 @@ pub struct Wire {
 impl Wire {
     /// Listens on a port of the system's choice.
     pub async fn start() -> anyhow::Result<Self> {
-        let listener = TcpListener::bind("127.0.0.1:0").await?;
+        let socket = TcpSocket::new_v4()?;
+        // What is not read by the test fills little here, so that the host soon notices that nobody reads.
+        socket.set_recv_buffer_size(RECEIVE_BUFFER)?;
+        socket.bind(SocketAddr::from((Ipv4Addr::LOCALHOST, 0)))?;
+        let listener = socket.listen(BACKLOG)?;
         let address = listener.local_addr()?;
         let requests = Arc::default();
-        let (opened, connections) = mpsc::channel(BACKLOG);
+        let (opened, connections) = mpsc::channel(BACKLOG as usize);
         let serving = tokio::spawn(serve(listener, Arc::clone(&requests), opened));
         Ok(Self { address, requests, connections, serving })
     }

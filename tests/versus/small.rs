@@ -1,9 +1,8 @@
 //! The benchmark at a size that every change can bear: everybody answers every click rightly, and everything is measured.
 //! How fast anybody is, is not judged: the build is not optimised, and others use the machine.
 
-use std::io::Write as _;
-
 use anyhow::ensure;
+use aviary_e2e::excuse;
 use aviary_e2e::referee::Sdk;
 use aviary_e2e::referee::install::installed;
 use aviary_versus::Size;
@@ -51,8 +50,7 @@ const ALONE: [&str; 11] = [
 #[tokio::test]
 async fn instructions_are_counted() -> anyhow::Result<()> {
     if instructions::valgrind().is_none() {
-        // The test runner hides what macros print in a test that passes. Nothing is lost if it is closed.
-        let _ = writeln!(std::io::stderr(), "SKIPPED: no valgrind, so no instructions are counted");
+        excuse::skipped("no valgrind, so no instructions are counted");
         return Ok(());
     }
     let counted = instructions::count(&[Counts::Native], Clicked::SMALL).await?;

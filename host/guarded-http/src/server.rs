@@ -51,6 +51,12 @@ use crate::server::places::Places;
 use crate::server::wire::WRITE_TIMEOUT;
 use crate::server::wire::WatchedStream;
 
+/// The message of the log line about connections that could not be accepted.
+pub const ACCEPT_FAILED: &str = "server: cannot accept a connection";
+/// The message of the log line about idle connections that were closed to make room.
+pub const CONNECTION_LIMIT_REACHED: &str =
+    "server: connection limit reached, closed the connection that was idle longest";
+
 /// Pause after a failed accept, most often for want of file descriptors: trying at once would burn a core.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 /// The same where a connection was ended for it: its file descriptor is there as soon as its task has noticed.
@@ -135,7 +141,7 @@ impl HttpServer {
                 Err(error) => {
                     let made_room = places.make_room(Instant::now());
                     failing.tell(|times| {
-                        tracing::warn!(%error, times, made_room, what = name, "cannot accept a connection");
+                        tracing::warn!(%error, times, made_room, what = name, "{ACCEPT_FAILED}");
                     });
                     let pause = if made_room { ROOM_PAUSE } else { ACCEPT_PAUSE };
                     stop.run_until_cancelled(tokio::time::sleep(pause)).await;
@@ -153,7 +159,7 @@ impl HttpServer {
             };
             if took {
                 full.tell(|times| {
-                    tracing::warn!(times, what = name, "the connection limit is reached: the connection that was idle longest makes way");
+                    tracing::warn!(times, what = name, "{CONNECTION_LIMIT_REACHED}");
                 });
             }
             let server = Arc::clone(&server);

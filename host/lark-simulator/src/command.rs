@@ -77,7 +77,7 @@ impl SimulateArgs {
         for webhook in &self.webhook {
             simulator.open_webhook(webhook).map_err(CommandError::Webhook)?;
         }
-        tracing::info!(what = "simulator", address = %simulator.address(), "listening");
+        tracing::info!(what = "simulator", address = %simulator.address(), "simulator: listening");
         stop.await;
         simulator.shutdown().await;
         Ok(())

@@ -55,6 +55,8 @@ use crate::capability::http::target::Target;
 use crate::capability::http::told::Question;
 use crate::capability::http::told::Whole;
 use crate::capability::interface::RequiredGrant;
+use crate::telemetry::events::PLUGIN_REQUEST_FAILED;
+use crate::telemetry::events::PLUGIN_REQUEST_REFUSED;
 use crate::telemetry::metrics;
 
 pub use crate::capability::http::grant::Destinations;
@@ -298,7 +300,7 @@ impl Note {
 
     fn refused(&self, url: &str, reason: &str) {
         let Self { id: PluginId { app, name: plugin, version }, event_id } = self;
-        tracing::warn!(%app, %plugin, %version, %event_id, url, reason, "plugin request refused");
+        tracing::warn!(%app, %plugin, %version, %event_id, url, reason, "{PLUGIN_REQUEST_REFUSED}");
         metrics::record_plugin_request(app, plugin, "refused");
     }
 
@@ -308,7 +310,7 @@ impl Note {
         match answer {
             Ok(answer) => {
                 let status = answer.status().as_u16();
-                tracing::debug!(%app, %plugin, %version, %event_id, url, status, ms, "plugin request");
+                tracing::debug!(%app, %plugin, %version, %event_id, url, status, ms, "plugin: request");
                 metrics::record_plugin_request(app, plugin, "answered");
             }
             Err(NoAnswer::NotPublic) => {
@@ -316,7 +318,7 @@ impl Note {
                 self.refused(url, &format!("its address is not public: write http = [{{ url = {grant}, private_addresses = true }}] under [grants] in its sidecar file if it is meant to be near"));
             }
             Err(reason) => {
-                tracing::warn!(%app, %plugin, %version, %event_id, url, %reason, ms, "plugin request failed");
+                tracing::warn!(%app, %plugin, %version, %event_id, url, %reason, ms, "{PLUGIN_REQUEST_FAILED}");
                 metrics::record_plugin_request(app, plugin, "failed");
             }
         }

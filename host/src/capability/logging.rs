@@ -8,6 +8,7 @@ use crate::capability::access::PluginId;
 use crate::capability::context::CallContext;
 use crate::capability::interface::Interface;
 use crate::telemetry::collector::GUEST_TARGET;
+use crate::telemetry::events::PLUGIN_LOG;
 
 pub const INTERFACES: &[Interface] =
     &[Interface { name: "wasi:logging/logging", version: "0.1.0-draft", functions: &["log"] }];
@@ -73,7 +74,7 @@ impl LoggingView<'_> {
         let event_id = self.context.event_id();
         macro_rules! line {
             ($level:ident) => {
-                tracing::$level!(target: GUEST_TARGET, %app, %plugin, %version, %event_id, context, text, "plugin log")
+                tracing::$level!(target: GUEST_TARGET, %app, %plugin, %version, %event_id, context, text, "{PLUGIN_LOG}")
             };
         }
         match level {

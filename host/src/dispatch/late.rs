@@ -49,6 +49,8 @@ use crate::store::ADOPTION;
 use crate::store::Store;
 use crate::store::update::PendingUpdate;
 use crate::store::update::StoredUpdate;
+use crate::telemetry::events::CARD_UPDATES_RESUMED;
+use crate::telemetry::events::LATE_REPLY;
 use crate::telemetry::metrics;
 use crate::telemetry::metrics::LateResult;
 
@@ -156,7 +158,7 @@ impl Late {
         }
         let waiting: usize = callbacks.iter().map(Vec::len).sum();
         if waiting > 0 {
-            tracing::info!(app = %self.app, waiting, "card updates resumed");
+            tracing::info!(app = %self.app, waiting, "{CARD_UPDATES_RESUMED}");
         }
         for updates in callbacks {
             let late = Arc::clone(self);
@@ -245,7 +247,7 @@ impl Afterwards {
             let reason = report.result.as_ref().err().map(ToString::to_string);
             tracing::info!(
                 app = %self.late.app, event_id = self.event_id(), plugin = plugin.name(), version = plugin.version(),
-                fuel = report.fuel, reason, "late reply"
+                fuel = report.fuel, reason, "{LATE_REPLY}"
             );
             let slot = tickets.take_preview();
             if report.result.is_ok() {

@@ -34,6 +34,9 @@ use crate::open_api::identity::AppIdentity;
 use crate::setting::Section;
 use crate::setting::SettingError;
 use crate::shutdown::Shutdown;
+use crate::telemetry::events::CONNECTED;
+use crate::telemetry::events::CONNECTION_GIVEN_UP;
+use crate::telemetry::events::DISCONNECTED;
 
 /// `long_connection = { … }` of an app.
 #[derive(Clone, Debug, Deserialize)]
@@ -147,7 +150,7 @@ impl LongConnection {
                 Ok(dialed) => {
                     settings.update(dialed.settings);
                     status.set_up();
-                    tracing::info!(app, connection, device = dialed.device_id, "connected");
+                    tracing::info!(app, connection, device = dialed.device_id, "{CONNECTED}");
                     let host = session::Host {
                         dispatcher: &self.dispatcher,
                         deadline: self.deadline,
@@ -162,7 +165,7 @@ impl LongConnection {
                 Err(error) if error.retry() == Retry::Useless => {
                     // The state first: whoever reads the line may ask for it at once.
                     status.set_fatal(&error.to_string());
-                    tracing::error!(app, connection, reason = %error, "connection given up");
+                    tracing::error!(app, connection, reason = %error, "{CONNECTION_GIVEN_UP}");
                     return;
                 }
                 Err(error) => error.to_string(),
@@ -177,7 +180,7 @@ impl LongConnection {
                 connection,
                 reason,
                 pause_ms = pause.as_millis() as u64,
-                "disconnected"
+                "{DISCONNECTED}"
             );
             tokio::select! {
                 // Cancel safe: both only wait.

@@ -57,6 +57,7 @@ use crate::record::Door;
 use crate::steps::Step;
 use crate::steps::Steps;
 use crate::telemetry;
+use crate::telemetry::events::UNSIGNED_LIMIT_REACHED;
 
 /// One app behind one path.
 #[derive(Clone, Debug)]
@@ -201,7 +202,7 @@ impl AppDoor {
                 tracing::warn!(
                     app,
                     client = client.map(tracing::field::display),
-                    "more unsigned requests than are looked at: some are refused as they are, and a URL check from the console may be among them"
+                    "{UNSIGNED_LIMIT_REACHED}"
                 );
             }
             return Err(refused);

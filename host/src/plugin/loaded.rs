@@ -18,6 +18,7 @@ use crate::runtime::code::CodeSource;
 use crate::runtime::handlers::Handlers;
 use crate::runtime::limits::Limits;
 use crate::runtime::unit::Unit;
+use crate::telemetry::events::PLUGIN_FREED;
 
 /// A loaded plugin.
 pub struct Plugin {
@@ -63,7 +64,7 @@ impl Drop for Plugin {
         // Nobody was waiting for the end of one that was never called.
         if self.record.went_live.get().is_some() {
             let PluginId { app, name: plugin, version } = &self.id;
-            tracing::info!(%app, %plugin, %version, "plugin freed");
+            tracing::info!(%app, %plugin, %version, "{PLUGIN_FREED}");
         }
     }
 }

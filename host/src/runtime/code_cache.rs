@@ -31,6 +31,8 @@ pub(super) use crate::runtime::code_cache::key::Key;
 use crate::runtime::code_cache::key::Keys;
 use crate::setting::Section;
 use crate::setting::SettingError;
+use crate::telemetry::events::CODE_CACHE_NOT_USED;
+use crate::telemetry::events::CODE_REFUSED;
 use crate::telemetry::metrics;
 
 /// Compiled components are a few times as large as their files, and a Python plugin has 18 MB: some dozens of those, or
@@ -144,7 +146,7 @@ impl OpenCache {
             }
             Err(distrust) => {
                 let folder = path.display();
-                tracing::warn!(%folder, reason = %distrust, "code cache not used");
+                tracing::warn!(%folder, reason = %distrust, "{CODE_CACHE_NOT_USED}");
                 metrics::record_code_cache_refusal(distrust.word());
                 Self(None)
             }
@@ -208,7 +210,7 @@ impl CodeCache {
             Err(distrust) => {
                 let file = folder.place(&name);
                 let file = file.display();
-                tracing::warn!(%file, reason = %distrust, "cached code refused, compiling again");
+                tracing::warn!(%file, reason = %distrust, "{CODE_REFUSED}");
                 metrics::record_code_cache_refusal(distrust.word());
                 None
             }

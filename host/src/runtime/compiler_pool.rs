@@ -35,6 +35,8 @@ use crate::runtime::compiler::Order;
 use crate::runtime::compiler::program;
 use crate::runtime::compiler_pool::starter::Starter;
 use crate::runtime::config::GuestsConfig;
+use crate::telemetry::events::CACHED_FUNCTIONS_REFUSED;
+use crate::telemetry::events::CODE_KEPT;
 use crate::telemetry::metrics;
 
 /// Short compilations at once. They share the processors, so one that is short is over soon, whatever the others are; with the
@@ -255,7 +257,7 @@ impl Compiler {
         let kept = timeout(KEEPING, self.kept()).await;
         match kept {
             Ok(Ok(Some(Answer::Kept))) => {
-                tracing::debug!(key = hex::encode(key), "compiled code kept");
+                tracing::debug!(key = hex::encode(key), "{CODE_KEPT}");
             }
             Ok(Ok(Some(Answer::NotKept(error) | Answer::Failed(error)))) => {
                 tracing::warn!(error, "compiled code is not kept");
@@ -271,7 +273,7 @@ impl Compiler {
         loop {
             let answer = Answer::read(&mut self.output, 0).await?;
             let Some(Answer::PackRefused(reason)) = answer else { return Ok(answer) };
-            tracing::warn!(reason, "cached functions refused");
+            tracing::warn!(reason, "{CACHED_FUNCTIONS_REFUSED}");
             metrics::record_code_cache_refusal("functions");
         }
     }

@@ -9,6 +9,7 @@ use tracing_subscriber::fmt::format::FmtSpan;
 
 use crate::record::CallbackRecord;
 use crate::record::Outcome;
+use crate::telemetry::events::CALLBACK;
 use crate::telemetry::format::LineFormat;
 use crate::telemetry::lines::Lines;
 
@@ -89,7 +90,7 @@ pub(super) fn callback(record: &CallbackRecord) {
                 ms,
                 outcome,
                 reason = record.reason.as_deref(),
-                "callback"
+                "{CALLBACK}"
             )
         };
     }

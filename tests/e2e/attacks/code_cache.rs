@@ -11,6 +11,7 @@ use std::sync::atomic::Ordering;
 
 use anyhow::Context as _;
 use anyhow::ensure;
+use aviary::telemetry::events;
 use aviary_e2e::artifacts;
 use aviary_e2e::log::LogLine;
 use aviary_e2e::sender;
@@ -57,11 +58,11 @@ impl Home {
 }
 
 async fn live_from(running: &Running, source: &str, count: usize) -> anyhow::Result<Vec<LogLine>> {
-    running.host.log().wait_for_count(count, "plugin live", &[("code", source)]).await
+    running.host.log().wait_for_count(count, events::PLUGIN_LIVE, &[("code", source)]).await
 }
 
 async fn why_not_used(running: &Running) -> anyhow::Result<String> {
-    let line = running.host.log().wait_for("code cache not used", &[]).await?;
+    let line = running.host.log().wait_for(events::CODE_CACHE_NOT_USED, &[]).await?;
     live_from(running, "compiled", 1).await?;
     Ok(line.text_of("reason").to_owned())
 }
@@ -75,7 +76,7 @@ fn files(folder: &Path, ending: &str) -> anyhow::Result<Vec<PathBuf>> {
 /// Lets two folders change places without end, from another thread.
 struct Exchange {
     stop: Arc<AtomicBool>,
-    thread: Option<std::thread::JoinHandle<()>>,
+    thread: Option<std::thread::JoinHandle<std::io::Result<u64>>>,
 }
 
 impl Exchange {
@@ -84,15 +85,24 @@ impl Exchange {
         let stopped = Arc::clone(&stop);
         let aside = one.with_extension("aside");
         let thread = std::thread::spawn(move || {
+            let mut times = 0;
             while !stopped.load(Ordering::Relaxed) {
                 for (from, to) in [(&one, &aside), (&other, &one), (&aside, &other)] {
-                    if fs::rename(from, to).is_err() {
-                        return;
-                    }
+                    fs::rename(from, to)?;
                 }
+                times += 1;
             }
+            Ok(times)
         });
         Self { stop, thread: Some(thread) }
+    }
+
+    /// Ends it, and says how often they changed places.
+    fn end(mut self) -> anyhow::Result<u64> {
+        self.stop.store(true, Ordering::Relaxed);
+        let thread = self.thread.take().context("it was not ended before")?;
+        let times = thread.join().map_err(|_| anyhow::anyhow!("the thread panicked"))?;
+        times.context("the folders do not change places any more")
     }
 }
 
@@ -126,7 +136,7 @@ async fn a_folder_that_changes_places_gets_no_code_into_the_host() -> anyhow::Re
     let home = Home::new()?;
     let first = home.start(App::default().webhook_only(), "parent/code").await?;
     numbered(&first.plugin_file(""))?;
-    first.host.log().wait_for_count(MANY, "compiled code kept", &[]).await?;
+    first.host.log().wait_for_count(MANY, events::CODE_KEPT, &[]).await?;
     drop(first);
 
     // The code of one of them under the names of all: good code, and in the wrong place.
@@ -139,8 +149,9 @@ async fn a_folder_that_changes_places_gets_no_code_into_the_host() -> anyhow::Re
     let second = home.start(App::default().webhook_only(), "parent/code").await?;
     let exchange = Exchange::begin(home.at("parent"), home.at("forged"));
     numbered(&second.plugin_file(""))?;
-    second.host.log().wait_for_count(MANY, "plugin live", &[]).await?;
-    drop(exchange);
+    second.host.log().wait_for_count(MANY, events::PLUGIN_LIVE, &[]).await?;
+    let times = exchange.end()?;
+    ensure!(times as usize > MANY, "the folders changed places {times} times, which is no attack");
     live_from(&second, "cached", 1).await?;
     for index in 0..MANY {
         let click = sender::click(&format!("button-{index}"));
@@ -166,7 +177,7 @@ async fn a_parent_that_others_can_write_to_is_refused_in_words() -> anyhow::Resu
     // As in `/tmp`: nobody else can rename what is there.
     home.set_mode("parent", 0o1777)?;
     let running = home.start_with_a("parent/code").await?;
-    running.host.log().wait_for("compiled code kept", &[]).await?;
+    running.host.log().wait_for(events::CODE_KEPT, &[]).await?;
     drop(running);
     live_from(&home.start_with_a("parent/code").await?, "cached", 1).await.map(drop)
 }
@@ -192,7 +203,7 @@ async fn a_link_in_the_folder_is_not_followed() -> anyhow::Result<()> {
     let home = Home::new()?;
     let code = home.at("parent/code");
     let first = home.start_with_a("parent/code").await?;
-    first.host.log().wait_for("compiled code kept", &[]).await?;
+    first.host.log().wait_for(events::CODE_KEPT, &[]).await?;
     drop(first);
     let [component] = &files(&code, "component")?[..] else { anyhow::bail!("one plugin") };
 
@@ -206,10 +217,10 @@ async fn a_link_in_the_folder_is_not_followed() -> anyhow::Result<()> {
             symlink(&elsewhere, component)?
         }
         let running = home.start_with_a("parent/code").await?;
-        let refused = running.host.log().wait_for("cached code refused, compiling again", &[]);
+        let refused = running.host.log().wait_for(events::CODE_REFUSED, &[]);
         let refused = refused.await?.text_of("reason").to_owned();
         ensure!(refused.contains(reason), "{refused}");
-        running.host.log().wait_for("compiled code kept", &[]).await?;
+        running.host.log().wait_for(events::CODE_KEPT, &[]).await?;
         ensure!(!fs::symlink_metadata(component)?.is_symlink(), "what was there has been replaced");
     }
 
@@ -222,7 +233,7 @@ async fn a_link_in_the_folder_is_not_followed() -> anyhow::Result<()> {
     }
     fs::remove_file(component)?;
     let running = home.start_with_a("parent/code").await?;
-    let refused = running.host.log().wait_for("cached functions refused", &[]).await?;
+    let refused = running.host.log().wait_for(events::CACHED_FUNCTIONS_REFUSED, &[]).await?;
     ensure!(refused.text_of("reason").contains("not a file"), "{}", refused.text());
     live_from(&running, "compiled", 1).await.map(drop)
 }

@@ -3,13 +3,13 @@
 use std::fs;
 use std::path::PathBuf;
 use std::time::Duration;
-use std::time::Instant;
 
 use anyhow::ensure;
-use aviary_e2e::PATIENCE;
+use aviary::telemetry::events;
 use aviary_e2e::artifacts;
+use aviary_e2e::eventually::eventually;
+use aviary_e2e::eventually::eventually_is;
 use aviary_e2e::host::Compiler;
-use aviary_e2e::sender;
 use aviary_e2e::setup::App;
 use aviary_e2e::setup::Running;
 use aviary_e2e::setup::Setup;
@@ -103,14 +103,8 @@ fn drop_bytes(running: &Running, name: &str, bytes: &[u8]) -> anyhow::Result<()>
 }
 
 async fn some_compiler(running: &Running) -> anyhow::Result<Compiler> {
-    let began = Instant::now();
-    loop {
-        if let Some(compiler) = running.host.compilers()?.first() {
-            return Ok(*compiler);
-        }
-        ensure!(began.elapsed() < PATIENCE, "nothing is compiled in a child process");
-        tokio::time::sleep(LOOK).await;
-    }
+    let first = async || Ok(running.host.compilers()?.first().copied());
+    eventually("something is compiled in a child process", first).await
 }
 
 /// One that has answered keeps its code on disk before it ends.
@@ -122,16 +116,7 @@ async fn no_compiler(running: &Running) -> anyhow::Result<()> {
 }
 
 async fn has_ended(compiler: Compiler) -> anyhow::Result<()> {
-    let began = Instant::now();
-    while compiler.is_running() {
-        ensure!(began.elapsed() < PATIENCE, "{compiler:?} still compiles");
-        tokio::time::sleep(LOOK).await;
-    }
-    Ok(())
-}
-
-async fn toast(running: &Running) -> anyhow::Result<String> {
-    Ok(running.deliver(&sender::click("b")).await?.toast().to_owned())
+    eventually_is(&format!("{compiler:?} has ended"), async || Ok(!compiler.is_running())).await
 }
 
 /// What came of a bomb.
@@ -147,7 +132,7 @@ async fn refusal(running: &Running, name: &str, bomb: &[u8]) -> anyhow::Result<R
     no_compiler(running).await?;
     drop_bytes(running, name, bomb)?;
     let plugin = [("plugin", name)];
-    let refused = running.host.log().wait_for("plugin refused", &plugin);
+    let refused = running.host.log().wait_for(events::PLUGIN_REFUSED, &plugin);
     let mut refused = std::pin::pin!(refused);
     let (mut memory, mut compiled) = (0, false);
     loop {
@@ -175,7 +160,7 @@ async fn what_takes_too_much_memory_is_refused_in_words() -> anyhow::Result<()> 
     ensure!(memory < HOST_MEMORY + MEMORY, "{memory} bytes");
     let again = refusal(&running, "again", &bomb).await?;
     ensure!(again.reason == reason && !again.compiled, "the same file was compiled once more");
-    ensure!(toast(&running).await? == "a");
+    ensure!(running.toast("b").await? == "a");
     Ok(())
 }
 
@@ -185,7 +170,7 @@ async fn what_takes_too_much_time_is_refused_in_words() -> anyhow::Result<()> {
     let Refusal { reason, .. } = refusal(&running, "bomb", &nested_loops(300_000)).await?;
     ensure!(reason.contains("2 s of processor time, which is guests.compile_secs"), "{reason}");
     ensure!(reason.contains("the file is the reason"), "{reason}");
-    ensure!(toast(&running).await? == "a");
+    ensure!(running.toast("b").await? == "a");
     Ok(())
 }
 
@@ -196,10 +181,10 @@ async fn a_healthy_plugin_goes_live_while_bombs_are_compiled() -> anyhow::Result
         drop_bytes(&running, &format!("bomb-{number}"), &nested_loops(300_000 + number))?;
     }
     running.drop_guest("version-b", "answer")?;
-    running.host.log().wait_for_count(2, "plugin live", &[("plugin", "answer")]).await?;
+    running.host.log().wait_for_count(2, events::PLUGIN_LIVE, &[("plugin", "answer")]).await?;
     ensure!(bomb.is_running(), "the bomb had ended, so nothing was overtaken");
     ensure!(running.host.compilers()?.len() <= AT_ONCE);
-    ensure!(toast(&running).await? == "b");
+    ensure!(running.toast("b").await? == "b");
     Ok(())
 }
 
@@ -214,8 +199,8 @@ async fn a_compiler_ends_with_its_file() -> anyhow::Result<()> {
     let compiler = some_compiler(&running).await?;
     running.drop_guest("version-b", "answer")?;
     has_ended(compiler).await?;
-    running.host.log().wait_for_count(2, "plugin live", &[("plugin", "answer")]).await?;
-    ensure!(toast(&running).await? == "b");
+    running.host.log().wait_for_count(2, events::PLUGIN_LIVE, &[("plugin", "answer")]).await?;
+    ensure!(running.toast("b").await? == "b");
     Ok(())
 }
 
@@ -259,11 +244,11 @@ async fn the_doors_open_and_what_is_missing_is_named() -> anyhow::Result<()> {
     let setup = limited(app, 16 << 30, WITHOUT_END).set("guests", "start_wait_secs", 3);
     let running = setup.launch(false).await?;
     // On a busy machine the healthy plugin takes more than the wait as well.
-    running.host.log().wait_for("plugin live", &[("plugin", "answer")]).await?;
+    running.host.log().wait_for(events::PLUGIN_LIVE, &[("plugin", "answer")]).await?;
     let missing = running.host.wait_for_readyz(503).await?.text();
     ensure!(missing.contains("plugin bomb: still being loaded"), "{missing}");
     ensure!(!missing.contains("answer"), "{missing}");
-    ensure!(toast(&running).await? == "a");
+    ensure!(running.toast("b").await? == "a");
     fs::remove_file(running.plugin_file("bomb.wasm"))?;
     running.host.wait_for_readyz(200).await.map(drop)
 }

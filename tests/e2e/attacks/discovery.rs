@@ -5,12 +5,11 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::AtomicUsize;
 use std::sync::atomic::Ordering;
-use std::time::Duration;
-use std::time::Instant;
 
 use anyhow::ensure;
-use aviary_e2e::PATIENCE;
+use aviary::telemetry::events;
 use aviary_e2e::certificates::TestAuthority;
+use aviary_e2e::eventually::eventually_is;
 use aviary_e2e::setup::App;
 use aviary_e2e::setup::Running;
 use aviary_e2e::setup::Setup;
@@ -46,12 +45,7 @@ impl Elsewhere {
     }
 
     async fn is_reached(&self) -> anyhow::Result<()> {
-        let started = Instant::now();
-        while self.came() == 0 {
-            ensure!(started.elapsed() < PATIENCE, "nobody comes");
-            tokio::time::sleep(Duration::from_millis(10)).await;
-        }
-        Ok(())
+        eventually_is("somebody comes", async || Ok(self.came() > 0)).await
     }
 }
 
@@ -120,7 +114,7 @@ impl Drop for Answering {
 
 async fn reason(running: &Running) -> anyhow::Result<String> {
     // A host that dials says so only after the dialling has ended.
-    let line = running.host.log().wait_for("disconnected", &[]).await?;
+    let line = running.host.log().wait_for(events::DISCONNECTED, &[]).await?;
     Ok(line.text_of("reason").to_owned())
 }
 
@@ -172,7 +166,7 @@ async fn a_redirect_is_not_followed() -> anyhow::Result<()> {
         let head = format!("HTTP/1.1 {status}\r\nLocation: {to}\r\nConnection: close");
         let platform = Answering::with(format!("{head}\r\nContent-Length: 0\r\n\r\n")).await?;
         let running = platform.host(json!({})).await?;
-        let line = running.host.log().wait_for("disconnected", &[]).await?;
+        let line = running.host.log().wait_for(events::DISCONNECTED, &[]).await?;
         let code = &status[..3];
         ensure!(line.text_of("reason").contains(code), "{}", line.text());
         ensure!(elsewhere.came() == 0, "the app's secret went where the answer led");

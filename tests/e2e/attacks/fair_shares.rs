@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use anyhow::ensure;
+use aviary::telemetry::events;
 use aviary_e2e::http::Response;
 use aviary_e2e::sender;
 use aviary_e2e::setup::App;
@@ -41,7 +42,11 @@ async fn a_flood_of_one_user_leaves_room_for_another() -> anyhow::Result<()> {
     let other = async {
         // The baseline has logged one of these lines; the flood's share of 64 places is 28.
         let begun = 1 + 28;
-        running.host.log().wait_for_count(begun, "plugin log", &[("text", "slow begins")]).await?;
+        running
+            .host
+            .log()
+            .wait_for_count(begun, events::PLUGIN_LOG, &[("text", "slow begins")])
+            .await?;
         outcome(&running, &sender::click_by("b", "ou_other")).await
     };
     let (flooded, other) = tokio::join!(flooding, other);

@@ -1,6 +1,7 @@
 //! One user's or tenant's remembered answer must never be given to another.
 
 use anyhow::ensure;
+use aviary::telemetry::events;
 use aviary_e2e::http::Request;
 use aviary_e2e::sender;
 use aviary_e2e::setup::App;
@@ -155,13 +156,13 @@ async fn series_of_a_removed_plugin_leave_and_begin_anew() -> anyhow::Result<()>
     ensure!(metrics.sum("aviary_callbacks_total", &total) == 2.0, "{metrics:?}");
     let (file, aside) = (running.plugin_file("counter.wasm"), running.plugin_file("counter.aside"));
     std::fs::rename(&file, &aside)?;
-    running.host.log().wait_for("plugin removed", &[("plugin", "counter")]).await?;
+    running.host.log().wait_for(events::PLUGIN_REMOVED, &[("plugin", "counter")]).await?;
     ensure!(running.deliver(&sender::click("a")).await?.status == 200, "nobody takes it");
     let left = series_of(&running, "counter").await?;
     ensure!(left.is_empty(), "{left:#?}");
     ensure!(!series_of(&running, "version-a").await?.is_empty(), "the others stay");
     std::fs::rename(&aside, &file)?;
-    running.host.log().wait_for_count(2, "plugin live", &[("plugin", "counter")]).await?;
+    running.host.log().wait_for_count(2, events::PLUGIN_LIVE, &[("plugin", "counter")]).await?;
     ensure!(running.deliver(&sender::click("a")).await?.toast() == "1");
     let metrics = running.host.metrics().await?;
     ensure!(metrics.sum("aviary_callbacks_total", &total) == 1.0, "it begins anew: {metrics:?}");
@@ -175,9 +176,9 @@ async fn a_call_that_outlives_its_plugin_brings_no_series_back() -> anyhow::Resu
     let running = Setup::new(app).start().await?;
     let click = sender::click("b");
     let (answer, removed) = tokio::join!(running.deliver(&click), async {
-        running.host.log().wait_for("plugin log", &[("text", "slow begins")]).await?;
+        running.host.log().wait_for(events::PLUGIN_LOG, &[("text", "slow begins")]).await?;
         std::fs::remove_file(running.plugin_file("slow.wasm"))?;
-        running.host.log().wait_for("plugin removed", &[("plugin", "slow")]).await
+        running.host.log().wait_for(events::PLUGIN_REMOVED, &[("plugin", "slow")]).await
     });
     removed?;
     ensure!(answer?.toast() == "slow", "the call goes on");

@@ -6,6 +6,7 @@ use std::time::Instant;
 
 use anyhow::Context as _;
 use anyhow::ensure;
+use aviary::telemetry::events;
 use aviary_e2e::APP_ID;
 use aviary_e2e::PATIENCE;
 use aviary_e2e::artifacts;
@@ -258,7 +259,7 @@ async fn a_webhook_elsewhere_is_refused_at_the_start() -> anyhow::Result<()> {
 async fn a_delivery_rolls_no_plugin_back() -> anyhow::Result<()> {
     let running = Setup::new(App::default().webhook_only().guest("version-a")?).start().await?;
     running.drop_guest("version-b", "version-a")?;
-    running.host.log().wait_for_count(2, "plugin live", &[]).await?;
+    running.host.log().wait_for_count(2, events::PLUGIN_LIVE, &[]).await?;
     let admin = running.host.admin().await?;
     let (_simulator, page) =
         simulate(running.folder(), &running.webhook_url(&App::default()).await?).await?;

@@ -2,6 +2,7 @@
 
 use anyhow::Context as _;
 use anyhow::ensure;
+use aviary::telemetry::events;
 use aviary_e2e::http::Request;
 use aviary_e2e::sender;
 use aviary_e2e::setup::App;
@@ -25,7 +26,7 @@ async fn start(format: &str) -> anyhow::Result<Running> {
     let platform = running.platform()?;
     // Text has no fields to wait for; the platform knows when the connection is there, and the output where the doors are.
     platform.wait_until(|simulator| simulator.connected(platform.app()) > 0).await?;
-    running.host.log().wait_for_text("plugin live").await?;
+    running.host.log().wait_for_text(events::PLUGIN_LIVE.text()).await?;
     Ok(running)
 }
 
@@ -82,9 +83,11 @@ async fn every_json_line_is_bounded_and_parses() -> anyhow::Result<()> {
     let mut running = start("json").await?;
     attack(&running).await?;
     let log = running.host.log().clone();
-    log.wait_for("callback", &[("event_id", NASTY)]).await.context("the id is what it was")?;
+    log.wait_for(events::CALLBACK, &[("event_id", NASTY)])
+        .await
+        .context("the id is what it was")?;
     for id in ["long-by-webhook", "long-by-connection"] {
-        let line = log.wait_for("callback", &[("event_id", id)]).await?;
+        let line = log.wait_for(events::CALLBACK, &[("event_id", id)]).await?;
         let reason = line.text_of("reason");
         ensure!(reason.contains("bytes clipped)") && reason.len() < 9000, "{}", reason.len());
     }
@@ -124,10 +127,10 @@ async fn what_commands_print_is_tame() -> anyhow::Result<()> {
     let app = App::default().guest("failing")?;
     let running = Setup::new(app.webhook_only()).set("journal", "path", "journal").start().await?;
     running.deliver(&click("long", "event_id", NASTY)).await?;
-    running.host.log().wait_for("callback", &[("event_id", NASTY)]).await?;
+    running.host.log().wait_for(events::CALLBACK, &[("event_id", NASTY)]).await?;
     let name = "odd\u{1b}[2J\u{202e}name";
     std::fs::write(running.plugin_file(&format!("{name}.wasm")), "not a plugin")?;
-    running.host.log().wait_for("plugin refused", &[]).await?;
+    running.host.log().wait_for(events::PLUGIN_REFUSED, &[]).await?;
     let admin = running.host.admin().await?.to_string();
     let mut running = running;
     // What is written to the journal is on the disk once the host has ended; the list is asked for before.

@@ -1,16 +1,14 @@
 //! Credentials that a plugin sends, gets and says: none of them is written down, in whatever place and spelling, and what was
 //! written down can still be played again.
 
-use std::path::Path;
-use std::process::Command;
-use std::time::Duration;
-
 use anyhow::Context as _;
 use anyhow::ensure;
-use aviary_e2e::PATIENCE;
+use aviary::telemetry::events;
 use aviary_e2e::artifacts;
 use aviary_e2e::collector::Collector;
 use aviary_e2e::collector::Manner;
+use aviary_e2e::command::aviary;
+use aviary_e2e::command::journal;
 use aviary_e2e::http::Request;
 use aviary_e2e::sender;
 use aviary_e2e::setup::App;
@@ -36,13 +34,6 @@ async fn host(server: &WebServer, collector: &Collector) -> anyhow::Result<Runni
     setup.set("trace", "otlp", collector.url()).start().await
 }
 
-fn aviary(folder: &Path, arguments: &[&str]) -> anyhow::Result<String> {
-    let mut command = Command::new(artifacts::host_binary()?);
-    command.args(arguments).current_dir(folder).env("XDG_CACHE_HOME", folder.join("caches"));
-    let output = command.output()?;
-    Ok(String::from_utf8_lossy(&[output.stdout, output.stderr].concat()).into_owned())
-}
-
 /// Nothing of a credential is in that text.
 fn holds_none(text: &str, place: &str) -> anyhow::Result<()> {
     for credential in [MARK, BASIC] {
@@ -52,31 +43,18 @@ fn holds_none(text: &str, place: &str) -> anyhow::Result<()> {
     Ok(())
 }
 
-async fn written(running: &Running, count: usize) -> anyhow::Result<String> {
-    let written = async {
-        loop {
-            let text = aviary(running.folder(), &["journal", "export"])?;
-            if text.lines().count() >= count {
-                return anyhow::Ok(text);
-            }
-            tokio::time::sleep(Duration::from_millis(20)).await;
-        }
-    };
-    tokio::time::timeout(PATIENCE, written).await.context("the journal is never written")?
-}
-
 #[tokio::test]
 async fn no_credential_is_written_down_and_a_replay_is_exact() -> anyhow::Result<()> {
     let (server, collector) = (WebServer::start().await?, Collector::start(Manner::Takes).await?);
     let mut running = host(&server, &collector).await?;
     for button in BUTTONS {
-        let mut click = sender::click(button);
-        click["event"]["action"]["value"] = json!({
+        let value = json!({
             "ApiKey": "s3cr3t-30",
             "said": "my password: s3cr3t-31",
             "link": "https://a.example/?Access-Token=s3cr3t-32",
             "pair": ["x-auth-token", "s3cr3t-33"],
         });
+        let click = sender::click_with(button, value);
         let response = running.deliver(&click).await?;
         let is_told = response.toast().contains("s3cr3t-20 sid=s3cr3t-26 s3cr3t-9 ");
         ensure!(is_told == (button != "fail"), "the guest has what it asked for: {response:?}");
@@ -86,13 +64,14 @@ async fn no_credential_is_written_down_and_a_replay_is_exact() -> anyhow::Result
     ensure!(asked.len() == 4, "{asked:?}");
     ensure!(asked[1].all("authorization") == ["Bearer s3cr3t-20"], "the wire has it: {asked:?}");
 
-    let exported = written(&running, BUTTONS.len()).await?;
+    let lines = journal(running.folder(), |lines| lines.len() >= BUTTONS.len()).await?;
+    let exported = lines.join("\n");
     ensure!(exported.contains("expires_in") && exported.contains("page=7"), "{exported}");
     holds_none(&exported, "the export")?;
-    for line in exported.lines() {
+    for line in &lines {
         let entry: Value = serde_json::from_str(line)?;
         let shown = ["journal", "show", entry["id"].as_str().context("an id")?];
-        holds_none(&aviary(running.folder(), &shown)?, "journal show")?;
+        holds_none(&aviary(running.folder(), &shown)?.text(), "journal show")?;
     }
     for file in std::fs::read_dir(running.folder().join("journal"))? {
         holds_none(&String::from_utf8_lossy(&std::fs::read(file?.path())?), "a file of the ring")?;
@@ -107,15 +86,15 @@ async fn no_credential_is_written_down_and_a_replay_is_exact() -> anyhow::Result
     let file = file.to_str().context("a path of text")?.to_owned();
     running.host.terminate().await?;
     holds_none(&running.host.log().text(), "the log")?;
-    ensure!(running.host.log().text().contains("plugin log"), "the guest has logged");
-    let said = aviary(running.folder(), &["replay", &file, "--json"])?;
+    ensure!(running.host.log().text().contains(events::PLUGIN_LOG.text()), "the guest has logged");
+    let said = aviary(running.folder(), &["replay", &file, "--json"])?.text();
     let report: Value = serde_json::from_str(&said).with_context(|| said.clone())?;
     ensure!(report["ok"] == true && report["played"] == BUTTONS.len(), "{report}");
     ensure!(report["fuel"]["was"] == report["fuel"]["now"], "{report}");
     ensure!(server.asked().len() == 4, "a replay asks nobody");
     // Another plugin that asks for something else is named, and its credentials are not.
     std::fs::copy(artifacts::guest("asks-around")?, &file)?;
-    let said = aviary(running.folder(), &["replay", &file])?;
+    let said = aviary(running.folder(), &["replay", &file])?.text();
     ensure!(said.contains("of which 3 differ"), "{said}");
     holds_none(&said, "the report of a replay")
 }

@@ -1,15 +1,12 @@
 //! JSON that is nested thousands of levels deep, through everything that reads JSON from outside. One chat message used to
 //! overflow the stack of the journal's thread, which ends the process.
 
-use std::path::Path;
-use std::process::Command;
-use std::process::Output;
-use std::time::Duration;
-
 use anyhow::Context as _;
 use anyhow::ensure;
-use aviary_e2e::PATIENCE;
-use aviary_e2e::artifacts;
+use aviary::telemetry::events;
+use aviary_e2e::command;
+use aviary_e2e::command::aviary;
+use aviary_e2e::configuration::BAD_CONFIGURATION;
 use aviary_e2e::sender;
 use aviary_e2e::setup::App;
 use aviary_e2e::setup::Running;
@@ -71,26 +68,10 @@ async fn answers(running: &Running) -> anyhow::Result<()> {
     Ok(())
 }
 
-fn aviary(folder: &Path, arguments: &[&str]) -> anyhow::Result<Output> {
-    let mut command = Command::new(artifacts::host_binary()?);
-    command.args(arguments).current_dir(folder).env("XDG_CACHE_HOME", folder.join("caches"));
-    Ok(command.output()?)
-}
-
 /// The lines of `aviary journal export`, once the journal holds that event.
 async fn journal_with(running: &Running, event_id: &str) -> anyhow::Result<Vec<String>> {
-    let written = async {
-        loop {
-            let output = aviary(running.folder(), &["journal", "export"])?;
-            ensure!(output.status.success(), "{output:?}");
-            let text = String::from_utf8(output.stdout)?;
-            if text.contains(event_id) {
-                return Ok(text.lines().map(str::to_owned).collect());
-            }
-            tokio::time::sleep(Duration::from_millis(20)).await;
-        }
-    };
-    tokio::time::timeout(PATIENCE, written).await.context("the journal does not hold the event")?
+    let is_about = |line: &String| line.contains(event_id);
+    command::journal(running.folder(), |lines| lines.iter().any(is_about)).await
 }
 
 #[tokio::test]
@@ -120,8 +101,7 @@ async fn a_message_whose_text_is_nested_json_is_answered_and_written_down() -> a
 #[tokio::test]
 async fn a_callback_that_is_nested_too_deep_is_refused_at_both_doors() -> anyhow::Result<()> {
     let running = host().await?;
-    let mut click = sender::click("b");
-    click["event"]["action"]["value"] = HERE.into();
+    let click = sender::click_with("b", HERE);
     let mut form = sender::click("b");
     form["event"]["action"]["form_value"] = json!({ "field": HERE });
     let mut event = sender::event();
@@ -146,7 +126,7 @@ async fn a_callback_that_is_nested_too_deep_is_refused_at_both_doors() -> anyhow
         ensure!(response.status == 400, "{levels}: {response:?}");
         journal_with(&running, sender::event_id(callback)).await?;
         let shown = aviary(running.folder(), &["journal", "show", sender::event_id(callback)])?;
-        ensure!(shown.status.success(), "{shown:?}");
+        ensure!(shown.code == Some(0), "{shown:?}");
     }
     let mut old = sender::legacy_click("b");
     old["action"]["value"] = HERE.into();
@@ -204,15 +184,14 @@ async fn the_journal_can_be_read_and_played_again() -> anyhow::Result<()> {
         let shown = ["journal", "show", sender::event_id(&event)];
         for arguments in [&shown[..], &[&shown[..], &["--json"]].concat()] {
             let output = aviary(running.folder(), arguments)?;
-            ensure!(output.status.success(), "{output:?}");
+            ensure!(output.code == Some(0), "{output:?}");
         }
     }
     running.host.terminate().await?;
     let file = running.plugin_file("nests.wasm");
     let file = file.to_str().context("a path of text")?;
-    let output = aviary(running.folder(), &["replay", file, "--json"])?;
-    let report: Value = serde_json::from_slice(&output.stdout)
-        .with_context(|| String::from_utf8_lossy(&output.stderr).into_owned())?;
+    let said = aviary(running.folder(), &["replay", file, "--json"])?;
+    let report: Value = serde_json::from_str(&said.stdout).with_context(|| said.stderr.clone())?;
     ensure!(report["ok"] == true && report["played"] == 6, "{report}");
     Ok(())
 }
@@ -226,13 +205,13 @@ fn files_that_are_nested_too_deep_are_refused_in_words() -> anyhow::Result<()> {
         ("card.json", format!(r#"{{"schema":"2.0","body":{{"elements":{}}}}}"#, lists(10_000))),
     ] {
         write(name, text)?;
-        let output = aviary(folder.path(), &["card", "check", name])?;
-        ensure!(output.status.code() == Some(1), "{name}: {output:?}");
+        let said = aviary(folder.path(), &["card", "check", name])?;
+        ensure!(said.code == Some(1), "{name}: {said:?}");
     }
     write("aviary.toml", format!("app = {}\n", lists(DEPTH)))?;
-    let output = aviary(folder.path(), &["run", "--config", "aviary.toml"])?;
-    ensure!(output.status.code() == Some(64), "{:?}", output.status);
-    let said = String::from_utf8_lossy(&output.stderr);
+    let said = aviary(folder.path(), &["run", "--config", "aviary.toml"])?;
+    ensure!(said.code == Some(BAD_CONFIGURATION), "{:?}", said.code);
+    let said = said.stderr;
     ensure!(said.contains("recurs"), "{}", &said[..said.len().min(500)]);
     Ok(())
 }
@@ -243,7 +222,8 @@ async fn a_sidecar_that_is_nested_too_deep_keeps_its_plugin_out_and_no_other() -
     let running = host().await?;
     std::fs::write(running.plugin_file("deep.toml"), format!("route = {}\n", lists(DEPTH)))?;
     running.drop_guest("version-a", "deep")?;
-    let refused = running.host.log().wait_for("plugin refused", &[("plugin", "deep")]).await?;
+    let refused =
+        running.host.log().wait_for(events::PLUGIN_REFUSED, &[("plugin", "deep")]).await?;
     ensure!(refused.text_of("reason").contains("recurs"), "{}", refused.text());
     answers(&running).await
 }

@@ -2,13 +2,13 @@
 //! the answers differ. With the Verification Token from that text, the stranger then signs as the old protocol does.
 
 use std::collections::BTreeSet;
-use std::time::Instant;
 
 use anyhow::Context as _;
 use anyhow::ensure;
+use aviary::telemetry::events;
 use aviary_e2e::ENCRYPT_KEY;
-use aviary_e2e::PATIENCE;
 use aviary_e2e::VERIFICATION_TOKEN;
+use aviary_e2e::eventually::eventually_is;
 use aviary_e2e::http::Request;
 use aviary_e2e::http::Response;
 use aviary_e2e::sender;
@@ -126,7 +126,7 @@ async fn every_bad_unsigned_body_gets_the_same_answer() -> anyhow::Result<()> {
     ensure!(answers.len() == 1, "half a signature is told apart: {answers:#?}");
 
     let count = bodies.len() + 3;
-    let lines = running.host.log().wait_for_count(count, "rejected", &[]).await?;
+    let lines = running.host.log().wait_for_count(count, events::REJECTED, &[]).await?;
     let said: BTreeSet<_> =
         lines.iter().map(|line| (line.text_of("kind"), line.text_of("reason"))).collect();
     ensure!(said.len() == 1, "{said:#?}");
@@ -168,7 +168,7 @@ async fn trying_every_byte_before_a_block_tells_nothing() -> anyhow::Result<()> 
         }
     }
     ensure!(answers.len() == 1, "a stranger learns from {answers:#?}");
-    let lines = running.host.log().wait_for_count(256, "rejected", &[]).await?;
+    let lines = running.host.log().wait_for_count(256, events::REJECTED, &[]).await?;
     let said: BTreeSet<_> =
         lines.iter().map(|line| (line.text_of("kind"), line.text_of("reason"))).collect();
     ensure!(said.len() == 1, "{said:#?}");
@@ -240,12 +240,8 @@ async fn a_flood_of_unsigned_bodies_keeps_nothing_out_for_long() -> anyhow::Resu
         ensure!(click.status == 200, "{} {}", click.status, click.text());
     }
     ensure!(answers.len() == 1, "{answers:#?}");
-    let warned = "more unsigned requests than are looked at: some are refused as they are, and a URL check from the console may be among them";
-    running.host.log().wait_for(warned, &[]).await?;
-    let started = Instant::now();
+    running.host.log().wait_for(events::UNSIGNED_LIMIT_REACHED, &[]).await?;
     let good = sender::plain(sender::envelope(check("Good-1", VERIFICATION_TOKEN)));
-    while running.post(good.clone()).await?.status != 200 {
-        ensure!(started.elapsed() < PATIENCE, "the console's check is kept out");
-    }
-    Ok(())
+    let is_let_in = async || Ok(running.post(good.clone()).await?.status == 200);
+    eventually_is("the console's check is let in", is_let_in).await
 }

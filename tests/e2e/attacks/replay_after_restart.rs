@@ -1,6 +1,7 @@
 //! A request that was recorded is sent again to the process that was started after the one that answered it.
 
 use anyhow::ensure;
+use aviary::telemetry::events;
 use aviary_e2e::http::Request;
 use aviary_e2e::sender;
 use aviary_e2e::sender::Signer;
@@ -30,7 +31,8 @@ async fn is_refused(running: &Running, request: &Request) -> anyhow::Result<()> 
     let response = running.post(request.clone()).await?;
     ensure!(response.status == 401, "{} {}", response.status, response.text());
     ensure!(response.toast().is_empty(), "{}", response.text());
-    let line = running.host.log().wait_for("rejected", &[("kind", "signed_before_start")]).await?;
+    let line =
+        running.host.log().wait_for(events::REJECTED, &[("kind", "signed_before_start")]).await?;
     ensure!(line.text_of("reason").contains("before this host started"), "{}", line.text());
     Ok(())
 }

@@ -15,14 +15,9 @@ use serde_json::json;
 /// Stands for a value that no JSON library would write.
 const PLACE: &str = "the value stands here";
 
-fn click(button: &str, value: Value) -> Value {
-    let mut click = sender::click(button);
-    click["event"]["action"]["value"] = value;
-    click
-}
-
 async fn use_value(running: &Running, value: &str) -> anyhow::Result<Response> {
-    let body = click("use", json!(PLACE)).to_string().replace(&format!("\"{PLACE}\""), value);
+    let body =
+        sender::click_with("use", json!(PLACE)).to_string().replace(&format!("\"{PLACE}\""), value);
     running.deliver_bytes(body, Seal::Plain).await
 }
 
@@ -35,7 +30,7 @@ async fn calls(running: &Running) -> anyhow::Result<f64> {
 async fn a_second_member_of_a_name_is_refused_before_the_plugin_sees_it() -> anyhow::Result<()> {
     let running = Setup::new(App::default().webhook_only().guest("seals")?).start().await?;
     let asked = json!({ "value": { "order": 17, "by": { "name": "n", "list": [{ "a": 1 }] } } });
-    let made = running.deliver(&click("make", asked)).await?.toast();
+    let made = running.deliver(&sender::click_with("make", asked)).await?.toast();
     let genuine: Value = serde_json::from_str(&made).with_context(|| made.clone())?;
     let seal = genuine["aviary_seal"].to_string();
     ensure!(use_value(&running, &made).await?.toast() == "order 17", "it is genuine: {made}");

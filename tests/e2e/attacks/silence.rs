@@ -8,6 +8,7 @@ use std::time::Instant;
 
 use anyhow::Context as _;
 use anyhow::ensure;
+use aviary::telemetry::events;
 use aviary_e2e::PATIENCE;
 use aviary_e2e::artifacts;
 use aviary_e2e::certificates::TestAuthority;
@@ -18,7 +19,6 @@ use aviary_e2e::setup::App;
 use aviary_e2e::setup::Running;
 use aviary_e2e::setup::Setup;
 use aviary_e2e::setup::environment;
-use serde_json::json;
 use tokio::io::AsyncReadExt as _;
 use tokio::io::AsyncWriteExt as _;
 use tokio::net::TcpSocket;
@@ -138,14 +138,7 @@ async fn silent_connections_make_way_at_once() -> anyhow::Result<()> {
     let running = setup()?.start().await?;
     let webhook = running.webhook().await?;
     clicks_stay_quick(webhook, keeps_saying(webhook, "")).await?;
-    running
-        .host
-        .log()
-        .wait_for(
-            "the connection limit is reached: the connection that was idle longest makes way",
-            &[],
-        )
-        .await?;
+    running.host.log().wait_for(events::CONNECTION_LIMIT_REACHED, &[]).await?;
     Ok(())
 }
 
@@ -166,13 +159,7 @@ async fn bodies_that_drip_take_no_place_of_a_request() -> anyhow::Result<()> {
 
 #[tokio::test]
 async fn silence_before_tls_makes_way_too() -> anyhow::Result<()> {
-    let authority = TestAuthority::new()?;
-    let files = tempfile::tempdir()?;
-    let (cert, key) = (files.path().join("cert.pem"), files.path().join("key.pem"));
-    std::fs::write(&cert, authority.certificate_pem())?;
-    std::fs::write(&key, authority.key_pem())?;
-    let tls = json!({ "cert": cert.to_string_lossy(), "key": key.to_string_lossy() });
-    let running = setup()?.set("webhook", "tls", tls).start().await?;
+    let running = setup()?.webhook_over_tls(&TestAuthority::new()?).start().await?;
     oldest_make_way(running.webhook().await?, PLACES).await
 }
 
@@ -305,7 +292,7 @@ async fn a_host_without_file_descriptors_answers_and_says_what_it_needs() -> any
     clicks_stay_quick(webhook, keeps_saying(webhook, "")).await?;
     let (busy, took) = (host.processor_time()? - before, began.elapsed());
     ensure!(busy < took, "accepting burns a core: {busy:?} in {took:?}");
-    let lines = host.log().lines(|line| line.message() == "cannot accept a connection").len();
+    let lines = host.log().lines(|line| line.is(events::ACCEPT_FAILED, &[])).len();
     ensure!((1..20).contains(&lines), "{lines} lines about the same thing");
     let mut doctor = with_few_files(&running, &format!("-n {FEW}"), "doctor")?;
     doctor.wait().await?;

@@ -10,7 +10,11 @@ use std::time::Duration;
 
 use anyhow::Context as _;
 use anyhow::ensure;
+use aviary::telemetry::events;
 use aviary_e2e::artifacts;
+use aviary_e2e::configuration;
+use aviary_e2e::configuration::BAD_CONFIGURATION;
+use aviary_e2e::configuration::SMALLEST;
 use aviary_e2e::host::HostProcess;
 use aviary_e2e::http::Request;
 use aviary_e2e::log::LogLine;
@@ -28,8 +32,6 @@ const SOON: Duration = Duration::from_secs(10);
 const MANY: usize = 32;
 /// What lies beside the plugins folder, and must not be seen by anybody.
 const SECRET: &str = "host-secret-9fK2q";
-/// What the operating system calls a configuration error (`EX_USAGE` of sysexits).
-const BAD_CONFIGURATION: i32 = 64;
 
 fn fifo(path: &Path) -> anyhow::Result<()> {
     rustix::fs::mkfifoat(CWD, path, Mode::RUSR | Mode::WUSR)
@@ -72,7 +74,7 @@ fn drop_plugin(running: &Running, name: &str, sidecar: &str) -> anyhow::Result<(
 }
 
 async fn refused(running: &Running, name: &str, why: &str) -> anyhow::Result<LogLine> {
-    let lines = running.host.log().wait_for("plugin refused", &[("plugin", name)]).await?;
+    let lines = running.host.log().wait_for(events::PLUGIN_REFUSED, &[("plugin", name)]).await?;
     ensure!(lines.text_of("reason").contains(why), "{name}: {}", lines.text());
     Ok(lines)
 }
@@ -123,9 +125,9 @@ async fn a_plugin_s_files_have_to_be_regular() -> anyhow::Result<()> {
 
     // Whatever takes the place of a live plugin's file changes nothing.
     fs::remove_file(file("healthy.wasm"))?;
-    running.host.log().wait_for("plugin removed", &[("plugin", "healthy")]).await?;
+    running.host.log().wait_for(events::PLUGIN_REMOVED, &[("plugin", "healthy")]).await?;
     running.drop_guest("version-a", "healthy")?;
-    running.host.log().wait_for_count(2, "plugin live", &[("plugin", "healthy")]).await?;
+    running.host.log().wait_for_count(2, events::PLUGIN_LIVE, &[("plugin", "healthy")]).await?;
     fifo(&file("next"))?;
     fs::rename(file("next"), file("healthy.wasm"))?;
     refused(&running, "healthy", "healthy.wasm: is a FIFO").await?;
@@ -242,7 +244,7 @@ async fn links_inside_the_folder_are_followed() -> anyhow::Result<()> {
     // An absolute link may lead into the folder as well.
     symlink(file("releases/3/linked.toml"), file("linked.toml"))?;
     symlink("current/linked.wasm", file("linked.wasm"))?;
-    running.host.log().wait_for("plugin live", &[("plugin", "linked")]).await?;
+    running.host.log().wait_for(events::PLUGIN_LIVE, &[("plugin", "linked")]).await?;
     ensure!(running.deliver(&sender::click("l")).await?.toast() == "b");
     ends(&mut running).await
 }
@@ -272,7 +274,11 @@ async fn a_secret_cannot_be_raced_for() -> anyhow::Result<()> {
             drop_plugin(&running, &name(number), "[settings]\nkey = { file = \"key\" }\n")?;
         }
         for number in 0..AT_ONCE {
-            running.host.log().wait_for("plugin refused", &[("plugin", &name(number))]).await?;
+            running
+                .host
+                .log()
+                .wait_for(events::PLUGIN_REFUSED, &[("plugin", &name(number))])
+                .await?;
         }
         for number in 0..AT_ONCE {
             fs::remove_file(running.plugin_file(&format!("{}.wasm", name(number))))?;
@@ -283,10 +289,10 @@ async fn a_secret_cannot_be_raced_for() -> anyhow::Result<()> {
     let _ = stop.send(());
     swapping.join().map_err(|_| anyhow::anyhow!("the swapping thread panicked"))??;
     let racers = |line: &LogLine| line.text_of("plugin").starts_with("racer-");
-    let live = running.host.log().lines(|line| racers(line) && line.message() == "plugin live");
+    let live = running.host.log().lines(|line| racers(line) && line.is(events::PLUGIN_LIVE, &[]));
     ensure!(live.is_empty(), "{} plugins got the secret", live.len());
     let reasons =
-        running.host.log().lines(|line| racers(line) && line.message() == "plugin refused");
+        running.host.log().lines(|line| racers(line) && line.is(events::PLUGIN_REFUSED, &[]));
     let outside = |line: &LogLine| line.text_of("reason").contains("leads out of the folder");
     ensure!(reasons.iter().any(outside), "the link was never seen, so nothing was tested");
     ends(&mut running).await
@@ -296,28 +302,16 @@ async fn a_secret_cannot_be_raced_for() -> anyhow::Result<()> {
 async fn does_not_start(change: &[(&str, &str)], named: &[&str]) -> anyhow::Result<()> {
     let folder = tempfile::tempdir()?;
     let at = |name: &str| folder.path().join(name);
-    fs::create_dir(at("plugins"))?;
     fifo(&at("fifo"))?;
     let _socket = UnixListener::bind(at("socket"))?;
     let authority = aviary_e2e::certificates::TestAuthority::new()?;
     fs::write(at("ca.pem"), authority.root_pem())?;
-    let mut text = r#"
-[[app]]
-id = "cli_0123456789abcdef"
-secret = { env = "AVIARY_APP_SECRET" }
-verification_token = { env = "AVIARY_VERIFICATION_TOKEN" }
-domain = "http://127.0.0.1:1"
-plugins = "plugins"
-webhook = { path = "/callback" }
-[webhook]
-listen = "127.0.0.1:0"
-"#
-    .to_owned();
+    let mut text = SMALLEST.to_owned();
     for (before, after) in change {
         ensure!(text.contains(before), "{before}");
         text = text.replace(before, after);
     }
-    fs::write(at("aviary.toml"), text)?;
+    configuration::write(folder.path(), &text)?;
     is_refused(folder.path(), &["run", "--config", "aviary.toml"], named).await
 }
 

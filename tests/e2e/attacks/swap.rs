@@ -4,15 +4,15 @@
 //! meanwhile wipe memory the slower way, and are right all the same.
 
 use std::fs;
-use std::io::Write as _;
 use std::path::PathBuf;
 use std::process::Command;
 use std::time::Duration;
 
 use anyhow::Context as _;
 use anyhow::ensure;
+use aviary::telemetry::events;
 use aviary_e2e::PATIENCE;
-use aviary_e2e::http::Request;
+use aviary_e2e::excuse;
 use aviary_e2e::sender;
 use aviary_e2e::setup::App;
 use aviary_e2e::setup::Running;
@@ -64,7 +64,7 @@ impl Swap {
         fs::write(&swap.file, zeros)?;
         let tried = swap.run("mkswap").and_then(|()| swap.on()).and_then(|()| swap.off());
         if let Err(error) = tried {
-            skip(&format!("swap cannot be turned on here: {error:#}"));
+            excuse::skipped(&format!("swap cannot be turned on here: {error:#}"));
             return Ok(None);
         }
         Ok(Some(swap))
@@ -93,11 +93,6 @@ impl Drop for Swap {
     }
 }
 
-fn skip(reason: &str) {
-    // The test runner hides what macros print in a test that passes.
-    let _ = writeln!(std::io::stderr(), "SKIPPED: {reason}");
-}
-
 /// Whether the machine swaps already, on behalf of somebody else.
 fn swaps_already() -> anyhow::Result<bool> {
     Ok(fs::read_to_string("/proc/swaps")?.lines().count() > 1)
@@ -109,28 +104,23 @@ async fn start() -> anyhow::Result<Running> {
     Setup::new(app).start().await
 }
 
-async fn found(running: &Running) -> anyhow::Result<String> {
-    Ok(running.deliver(&sender::click("count")).await?.toast().to_owned())
-}
-
 /// The memory of the call before is not necessarily what the next call gets, but what one of the next few gets.
 async fn nothing_is_found(running: &Running) -> anyhow::Result<()> {
     for _ in 0..3 {
-        let found = found(running).await?;
+        let found = running.toast("count").await?;
         ensure!(found == "0", "{found} bytes of another call");
     }
     Ok(())
 }
 
 async fn calls_ended(running: &Running) -> anyhow::Result<u64> {
-    let list = Request::get("/plugins").send(running.host.admin().await?).await?.json()?;
-    Ok(list["apps"][0]["plugins"][0]["calls"].as_u64().unwrap_or_default())
+    Ok(running.plugin("leaves-traces").await?["calls"].as_u64().unwrap_or_default())
 }
 
 /// Begins a call that fills its memory. It is answered long before it ends.
 async fn fill(running: &Running) -> anyhow::Result<()> {
     running.deliver(&sender::click("fill")).await?;
-    running.host.log().wait_for("plugin log", &[("text", "filled")]).await.map(drop)
+    running.host.log().wait_for(events::PLUGIN_LOG, &[("text", "filled")]).await.map(drop)
 }
 
 fn page_out(running: &Running) -> anyhow::Result<()> {
@@ -159,7 +149,7 @@ async fn nothing_is_left_where_swap_was_on_before_the_start() -> anyhow::Result<
     let Some(swap) = Swap::prepare()? else { return Ok(()) };
     swap.on()?;
     let running = start().await?;
-    let warned = running.host.log().wait_for_text("memory may be swapped out").await?;
+    let warned = running.host.log().wait_for(events::MEMORY_MAY_BE_SWAPPED, &[]).await?;
     ensure!(warned.text_of("advice").contains("MemorySwapMax=0"), "{}", warned.text());
     fill(&running).await?;
     page_out(&running)?;
@@ -172,17 +162,17 @@ async fn nothing_is_left_where_swap_comes_on_during_a_call() -> anyhow::Result<(
     let _alone = ALONE.lock().await;
     let Some(swap) = Swap::prepare()? else { return Ok(()) };
     if swaps_already()? {
-        skip("this machine swaps already, so that swap cannot come on later");
+        excuse::skipped("this machine swaps already, so that swap cannot come on later");
         return Ok(());
     }
     let running = start().await?;
-    ensure!(found(&running).await? == "0");
+    ensure!(running.toast("count").await? == "0");
     fill(&running).await?;
     swap.on()?;
     page_out(&running)?;
     wait_for_end(&running, 2).await?;
     nothing_is_found(&running).await?;
-    let warnings = running.host.log().lines(|line| line.message().contains("swapped out since"));
+    let warnings = running.host.log().lines(|line| line.is(events::SWAP_CAME_ON, &[]));
     ensure!(warnings.len() == 1, "{warnings:?}");
     Ok(())
 }
@@ -192,7 +182,7 @@ async fn nothing_is_left_where_swap_came_and_went_during_a_call() -> anyhow::Res
     let _alone = ALONE.lock().await;
     let Some(swap) = Swap::prepare()? else { return Ok(()) };
     if swaps_already()? {
-        skip("this machine swaps already, so that swap cannot come and go");
+        excuse::skipped("this machine swaps already, so that swap cannot come and go");
         return Ok(());
     }
     let running = start().await?;

@@ -1,6 +1,7 @@
 //! The rows of the table: what is sent, and what has to come of it.
 
 use anyhow::Context as _;
+use aviary::telemetry::events;
 use aviary_e2e::platform::Seen;
 use aviary_e2e::setup::Running;
 use lark_simulator::delivery::Delivery;
@@ -79,7 +80,8 @@ impl Cell {
         if matches!(self.reads, Reads::Outcome) || outcome != "answered" {
             return Ok(outcome);
         }
-        let logged = running.host.log().wait_for("plugin log", &[("event_id", &event_id)]).await?;
+        let logged =
+            running.host.log().wait_for(events::PLUGIN_LOG, &[("event_id", &event_id)]).await?;
         Ok(format!("{}: {}", logged.text_of("level"), logged.text_of("text")))
     }
 

@@ -9,6 +9,7 @@ use std::time::Instant;
 
 use anyhow::Context as _;
 use anyhow::bail;
+use aviary::telemetry::events;
 use aviary_e2e::APP_SECRET;
 use aviary_e2e::PATIENCE;
 use aviary_e2e::artifacts;
@@ -216,7 +217,7 @@ impl Line {
                 !running
                     .host
                     .log()
-                    .lines(|line| line.is("connection given up", &given_up))
+                    .lines(|line| line.is(events::CONNECTION_GIVEN_UP, &given_up))
                     .is_empty()
             }
             Client::Sdk(referee) => referee.ended(&self.app).is_some(),

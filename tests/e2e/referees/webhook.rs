@@ -28,9 +28,7 @@ pub(crate) fn all() -> Vec<Scenario> {
 }
 
 fn click(asked: &str) -> Value {
-    let mut click = sender::click("referee");
-    click["event"]["action"]["value"] = json!({ "do": asked });
-    click
+    sender::click_with("referee", json!({ "do": asked }))
 }
 
 fn callbacks() -> Vec<Scenario> {

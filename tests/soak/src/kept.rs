@@ -105,7 +105,6 @@ fn text_key(writer: usize, sum: u64) -> String {
 }
 
 async fn ask(address: SocketAddr, asked: &Value) -> anyhow::Result<String> {
-    let mut click = sender::click("b");
-    click["event"]["action"]["value"] = asked.clone();
+    let click = sender::click_with("b", asked.clone());
     Ok(sender::plain(click.to_string()).send(address).await?.toast())
 }

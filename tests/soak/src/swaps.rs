@@ -8,6 +8,7 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use anyhow::Context as _;
+use aviary::telemetry::events;
 use aviary_e2e::artifacts;
 use aviary_e2e::setup::App;
 use aviary_e2e::setup::Running;
@@ -60,7 +61,7 @@ pub(crate) async fn run(swaps: usize) -> anyhow::Result<Swaps> {
             history.written.store(number, Ordering::SeqCst);
             replace(&running.plugin_file("numbered.wasm"), &original, number)?;
             let live = running.host.log();
-            live.wait_for_count(number + 1, "plugin live", &[("plugin", "numbered")]).await?;
+            live.wait_for_count(number + 1, events::PLUGIN_LIVE, &[("plugin", "numbered")]).await?;
             history.live.store(number, Ordering::SeqCst);
         }
         history.over.store(true, Ordering::SeqCst);
@@ -94,7 +95,7 @@ pub(crate) async fn run(swaps: usize) -> anyhow::Result<Swaps> {
         result.wrong_version += wrong_version;
     }
     let expected = (swaps + 1).saturating_sub(KEPT);
-    let freed = running.host.log().wait_for_count(expected, "plugin freed", &[]).await;
+    let freed = running.host.log().wait_for_count(expected, events::PLUGIN_FREED, &[]).await;
     result.not_freed = expected - freed.map_or(0, |lines| lines.len().min(expected));
     Ok(result)
 }

@@ -1,30 +1,23 @@
 //! One SDK at work: a process that opens any number of long connections and has a webhook.
 
+use anyhow::Context as _;
+use aviary_state::Mutex;
+use serde_json::Value;
+use serde_json::json;
 use std::io::Write as _;
 use std::net::Ipv4Addr;
 use std::net::SocketAddr;
 use std::process::ChildStdin;
 use std::process::Command;
 use std::process::Stdio;
-use std::time::Duration;
-use std::time::Instant;
-
-use anyhow::Context as _;
-use anyhow::bail;
-use aviary_state::Mutex;
-use serde_json::Value;
-use serde_json::json;
 
 use crate::APP_SECRET;
 use crate::ENCRYPT_KEY;
-use crate::PATIENCE;
 use crate::VERIFICATION_TOKEN;
 use crate::child::Supervised;
+use crate::log::LogLine;
 use crate::referee::Sdk;
 use crate::referee::install::installed;
-
-/// Between two looks at what the process said.
-const POLL: Duration = Duration::from_millis(20);
 
 /// A running SDK. Killed when dropped.
 pub struct Referee {
@@ -68,18 +61,12 @@ impl Referee {
 
     /// Where its webhook is.
     pub async fn webhook(&self) -> anyhow::Result<SocketAddr> {
-        let started = Instant::now();
-        loop {
-            let lines = self.child.stdout().lines(|line| line.json().get("webhook").is_some());
-            let port = lines.first().and_then(|line| line.json()["webhook"].as_u64());
-            if let Some(port) = port.and_then(|port| u16::try_from(port).ok()) {
-                return Ok(SocketAddr::from((Ipv4Addr::LOCALHOST, port)));
-            }
-            if started.elapsed() > PATIENCE {
-                bail!("the SDK does not start: {}", self.child.last_words());
-            }
-            tokio::time::sleep(POLL).await;
-        }
+        let port = |line: &LogLine| u16::try_from(line.json()["webhook"].as_u64()?).ok();
+        let has_port = |line: &LogLine| port(line).is_some();
+        let line = self.child.stdout().wait_for_line("with the webhook's port", has_port).await;
+        let line = line.with_context(|| self.child.last_words())?;
+        let port = port(&line).context("a port")?;
+        Ok(SocketAddr::from((Ipv4Addr::LOCALHOST, port)))
     }
 
     /// What it said, for a person.

@@ -4,6 +4,7 @@ use std::path::Path;
 use std::process::Command;
 
 use anyhow::Context as _;
+use aviary::telemetry::events;
 use aviary_e2e::artifacts;
 use aviary_e2e::setup::environment;
 use aviary_e2e::setup::to_toml;
@@ -157,7 +158,7 @@ pub(crate) fn button(number: usize) -> String {
 
 /// Does it say that a plugin is live?
 pub(crate) fn is_live(line: &Value) -> bool {
-    line["message"] == "plugin live"
+    line["message"] == events::PLUGIN_LIVE.text()
 }
 
 /// The same component as another file: the host would share the code of two that are equal. What is added is a custom

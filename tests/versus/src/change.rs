@@ -6,6 +6,7 @@ mod start;
 
 use std::path::Path;
 
+use aviary::telemetry::events;
 use serde_json::json;
 
 use crate::aviary::Plan;
@@ -40,7 +41,7 @@ async fn compile_into(cache: &Path, plan: &Plan, plugins: usize) -> anyhow::Resu
     let level = "info,aviary::plugin::compilers=debug";
     let plan = with_cache(plan, cache).set("log", "level", level);
     let mut host = contestant::aviary(&plan, Cores::Shared).await?;
-    let is_kept = |line: &serde_json::Value| line["message"] == "compiled code kept";
+    let is_kept = |line: &serde_json::Value| line["message"] == events::CODE_KEPT.text();
     host.process.lines(plugins, |line| is_kept(line).then_some(())).await?;
     Ok(())
 }

@@ -18,6 +18,9 @@ use crate::store::Store;
 use crate::store::StoreError;
 use crate::store::update::PendingUpdate;
 use crate::store::update::UpdateId;
+use crate::telemetry::events::CARD_UPDATE_RETRIED;
+use crate::telemetry::events::CARD_UPDATE_SUPERSEDED;
+use crate::telemetry::events::CARD_UPDATED;
 use crate::telemetry::metrics;
 use crate::telemetry::metrics::UpdateResult;
 
@@ -194,7 +197,7 @@ impl CardUpdates {
             // Those that failed together shall not come back together.
             let wait = pause.mul_f64(0.5 + fastrand::f64() / 2.0);
             let (event_id, pause_ms) = (update.event_id(), wait.as_millis() as u64);
-            tracing::warn!(app = %self.app, event_id, reason, pause_ms, "card update failed, trying again");
+            tracing::warn!(app = %self.app, event_id, reason, pause_ms, "{CARD_UPDATE_RETRIED}");
             metrics::record_card_update_retry();
             tokio::select! {
                 // Cancel safe: both only wait.
@@ -210,7 +213,7 @@ impl CardUpdates {
         // A token has two uses. Spending one more on a card that may be there already could cost the last one, and
         // that is what the card shall show in the end.
         if could_cost_the_next {
-            tracing::warn!(app = %self.app, event_id, "card update given up for the next one");
+            tracing::warn!(app = %self.app, event_id, "{CARD_UPDATE_SUPERSEDED}");
             return Some(UpdateResult::Superseded);
         }
         if update.pending.time_left().is_zero() {
@@ -241,7 +244,7 @@ impl CardUpdates {
         match code {
             // Used up by the attempt whose answer was lost, if there was one.
             Some(0 | USED_UP) if code == Some(0) || maybe_shown => {
-                tracing::info!(app = %self.app, event_id, "card updated");
+                tracing::info!(app = %self.app, event_id, "{CARD_UPDATED}");
                 Attempt::Shown
             }
             Some(code) if TRY_AGAIN.contains(&code) => Attempt::NotTaken(said()),

@@ -50,6 +50,7 @@ use crate::shutdown::Shutdown;
 use crate::steps::Step;
 use crate::steps::Steps;
 use crate::telemetry;
+use crate::telemetry::events::MESSAGES_AFTER_CLOSE;
 
 /// A peer that does not take our bytes for this long is as good as gone.
 const WRITE_TIMEOUT: Duration = Duration::from_secs(10);
@@ -427,7 +428,7 @@ impl Session<'_> {
             EndReason::Stopping => {
                 let missed = self.say_goodbye(reason.to_string()).await;
                 if missed > 0 {
-                    tracing::warn!(app = self.app(), missed, "messages arrived after the goodbye");
+                    tracing::warn!(app = self.app(), missed, "{MESSAGES_AFTER_CLOSE}");
                 }
             }
             // Whoever closed gets the Close back that the library has ready; if it cannot leave, TCP says it.

@@ -14,6 +14,8 @@ use crate::runtime::machine::Machine;
 use crate::runtime::machine::linkers::Linkers;
 use crate::runtime::machine::swap::ADVICE;
 use crate::runtime::machine::swap::SwapWatch;
+use crate::telemetry::events::MEMORY_MAY_BE_SWAPPED;
+use crate::telemetry::events::SWAP_CAME_ON;
 
 /// The machine of the moment, and how another one is made.
 pub(in crate::runtime) struct Machines {
@@ -28,7 +30,7 @@ impl Machines {
         let can_scan = PoolingAllocationConfig::is_pagemap_scan_available();
         let watch = if can_scan { SwapWatch::begin() } else { None };
         if can_scan && watch.is_none() {
-            tracing::warn!(advice = ADVICE, "memory may be swapped out: fresh instances cost more");
+            tracing::warn!(advice = ADVICE, "{MEMORY_MAY_BE_SWAPPED}");
         }
         let current = ArcSwap::from_pointee(linked(max_calls, watch)?);
         Ok(Self { max_calls, current, replacing: Mutex::new(()) })
@@ -55,10 +57,7 @@ impl Machines {
             );
         })?;
         self.current.store(Arc::clone(&safe));
-        tracing::warn!(
-            advice = ADVICE,
-            "memory may be swapped out since now: fresh instances cost more, none was made in the memory of another"
-        );
+        tracing::warn!(advice = ADVICE, "{SWAP_CAME_ON}");
         Ok(safe)
     }
 

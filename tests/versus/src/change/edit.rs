@@ -10,6 +10,7 @@ use std::time::Instant;
 
 use anyhow::Context as _;
 use anyhow::ensure;
+use aviary::telemetry::events;
 use serde::Serialize;
 use serde_json::json;
 use tokio::task::JoinSet;
@@ -91,7 +92,7 @@ async fn put(host: &Contestant, component: &[u8]) -> anyhow::Result<Duration> {
     let mut log = Tail::of(&host.process.path("log"))?;
     std::fs::write(host.process.path(&format!("plugins/{PLUGIN}.wasm")), component)?;
     let closed = Instant::now();
-    while !log.has_said("plugin live")? {
+    while !log.has_said(events::PLUGIN_LIVE.text())? {
         ensure!(closed.elapsed() < PATIENCE, "not live: {}", host.process.last_words());
         tokio::time::sleep(LOOK).await;
     }
