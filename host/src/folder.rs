@@ -404,7 +404,7 @@ impl Folder {
         self.handle.set_status(statuses, self.awaited.iter().cloned().collect());
     }
 
-    /// Keeps what has happened until [`Self::announce`].
+    /// Keeps a change until [`Self::announce`].
     fn note(&mut self, plugin: &str, change: FolderChange) {
         self.untold.push(FolderEvent { plugin: plugin.into(), change });
     }

@@ -69,7 +69,7 @@ struct Look {
     takes_long: bool,
     /// The file was read so soon after a write that a later change could leave the same stamps.
     read_again: bool,
-    /// How long the file has to stay unchanged before it is read.
+    /// The time for which the file has to stay unchanged before it is read.
     patience: Duration,
 }
 

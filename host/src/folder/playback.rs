@@ -55,7 +55,7 @@ pub struct Played {
 pub enum Difference {
     /// The outcome of the callback.
     Outcome {
-        /// The recorded outcome.
+        /// The outcome in the journal.
         was: Outcome,
         /// The outcome of the replay.
         now: Outcome,
@@ -64,14 +64,14 @@ pub enum Difference {
     },
     /// The reason for the outcome, where the outcome itself is the same.
     Verdict {
-        /// The recorded reason.
+        /// The reason in the journal.
         was: Option<String>,
         /// The reason in the replay.
         now: Option<String>,
     },
     /// The answer that the user gets.
     Reply {
-        /// The recorded answer.
+        /// The answer in the journal.
         was: Value,
         /// The answer of the replay.
         now: Value,
@@ -85,7 +85,7 @@ pub enum Difference {
     },
     /// The fuel that the call used.
     Fuel {
-        /// The recorded fuel.
+        /// The fuel in the journal.
         was: u64,
         /// The fuel of the replay.
         now: u64,

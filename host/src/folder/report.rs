@@ -22,7 +22,7 @@ pub struct AppReport {
     pub app: String,
     /// The path of the folder.
     pub folder: String,
-    /// Sorted by name.
+    /// The plugins, sorted by name.
     pub plugins: Vec<PluginReport>,
 }
 

@@ -112,11 +112,11 @@ pub enum Condition {
 /// The users that a pause covers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Scope {
-    /// All users.
+    /// All users of the plugin.
     All,
     /// The users of one tenant.
     Tenant,
-    /// A single user.
+    /// One user of one tenant.
     User,
 }
 

@@ -31,7 +31,7 @@ pub struct Manifest {
     pub routes: Vec<Route>,
     /// Calls that an instance answers before a fresh one takes its place.
     pub reuse: Reuse,
-    /// Whether calls of different tenants may share an instance, and find each other's data in its memory.
+    /// Lets calls of different tenants share an instance, and find each other's data in its memory.
     pub reuse_between_tenants: bool,
     /// Limits of one call.
     pub limits: Limits,

@@ -13,7 +13,7 @@ use crate::callback::reply::ToastKind;
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ToastConfig {
-    /// `info` by default.
+    /// The kind of toast; `info` by default.
     #[serde(default = "info")]
     kind: ToastKind,
     /// The text that is shown.

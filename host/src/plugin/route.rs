@@ -133,7 +133,7 @@ pub enum ActionValue {
     Unread,
     /// The callback has no value, or one that is not JSON.
     Absent,
-    /// The parsed value.
+    /// The value, parsed as JSON.
     Is(Value),
 }
 

@@ -15,7 +15,7 @@ pub struct PreviewsConfig {
     stale_secs: u32,
 }
 
-/// How long previews are cached, counted from when they were made.
+/// The times for which previews are cached, counted from when they were made.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct KeepPreviews {
     /// The preview is served as it is.
