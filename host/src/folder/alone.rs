@@ -36,7 +36,7 @@ pub struct Alone {
     pub took: Duration,
 }
 
-/// Why there is no plugin.
+/// Why a plugin cannot be loaded.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum AloneError {

@@ -33,7 +33,7 @@ pub enum FolderChange {
         /// The version that stays live.
         still_live: Option<Arc<str>>,
     },
-    /// The file was written again with what it held before, or with what is live.
+    /// The file was written again with the contents that it had before, or with those of the live version.
     Unchanged,
     /// The file was deleted.
     Removed,
@@ -91,7 +91,7 @@ pub struct LiveVersion {
     pub version: Arc<str>,
     /// The handlers that it exports.
     pub handles: Vec<&'static str>,
-    /// Where its code was loaded from.
+    /// The origin of its code.
     pub code: CodeSource,
     /// The time that loading the code took.
     pub code_load_time: Duration,

@@ -14,7 +14,7 @@ use crate::telemetry::events::PLUGIN_REHEARSED;
 use crate::telemetry::events::PLUGIN_REMOVED;
 use crate::telemetry::events::PLUGIN_UNCHANGED;
 
-/// Writes the log line of an event.
+/// Writes the log line for an event.
 pub(super) fn write(app: &str, event: &FolderEvent) {
     let plugin = &*event.plugin;
     match &event.change {

@@ -45,7 +45,7 @@ pub struct Played {
     pub fuel: Option<u64>,
     /// The duration of the call.
     pub took: Duration,
-    /// Everything that differs from the record.
+    /// The differences from the record.
     pub differences: Vec<Difference>,
 }
 

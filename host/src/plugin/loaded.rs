@@ -31,7 +31,7 @@ pub struct Plugin {
 
 /// Facts about the loading of a plugin.
 pub struct Provenance {
-    /// Where the code was loaded from.
+    /// The origin of the code.
     pub code_source: CodeSource,
     /// The time that compiling the code, or reading it from the disk, took.
     pub code_load_time: Duration,

@@ -22,7 +22,7 @@ use crate::runtime::machine::Machine;
 pub enum CodeSource {
     /// The compiler made it.
     Compiled,
-    /// It was read from the code cache.
+    /// The code was read from the code cache.
     Cached,
     /// Another plugin with the same file had loaded it, for example in the folder of another app.
     Shared,

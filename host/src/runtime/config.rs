@@ -40,7 +40,7 @@ const COMPILE_MEMORY_BYTES: u64 = 2 << 30;
 const LEAST_COMPILE_MEMORY_BYTES: u64 = 64 << 20;
 /// Five times what StarlingMonkey takes when it is not cached, for slower machines.
 const COMPILE_SECS: u64 = 120;
-/// As long as the largest runtime takes on one core when it is not cached. After a restart it is, which takes a second.
+/// As long as the largest runtime takes on one core when it is not cached. A restart finds it cached and takes a second.
 const START_WAIT_SECS: u64 = 30;
 
 impl Default for GuestsConfig {

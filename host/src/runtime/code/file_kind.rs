@@ -105,7 +105,7 @@ pub(in crate::runtime) fn wrapped(bytes: &[u8]) -> Result<Vec<u8>, FileKindError
         .map_err(|error| FileKindError::NotWrapped(format!("{error:#}")))
 }
 
-/// As much of a core module as tells what it is.
+/// The properties of a core module that decide its kind.
 #[derive(Debug, Default)]
 struct Outline {
     has_types: bool,

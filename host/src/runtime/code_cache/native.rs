@@ -31,7 +31,7 @@ pub(super) fn compiled(engine: &Engine, file: &File) -> Result<Compiled, Distrus
     let kind = Engine::detect_precompiled_file(&path).map_err(not_taken)?;
     // SAFETY: the file holds what `Compiled::serialize` gave to a host of the same version and settings: the digest of
     // this very file was checked, and only the host's user can write to it. Files are never written in place, only
-    // exchanged as a whole and deleted, which what is mapped does not notice.
+    // replaced as a whole or deleted, which does not affect the mapping.
     unsafe {
         match kind {
             Some(Precompiled::Module) => {

@@ -96,7 +96,7 @@ impl SwapWatch {
         !holds
     }
 
-    /// Also checks whether the process is still in the same cgroup, which takes longer.
+    /// Like `is_broken`, and also checks whether the process is still in the same cgroup, which takes longer.
     pub(in crate::runtime) fn is_broken_looking_closely(&self) -> bool {
         if let Reason::Limit(limit) = &self.reason
             && !limit.applies()
