@@ -26,7 +26,7 @@ pub struct UnitConfig {
     pub limits: Limits,
     /// The number of calls that an instance answers.
     pub reuse: Reuse,
-    /// Tells whether calls of different tenants may share an instance.
+    /// The tenants whose calls may share an instance.
     pub tenants: Tenants,
 }
 
@@ -103,7 +103,7 @@ impl Unit {
         Some(needed.max_initial_memory_size? * PAGE_BYTES)
     }
 
-    /// False for a program, which runs from start to end for every callback.
+    /// False for the command form, which runs from start to end for every callback.
     pub fn can_be_reused(&self) -> bool {
         self.handlers.command.is_none()
     }
