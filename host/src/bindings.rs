@@ -1,6 +1,7 @@
 //! The Rust side of `wit/`: the `bindgen!` calls and nothing else.
 
-/// What a guest is asked. What it is told is borrowed: a callback is two dozen texts, and they are copied once, into the guest.
+/// The interfaces that a plugin exports. Arguments are borrowed: a callback has about two dozen strings, and each is copied
+/// once, into the guest.
 pub mod handlers {
     wasmtime::component::bindgen!({
         path: "../wit",
@@ -10,7 +11,7 @@ pub mod handlers {
     });
 }
 
-/// The types that both have in common. What a guest says is never borrowed.
+/// The types that both worlds share. Strings that come from a guest are owned.
 pub mod said {
     pub use super::handlers::lark::callback::types::*;
 
@@ -30,6 +31,6 @@ wasmtime::component::bindgen!({
         "wasi:keyvalue/atomics.increment": async,
     },
     with: { "lark:callback/types": said },
-    // What a guest asked and was told is kept, and told to another one.
+    // Requests and answers are recorded in the journal, and replayed to another guest.
     additional_derives: [serde::Deserialize, serde::Serialize],
 });

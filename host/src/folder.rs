@@ -1,7 +1,7 @@
-//! The plugins folder: what lies in it is live, soon after it changed and only if it is sound.
+//! The plugins folder: a file that is copied into it goes live soon after, provided that it loads and passes its checks.
 //!
-//! A file that cannot be loaded changes nothing: whatever version of it was live before stays so. Deleting a file is
-//! how a plugin is taken out.
+//! A file that cannot be loaded changes nothing: the version that was live before stays live. Deleting a file takes its plugin
+//! out.
 
 mod watch;
 mod listing;
@@ -63,31 +63,31 @@ use crate::small_file::off_thread;
 use crate::telemetry::events::PLUGINS_FOLDER_UNREADABLE;
 use crate::telemetry::metrics;
 
-/// Rollbacks, and verdicts about canaries, that may wait while a folder is looked into.
+/// Rollbacks, and verdicts about canaries, that may wait while the folder is being read.
 const MAX_WAITING: usize = 8;
-/// As long as nothing is waited for.
+/// The wait while nothing is due.
 const FOREVER: Duration = Duration::MAX;
 
-/// What came of reading one plugin's files.
+/// The result of reading one plugin's files.
 struct Finished {
     name: String,
     stamps: Stamps,
-    /// When it was looked at: what was written just before may be written again unnoticed.
+    /// When reading began. A file that was written just before may be written again without its stamps changing.
     began: SystemTime,
     result: Result<Content, LoadError>,
 }
 
-/// What a load came to, and which one it was.
+/// A finished load with the id of its task.
 type Loaded = Result<(task::Id, Finished), task::JoinError>;
 
-/// What the files hold.
+/// The result of a load that went well.
 enum Content {
-    /// What is known already.
+    /// The fingerprint of contents that are known already.
     Same([u8; 32]),
     New(Version),
 }
 
-/// Keeps one app's registry as its folder is.
+/// Keeps the registry of one app up to date with its folder.
 pub struct Folder {
     path: PathBuf,
     loader: Loader,
@@ -96,42 +96,41 @@ pub struct Folder {
     loads: JoinSet<Finished>,
     handle: FolderHandle,
     inbox: Inbox,
-    /// What has happened and is told once the snapshot and the status show it.
+    /// Changes that are announced as soon as the snapshot and the status show them.
     untold: Vec<FolderEvent>,
-    /// Plugins that the doors did not wait for.
+    /// Plugins that were still loading when the doors opened.
     awaited: BTreeSet<String>,
-    /// Said once that the folder is not there.
+    /// The folder is not there, and the log says so already.
     missing: bool,
 }
 
-/// What others ask of a folder while it follows its files.
+/// Messages to a folder from other tasks.
 struct Inbox {
     rollbacks: mpsc::Receiver<RollbackRequest>,
     judged: mpsc::Receiver<Judged>,
-    /// For the canaries that begin.
+    /// Given to each canary that begins.
     judge: mpsc::Sender<Judged>,
 }
 
-/// What a folder is, and what its plugins may reach.
+/// A folder, and the services that its plugins may reach.
 pub struct FolderSpec {
-    /// The app whose callbacks its plugins answer.
+    /// The app whose callbacks the plugins answer.
     pub app: Arc<str>,
-    /// The folder's path.
     pub path: PathBuf,
-    /// Compiles and runs its plugins.
+    /// Compiles and runs the plugins.
     pub engine: Arc<GuestEngine>,
-    /// Where grants lead to.
+    /// The services behind the grants.
     pub outside: Outside,
-    /// What the app's values are sealed with.
+    /// Seals the button values of the app's cards.
     pub seal_key: SealKey,
-    /// What new versions have to show before they go live.
+    /// The checks that a new version has to pass before it goes live.
     pub promotion: Promotion,
     /// Where the live plugins are published.
     pub registry: Registry,
 }
 
 impl Folder {
-    /// Reads nothing before [`Folder::load_until`].
+    /// Makes a folder that reads nothing before [`Folder::load_until`].
     pub fn new(spec: FolderSpec) -> Self {
         let FolderSpec { app, path, engine, outside, seal_key, promotion, registry } = spec;
         let (requests, rollbacks) = mpsc::channel(MAX_WAITING);
@@ -159,18 +158,18 @@ impl Folder {
         }
     }
 
-    /// For those who ask what is loaded, follow it, or roll it back.
+    /// Returns a handle for reports, events and rollbacks.
     pub fn handle(&self) -> FolderHandle {
         self.handle.clone()
     }
 
-    /// Loads what is in the folder, and publishes what is sound of it in one go. What is not loaded by then follows as it
-    /// becomes ready.
+    /// Loads the plugins in the folder and publishes the sound ones at once. Plugins that are not loaded by `then` go live one
+    /// by one as they become ready.
     pub async fn load_until(&mut self, then: Instant) {
         self.look().await;
         while let Ok(Some(finished)) = timeout_at(then, self.loads.join_next_with_id()).await {
             self.take(finished);
-            // A refusal is true already, and what is slow to load may take long.
+            // Refusals are final already, and the loads that are left may take long.
             self.announce();
         }
         self.awaited = self
@@ -187,10 +186,10 @@ impl Folder {
         self.settle();
     }
 
-    /// Follows the folder until the host stops, which does not wait for a file system that does not answer.
+    /// Follows the folder until the host stops. Stopping does not wait for a file system that hangs.
     pub async fn run(self, shutdown: Shutdown) {
         tokio::select! {
-            // What is being loaded is dropped with its folder.
+            // Loads under way are dropped with the folder.
             () = shutdown.begun() => {}
             () = self.follow() => {}
         }
@@ -204,11 +203,11 @@ impl Folder {
                 (_, wait) = self.look().await;
             }
             let looked = Instant::now();
-            // Until there is reason to look again: what is loaded meanwhile goes live as soon as it is ready.
+            // Until it is time to look again, finished loads go live one by one.
             loop {
                 let left = wait.saturating_sub(looked.elapsed());
                 tokio::select! {
-                    // Cancel safe, all of them.
+                    // Each of these is cancel safe.
                     () = watch.next_look(left) => break,
                     Some(finished) = self.loads.join_next_with_id() => self.take_and_publish(finished),
                     Some(request) = self.inbox.rollbacks.recv() => self.apply(request),
@@ -218,7 +217,7 @@ impl Folder {
         }
     }
 
-    /// Sees what has changed, and begins to load it. Returns when to look again at the latest.
+    /// Finds changes and begins to load them. Returns the folder's identity and the longest wait until the next look.
     async fn look(&mut self) -> (Option<Identity>, Duration) {
         let path = self.path.clone();
         let listed = off_thread(&self.path, move || list(&path)).await;
@@ -226,7 +225,7 @@ impl Folder {
             Ok(listing) => listing,
             Err(error) => {
                 if !self.missing {
-                    // A mount that went away for a moment is no reason to take every plugin down.
+                    // A mount that went away for a moment must not take every plugin down.
                     let (app, folder) = (&self.loader.app, self.path.display());
                     tracing::warn!(%app, %folder, %error, "{PLUGINS_FOLDER_UNREADABLE}");
                 }
@@ -264,7 +263,7 @@ impl Folder {
         }
         self.settle();
         for name in gone {
-            // The host's own series of it have gone. A recorder of somebody else's may have kept them.
+            // The host's own series of the plugin are gone. A recorder that the embedder installed may have kept them.
             metrics::set_plugin_paused(&self.loader.app, name, false);
             self.note(name, FolderChange::Removed);
         }
@@ -278,7 +277,7 @@ impl Folder {
         let (loader, path) = (self.loader.clone(), self.path.clone());
         let task = self.loads.spawn(async move {
             let engine = &loader.engine;
-            // It holds nothing while it waits, so that however many take long, the others are loaded meanwhile.
+            // A task that waits for its long turn holds no place in `loading`, so that other plugins load meanwhile.
             let long = if takes_long { Some(engine.loader.long_turn().await) } else { None };
             // The semaphore is never closed.
             let _turn = engine.loading.acquire().await.ok();
@@ -312,14 +311,14 @@ impl Folder {
     fn take(&mut self, finished: Loaded) {
         let (task, Finished { name, stamps, began, result }) = match finished {
             Ok(finished) => finished,
-            // Its file was deleted or replaced.
+            // The file was deleted or replaced.
             Err(error) if error.is_cancelled() => return,
             Err(error) => {
                 tracing::error!(app = %self.loader.app, %error, "loading a plugin failed");
                 return;
             }
         };
-        // It may have been deleted or replaced meanwhile.
+        // The file may have been deleted or replaced meanwhile.
         let file = self.files.get_mut(&name).filter(|file| file.is_loaded_by(task));
         let Some(file) = file else { return };
         if result.as_ref().is_err_and(LoadError::waits_for_turn) {
@@ -344,7 +343,7 @@ impl Folder {
         }
     }
 
-    /// Decides about every version that waits, publishes the result, and tells it.
+    /// Decides about every candidate, publishes the result, and announces it.
     fn settle(&mut self) {
         self.activate_ready();
         self.refuse_conflicts();
@@ -352,9 +351,9 @@ impl Folder {
         self.announce();
     }
 
-    /// Activates what claims nothing that another live plugin has: a newcomer cannot take callbacks from anyone.
+    /// Activates candidates that claim no callbacks of another live plugin: a newcomer cannot take callbacks away.
     fn activate_ready(&mut self) {
-        // One that takes the place of its old version may free what another waits for, hence the rounds.
+        // A version that replaces its predecessor may free callbacks that another candidate claims, so this repeats.
         while let Some(name) = self.files.keys().find(|name| self.can_go_live(name)).cloned() {
             let Some(file) = self.files.get_mut(&name) else { break };
             let change = match file.share_of_candidate() {
@@ -376,7 +375,7 @@ impl Folder {
         }
     }
 
-    /// Refuses the versions that still wait: each claims what a live plugin has.
+    /// Refuses the remaining candidates: each claims callbacks of a live plugin.
     fn refuse_conflicts(&mut self) {
         let conflicts: Vec<_> = self
             .files
@@ -394,7 +393,7 @@ impl Folder {
         }
     }
 
-    /// Lets callbacks, metrics and whoever asks see the files as they are now.
+    /// Shows the files' current state to callbacks, metrics and reports.
     fn publish(&self) {
         let live: Vec<_> =
             self.files.values().filter_map(|file| Some(Arc::clone(file.live()?))).collect();
@@ -405,19 +404,20 @@ impl Folder {
         self.handle.set_status(statuses, self.awaited.iter().cloned().collect());
     }
 
-    /// Keeps what has happened until [`Self::announce`].
+    /// Keeps a change until [`Self::announce`].
     fn note(&mut self, plugin: &str, change: FolderChange) {
         self.untold.push(FolderEvent { plugin: plugin.into(), change });
     }
 
-    /// Tells what has happened. Whoever hears it may click at once, so it has to be true by now.
+    /// Announces the noted changes. A listener may send a click at once, so the changes must be in effect by now.
     fn announce(&mut self) {
         for event in self.untold.drain(..) {
             self.handle.announcer().announce(event);
         }
     }
 
-    /// A canary has shown what it is.
+    /// Promotes a canary or rolls it back, as its verdict says. A promotion that would conflict with another live plugin is a
+    /// rollback.
     fn end_canary(&mut self, judged: Judged) {
         let Judged { name, version, verdict } = judged;
         let claimed = self
@@ -453,7 +453,7 @@ impl Folder {
         candidate.is_some_and(|candidate| self.conflict(name, candidate).is_none())
     }
 
-    /// The live plugin of another file that claims what this one does.
+    /// Returns the name of another file's live plugin that claims the same callbacks.
     fn conflict(&self, name: &str, candidate: &Version) -> Option<String> {
         self.conflicting(name, &candidate.plugin)
     }
@@ -469,7 +469,7 @@ impl Folder {
 
     fn apply(&mut self, request: RollbackRequest) {
         let done = self.roll_back(&request.name);
-        // The operator may have given up.
+        // The operator's request may have been dropped meanwhile.
         let _ = request.done.send(done);
     }
 
@@ -492,10 +492,10 @@ impl Folder {
         Ok(version)
     }
 
-    /// The operator does not want to see more of it. The version before has most of the users already.
+    /// Ends a canary for an operator. The version before still serves most of the users. Returns that version.
     fn withdraw(&mut self, name: &str, canary: &str, live: String) -> String {
         if let Some(file) = self.files.get_mut(name) {
-            // It was there a moment ago, and nobody else takes it away.
+            // The canary was there a moment ago, and only this task removes it.
             let _ = file.dismiss(canary, "canary: an operator took it back".to_owned());
         }
         self.note(name, FolderChange::CanaryWithdrawn { version: canary.into() });

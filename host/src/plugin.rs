@@ -1,5 +1,5 @@
-//! What one plugin may do and what is wanted of it: its sidecar file, its routes, its breaker, and the choice among the plugins
-//! that are live.
+//! One plugin: its sidecar file, routes, policy and breaker, how its calls are started and counted, and the choice among the
+//! live plugins.
 
 pub mod loaded;
 pub mod start_call;

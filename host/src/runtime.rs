@@ -1,5 +1,5 @@
-//! Runs plugins: the bytes of a file in, and for every callback a raw reply out. What a plugin may do, and which callbacks it
-//! gets, is decided in the layers above.
+//! Runs plugins: takes the bytes of a file, and returns a raw reply for every callback. The layers above decide what a plugin
+//! may do, and which callbacks it gets.
 
 pub mod config;
 pub mod engine;

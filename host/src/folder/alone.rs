@@ -1,4 +1,4 @@
-//! One plugin's files, loaded as a folder would load them and live nowhere: for whoever looks at a plugin at the desk.
+//! Loads one plugin's files as a folder would, without making the plugin live. For commands that inspect a plugin.
 
 use std::path::Path;
 use std::path::PathBuf;
@@ -24,34 +24,34 @@ use crate::store::Store;
 use crate::store::StorePlace;
 use lark_wire::secret::Secret;
 
-/// Stands where a host has the id of an app.
+/// Stands in for the id of an app.
 const NO_APP: &str = "none";
 
-/// A plugin that a host would take.
+/// A plugin that a host would accept.
 #[derive(Debug)]
 pub struct Alone {
     /// Compiled, linked, described and tested.
     pub plugin: Arc<Plugin>,
-    /// How long all of that took.
+    /// The time from reading the file to this result.
     pub took: Duration,
 }
 
-/// Why there is no plugin.
+/// Why a plugin cannot be loaded.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum AloneError {
-    /// A host would not look at a file of that name.
+    /// The file's name does not end in `.wasm`.
     #[error("{}: a plugin's file is called NAME.wasm", .0.display())]
     Name(PathBuf),
-    /// One of its files cannot be read.
+    /// One of the plugin's files cannot be read.
     #[error(transparent)]
     Read(#[from] ReadError),
-    /// A host would not take it.
+    /// A host would refuse the plugin, for this reason.
     #[error("{0}")]
     Refused(String),
 }
 
-/// Loads `name.wasm` with its sidecar file and its tests beside it. `reuse` counts in place of what the sidecar file says.
+/// Loads `name.wasm` with its sidecar file and its tests. `reuse` overrides the value in the sidecar file.
 pub async fn load_alone(
     engine: &Arc<GuestEngine>,
     open_api: Arc<OpenApi>,

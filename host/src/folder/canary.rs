@@ -1,5 +1,5 @@
-//! A new version that has a share of the users, always the same ones, while the version before has the others: until it has shown
-//! what it is, and takes the other's place or goes.
+//! A canary: a new version that serves a share of the users, always the same ones, while the version before serves the others.
+//! It is promoted or rolled back after enough calls.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -13,17 +13,17 @@ use crate::plugin::live::Live;
 use crate::plugin::loaded::Plugin;
 use crate::record::Outcome;
 
-/// So many failures may be chance, or the platform's.
+/// Up to this many failures may be chance, or a fault of the platform.
 const CHANCE: u32 = 2;
-/// How much worse a new version may be: so many times as often, and a little.
+/// A canary's failure rate and median time may be this many times those of the version before, plus an allowance.
 const WORSE: f64 = 2.0;
-/// The little: of a version that never failed, one call in fifty may.
+/// Allowance for failures: even if the version before never failed, one call in fifty may.
 const A_LITTLE: f64 = 0.02;
-/// The little of latency, which nobody feels: half of the calls may take twice as long and this.
+/// Allowance for latency: nobody notices this much more in the median.
 const A_MOMENT: Duration = Duration::from_millis(20);
-/// Fewer calls say nothing about latency.
+/// Fewer calls than this say nothing about latency.
 const FEWEST_TIMES: usize = 5;
-/// Times that are kept of each version: more say no more.
+/// Durations that are kept for each version. A longer sample would not change the median much.
 const MOST_TIMES: usize = 1000;
 
 /// A new version that serves a share of the users.
@@ -42,7 +42,7 @@ impl std::fmt::Debug for Canary {
     }
 }
 
-/// What became of a new version.
+/// A canary with its verdict.
 #[derive(Debug)]
 pub(super) struct Judged {
     pub(super) name: Arc<str>,
@@ -50,7 +50,7 @@ pub(super) struct Judged {
     pub(super) verdict: Verdict,
 }
 
-/// With the reason.
+/// The end of a canary, with the reason.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Verdict {
     Promoted(String),
@@ -72,7 +72,7 @@ struct Side {
 }
 
 impl Canary {
-    /// From now on. What becomes of it is told there.
+    /// Makes a canary whose calls count from now on. Its verdict is sent to `judged`.
     pub(super) fn begin(plugin: Arc<Plugin>, share: u32, judged: mpsc::Sender<Judged>) -> Self {
         let calls = plugin.policy().promote.canary_calls();
         let live = Live::new(vec![Arc::clone(&plugin)]);
@@ -84,12 +84,12 @@ impl Canary {
         &self.live
     }
 
-    /// The new version.
     pub fn plugin(&self) -> &Arc<Plugin> {
         &self.plugin
     }
 
-    /// Whether it has that user. With the next version it is others who have the risk.
+    /// Tells whether that user is served by the canary. The version is part of the hash, so that the next canary gets other
+    /// users.
     pub fn has(&self, user: &str) -> bool {
         let mut hash = blake3::Hasher::new();
         hash.update(self.plugin.version().as_bytes()).update(user.as_bytes());
@@ -98,7 +98,7 @@ impl Canary {
         u64::from_le_bytes(number) % 100 < u64::from(self.share)
     }
 
-    /// A callback of one of the two has ended.
+    /// Counts a call of the canary or of the version before.
     pub fn record(&self, plugin: &Arc<Plugin>, outcome: Outcome, took: Option<Duration>) {
         let Some(failed) = has_failed(outcome) else { return };
         let mut tally = self.tally.lock();
@@ -114,11 +114,11 @@ impl Canary {
         }
         let Some(verdict) = tally.judge(self.calls) else { return };
         let PluginId { name, version, .. } = self.plugin.id().clone();
-        // Where the folder is busy, the next call says the same.
+        // If the folder's queue is full, the next call sends the verdict.
         tally.is_judged = self.judged.try_send(Judged { name, version, verdict }).is_ok();
     }
 
-    /// Percent of the users.
+    /// The percentage of users.
     pub(super) fn share(&self) -> u32 {
         self.share
     }
@@ -136,7 +136,7 @@ impl Canary {
     }
 }
 
-/// None where the plugin was not called, or it is nobody's fault.
+/// Returns `None` if the plugin was not called, or the outcome is not its fault.
 fn has_failed(outcome: Outcome) -> Option<bool> {
     match outcome {
         Outcome::Answered => Some(false),
@@ -162,7 +162,7 @@ impl Side {
         f64::from(self.failures) / f64::from(self.calls.max(1))
     }
 
-    /// What half of its calls take at most.
+    /// Returns the median duration; `None` for fewer than [`FEWEST_TIMES`] calls.
     fn median(&self) -> Option<Duration> {
         let mut times = self.times.clone();
         let middle = times.len() / 2;
@@ -171,7 +171,7 @@ impl Side {
 }
 
 impl Tally {
-    /// What fails often goes as soon as that is seen; what does well has to do so for that many calls.
+    /// Rolls back a version as soon as it fails too often. Promotes one, or finds it too slow, only after `enough` calls.
     fn judge(&self, enough: u32) -> Option<Verdict> {
         let Self { new, old, .. } = self;
         let is_enough = new.calls >= enough;

@@ -1,5 +1,5 @@
-//! A plugin's calls by themselves, without door, route and reply: what of a callback the engine alone takes. For
-//! measurements; nothing in here answers anybody.
+//! Runs a plugin's calls without door, route and reply check: the part of a callback that the engine alone takes. For
+//! measurements only; no result is sent to anybody.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -41,7 +41,8 @@ impl DrillError {
 }
 
 impl Drill {
-    /// Loads `name.wasm` with whatever is beside it. The callback is as it comes over the long connection.
+    /// Loads `name.wasm` with its sidecar file and its tests. The callback has the form in which the long connection delivers
+    /// it.
     pub async fn load(file: &Path, callback: Bytes, threads: usize) -> Result<Self, DrillError> {
         let callback = Arc::new(plain::read(callback).map_err(DrillError::new)?);
         let guests = GuestsConfig { threads, ..GuestsConfig::default() };
@@ -52,13 +53,13 @@ impl Drill {
         Ok(Self { engine, threads, plugin: loaded.plugin, callback })
     }
 
-    /// Calls it that often, on all guest threads at once, and says how long each call took on its thread. The first that
-    /// gets no reply ends it.
+    /// Calls the plugin `calls` times, on all guest threads at once, and returns the time that each call took on its thread.
+    /// Stops at the first call without a reply.
     pub async fn run(&self, calls: usize) -> Result<Vec<Duration>, DrillError> {
         self.run_with(Instances::Fresh, calls).await
     }
 
-    /// The same with one instance for all calls of a thread.
+    /// Like [`Drill::run`], with one instance for all calls of a thread.
     pub async fn run_reused(&self, calls: usize) -> Result<Vec<Duration>, DrillError> {
         self.run_with(Instances::Reused, calls).await
     }

@@ -1,4 +1,4 @@
-//! What happens in a plugins folder, told as it happens to the log and to those who follow the folder.
+//! Changes in a plugins folder, announced to the log and to followers as they happen.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -10,32 +10,30 @@ use crate::plugin::loaded::Plugin;
 use crate::plugin::rehearsed::Rehearsed;
 use crate::runtime::code::CodeSource;
 
-/// Events that a follower may be behind before it loses the oldest. Following is for a person's screen: it can look at
-/// the folder's report instead.
+/// Events that are kept for a slow follower; beyond that it loses the oldest. Followers are screens for people, who can also
+/// read the folder's report.
 const MAX_BEHIND: usize = 256;
 
-/// A change of one plugin in a folder. When it is told, the folder's snapshot and its report show it already.
+/// A change of one plugin in a folder. The folder's snapshot and report show the change before it is announced.
 #[derive(Clone, Debug)]
 pub struct FolderEvent {
-    /// The plugin's name.
     pub plugin: Arc<str>,
-    /// What has happened to it.
     pub change: FolderChange,
 }
 
-/// What has happened to a plugin.
+/// A change of a plugin.
 #[derive(Clone, Debug)]
 pub enum FolderChange {
     /// A version answers callbacks.
     Live(LiveVersion),
     /// The version in the file does not go live.
     Refused {
-        /// Why.
+        /// The reason for the refusal.
         reason: String,
         /// The version that stays live.
         still_live: Option<Arc<str>>,
     },
-    /// The file was written again with what it held before, or with what is live.
+    /// The file was written again with the contents that it had before, or with those of the live version.
     Unchanged,
     /// The file was deleted.
     Removed,
@@ -48,40 +46,40 @@ pub enum FolderChange {
     NotGranted {
         /// The version that is being loaded.
         version: Arc<str>,
-        /// What to do about it.
+        /// The missing grant, and how to add it.
         missing: String,
     },
-    /// The journal's callbacks were played to a new version.
+    /// The journal's callbacks were replayed with a new version.
     Rehearsed {
         /// The version that is being loaded.
         version: Arc<str>,
-        /// What it showed.
+        /// The numbers of callbacks that were replayed.
         shown: Rehearsed,
     },
     /// A new version serves a share of the users.
     CanaryBegan {
-        /// The new version.
+        /// The version of the canary.
         version: Arc<str>,
         /// Percent of the users.
         share: u32,
     },
     /// A canary takes the place of the version before.
     CanaryPromoted {
-        /// The new version.
+        /// The version of the canary.
         version: Arc<str>,
-        /// What it showed.
+        /// Its figures as a canary.
         reason: String,
     },
     /// A canary is worse than the version before, which has all users again.
     CanaryRolledBack {
-        /// The new version.
+        /// The version of the canary.
         version: Arc<str>,
-        /// What it showed.
+        /// Its figures as a canary.
         reason: String,
     },
     /// An operator ended a canary.
     CanaryWithdrawn {
-        /// The new version.
+        /// The version of the canary.
         version: Arc<str>,
     },
 }
@@ -93,9 +91,9 @@ pub struct LiveVersion {
     pub version: Arc<str>,
     /// The handlers that it exports.
     pub handles: Vec<&'static str>,
-    /// Where its code came from.
+    /// The origin of its code.
     pub code: CodeSource,
-    /// How long that took.
+    /// The time that loading the code took.
     pub code_load_time: Duration,
 }
 
@@ -110,7 +108,7 @@ impl LiveVersion {
     }
 }
 
-/// Tells the events of one folder.
+/// Announces the events of one folder.
 #[derive(Clone, Debug)]
 pub(super) struct Announcer {
     app: Arc<str>,
@@ -122,14 +120,14 @@ impl Announcer {
         Self { app, followers: broadcast::Sender::new(MAX_BEHIND) }
     }
 
-    /// The log is told first, and at once: it may not miss an event because it was behind.
+    /// Writes the log line first and at once: unlike a follower, the log must not miss an event.
     pub(super) fn announce(&self, event: FolderEvent) {
         log::write(&self.app, &event);
-        // Nobody has to follow.
+        // There may be no follower.
         let _ = self.followers.send(event);
     }
 
-    /// Every event from now on.
+    /// Receives every event from now on.
     pub(super) fn follow(&self) -> broadcast::Receiver<FolderEvent> {
         self.followers.subscribe()
     }

@@ -1,4 +1,4 @@
-//! One `name.wasm` and what became of it: which version is live, which was, which waits, and why one is not.
+//! The versions of one `name.wasm`: the live one, the one before, the candidate, the canary, and why a version was refused.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -21,11 +21,11 @@ use crate::plugin::loaded::Plugin;
 use crate::printable::MAX_TEXT_BYTES;
 use crate::printable::clipped;
 
-/// A file that is refused and then changes is probably still being written. Each time it is given twice as long, up to
-/// this: a copy over a slow network is then refused a handful of times, and not a thousand.
+/// A file that is refused and then changes is probably still being written. The wait before it is read doubles each time, up
+/// to this, so that a copy over a slow network is refused a handful of times instead of a thousand.
 const MAX_PATIENCE: Duration = Duration::from_secs(2);
 
-/// A plugin and what it was made of.
+/// A plugin and the fingerprint of its files.
 #[derive(Clone)]
 pub(super) struct Version {
     pub(super) plugin: Arc<Plugin>,
@@ -36,46 +36,45 @@ struct ActiveVersion {
     version: Version,
     since: SystemTime,
     rolled_back: bool,
-    /// What it has shown as a canary.
+    /// The reason for its promotion, if it was a canary.
     promoted: Option<String>,
 }
 
-/// A version with a share of the users.
 struct Trying {
     fingerprint: [u8; 32],
     canary: Arc<Canary>,
 }
 
-/// What is known of one file in the plugins folder.
+/// The state of one file in the plugins folder.
 pub(super) struct File {
     look: Look,
-    /// What was read last, whatever came of it.
+    /// The fingerprint of the contents that were read last and not refused as broken.
     read: Option<[u8; 32]>,
     live: Option<ActiveVersion>,
-    /// Loaded well, and waiting: to be published, or for another plugin to give way.
+    /// A version that loaded well and waits to be published, or for another plugin to release its routes.
     candidate: Option<Version>,
     trying: Option<Trying>,
-    /// What was live before, for an operator who wants it back.
+    /// The version that was live before, kept for a rollback.
     before: Option<Version>,
     refused: Option<String>,
 }
 
-/// How the file looked, without having been read.
+/// The file's stamps, and how far it has been read.
 struct Look {
     stamps: Stamps,
     since: Instant,
     loading: Option<Loading>,
     loaded: Option<Stamps>,
-    /// Compiling what is there now takes long.
+    /// Compiling the current contents is known to take long.
     takes_long: bool,
-    /// It was read while it was too young to tell a later change by its stamps.
+    /// The file was read so soon after a write that a later change could leave the same stamps.
     read_again: bool,
-    /// How long it has to stay as it is before it is read.
+    /// The time for which the file has to stay unchanged before it is read.
     patience: Duration,
 }
 
-/// The task that loads a file. It ends when this is dropped: nobody wants a version any more whose file is gone, and its
-/// compiler would go on for minutes.
+/// The task that loads a file. Dropping this aborts the task: a version whose file is gone is not needed, and compiling it
+/// could go on for minutes.
 struct Loading {
     task: AbortHandle,
     stamps: Stamps,
@@ -109,7 +108,7 @@ impl File {
         }
     }
 
-    /// It looks like this now. `Some` if it has to be read, and in how long.
+    /// Takes note of the file's stamps. Returns how soon the file has to be read, or `None` if it need not be.
     pub(super) fn see(&mut self, stamps: Stamps) -> Option<Duration> {
         let look = &mut self.look;
         if stamps != look.stamps {
@@ -129,23 +128,23 @@ impl File {
         Some(look.patience.saturating_sub(look.since.elapsed()))
     }
 
-    /// The contents that need no second look.
+    /// Returns the fingerprints of contents that need not be loaded again.
     pub(super) fn known(&self) -> Vec<[u8; 32]> {
         let live = self.live.as_ref().map(|live| live.version.fingerprint);
         self.read.into_iter().chain(live).collect()
     }
 
-    /// What it looks like now, and whether compiling that is known to take long.
+    /// Returns the current stamps, and whether compiling these contents is known to take long.
     pub(super) fn looks(&self) -> (Stamps, bool) {
         (self.look.stamps, self.look.takes_long)
     }
 
-    /// That task reads what looks like this.
+    /// Records the task that reads the contents with these stamps.
     pub(super) fn begin_loading(&mut self, task: AbortHandle, stamps: Stamps) {
         self.look.loading = Some(Loading { task, stamps });
     }
 
-    /// Whether that task is the one whose result counts.
+    /// Tells whether that task is the current one. Results of other tasks are ignored.
     pub(super) fn is_loaded_by(&self, task: task::Id) -> bool {
         self.look.loading.as_ref().is_some_and(|loading| loading.task.id() == task)
     }
@@ -154,26 +153,26 @@ impl File {
         self.look.loading.is_some()
     }
 
-    /// Nothing came of it yet: it is begun again when a turn for what takes long has come.
+    /// Notes that compiling takes long. Loading starts again once a turn for long compilations is free.
     pub(super) fn wait_for_turn(&mut self) {
         self.look.loading = None;
         self.look.takes_long = true;
     }
 
-    /// What looked like this was read.
+    /// Notes that the contents with these stamps were read, beginning at `began`.
     pub(super) fn finish_loading(&mut self, stamps: Stamps, began: SystemTime) {
         self.look.loading = None;
         self.look.loaded = Some(stamps);
         self.look.read_again = stamps.are_fresh(began);
     }
 
-    /// It was written again with what it held before, or with what is live.
+    /// Handles contents that equal those read last, or the live version.
     pub(super) fn is_unchanged(&mut self, fingerprint: [u8; 32]) {
         let live = self.live.as_mut().filter(|live| live.version.fingerprint == fingerprint);
         if self.read != Some(fingerprint)
             && let Some(live) = live
         {
-            // What was tried in between is gone, and so is what was wrong with it.
+            // The versions in between, and the reasons why they were refused, are obsolete.
             live.rolled_back = false;
             self.candidate = None;
             self.refused = None;
@@ -183,14 +182,14 @@ impl File {
         self.look.patience = Duration::ZERO;
     }
 
-    /// A version that may go live.
+    /// Makes the version the candidate.
     pub(super) fn offer(&mut self, version: Version) {
         self.read = Some(version.fingerprint);
         self.look.patience = Duration::ZERO;
         self.candidate = Some(version);
     }
 
-    /// Keeps the reason why the version in the file is not live. Returns the change, once for each reason.
+    /// Records why the version in the file is not live. Returns the change, once for each reason.
     pub(super) fn refuse(&mut self, error: &LoadError) -> Option<FolderChange> {
         if !matches!(error, LoadError::Conflict { .. }) {
             self.read = None;
@@ -206,20 +205,20 @@ impl File {
         Some(FolderChange::Refused { reason, still_live })
     }
 
-    /// The candidate takes the place of what is live.
+    /// Replaces the live version with the candidate.
     pub(super) fn go_live(&mut self) {
         let Some(version) = self.candidate.take() else { return };
         self.stop_canary();
         self.activate(version, false, None);
     }
 
-    /// How many of a hundred users the candidate is to have first, if it is.
+    /// Returns the percentage of users that the candidate has to serve as a canary first. `None` if it can go live at once.
     pub(super) fn share_of_candidate(&self) -> Option<u32> {
         self.live.as_ref()?;
         self.candidate.as_ref()?.plugin.policy().promote.canary()
     }
 
-    /// The candidate has them from now on.
+    /// Makes the candidate the canary, for `share` percent of the users.
     pub(super) fn begin_canary(&mut self, share: u32, judged: mpsc::Sender<Judged>) {
         let Some(Version { plugin, fingerprint }) = self.candidate.take() else { return };
         self.stop_canary();
@@ -229,14 +228,14 @@ impl File {
         self.refused = None;
     }
 
-    /// Nobody is tried any more. Returns who was.
+    /// Ends the canary, if there is one, and returns its version.
     fn stop_canary(&mut self) -> Option<Version> {
         let Trying { fingerprint, canary } = self.trying.take()?;
         canary.plugin().end_live();
         Some(Version { plugin: Arc::clone(canary.plugin()), fingerprint })
     }
 
-    /// That version has shown enough and is live. `None`: it is not being tried any more.
+    /// Makes the canary live. `None` if `version` is not the canary any more.
     pub(super) fn promote(&mut self, version: &str, reason: String) -> Option<Arc<Plugin>> {
         self.canary().filter(|canary| canary.plugin().version() == version)?;
         let version = self.stop_canary()?;
@@ -245,7 +244,7 @@ impl File {
         Some(plugin)
     }
 
-    /// That version has shown that it is worse. `None`: likewise.
+    /// Ends a canary that was found worse. `None` if `version` is not the canary any more.
     pub(super) fn dismiss(&mut self, version: &str, reason: String) -> Option<()> {
         self.canary().filter(|canary| canary.plugin().version() == version)?;
         self.stop_canary()?;
@@ -257,10 +256,10 @@ impl File {
         self.trying.as_ref().map(|trying| &trying.canary)
     }
 
-    /// What was live before takes the place of what is, and the other way round.
+    /// Exchanges the live version and the one before.
     pub(super) fn roll_back(&mut self) {
         let Some(version) = self.before.take() else { return };
-        // A version that waits would undo it with the next change of anything.
+        // A waiting candidate would undo the rollback at the next change in the folder.
         self.candidate = None;
         self.stop_canary();
         self.activate(version, true, None);

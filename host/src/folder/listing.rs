@@ -1,4 +1,4 @@
-//! What lies in a plugins folder, told apart without reading it.
+//! Lists a plugins folder by its metadata, without reading any file.
 
 use std::collections::BTreeMap;
 use std::fs::Metadata;
@@ -7,13 +7,13 @@ use std::path::Path;
 use std::time::Duration;
 use std::time::SystemTime;
 
-/// How many plugins one folder may hold.
+/// Plugins that one folder may hold.
 const MAX_PLUGINS: usize = 10_000;
-/// A file that was written less than this ago may be written again within the same tick of its clock, and then looks
-/// the same. Ticks are 10 ms at most on Linux, and two seconds on the oldest of file systems.
+/// The coarsest file time: a file that was written less than this ago may be written again without its stamps changing. Times
+/// advance in steps of 10 ms at most on Linux, and of two seconds on the oldest file systems.
 const TICK: Duration = Duration::from_secs(2);
 
-/// Which file it is and when it was written. Symbolic links are followed, so a flip of one is a change.
+/// Identity, size and times of a file. Symbolic links are followed, so a link that points elsewhere is a change.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Stamp {
     device: u64,
@@ -35,7 +35,7 @@ impl Stamp {
     }
 }
 
-/// The stamps of everything that makes one plugin.
+/// The stamps of all files of one plugin.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Stamps {
     wasm: Stamp,
@@ -44,12 +44,12 @@ pub(super) struct Stamps {
 }
 
 impl Stamps {
-    /// Whether the plugin itself was exchanged or written to, and not only what lies beside it.
+    /// Tells whether the `.wasm` itself changed, as opposed to the files beside it.
     pub(super) fn are_of_another_wasm(&self, other: &Self) -> bool {
         self.wasm != other.wasm
     }
 
-    /// Whether a later change could still leave these same stamps.
+    /// Tells whether a later change could leave these same stamps.
     pub(super) fn are_fresh(&self, now: SystemTime) -> bool {
         let young = |stamp: &Stamp| {
             let seconds = u64::try_from(stamp.changed.0).unwrap_or_default();
@@ -63,21 +63,21 @@ impl Stamps {
     }
 }
 
-/// Which folder it is: another one may come to the same path.
+/// Device and inode of a folder. Another folder may take its place at the same path.
 pub(super) type Identity = (u64, u64);
 
-/// What was there at one moment.
+/// A folder's contents at one moment.
 pub(super) struct Listing {
     pub(super) identity: Identity,
     pub(super) found: BTreeMap<String, Stamps>,
 }
 
-/// Every `name.wasm`, with the stamps of its files. What is not a regular file is listed as well, and is refused when it is
-/// read. Blocks for as long as the file system does.
+/// Lists every `name.wasm` with the stamps of its files, including those that are not regular files: they are refused when
+/// they are read. Blocks for as long as the file system does.
 pub(super) fn list(folder: &Path) -> std::io::Result<Listing> {
     loop {
         let listing = list_once(folder, identity(folder)?)?;
-        // While a folder goes away or another takes its place, its files seem to be gone one by one.
+        // While a folder is removed or replaced, its files seem to vanish one by one.
         if identity(folder)? == listing.identity {
             return Ok(listing);
         }

@@ -1,4 +1,4 @@
-//! From the files of one plugin to a plugin that may go live: read, compiled, linked, described, tested.
+//! Turns the files of one plugin into a plugin that may go live: they are read, compiled, linked, described and tested.
 
 use std::path::Path;
 use std::path::PathBuf;
@@ -46,46 +46,46 @@ use crate::small_file::OpenFolder;
 use crate::small_file::ReadError;
 use crate::small_file::off_thread;
 
-/// The largest file that is loaded. A Python component has 18 MB.
+/// The largest file that is loaded, in bytes. A Python component has 18 MB.
 pub const MAX_FILE_BYTES: u64 = 256 * 1024 * 1024;
-/// The largest sidecar file: a thousand routes fit.
+/// The largest sidecar file, in bytes. A thousand routes fit.
 const MAX_SIDECAR_BYTES: u64 = 1024 * 1024;
 
 /// Why a file is not live.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub(super) enum LoadError {
-    /// One of its files could not be read.
+    /// One of the plugin's files could not be read.
     #[error(transparent)]
     Read(#[from] ReadError),
-    /// A thread that reckons for it has ended.
+    /// A background thread that worked on the plugin has ended.
     #[error("cannot be loaded: {0}")]
     Thread(#[from] std::io::Error),
-    /// It is not a component that fits.
+    /// The file is not a component that this host can run.
     #[error(transparent)]
     Compile(#[from] CompileError),
-    /// It is a component and handles nothing.
+    /// The component exports no handler.
     #[error(transparent)]
     NoHandler(#[from] NoHandler),
-    /// Its sidecar file is wrong.
+    /// The sidecar file is invalid.
     #[error(transparent)]
     Manifest(#[from] ManifestError),
-    /// A setting cannot be had.
+    /// A setting cannot be read.
     #[error(transparent)]
     Settings(#[from] SettingsError),
-    /// What the host adds to its requests cannot be had.
+    /// A credential that the host adds to the plugin's requests cannot be read.
     #[error(transparent)]
     Grants(#[from] GrantsError),
-    /// It did not say what it is.
+    /// The plugin's `describe` failed.
     #[error("plugin-info failed: {0}")]
     Describe(CallError),
-    /// It wants something said that the platform would not show.
+    /// The plugin's "still working" toast breaks a rule of the platform.
     #[error("plugin-info.still-working: {0}")]
     StillWorking(Faults),
-    /// It does not pass its own tests.
+    /// The plugin does not pass its own tests.
     #[error(transparent)]
     SelfTest(#[from] SelfTestError),
-    /// It has not shown what it has to.
+    /// The version failed its rehearsal, or could not be rehearsed.
     #[error(transparent)]
     NotPromoted(#[from] NotPromoted),
     /// Another plugin takes the same callbacks.
@@ -93,19 +93,19 @@ pub(super) enum LoadError {
         "claims the same callbacks as the live plugin {other:?}; give one of them a narrower [[route]]"
     )]
     Conflict {
-        /// The other's name.
+        /// The name of that plugin.
         other: String,
     },
 }
 
 impl LoadError {
-    /// Whether the file is as good as any, and only has to wait for its turn to be compiled.
+    /// Tells whether nothing is wrong with the file, and it only has to wait for a turn to be compiled.
     pub(super) fn waits_for_turn(&self) -> bool {
         matches!(self, Self::Compile(CompileError::TakesLong))
     }
 }
 
-/// Everything about one plugin that lies in the folder.
+/// The files of one plugin, read.
 #[derive(Debug)]
 pub(super) struct Source {
     folder: Arc<OpenFolder>,
@@ -115,7 +115,7 @@ pub(super) struct Source {
 }
 
 impl Source {
-    /// Reads it, all from one folder even if another takes its place meanwhile.
+    /// Reads the files, all from one folder even if another takes its place meanwhile.
     pub(super) async fn read(folder: &Path, name: &str) -> Result<Self, LoadError> {
         let (path, name) = (folder.to_owned(), name.to_owned());
         off_thread(folder, move || Self::read_blocking(&path, &name)).await
@@ -134,7 +134,7 @@ impl Source {
         Ok(Self { folder, wasm: Wasm::new(wasm.into()), sidecar, tests })
     }
 
-    /// What tells one content from another.
+    /// Returns a digest of all files of the plugin.
     pub(super) fn fingerprint(&self) -> [u8; 32] {
         let mut hash = sha2::Sha256::new();
         hash.update(self.wasm.digest());
@@ -147,26 +147,26 @@ impl Source {
     }
 }
 
-/// What the plugins of one folder have in common.
+/// The settings and services that the plugins of one folder share.
 #[derive(Clone)]
 pub(super) struct Loader {
     pub(super) app: Arc<str>,
     pub(super) engine: Arc<GuestEngine>,
     pub(super) outside: Outside,
     pub(super) seal_key: SealKey,
-    /// What counts in place of what the sidecar file says.
+    /// Overrides the value in the sidecar file.
     pub(super) reuse: Option<Reuse>,
     pub(super) promotion: Promotion,
-    /// `None` where a plugin is loaded alone: whoever loads it is told everything as the result.
+    /// `None` where a plugin is loaded alone: its caller learns everything from the result.
     pub(super) announcer: Option<Announcer>,
 }
 
-/// What new versions are judged by, where their sidecar files say nothing else, and the journal that they are played.
+/// The rules for promoting a new version, and the journal whose callbacks are replayed with it.
 #[derive(Clone, Debug, Default)]
 pub struct Promotion {
-    /// For all plugins.
+    /// Applies to plugins whose sidecar files say nothing about promotion.
     pub config: PromoteConfig,
-    /// Where callbacks are written down, if they are.
+    /// The journal's folder; `None` if the host keeps no journal.
     pub journal: Option<PathBuf>,
 }
 
@@ -177,7 +177,7 @@ impl Loader {
         }
     }
 
-    /// What it is asked to show before it takes the place of another version.
+    /// Replays the journal's last callbacks with a new version, if `promote.replay` asks for it.
     pub(super) async fn rehearse(&self, plugin: &Arc<Plugin>) -> Result<(), LoadError> {
         let Some(count) = plugin.policy().promote.replay() else { return Ok(()) };
         let journal = self.promotion.journal.as_deref();
@@ -188,7 +188,7 @@ impl Loader {
         Ok(())
     }
 
-    /// With the turn of a compilation that is known to take long, if it is.
+    /// Loads a plugin from its files. `turn` is given if compiling is known to take long.
     pub(super) async fn load(
         &self,
         name: &str,
@@ -225,7 +225,7 @@ impl Loader {
         Ok(plugin)
     }
 
-    /// What the plugin may reach by its sidecar file.
+    /// Opens the grants and reads the settings of the sidecar file.
     async fn access(
         &self,
         id: PluginId,

@@ -1,4 +1,4 @@
-//! The log lines about the plugins in a folder.
+//! Log lines about the plugins in a folder.
 
 use crate::folder::event::FolderChange;
 use crate::folder::event::FolderEvent;
@@ -14,7 +14,7 @@ use crate::telemetry::events::PLUGIN_REHEARSED;
 use crate::telemetry::events::PLUGIN_REMOVED;
 use crate::telemetry::events::PLUGIN_UNCHANGED;
 
-/// Writes the line about an event.
+/// Writes the log line for an event.
 pub(super) fn write(app: &str, event: &FolderEvent) {
     let plugin = &*event.plugin;
     match &event.change {

@@ -1,7 +1,7 @@
-//! A callback of the journal, played to a plugin: it is told what was told then, reaches nothing, and what it says is compared
-//! with what was said. For `aviary replay`, and for a new version before it goes live.
+//! Replays a callback of the journal with a plugin. The plugin's host calls are answered from the record and reach nothing,
+//! and its reply is compared with the recorded one. For `aviary replay`, and for a new version before it goes live.
 //!
-//! Time is not played: what slept then sleeps again, and how long it takes is measured and never compared.
+//! Time is not replayed: a plugin that slept sleeps again, and durations are measured but never compared.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -38,61 +38,61 @@ use crate::tape::Tape;
 use crate::tape::UnrecordedCall;
 use crate::tape::stand_ins::StandIns;
 
-/// What came of it.
+/// The result of replaying one callback.
 #[derive(Debug)]
 pub struct Played {
-    /// What it used; none where the plugin does not take the callback.
+    /// Fuel that the call used; `None` if the plugin does not take the callback.
     pub fuel: Option<u64>,
-    /// How long it took.
+    /// The duration of the call.
     pub took: Duration,
-    /// Everything that is not as it was.
+    /// The differences from the record.
     pub differences: Vec<Difference>,
 }
 
-/// Something that is not as it was.
+/// A difference between the record (`was`) and the replay (`now`).
 #[derive(Clone, Debug, PartialEq, Serialize)]
 #[serde(tag = "what", rename_all = "snake_case")]
 pub enum Difference {
-    /// How it ended.
+    /// The outcome of the callback.
     Outcome {
-        /// Then.
+        /// The outcome in the journal.
         was: Outcome,
-        /// Now.
+        /// The outcome of the replay.
         now: Outcome,
-        /// Why, now.
+        /// Why the replay ended this way.
         reason: Option<String>,
     },
-    /// What was wrong with the reply.
+    /// The reason for the outcome, where the outcome itself is the same.
     Verdict {
-        /// Then.
+        /// The reason in the journal.
         was: Option<String>,
-        /// Now.
+        /// The reason in the replay.
         now: Option<String>,
     },
-    /// What the user gets.
+    /// The answer that the user gets.
     Reply {
-        /// Then.
+        /// The answer in the journal.
         was: Value,
-        /// Now.
+        /// The answer of the replay.
         now: Value,
     },
-    /// Cards that are shown after the answer.
+    /// The cards that are shown after the answer.
     Updates {
-        /// Then.
+        /// The recorded cards, in order.
         was: Vec<Value>,
-        /// Now.
+        /// The cards of the replay, in order.
         now: Vec<Value>,
     },
-    /// What the call used.
+    /// The fuel that the call used.
     Fuel {
-        /// Then.
+        /// The fuel in the journal.
         was: u64,
-        /// Now.
+        /// The fuel of the replay.
         now: u64,
     },
-    /// It asked the host for what was not asked then, and got no answer.
+    /// Host calls that are not in the record. They got no answer.
     Asked {
-        /// What.
+        /// The functions that it called, with their arguments.
         now: Vec<String>,
     },
 }
@@ -125,19 +125,19 @@ impl std::fmt::Display for Difference {
     }
 }
 
-/// Why nothing could be played.
+/// Why a callback could not be replayed.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum PlaybackError {
-    /// The journal has too little of it.
+    /// The journal's entry lacks something that a replay needs.
     #[error(transparent)]
     NotPlayable(#[from] NotPlayable),
-    /// It was masked in a way that leaves no callback.
+    /// Masking has left no valid callback.
     #[error("what is left of the callback is none: {0}")]
     Callback(#[from] PlainError),
 }
 
-/// Plays it.
+/// Replays the callback of a journal entry with a plugin.
 pub async fn play(
     engine: &GuestEngine,
     plugin: &Arc<Plugin>,
@@ -167,7 +167,7 @@ pub async fn play(
     Ok(compare(then, &decision, Some(fuel), &deferred, unrecorded.collect(), took))
 }
 
-/// By which export, if by any: the one it came by then, where the plugin has it.
+/// The handler to call: the recorded form if the plugin still exports it. `None` if the plugin does not take the callback.
 fn takes(plugin: &Plugin, callback: &Callback, called: &Call) -> Option<Handler> {
     let mut value = ActionValue::default();
     if !plugin.routes().iter().any(|route| route.matches(callback, &mut value)) {
@@ -182,7 +182,7 @@ fn takes(plugin: &Plugin, callback: &Callback, called: &Call) -> Option<Handler>
     }
 }
 
-/// What is compared with: the entry, its call, and what stands there for what is masked.
+/// The recorded side of the comparison: the entry, its call, and the stand-ins for masked values.
 struct Then<'a> {
     entry: &'a Entry,
     called: &'a Call,
@@ -219,7 +219,7 @@ fn compare(
     if was.len() != now.len() || !was.iter().zip(&now).all(same) {
         differences.push(Difference::Updates { was, now });
     }
-    // What another call left in an instance costs less to find than to make again.
+    // A call in a reused instance may find values that a fresh instance has to compute again, so its fuel is not comparable.
     if let (Some(was), Some(now), true) = (entry.fuel, fuel, called.fresh)
         && was != now
     {
@@ -254,7 +254,7 @@ fn body_of(status: u16, json: &str) -> Value {
     }
 }
 
-/// What the host has written is JSON; if it were not, it would still be compared.
+/// Parses JSON that the host wrote. Text that is not JSON is compared as text.
 fn parsed(json: &str) -> Value {
     serde_json::from_str(json).unwrap_or_else(|_| json.into())
 }

@@ -1,5 +1,5 @@
-//! What a new version of a plugin has to show before it takes the place of the one that is live: the journal's last callbacks
-//! played to it, or a share of the users for a while. The first version of a plugin has nobody to be compared with.
+//! The checks on a new version before it replaces the live one: the journal's last callbacks are replayed with it, or it serves
+//! a share of the users for a while. The first version of a plugin has nothing to be compared with.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -15,33 +15,31 @@ use crate::record::Outcome;
 use crate::runtime::engine::GuestEngine;
 use crate::small_file::off_thread;
 
-/// Why it does not go live.
+/// Why a version does not go live.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum NotPromoted {
-    /// Nothing could be played.
+    /// The host keeps no journal.
     #[error(
         "promote.replay is set and this host keeps no journal: set [journal] path in aviary.toml"
     )]
     NoJournal,
-    /// It could not be read.
     #[error("promote.replay: the journal cannot be read: {0}")]
     Journal(std::io::Error),
-    /// It is worse than what is live.
+    /// The new version did worse than the recorded one.
     #[error("promote.replay: after {good} of {all} callbacks, {id}: {difference}")]
     Worse {
-        /// Callbacks that went well.
+        /// Callbacks that went well before.
         good: usize,
-        /// Callbacks that would have been played.
+        /// Callbacks that were to be replayed.
         all: usize,
-        /// The callback's in the journal.
+        /// The callback's id in the journal.
         id: String,
-        /// What is worse.
         difference: Box<Difference>,
     },
 }
 
-/// Plays the last callbacks of that plugin to its new version. The first that ends worse ends it.
+/// Replays the plugin's last `count` callbacks with its new version. Stops at the first that ends worse.
 pub(super) async fn rehearse(
     engine: &GuestEngine,
     plugin: &Arc<Plugin>,
@@ -66,7 +64,7 @@ pub(super) async fn rehearse(
         let has = |is_it: fn(&Difference) -> bool| played.differences.iter().any(is_it);
         let asked_more = has(|difference| matches!(difference, Difference::Asked { .. }));
         match worse(&played, plugin.policy().promote.fuel_factor()) {
-            // Another answer might have made it do well.
+            // The call got no answer from the record; with one it might have succeeded.
             Some(_) if asked_more => shown.skipped += 1,
             Some(difference) => {
                 let (good, all) = (shown.played, entries.len());
@@ -83,9 +81,9 @@ pub(super) async fn rehearse(
     Ok(shown)
 }
 
-/// A failure where there was none, or much more fuel.
+/// Returns the first difference that is a failure where there was none, or fuel beyond the factor.
 fn worse(played: &Played, fuel_factor: f64) -> Option<Difference> {
-    // A plugin that says that it failed gives an answer like any other.
+    // A failure that the plugin itself reports is an answer like any other.
     let is_failure = |outcome: Outcome| outcome.is_failure() && outcome != Outcome::PluginFailure;
     let worse = |difference: &&Difference| match difference {
         Difference::Outcome { was, now, .. } => is_failure(*now) && !is_failure(*was),

@@ -1,4 +1,4 @@
-//! The plugins that are live: an immutable snapshot, exchanged as a whole.
+//! The live plugins: an immutable snapshot that is replaced as a whole.
 
 use std::sync::Arc;
 
@@ -16,7 +16,7 @@ pub struct Snapshot {
 }
 
 impl Snapshot {
-    /// `canaries` are new versions of some of the live plugins, and have a share of their users.
+    /// `canaries` are new versions of some of the live plugins and serve a share of their users.
     pub(super) fn new(live: Live, canaries: Vec<Arc<Canary>>) -> Self {
         Self { live, canaries }
     }
@@ -26,7 +26,7 @@ impl Snapshot {
         &self.live
     }
 
-    /// The canary of that plugin.
+    /// Returns the canary of that plugin.
     pub fn canary(&self, plugin: &Plugin) -> Option<&Arc<Canary>> {
         self.canaries.iter().find(|canary| canary.plugin().name() == plugin.name())
     }
@@ -37,7 +37,7 @@ impl Snapshot {
 pub struct Registry(Arc<ArcSwap<Snapshot>>);
 
 impl Registry {
-    /// What is live now.
+    /// Returns the current snapshot.
     pub fn snapshot(&self) -> Arc<Snapshot> {
         self.0.load_full()
     }

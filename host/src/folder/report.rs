@@ -1,4 +1,4 @@
-//! What a host reports about its plugins: the JSON of `/plugins`, which the dashboard, `aviary plugins` and scripts read.
+//! The JSON of `/plugins`, which the dashboard, `aviary plugins` and scripts read.
 
 use std::fmt;
 
@@ -18,11 +18,11 @@ pub struct HostReport {
 /// The plugins folder of one app.
 #[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
 pub struct AppReport {
-    /// `cli_…`
+    /// The app's id, `cli_…`.
     pub app: String,
-    /// The folder's path.
+    /// The path of the folder.
     pub folder: String,
-    /// In the order of their names.
+    /// The plugins, sorted by name.
     pub plugins: Vec<PluginReport>,
 }
 
@@ -53,58 +53,58 @@ pub struct LiveReport {
     pub routes: Vec<Route>,
     /// When it went live, in milliseconds since the Unix epoch.
     pub since_ms: u64,
-    /// Whether an operator rolled back to it.
+    /// True if an operator rolled back to it.
     pub rolled_back: bool,
-    /// What it showed as a canary.
+    /// The figures for which it was promoted, if it was a canary.
     pub promoted_because: Option<String>,
-    /// What its calls came to.
+    /// Counters of its calls.
     #[serde(flatten)]
     pub usage: UsageReport,
-    /// Whether its calls go through.
+    /// The state of its breaker.
     #[serde(flatten)]
     pub breaker: BreakerReport,
-    /// What the journal's callbacks showed before it went live.
+    /// The result of its rehearsal with the journal's callbacks, if there was one.
     pub rehearsed: Option<Rehearsed>,
 }
 
-/// What the calls of one version came to.
+/// Counters of the calls of one version.
 #[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
 pub struct UsageReport {
     /// Calls that have ended.
     pub calls: u64,
     /// Instances that were made for them.
     pub instances: u64,
-    /// Calls that failed by the plugin's fault.
+    /// Calls that failed through the plugin's fault.
     pub failures: u64,
     /// Fuel that all calls used together.
     pub fuel: u64,
-    /// What a call takes that goes well, in milliseconds; 0 before the first.
+    /// Average time of a successful call, in milliseconds; 0 before the first.
     pub typical_ms: f64,
 }
 
-/// What the breaker lets through.
+/// The state of a plugin's breaker, and its pauses.
 #[derive(Clone, Debug, Deserialize, PartialEq, Eq, Serialize)]
 pub struct BreakerReport {
-    /// For everybody.
+    /// The state for all users.
     #[serde(rename = "breaker")]
     pub state: BreakerState,
     /// Milliseconds until the pause ends, while the plugin is paused for everybody.
     pub paused_for_ms: Option<u64>,
-    /// Tenants that it is paused for.
+    /// Tenants for whom the plugin is paused.
     pub paused_tenants: usize,
-    /// Users that it is paused for.
+    /// Users for whom the plugin is paused.
     pub paused_users: usize,
 }
 
-/// What the breaker does with everybody's calls.
+/// The breaker's state for all users.
 #[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum BreakerState {
-    /// Calls go through.
+    /// Calls are let through.
     Running,
-    /// None do.
+    /// No calls are let through.
     Paused,
-    /// One goes through, to see whether it succeeds.
+    /// One call is let through as a probe.
     Probing,
 }
 
@@ -119,19 +119,19 @@ impl fmt::Display for BreakerState {
 pub struct CanaryReport {
     /// The first 12 hex digits of the file's SHA-256.
     pub version: String,
-    /// Percent of the users.
+    /// The percentage of users.
     pub share: u32,
     /// Calls that have ended.
     pub calls: u32,
-    /// Calls that failed by the plugin's fault.
+    /// Calls that failed through the plugin's fault.
     pub failures: u32,
     /// Calls after which it is promoted or rolled back.
     pub judged_after: u32,
-    /// What the journal's callbacks showed before it got its share.
+    /// The result of its rehearsal with the journal's callbacks, if there was one.
     pub rehearsed: Option<Rehearsed>,
 }
 
-/// `"live"`, and the members of a [`LiveReport`] if it is true.
+/// Writes `"live": true` with the members of a [`LiveReport`], or `"live": false` alone.
 mod liveness {
     use serde::Deserialize;
     use serde::Deserializer;
@@ -180,7 +180,7 @@ mod tests {
 
     use super::*;
 
-    /// The JSON of `/plugins` before it had types. Scripts read it.
+    /// The JSON of `/plugins` before it had types. Scripts depend on it.
     fn on_the_wire() -> Value {
         json!({ "apps": [{
             "app": "cli_1",

@@ -1,7 +1,7 @@
-//! The tests that an author ships beside a plugin: callbacks in `name.tests/`, each of which must get a legal answer
-//! before that version goes live. They say nothing about what the answer is, only that there is one.
+//! The tests that an author ships beside a plugin: callbacks in `name.tests/`, each of which must get a legal answer before
+//! that version goes live. They do not say what the answer has to be.
 //!
-//! Nothing they do leaves the host: no request to the server API is granted to them, and no card is updated.
+//! They have no effect outside the host: server API requests are not granted to them, and no card is updated.
 
 use std::path::Path;
 use std::path::PathBuf;
@@ -24,23 +24,23 @@ use crate::small_file::OpenFolder;
 use crate::small_file::ReadError;
 use crate::tape::Tape;
 
-/// How many callbacks a plugin may bring. Each may take until its deadline, and other plugins wait meanwhile.
+/// Callbacks that a plugin may bring. Each may take until its deadline, and other plugins wait meanwhile.
 const MAX_TESTS: usize = 16;
-/// The largest of them. The platform's own are a tenth of that.
+/// The largest test, in bytes. The platform's own callbacks have a tenth of that.
 const MAX_BODY_BYTES: u64 = 1024 * 1024;
 
 /// Why a plugin does not pass.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum SelfTestError {
-    /// A test, or their folder, cannot be read.
+    /// A test, or the folder of the tests, cannot be read.
     #[error("self-test {0}")]
     Read(#[from] ReadError),
-    /// A test was read, and is wrong or was answered wrongly.
+    /// A test is invalid, or its answer is.
     #[error("self-test {}: {fault}", path.display())]
     Failed { path: PathBuf, fault: SelfTestFault },
 }
 
-/// What is wrong with one test, or with what came of it.
+/// A fault of one test, or of its answer.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum SelfTestFault {
     #[error("the folder holds more than {MAX_TESTS} callbacks")]
@@ -55,7 +55,7 @@ pub(super) enum SelfTestFault {
     Reply(String),
 }
 
-/// One callback, decrypted.
+/// A test's decrypted callback.
 #[derive(Debug)]
 pub(super) struct SelfTest {
     path: PathBuf,
@@ -68,8 +68,8 @@ impl SelfTest {
     }
 }
 
-/// Reads the tests in `inside`, a folder of the plugins folder; no folder is no tests. Blocks for as long as the file system
-/// does.
+/// Reads the tests in `inside`, a subfolder of the plugins folder. If it is missing, there are no tests. Blocks for as long as
+/// the file system does.
 pub(super) fn read(folder: &OpenFolder, inside: &Path) -> Result<Vec<SelfTest>, SelfTestError> {
     let names = match folder.names(inside) {
         Ok(names) => names,
@@ -85,7 +85,7 @@ pub(super) fn read(folder: &OpenFolder, inside: &Path) -> Result<Vec<SelfTest>, 
         let path = folder.path().join(inside);
         return Err(SelfTestError::Failed { path, fault: SelfTestFault::TooMany });
     }
-    // A folder is listed in any order, and the first fault is the one that is reported.
+    // Folders are listed in any order. Sorting makes the reported fault the same each time.
     paths.sort();
     let mut tests = Vec::new();
     for path in paths {
@@ -95,7 +95,7 @@ pub(super) fn read(folder: &OpenFolder, inside: &Path) -> Result<Vec<SelfTest>, 
     Ok(tests)
 }
 
-/// Every callback gets a legal answer, or this is the first that does not.
+/// Checks that every callback gets a legal answer. The error is about the first that does not.
 pub(super) async fn pass(
     engine: &GuestEngine,
     plugin: &Arc<Plugin>,
@@ -128,7 +128,7 @@ async fn answer(
             let faults = check(kind, raw, None).faults;
             if faults.is_empty() { Ok(()) } else { Err(SelfTestFault::Reply(faults.to_string())) }
         }
-        // What the plugin wants the user to see is an answer too.
+        // A failure that is meant for the user is an answer too.
         Err(CallError::User(_)) => Ok(()),
         Err(error) => Err(SelfTestFault::Call(error)),
     }

@@ -1,4 +1,4 @@
-//! What is loaded, for those who ask, and the way back to the version before. Not part of a callback's journey.
+//! Reports of the loaded plugins, and rollbacks. Not used while a callback is answered.
 
 use std::path::Path;
 use std::path::PathBuf;
@@ -29,7 +29,7 @@ use crate::plugin::loaded::Plugin;
 use crate::plugin::usage::Usage;
 use crate::telemetry::metrics;
 
-/// What became of the files of one folder.
+/// The state of the files of one folder.
 #[derive(Clone)]
 pub(super) struct FolderStatus {
     app: Arc<str>,
@@ -38,26 +38,25 @@ pub(super) struct FolderStatus {
     awaited: Vec<String>,
 }
 
-/// What became of one file.
+/// The state of one file.
 #[derive(Clone)]
 pub(super) struct FileStatus {
     pub(super) name: String,
     pub(super) live: Option<LiveStatus>,
-    /// The new version that has a share of the users.
     pub(super) canary: Option<Arc<Canary>>,
-    /// The version that an operator can go back to.
+    /// The version that a rollback makes live.
     pub(super) before: Option<String>,
-    /// Why what is in the file is not live.
+    /// Why the version in the file is not live.
     pub(super) refused: Option<String>,
 }
 
-/// What answers.
+/// The live version of a file.
 #[derive(Clone)]
 pub(super) struct LiveStatus {
     pub(super) plugin: Arc<Plugin>,
     pub(super) since: SystemTime,
     pub(super) rolled_back: bool,
-    /// What it has shown as a canary.
+    /// The reason for its promotion, if it was a canary.
     pub(super) promoted: Option<String>,
 }
 
@@ -134,23 +133,23 @@ fn milliseconds(time: Duration) -> u64 {
     u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
 }
 
-/// Why a plugin is not taken back to the version before.
+/// Why a plugin is not rolled back.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum RollbackError {
-    /// No such file.
+    /// There is no file of that name.
     #[error("there is no plugin of that name")]
     Unknown,
-    /// It is the first since the host runs.
+    /// No version was live before, since the host started.
     #[error("no version of it was live before, since this host runs")]
     NoneBefore,
-    /// What it would claim is another's now.
+    /// The version before claims callbacks that another live plugin has taken since.
     #[error("the version before claims the same callbacks as the live plugin {other:?}")]
     Conflict {
-        /// The other's name.
+        /// The name of that plugin.
         other: String,
     },
-    /// The host is stopping, or has more rollbacks waiting than it takes.
+    /// The host is stopping, or its queue of rollbacks is full.
     #[error("the host is stopping or busy; rollback refused")]
     Unavailable,
 }
@@ -161,7 +160,7 @@ pub(super) struct RollbackRequest {
     pub(super) done: oneshot::Sender<Result<String, RollbackError>>,
 }
 
-/// One app's folder, as seen from outside.
+/// Access to one app's folder from other tasks.
 #[derive(Clone)]
 pub struct FolderHandle {
     status: Arc<ArcSwap<FolderStatus>>,
@@ -176,7 +175,7 @@ impl std::fmt::Debug for FolderHandle {
 }
 
 impl FolderHandle {
-    /// Of a folder in which nothing was looked for yet.
+    /// Makes the handle of a folder that was not read yet.
     pub(super) fn new(
         app: &Arc<str>,
         folder: &Path,
@@ -196,27 +195,27 @@ impl FolderHandle {
         self.status.store(Arc::new(FolderStatus { app, folder, files, awaited }));
     }
 
-    /// Every change of its plugins from now on.
+    /// Receives every change of the folder's plugins from now on.
     pub fn follow(&self) -> broadcast::Receiver<FolderEvent> {
         self.announcer.follow()
     }
 
-    /// Whose plugins they are.
+    /// Returns the app that the plugins belong to.
     pub fn app(&self) -> Arc<str> {
         Arc::clone(&self.status.load().app)
     }
 
-    /// Plugins that were there when the host started and are still being loaded.
+    /// Returns the plugins that were there when the host started and are still loading.
     pub fn awaited(&self) -> Vec<String> {
         self.status.load().awaited.clone()
     }
 
-    /// Everything that is known about the files.
+    /// Reports the state of every file.
     pub fn report(&self) -> AppReport {
         self.status.load().report()
     }
 
-    /// Brings the gauges of its plugins up to date.
+    /// Sets the metrics gauges of the folder's plugins.
     pub fn refresh_metrics(&self) {
         let (status, now) = (self.status.load(), Instant::now());
         for file in &status.files {
@@ -227,12 +226,13 @@ impl FolderHandle {
         }
     }
 
-    /// Whether there is a file for a plugin of that name.
+    /// Tells whether there is a file for a plugin of that name.
     pub fn has(&self, name: &str) -> bool {
         self.status.load().files.iter().any(|file| file.name == name)
     }
 
-    /// Makes the version before live again, until the file changes. Returns that version.
+    /// Makes the version before live again, until the file changes. Returns that version. A canary is ended instead, and the
+    /// live version returned.
     pub async fn roll_back(&self, name: &str) -> Result<String, RollbackError> {
         let (done, result) = oneshot::channel();
         let request = RollbackRequest { name: name.to_owned(), done };

@@ -1,4 +1,4 @@
-//! When to look into the folder: after a notice of the system and a moment of quiet, or after a while without either.
+//! Decides when to read the folder: after a notice of the system and a moment of quiet, or after a while without a notice.
 
 use std::path::Path;
 use std::path::PathBuf;
@@ -17,20 +17,20 @@ use crate::small_file::off_thread;
 
 /// Quiet time after a change before a file is read: a copy writes it in many steps.
 pub(super) const SETTLE: Duration = Duration::from_millis(50);
-/// A folder that never is quiet is read all the same after this long.
+/// The longest wait for quiet. A folder that keeps changing is read after this long anyway.
 const SETTLE_AT_MOST: Duration = Duration::from_secs(1);
-/// How often the folder is read without any notice: network file systems give none, and a folder that was exchanged for
-/// another gives its last one when it goes.
+/// The interval of reads without a notice: network file systems send none, and a folder that is replaced by another sends its
+/// last one as it goes.
 const POLL: Duration = Duration::from_secs(2);
 
-/// Follows one path, whatever folder is there.
+/// Watches one path, whichever folder is there.
 pub(super) struct FolderWatch {
     path: PathBuf,
     changed: watch::Sender<()>,
     changes: watch::Receiver<()>,
-    /// With the folder that it watches. Dropping it ends the watch.
+    /// The watched folder and its watcher. Dropping the watcher ends the watch.
     watcher: Option<(Identity, RecommendedWatcher)>,
-    /// Said once that there is none, which may be so for ever.
+    /// The log says already that the folder cannot be watched, which may last for ever.
     warned: bool,
 }
 
@@ -40,7 +40,7 @@ impl FolderWatch {
         Self { path: path.to_owned(), changed, changes, watcher: None, warned: false }
     }
 
-    /// Returns when there is reason to look. Cancel safe: a notice that is lost is made good by the next look.
+    /// Returns when there is a reason to read the folder. Cancel safe: the next read makes up for a lost notice.
     pub(super) async fn next_look(&mut self, at_most: Duration) {
         tokio::select! {
             // Cancel safe: both only wait.
@@ -49,8 +49,8 @@ impl FolderWatch {
         }
     }
 
-    /// Watches the folder that is at the path now. `true` if it was not watched before: something may have changed in it
-    /// since it was looked into.
+    /// Watches the folder that is at the path now. Returns true if it was not watched before: the folder may have changed
+    /// since it was read.
     pub(super) async fn follow(&mut self, now: Option<Identity>) -> bool {
         let watched = self.watcher.as_ref().map(|(identity, _)| *identity);
         if now == watched {
@@ -73,12 +73,12 @@ impl FolderWatch {
         self.watcher.is_some()
     }
 
-    /// The system looks the path up, which blocks for as long as its file system does.
+    /// Starts a watcher. The system looks up the path, which blocks for as long as its file system does.
     async fn watch(&self) -> std::io::Result<RecommendedWatcher> {
         let (changed, path) = (self.changed.clone(), self.path.clone());
         let notice = move |event: notify::Result<Event>| {
             if is_reason_to_look(&event) {
-                // Nobody listens any more once the host is stopping.
+                // There is no receiver once the host is stopping.
                 let _ = changed.send(());
             }
         };
@@ -92,7 +92,7 @@ impl FolderWatch {
     }
 }
 
-/// Everything but an opening: to look into the folder is to open it, and every look would be the reason for the next.
+/// Tells whether a notice calls for a read. Opening does not: reading the folder opens it, so each read would cause the next.
 fn is_reason_to_look(event: &notify::Result<Event>) -> bool {
     !event.as_ref().is_ok_and(|event| matches!(event.kind, EventKind::Access(AccessKind::Open(_))))
 }
@@ -116,13 +116,13 @@ mod tests {
 
     use super::*;
 
-    /// What the system says of a look into a folder, and of a file that is written after it.
+    /// The notices that the system sends for a read of a folder, and for a file that is written after it.
     #[test]
     fn a_look_is_no_reason_for_another() -> Result<(), Box<dyn std::error::Error>> {
         let folder = tempfile::tempdir()?;
         let (sender, notices) = mpsc::channel();
         let mut watcher = notify::recommended_watcher(move |event| {
-            // The test is over once nobody receives.
+            // The test has ended once there is no receiver.
             let _ = sender.send(event);
         })?;
         watcher.watch(folder.path(), RecursiveMode::NonRecursive)?;

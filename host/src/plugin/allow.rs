@@ -1,4 +1,4 @@
-//! Who may click: what an operator allows, for a plugin or for one of its routes. Everybody, unless something is said.
+//! The allow lists of a plugin or of one of its routes. Without lists, everybody may click.
 
 use std::collections::BTreeSet;
 
@@ -9,8 +9,8 @@ use crate::callback::fallback::OwnWords;
 use crate::callback::model::Callback;
 use crate::plugin::own_words::ToastConfig;
 
-/// `[allow]` of a sidecar file, or `allow` of a route, which then stands in its place. A list that is there must name
-/// whoever clicks; one that is there and empty allows nobody.
+/// `[allow]` of a sidecar file, or `allow` of a route, which replaces it. A user has to be on every list that is present; an
+/// empty list allows nobody.
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Allow {
@@ -22,7 +22,7 @@ pub struct Allow {
 }
 
 impl Allow {
-    /// Whether these lists name whoever made that click. What is no click is not theirs to judge.
+    /// Tells whether the lists permit this callback. They concern clicks only: every other callback is permitted.
     pub fn permits(&self, callback: &Callback) -> bool {
         let Some(click) = callback.card_action() else { return true };
         let named = |list: &Option<BTreeSet<String>>, found: Option<&str>| match (list, found) {
@@ -30,19 +30,19 @@ impl Allow {
             (Some(list), Some(found)) => list.contains(found),
             (Some(_), None) => false,
         };
-        // A chat may have people of several tenants; the callback is addressed to one of them.
+        // A chat may have members of several tenants, and the callback is addressed to one of them.
         let tenant = click.operator.tenant_key.as_deref().unwrap_or(&callback.header.tenant_key);
         named(&self.open_ids, Some(&click.operator.open_id))
             && named(&self.chats, click.location.open_chat_id.as_deref())
             && named(&self.tenants, Some(tenant))
     }
 
-    /// Whether only sealed values are taken.
+    /// True if clicks with unsealed values are refused.
     pub fn sealed_only(&self) -> bool {
         self.sealed_only
     }
 
-    /// What is said to everybody else, if the operator says what.
+    /// Returns the toast for a click that is refused; `None` if the operator set none.
     pub fn refusal(&self) -> Result<Option<OwnWords>, Faults> {
         self.refusal.as_ref().map(ToastConfig::words).transpose()
     }

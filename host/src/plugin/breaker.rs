@@ -1,9 +1,9 @@
-//! Pauses a plugin that keeps failing: each failure costs its user an error and everybody else a share of the machine.
+//! Pauses a plugin that keeps failing: each failure shows a user an error and takes time from other plugins.
 //!
-//! The pause is for those whose calls fail. One user's failures pause the plugin for that user, those of several users of
+//! A pause covers the users whose calls fail. One user's failures pause the plugin for that user, those of several users of
 //! one tenant for that tenant, and those of several tenants, or of the only tenant there is, for all.
 //!
-//! After a pause one callback is let through. If it goes well, the plugin is back; if not, the next pause is twice as
+//! After a pause one call is let through as a probe. If it succeeds, the pause is over; if not, the next pause is twice as
 //! long. A new version of the plugin begins with a clean record.
 
 mod circuit;
@@ -34,9 +34,10 @@ pub struct BreakerConfig {
     /// Failures in a row before the plugin is paused for those whose calls failed. Fewer than three would punish one bad
     /// button pressed twice.
     pub failures: u32,
-    /// The first pause. A user who tries again a moment later finds the plugin back, if it can be.
+    /// Milliseconds of the first pause. A user who tries again a moment later finds the plugin back, if it works again.
     pub pause_ms: u64,
-    /// The longest pause. A plugin that was broken by something outside is back within a minute of its repair.
+    /// Milliseconds of the longest pause. A plugin that failed because of something outside is back within a minute of its
+    /// repair.
     pub max_pause_ms: u64,
 }
 
@@ -47,7 +48,7 @@ impl Default for BreakerConfig {
 }
 
 impl BreakerConfig {
-    /// Checks the numbers.
+    /// Checks that the numbers are in range.
     pub fn validate(&self) -> Result<(), SettingError> {
         let section = Section("breaker");
         if self.failures == 0 {
@@ -63,7 +64,7 @@ impl BreakerConfig {
     }
 }
 
-/// One plugin's record.
+/// The breaker of one plugin, with the circuits of its users and tenants.
 #[derive(Debug)]
 pub struct Breaker {
     config: BreakerConfig,
@@ -78,7 +79,7 @@ struct State {
     seen: Seen,
 }
 
-/// The tenants whose calls have ended. Where there is one alone, it is all there are.
+/// The tenants that have called the plugin. If there is only one, its failures are everybody's.
 #[derive(Clone, Copy, Debug, Default)]
 enum Seen {
     #[default]
@@ -97,30 +98,30 @@ impl Seen {
     }
 }
 
-/// What a breaker says of its plugin.
+/// The state of a breaker.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Condition {
-    /// Calls go through.
+    /// Calls are let through.
     Running,
-    /// None do, for that long.
+    /// No calls are let through, for this long.
     Paused(Duration),
-    /// One is under way to see whether it goes well again.
+    /// A probe is under way to see whether calls succeed again.
     Probing,
 }
 
-/// Whom a pause is for.
+/// The users that a pause covers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Scope {
-    /// Everybody.
+    /// All users of the plugin.
     All,
     /// The users of one tenant.
     Tenant,
-    /// One user.
+    /// One user of one tenant.
     User,
 }
 
 impl Scope {
-    /// As it stands in sentences.
+    /// Returns the words for log lines.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::All => "everybody",
@@ -133,47 +134,47 @@ impl Scope {
 /// Why a call may not be started.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Paused {
-    /// Whom it concerns.
+    /// The users that are paused.
     pub scope: Scope,
-    /// Until the next one may; zero while one is being tried.
+    /// The time until the next call may start; zero while a probe is under way.
     pub left: Duration,
 }
 
-/// Pauses that do not concern everybody.
+/// Pauses of single tenants and users.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct PausedFor {
-    /// Tenants.
+    /// Tenants for whom the plugin is paused.
     pub tenants: usize,
-    /// Users.
+    /// Users for whom the plugin is paused.
     pub users: usize,
 }
 
-/// How a call went, as far as its plugin is to blame.
+/// The result of a call, as far as the plugin is to blame.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Verdict {
     Good,
     Failed,
-    /// It did not come to anything, and not by the plugin's fault.
+    /// The call did not run to its end, through no fault of the plugin.
     Neither,
 }
 
-/// What a verdict brought about, for whom.
+/// A pause that begins or ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Change {
     Paused(Scope, Duration),
     Resumed(Scope),
 }
 
-/// Leave to start one call.
+/// Permission to start one call.
 #[derive(Debug)]
 pub struct Pass {
     breaker: Arc<Breaker>,
     from: Originator,
-    /// None once the call has ended.
+    /// `None` once the call has ended.
     probes: Option<Probes>,
 }
 
-/// The circuits that a call tries.
+/// The circuits for which a call is the probe.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 struct Probes {
     all: bool,
@@ -182,16 +183,16 @@ struct Probes {
 }
 
 impl Breaker {
-    /// Of a plugin that was never called.
+    /// Makes the breaker of a plugin that was never called.
     pub fn new(config: BreakerConfig) -> Self {
         Self { config, state: Mutex::default() }
     }
 
-    /// May a call be started now, for that user?
+    /// Asks for permission to start a call for that user.
     pub fn pass(self: &Arc<Self>, now: Instant, from: Originator) -> Result<Pass, Paused> {
         let mut state = self.state.lock();
         let State { all, tenants, users, .. } = &mut *state;
-        // Looked at before any of them is tried: a call that one of them refuses tries none.
+        // All circuits are checked before any probe begins: a call that one of them refuses is not a probe of the others.
         let scopes = [
             (Scope::All, Some(&*all)),
             (Scope::Tenant, tenants.get(from.tenant)),
@@ -211,17 +212,16 @@ impl Breaker {
         Ok(Pass { breaker: Arc::clone(self), from, probes: Some(probes) })
     }
 
-    /// Forgets every failure.
     pub(super) fn reset(&self) {
         *self.state.lock() = State::default();
     }
 
-    /// How it stands for everybody.
+    /// Returns the state for all users.
     pub fn condition(&self, now: Instant) -> Condition {
         self.state.lock().all.condition(now)
     }
 
-    /// For how many others it is paused.
+    /// Counts the tenants and users for whom the plugin is paused.
     pub fn paused_for(&self) -> PausedFor {
         let state = self.state.lock();
         PausedFor { tenants: state.tenants.paused(), users: state.users.paused() }
@@ -229,7 +229,7 @@ impl Breaker {
 }
 
 impl State {
-    /// A call has ended. What that brought about, for the most people if it is several things.
+    /// Records the end of a call. Returns the change for the widest scope, if there are several.
     fn settle(
         &mut self,
         config: &BreakerConfig,
@@ -275,7 +275,7 @@ impl State {
 }
 
 impl Pass {
-    /// The call has ended.
+    /// Records the end of the call.
     pub(super) fn settle(mut self, verdict: Verdict, now: Instant) -> Option<Change> {
         let probes = self.probes.take().unwrap_or_default();
         self.breaker.state.lock().settle(&self.breaker.config, probes, self.from, verdict, now)
@@ -287,7 +287,7 @@ impl Drop for Pass {
         let Some(probes) = self.probes.take().filter(|probes| *probes != Probes::default()) else {
             return;
         };
-        // It never got to its call: the next one may try.
+        // The call was never made, so the next one may be the probe.
         let (now, mut state) = (Instant::now(), self.breaker.state.lock());
         let State { all, tenants, users, .. } = &mut *state;
         let circuits = [

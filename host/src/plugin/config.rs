@@ -1,4 +1,4 @@
-//! The sections of a sidecar file that hold values and nothing else.
+//! Sections of a sidecar file that only hold values.
 
 pub mod clicks;
 pub mod events;

@@ -1,4 +1,4 @@
-//! From how a call ended to what is said, and what is known about how it came to that.
+//! Turns the result of a call into the answer, and its outcome and reason for the log.
 
 use crate::callback::fallback::Reason;
 use crate::callback::fallback::fallback;
@@ -9,24 +9,22 @@ use crate::callback::reply_check::check;
 use crate::record::Outcome;
 use crate::runtime::call::error::CallError;
 
-/// What is said.
+/// The answer to a callback.
 #[derive(Debug)]
 pub struct Decision {
-    /// The answer.
     pub reply: Reply,
-    /// How it ended.
     pub outcome: Outcome,
-    /// Why, where it did not end well.
+    /// The error or the faults of the reply; `None` if all went well.
     pub reason: Option<String>,
 }
 
 impl Decision {
-    /// The host's own answer, where no plugin was asked or none has replied.
+    /// Makes the host's own answer, for a callback that no plugin was asked or has replied to.
     pub fn by_host(callback: &Callback, why: Reason, reason: Option<String>) -> Self {
         Self { reply: fallback(callback, why), outcome: why.into(), reason }
     }
 
-    /// The host's own answer where the plugin failed in this way.
+    /// Makes the host's own answer to a call that failed with this outcome.
     pub fn failed(callback: &Callback, outcome: Outcome, reason: Option<String>) -> Self {
         Self { outcome, ..Self::by_host(callback, Reason::Failed, reason) }
     }
@@ -44,7 +42,7 @@ impl From<Reason> for Outcome {
     }
 }
 
-/// From how a call ended to what is said.
+/// Turns the result of a call into the answer.
 pub fn decide(callback: &Callback, result: Result<RawReply, CallError>) -> Decision {
     let error = match result {
         Ok(raw) => return checked(callback, raw, Outcome::Answered),
@@ -69,9 +67,9 @@ pub fn decide(callback: &Callback, result: Result<RawReply, CallError>) -> Decis
     }
 }
 
-/// Only what keeps to the platform's rules goes out; the rest is named in the log.
+/// Keeps the parts of a reply that obey the platform's rules, and names the others in the reason.
 fn checked(callback: &Callback, raw: RawReply, outcome: Outcome) -> Decision {
-    // The platform does not say which version of card JSON is on screen.
+    // The platform does not say which schema version the card on screen has.
     let checked = check(callback.kind(), raw, None);
     if checked.faults.is_empty()
         && let Some(reply) = checked.reply

@@ -1,4 +1,4 @@
-//! Plugins that answer callbacks together, and which of them takes a callback.
+//! The live plugins, and the choice of the one that takes a callback.
 
 use std::sync::Arc;
 
@@ -9,7 +9,6 @@ use crate::plugin::route::Route;
 use crate::plugin::route_index::Place;
 use crate::plugin::route_index::RouteIndex;
 
-/// Live plugins with their routes.
 #[derive(Debug, Default)]
 pub struct Live {
     plugins: Vec<Arc<Plugin>>,
@@ -17,13 +16,13 @@ pub struct Live {
 }
 
 impl Live {
-    /// Of these, in the order of their names.
+    /// Indexes the routes of these plugins, which are sorted by name.
     pub fn new(plugins: Vec<Arc<Plugin>>) -> Self {
         let routes = RouteIndex::new(plugins.iter().map(|plugin| plugin.routes()));
         Self { plugins, routes }
     }
 
-    /// The plugin with the narrowest route that takes that callback, among those that `may`.
+    /// Returns the plugin with the narrowest route that matches the callback, among those for which `may` is true.
     pub fn narrowest(
         &self,
         callback: &Callback,

@@ -1,4 +1,4 @@
-//! A loaded plugin: one version of one file, with what it runs, what is wanted of it, and what it has done.
+//! A loaded plugin: one version of one file, with its code, policy and record.
 
 use std::sync::Arc;
 use std::sync::OnceLock;
@@ -20,7 +20,7 @@ use crate::runtime::limits::Limits;
 use crate::runtime::unit::Unit;
 use crate::telemetry::events::PLUGIN_FREED;
 
-/// A loaded plugin.
+/// One version of a plugin, ready to be called.
 pub struct Plugin {
     id: PluginId,
     unit: Arc<Unit>,
@@ -29,23 +29,23 @@ pub struct Plugin {
     record: Record,
 }
 
-/// How a plugin came to be loaded.
+/// Facts about the loading of a plugin.
 pub struct Provenance {
-    /// Where its code was had from.
+    /// The origin of the code.
     pub code_source: CodeSource,
-    /// How long it took to have the code, from the compiler or from the disk.
+    /// The time that compiling the code, or reading it from the disk, took.
     pub code_load_time: Duration,
-    /// What it imports without a grant for it, a sentence each.
+    /// A sentence for each import that is not granted.
     pub not_granted: Vec<String>,
 }
 
-/// What a plugin has done so far.
+/// The history of a plugin's calls.
 struct Record {
     breaker: Arc<Breaker>,
     usage: Usage,
-    /// What the journal has shown of it before it went live.
+    /// The result of its rehearsal, if there was one.
     rehearsed: OnceLock<Rehearsed>,
-    /// Set when it answers callbacks for the first time.
+    /// Set when the plugin goes live for the first time.
     went_live: OnceLock<()>,
 }
 
@@ -61,7 +61,7 @@ impl std::fmt::Debug for Plugin {
 
 impl Drop for Plugin {
     fn drop(&mut self) {
-        // Nobody was waiting for the end of one that was never called.
+        // The end of a plugin that was never called interests nobody.
         if self.record.went_live.get().is_some() {
             let PluginId { app, name: plugin, version } = &self.id;
             tracing::info!(%app, %plugin, %version, "{PLUGIN_FREED}");
@@ -70,7 +70,7 @@ impl Drop for Plugin {
 }
 
 impl Plugin {
-    /// One that has done nothing yet.
+    /// Makes a plugin that was not called yet.
     pub fn new(unit: Arc<Unit>, policy: Policy, provenance: Provenance, breaker: Breaker) -> Self {
         let record = Record {
             breaker: Arc::new(breaker),
@@ -81,7 +81,6 @@ impl Plugin {
         Self { id: unit.access().id.clone(), unit, policy, provenance, record }
     }
 
-    /// Which plugin it is.
     pub fn id(&self) -> &PluginId {
         &self.id
     }
@@ -96,90 +95,86 @@ impl Plugin {
         &self.id.version
     }
 
-    /// For the log.
+    /// Returns the name and version for log lines.
     pub fn identity(&self) -> PluginVersion {
         PluginVersion { name: Arc::clone(&self.id.name), version: Arc::clone(&self.id.version) }
     }
 
-    /// What its calls run.
+    /// Returns the code and limits that its calls run with.
     pub fn unit(&self) -> &Arc<Unit> {
         &self.unit
     }
 
-    /// What one call may use up.
     pub fn limits(&self) -> &Limits {
         self.unit.limits()
     }
 
-    /// How many of the host's places one call takes.
+    /// Returns how many of the host's places one call takes.
     pub fn places(&self) -> u32 {
         self.unit.places()
     }
 
-    /// What it exports.
+    /// Returns the handlers that the plugin exports.
     pub fn handlers(&self) -> &Handlers {
         self.unit.handlers()
     }
 
-    /// How it came to be loaded.
     pub fn provenance(&self) -> &Provenance {
         &self.provenance
     }
 
-    /// What its operator gave it and nobody else shall see.
+    /// Returns the secrets among its settings, which have to be hidden in logs.
     pub fn secrets(&self) -> &[Secret] {
         self.unit.access().settings.secrets()
     }
 
-    /// What its values are sealed with.
+    /// Returns the key that seals its button values.
     pub fn seal_key(&self) -> &SealKey {
         &self.unit.access().seal_key
     }
 
-    /// What is wanted done with its callbacks.
     pub fn policy(&self) -> &Policy {
         &self.policy
     }
 
-    /// Which callbacks it takes: at least one route, which may be empty and then matches everything.
+    /// Returns the routes: at least one. An empty route matches every callback.
     pub fn routes(&self) -> &[Route] {
         &self.policy.routes
     }
 
-    /// Whether it may be called.
+    /// Returns the breaker, which decides whether the plugin may be called.
     pub fn breaker(&self) -> &Arc<Breaker> {
         &self.record.breaker
     }
 
-    /// What it has done so far.
     pub fn usage(&self) -> &Usage {
         &self.record.usage
     }
 
-    /// What the journal has shown of it before it went live.
+    /// Returns the result of its rehearsal with the journal's callbacks, if there was one.
     pub fn rehearsed(&self) -> Option<&Rehearsed> {
         self.record.rehearsed.get()
     }
 
-    /// Keeps what the journal has shown of it. A version is rehearsed once.
+    /// Keeps the result of the rehearsal. A version is rehearsed once.
     pub fn record_rehearsal(&self, shown: Rehearsed) {
         let _ = self.record.rehearsed.set(shown);
     }
 
-    /// Callbacks reach it from now on, with a clean record.
+    /// Prepares for callbacks: forgets failures and opens the instance pool.
     pub fn begin_live(&self) {
-        // Set already in one that an operator takes back.
+        // Already set if an operator rolls back to this version.
         let _ = self.record.went_live.set(());
         self.record.breaker.reset();
         self.unit.open_pool();
     }
 
-    /// They reach another version.
+    /// Closes the instance pool: callbacks go to another version from now on.
     pub fn end_live(&self) {
         self.unit.close_pool();
     }
 
-    /// Whether both claim the same callbacks, so that nobody could tell which of them answers.
+    /// Tells whether both plugins claim the same callbacks, so that the choice between them would be arbitrary.
     pub fn conflicts_with(&self, other: &Self) -> bool {
         self.handlers().overlaps(other.handlers())
             && self.routes().iter().any(|route| other.routes().contains(route))

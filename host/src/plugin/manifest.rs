@@ -1,4 +1,4 @@
-//! The sidecar file: what an operator says about a plugin, in `name.toml` beside `name.wasm`.
+//! The sidecar file: an operator's settings for a plugin, in `name.toml` beside `name.wasm`.
 
 use lark_card::fault::Faults;
 use serde::Deserialize;
@@ -22,49 +22,49 @@ use crate::runtime::reuse::Tenants;
 use crate::setting::SettingError;
 use named_fields;
 
-/// Everything in it is optional, and so is the file.
+/// A parsed sidecar file. Every key is optional, and so is the file.
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Manifest {
-    /// Takes the place of the routes that the plugin itself declares.
+    /// Replaces the routes that the plugin itself declares.
     #[serde(rename = "route")]
     pub routes: Vec<Route>,
     /// Calls that an instance answers before a fresh one takes its place.
     pub reuse: Reuse,
-    /// Whether a tenant's call may find what another tenant's left in the guest's memory.
+    /// Lets calls of different tenants share an instance, and find each other's data in its memory.
     pub reuse_between_tenants: bool,
-    /// What one call may use up.
+    /// Limits of one call.
     pub limits: Limits,
-    /// When it is paused for failing.
+    /// When the plugin is paused for failing.
     pub breaker: BreakerConfig,
-    /// Takes the place of what the plugin itself declares.
+    /// Replaces the toast that the plugin itself declares.
     pub still_working: StillWorkingConfig,
-    /// Which events it wants.
+    /// Age limit of events.
     pub events: EventsConfig,
-    /// Who may click.
+    /// Users whose clicks are allowed.
     pub allow: Allow,
-    /// What a click is to it.
+    /// Treatment of repeated clicks.
     pub clicks: ClicksConfig,
-    /// How long its link previews are good for.
+    /// Caching of link previews.
     pub previews: PreviewsConfig,
-    /// What a new version has to show, in place of what is said for all.
+    /// Checks on a new version, in place of those for all plugins.
     pub promote: Option<PromoteConfig>,
-    /// What the plugin may reach.
+    /// Services that the plugin may use.
     pub grants: Grants,
-    /// What `wasi:config` gives to the plugin.
+    /// Values that the plugin reads through `wasi:config`.
     pub settings: Settings,
 }
 
-/// `[still_working]`
+/// `[still_working]` of a sidecar file.
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct StillWorkingConfig {
-    /// What the user is told when an answer is due and the plugin is still at it.
+    /// The toast that a user gets if the plugin is still running when the answer is due.
     pub toast: Option<ToastConfig>,
 }
 
 impl StillWorkingConfig {
-    /// The reply, if there is to be one.
+    /// Returns the toast, if one is set.
     fn reply(&self) -> Result<Option<OwnWords>, ManifestError> {
         self.toast.as_ref().map(ToastConfig::words).transpose().map_err(ManifestError::StillWorking)
     }
@@ -74,30 +74,30 @@ impl StillWorkingConfig {
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum ManifestError {
-    /// Not TOML, an unknown key, a value of the wrong type.
+    /// Not TOML, an unknown key, or a value of the wrong type.
     #[error("the sidecar file cannot be read: line {line}: {message}")]
     Toml {
-        /// Counted from 1.
+        /// The line's number, counted from 1.
         line: usize,
-        /// What is wrong. The line itself is not repeated, it may hold a secret that does not belong there.
+        /// The parser's message. The line itself is not repeated, because it may hold a misplaced secret.
         message: String,
     },
-    /// A number out of its range, or a name that means something else.
+    /// A number out of range, or a name with another meaning.
     #[error(transparent)]
     Setting(#[from] SettingError),
-    /// An address or a header that makes no sense.
+    /// An invalid grant, for example a malformed address or header.
     #[error(transparent)]
     Grants(#[from] GrantsError),
-    /// A toast that the platform would not show.
+    /// The platform would not show the toast.
     #[error("still_working.toast: {0}")]
     StillWorking(Faults),
-    /// Likewise.
+    /// The platform would not show the toast for refused clicks.
     #[error("allow.refusal: {0}")]
     Refusal(Faults),
 }
 
 impl Manifest {
-    /// Reads the text of a sidecar file.
+    /// Parses the text of a sidecar file.
     pub fn parse(text: &str) -> Result<Self, ManifestError> {
         let manifest: Self = named_fields::from_toml(text).map_err(|error| {
             let start = error.span().map_or(0, |span| span.start);
@@ -117,12 +117,12 @@ impl Manifest {
         Ok(manifest)
     }
 
-    /// Whose calls an instance may answer.
+    /// Tells whether calls of different tenants may share an instance.
     pub fn tenants(&self) -> Tenants {
         if self.reuse_between_tenants { Tenants::Together } else { Tenants::Apart }
     }
 
-    /// What the operator wants done with callbacks. `promote` counts where the file says nothing about promotion.
+    /// Returns the operator's policy. `promote` applies if the file says nothing about promotion.
     pub fn policy(self, promote: PromoteConfig) -> Result<Policy, ManifestError> {
         Ok(Policy {
             still_working: self.still_working()?,
@@ -135,7 +135,7 @@ impl Manifest {
         })
     }
 
-    /// What it wants said when an answer is due and the plugin is still at it.
+    /// Returns the toast for a callback whose plugin is still running when the answer is due.
     pub fn still_working(&self) -> Result<Option<OwnWords>, ManifestError> {
         self.still_working.reply()
     }

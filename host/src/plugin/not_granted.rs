@@ -1,11 +1,11 @@
-//! What a plugin imports without a grant for it, in words.
+//! Sentences about imports that are not granted.
 
 use crate::capability::access::Grants;
 use crate::runtime::code::imports::required_grants;
 use crate::runtime::code::imports::split;
 
-/// Every import that the operator has granted nothing for, one sentence each. It is no reason to refuse the plugin: some
-/// languages import the whole contract, whatever the plugin uses of it.
+/// Returns a sentence for each import without a grant. Such a plugin is loaded anyway: some languages import the whole
+/// contract, whatever the plugin uses of it.
 pub fn not_granted(imports: &[String], name: &str, grants: &Grants) -> Vec<String> {
     let missing: Vec<_> = required_grants().filter(|grant| !(grant.is_in)(grants)).collect();
     imports

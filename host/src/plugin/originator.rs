@@ -1,7 +1,7 @@
-//! On whose behalf a callback is: a person and that person's tenant. Shares of a plugin and pauses are counted by them.
+//! The originator of a callback: a person and that person's tenant. Fair shares of a plugin and pauses are counted by it.
 //!
-//! An event names its sender in one of several places. Where it names nobody, its chat stands in for the person, and where
-//! it has no chat either, its tenant does.
+//! An event names its sender in one of several places. If it names nobody, its chat stands in for the person, and if it has no
+//! chat either, its tenant does.
 
 use std::hash::BuildHasher as _;
 use std::hash::RandomState;
@@ -16,14 +16,14 @@ use crate::callback::model::Json;
 use crate::callback::model::Location;
 use crate::callback::model::Operator;
 
-/// Nobody outside knows the seed, so nobody can choose identities whose numbers are equal.
+/// The seed is secret, so that nobody can choose identities whose hashes collide.
 static SEED: LazyLock<RandomState> = LazyLock::new(RandomState::new);
 
-/// Stands for one tenant while this process runs.
+/// A tenant's hash, valid while this process runs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct TenantId(u64);
 
-/// Stands for one user of one tenant while this process runs.
+/// A user's hash, together with the tenant; valid while this process runs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct UserId(u64);
 
@@ -32,11 +32,11 @@ pub struct UserId(u64);
 pub struct Originator {
     /// The person's own tenant, where it differs from the one that the callback is addressed to.
     pub tenant: TenantId,
-    /// The person, or what stands in for one.
+    /// The person, or the chat or tenant that stands in.
     pub user: UserId,
 }
 
-/// What tells users of one tenant apart.
+/// A user within a tenant.
 #[derive(Hash)]
 enum Who<'a> {
     Person(&'a str),
@@ -45,7 +45,7 @@ enum Who<'a> {
 }
 
 impl Originator {
-    /// Of that callback.
+    /// Finds the originator of a callback.
     pub fn of(callback: &Callback) -> Self {
         let tenant = callback.tenants().operator;
         let of = |who: Who<'_>| Self {
@@ -77,7 +77,7 @@ impl<'a> Who<'a> {
     }
 }
 
-/// The identities that an event may carry. Members of another shape count as absent.
+/// The identities in an event. Members of another shape count as absent.
 #[derive(Default)]
 struct EventIds {
     open_id: Option<String>,

@@ -1,4 +1,4 @@
-//! Toasts that an operator writes, to be said in the host's place.
+//! Toasts that an operator writes in place of the host's own.
 
 use std::collections::BTreeMap;
 
@@ -13,12 +13,12 @@ use crate::callback::reply::ToastKind;
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ToastConfig {
-    /// `info` unless said otherwise.
+    /// The kind of toast; `info` by default.
     #[serde(default = "info")]
     kind: ToastKind,
-    /// Its text.
+    /// The text that is shown.
     content: String,
-    /// Its text in other languages.
+    /// Translations of the text, by language.
     #[serde(default)]
     i18n: BTreeMap<String, String>,
 }
@@ -28,7 +28,7 @@ fn info() -> ToastKind {
 }
 
 impl ToastConfig {
-    /// The toast, if the platform would show it.
+    /// Checks the toast. The error names the platform's rules that it breaks.
     pub fn words(&self) -> Result<OwnWords, Faults> {
         OwnWords::new(&Toast {
             kind: self.kind,

@@ -1,4 +1,4 @@
-//! What an operator, and where the operator says nothing the plugin itself, wants done with its callbacks.
+//! The policy of a plugin: its operator's settings, completed by the plugin's own declarations.
 
 use std::time::Duration;
 
@@ -15,27 +15,27 @@ use crate::plugin::config::promote::PromoteConfig;
 use crate::plugin::route::Route;
 use crate::runtime::call::lift;
 
-/// Which callbacks a plugin takes, from whom, and what happens to them.
+/// The callbacks that a plugin takes, from whom, and how they are treated.
 pub struct Policy {
-    /// Which callbacks it takes. Once the plugin is loaded there is at least one route, which may be empty and then matches
-    /// everything.
+    /// The callbacks that the plugin takes. Once it is loaded there is at least one route. An empty route matches every
+    /// callback.
     pub routes: Vec<Route>,
-    /// What users are told when an answer is due and the plugin is still at it.
+    /// The toast that a user gets if the plugin is still running when the answer is due.
     pub still_working: Option<OwnWords>,
-    /// Who may click.
+    /// Users whose clicks are allowed.
     pub allow: Allow,
-    /// Which events it wants.
+    /// Age limit of events.
     pub events: EventsConfig,
-    /// When two clicks are the same click.
+    /// Treatment of repeated clicks.
     pub clicks: ClicksConfig,
-    /// How long its link previews are kept.
+    /// Caching of link previews.
     pub previews: PreviewsConfig,
-    /// What a new version has to show.
+    /// Checks on a new version.
     pub promote: PromoteConfig,
 }
 
 impl Policy {
-    /// What the plugin says of itself counts where its operator says nothing. The error is about a toast that the platform
+    /// Fills in the plugin's own declarations where the operator says nothing. The error is about a toast that the platform
     /// would not show.
     pub fn completed_by(mut self, info: Option<plugin_info::Info>) -> Result<Self, Faults> {
         if let Some(info) = info {
@@ -54,22 +54,22 @@ impl Policy {
         Ok(self)
     }
 
-    /// Who may click what comes by that route.
+    /// Returns the allow lists for clicks that come by that route.
     pub fn allow<'a>(&'a self, route: &'a Route) -> &'a Allow {
         route.allow.as_ref().unwrap_or(&self.allow)
     }
 
-    /// The oldest event that the plugin wants, if that matters to it.
+    /// Returns the greatest age of an event that the plugin handles; `None` if there is no limit.
     pub fn oldest_event(&self) -> Option<Duration> {
         self.events.max_age()
     }
 
-    /// How long the same click is the same click, if it is at all.
+    /// Returns the time within which an equal click is a repetition; `None` if every click counts.
     pub fn repeat_window(&self) -> Option<Duration> {
         self.clicks.repeat_window()
     }
 
-    /// How long previews are kept, if they are.
+    /// Returns how long previews are cached; `None` if they are not.
     pub fn keep_previews(&self) -> Option<KeepPreviews> {
         self.previews.keep()
     }

@@ -1,15 +1,15 @@
-//! What the journal has shown of a new version before it went live.
+//! The result of a rehearsal: the journal's callbacks are replayed with a new version before it goes live.
 
 use serde::Deserialize;
 use serde::Serialize;
 
-/// What a version has shown.
+/// Counts of replayed callbacks.
 #[derive(Clone, Copy, Debug, Default, Deserialize, PartialEq, Eq, Serialize)]
 pub struct Rehearsed {
-    /// Callbacks that were played to it.
+    /// Callbacks that were replayed.
     pub played: usize,
-    /// Of those, which got another reply than before. That is what new versions are for.
+    /// Replayed callbacks that got another reply than before. Changed replies are the purpose of a new version.
     pub other_replies: usize,
-    /// That could not be played, or depended on an answer that nobody had asked for.
+    /// Callbacks that could not be replayed, or whose call needed an answer that is not in the record.
     pub skipped: usize,
 }

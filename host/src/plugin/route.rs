@@ -1,4 +1,4 @@
-//! Which callbacks a plugin takes.
+//! Routes: patterns of the callbacks that a plugin takes.
 
 use serde::Deserialize;
 use serde::Serialize;
@@ -14,36 +14,36 @@ use crate::plugin::allow::Allow;
 #[derive(Clone, Debug, Default, Deserialize, Serialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Route {
-    /// For example `card.action.trigger`.
+    /// The event type, for example `card.action.trigger`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub event_type: Option<String>,
-    /// `cli_…`
+    /// The app's id, `cli_…`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub app_id: Option<String>,
-    /// The tenant it is from.
+    /// The tenant that the callback is from.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub tenant_key: Option<String>,
     /// The component's tag, for example `button`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub action_tag: Option<String>,
-    /// The component's name.
+    /// The name of the component.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub action_name: Option<String>,
-    /// A value inside `action.value`.
+    /// A text inside `action.value`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub value_at: Option<ValueAt>,
-    /// The link; `*` stands for any run of characters.
+    /// A pattern for the link; `*` stands for any characters.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub url_pattern: Option<UrlPattern>,
-    /// `oc_…`
+    /// The chat's id, `oc_…`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub chat_id: Option<String>,
-    /// Who may click what it takes, in place of what is said of the plugin.
+    /// The users whose clicks this route takes, in place of the plugin's `allow`.
     #[serde(skip_serializing)]
     pub allow: Option<Allow>,
 }
 
-/// Two routes are the same if they take the same callbacks, whoever may click.
+/// Routes are equal if they match the same callbacks, whatever their allow lists.
 impl PartialEq for Route {
     fn eq(&self, other: &Self) -> bool {
         let claims = |route: &Self| {
@@ -57,22 +57,22 @@ impl PartialEq for Route {
     }
 }
 
-/// A JSON pointer and the text that stands there.
+/// A JSON pointer and the text that has to be there.
 #[derive(Clone, Debug, Deserialize, PartialEq, Eq, Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct ValueAt {
-    /// For example `/kind`; empty for a `value` that is itself text.
+    /// For example `/kind`; empty if the `value` itself is text.
     pub pointer: String,
-    /// The text.
+    /// The text to compare with.
     pub equals: String,
 }
 
-/// A pattern for links. A question mark in it is one: links have them.
+/// A pattern for links. Question marks are literal, because links contain them.
 #[derive(Clone, Debug, Deserialize, PartialEq)]
 #[serde(from = "String")]
 pub struct UrlPattern {
     pattern: WildMatchPattern<'*', '\0'>,
-    /// Characters that have to be there.
+    /// The number of characters besides `*`.
     fixed: usize,
 }
 
@@ -89,15 +89,15 @@ impl Serialize for UrlPattern {
     }
 }
 
-/// A text that routes may want, and where a callback has it.
+/// A text that a route may ask for, and its place in a callback.
 pub(super) struct Text {
-    /// What a route wants it to be, if it matters to it.
+    /// The text that the route asks for; `None` if any will do.
     pub(super) wanted: fn(&Route) -> Option<&str>,
-    /// What it is.
+    /// The text in the callback.
     pub(super) found: fn(&Callback) -> Option<&str>,
 }
 
-/// The most telling first: there are many names and chats, and few types.
+/// The most selective first: there are many names and chats, and few types.
 pub(super) const TEXTS: [Text; 6] = [
     Text {
         wanted: |route| route.action_name.as_deref(),
@@ -128,17 +128,17 @@ pub(super) const TEXTS: [Text; 6] = [
 /// `action.value`, parsed at most once for a callback however many routes look into it.
 #[derive(Debug, Default)]
 pub enum ActionValue {
-    /// No route has looked yet.
+    /// No route has asked for the value yet.
     #[default]
     Unread,
     /// The callback has no value, or one that is not JSON.
     Absent,
-    /// The value.
+    /// The value, parsed as JSON.
     Is(Value),
 }
 
 impl ActionValue {
-    /// The text that stands there.
+    /// Returns the text at the pointer.
     pub(super) fn at(&mut self, callback: &Callback, pointer: &str) -> Option<&str> {
         if let Self::Unread = self {
             let text = callback.action().and_then(|action| action.value.as_deref());
@@ -153,7 +153,7 @@ impl ActionValue {
 }
 
 impl Route {
-    /// Does it take this callback?
+    /// Tells whether the route matches the callback.
     pub fn matches(&self, callback: &Callback, value: &mut ActionValue) -> bool {
         let has = |text: &Text| match (text.wanted)(self) {
             None => true,
@@ -169,12 +169,13 @@ impl Route {
                 .is_none_or(|at| value.at(callback, &at.pointer) == Some(&at.equals))
     }
 
-    /// Whether it takes every callback.
+    /// Tells whether the route matches every callback.
     pub fn is_unconditional(&self) -> bool {
         self.specificity() == (0, 0)
     }
 
-    /// How narrow it is: the number of fields that must match, and then how much of the link. The narrowest route wins.
+    /// Measures how narrow the route is: the number of fields that must match, then the fixed characters of the link pattern.
+    /// The narrowest route wins.
     pub fn specificity(&self) -> (usize, usize) {
         let texts = TEXTS.iter().filter(|text| (text.wanted)(self).is_some()).count();
         let others = [self.value_at.is_some(), self.url_pattern.is_some()];

@@ -1,8 +1,8 @@
-//! The routes of all plugins, looked up by what a callback says: with hundreds of plugins, asking each in turn costs as much
-//! as the call itself.
+//! An index of all plugins' routes by the texts in a callback. With hundreds of plugins, asking each in turn would cost as
+//! much as the call itself.
 //!
-//! A route stands under the most telling text that it wants, and under nothing else. So a callback meets those that want
-//! one of its own texts, and the few that want none.
+//! A route is filed under the most selective text that it asks for, and under nothing else. So a callback is only compared
+//! with routes that ask for one of its own texts, and with the few that ask for none.
 
 use std::collections::HashMap;
 
@@ -11,20 +11,20 @@ use crate::plugin::route::ActionValue;
 use crate::plugin::route::Route;
 use crate::plugin::route::TEXTS;
 
-/// Where a route is: which plugin's, and which of that one's.
+/// The numbers of a plugin and of a route within it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Place {
     pub(super) plugin: usize,
     pub(super) route: usize,
 }
 
-/// Numbers of routes, the narrowest first.
+/// Positions in `RouteIndex::order`, ascending.
 type Ranks = Vec<usize>;
 
-/// See the module.
+/// The routes of all plugins in their order, filed by text.
 #[derive(Debug, Default)]
 pub(super) struct RouteIndex {
-    /// The narrowest first; of equals, which loading refuses, those of the first plugin.
+    /// All routes, the narrowest first. Equal routes, which loading refuses, are in the order of their plugins.
     order: Vec<Place>,
     by_text: [HashMap<String, Ranks>; TEXTS.len()],
     by_value: HashMap<String, HashMap<String, Ranks>>,
@@ -32,7 +32,7 @@ pub(super) struct RouteIndex {
 }
 
 impl RouteIndex {
-    /// Of these plugins' routes.
+    /// Indexes the routes, given for each plugin.
     pub(super) fn new<'a>(plugins: impl Iterator<Item = &'a [Route]>) -> Self {
         let mut all: Vec<(Place, &Route)> = plugins
             .enumerate()
@@ -41,7 +41,7 @@ impl RouteIndex {
                 routes.map(move |(route, wanted)| (Place { plugin, route }, wanted))
             })
             .collect();
-        // Stable, so that equals stay in their order.
+        // The sort is stable, so equal routes keep their order.
         all.sort_by_key(|(_, route)| std::cmp::Reverse(route.specificity()));
         let mut index = Self::default();
         for (rank, (place, route)) in all.into_iter().enumerate() {
@@ -63,7 +63,7 @@ impl RouteIndex {
         }
     }
 
-    /// The narrowest route that may take the callback and `takes` it.
+    /// Returns the narrowest route that matches the callback by its filed text and by `takes`.
     pub(super) fn narrowest(
         &self,
         callback: &Callback,
@@ -97,7 +97,7 @@ mod tests {
     use crate::plugin::route::UrlPattern;
     use crate::plugin::route::ValueAt;
 
-    /// Few, so that they meet.
+    /// Few letters, so that routes and callbacks often match.
     fn text() -> impl Strategy<Value = String> {
         any::<bool>().prop_map(|first| if first { "a" } else { "b" }.to_owned())
     }

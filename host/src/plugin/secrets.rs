@@ -1,6 +1,6 @@
 //! Secrets that a sidecar file names.
 //!
-//! Whoever may drop files into the plugins folder may not know the host's own secrets. So a plugin's secret comes from a
+//! People who may write into the plugins folder are not entitled to the host's own secrets. So a plugin's secret comes from a
 //! variable that is named for plugins, or from a file inside that folder, and from nowhere else.
 
 use std::path::Component;
@@ -11,25 +11,25 @@ use crate::secret::SecretSource;
 use crate::secret::SecretSourceError;
 use crate::small_file::OpenFolder;
 
-/// How a variable's name begins that plugins may be given.
+/// The prefix of the variables that plugins may be given.
 pub(super) const FOR_PLUGINS: &str = "AVIARY_PLUGIN_";
 
-/// Why there is none.
+/// Why a secret cannot be read.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum PluginSecretError {
-    /// A variable that is not for plugins.
+    /// The variable lacks the prefix.
     #[error("only variables whose names begin with {FOR_PLUGINS} are given to plugins")]
     NotForPlugins,
-    /// A file that is not for plugins.
+    /// The file is outside the plugins folder.
     #[error("only files inside the plugins folder are given to plugins")]
     Outside,
-    /// It is not there.
+    /// The variable or file cannot be read.
     #[error(transparent)]
     Secret(#[from] SecretSourceError),
 }
 
-/// Reads the secret. A file is one of `folder`: the folder itself refuses a link that leads out of it.
+/// Reads a secret. Files are read inside `folder`, which refuses links that lead out of it.
 pub fn plugin_secret(
     source: &SecretSource,
     folder: &OpenFolder,

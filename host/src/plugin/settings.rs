@@ -1,4 +1,4 @@
-//! The `[settings]` of a sidecar file: text, numbers, yes and no; and secrets, by the place where they are.
+//! The `[settings]` of a sidecar file: text, numbers, booleans, and the sources of secrets.
 
 use std::collections::BTreeMap;
 
@@ -12,7 +12,7 @@ use crate::plugin::secrets::plugin_secret;
 use crate::secret::SecretSource;
 use crate::small_file::OpenFolder;
 
-/// `[settings]`
+/// `[settings]` of a sidecar file.
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(transparent)]
 pub struct Settings(BTreeMap<String, Setting>);
@@ -24,14 +24,14 @@ enum Setting {
     Secret(SecretSource),
 }
 
-/// A value that has no text. It is not repeated: it may be a secret in the wrong place.
+/// A value of another type. The message does not repeat it: it may be a misplaced secret.
 #[derive(Debug, thiserror::Error)]
 #[error(
     "a setting is text, a number, true or false, {{ env = \"{FOR_PLUGINS}…\" }} or {{ file = \"…\" }}"
 )]
 struct NotASetting;
 
-/// Why a setting cannot be had.
+/// Why a secret among the settings cannot be read.
 #[derive(Debug, thiserror::Error)]
 #[error("settings.{key}: {error}")]
 pub struct SettingsError {
@@ -57,7 +57,7 @@ impl TryFrom<Value> for Setting {
 }
 
 impl Settings {
-    /// Reads the secrets. Files are those of `folder`. Blocks for as long as the file system does.
+    /// Reads the secrets, files from inside `folder`. Blocks for as long as the file system does.
     pub fn read(&self, folder: &OpenFolder) -> Result<PluginSettings, SettingsError> {
         let mut values = BTreeMap::new();
         let mut secrets = Vec::new();

@@ -1,4 +1,4 @@
-//! A call of a plugin is started here, and what it came to is counted when it ends.
+//! Starts the calls of a plugin, and counts their results.
 
 use std::sync::Arc;
 
@@ -15,7 +15,7 @@ use crate::runtime::call::run::Task;
 use crate::runtime::call::running_call::RunningCall;
 use crate::runtime::engine::GuestEngine;
 
-/// Starts a call. `place` is let go when the call has ended, which may be long after its callback was answered.
+/// Starts a call. `place` is dropped when the call has ended, which may be long after its callback was answered.
 pub fn start(
     engine: &GuestEngine,
     plugin: Arc<Plugin>,
@@ -35,7 +35,7 @@ pub fn start(
 }
 
 impl Plugin {
-    /// Counts the call, and pauses the plugin if it was one failure too many.
+    /// Counts the call, and pauses the plugin after too many failures.
     fn conclude(&self, pass: Pass, report: &CallReport, deadline: Deadline) -> Verdict {
         let now = report.timing.ended;
         let verdict = report.result.as_ref().map_or_else(verdict, |_| Verdict::Good);
@@ -64,10 +64,11 @@ impl Plugin {
     }
 }
 
-/// Whom a failure counts against.
+/// Tells which errors count as failures of the plugin.
 fn verdict(error: &CallError) -> Verdict {
     match error {
-        // Most languages report a crash by their exit code; a toast is how a command tells the user something.
+        // Most languages report a crash by their exit code. A command that wants to tell the user something replies with a
+        // toast.
         CallError::Exit { .. }
         | CallError::OutOfFuel { .. }
         | CallError::OutOfMemory { .. }
@@ -75,7 +76,7 @@ fn verdict(error: &CallError) -> Verdict {
         | CallError::Trap(_)
         | CallError::ReplyTooLarge { .. }
         | CallError::Unreadable(_) => Verdict::Failed,
-        // The plugin works: it says that something else does not.
+        // The plugin works, and reports a failure of something else.
         CallError::User(_) | CallError::Internal(_) => Verdict::Good,
         CallError::HostMemory | CallError::NoRoom(_) => Verdict::Neither,
     }

@@ -1,13 +1,13 @@
-//! What one version of a plugin has done so far.
+//! Counters of the calls of one version of a plugin.
 
 use std::sync::atomic::AtomicU64;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-/// A new measurement moves the average by this part of the difference: the last dozen calls are what counts.
+/// The average moves by one eighth of the difference to a new value, so that it reflects the last dozen calls.
 const WEIGHT: u64 = 8;
 
-/// Counted by every call as it ends.
+/// Counters that every call updates as it ends.
 #[derive(Debug, Default)]
 pub struct Usage {
     calls: AtomicU64,
@@ -28,12 +28,12 @@ impl Usage {
         self.instances.fetch_add(1, Ordering::Relaxed);
     }
 
-    /// A call that went well and was in time took that long. One that is slow on purpose, and delivers late, must not
-    /// make the host believe that there is never time for the next.
+    /// Adds the duration of a call that succeeded in time. Calls that are slow on purpose, and deliver late, are left out, or
+    /// the host would believe that there is never time for another.
     pub(super) fn record_duration(&self, took: Duration) {
         let took = u64::try_from(took.as_micros()).unwrap_or(u64::MAX);
         let average = self.typical_micros.load(Ordering::Relaxed);
-        // Two calls that end at once may overwrite each other's part: it is an estimate.
+        // Two calls that end at once may lose one of the two values: the average is an estimate.
         let next = if average == 0 { took } else { average - average / WEIGHT + took / WEIGHT };
         self.typical_micros.store(next, Ordering::Relaxed);
     }
@@ -48,17 +48,17 @@ impl Usage {
         self.instances.load(Ordering::Relaxed)
     }
 
-    /// How many of them failed by the plugin's fault.
+    /// Calls that failed through the plugin's fault.
     pub fn failures(&self) -> u64 {
         self.failures.load(Ordering::Relaxed)
     }
 
-    /// What they used together.
+    /// Fuel that all calls used together.
     pub fn fuel(&self) -> u64 {
         self.fuel.load(Ordering::Relaxed)
     }
 
-    /// What a call takes that goes well, zero as long as that is not known.
+    /// Returns the average time of a successful call; zero before the first.
     pub fn typical(&self) -> Duration {
         Duration::from_micros(self.typical_micros.load(Ordering::Relaxed))
     }

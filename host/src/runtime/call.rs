@@ -1,4 +1,4 @@
-//! One call: what the host does for its guest, and for how long the guest may keep its thread.
+//! One call: the services for its guest, and its use of a thread.
 
 pub mod run;
 pub mod running_call;
@@ -23,7 +23,7 @@ use crate::capability::Services;
 use crate::capability::context::CallContext;
 use crate::runtime::call::time_slice::TimeSlice;
 
-/// A call under way.
+/// A call that is running.
 pub(super) struct Call {
     pub(super) slice: TimeSlice,
     pub(super) services: Services,
@@ -39,7 +39,7 @@ impl Call {
         self.services.context
     }
 
-    /// Ends the call. Writes what its guest printed, and returns the cards to show once the answer is on the wire.
+    /// Ends the call. Logs the guest's output, and returns the cards to show once the answer has been sent.
     pub(super) fn end(self, printed: &[u8], printed_beyond: u64) -> Vec<Json> {
         self.services.finish(printed, printed_beyond)
     }

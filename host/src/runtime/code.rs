@@ -17,19 +17,19 @@ use tokio::sync::OnceCell;
 use crate::runtime::code::linked::Linked;
 use crate::runtime::machine::Machine;
 
-/// Where code was had from.
+/// The origin of a plugin's code.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum CodeSource {
-    /// The compiler.
+    /// The compiler made it.
     Compiled,
-    /// The disk.
+    /// The code was read from the code cache.
     Cached,
-    /// Another plugin is made of the same file, for example in the folder of another app.
+    /// Another plugin with the same file had loaded it, for example in the folder of another app.
     Shared,
 }
 
 impl CodeSource {
-    /// As it stands in the log and in the metrics.
+    /// Returns the word for the log and the metrics.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Compiled => "compiled",
@@ -39,24 +39,24 @@ impl CodeSource {
     }
 }
 
-/// Code, linked. It is shared for as long as somebody has it.
+/// Linked code. It is shared with other plugins of the same file as long as one of them holds it.
 pub struct Code {
-    /// What makes others find it.
+    /// Lets other plugins of the same file find the code.
     pub(super) shared: Arc<SharedCode>,
     pub(super) linked: Linked,
     pub(super) machine: Arc<Machine>,
-    /// Where the code was had from.
+    /// The origin of the code.
     pub source: CodeSource,
-    /// From the contents of the file to linked code.
+    /// The time from the file's contents to linked code.
     pub took: Duration,
 }
 
 impl Code {
-    /// The interfaces that it asks the host for.
+    /// Returns the names of the imported interfaces.
     pub fn imports(&self) -> Vec<String> {
         self.linked.imports()
     }
 }
 
-/// The code of one file, and the machine that it is linked for.
+/// The code of one file, with the machine that it is linked for.
 pub(super) type SharedCode = OnceCell<(Linked, Arc<Machine>)>;

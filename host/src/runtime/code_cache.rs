@@ -1,8 +1,8 @@
-//! Compiled code on disk: what this host or another one has compiled once is not compiled again.
+//! Compiled code on disk, so that a file is compiled once and not at every start. Several hosts may share it.
 //!
-//! What lies there becomes machine code of this process. So it is used only where nobody but the host's own user could
-//! have put it, and only if it is as it was written; everything else is compiled again. Plugin files are no concern of it:
-//! compiled code in a plugins folder is never accepted.
+//! Cached code becomes machine code of this process. So it is used only if nobody but the host's own user could have written
+//! it, and only if it is undamaged; otherwise the file is compiled again. The plugins folder is never a source of compiled
+//! code.
 
 mod entry;
 mod folder;
@@ -35,19 +35,19 @@ use crate::telemetry::events::CODE_CACHE_NOT_USED;
 use crate::telemetry::events::CODE_REFUSED;
 use crate::telemetry::metrics;
 
-/// Compiled components are a few times as large as their files, and a Python plugin has 18 MB: some dozens of those, or
+/// Compiled components are a few times as large as their files, and a Python plugin has 18 MB. Some dozens of those fit, or
 /// some thousands of small ones.
 const DEFAULT_MAX_BYTES: u64 = 2 << 30;
-/// Below, not even one plugin of a language with a runtime of its own would fit.
+/// Less would not even hold one plugin of a language with a runtime of its own.
 const LEAST_MAX_BYTES: u64 = 1 << 20;
 
-/// `[cache]`
+/// `[cache]` of the configuration file.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct CacheConfig {
-    /// Where compiled code lies.
+    /// The folder for compiled code.
     pub path: CachePath,
-    /// What lies there at most. What was used longest ago goes first.
+    /// The total size of the files, in bytes. Beyond it, the least recently used files are deleted.
     pub max_bytes: u64,
 }
 
@@ -61,14 +61,13 @@ impl Default for CacheConfig {
 #[derive(Clone, Debug, Default, Deserialize, PartialEq, Eq)]
 #[serde(from = "PathBuf")]
 pub enum CachePath {
-    /// `aviary` in the user's folder for caches. Every host of a user and every command shares it, it is out of the way
-    /// of backups, and it belongs to the user already; beside the configuration, code would often lie in a folder
-    /// that others deploy to.
+    /// `aviary` in the user's cache folder. All hosts and commands of a user share it, backups leave it out, and it belongs to
+    /// the user already. A folder beside the configuration often belongs to a deployment that others can write to.
     #[default]
     OfUser,
-    /// No code is kept.
+    /// No code is kept on disk.
     Off,
-    /// This one.
+    /// The folder at this path.
     Folder(PathBuf),
 }
 
@@ -79,7 +78,7 @@ impl From<PathBuf> for CachePath {
 }
 
 impl CacheConfig {
-    /// Checks the numbers, and makes the path one that does not depend on the current folder.
+    /// Checks the numbers, and makes the path independent of the current folder.
     pub fn check(self, beside: &Path) -> Result<Self, SettingError> {
         if self.max_bytes < LEAST_MAX_BYTES {
             let problem = format!(
@@ -95,12 +94,13 @@ impl CacheConfig {
         Ok(Self { path, ..self })
     }
 
-    /// The folder as a compiler is told of it, which has neither this process's environment nor its current folder.
+    /// Returns the absolute path and the size, for a compiler process, which has neither this process's environment nor its
+    /// current folder. `None` if no code is kept.
     pub(super) fn resolved(&self) -> Option<(PathBuf, u64)> {
         Some((std::path::absolute(self.path.folder()?).ok()?, self.max_bytes))
     }
 
-    /// Where code is kept, if it is, and why that place is not used. It is made where it is missing.
+    /// Returns the folder, and the reason if it cannot be used. Makes the folder if it is missing. `None` if no code is kept.
     pub fn look(&self) -> Option<(PathBuf, Result<(), String>)> {
         let path = self.path.folder()?;
         let opened = Folder::open(path.clone(), self.max_bytes).map(drop);
@@ -118,18 +118,18 @@ impl CachePath {
     }
 }
 
-/// By the XDG base directory specification, which also says that a relative path is to be ignored.
+/// Finds the folder by the XDG base directory specification, according to which relative paths are ignored.
 fn folder_of_user(variable: impl Fn(&str) -> Option<PathBuf>) -> Option<PathBuf> {
     let caches = variable("XDG_CACHE_HOME").filter(|path| path.is_absolute());
     let home = || variable("HOME").filter(|path| path.is_absolute());
     caches.or_else(|| Some(home()?.join(".cache"))).map(|caches| caches.join("aviary"))
 }
 
-/// A folder that can be used, before there is an engine.
+/// The opened folder, before there is an engine. `None` if no code is kept on disk.
 pub(super) struct OpenCache(Option<(Arc<Folder>, Arc<Functions>)>);
 
 impl OpenCache {
-    /// Looks at the folder, and does without where it cannot be used: a cache is no reason not to start.
+    /// Opens the folder. If it cannot be used, the host starts without a cache.
     pub(super) fn open(config: &CacheConfig) -> Self {
         let Some(path) = config.path.folder() else {
             if config.path == CachePath::OfUser {
@@ -153,37 +153,37 @@ impl OpenCache {
         }
     }
 
-    /// What the compiler asks for functions.
+    /// Returns the store for the compiler's functions.
     pub(super) fn functions(&self) -> Option<Arc<dyn CacheStore>> {
         let (_, functions) = self.0.as_ref()?;
         Some(Arc::<Functions>::clone(functions))
     }
 
-    /// Keeps the code of a file with its seal, and the functions that were compiled for it. Nothing is done where there is
-    /// no cache. Not for an I/O thread.
+    /// Stores the sealed code of a file, and the functions that were compiled for it. Does nothing without a folder. Not for
+    /// an I/O thread.
     pub(super) fn keep(&self, key: &Key, sealed: &[u8]) -> std::io::Result<()> {
         let Some((folder, functions)) = &self.0 else { return Ok(()) };
         functions.keep();
         folder.write(&Folder::component(key), sealed)
     }
 
-    /// Takes the packs of functions that were not used, each with its reason.
+    /// Returns the function packs that were refused, each with its reason, and forgets them.
     pub(super) fn take_refused(&self) -> Vec<String> {
         self.0.as_ref().map(|(_, functions)| functions.take_refused()).unwrap_or_default()
     }
 
-    /// For what runs in that engine.
+    /// Completes the cache with the settings of an engine.
     pub(super) fn with(self, engine: &Engine) -> CodeCache {
         CodeCache { folder: self.0.map(|(folder, _)| folder), keys: Keys::new(engine) }
     }
 }
 
-/// Code that runs in this process already, for another engine.
+/// Copies code that runs in this process to another engine.
 pub(super) fn copied(engine: &Engine, code: &Compiled) -> wasmtime::Result<Compiled> {
     native::copied(engine, code)
 }
 
-/// Compiled code on disk, as the host uses it.
+/// The code cache as the host uses it.
 #[derive(Debug)]
 pub(super) struct CodeCache {
     folder: Option<Arc<Folder>>,
@@ -191,12 +191,12 @@ pub(super) struct CodeCache {
 }
 
 impl CodeCache {
-    /// Names the code of the file with this digest.
+    /// Returns the name of the code for the file with this digest.
     pub(super) fn key(&self, wasm: &WasmDigest) -> Key {
         self.keys.component(wasm)
     }
 
-    /// The code of that name. Reads a file: not for an I/O thread.
+    /// Loads the code of that name. Reads a file, so it must not run on an I/O thread.
     pub(super) fn load(&self, engine: &Engine, key: &Key) -> Option<Compiled> {
         let folder = self.folder.as_ref()?;
         let name = Folder::component(key);
@@ -217,8 +217,8 @@ impl CodeCache {
         }
     }
 
-    /// Code that a compiler has sent, if it is whole and was made of the file of that name. Copies all of it: not for an I/O
-    /// thread either.
+    /// Accepts code from a compiler, if it is complete and was made of the file of that name. Copies all of it, so it must not
+    /// run on an I/O thread either.
     pub(super) fn received(
         &self,
         engine: &Engine,

@@ -1,9 +1,9 @@
-//! The compiler: what this program is where a host started it as one. It reads one plugin's file from standard input and writes
-//! machine code, or why there is none, to standard output.
+//! The compiler: a child process of the host that runs the same program. It reads one plugin's file from standard input, and
+//! writes machine code, or why there is none, to standard output.
 //!
-//! A file decides how much memory and time its compilation takes, and nobody can tell from its size. So everything that
-//! walks through a file happens here, within limits that the system keeps, and ends with this process. `runtime/compiler_pool`
-//! is the host's side.
+//! A file decides how much memory and time its compilation takes, which its size does not reveal. So everything that parses a
+//! whole file happens here, within limits that the system enforces, and ends with this process. `runtime/compiler_pool` is the
+//! host's side.
 
 mod confine;
 mod declared;
@@ -38,21 +38,21 @@ pub(super) use crate::runtime::compiler::message::Answer;
 pub(super) use crate::runtime::compiler::message::Order;
 pub(super) use crate::runtime::compiler::pools::NICENESS;
 
-/// The first argument of a program that is started as a compiler. The host's process id follows.
+/// The first argument of a program that is started as a compiler. The second is the host's process id.
 pub(super) const ARGUMENT: &str = "--as-aviary-compiler";
-/// A compilation that has used more processor time than this is long. A plugin in Rust takes a tenth of it, most edits in other
-/// languages take less.
+/// A compilation that has used more processor time than this counts as long. A plugin in Rust takes a tenth of it, and most
+/// edits in other languages take less.
 const SHORT: Duration = Duration::from_secs(1);
 
-/// What this process starts as a compiler.
+/// The program that this process starts as a compiler.
 static PROGRAM: OnceLock<CompilerProgram> = OnceLock::new();
 
-/// A program that begins with [`run_as_compiler`].
+/// A program whose `main` begins with [`run_as_compiler`].
 #[derive(Debug)]
 pub(super) enum CompilerProgram {
-    /// The one that runs.
+    /// The program that is running now.
     ThisOne,
-    /// Another one, built of the same version of this library.
+    /// Another program, built with the same version of this library.
     Other(PathBuf),
 }
 
@@ -76,13 +76,13 @@ pub(super) enum CompilerProgram {
 pub fn run_as_compiler() -> Option<ExitCode> {
     let mut arguments = std::env::args_os().skip(1);
     if arguments.next().as_deref() != Some(OsStr::new(ARGUMENT)) {
-        // Where another program was named before, that one stays.
+        // An earlier `compile_with` takes precedence.
         let _ = PROGRAM.set(CompilerProgram::ThisOne);
         return None;
     }
     let host = arguments.next().and_then(|id| Pid::from_raw(id.to_str()?.parse().ok()?));
     let Err(error) = serve(host) else { return Some(ExitCode::SUCCESS) };
-    // A host that is gone reads no reason.
+    // There is no reader if the host is gone.
     let _ = Answer::Failed(clipped(error.to_string())).write(&mut io::stdout());
     Some(ExitCode::FAILURE)
 }
@@ -94,7 +94,7 @@ pub fn compile_with(program: PathBuf) {
     let _ = PROGRAM.set(CompilerProgram::Other(program));
 }
 
-/// What to start. `None` where neither [`run_as_compiler`] nor [`compile_with`] was called.
+/// Returns the program to start. `None` if neither [`run_as_compiler`] nor [`compile_with`] was called.
 pub(super) fn program() -> Option<&'static CompilerProgram> {
     PROGRAM.get()
 }
@@ -109,10 +109,10 @@ fn serve(host: Option<Pid>) -> io::Result<()> {
     let panicked = keep_panic_message();
     let cache = OpenCache::open(&cache_of(&order));
     let engine = engine(&cache)?;
-    // Reading what is in the cache takes some milliseconds; meanwhile the file arrives and is validated.
+    // Reading the cache takes some milliseconds. Meanwhile the file arrives and is validated.
     let functions = cache.functions();
     let looking = thread::Builder::new().spawn(move || {
-        // The key of no function.
+        // No function has this key; the lookup makes the store open its packs.
         let _ = functions.as_ref().and_then(|functions| functions.get(&[]));
     })?;
     let mut bytes = vec![0; usize::try_from(order.wasm_bytes).map_err(io::Error::other)?];
@@ -141,7 +141,7 @@ fn serve(host: Option<Pid>) -> io::Result<()> {
     let answer = Answer::Code(code);
     answer.write(&mut output)?;
     let Answer::Code(code) = answer else { return Ok(()) };
-    // Only threads that have looked know what is there already.
+    // The packs have to be opened before the refused ones are known and a new one is added.
     let _ = looking.join();
     for refused in cache.take_refused() {
         Answer::PackRefused(clipped(refused)).write(&mut output)?;
@@ -161,7 +161,8 @@ fn cache_of(order: &Order) -> CacheConfig {
     }
 }
 
-/// Makes the code that the host's engine runs. It has no pool of instances: that is terabytes of addresses, and nothing runs here.
+/// Makes an engine that generates the same code as the host's. It has no instance pool, which would reserve terabytes of
+/// addresses: no code runs here.
 fn engine(cache: &OpenCache) -> io::Result<Engine> {
     let mut settings = code_settings();
     if let Some(functions) = cache.functions() {
@@ -183,7 +184,7 @@ fn compile(engine: &Engine, bytes: &[u8]) -> Result<Vec<u8>, String> {
     }
 }
 
-/// What a panic said, for the host's log.
+/// The message of a panic, for the host's log.
 #[derive(Clone, Default)]
 struct PanicMessage(Arc<Mutex<String>>);
 

@@ -1,9 +1,9 @@
-//! The host's side of compiling: processes of this same program that compile one file each (`runtime/compiler`), how many of them
-//! there are at once, and what is made of how one ends.
+//! The host's side of compiling: it starts processes of this same program that compile one file each (`runtime/compiler`),
+//! limits their number, and interprets how they end.
 //!
-//! A compilation that takes a moment must not wait for one that takes minutes. Nobody can tell them apart beforehand, so each
-//! begins in a place for short ones. One that has used the processor time of a short one moves to the place for long ones
-//! and goes on, if that place is free; if not, it ends, and begins again when its turn comes.
+//! A compilation that takes a moment must not wait for one that takes minutes. They cannot be told apart beforehand, so each
+//! begins in a place for short ones. One that has used the processor time of a short one moves to the place for long ones and
+//! continues, if that place is free; if not, it ends, and begins again when its turn comes.
 
 mod starter;
 
@@ -39,34 +39,35 @@ use crate::telemetry::events::CACHED_FUNCTIONS_REFUSED;
 use crate::telemetry::events::CODE_KEPT;
 use crate::telemetry::metrics;
 
-/// Short compilations at once. They share the processors, so one that is short is over soon, whatever the others are; with the
-/// long one there are as many as plugins are loaded at once. Each may take `guests.compile_memory_bytes`.
+/// Short compilations at once. They share the processors, so a short one ends soon, whatever the others do. Together with the
+/// long one, there are as many as plugins are loaded at once. Each may take `guests.compile_memory_bytes`.
 const SHORT_AT_ONCE: usize = 3;
-/// The largest code that is taken. That of Python, the largest runtime, has 40 MB; it is in memory twice for a moment.
+/// The largest code that is accepted, in bytes. That of Python, the largest runtime, has 40 MB. It is in memory twice for a
+/// moment.
 const MAX_CODE_BYTES: u64 = 256 << 20;
-/// A compiler gets a quarter of a core where the machine is busy, and ends itself when it has used its processor time. One
-/// that does neither hangs.
+/// On a busy machine a compiler gets a quarter of a core, and it ends itself when its processor time is used up. One that has
+/// not ended after this many times its processor time hangs.
 const WALL_CLOCK_FACTOR: u32 = 10;
-/// For writing code to the disk, after it was answered.
+/// Time for writing the code to the disk after it was sent.
 const KEEPING: Duration = Duration::from_secs(60);
-/// Files that were too costly and are remembered.
+/// Files that exceeded a limit and are remembered.
 const MAX_REMEMBERED: usize = 1024;
 
 /// Why no plugin can be compiled.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum CompilersError {
-    /// Started again, this program would do again what it does.
+    /// The program's `main` does not call `run_as_compiler`, so starting it again would not compile anything.
     #[error(
         "this program cannot compile plugins: it has to call aviary::run_as_compiler() first thing in main, because a host compiles in child processes, for which it starts its own program again"
     )]
     NoProgram,
-    /// No thread, or no program to start.
+    /// The thread or the program for starting compilers is not available.
     #[error("cannot prepare to start compilers: {0}")]
     Starter(#[from] io::Error),
 }
 
-/// Starts compilers, and says which may run when.
+/// Starts compilers, and limits how many run at once.
 pub(super) struct CompilerPool {
     starter: Starter,
     threads: usize,
@@ -79,11 +80,11 @@ pub(super) struct CompilerPool {
     keeping: TaskTracker,
 }
 
-/// The place for a compilation that takes long.
+/// The place for a long compilation.
 pub struct LongTurn(OwnedSemaphorePermit);
 
 impl CompilerPool {
-    /// Starts no compiler yet.
+    /// Prepares the pool, without starting a compiler.
     pub(super) fn start(
         guests: GuestsConfig,
         cache: Option<(PathBuf, u64)>,
@@ -102,13 +103,13 @@ impl CompilerPool {
         })
     }
 
-    /// For a compilation that has shown that it takes long. Whoever waits should hold nothing that others need.
+    /// Waits for the turn of a compilation that is known to take long. The caller should hold nothing that others need.
     pub(super) async fn long_turn(&self) -> LongTurn {
         LongTurn(acquired(&self.long).await)
     }
 
-    /// The code of a file, with its seal. Without a turn of its own, a compilation that takes long fails with
-    /// [`CompileError::TakesLong`] while there is another. Dropping the future ends the compiler.
+    /// Compiles a file, and returns the code with its seal. Without a turn, a long compilation fails with
+    /// [`CompileError::TakesLong`] while another one runs. Dropping the future ends the compiler.
     pub(super) async fn compile(
         &self,
         wasm: Bytes,
@@ -144,7 +145,7 @@ impl CompilerPool {
         }
     }
 
-    /// Until everything that was compiled is on disk.
+    /// Waits until all compiled code is on disk.
     pub(super) async fn finish(&self) {
         self.keeping.close();
         self.keeping.wait().await;
@@ -161,7 +162,7 @@ impl CompilerPool {
             Failure::Hangs => TooCostly::Time(self.processor_secs),
             Failure::Ended(status) => match status.signal().and_then(Signal::from_named_raw) {
                 Some(Signal::XCPU) => TooCostly::Time(self.processor_secs),
-                // Rust ends a program so that can have no memory, or no more stack.
+                // Rust ends a program with these signals when it runs out of memory or stack.
                 Some(Signal::ABORT | Signal::SEGV) => TooCostly::Memory(self.memory_bytes),
                 Some(Signal::KILL) => {
                     return CompileError::NoCompiler(
@@ -179,27 +180,28 @@ impl CompilerPool {
         self.too_costly.lock().get(key).copied()
     }
 
-    /// The same file would take as much the next time it is looked at, for example because its sidecar file has changed.
+    /// Remembers the limit that a file exceeded: it would exceed it again the next time, for example after a change of its
+    /// sidecar file.
     fn remember(&self, key: Key, too_costly: TooCostly) {
         self.too_costly.lock().insert(key, too_costly);
     }
 }
 
 async fn acquired(places: &Arc<Semaphore>) -> OwnedSemaphorePermit {
-    // Nobody closes them.
+    // The semaphores are never closed.
     Arc::clone(places)
         .acquire_owned()
         .await
         .unwrap_or_else(|closed| unreachable!("places for compilers: {closed}"))
 }
 
-/// Where a compiler is counted. It is given back when the compiler is dropped.
+/// A compiler's place. It is free again when the compiler is dropped.
 struct Place {
     is_long: bool,
     _permit: OwnedSemaphorePermit,
 }
 
-/// Why there is no code.
+/// Why a compiler sent no code.
 #[derive(Debug)]
 enum Failure {
     Refused(String),
@@ -228,7 +230,7 @@ impl Compiler {
         Ok(Self { child, input, output, place })
     }
 
-    /// The code, and the compiler that is about to keep it.
+    /// Sends the order. Returns the code, and the compiler, which is about to write the code to the cache.
     async fn ask(
         mut self,
         head: &[u8],
@@ -240,7 +242,7 @@ impl Compiler {
             input.write_all(head).await?;
             input.write_all(&wasm).await
         };
-        // A compiler that ends before it has read everything says more by how it ends than this error does.
+        // If a compiler ends before it has read everything, its exit status says more than this error.
         let (_, answer) = tokio::join!(ordering, answer(output, place, long));
         match answer {
             Err(Failure::Pipe(error)) if error.kind() == io::ErrorKind::UnexpectedEof => {
@@ -251,8 +253,8 @@ impl Compiler {
         }
     }
 
-    /// Waits until the code is on disk. The place is free only then, so that the next compilation finds the functions of
-    /// this one.
+    /// Waits until the code is on disk. The place is free only then, so that the next compilation finds the functions of this
+    /// one.
     async fn finish(mut self, key: Key) {
         let kept = timeout(KEEPING, self.kept()).await;
         match kept {
@@ -264,11 +266,11 @@ impl Compiler {
             }
             _ => tracing::warn!("compiled code is not kept: the compiler did not finish"),
         }
-        // One that does not end is ended when it is dropped.
+        // A compiler that does not end is killed when it is dropped.
         let _ = timeout(KEEPING, self.child.wait()).await;
     }
 
-    /// Whether the code was kept, after the packs that were refused.
+    /// Logs the packs that were refused, and returns the answer that follows.
     async fn kept(&mut self) -> io::Result<Option<Answer>> {
         loop {
             let answer = Answer::read(&mut self.output, 0).await?;
@@ -279,7 +281,8 @@ impl Compiler {
     }
 }
 
-/// Reads until there is code or none. `place` becomes the one for long compilations when that is what it is.
+/// Reads answers until one decides whether there is code. `place` becomes the one for long compilations if the compiler says
+/// that it takes long.
 async fn answer(
     output: &mut ChildStdout,
     place: &mut Place,

@@ -7,40 +7,40 @@ use serde::Deserialize;
 use crate::setting::Section;
 use crate::setting::SettingError;
 
-/// `[guests]`
+/// `[guests]` of the configuration file.
 #[derive(Clone, Copy, Debug, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct GuestsConfig {
-    /// Threads that run guests, 1 to 256. They are apart from those that do I/O.
+    /// Threads that run guests, 1 to 256. They are separate from the I/O threads.
     pub threads: usize,
-    /// Calls under way at once, 1 to 1000, over all plugins. Each has a place in the memory pool. A plugin takes at most
-    /// as many as are still free, so that however many of them hang, there is room for the others.
+    /// Calls under way at once, 1 to 1000, over all plugins. Each has a place in the memory pool. A plugin takes at most as
+    /// many as are still free, so that however many of them hang, there is room for the others.
     pub max_calls: u32,
-    /// Callbacks that may wait for a place, 1 to 100000, over all apps. One that would wait for too long is answered at
-    /// once, so this is a limit on memory; a click takes the place of a link preview or an event.
+    /// Callbacks that may wait for a place, 1 to 100000, over all apps. A callback that would wait for too long is answered at
+    /// once, so this limits memory only. A click replaces a waiting link preview or event.
     pub max_waiting: u32,
-    /// Memory of all guests together. A call that cannot have more is answered as overload.
+    /// Memory of all guests together, in bytes. A call that needs more is answered as overload.
     pub memory_bytes: usize,
-    /// Threads that compile one plugin, 1 to 64. They are in a process of their own, and come after those that do I/O and
-    /// run guests.
+    /// Threads that compile one plugin, 1 to 64. They are in a process of their own, with a lower priority than the threads
+    /// that do I/O and run guests.
     pub compile_threads: usize,
-    /// Memory that compiling one plugin may take. One plugin that takes long and three that do not are compiled at once, so
-    /// up to four times as much is in use.
+    /// Memory that compiling one plugin may take, in bytes. One long and three short compilations may run at once, so up to
+    /// four times as much is in use.
     pub compile_memory_bytes: u64,
     /// Processor time that compiling one plugin may take, 1 to 86400 seconds, all threads together.
     pub compile_secs: u64,
-    /// How long a start waits for plugins before the doors open without them, 0 to 3600 seconds.
+    /// Seconds that a start waits for plugins before the doors open without them, 0 to 3600.
     pub start_wait_secs: u64,
 }
 
-/// What a small machine can give away for some minutes; mimalloc takes some of it without using it. Four times what a module of
-/// 900 kB needs whose compilation takes seconds.
+/// Even a small machine can spare this for some minutes; mimalloc takes some of it without using it. Four times what a module
+/// of 900 kB needs whose compilation takes seconds.
 const COMPILE_MEMORY_BYTES: u64 = 2 << 30;
-/// The least with which a compiler can begin and answer.
+/// A compiler with less cannot start and answer.
 const LEAST_COMPILE_MEMORY_BYTES: u64 = 64 << 20;
-/// Five times what StarlingMonkey takes the first time, for machines that are slower.
+/// Five times what StarlingMonkey takes when it is not cached, for slower machines.
 const COMPILE_SECS: u64 = 120;
-/// As long as the largest runtime takes the first time on one core. A restart finds it compiled and takes a second.
+/// As long as the largest runtime takes on one core when it is not cached. A restart finds it cached and takes a second.
 const START_WAIT_SECS: u64 = 30;
 
 impl Default for GuestsConfig {
@@ -60,7 +60,7 @@ impl Default for GuestsConfig {
 }
 
 impl GuestsConfig {
-    /// Checks the numbers.
+    /// Checks that the numbers are in range.
     pub fn validate(&self) -> Result<(), SettingError> {
         let section = Section("guests");
         section.in_range("threads", self.threads, 1..=256)?;
@@ -69,7 +69,7 @@ impl GuestsConfig {
         section.in_range("memory_bytes", self.memory_bytes, 1..=usize::MAX)?;
         section.in_range("compile_threads", self.compile_threads, 1..=64)?;
         section.in_range("compile_secs", self.compile_secs, 1..=86_400)?;
-        // No wait at all is a choice, too.
+        // Not waiting at all is a valid choice.
         section.in_range("start_wait_secs", self.start_wait_secs, 0..=3600)?;
         section
             .at_least("compile_memory_bytes", self.compile_memory_bytes, LEAST_COMPILE_MEMORY_BYTES)
@@ -79,7 +79,7 @@ impl GuestsConfig {
             })
     }
 
-    /// How long a start waits for plugins.
+    /// Returns the longest time that a start waits for plugins.
     pub fn start_wait(&self) -> Duration {
         Duration::from_secs(self.start_wait_secs)
     }

@@ -22,44 +22,46 @@ use crate::runtime::memory::MemoryBudget;
 use crate::runtime::thread_priority::lower_priority;
 use crate::setting::SettingError;
 
-/// Plugins that are loaded at once, over all apps: while one is described, another is read. Each holds its file in
-/// memory and, for a moment, a spare place.
+/// Plugins that are loaded at once, over all apps: while one is described, another is read. Each holds its file in memory and,
+/// for a moment, a spare place.
 const LOADED_AT_ONCE: usize = 4;
-/// How often the machine is looked at when nobody calls a plugin, so that the next call need not wait for another one.
+/// The interval at which the machine's watch is checked while no plugin is called, so that the next call need not wait for a
+/// replacement.
 const LOOK_AT_MACHINE: Duration = Duration::from_secs(1);
 
-/// How far guests stand behind I/O in the queue for a core. Without it, on a machine that is busy with other things,
-/// timers of the I/O threads were up to 50 ms late in one of a hundred cases; with it 10 ms. Twice as much was no better,
-/// and would leave guests little of a machine that others use too.
+/// Niceness of guest threads, which puts them behind I/O. Without it, on a machine that is busy with other programs, timers of
+/// the I/O threads were up to 50 ms late in one of a hundred cases; with it 10 ms. Twice as much was no better, and would
+/// leave guests little of a shared machine.
 const GUEST_NICENESS: i32 = 5;
 
-/// Why there is no engine.
+/// Why the engine cannot be made.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum EngineError {
-    /// A number out of its range.
+    /// A number of the configuration is out of range.
     #[error(transparent)]
     Setting(#[from] SettingError),
-    /// The threads could not be started.
+    /// The guest threads could not be started.
     #[error("cannot start the threads that run guests: {0}")]
     Threads(#[from] std::io::Error),
     /// Compilers cannot be started.
     #[error(transparent)]
     Compilers(#[from] CompilersError),
-    /// wasmtime refused its configuration: most often too little address space for the pool.
+    /// wasmtime refused its configuration, most often because there is too little address space for the pool.
     #[error("cannot set up the WebAssembly engine: {0}")]
     Engine(String),
 }
 
-/// What compiles, links and runs every plugin of the process.
+/// Compiles, links and runs every plugin of the process.
 pub struct GuestEngine {
-    /// Has the code of plugins.
+    /// Loads the code of plugins.
     pub loader: Arc<CodeLoader>,
     pub(super) budget: MemoryBudget,
-    /// For instances that wait for another call. They have places of their own: calls never find theirs taken.
+    /// Places of instances that are kept for another call. They are separate from those of calls, which are never occupied by
+    /// a kept instance.
     pub(super) idle_places: Arc<Semaphore>,
     max_calls: u32,
-    /// How many more plugins may be loaded at the moment.
+    /// Permits for plugins that may be loaded at once.
     pub loading: Semaphore,
     pub(super) long_turns: Arc<Semaphore>,
     threads: Option<tokio::runtime::Runtime>,
@@ -86,8 +88,8 @@ impl GuestEngine {
                 lower_priority(GUEST_NICENESS);
                 Engine::tls_eager_initialize();
             })
-            // A guest that yields goes to the back of its thread's queue; looking at the queue of new calls after
-            // every one of them is what lets a healthy call overtake the runaways.
+            // A guest that yields goes to the back of its thread's queue. New calls are in the global queue; checking it after
+            // every task lets a healthy call overtake runaways.
             .global_queue_interval(1)
             .enable_time()
             .build()?;
@@ -103,12 +105,12 @@ impl GuestEngine {
         })
     }
 
-    /// Until everything that was compiled is on disk, for a process that would end before: it would be lost to the next one.
+    /// Waits until all compiled code is on disk. A process that ends before would lose code that the next one needs.
     pub async fn finish(&self) {
         self.loader.finish().await;
     }
 
-    /// How many of the places for calls one call of that plugin takes.
+    /// Returns how many of the places for calls one call of that plugin takes.
     pub(super) fn places(&self, linked: &Linked) -> u32 {
         let needed = linked.resources().map_or(self.max_calls, |needed| {
             let memories = needed.num_memories.div_ceil(MEMORIES_PER_PLACE);
@@ -117,9 +119,9 @@ impl GuestEngine {
         needed.clamp(1, self.max_calls)
     }
 
-    /// Where guests run.
+    /// Returns the runtime of the guest threads.
     pub(super) fn threads(&self) -> &tokio::runtime::Handle {
-        // The runtime is only ever taken by `drop`.
+        // Only `drop` takes the runtime.
         self.threads
             .as_ref()
             .map_or_else(|| unreachable!("the engine is being dropped"), |runtime| runtime.handle())
@@ -128,20 +130,21 @@ impl GuestEngine {
 
 impl Drop for GuestEngine {
     fn drop(&mut self) {
-        // Dropping a runtime waits for it, which an async context may not; a guest that is still at it is not waited for.
+        // Dropping a runtime waits for its threads, which is not allowed in an async context. This does not wait for guests
+        // that are still running.
         if let Some(runtime) = self.threads.take() {
             runtime.shutdown_background();
         }
     }
 }
 
-/// Replaces the machine when that is due, for as long as there is one.
+/// Replaces the machine when necessary, until the engine is dropped.
 async fn look_after(machines: Weak<Machines>) {
     loop {
         tokio::time::sleep(LOOK_AT_MACHINE).await;
         let Some(machines) = machines.upgrade() else { return };
         if machines.must_be_replaced() {
-            // A failure is in the log, and the next look tries again.
+            // A failure is logged, and the next check tries again.
             let _ = tokio::task::spawn_blocking(move || machines.safe().map(drop)).await;
         }
     }

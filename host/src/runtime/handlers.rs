@@ -1,4 +1,4 @@
-//! Where the handlers of a plugin are in its code.
+//! The handlers that a plugin exports.
 
 use crate::bindings::handlers::exports::lark::callback::callback_handler;
 use crate::bindings::handlers::exports::lark::callback::card_action_handler;
@@ -10,7 +10,7 @@ use crate::callback::model::Kind;
 use crate::runtime::call::command::Command;
 use crate::runtime::code::linked::Linked;
 
-/// Where a plugin's handlers are, for those it exports.
+/// Indices of the exported handlers in a plugin's code.
 #[derive(Default)]
 pub struct Handlers {
     pub(super) card_action: Option<card_action_handler::GuestIndices>,
@@ -18,13 +18,13 @@ pub struct Handlers {
     pub(super) legacy_card: Option<legacy_card_handler::GuestIndices>,
     pub(super) event: Option<event_handler::GuestIndices>,
     pub(super) callback: Option<callback_handler::GuestIndices>,
-    /// Where there is no handler: the program takes every callback as JSON.
+    /// For a plugin without handlers: a program that takes every callback as JSON.
     pub(super) command: Option<Command>,
     pub(super) info: Option<plugin_info::GuestIndices>,
 }
 
 impl Handlers {
-    /// Finds them. An interface of the right name and the wrong shape is as good as none, and then so is the plugin.
+    /// Finds the handlers. An interface of the right name with other types is ignored. `None` if there is no handler.
     pub(super) fn find(linked: &Linked) -> Option<Self> {
         let instance_pre = match linked {
             Linked::Component(instance_pre) => instance_pre,
@@ -47,7 +47,7 @@ impl Handlers {
         (!handlers.names().is_empty()).then_some(handlers)
     }
 
-    /// Whether there is one made for that kind of callback.
+    /// Tells whether there is a handler for that kind of callback.
     pub fn typed(&self, kind: Kind) -> bool {
         match kind {
             Kind::CardAction => self.card_action.is_some(),
@@ -57,12 +57,12 @@ impl Handlers {
         }
     }
 
-    /// Whether there is one that takes JSON.
+    /// Tells whether there is a handler that takes JSON.
     pub fn json(&self) -> bool {
         self.callback.is_some() || self.command.is_some()
     }
 
-    /// As they are called in the contract, and `command` for a program.
+    /// Returns the names in the contract, and `command` for a program.
     pub fn names(&self) -> Vec<&'static str> {
         [
             ("card-action-handler", self.card_action.is_some()),
@@ -77,9 +77,9 @@ impl Handlers {
         .collect()
     }
 
-    /// Whether both take some of the same callbacks.
+    /// Tells whether both plugins take callbacks of the same kind through the same form.
     pub fn overlaps(&self, other: &Self) -> bool {
-        // A program and a `callback-handler` take the same things.
+        // A program and a `callback-handler` take the same callbacks.
         (self.json() && other.json())
             || self.names().iter().any(|name| other.names().contains(name))
     }

@@ -1,8 +1,8 @@
-//! Instances that are kept for the next call, where the operator of a plugin wants that.
+//! Instances that are kept for further calls, if the operator of a plugin allows reuse.
 //!
-//! An instance remembers what its guest remembers. So it is kept for the tenant that it served, unless the operator says
-//! that tenants may share; and only a call that ended well leaves one behind. A chat may have people of several tenants:
-//! what a guest learnt of a visitor is kept for visitors of that tenant alone.
+//! An instance keeps its guest's data. So it is reused only for the tenants that it served, unless the operator says that
+//! tenants may share; and it is kept only if its call ended well. A chat may have members of several tenants: data about a
+//! visitor is kept for visitors of the same tenant only.
 
 use std::collections::VecDeque;
 use std::mem;
@@ -16,7 +16,7 @@ use crate::callback::model::TenantPair;
 use crate::runtime::reuse::Reuse;
 use crate::runtime::reuse::Tenants;
 
-/// An instance that waits, and its place in the pool of memories.
+/// A kept instance with its place in the memory pool.
 struct Idle<T> {
     instance: T,
     addressed: Box<str>,
@@ -35,12 +35,12 @@ pub(super) struct InstancePool<T> {
     reuse: Reuse,
     tenants: Tenants,
     most: usize,
-    /// Of all plugins together.
+    /// The places for kept instances of all plugins together.
     places: Arc<Semaphore>,
     idle: Mutex<IdleInstances<T>>,
 }
 
-/// Used longest ago first. Closed while the version is not live.
+/// The least recently used first. Closed while the version is not live.
 struct IdleInstances<T> {
     is_open: bool,
     waiting: VecDeque<Idle<T>>,
@@ -53,17 +53,17 @@ impl<T> Default for IdleInstances<T> {
 }
 
 impl<T> InstancePool<T> {
-    /// At most `most` of them, and never more of all plugins than there are `places`.
+    /// Keeps at most `most` instances, and over all plugins no more than there are `places`.
     pub(super) fn new(reuse: Reuse, tenants: Tenants, most: u32, places: Arc<Semaphore>) -> Self {
         Self { reuse, tenants, most: most as usize, places, idle: Mutex::default() }
     }
 
-    /// The version is live: what its calls leave behind may be kept.
+    /// Starts keeping instances: the version is live.
     pub(super) fn open(&self) {
         self.idle.lock().is_open = true;
     }
 
-    /// It is live no more. Calls under way finish, and nothing of them stays.
+    /// Stops keeping instances: the version is not live any more. Calls under way finish, and their instances are dropped.
     pub(super) fn close(&self) {
         let mut idle = self.idle.lock();
         idle.is_open = false;
@@ -72,7 +72,7 @@ impl<T> InstancePool<T> {
         drop(gone);
     }
 
-    /// One that served these tenants before: the one that was used last, whose memory is the warmest.
+    /// Takes an instance that served these tenants before: the most recently used one, whose memory is the warmest.
     pub(super) fn take(&self, tenants: TenantPair<'_>) -> Option<T> {
         let tenants = self.tenants.group(tenants)?;
         let mut idle = self.idle.lock();
@@ -80,8 +80,8 @@ impl<T> InstancePool<T> {
         idle.waiting.remove(found).map(|idle| idle.instance)
     }
 
-    /// Keeps an instance that has answered so many calls, if there is still use and room for it. One that needs several
-    /// places takes them. What has to go is what was used longest ago: tenants come and go.
+    /// Keeps an instance that has answered so many calls, if it may answer more and there is room. An instance that needs
+    /// several places takes them. The least recently used instances make room, because tenants come and go.
     pub(super) fn put(&self, instance: T, calls: u32, tenants: TenantPair<'_>, places: u32) {
         let Some(TenantPair { addressed, operator }) = self.tenants.group(tenants) else { return };
         if calls >= self.reuse.calls() {
@@ -96,7 +96,7 @@ impl<T> InstancePool<T> {
             let place = loop {
                 match Arc::clone(&self.places).try_acquire_many_owned(places) {
                     Ok(place) => break Some(place),
-                    // Another plugin's are not ours to take, and if none of ours is left, it is not kept.
+                    // Places of other plugins cannot be taken. If this plugin has none left either, the instance is not kept.
                     Err(_) => match idle.waiting.pop_front() {
                         None => break None,
                         Some(oldest) => drop(oldest),

@@ -1,4 +1,4 @@
-//! What one call may use up. Every limit has a default, a setting and a reason.
+//! Limits of one call. Every limit has a default, a setting and a reason.
 
 use serde::Deserialize;
 
@@ -6,48 +6,48 @@ use crate::open_api::rate_limit::Rate;
 use crate::setting::Section;
 use crate::setting::SettingError;
 
-/// No plugin may be given more memory than a place in the pool has: 1 GiB.
+/// The most memory that a plugin may be given: a place in the pool has 1 GiB.
 pub const MAX_MEMORY_BYTES: usize = 1 << 30;
-/// Function pointers in all tables of a call together; the largest runtimes have a tenth of that. Each costs the host
-/// eight bytes, which no memory limit sees.
+/// Function pointers in all tables of a call together. The largest runtimes have a tenth of that. Each costs the host eight
+/// bytes, which the memory limit does not count.
 pub(super) const MAX_TABLE_ELEMENTS: usize = 100_000;
-/// A component made by a language with a runtime of its own is several core modules linked together.
+/// Core modules in one component. In a language with a runtime of its own, a component consists of several.
 pub(super) const MAX_CORE_INSTANCES: u32 = 64;
-/// Of those, some bring a memory.
+/// Memories in one component.
 pub(super) const MAX_MEMORIES: u32 = 8;
-/// Likewise a table.
+/// Tables in one component.
 pub(super) const MAX_TABLES: u32 = 32;
-/// Handles that a call may hold at once: pollables, streams, errors. A guest needs a few; each costs the host some
-/// hundred bytes, which no memory limit sees either.
+/// Handles that a call may hold at once: pollables, streams, errors. A guest needs a few. Each costs the host some hundred
+/// bytes, which the memory limit does not count either.
 pub(super) const MAX_HANDLES: usize = 1024;
 /// The most that a plugin may be allowed to log or to answer in one call: 16 MiB.
 const MAX_TEXT_BYTES: u64 = 16 << 20;
-/// The most requests to the server API, in whatever time. The host remembers those of the last minute.
+/// The highest rate of server API requests, per second or per minute. The host remembers those of the last minute.
 const MAX_API_RATE: u64 = 100_000;
 
 /// `[limits]` of a sidecar file.
 #[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq)]
 #[serde(default, deny_unknown_fields)]
 pub struct Limits {
-    /// CPU budget of one call in wasmtime's units of about one instruction each; the same call costs the same number on
-    /// every machine. The default is a second or less of one core: clicks are answered in milliseconds. A call of the
-    /// host costs [`HOST_CALL_FUEL`](crate::runtime::call::host_call_hook::HOST_CALL_FUEL).
+    /// Processor budget of one call in wasmtime's units of about one instruction each; the same call costs the same number on
+    /// every machine. The default is a second or less of one core, while healthy clicks take milliseconds. A call of the host
+    /// costs [`HOST_CALL_FUEL`](crate::runtime::call::host_call_hook::HOST_CALL_FUEL).
     pub fuel: u64,
-    /// Linear memory of one call, all of an instance's memories together. The default holds a language with a runtime of
-    /// its own, and the places of a full host stay within a few gigabytes.
+    /// Linear memory of one call in bytes, all of an instance's memories together. The default fits a language with a runtime
+    /// of its own, and keeps the places of a full host within a few gigabytes.
     pub memory_bytes: usize,
-    /// Text that a reply may hold. A card is at most 30 KB, and is said in up to 16 languages by nobody.
+    /// Bytes of text that a reply may hold. A card has at most 30 KB, and few are written in 16 languages.
     pub reply_bytes: usize,
-    /// Text that one call may write to the log, printed lines included. What is beyond is dropped and counted: a
-    /// megabyte a second of log helps nobody.
+    /// Bytes that one call may write to the log, printed lines included. The rest is dropped and counted: a megabyte of log a
+    /// second helps nobody.
     pub log_bytes: usize,
-    /// Calls of this plugin that may be under way at once, and as many may wait. The default is half of the places that
-    /// a host has by default.
+    /// Calls of this plugin that may be under way at once; as many may wait. The default is half of the places that a host has
+    /// by default.
     pub calls: u32,
-    /// Requests to the server API in a second, over all of its calls. The default is what the platform takes by most of its
-    /// interfaces, and leaves half of what an app may ask for to others.
+    /// Requests to the server API in a second, over all calls of the plugin. The default is the platform's limit for most of
+    /// its interfaces, and leaves half of the app's quota to others.
     pub api_per_second: u32,
-    /// The same in a minute.
+    /// Requests to the server API in a minute, over all calls of the plugin.
     pub api_per_minute: u32,
 }
 
@@ -66,12 +66,12 @@ impl Default for Limits {
 }
 
 impl Limits {
-    /// How often it may ask the server API.
+    /// Returns the rate at which the plugin may call the server API.
     pub fn api_rate(&self) -> Rate {
         Rate { in_a_second: self.api_per_second, in_a_minute: self.api_per_minute as usize }
     }
 
-    /// Checks the numbers.
+    /// Checks that the numbers are in range.
     pub fn validate(&self) -> Result<(), SettingError> {
         let section = Section("limits");
         section.in_range("fuel", self.fuel, 1..=u64::MAX)?;

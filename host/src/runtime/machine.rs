@@ -1,8 +1,8 @@
 //! A wasmtime engine with its pool of memories.
 //!
-//! How memory is wiped between two instances is fixed when an engine is made. Scanning the page map is the fast way, and
-//! misses pages that are swapped out. So a machine that scans also watches whether memory of this process may have been
-//! swapped out.
+//! The way in which memory is wiped between two instances is fixed when an engine is made. Scanning the page map is the fast
+//! way, and misses pages that are swapped out. So a machine that scans also watches whether memory of this process may have
+//! been swapped out.
 
 pub(in crate::runtime) mod linkers;
 pub(in crate::runtime) mod machines;
@@ -20,54 +20,54 @@ use crate::runtime::limits::MAX_TABLE_ELEMENTS;
 use crate::runtime::limits::MAX_TABLES;
 use crate::runtime::machine::swap::SwapWatch;
 
-/// Pages that an instance touched stay mapped for the next one up to this size: page faults, not instantiation, are
-/// what a fresh instance costs.
+/// Bytes of an instance's memory that stay mapped for the next one: page faults, not instantiation, are the cost of a fresh
+/// instance.
 const KEEP_RESIDENT: usize = 64 * 1024 * 1024;
-/// The same where the page map is not scanned. Then the beginning of each memory is wiped whether a guest wrote to it or
-/// not, and the rest is given back.
+/// The same where the page map is not scanned. Then the beginning of each memory would be wiped whether a guest wrote to it or
+/// not, so all of it is given back to the system.
 const KEEP_RESIDENT_UNSCANNED: usize = 0;
-/// The same for tables, whatever their size. Given back, each of a small guest's two cost every call a system call and a
-/// page fault.
+/// Bytes of a table that stay mapped: all of it. If they were given back, each of a small guest's two tables would cost every
+/// call a system call and a page fault.
 const KEEP_TABLES_RESIDENT: usize = MAX_TABLE_ELEMENTS * size_of::<usize>();
-/// Memories and tables for each place among the calls under way. A component that brings more takes several places.
+/// Memories in the pool for each call under way. A component with more takes several places.
 pub(super) const MEMORIES_PER_PLACE: u32 = 2;
-/// Likewise; an element of a table is a pointer that is reserved, not used.
+/// Tables in the pool for each call under way. Table elements are pointers that are reserved, not used.
 pub(super) const TABLES_PER_PLACE: u32 = 4;
-/// Places apart from those of calls, for plugins that say what they are while they are loaded, and for the largest
-/// component on the smallest host.
+/// Places besides those of calls: for plugins that are described while they are loaded, and for the largest component on the
+/// smallest host.
 const SPARE_PLACES: u32 = 8;
-/// Of those, memories are fewer, because each reserves four gigabytes of addresses: two for each plugin that is described,
-/// and two more, so that the largest component has its eight on the smallest host. That host fits into 64 GiB, which is
-/// what valgrind has for a program.
+/// Memories in those spare places. There are fewer, because each reserves four gigabytes of addresses: two for each plugin
+/// that is described, and two more, so that the largest component has its eight on the smallest host. That host fits into 64
+/// GiB, which is what valgrind has for a program.
 const SPARE_MEMORIES: u32 = 10;
-/// Bookkeeping of one instance; wasmtime's default is too small for the largest runtimes.
+/// Bytes for the bookkeeping of one instance. wasmtime's default is too small for the largest runtimes.
 const INSTANCE_BYTES: usize = 4 * 1024 * 1024;
 
-/// Guest code was about to run in memory that may hold what another instance left.
+/// Guest code was about to run in memory that may hold data of another instance.
 #[derive(Debug, thiserror::Error)]
 #[error("memory may have been swapped out since the engine was made")]
 pub(super) struct StaleMemory;
 
-/// An engine and what watches its memory. Linked code is good for one machine.
+/// An engine, and the watch for swapping. Linked code is valid for one machine.
 pub(super) struct Machine {
     pub(super) engine: Engine,
-    /// Present where the page map is scanned.
+    /// `Some` if the page map is scanned.
     watch: Option<SwapWatch>,
 }
 
 impl Machine {
-    /// With a place in the pool for each of so many calls. It scans the page map if there is a watch.
+    /// Makes a machine whose pool has a place for each of so many calls. It scans the page map if there is a watch.
     pub(super) fn new(max_calls: u32, watch: Option<SwapWatch>) -> wasmtime::Result<Self> {
         let engine = Engine::new(&engine_config(max_calls, watch.is_some()))?;
         Ok(Self { engine, watch })
     }
 
-    /// Whether an instance that is made now may find what another one left. Takes up to half a microsecond.
+    /// True if a new instance may find data of another one in its memory. Takes up to half a microsecond.
     pub(super) fn may_leak(&self) -> bool {
         self.watch.as_ref().is_some_and(SwapWatch::is_broken)
     }
 
-    /// The same. Looks more closely than a call can.
+    /// Like `may_leak`, with a check that is too slow for every call.
     pub(super) fn may_leak_looking_closely(&self) -> bool {
         self.watch.as_ref().is_some_and(SwapWatch::is_broken_looking_closely)
     }
@@ -75,7 +75,7 @@ impl Machine {
 
 fn engine_config(max_calls: u32, scans: bool) -> Config {
     let mut pool = PoolingAllocationConfig::new();
-    // As many instances may wait for another call as there are calls.
+    // As many instances may be kept for another call as there are calls.
     let places = max_calls * 2;
     let memories = places * MEMORIES_PER_PLACE + SPARE_MEMORIES;
     let places = places + SPARE_PLACES;
@@ -99,17 +99,17 @@ fn engine_config(max_calls: u32, scans: bool) -> Config {
     config
 }
 
-/// Everything that shows in machine code: what a compiler makes with these settings runs in an engine that adds a pool to them.
+/// The settings that affect machine code. A compiler's engine has only these, and the host's adds a pool.
 pub(super) fn code_settings() -> Config {
     let mut config = Config::new();
     config
         .memory_init_cow(true)
         .consume_fuel(true)
-        // For debuggers and profilers alone: where in the file each instruction came from, and how to walk a stack without
+        // For debuggers and profilers only: where in the file each instruction came from, and how to walk a stack without
         // frame pointers. Both would be compiled, written, checked and loaded with every plugin.
         .generate_address_map(false)
         .native_unwind_info(false)
-        // One call at a time in an instance: the machinery for more costs time in each call.
+        // An instance runs one call at a time. The machinery for more would cost time in each call.
         .concurrency_support(false);
     config
 }

@@ -12,7 +12,7 @@ use crate::runtime::limits::MAX_MEMORIES;
 use crate::runtime::limits::MAX_TABLE_ELEMENTS;
 use crate::runtime::limits::MAX_TABLES;
 
-/// The memory that all guests have together. Without it a host full of greedy guests would be ended by the system.
+/// The memory of all guests together. Without this limit, the system would kill a host full of greedy guests.
 #[derive(Clone, Debug)]
 pub(super) struct MemoryBudget {
     used: Arc<AtomicUsize>,
@@ -38,16 +38,16 @@ impl MemoryBudget {
     }
 }
 
-/// Who refused memory to a guest.
+/// The limit because of which memory was refused to a guest.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Refused {
-    /// Its own limit.
+    /// The plugin's own limit.
     Own,
-    /// All guests together have what there is for guests, which is not this one's fault.
+    /// The limit of all guests together, which is not this guest's fault.
     Host,
 }
 
-/// Counts what one instance has, and remembers whether it was refused memory: a guest that is refused crashes, and the
+/// Counts the memory of one instance, and remembers whether more was refused: a guest that is refused memory crashes, and the
 /// crash alone does not say why.
 #[derive(Debug)]
 pub(super) struct InstanceLimiter {
@@ -56,7 +56,7 @@ pub(super) struct InstanceLimiter {
     table_elements: usize,
     budget: MemoryBudget,
     refused: Option<Refused>,
-    /// A memory or a table was taken from the pool since somebody asked.
+    /// A memory or a table was taken from the pool since the last `take_news`.
     has_news: bool,
 }
 
@@ -69,19 +69,19 @@ impl InstanceLimiter {
         self.refused
     }
 
-    /// Whether an instance may wait for another call with the memory that it has. Memory is never given back, so one that
-    /// took more than half of what it may have might not answer a call that a fresh one answers. And all that wait leave
-    /// half of what there is to those that run.
+    /// True if the instance may be kept for another call. Memory is never given back, so an instance that has more than half
+    /// of its limit might fail a call that a fresh one answers. And all kept instances leave half of the guests' memory to
+    /// running calls.
     pub(super) fn has_room_to_stay(&self) -> bool {
         self.used <= self.limit / 2 && !self.budget.is_half_used()
     }
 
-    /// Whether a memory or a table was taken from the pool since the last time that somebody asked.
+    /// Tells whether a memory or a table was taken from the pool since the last `take_news`.
     pub(super) fn take_news(&mut self) -> bool {
         mem::take(&mut self.has_news)
     }
 
-    /// Another call begins.
+    /// Forgets refusals of the call before.
     pub(super) fn begin_call(&mut self) {
         self.refused = None;
     }
@@ -100,7 +100,7 @@ impl ResourceLimiter for InstanceLimiter {
         desired: usize,
         maximum: Option<usize>,
     ) -> wasmtime::Result<bool> {
-        // wasmtime asks once it has the memory, and as if it grew from nothing.
+        // wasmtime asks after it has taken a memory from the pool, and reports it as growth from 0.
         self.has_news |= current == 0;
         let more = desired.saturating_sub(current);
         if self.used + more > self.limit || maximum.is_some_and(|maximum| desired > maximum) {

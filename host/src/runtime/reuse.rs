@@ -1,11 +1,11 @@
-//! How often, and for whom, an instance is used again.
+//! Reuse of instances: for how many calls, and for which tenants.
 
 use serde::Deserialize;
 
 use crate::callback::model::TenantPair;
 use crate::setting::SettingError;
 
-/// More calls than any leak is worth.
+/// The most calls of one instance: even a small leak would show by then.
 const MOST_CALLS: u32 = 1_000_000;
 
 /// `reuse` and `reuse_between_tenants` of a sidecar file.
@@ -28,15 +28,15 @@ impl From<u32> for Reuse {
 impl Reuse {
     /// A fresh instance for every call.
     pub const NEVER: Self = Self(1);
-    /// As often as may be.
+    /// As many calls as possible.
     pub const ALWAYS: Self = Self(MOST_CALLS);
 
-    /// How many calls an instance answers.
+    /// Returns the number of calls that an instance answers.
     pub(super) fn calls(self) -> u32 {
         self.0
     }
 
-    /// Checks the number.
+    /// Checks that the number is in range.
     pub fn validate(self) -> Result<(), SettingError> {
         if (1..=MOST_CALLS).contains(&self.0) {
             return Ok(());
@@ -49,17 +49,17 @@ impl Reuse {
     }
 }
 
-/// Whose calls may find what another's left in a guest's memory.
+/// The tenants whose calls may share an instance, and find each other's data in its memory.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Tenants {
-    /// Nobody else's.
+    /// Each tenant's calls have instances of their own.
     Apart,
-    /// Everybody's, because the operator says so.
+    /// All tenants' calls share instances, because the operator says so.
     Together,
 }
 
 impl Tenants {
-    /// Whom an instance that served this one may serve next. None where that cannot be known.
+    /// Returns the key of the instances that may be used for these tenants. `None` if the tenant is unknown, so that none may.
     pub(super) fn group(self, tenants: TenantPair<'_>) -> Option<TenantPair<'_>> {
         match self {
             Self::Together => Some(TenantPair { addressed: "", operator: "" }),

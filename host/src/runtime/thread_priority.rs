@@ -1,8 +1,8 @@
-//! How a thread stands in the queue for a core. Less than others can always be asked for, by whatever user.
+//! Thread priorities. Any user may lower the priority of their threads.
 
-/// Puts this thread behind those that do I/O, as far as the system lets it.
+/// Puts this thread behind those that do I/O, if the system permits.
 pub(super) fn lower_priority(niceness: i32) {
-    // Elsewhere the call would be about the whole process.
+    // On other systems the call would affect the whole process.
     #[cfg(target_os = "linux")]
     if let Err(error) = rustix::process::setpriority_process(None, niceness) {
         tracing::warn!(%error, "guests run at the same priority as I/O");
@@ -11,8 +11,8 @@ pub(super) fn lower_priority(niceness: i32) {
     let _ = niceness;
 }
 
-/// Lets this thread run only while a core has nothing else to do, and give way at once: a thread that has merely stepped back
-/// keeps its core for up to some milliseconds. There is no way back without privileges. Returns whether that was done.
+/// Lets this thread run only while a core is idle, and yield at once: a thread with a mere niceness keeps its core for up to
+/// some milliseconds. An unprivileged process cannot undo this. Returns whether it succeeded.
 pub(super) fn use_idle_priority() -> bool {
     #[cfg(target_os = "linux")]
     {
@@ -20,8 +20,8 @@ pub(super) fn use_idle_priority() -> bool {
         use thread_priority::ThreadPriority;
         use thread_priority::ThreadSchedulePolicy::Normal;
 
-        // It also asks for a niceness that an unprivileged process that was started with another may not have, and that
-        // counts for nothing here; so the outcome is read back.
+        // The call also sets a niceness, which fails in an unprivileged process that was started with a greater one. The
+        // niceness does not matter here, so the policy is read back instead.
         let this = thread_priority::thread_native_id();
         let _ = thread_priority::set_thread_priority_and_policy(
             this,
@@ -39,7 +39,7 @@ pub(super) fn use_idle_priority() -> bool {
 mod tests {
     use super::*;
 
-    /// This thread's scheduling policy: field 41 of `proc(5)`, where the name that ends with a bracket is the second.
+    /// Returns this thread's scheduling policy: field 41 of `proc(5)`. The second field is the name in brackets.
     fn policy() -> String {
         let stat = std::fs::read_to_string("/proc/thread-self/stat").unwrap();
         let (_, numbers) = stat.rsplit_once(") ").unwrap();

@@ -1,4 +1,4 @@
-//! What a plugin is to the runtime: its code, the limits of its calls and what they may reach.
+//! A plugin as the runtime sees it: its code, its limits and its access to services.
 
 use std::sync::Arc;
 
@@ -19,14 +19,14 @@ use crate::runtime::memory::MemoryBudget;
 use crate::runtime::reuse::Reuse;
 use crate::runtime::reuse::Tenants;
 
-/// What an operator says about the instances of a plugin.
+/// An operator's settings for the instances of a plugin.
 #[derive(Clone, Copy, Debug)]
 pub struct UnitConfig {
-    /// What one call may use up.
+    /// Limits of one call.
     pub limits: Limits,
-    /// How many calls an instance answers.
+    /// The number of calls that an instance answers.
     pub reuse: Reuse,
-    /// Whose calls an instance may answer.
+    /// The tenants whose calls may share an instance.
     pub tenants: Tenants,
 }
 
@@ -38,7 +38,7 @@ pub struct NoHandler(String);
 /// The part of a plugin that runs.
 pub struct Unit {
     pub(super) code: MovableCode,
-    /// What the plugin exports. A call finds its handler by the code that it runs.
+    /// The exported handlers. A call uses the indices of the code that it runs instead, because code may be moved.
     handlers: Handlers,
     pub(super) limits: Limits,
     pub(super) budget: MemoryBudget,
@@ -72,45 +72,42 @@ impl Unit {
         })
     }
 
-    /// What the plugin exports.
     pub fn handlers(&self) -> &Handlers {
         &self.handlers
     }
 
-    /// What one call may use up.
     pub fn limits(&self) -> &Limits {
         &self.limits
     }
 
-    /// How many of the host's places one call takes.
+    /// Returns how many of the host's places one call takes.
     pub fn places(&self) -> u32 {
         self.places
     }
 
-    /// What the plugin's guests may reach.
+    /// Returns the services that the plugin's guests may use.
     pub fn access(&self) -> &Access {
         &self.access
     }
 
-    /// The interfaces that the code imports.
+    /// Returns the interfaces that the code imports.
     pub fn imports(&self) -> Vec<String> {
         self.code.current().linked.imports()
     }
 
-    /// Bytes of the largest memory before a call has done anything, where that can be told.
+    /// Returns the bytes of the largest memory at the start of a call; `None` if wasmtime cannot tell.
     pub fn initial_memory(&self) -> Option<u64> {
-        /// WebAssembly counts in these.
+        /// The size of a WebAssembly page.
         const PAGE_BYTES: u64 = 64 << 10;
         let needed = self.code.current().linked.resources()?;
         Some(needed.max_initial_memory_size? * PAGE_BYTES)
     }
 
-    /// A program begins anew with every callback; everything else may answer several.
+    /// False for the command form, which runs from start to end for every callback.
     pub fn can_be_reused(&self) -> bool {
         self.handlers.command.is_none()
     }
 
-    /// Keeps instances from now on.
     pub fn open_pool(&self) {
         self.pool.open();
     }
@@ -120,11 +117,11 @@ impl Unit {
         self.pool.close();
     }
 
-    /// An instance that an earlier call left, or a fresh one, ready for a call.
+    /// Returns a kept or fresh instance that is ready for the call.
     pub(super) fn guest(&self, context: CallContext) -> Guest {
         match self.pool.take(context.callback.tenants()) {
-            // Its memory holds what it wrote itself, whatever was swapped out. But what runs elsewhere by now shall not
-            // keep the pool of another machine.
+            // A kept instance only finds its own data in its memory, even after swapping. But an instance of a machine that
+            // was replaced must not keep that machine's pool alive.
             Some(guest) if Arc::ptr_eq(&guest.runnable, &self.code.current()) => {
                 guest.again(&self.limits, context)
             }
@@ -132,17 +129,17 @@ impl Unit {
         }
     }
 
-    /// An instance that no call has used.
+    /// Returns an instance that no call has used.
     pub(super) fn fresh_guest(&self, context: CallContext) -> Guest {
         Guest::new(self.code.current(), &self.limits, &self.budget, context)
     }
 
-    /// Begins the call of a guest again with other code. What the guest had of it until now is lost.
+    /// Begins a guest's call again with other code. The old instance and its memory are dropped.
     pub(super) fn run_instead(&self, guest: &mut Guest, runnable: Arc<Runnable>) {
         *guest = Guest::new(runnable, &self.limits, &self.budget, guest.take_context());
     }
 
-    /// Keeps an instance after a call that ended well, if there is still use and room for it.
+    /// Keeps an instance after a call that ended well, if it may answer more calls and there is room.
     pub(super) fn keep(&self, mut guest: Guest, callback: &Callback) {
         guest.calls += 1;
         if self.can_be_reused() && guest.has_room_to_stay() {

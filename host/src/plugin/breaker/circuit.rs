@@ -1,4 +1,4 @@
-//! One circuit: closed while calls go well, open for a pause after failures in a row, and then tried with one call.
+//! One circuit: closed while calls succeed, open for a pause after failures in a row, then probed with one call.
 
 use std::time::Duration;
 
@@ -11,12 +11,12 @@ use crate::plugin::originator::Originator;
 use crate::plugin::originator::TenantId;
 use crate::plugin::originator::UserId;
 
-/// So many different users make several: two may be one person with two accounts, or chance.
+/// Users that count as several. Two may be one person with two accounts, or chance.
 const SEVERAL_USERS: usize = 3;
-/// The same of tenants.
+/// Tenants that count as several.
 const SEVERAL_TENANTS: usize = 2;
 
-/// Whether calls go through, for everybody or for one user or tenant.
+/// The state of calls for everybody, for one tenant or for one user.
 #[derive(Debug)]
 pub(super) enum Circuit {
     Closed(Row),
@@ -30,7 +30,7 @@ impl Default for Circuit {
     }
 }
 
-/// Failures in a row, and whose calls they were.
+/// Failures in a row, with the users and tenants that called.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Row {
     failures: u32,
@@ -38,7 +38,7 @@ pub(super) struct Row {
     tenants: Few<TenantId, SEVERAL_TENANTS>,
 }
 
-/// The first few different ones: more are not counted.
+/// The first few distinct values; further ones are not counted.
 #[derive(Clone, Copy, Debug)]
 struct Few<T, const MOST: usize>([Option<T>; MOST]);
 
@@ -87,7 +87,7 @@ impl Row {
     }
 }
 
-/// What a verdict brought about in one circuit.
+/// The effect of a verdict on one circuit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Turn {
     Opened(Duration),
@@ -95,7 +95,7 @@ pub(super) enum Turn {
 }
 
 impl Circuit {
-    /// How long no call may begin; none, if one may now. Zero while one is being tried.
+    /// Returns the time until a call may begin, zero while a probe is under way. `None` if a call may begin now.
     pub(super) fn left(&self, now: Instant) -> Option<Duration> {
         match *self {
             Self::Closed(_) => None,
@@ -106,7 +106,7 @@ impl Circuit {
         }
     }
 
-    /// A call begins that [`left`](Self::left) allows. Whether it is the one that tries.
+    /// Begins a call that [`left`](Self::left) allows. Returns true if it is the probe.
     pub(super) fn begin(&mut self) -> bool {
         match *self {
             Self::Paused { pause, .. } => {
@@ -117,7 +117,7 @@ impl Circuit {
         }
     }
 
-    /// A call has ended. It opens a closed circuit if that makes a row that `is_enough`.
+    /// Records the end of a call. Opens a closed circuit if the failures in a row satisfy `is_enough`.
     pub(super) fn settle(
         &mut self,
         end: End,
@@ -146,7 +146,7 @@ impl Circuit {
                 self.give_up_probe(end.at);
                 None
             }
-            // Calls that began before the pause say nothing about how it is now.
+            // Calls that began before the pause say nothing about the present.
             (Self::Paused { .. } | Self::Probing { .. }, ..)
             | (Self::Closed(_), _, Verdict::Neither) => None,
         }
@@ -157,14 +157,14 @@ impl Circuit {
         Turn::Opened(pause)
     }
 
-    /// The call that was to try came to nothing: the next one may.
+    /// Records that the probe was not made: the next call may be one.
     pub(super) fn give_up_probe(&mut self, now: Instant) {
         if let Self::Probing { pause } = *self {
             *self = Self::Paused { until: now, pause };
         }
     }
 
-    /// Nothing worth remembering.
+    /// True if the circuit is closed and has no failures.
     pub(super) fn is_clean(&self) -> bool {
         matches!(self, Self::Closed(row) if row.failures == 0)
     }
@@ -182,7 +182,7 @@ impl Circuit {
     }
 }
 
-/// How a call ended, for one circuit.
+/// The end of a call, as one circuit sees it.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct End {
     pub(super) from: Originator,

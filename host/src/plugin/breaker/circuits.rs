@@ -1,4 +1,4 @@
-//! The circuits of those whose calls failed lately, and of nobody else: most users never meet a failure.
+//! Circuits of the users or tenants whose calls failed lately. The others have none: most users never meet a failure.
 
 use std::hash::Hash;
 
@@ -6,8 +6,8 @@ use aviary_state::Bounded;
 
 use crate::plugin::breaker::circuit::Circuit;
 
-/// Circuits of one kind that a plugin keeps. Beyond that the one that failed last the longest ago is forgotten: its owner
-/// may call the plugin again, and is paused again.
+/// Circuits of one kind that a plugin keeps. Beyond that the one with the oldest last failure is forgotten: its user or tenant
+/// may call the plugin again, and is paused again after more failures.
 pub(super) const MOST: usize = 256;
 
 /// One circuit for each user or tenant whose calls failed lately.
@@ -29,19 +29,19 @@ impl<Id: Copy + Eq + Hash> Circuits<Id> {
         self.0.get_mut(&id)
     }
 
-    /// The circuit of somebody whose call has failed now.
+    /// Returns the circuit of a user or tenant whose call has just failed, and makes it if necessary.
     pub(super) fn failed(&mut self, id: Id) -> &mut Circuit {
         self.0.renew(id, Circuit::default)
     }
 
-    /// Forgets it, if there is nothing to remember.
+    /// Forgets a circuit without failures.
     pub(super) fn tidy(&mut self, id: Id) {
         if self.get(id).is_some_and(Circuit::is_clean) {
             self.0.remove(&id);
         }
     }
 
-    /// How many are paused, or being tried.
+    /// Counts the circuits that are paused or probing.
     pub(super) fn paused(&self) -> usize {
         self.0.iter().filter(|(_, circuit)| !circuit.is_closed()).count()
     }

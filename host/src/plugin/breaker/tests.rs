@@ -1,4 +1,4 @@
-//! A breaker without a plugin: whose failures pause it for whom, and how it comes back.
+//! Tests of the breaker without a plugin.
 
 use super::*;
 
@@ -8,7 +8,7 @@ fn breaker() -> Arc<Breaker> {
     Arc::new(Breaker::new(BreakerConfig { failures: 3, pause_ms: 1000, max_pause_ms: 3000 }))
 }
 
-/// The user of that number, of the only tenant.
+/// Returns the user of that number in the only tenant.
 fn user(number: u64) -> Originator {
     Originator::numbered(1, number)
 }

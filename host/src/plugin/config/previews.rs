@@ -1,31 +1,31 @@
-//! How long the link previews of a plugin are kept.
+//! Caching of a plugin's link previews.
 
 use std::num::NonZeroU32;
 use std::time::Duration;
 
 use serde::Deserialize;
 
-/// `[previews]`
+/// `[previews]` of a sidecar file.
 #[derive(Clone, Copy, Debug, Default, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct PreviewsConfig {
-    /// So long a preview is good for everybody of its tenant. They are not kept unless this is there.
+    /// A preview is served to everybody of its tenant for this long. Without it, previews are not cached.
     fresh_secs: Option<NonZeroU32>,
-    /// So long it serves while another one is made, counted from when it was made.
+    /// A preview is still served for this long while a new one is made, counted from when it was made.
     stale_secs: u32,
 }
 
-/// How long a plugin's previews are kept.
+/// The times for which previews are cached, counted from when they were made.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct KeepPreviews {
-    /// As they are.
+    /// The preview is served as it is.
     pub fresh: Duration,
-    /// Until another one is made.
+    /// The preview is served while a new one is made.
     pub stale: Duration,
 }
 
 impl PreviewsConfig {
-    /// How long they are kept, if they are.
+    /// Returns how long previews are cached; `None` if they are not.
     pub fn keep(&self) -> Option<KeepPreviews> {
         let fresh = Duration::from_secs(u64::from(self.fresh_secs?.get()));
         Some(KeepPreviews { fresh, stale: Duration::from_secs(u64::from(self.stale_secs)) })

@@ -1,4 +1,4 @@
-//! What a new version has to show before it takes the place of the live one.
+//! The checks on a new version before it replaces the live one.
 
 use std::num::NonZeroU32;
 
@@ -7,18 +7,18 @@ use serde::Deserialize;
 use crate::setting::Section;
 use crate::setting::SettingError;
 
-/// More would keep a version waiting for minutes, and other plugins behind it.
+/// Limit of `replay`. More would delay a version, and other plugins behind it, by minutes.
 const MOST_REPLAYED: u32 = 10_000;
-/// A new version that needs twice the fuel does something else than the old one.
+/// A new version that needs more than twice the fuel probably does something else than the old one.
 const FUEL_FACTOR: f64 = 2.0;
-/// Half of the users is the most that makes sense: beyond it, the old version is the exception.
+/// Limit of `canary`, in percent. With more than half of the users, the old version would be the exception.
 const MOST_SHARE: u32 = 50;
-/// Calls after which a version has shown what it is.
+/// Calls after which a canary is judged, unless the operator sets another number.
 const CANARY_CALLS: u32 = 200;
-/// More than a day's clicks on most cards.
+/// Limit of `canary_calls`: more than a day's clicks on most cards.
 const MOST_CALLS: u32 = 100_000;
 
-/// `promote` of a sidecar file, or `[promote]` for all plugins that say nothing.
+/// `promote` of a sidecar file, or `[promote]` for all plugins without one.
 #[derive(Clone, Copy, Debug, Default, Deserialize, PartialEq)]
 #[serde(default, deny_unknown_fields)]
 pub struct PromoteConfig {
@@ -29,7 +29,7 @@ pub struct PromoteConfig {
 }
 
 impl PromoteConfig {
-    /// Checks the numbers.
+    /// Checks that the numbers are in range.
     pub fn validate(&self) -> Result<(), SettingError> {
         let section = Section("promote");
         let numbers = [
@@ -45,22 +45,22 @@ impl PromoteConfig {
         factor.unwrap_or(Ok(()))
     }
 
-    /// How many callbacks are played to a new version.
+    /// Returns how many callbacks of the journal are replayed with a new version; `None` for none.
     pub fn replay(&self) -> Option<usize> {
         self.replay.map(|count| count.get() as usize)
     }
 
-    /// How many times the fuel of the live version a new one may use.
+    /// Returns the factor by which a new version may use more fuel than the recorded call.
     pub fn fuel_factor(&self) -> f64 {
         self.fuel_factor.unwrap_or(FUEL_FACTOR)
     }
 
-    /// How many of a hundred users it is given, if it is given some.
+    /// Returns the percentage of users that a new version serves as a canary; `None` if it goes live at once.
     pub fn canary(&self) -> Option<u32> {
         self.canary.map(NonZeroU32::get)
     }
 
-    /// After how many calls it is judged.
+    /// Returns the number of calls after which a canary is judged.
     pub fn canary_calls(&self) -> u32 {
         self.canary_calls.map_or(CANARY_CALLS, NonZeroU32::get)
     }

@@ -1,5 +1,5 @@
-//! The command form: one callback as JSON on standard input, the reply as JSON on standard output, words for the log on
-//! standard error. Any language that can print can be a plugin.
+//! The command form: a plugin reads one callback as JSON on standard input, and writes the reply as JSON to standard output
+//! and log lines to standard error. Any language that can print can be a plugin.
 
 use wasmtime::Store;
 use wasmtime::TypedFunc;
@@ -16,27 +16,27 @@ use crate::runtime::call::error::CallError;
 use crate::runtime::call::state::GuestState;
 use crate::runtime::call::state::Wasi;
 
-/// How much of the end of standard error is repeated in the line about a failure: the last line of a traceback.
+/// Bytes of the end of standard error that a failure's log line repeats: the last line of a traceback.
 const TAIL: usize = 512;
-/// What a command that prints nothing has answered: the card stays, and there is no toast.
+/// The reply of a command that prints nothing: the card stays, and there is no toast.
 const NOTHING: &str = "{}";
 
-/// How a plugin of the command form is run.
+/// The entry point of a plugin of the command form.
 pub(in crate::runtime) enum Command {
-    /// By what its component exports.
+    /// A component's exported `run`.
     Run(GuestIndices),
-    /// From its start, without a component around it.
+    /// The start function of a core module.
     Program,
 }
 
 impl Command {
-    /// What a component has of it.
+    /// Finds the entry point in a component.
     pub(in crate::runtime) fn exported(instance_pre: &InstancePre<GuestState>) -> Option<Self> {
         GuestIndices::new(instance_pre).ok().map(Self::Run)
     }
 }
 
-/// Runs what a component exports to its end.
+/// Runs a component to its end, and returns its exit code.
 pub(in crate::runtime) async fn run(
     indices: &GuestIndices,
     store: &mut Store<GuestState>,
@@ -47,7 +47,7 @@ pub(in crate::runtime) async fn run(
     exit_code(ended.map(|result| result.map_or(1, |()| 0)))
 }
 
-/// Runs a program from its start to its end.
+/// Runs a core module to its end, and returns its exit code.
 pub(in crate::runtime) async fn run_program(
     start: TypedFunc<(), ()>,
     store: &mut Store<GuestState>,
@@ -55,7 +55,7 @@ pub(in crate::runtime) async fn run_program(
     exit_code(start.call_async(store, ()).await.map(|()| 0))
 }
 
-/// Whoever exits does not return, which is an error to wasmtime.
+/// Turns WASI's exit, which wasmtime reports as an error, into its code.
 fn exit_code(ended: wasmtime::Result<i32>) -> wasmtime::Result<i32> {
     ended.or_else(|error| match error.downcast_ref::<I32Exit>() {
         Some(exit) => Ok(exit.0),
@@ -63,7 +63,7 @@ fn exit_code(ended: wasmtime::Result<i32>) -> wasmtime::Result<i32> {
     })
 }
 
-/// What one that ended with that code has answered.
+/// Returns the reply of a command that ended with that exit code.
 pub(in crate::runtime) fn answer(
     code: i32,
     callback: &Callback,
@@ -81,7 +81,7 @@ pub(in crate::runtime) fn answer(
     let answer = String::from_utf8(answer)
         .map_err(|_| CallError::Unreadable("standard output is not UTF-8".to_owned()))?;
     Ok(match (answer.trim(), callback.kind()) {
-        // An event wants no answer, only that it was taken.
+        // An event needs an acknowledgement only.
         ("", Kind::Other) => RawReply::Accepted,
         ("", _) => RawReply::Json(NOTHING.to_owned()),
         (_, _) => RawReply::Json(answer),

@@ -1,27 +1,27 @@
-//! What a command is given before it starts.
+//! The input of a command.
 
 use crate::capability::context::CallContext;
 
-/// Where a command finds how many milliseconds it has from its start until the host answers without it.
+/// The variable with the milliseconds from the command's start until the host answers without it.
 pub(in crate::runtime) const REMAINING: &str = "AVIARY_REMAINING_MS";
 
-/// What a command is given besides standard input. Its settings are its environment.
+/// The input of a command. Its environment variables are the plugin's settings.
 #[derive(Debug)]
 pub(in crate::runtime) struct CommandInput<'a> {
-    /// The only argument: a program expects to find its name there.
+    /// The only argument, where programs expect their name.
     pub(in crate::runtime) name: &'a str,
-    /// Pairs of name and value.
+    /// The names and values of its variables.
     pub(in crate::runtime) environment: Vec<(&'a str, &'a str)>,
-    /// Milliseconds until the host answers without it.
+    /// Milliseconds from its start until the host answers without it.
     pub(in crate::runtime) remaining_ms: u32,
-    /// The callback.
+    /// The callback's JSON, for standard input.
     pub(in crate::runtime) input: String,
-    /// How much it may print on standard output.
+    /// Bytes that it may write to standard output.
     pub(in crate::runtime) reply_bytes: usize,
 }
 
 impl<'a> CommandInput<'a> {
-    /// The command may answer with `reply_bytes`.
+    /// Makes the input of a call. The reply may have `reply_bytes` bytes.
     pub(in crate::runtime) fn new(context: &'a CallContext, reply_bytes: usize) -> Self {
         Self {
             name: &context.access.id.name,

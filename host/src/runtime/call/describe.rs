@@ -1,4 +1,4 @@
-//! The one call before any callback: a plugin says what it is.
+//! The call of `describe`, made once when a plugin is loaded.
 
 use std::sync::Arc;
 
@@ -17,7 +17,7 @@ use crate::runtime::machine::StaleMemory;
 use crate::runtime::unit::Unit;
 use crate::tape::Tape;
 
-/// What a plugin says of itself; `None` if it does not say.
+/// Asks the plugin for its description; `None` if it exports none.
 pub async fn describe(
     engine: &GuestEngine,
     unit: &Arc<Unit>,

@@ -1,4 +1,4 @@
-//! Why a call has no answer.
+//! The ways in which a call fails.
 
 use wasmtime::PoolConcurrencyLimitError;
 use wasmtime::Trap;
@@ -11,57 +11,57 @@ use crate::runtime::call::lift;
 use crate::runtime::limits::Limits;
 use crate::runtime::memory::Refused;
 
-/// Why a handler did not answer.
+/// Why a handler did not return a reply.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum CallError {
-    /// It wants the user to see this.
+    /// The plugin reports a failure, with a toast for the user.
     #[error("the plugin answered with a failure for the user")]
     User(Toast),
-    /// It failed, and says why for the log.
+    /// The plugin reports a failure, with a reason for the log.
     #[error("the plugin failed: {0}")]
     Internal(String),
-    /// A command said so by its exit code.
+    /// A command ended with an exit code other than 0.
     #[error("the plugin failed: exit code {code}{}{tail}", if tail.is_empty() { "" } else { ": " })]
     Exit {
-        /// Not 0.
+        /// Any code but 0.
         code: i32,
-        /// What it said last on standard error.
+        /// The end of standard error.
         tail: String,
     },
-    /// Its CPU budget is gone.
+    /// The guest has used up its fuel.
     #[error("the plugin used up its {limit} units of fuel")]
     OutOfFuel {
-        /// Its budget.
+        /// The fuel that it was given.
         limit: u64,
     },
-    /// It was refused memory and crashed.
+    /// The guest crashed after it was refused memory.
     #[error("the plugin wanted more than its {limit} bytes of memory")]
     OutOfMemory {
-        /// Its limit.
+        /// The plugin's limit, in bytes.
         limit: usize,
     },
-    /// It was still at it when all its time was over.
+    /// The guest was still running when its time was over.
     #[error("the plugin was stopped at the end of its time")]
     Stopped,
-    /// It crashed.
+    /// The guest trapped, for this reason.
     #[error("the plugin crashed: {0}")]
     Trap(String),
-    /// Its reply holds more text than it may.
+    /// The reply holds more text than the plugin's limit.
     #[error("the reply holds {size} bytes; the plugin's limit is {limit}")]
     ReplyTooLarge {
-        /// Bytes in it.
+        /// Bytes in the reply.
         size: usize,
-        /// The limit.
+        /// The limit, in bytes.
         limit: usize,
     },
-    /// Its reply is not what the contract says, or too long to be copied out of the guest.
+    /// The reply violates the contract, or is too long to be copied out of the guest.
     #[error("the reply cannot be read: {0}")]
     Unreadable(String),
-    /// All guests together have the memory that there is for guests.
+    /// All guests together have used up the memory for guests.
     #[error("the guests of this host have used up guests.memory_bytes")]
     HostMemory,
-    /// The pool has nothing left for an instance, although it has a place for every call.
+    /// The pool has no room for an instance, although it has a place for every call.
     #[error("no room for another instance: {0}")]
     NoRoom(String),
 }
@@ -76,7 +76,7 @@ impl From<types::Failure> for CallError {
 }
 
 impl CallError {
-    /// What wasmtime ended it with.
+    /// Classifies an error of wasmtime.
     pub(in crate::runtime) fn of(
         error: &wasmtime::Error,
         limits: &Limits,
@@ -93,13 +93,13 @@ impl CallError {
         match trap {
             Some(trap) => Self::Trap(trap.to_string()),
             None if error.is::<PoolConcurrencyLimitError>() => Self::NoRoom(said()),
-            // What goes wrong inside a guest has a trace of its frames; reading what it returned has none.
+            // An error inside a guest has a backtrace; one from reading its result has none.
             None if error.downcast_ref::<WasmBacktrace>().is_none() => Self::Unreadable(said()),
             None => Self::Trap(said()),
         }
     }
 
-    /// A guest that is refused memory may see it, and give up in its own way.
+    /// Returns the error for a guest that was refused memory, even if the guest then gave up in its own way.
     pub(in crate::runtime) fn for_want_of_memory(
         limits: &Limits,
         refused: Option<Refused>,
@@ -110,7 +110,7 @@ impl CallError {
         })
     }
 
-    /// As it may stand in the log: the plugin's own words are shown without what its operator gave it.
+    /// Removes the plugin's secrets from the text, for the log.
     pub(in crate::runtime) fn without_secrets(self, settings: &PluginSettings) -> Self {
         match self {
             Self::Internal(text) => Self::Internal(settings.without_secrets(&text).into_owned()),
@@ -121,7 +121,7 @@ impl CallError {
         }
     }
 
-    /// Nobody knows how the call ended: the host itself failed.
+    /// Makes the error of a call that was lost because the host itself failed.
     pub(in crate::runtime) fn lost(error: &dyn std::fmt::Display) -> Self {
         Self::Trap(format!("the guest's thread failed: {error}"))
     }

@@ -1,4 +1,4 @@
-//! What a call runs in: a store with the limits of that call, and the instance inside it.
+//! The store and instance of a call, with the limits of that call.
 
 use std::sync::Arc;
 
@@ -16,22 +16,22 @@ use crate::runtime::limits::Limits;
 use crate::runtime::memory::InstanceLimiter;
 use crate::runtime::memory::MemoryBudget;
 
-/// Fuel between two yields: a tenth to a fifth of a millisecond of one core, so that a runaway never holds a thread for
-/// longer, and a healthy call that is behind a hundred of them still gets its turn within ten milliseconds.
+/// Fuel between two yields: one core burns it in a tenth to a fifth of a millisecond. So a runaway never holds a thread for
+/// longer, and a healthy call that waits behind a hundred of them still gets its turn within ten milliseconds.
 pub(in crate::runtime) const YIELD_INTERVAL: u64 = 2_000_000;
 
-/// An instance between two calls, or during one.
+/// An instance with its store, during a call or between two calls.
 pub(in crate::runtime) struct Guest {
     pub(in crate::runtime) store: Store<GuestState>,
-    /// Absent until its first call.
+    /// `None` until the first call.
     pub(in crate::runtime) instance: Option<Instance>,
-    /// Calls that it has answered.
+    /// Calls that the instance has answered.
     pub(in crate::runtime) calls: u32,
     pub(in crate::runtime) runnable: Arc<Runnable>,
 }
 
 impl Guest {
-    /// One that no call has used.
+    /// Makes a guest for its first call.
     pub(in crate::runtime) fn new(
         runnable: Arc<Runnable>,
         limits: &Limits,
@@ -54,7 +54,7 @@ impl Guest {
         let mut store = Store::new(&runnable.machine.engine, state);
         store.limiter(|state| &mut state.limiter);
         store.call_hook_async(HostCallHook::new(limits.reply_bytes));
-        // Fails only where fuel is switched off in the engine, and it never is.
+        // Setting the interval fails only if fuel is off in the engine's configuration, and it is always on.
         store
             .fuel_async_yield_interval(Some(YIELD_INTERVAL))
             .unwrap_or_else(|error| unreachable!("fuel is on: {error}"));
@@ -63,14 +63,14 @@ impl Guest {
         guest
     }
 
-    /// The same for its next call.
+    /// Begins another call in the same instance.
     pub(in crate::runtime) fn again(mut self, limits: &Limits, context: CallContext) -> Self {
         self.store.data().wasi.begin_call(&context.tape);
         self.begin_call(limits, context);
         self
     }
 
-    /// What its call is about, for the call to begin again elsewhere.
+    /// Takes the context out of the current call, so that the call can begin again elsewhere.
     pub(in crate::runtime) fn take_context(&mut self) -> CallContext {
         match self.store.data_mut().call.take() {
             Some(call) => call.into_context(),
@@ -78,17 +78,17 @@ impl Guest {
         }
     }
 
-    /// Whether its memory is small enough for it to wait for another call.
+    /// True if the memory is small enough for the guest to be kept for another call.
     pub(in crate::runtime) fn has_room_to_stay(&self) -> bool {
         self.store.data().limiter.has_room_to_stay()
     }
 
-    /// All limits of a call begin anew with it.
+    /// Starts a call with fresh limits.
     fn begin_call(&mut self, limits: &Limits, context: CallContext) {
         let state = self.store.data_mut();
         state.limiter.begin_call();
         state.call = Some(Call::begin(context));
-        // As in `new`.
+        // Fuel is on, as in `new`.
         self.store
             .set_fuel(limits.fuel)
             .unwrap_or_else(|error| unreachable!("fuel is on: {error}"));

@@ -1,7 +1,8 @@
-//! What a call of the host costs its guest, and whose turn it is afterwards.
+//! Charges a guest for its calls of the host, and makes it yield after them.
 //!
-//! Fuel counts a guest's own instructions. A loop that does nothing but call the host uses almost none, and as yields are
-//! counted in fuel too, it would keep its thread for seconds. So each call has a price, and time counts where it ends.
+//! Fuel counts a guest's own instructions. A loop that does nothing but call the host uses almost none, and because yields are
+//! counted in fuel too, it would hold its thread for seconds. So each call has a price, and the guest yields at its return if
+//! the time slice is over.
 
 use std::future::ready;
 use std::pin::Pin;
@@ -16,30 +17,31 @@ use wasmtime::Trap;
 use crate::runtime::call::state::GuestState;
 use crate::runtime::call::time_slice::TimeSlice;
 
-/// Fuel that a call of the host costs: about what the shortest of them takes, a third of a microsecond.
+/// Fuel that a call of the host costs: about the price of the shortest, which takes a third of a microsecond.
 pub const HOST_CALL_FUEL: u64 = 5_000;
-/// What a guest may hand over in one call of the host. The longest things it has to say are cards and requests.
+/// Bytes that a guest may pass in one call of the host. The largest arguments are cards and requests.
 const HOST_CALL_BYTES: usize = 8 << 20;
-/// What the host reads at most before it knows how large a reply is, as a multiple of the text that is allowed:
-/// the records around the text count too.
+/// Limit of the bytes that the host reads of a reply, as a multiple of the text that is allowed: the reply's size is not known
+/// before it is read, and the records around the text count too.
 const REPLY_FACTOR: usize = 2;
-/// The same for the shortest of limits, in which the records weigh more than the text.
+/// An addition to that limit for plugins with a small one, where the records outweigh the text.
 const REPLY_BASE: usize = 16 << 10;
 
-/// Sees every crossing between one call's guest and the host.
+/// Called whenever control passes between a guest and the host.
 pub(in crate::runtime) struct HostCallHook {
     reply_bytes: usize,
 }
 
 impl HostCallHook {
-    /// For a plugin that may answer with that much text. A longer reply is not even copied out of the guest.
+    /// Makes the hook of a plugin whose replies have at most `reply_limit` bytes of text. A longer reply is not even copied
+    /// out of the guest.
     pub(in crate::runtime) fn new(reply_limit: usize) -> Self {
         Self { reply_bytes: reply_limit * REPLY_FACTOR + REPLY_BASE }
     }
 }
 
-/// What a crossing has to wait for: nothing, mostly. This takes no memory where it is boxed, and each text that is handed to a
-/// guest is two crossings, in and out of its allocator.
+/// A future that is always ready: most crossings have nothing to wait for. Boxing it allocates nothing, which counts because
+/// each string that is passed to a guest takes two crossings, in and out of its allocator.
 struct Passed;
 
 impl Future for Passed {
@@ -50,7 +52,7 @@ impl Future for Passed {
     }
 }
 
-/// As `async_trait` writes it, without a future for what is done at once.
+/// Written as `async_trait` would expand it, but without a future where the work is done at once.
 impl CallHookHandler<GuestState> for HostCallHook {
     fn handle_call_event<'hook, 'store, 'event>(
         &'hook self,
@@ -74,7 +76,7 @@ impl CallHookHandler<GuestState> for HostCallHook {
                 }
                 store.set_hostcall_fuel(HOST_CALL_BYTES);
             }
-            // What is read next is a reply, unless the host is called again before.
+            // The next read is a reply, unless the guest calls the host before.
             CallHook::ReturningFromWasm => store.set_hostcall_fuel(self.reply_bytes),
             CallHook::ReturningFromHost if store.data_mut().call().slice.is_over() => {
                 return Box::pin(async move {

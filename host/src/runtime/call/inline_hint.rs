@@ -1,23 +1,23 @@
-//! Whether the next call of a plugin may begin on the thread that its callback came in on.
+//! Predicts whether a plugin's next call is short enough for the thread that its callback arrived on.
 
 use std::sync::atomic::AtomicBool;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-/// Time that I/O can do without: about as long as a guest runs before it gives way.
+/// I/O can do without its thread for this long: about as long as a guest runs before it yields.
 const QUICK: Duration = Duration::from_micros(150);
 
-/// Whether calls of a plugin are quick, as far as its latest ones tell.
+/// Remembers whether the latest call of a plugin was quick.
 #[derive(Debug, Default)]
 pub(in crate::runtime) struct InlineHint(AtomicBool);
 
 impl InlineHint {
-    /// A call that has ended had a thread for that long. A plugin that was never called is not known to be quick.
+    /// Records a call that ended after `used` time on a thread. Until the first call, a plugin does not count as quick.
     pub(in crate::runtime) fn record(&self, used: Duration) {
         self.0.store(used < QUICK, Ordering::Relaxed);
     }
 
-    /// A call had its slice and has not ended.
+    /// Records a call that did not end within its first slice.
     pub(in crate::runtime) fn record_unfinished(&self) {
         self.0.store(false, Ordering::Relaxed);
     }

@@ -1,4 +1,4 @@
-//! From the guest's records to the host's types, unchecked as yet.
+//! Converts the guest's records to the host's types, without checking them.
 
 use crate::bindings::handlers::lark::callback::types;
 use crate::callback::reply::Card;
@@ -27,7 +27,7 @@ pub(in crate::runtime) fn legacy_reply(reply: types::LegacyReply) -> RawReply {
     })
 }
 
-/// A toast, unchecked.
+/// Converts a toast, without checking it.
 pub fn toast(toast: types::Toast) -> Toast {
     let kind = match toast.kind {
         types::ToastKind::Info => ToastKind::Info,

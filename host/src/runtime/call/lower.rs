@@ -1,9 +1,9 @@
-//! From the host's types to the guest's records, which borrow their texts.
+//! Converts the host's types to the guest's records, which borrow their strings.
 
 use crate::bindings::handlers::lark::callback::types;
 use crate::callback::model;
 
-/// A list that can be borrowed; most are empty.
+/// Makes a list that the guest's records can borrow. Most lists are empty.
 pub(in crate::runtime) fn texts(texts: &[String]) -> Vec<&str> {
     texts.iter().map(String::as_str).collect()
 }

@@ -1,35 +1,35 @@
-//! How a call ended, and which export took it.
+//! The report of a call, and the handlers that a call may go to.
 
 use crate::callback::model::Json;
 use crate::callback::reply::RawReply;
 use crate::runtime::call::error::CallError;
 use crate::runtime::call::timing::CallTiming;
 
-/// How a call ended.
+/// The report of a call that has ended.
 #[derive(Debug)]
 pub struct CallReport {
-    /// What the handler returned, or why it did not.
+    /// The handler's reply, or why there is none.
     pub result: Result<RawReply, CallError>,
-    /// Units used.
+    /// Fuel that the call used.
     pub fuel: u64,
-    /// Cards to show once the answer is on the wire, in the form `card/update` takes.
+    /// Cards to show once the answer has been sent, in the form that `card/update` takes.
     pub deferred: Vec<Json>,
-    /// When it came how far.
+    /// When the call reached each of its stages.
     pub timing: CallTiming,
 }
 
 impl CallReport {
-    /// Of a call that nothing else is known of.
+    /// Makes the report of a call about which nothing but the error is known.
     pub(in crate::runtime) fn without_end(error: CallError) -> Self {
         let timing = CallTiming::beginning(true);
         Self { result: Err(error), fuel: 0, deferred: Vec::new(), timing }
     }
 }
 
-/// Which of a plugin's exports takes a callback.
+/// The handler of a plugin that takes a callback.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Handler {
-    /// The one made for that type of callback.
+    /// The handler for that kind of callback.
     Typed,
     /// `callback-handler`, JSON in and JSON out.
     Json,

@@ -1,5 +1,5 @@
-//! One call: an instance, a budget, an answer. A store ends with its call, unless the call ended well and its operator wants
-//! the instance kept for another.
+//! Runs calls. Each call has its own limits. An instance is dropped after its call, unless the call ended well and the
+//! operator allows reuse.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -34,33 +34,33 @@ use crate::tape::Tape;
 
 /// A callback for a plugin.
 pub struct Task {
-    /// Which of its exports takes it.
+    /// The handler to call.
     pub handler: Handler,
-    /// What it is given.
+    /// The callback that the handler gets.
     pub callback: Arc<Callback>,
-    /// When it is due.
+    /// The deadlines of the answer and of the call.
     pub deadline: Deadline,
-    /// What takes it down, or plays it.
+    /// Records the call, or answers its host calls from a record.
     pub tape: Tape,
 }
 
-/// Where a call runs, and where I/O is done for it.
+/// The threads and limits that a call uses.
 pub struct CallThreads {
     pub(in crate::runtime) io: Handle,
-    /// Lets calls that take long take turns.
+    /// Limits how many long calls have a thread at once.
     pub(in crate::runtime) long: Arc<Semaphore>,
 }
 
 impl CallThreads {
-    /// I/O is done where this is called.
+    /// Makes calls do their I/O on the current runtime.
     pub fn of(engine: &GuestEngine) -> Self {
         Self { io: Handle::current(), long: Arc::clone(&engine.long_turns) }
     }
 }
 
 impl Unit {
-    /// Runs a call in an instance that an earlier one left, or in a fresh one. `ended_well` sees the report and says
-    /// whether the instance may be kept.
+    /// Runs a call in a kept instance or in a fresh one. `ended_well` gets the report and decides whether the instance may be
+    /// kept.
     pub async fn run(
         &self,
         threads: CallThreads,
@@ -86,7 +86,7 @@ impl Unit {
         report
     }
 
-    /// The context of a call in which nothing is granted.
+    /// Makes the context of a call without grants.
     pub(in crate::runtime) fn trial(
         &self,
         callback: &Arc<Callback>,
@@ -114,7 +114,7 @@ async fn run(
                 Err(error) if error.is::<StaleMemory>() => {}
                 outcome => break outcome,
             }
-            // No guest code has seen that memory: the call begins again where nothing can be left.
+            // No guest code has seen that memory: the call begins again on a machine whose memory is always wiped.
             match unit.code.safe().await {
                 Ok(runnable) => unit.run_instead(&mut guest, runnable),
                 Err(failure) => break Ok(Err(failure)),
@@ -221,7 +221,7 @@ async fn invoke(
     Ok(reply.map_err(CallError::from))
 }
 
-/// One call for the plugin's own tests, or one that is played again: without grants, uncounted, over by the soft deadline.
+/// Runs one call for a self-test or a replay: without grants, uncounted, and stopped at the soft deadline.
 pub async fn try_out(engine: &GuestEngine, unit: &Arc<Unit>, task: Task) -> CallReport {
     let Task { handler, callback, deadline, tape } = task;
     let (CallThreads { io, long }, unit) = (CallThreads::of(engine), Arc::clone(unit));
@@ -242,17 +242,17 @@ pub async fn try_out(engine: &GuestEngine, unit: &Arc<Unit>, task: Task) -> Call
     }
 }
 
-/// What calls of a measurement run in.
+/// The instances of a measurement.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Instances {
-    /// Each in one of its own.
+    /// Each call has an instance of its own.
     Fresh,
-    /// All in one.
+    /// All calls share one instance.
     Reused,
 }
 
-/// The same call again and again on one guest thread, for measurements: without grants, uncounted. How long each took; the
-/// first that gets no reply ends it.
+/// Repeats a call on one guest thread, for measurements: without grants and uncounted. Returns the duration of each call.
+/// Stops at the first call without a reply.
 pub fn repeat(
     engine: &GuestEngine,
     unit: &Arc<Unit>,

@@ -1,9 +1,9 @@
-//! A call under way: where it runs, and how its report is had.
+//! A running call: the thread it runs on, and the way to get its report.
 //!
-//! A healthy call takes some microseconds, and handing it to another thread and its report back takes longer than that. So
-//! a call of a plugin that has been quick begins on the thread that its callback came in on. There it has one slice of time;
-//! what it has not done by then it does on a guest thread, and so do all calls of its plugin until one has been quick
-//! again. However many runaways there are, I/O waits for one slice of one of them.
+//! A healthy call takes some microseconds, less than handing it to another thread and its report back. So a call of a plugin
+//! that was quick before begins on the thread that its callback arrived on. It has one slice of time there. A call that is not
+//! finished by then moves to a guest thread, and all calls of its plugin begin there until one has been quick again. However
+//! many runaways there are, I/O waits for one slice of one of them.
 
 use std::future::Ready;
 use std::future::ready;
@@ -18,7 +18,7 @@ use crate::runtime::call::report::CallReport;
 use crate::runtime::engine::GuestEngine;
 use crate::runtime::unit::Unit;
 
-/// A call that has begun. Dropping it does not stop the call; the call's own time does.
+/// A call that has begun. Dropping this does not stop the call; its hard deadline does.
 #[derive(Debug)]
 pub struct RunningCall(Progress);
 
@@ -29,7 +29,7 @@ enum Progress {
 }
 
 impl RunningCall {
-    /// Begins it, here or on a guest thread.
+    /// Begins a call, on this thread or on a guest thread.
     pub fn begin(
         engine: &GuestEngine,
         unit: &Unit,
@@ -48,7 +48,7 @@ impl RunningCall {
         })
     }
 
-    /// Its report, if there is one by then. Cancel safe: asking again later is how a late reply is had.
+    /// Waits until then for the report. Cancel safe: a late reply is received by asking again.
     pub async fn report_by(&mut self, until: Instant) -> Option<CallReport> {
         match &mut self.0 {
             Progress::Over(report) => Some(*report.await),
@@ -56,7 +56,7 @@ impl RunningCall {
         }
     }
 
-    /// Its report, however long it takes: at most the callback's hard deadline.
+    /// Waits for the report, at most until the callback's hard deadline.
     pub async fn report(&mut self) -> CallReport {
         match &mut self.0 {
             Progress::Over(report) => *report.await,

@@ -1,4 +1,4 @@
-//! What a store holds: what belongs to an instance, and its call.
+//! The data of a store: the instance's, and that of its current call.
 
 use std::sync::Arc;
 
@@ -25,27 +25,28 @@ use crate::runtime::machine::StaleMemory;
 use crate::runtime::memory::InstanceLimiter;
 use crate::tape::Tape;
 
-/// Random bytes a guest gets at once. A key needs 32; the host makes them in one go, and nobody else runs meanwhile.
+/// Random bytes that a guest gets at once. A key needs 32. The host makes them in one go, during which no other guest runs on
+/// the thread.
 const MAX_RANDOM_BYTES: u64 = 64 << 10;
 
 /// The data of one store.
 pub(in crate::runtime) struct GuestState {
     pub(in crate::runtime) wasi: Wasi,
     pub(in crate::runtime) limiter: InstanceLimiter,
-    /// Absent between two calls.
+    /// `None` between two calls.
     pub(in crate::runtime) call: Option<Call>,
     pub(in crate::runtime) machine: Arc<Machine>,
 }
 
 impl GuestState {
-    /// Guest code is about to run. If memory or a table was taken from the pool since the last time, nothing of another
-    /// instance may be left in it.
+    /// Called before guest code runs. If memory or a table was taken from the pool since the last check, fails unless the
+    /// machine wipes them reliably.
     pub(in crate::runtime) fn check_memory(&mut self) -> Result<(), StaleMemory> {
         let is_new = self.limiter.take_news();
         if is_new && self.machine.may_leak() { Err(StaleMemory) } else { Ok(()) }
     }
 
-    /// The call under way.
+    /// Returns the current call.
     pub(in crate::runtime) fn call(&mut self) -> &mut Call {
         under_way(&mut self.call)
     }
@@ -55,27 +56,27 @@ fn under_way(call: &mut Option<Call>) -> &mut Call {
     call.as_mut().unwrap_or_else(|| unreachable!("a guest runs only in a call"))
 }
 
-/// WASI with nothing granted: clocks and randomness, output to the log; no files and no sockets. Arguments, environment
-/// and input are for commands.
+/// WASI without grants: clocks, random numbers, and output to the log; no files and no sockets. Arguments, environment and
+/// standard input are for commands.
 pub(in crate::runtime) struct Wasi {
-    /// For components and for programs of WASI preview 1. Made when the guest first asks for something of it: most of what
-    /// it costs is to seed random numbers.
+    /// For components and for programs of WASI preview 1. Made when the guest first uses it, because seeding its random
+    /// numbers costs the most.
     ctx: Option<WasiP1Ctx>,
     http: WasiHttpCtx,
     pub(in crate::runtime) printed: Printed,
-    /// Standard output of a command, which is its answer.
+    /// The standard output of a command, which is its reply.
     pub(in crate::runtime) answer: Option<Printed>,
     taped: Option<Taped>,
 }
 
 impl Wasi {
-    /// Keeps at most `log_bytes` of what the guest prints.
+    /// Keeps at most `log_bytes` of the guest's output.
     pub(in crate::runtime) fn new(log_bytes: usize, tape: &Tape) -> Self {
         let (printed, taped) = (Printed::new(log_bytes), Taped::of(tape));
         Self { ctx: None, http: http::limits(), printed, answer: None, taped }
     }
 
-    /// The same for a command: what it prints on standard output is no log.
+    /// Makes the WASI of a command, whose standard output is its reply instead of log lines.
     pub(in crate::runtime) fn command(
         log_bytes: usize,
         given: CommandInput<'_>,
@@ -94,7 +95,7 @@ impl Wasi {
         Self { ctx, http: http::limits(), printed, answer: Some(answer), taped }
     }
 
-    /// Another call begins, with a tape of its own.
+    /// Switches to the tape of another call.
     pub(in crate::runtime) fn begin_call(&self, tape: &Tape) {
         if let Some(taped) = &self.taped {
             taped.change(tape);
@@ -107,7 +108,7 @@ impl Wasi {
     }
 }
 
-/// A guest's WASI, which is there from now on.
+/// Returns the guest's WASI, and makes it if necessary.
 fn made<'a>(
     ctx: &'a mut Option<WasiP1Ctx>,
     printed: &Printed,
@@ -116,7 +117,7 @@ fn made<'a>(
     ctx.get_or_insert_with(|| built(nothing_granted(printed, taped).stdout(printed.clone())))
 }
 
-/// Clocks and randomness are the system's own where nobody takes them down: then they cost nothing more.
+/// Calls that are not recorded use the system's clocks and random numbers directly, which costs nothing more.
 fn nothing_granted(errors: &Printed, taped: Option<&Taped>) -> WasiCtxBuilder {
     let mut builder = WasiCtxBuilder::new();
     builder.max_random_size(MAX_RANDOM_BYTES).stderr(errors.clone());

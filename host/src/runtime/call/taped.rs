@@ -1,4 +1,4 @@
-//! The clocks and the randomness of a guest whose calls are taken down, or played again.
+//! The clocks and random numbers of a guest whose calls are recorded or replayed.
 
 use std::convert::Infallible;
 use std::sync::Arc;
@@ -15,10 +15,10 @@ use crate::clock::since_epoch;
 use crate::tape::Streams;
 use crate::tape::Tape;
 
-/// Nanoseconds: what the system's clocks show.
+/// The resolution of the system's clocks.
 const RESOLUTION: Duration = Duration::from_nanos(1);
 
-/// What an instance has of the call under way: one that is kept has another tape in each of its calls.
+/// The tape of the instance's current call. A kept instance gets another tape for each call.
 #[derive(Clone, Debug)]
 pub(in crate::runtime) struct Taped(Arc<Mutex<TapedCall>>);
 
@@ -35,19 +35,19 @@ impl TapedCall {
 }
 
 impl Taped {
-    /// None where there is no tape.
+    /// Returns `None` if the call is neither recorded nor replayed.
     pub(in crate::runtime) fn of(tape: &Tape) -> Option<Self> {
         TapedCall::on(tape).map(|call| Self(Arc::new(Mutex::new(call))))
     }
 
-    /// Another call, on a tape as well: a host that keeps a journal takes all of its calls down.
+    /// Switches to the tape of another call. It has streams if the first tape had: a host with a journal records all calls.
     pub(in crate::runtime) fn change(&self, tape: &Tape) {
         if let Some(call) = TapedCall::on(tape) {
             *self.0.lock() = call;
         }
     }
 
-    /// In the place of the system's own.
+    /// Replaces the system's clocks and random numbers.
     pub(in crate::runtime) fn give_to(&self, builder: &mut WasiCtxBuilder) {
         builder
             .wall_clock(self.clone())

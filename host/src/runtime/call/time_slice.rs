@@ -1,13 +1,13 @@
-//! How long a guest that calls the host keeps its thread before it yields.
+//! The time after which a guest that calls the host has to yield.
 
 use std::time::Duration;
 use std::time::Instant;
 
-/// A guest that calls the host gives way after this long, as one that does not gives way every
+/// A guest that calls the host yields after this long. Other guests yield every
 /// [`YIELD_INTERVAL`](crate::runtime::call::guest::YIELD_INTERVAL).
 const SLICE: Duration = Duration::from_micros(200);
 
-/// When this call last gave way to others.
+/// When the call last yielded.
 #[derive(Debug)]
 pub(in crate::runtime) struct TimeSlice(Instant);
 

@@ -1,30 +1,30 @@
-//! When a call reached each of its stages: shows where its time went.
+//! The times at which a call reached each of its stages, which show where its time went.
 
 use std::time::Duration;
 
 use tokio::time::Instant;
 
-/// When a call reached each of its stages.
+/// The times at which a call reached each of its stages.
 #[derive(Clone, Copy, Debug)]
 pub struct CallTiming {
-    /// The call had a thread.
+    /// When the call got a thread.
     pub began: Instant,
-    /// The call had an instance; `None` if it never got one.
+    /// When the call got an instance; `None` if it never got one.
     pub instantiated: Option<Instant>,
-    /// The call ended.
+    /// When the call ended.
     pub ended: Instant,
-    /// Whether the instance was made for this call.
+    /// True if the instance was made for this call.
     pub fresh: bool,
 }
 
 impl CallTiming {
-    /// Of a call that has a thread now.
+    /// Starts with a call that has just got a thread.
     pub(in crate::runtime) fn beginning(fresh: bool) -> Self {
         let now = Instant::now();
         Self { began: now, instantiated: None, ended: now, fresh }
     }
 
-    /// With a thread, from the beginning to the end.
+    /// Returns the time from the first thread to the end.
     pub fn took(&self) -> Duration {
         self.ended.saturating_duration_since(self.began)
     }

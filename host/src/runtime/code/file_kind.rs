@@ -1,4 +1,4 @@
-//! What a file is, told by its bytes, and the component that is made of a core module with the types of one.
+//! Tells the kinds of files apart by their bytes, and wraps core modules with component types as components.
 
 use std::collections::BTreeSet;
 
@@ -8,56 +8,56 @@ use wasmparser::Parser;
 use wasmparser::Payload;
 use wit_component::ComponentEncoder;
 
-/// How WebAssembly begins.
+/// The first bytes of every WebAssembly file.
 const MAGIC: &[u8; 4] = b"\0asm";
-/// How an ELF file begins, which is what wasmtime's compiled code is.
+/// The first bytes of an ELF file. Wasmtime's compiled code is one.
 const ELF_MAGIC: &[u8; 4] = b"\x7fELF";
 /// Bytes 4 to 8 of a core module: version 1. A component has another number there.
 const CORE_VERSION: &[u8; 4] = &[1, 0, 0, 0];
-/// Bindings leave their types in custom sections whose names begin so.
+/// The prefix of the custom sections in which bindings store their types.
 const COMPONENT_TYPE: &str = "component-type";
-/// Where a command of WASI preview 1 begins.
+/// The function at which a command of WASI preview 1 starts.
 pub(in crate::runtime) const START: &str = "_start";
-/// Modules that are named in one refusal; one built for another platform may import from dozens.
+/// Modules that are named in one refusal. A file built for another platform may import from dozens.
 const MAX_NAMED: usize = 5;
 
-/// What may be dropped into the folder.
+/// The kinds of files that may be put into the plugins folder.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum FileKind {
-    /// A component, be it a plugin or a command.
+    /// A component: a plugin or a command.
     Component,
-    /// A core module with the types of a component in it, as bindings leave it before it is wrapped.
+    /// A core module that holds the types of a component, as bindings produce it before it is wrapped.
     TypedModule,
-    /// A core module that runs from start to end, of WASI preview 1.
+    /// A core module of WASI preview 1 that runs from start to end.
     CommandModule,
 }
 
-/// Why a file is none of them.
+/// Why a file is of none of these kinds.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum FileKindError {
-    /// It does not begin as WebAssembly does.
+    /// The file does not begin with the bytes of WebAssembly.
     #[error(
         "not WebAssembly: the file does not begin with \\0asm (is it text, or a half-written file?)"
     )]
     NotWasm,
-    /// Somebody's compiled code, which would run with the rights of the host.
+    /// Machine code, which would run with the rights of the host.
     #[error(
         "compiled code (a .cwasm or another ELF file), which is never taken from a folder: drop the .wasm that it was made of"
     )]
     CompiledCode,
-    /// It begins well and is broken.
+    /// The file begins as WebAssembly and is broken.
     #[error("does not compile: {0}")]
     Broken(String),
     /// A core module that is neither a plugin nor a command.
     #[error("a core WebAssembly module that is no plugin: {0}")]
     BareModule(String),
-    /// It looks like one of them and cannot be wrapped.
+    /// The core module has component types and cannot be wrapped.
     #[error("a core WebAssembly module that cannot be made a component: {0}")]
     NotWrapped(String),
 }
 
-/// Whether a compiler is worth starting: a look at the first bytes.
+/// Checks the first bytes, before a compiler is started for the file.
 pub(in crate::runtime) fn begins_as_wasm(bytes: &[u8]) -> Result<(), FileKindError> {
     match bytes.get(..8) {
         Some(head) if head.starts_with(MAGIC) => Ok(()),
@@ -67,7 +67,7 @@ pub(in crate::runtime) fn begins_as_wasm(bytes: &[u8]) -> Result<(), FileKindErr
 }
 
 impl FileKind {
-    /// Reads as much of the file as it takes.
+    /// Reads as much of the file as is needed to tell its kind.
     pub fn of(bytes: &[u8]) -> Result<Self, FileKindError> {
         begins_as_wasm(bytes)?;
         if bytes[4..8] == *CORE_VERSION {
@@ -77,7 +77,7 @@ impl FileKind {
         }
     }
 
-    /// For people and for `--json`.
+    /// Returns the words for people and for `--json`.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Component => "component",
@@ -87,7 +87,7 @@ impl FileKind {
     }
 }
 
-/// The component that is made of a core module with the types of one in it.
+/// Wraps a core module with component types as a component.
 pub(in crate::runtime) fn wrapped(bytes: &[u8]) -> Result<Vec<u8>, FileKindError> {
     // Bindings can be used in a program with a `main` too.
     let adapter = if Outline::read(bytes)?.has_start {
@@ -98,14 +98,14 @@ pub(in crate::runtime) fn wrapped(bytes: &[u8]) -> Result<Vec<u8>, FileKindError
     ComponentEncoder::default()
         .module(bytes)
         .and_then(|encoder| {
-            // An adapter that the module does not call is left out.
+            // A module with component types may have a `main` too.
             encoder.adapter(preview_1::WASI_SNAPSHOT_PREVIEW1_ADAPTER_NAME, adapter)
         })
         .and_then(|mut encoder| encoder.encode())
         .map_err(|error| FileKindError::NotWrapped(format!("{error:#}")))
 }
 
-/// As much of a core module as tells what it is.
+/// The properties of a core module that decide its kind.
 #[derive(Debug, Default)]
 struct Outline {
     has_types: bool,

@@ -1,4 +1,4 @@
-//! What a component wants that this host does not have, in words. Only asked when linking has failed.
+//! Explains which imports of a component this host does not offer. Used only after linking has failed.
 
 use wasmtime::Engine;
 use wasmtime::component::Component;
@@ -11,11 +11,11 @@ use crate::capability::interface::RequiredGrant;
 use crate::runtime::call::state::GuestState;
 use crate::runtime::code::linked::Linked;
 
-/// The contract's package.
+/// The package of the contract.
 const CONTRACT: &str = "lark:callback";
-/// What the host has of `wasi:http`: a plugin asks, and is not asked over it.
+/// The interfaces of `wasi:http` that the host offers: plugins send requests, and receive none.
 const OF_HTTP: [&str; 2] = ["wasi:http/outgoing-handler", "wasi:http/types"];
-/// The packages of WASI 0.2 that the host has. Of files and sockets there are the interfaces, with nothing behind them.
+/// The packages of WASI 0.2 that the host offers. Those for files and sockets give access to nothing.
 const WASI: [&str; 7] = [
     "wasi:cli",
     "wasi:clocks",
@@ -33,10 +33,11 @@ const HANDLERS: [&str; 5] = [
     "event-handler",
     "callback-handler",
 ];
-/// Faults that are named; a component built for another host may have dozens.
+/// Imports that are named; a component built for another host may have dozens.
 const MAX_NAMED: usize = 8;
 
-/// Every import that cannot be had, one sentence each. Empty if all names and versions are right: then it is a type.
+/// Returns a sentence for each import that the host does not offer. Empty if all names and versions are right: then a type is
+/// wrong.
 pub(in crate::runtime) fn missing_imports(component: &Component, engine: &Engine) -> Vec<String> {
     let kind = component.component_type();
     let imports = kind.imports(engine);
@@ -70,7 +71,7 @@ fn missing(engine: &Engine, name: &str, item: &ComponentItem) -> Option<String> 
         return Some(format!("it imports {name}, and of wasi:http this host has {has}"));
     }
     if WASI.contains(&package) {
-        // Any 0.2.x fits: later ones only add.
+        // Any 0.2.x fits, because later versions only add to it.
         let fits = version.is_none_or(|version| version.starts_with("0.2."));
         return (!fits).then(|| {
             format!("it imports {name}, and this host has WASI 0.2: build it for wasm32-wasip2")
@@ -108,7 +109,7 @@ fn unknown_functions(
     })
 }
 
-/// Why a component that was linked has no handler, as far as its exports tell.
+/// Explains by its exports why a linked component has no handler.
 pub(in crate::runtime) fn known_handlers(linked: &Linked) -> String {
     let wanted = HANDLERS.join(", ");
     let exports = linked.exports();
@@ -134,12 +135,12 @@ pub(in crate::runtime) fn known_handlers(linked: &Linked) -> String {
     }
 }
 
-/// The grants without which a capability refuses everything.
+/// Returns the grants without which a capability refuses every call.
 pub fn required_grants() -> impl Iterator<Item = RequiredGrant> {
     capability::all::<GuestState>().into_iter().filter_map(|capability| capability.grant)
 }
 
-/// `package:name/interface` and its version.
+/// Splits `package:name/interface@version` at the version.
 pub fn split(name: &str) -> (&str, Option<&str>) {
     match name.split_once('@') {
         Some((interface, version)) => (interface, Some(version)),

@@ -1,4 +1,4 @@
-//! From compiled code to linked code.
+//! Links compiled code with the host's functions.
 
 use wasmtime::Module;
 use wasmtime::UnknownImportError;
@@ -12,7 +12,7 @@ use crate::runtime::code::linked::Linked;
 use crate::runtime::code::linked::Program;
 use crate::runtime::machine::linkers::Linkers;
 
-/// Finds everything that it asks for.
+/// Links everything that the code imports.
 pub(in crate::runtime) fn link(
     linkers: &Linkers,
     compiled: &Compiled,
@@ -27,7 +27,7 @@ fn link_component(linkers: &Linkers, component: &Component) -> Result<Linked, Co
     linkers.components.instantiate_pre(component).map(Linked::Component).map_err(|error| {
         let missing = missing_imports(component, &linkers.machine.engine);
         let reason = if missing.is_empty() {
-            // All names are right, so a type is wrong; wasmtime says which, in its own terms.
+            // All names are right, so a type is wrong. Wasmtime's message says which.
             format!("{error:#}; its imports have the right names and another shape than in wit/")
         } else {
             missing.join("; ")

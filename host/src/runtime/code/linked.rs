@@ -1,5 +1,4 @@
-//! What a file is once it is compiled, and once it is linked: a component, or a program of WASI preview 1, which runs as it
-//! is.
+//! Compiled and linked code: that of a component, or of a program of WASI preview 1, which runs without a component around it.
 
 use wasmtime::InstancePre;
 use wasmtime::Module;
@@ -12,16 +11,16 @@ use wasmtime::component::Component;
 
 use crate::runtime::call::state::GuestState;
 
-/// Code that came from the compiler or from the disk.
+/// Code from the compiler or from the code cache.
 pub(in crate::runtime) enum Compiled {
-    /// Of a component, or of what was made one.
+    /// The code of a component, or of a core module that was wrapped as one.
     Component(Component),
-    /// Of a program.
+    /// The code of a program of WASI preview 1.
     Program(Module),
 }
 
 impl Compiled {
-    /// The machine code as wasmtime stores it.
+    /// Returns the machine code in wasmtime's format.
     pub(in crate::runtime) fn serialize(&self) -> wasmtime::Result<Vec<u8>> {
         match self {
             Self::Component(component) => component.serialize(),
@@ -30,17 +29,15 @@ impl Compiled {
     }
 }
 
-/// The same with all that it asks the host for.
+/// Code with all its imports.
 #[derive(Clone)]
 pub(in crate::runtime) enum Linked {
-    /// See [`Compiled`].
     Component(component::InstancePre<GuestState>),
-    /// Likewise.
     Program(Program),
 }
 
 impl Linked {
-    /// The code that it is made of.
+    /// Returns the code before linking.
     pub(in crate::runtime) fn code(&self) -> Compiled {
         match self {
             Self::Component(component) => Compiled::Component(component.component().clone()),
@@ -48,7 +45,7 @@ impl Linked {
         }
     }
 
-    /// What an instance takes, where that can be told.
+    /// Returns the resources that an instance needs; `None` if wasmtime cannot tell.
     pub(in crate::runtime) fn resources(&self) -> Option<ResourcesRequired> {
         match self {
             Self::Component(component) => component.component().resources_required(),
@@ -56,14 +53,14 @@ impl Linked {
         }
     }
 
-    /// The interfaces that a component has to offer; nobody asks a program.
+    /// Returns the names of a component's exported interfaces. A program has none.
     pub(in crate::runtime) fn exports(&self) -> Vec<String> {
         let Self::Component(component) = self else { return Vec::new() };
         let kind = component.component().component_type();
         kind.exports(component.engine()).map(|(name, _)| name.to_owned()).collect()
     }
 
-    /// The interfaces that it asks the host for.
+    /// Returns the names of the imported interfaces or modules.
     pub(in crate::runtime) fn imports(&self) -> Vec<String> {
         match self {
             Self::Component(component) => {
@@ -89,7 +86,7 @@ pub(in crate::runtime) struct Program {
 }
 
 impl Program {
-    /// `start` is where it begins.
+    /// `start` is the exported start function.
     pub(in crate::runtime) fn new(
         instance_pre: InstancePre<GuestState>,
         start: ModuleExport,
@@ -97,7 +94,7 @@ impl Program {
         Self { instance_pre, start }
     }
 
-    /// A fresh instance of it, ready to start.
+    /// Makes a fresh instance, and returns its start function.
     pub(in crate::runtime) async fn instantiate(
         &self,
         store: &mut Store<GuestState>,

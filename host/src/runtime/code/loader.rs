@@ -1,4 +1,4 @@
-//! The code of each file, had once for all plugins that are made of it: from those that run it already, from the disk, or
+//! Loads the code of each file once for all plugins with that file: from plugins that run it already, from the code cache, or
 //! from the compiler.
 
 use std::collections::HashMap;
@@ -26,7 +26,7 @@ use crate::runtime::machine::linkers::Linkers;
 use crate::runtime::machine::machines::Machines;
 use crate::telemetry::metrics;
 
-/// All code that somebody has, by the digest of its file.
+/// All code that a plugin holds, by the digest of its file.
 #[derive(Default)]
 pub(in crate::runtime) struct CodeInUse(Mutex<HashMap<WasmDigest, Weak<SharedCode>>>);
 
@@ -43,7 +43,7 @@ impl CodeInUse {
     }
 }
 
-/// Has the code of files, for all plugins of a process.
+/// Loads the code of files, for all plugins of a process.
 pub struct CodeLoader {
     machines: Arc<Machines>,
     cache: CodeCache,
@@ -52,7 +52,7 @@ pub struct CodeLoader {
 }
 
 impl CodeLoader {
-    /// Code is linked for the machine of the moment.
+    /// Makes a loader that links code for the current machine.
     pub(in crate::runtime) fn new(
         machines: Arc<Machines>,
         cache: OpenCache,
@@ -62,23 +62,22 @@ impl CodeLoader {
         Self { machines, cache, in_use: CodeInUse::default(), compilers }
     }
 
-    /// The machines that its code is linked for.
     pub(in crate::runtime) fn machines(&self) -> &Arc<Machines> {
         &self.machines
     }
 
-    /// For a compilation that has shown that it takes long. Whoever waits should hold nothing that others need.
+    /// Waits for the turn of a compilation that is known to take long. The caller should hold nothing that others need.
     pub async fn long_turn(&self) -> LongTurn {
         self.compilers.long_turn().await
     }
 
-    /// Until everything that was compiled is on disk.
+    /// Waits until all compiled code is on disk.
     pub(in crate::runtime) async fn finish(&self) {
         self.compilers.finish().await;
     }
 
-    /// The code of a file. Whoever asks for the same while it is being compiled waits for that. A compilation that is known
-    /// to take long has its turn already.
+    /// Loads the code of a file. Concurrent calls for the same file wait for one compilation. `turn` is given if the
+    /// compilation is known to take long.
     pub async fn load(
         self: &Arc<Self>,
         wasm: Wasm,
@@ -119,7 +118,7 @@ impl CodeLoader {
         let linking = tokio::task::spawn_blocking(move || {
             let received = loader.cache.received(&target.machine.engine, &key, &sealed);
             let received = received.map_err(|distrust| match distrust {
-                // Whole and of the same version, so the instances that it would have are larger than a place in the pool.
+                // The code is complete and of this version, so its instances must be too large for a place in the pool.
                 Distrust::NotTaken(reason) => {
                     CompileError::Refused(format!("does not compile: {reason}"))
                 }

@@ -1,4 +1,4 @@
-//! What a call of a plugin runs: its code, linked for one machine, and where its handlers are in it.
+//! Code that calls of a plugin run: linked for one machine, with its handlers.
 
 use std::sync::Arc;
 use std::time::Instant;
@@ -17,17 +17,17 @@ use crate::runtime::machine::Machine;
 use crate::runtime::machine::linkers::Linkers;
 use crate::runtime::machine::machines::Machines;
 
-/// Code for one machine. Handlers are found by indices that are good for this code alone.
+/// Code for one machine. The indices of its handlers are valid for this code only.
 pub(in crate::runtime) struct Runnable {
     pub(in crate::runtime) machine: Arc<Machine>,
     pub(in crate::runtime) linked: Linked,
     pub(in crate::runtime) handlers: Handlers,
-    /// What makes other plugins of the same file find the code.
+    /// Lets other plugins of the same file find the code.
     _shared: Option<Arc<SharedCode>>,
 }
 
 impl Runnable {
-    /// `None` if there is no handler in it.
+    /// Returns `None` if the code has no handler.
     pub(in crate::runtime) fn new(code: &Code) -> Option<Self> {
         Some(Self {
             machine: Arc::clone(&code.machine),
@@ -37,7 +37,7 @@ impl Runnable {
         })
     }
 
-    /// The same for another machine. Copies all of the code: not for an I/O thread.
+    /// Moves the code to another machine. Copies all of it, so it must not run on an I/O thread.
     fn moved(&self, linkers: &Linkers) -> Result<Self, CallError> {
         let failed = |reason: String| CallError::NoRoom(format!("cannot move its code: {reason}"));
         let code = copied(&linkers.machine.engine, &self.linked.code())
@@ -50,7 +50,7 @@ impl Runnable {
     }
 }
 
-/// What the calls of a plugin run at the moment.
+/// The code of a plugin, which can be moved to another machine while calls run.
 pub(in crate::runtime) struct MovableCode {
     current: ArcSwap<Runnable>,
     machines: Arc<Machines>,
@@ -66,7 +66,8 @@ impl MovableCode {
         self.current.load_full()
     }
 
-    /// What runs on a machine that does not leak. Whoever comes while the code is being moved waits for that.
+    /// Returns code for a machine that wipes memory reliably, and moves the code there if necessary. Concurrent calls wait for
+    /// one move.
     pub(in crate::runtime) async fn safe(&self) -> Result<Arc<Runnable>, CallError> {
         let _turn = self.moving.lock().await;
         let current = self.current();

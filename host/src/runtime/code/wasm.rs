@@ -1,4 +1,4 @@
-//! The bytes of a plugin file and what tells one file from another.
+//! The bytes of a plugin file, with a digest.
 
 use std::time::Duration;
 use std::time::Instant;
@@ -6,7 +6,7 @@ use std::time::Instant;
 use bytes::Bytes;
 use sha2::Digest as _;
 
-/// A file and its digest, which is what tells one from another.
+/// A file's bytes and their digest.
 #[derive(Clone, Debug)]
 pub struct Wasm {
     bytes: Bytes,
@@ -14,11 +14,11 @@ pub struct Wasm {
     took: Duration,
 }
 
-/// A BLAKE3. What compiled code is found by has to be as hard to imitate as a SHA-256, and is had in a quarter of the time.
+/// A BLAKE3 digest. Compiled code is found by it, so it has to be as hard to forge as SHA-256; it takes a quarter of the time.
 pub type WasmDigest = [u8; 32];
 
 impl Wasm {
-    /// Takes as long as reading all of it takes: not for an I/O thread.
+    /// Hashes all of the bytes, which takes too long for an I/O thread.
     pub fn new(bytes: Bytes) -> Self {
         let began = Instant::now();
         let digest = blake3::hash(&bytes).into();
@@ -33,18 +33,17 @@ impl Wasm {
         self.bytes
     }
 
-    /// How long computing the digest took.
+    /// Returns the time that computing the digest took.
     pub(in crate::runtime) fn hash_time(&self) -> Duration {
         self.took
     }
 
-    /// What tells this file from others.
     pub fn digest(&self) -> &WasmDigest {
         &self.digest
     }
 
-    /// The first 12 digits of its SHA-256: what people compare with `sha256sum`. It takes longer than having the code
-    /// from the disk does, so that is done meanwhile.
+    /// Returns the first 12 hex digits of the SHA-256, which people compare with `sha256sum`. Computing it takes longer than
+    /// loading cached code, so both are done at the same time.
     pub async fn version(&self) -> std::io::Result<String> {
         let bytes = self.bytes.clone();
         let sha256 = tokio::task::spawn_blocking(move || sha2::Sha256::digest(&bytes)).await;

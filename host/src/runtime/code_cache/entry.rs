@@ -1,9 +1,9 @@
-//! One file of compiled code: the code as wasmtime has it, and behind it what tells whether it is as it was written.
+//! The format of a cached file: wasmtime's code, followed by a seal that reveals damage.
 //!
-//! The seal stands at the end, so that wasmtime can map the file as it is: the sections of an object file are found
-//! from its beginning, and what follows them is nobody's. It tells damage, not forgery: whoever could forge the code could
-//! seal it as well, and is kept out by who owns the file. So its hash is the fastest that misses no damage, for some dozens of
-//! megabytes are read each time.
+//! The seal is at the end, so that wasmtime can map the file as it is: the sections of an object file are located from its
+//! beginning, and bytes after them are ignored. It reveals damage, not forgery: an attacker who could forge the code could
+//! seal it as well, and is kept out by the checks of the file's owner. So the hash is the fastest that misses no damage,
+//! because some dozens of megabytes are read each time.
 
 use std::fs::File;
 use std::fs::Metadata;
@@ -17,20 +17,20 @@ use xxhash_rust::xxh3::Xxh3;
 
 use crate::runtime::code_cache::key::Key;
 
-/// How every file ends. The number goes up when what is before it changes.
+/// The last bytes of every file. The number changes with the format.
 const MAGIC: &[u8; 8] = b"aviary-2";
-/// A hash and the magic.
+/// The size of a seal: a hash and the magic.
 const SEAL_BYTES: u64 = size_of::<u128>() as u64 + MAGIC.len() as u64;
-/// Bits of a mode that let others write.
+/// Mode bits that let other users write.
 pub(super) const WRITABLE_BY_OTHERS: u32 = 0o022;
-/// Read and hashed at once: fits into a core's own cache.
+/// Bytes that are read and hashed at once, which fit into a core's own cache.
 const PIECE: usize = 256 << 10;
 
 /// Why something on disk is not used.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub(in crate::runtime) enum Distrust {
-    /// There is nothing, which is no fault.
+    /// The file does not exist, which is not a fault.
     #[error("not there")]
     Absent,
     #[error("{0}")]
@@ -67,7 +67,7 @@ pub(in crate::runtime) enum Distrust {
 }
 
 impl Distrust {
-    /// For the metrics.
+    /// Returns the word for the metrics.
     pub(super) fn word(&self) -> &'static str {
         match self {
             Self::Absent => "absent",
@@ -90,7 +90,7 @@ impl From<std::io::Error> for Distrust {
     }
 }
 
-/// Whether nobody but the host's user, and the administrator, could have written there.
+/// Checks that nobody but the host's user and root can have written there.
 pub(super) fn only_ours(metadata: &Metadata) -> Result<(), Distrust> {
     let (owner, host) = (metadata.uid(), rustix::process::geteuid().as_raw());
     if owner != host {
@@ -103,7 +103,7 @@ pub(super) fn only_ours(metadata: &Metadata) -> Result<(), Distrust> {
     Ok(())
 }
 
-/// The code with its seal. The key is part of it: a file under another's name is as good as damaged.
+/// Appends a seal to the code. The key is part of the hash, so a file under another name counts as damaged.
 pub(in crate::runtime) fn sealed(key: &Key, mut code: Vec<u8>) -> Vec<u8> {
     let mut hasher = hasher(key);
     hasher.update(&code);
@@ -121,7 +121,7 @@ fn seal(hasher: &Xxh3) -> Vec<u8> {
     [hasher.digest128().to_le_bytes().as_slice(), MAGIC].concat()
 }
 
-/// The code, if it is as it was sealed.
+/// Returns the code if its seal is valid.
 pub(super) fn unsealed<'a>(key: &Key, sealed: &'a [u8]) -> Result<&'a [u8], Distrust> {
     let length = sealed.len().checked_sub(SEAL_BYTES as usize).ok_or(Distrust::Damaged)?;
     let (code, end) = sealed.split_at(length);
@@ -130,7 +130,7 @@ pub(super) fn unsealed<'a>(key: &Key, sealed: &'a [u8]) -> Result<&'a [u8], Dist
     if end == seal(&hasher) { Ok(code) } else { Err(Distrust::Damaged) }
 }
 
-/// The same open file, if it is ours and whole, and the length of what was sealed. It counts as used now.
+/// Checks the owner and the seal of a file. Returns it with the length of its code, and marks it as used now.
 pub(super) fn verified(mut file: File, key: &Key) -> Result<(File, u64), Distrust> {
     let metadata = file.metadata()?;
     if !metadata.is_file() {
@@ -155,7 +155,7 @@ pub(super) fn verified(mut file: File, key: &Key) -> Result<(File, u64), Distrus
     if end != seal(&hasher) {
         return Err(Distrust::Damaged);
     }
-    // Where the disk cannot be written to, nothing has to make room either.
+    // If the disk is read-only, nothing has to be deleted from it either.
     let _ = file.set_modified(SystemTime::now());
     Ok((file, length))
 }

@@ -1,7 +1,7 @@
-//! The folder that compiled code lies in: made for the host's user alone, and never fuller than it may be.
+//! The folder of the cached files: accessible to the host's user alone, and limited in size.
 //!
-//! Hosts that share it need no lock: a file appears as a whole under its final name, whoever looks for one that has gone
-//! compiles again, and who clears up does not mind that another was quicker.
+//! Hosts that share the folder need no lock: files appear complete under their final names, a host whose file was deleted
+//! compiles again, and a deletion that another host has done already is not an error.
 
 use std::ffi::OsStr;
 use std::fs::File;
@@ -23,20 +23,20 @@ use crate::runtime::code_cache::entry::Distrust;
 use crate::runtime::code_cache::key::Key;
 use crate::runtime::code_cache::way;
 
-/// How files of compiled components end.
+/// The extension of compiled components.
 const COMPONENT: &str = "component";
-/// How files of compiled functions end.
+/// The extension of compiled functions.
 const PACK: &str = "functions";
-/// How files end that are still being written.
+/// The extension of files that are being written.
 const UNFINISHED: &str = "unfinished";
-/// Nobody writes for that long: what is unfinished and older was left by a host that was killed.
+/// No write takes that long: an older unfinished file was left by a host that was killed.
 const ABANDONED: Duration = Duration::from_secs(60 * 60);
 
-/// An open folder. Everything in it is reached from here, and never by a path again.
+/// An open folder. Its files are reached through this handle, and never by a path.
 #[derive(Debug)]
 pub(super) struct Folder {
     open: File,
-    /// For messages.
+    /// The path for messages.
     path: PathBuf,
     max_bytes: u64,
 }
@@ -44,7 +44,7 @@ pub(super) struct Folder {
 /// The name of a file in the folder, without any path.
 pub(super) type Name = String;
 
-/// A file of ours in the folder.
+/// A file of this cache.
 struct Kept {
     name: Name,
     bytes: u64,
@@ -52,34 +52,34 @@ struct Kept {
 }
 
 impl Folder {
-    /// Makes the folder where it is missing.
+    /// Opens the folder, and makes it if it is missing.
     pub(super) fn open(path: PathBuf, max_bytes: u64) -> Result<Self, Distrust> {
         Ok(Self { open: way::open(&path)?, path, max_bytes })
     }
 
-    /// The name of the component, if it is there.
+    /// Returns the file name for a compiled component.
     pub(super) fn component(key: &Key) -> Name {
         format!("{}.{COMPONENT}", hex::encode(key))
     }
 
-    /// The name of the functions, if they are there.
+    /// Returns the file name for compiled functions.
     pub(super) fn pack(key: &Key) -> Name {
         format!("{}.{PACK}", hex::encode(key))
     }
 
-    /// All compiled functions that are there, used longest ago first. None where the folder cannot be read.
+    /// Lists the files of compiled functions, the least recently used first. Empty if the folder cannot be read.
     pub(super) fn packs(&self) -> Vec<Name> {
         let kept = self.kept(SystemTime::now()).unwrap_or_default();
         let names = kept.into_iter().map(|kept| kept.name);
         names.filter(|name| Path::new(name).extension() == Some(PACK.as_ref())).collect()
     }
 
-    /// Where a file is, for messages.
+    /// Returns the path of a file, for messages.
     pub(super) fn place(&self, name: &str) -> PathBuf {
         self.path.join(name)
     }
 
-    /// Opens a file for reading. A link is not followed, and a file that is not a regular one is not waited for.
+    /// Opens a file for reading. Links are not followed, and opening a file that is not a regular one does not block.
     pub(super) fn read(&self, name: &str) -> Result<File, Distrust> {
         let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
         match rustix::fs::openat(&self.open, name, flags, Mode::empty()) {
@@ -89,7 +89,7 @@ impl Folder {
         }
     }
 
-    /// Puts a file there, all of it or nothing. One that is larger than everything may be together is left out.
+    /// Writes a file completely or not at all. A file that is larger than the whole cache may be is left out.
     pub(super) fn write(&self, name: &str, bytes: &[u8]) -> std::io::Result<()> {
         let size = bytes.len() as u64;
         let Some(room) = self.max_bytes.checked_sub(size) else {
@@ -108,12 +108,12 @@ impl Folder {
         written
     }
 
-    /// Deletes a file. One that cannot be deleted is no worse than one that nobody has deleted yet.
+    /// Deletes a file. Errors are ignored: the next cleanup tries again.
     pub(super) fn remove(&self, name: &str) {
         let _ = rustix::fs::unlinkat(&self.open, name, AtFlags::empty());
     }
 
-    /// A new file under a name that nobody else has.
+    /// Makes a new file under an unused name.
     fn begin_file(&self) -> std::io::Result<(File, Name)> {
         let flags =
             OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
@@ -127,7 +127,7 @@ impl Folder {
         }
     }
 
-    /// Deletes what was used longest ago, until that much is left.
+    /// Deletes the least recently used files, until `most` bytes are left.
     fn shrink_to(&self, most: u64) -> std::io::Result<()> {
         let kept = self.kept(SystemTime::now())?;
         let mut total: u64 = kept.iter().map(|kept| kept.bytes).sum();
@@ -135,14 +135,14 @@ impl Folder {
             if total <= most {
                 break;
             }
-            // Another host may have deleted it just now.
+            // Another host may have deleted the file just now.
             self.remove(&oldest.name);
             total -= oldest.bytes;
         }
         Ok(())
     }
 
-    /// Every finished file of ours, used longest ago first. What was never finished goes.
+    /// Lists the finished files of this cache, the least recently used first. Deletes abandoned unfinished ones.
     fn kept(&self, now: SystemTime) -> std::io::Result<Vec<Kept>> {
         let mut kept = Vec::new();
         for entry in Dir::read_from(&self.open)? {
@@ -153,7 +153,7 @@ impl Folder {
             if ![COMPONENT, PACK, UNFINISHED].map(Some).contains(&ending) {
                 continue;
             }
-            // Another host may have deleted it just now.
+            // Another host may have deleted the file just now.
             let stat = rustix::fs::statat(&self.open, name, AtFlags::SYMLINK_NOFOLLOW);
             let Ok(stat) = stat else { continue };
             let used = modified(&stat);
@@ -172,7 +172,7 @@ impl Folder {
     }
 }
 
-/// A time before 1970 is as good as 1970: the file was not used for long.
+/// Times before 1970 count as 1970: such a file has not been used for long.
 fn modified(stat: &Stat) -> SystemTime {
     let seconds = u64::try_from(stat.st_mtime).unwrap_or(0);
     let nanoseconds = u32::try_from(stat.st_mtime_nsec).unwrap_or(0);

@@ -1,8 +1,8 @@
-//! Compiled functions on disk: an edited plugin is mostly made of functions that were compiled before, and those are not
-//! compiled again.
+//! Compiled functions on disk: most functions of an edited plugin were compiled before, and need not be compiled again.
 //!
-//! The compiler names each function by a hash of everything that its code depends on, its own version and settings
-//! included. What one compilation adds is written as one pack; a file for each function would be thousands of files.
+//! The compiler names each function by a hash of everything that its code depends on, including the compiler's own version and
+//! settings. The new functions of one compilation are written as one pack, because a file for each would be thousands of
+//! files.
 
 mod pack;
 
@@ -21,15 +21,15 @@ use crate::runtime::code_cache::folder::Folder;
 use crate::runtime::code_cache::functions::pack::FunctionKey;
 use crate::runtime::code_cache::functions::pack::Pack;
 
-/// Packs in use. A host looks into each of them for a function that it does not know; an edit of a plugin adds one, and
-/// the one that was used longest ago goes.
+/// Packs in use. A compiler searches each of them for a function. An edit of a plugin adds one, and the least recently used
+/// one is dropped.
 const MAX_PACKS: usize = 64;
-/// Functions in all of them, each with a place of some sixty bytes in memory. The largest runtimes have 30 000.
+/// Functions in all packs. Each takes some sixty bytes of memory. The largest runtimes have 30 000.
 const MAX_FUNCTIONS: usize = 300_000;
-/// Functions that are not in a pack yet are in memory, up to this.
+/// Memory for functions that are not in a pack yet.
 const MAX_FRESH_BYTES: usize = 32 << 20;
 
-/// The packs of one folder, and the functions that were compiled since they were written.
+/// The packs of one folder, and the functions that were compiled since the last pack was written.
 pub(super) struct Functions {
     folder: Arc<Folder>,
     looked: Once,
@@ -38,11 +38,11 @@ pub(super) struct Functions {
 
 #[derive(Default)]
 struct State {
-    /// Used longest ago first.
+    /// The least recently used first.
     packs: Vec<Arc<Pack>>,
     fresh: HashMap<FunctionKey, Vec<u8>>,
     fresh_bytes: usize,
-    /// Packs that were not used, each with its reason.
+    /// Packs that could not be used, each with its reason.
     refused: Vec<String>,
 }
 
@@ -53,22 +53,22 @@ impl fmt::Debug for Functions {
 }
 
 impl Functions {
-    /// Reads nothing before something is compiled.
+    /// Makes a store that reads nothing before the first search.
     pub(super) fn new(folder: Arc<Folder>) -> Self {
         Self { folder, looked: Once::new(), state: Mutex::default() }
     }
 
-    /// Takes the packs that were refused since the last time, each with its reason.
+    /// Returns the packs that were refused since the last call, each with its reason.
     pub(super) fn take_refused(&self) -> Vec<String> {
         mem::take(&mut self.state.lock().refused)
     }
 
-    /// Writes what was compiled since the last time.
+    /// Writes the functions that were compiled since the last call as a pack.
     pub(super) fn keep(&self) {
         let mut state = self.state.lock();
         let fresh = mem::take(&mut state.fresh);
         state.fresh_bytes = 0;
-        // Those that were of use move behind those that were not.
+        // Packs that were used move behind those that were not.
         state.packs.sort_by_key(|pack| pack.was_used());
         let packs = state.packs.clone();
         drop(state);
@@ -85,8 +85,8 @@ impl Functions {
         }
     }
 
-    /// Each pack is read whole, and every compilation is a process of its own that looks once: so it looks at no more of
-    /// them than it uses.
+    /// Opens the packs. Each is read whole, and every compilation is a process of its own that does so once, so no more packs
+    /// are opened than are used.
     fn look(&self) {
         let all = self.folder.packs();
         let too_old = all.len().saturating_sub(MAX_PACKS);
@@ -97,7 +97,7 @@ impl Functions {
                 Err(distrust) => {
                     let file = self.folder.place(&name);
                     self.state.lock().refused.push(format!("{}: {distrust}", file.display()));
-                    // It would be refused at every start. Where it cannot be deleted, it is.
+                    // A damaged pack would be refused at every start, so it is deleted.
                     self.folder.remove(&name);
                 }
             }
@@ -105,7 +105,7 @@ impl Functions {
     }
 }
 
-/// Every function of a pack, for the fuzz target. None if the pack is not good.
+/// Returns every function of a pack, for the fuzz target. `None` if the pack is invalid.
 #[cfg(any(test, feature = "fuzzing"))]
 pub(super) fn open_pack(folder: &Folder, name: &str) -> Option<Vec<Vec<u8>>> {
     let pack = Pack::open(folder, name).ok()?;

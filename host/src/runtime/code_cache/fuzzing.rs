@@ -20,8 +20,8 @@ static PLACE: LazyLock<(TempDir, Folder)> = LazyLock::new(|| {
     (parent, folder.expect("the folder is the host's own"))
 });
 
-/// Two bytes say which byte of a good file is damaged, and how; the code follows. Only an undamaged file is used, and the
-/// positions that a pack gives for its functions never lead outside of it.
+/// The first two bytes say which byte of a valid file is damaged, and how; the code follows. Checks that only an undamaged
+/// file is used, and that the positions in a pack never lead outside of it.
 pub fn code_cache(input: &[u8]) {
     is_trusted_as_written(input);
     let Some(([at, bits], code)) = input.split_first_chunk::<2>() else { return };
@@ -50,7 +50,7 @@ fn is_trusted_as_written(bytes: &[u8]) {
     }
 }
 
-/// Opens the file after it was given these contents.
+/// Writes the contents to the file and opens it.
 fn written(bytes: &[u8]) -> File {
     let (folder, name) = (&PLACE.1, Folder::pack(&KEY));
     std::fs::write(folder.place(&name), bytes).expect("the machine has room for a file");

@@ -1,4 +1,4 @@
-//! What compiled code depends on, as one name: the file it was made of, the settings of the engine, and the host.
+//! Names for compiled code. A name depends on the file, the engine's settings and the host's build.
 
 use std::hash::Hash as _;
 use std::time::UNIX_EPOCH;
@@ -7,10 +7,10 @@ use wasmtime::Engine;
 
 use crate::runtime::code::wasm::WasmDigest;
 
-/// The name of one entry.
+/// The name of one entry of the cache.
 pub(in crate::runtime) type Key = [u8; 32];
 
-/// Names everything that one host compiles.
+/// Makes the names for one build and configuration of the host.
 #[derive(Debug)]
 pub(super) struct Keys {
     host: [u8; 32],
@@ -19,14 +19,14 @@ pub(super) struct Keys {
 impl Keys {
     pub(super) fn new(engine: &Engine) -> Self {
         let mut settings = Settings(blake3::Hasher::new());
-        // wasmtime's version, the target and its features, and every setting that shows in the code.
+        // Covers wasmtime's version, the target with its features, and every setting that affects the code.
         engine.precompile_compatibility_hash().hash(&mut settings);
         env!("CARGO_PKG_VERSION").hash(&mut settings);
         build().hash(&mut settings);
         Self { host: settings.0.finalize().into() }
     }
 
-    /// For the file with this digest.
+    /// Returns the name of the code for the file with this digest.
     pub(super) fn component(&self, wasm: &WasmDigest) -> Key {
         let mut hasher = blake3::Hasher::new();
         hasher.update(&self.host).update(wasm);
@@ -34,15 +34,15 @@ impl Keys {
     }
 }
 
-/// Tells builds of one version apart, as well as that is possible without reading the whole program: what is made of a file
-/// before it is compiled may change from one to the next. Two hosts that run the same program share what they compile.
+/// Distinguishes builds of one version by the program's size and time, without reading all of it: the preparation of a file
+/// for the compiler may change from one build to the next. Two hosts that run the same program share their code.
 fn build() -> Option<(u64, u128)> {
     let program = std::env::current_exe().and_then(std::fs::metadata).ok()?;
     let modified = program.modified().ok()?.duration_since(UNIX_EPOCH).ok()?;
     Some((program.len(), modified.as_nanos()))
 }
 
-/// Takes in whatever can be hashed. What `std` makes of a value is the same in every process of one build.
+/// Hashes any value. The bytes that `std` feeds to a hasher are the same in every process of one build.
 struct Settings(blake3::Hasher);
 
 impl std::hash::Hasher for Settings {

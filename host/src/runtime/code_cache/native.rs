@@ -1,4 +1,4 @@
-//! From a file of machine code to a component or a program. The one place of this project that has to be trusted blindly.
+//! Turns machine code into a component or a program. The one place of this project that has to trust its input blindly.
 #![allow(
     unsafe_code,
     reason = "wasmtime runs what is in the file with all the rights of the host, and cannot check it"
@@ -15,29 +15,29 @@ use wasmtime::component::Component;
 use crate::runtime::code::linked::Compiled;
 use crate::runtime::code_cache::entry::Distrust;
 
-/// Where the system shows the files that this process has open.
+/// The folder in which the system lists the process's open files.
 #[cfg(target_os = "linux")]
 const OPEN_FILES: &str = "/proc/self/fd";
 #[cfg(not(target_os = "linux"))]
 const OPEN_FILES: &str = "/dev/fd";
 
-/// Maps the code. Only for a file that [`verified`](crate::runtime::code_cache::entry::verified) found to be good.
+/// Maps the code. Only for a file that [`verified`](crate::runtime::code_cache::entry::verified) found valid.
 ///
-/// wasmtime opens a component by a path. This path names the open file itself, so that it does not matter what has been
-/// put in the place of its name meanwhile.
+/// wasmtime opens a component by a path. This path names the open file itself, so it does not matter which file has taken its
+/// name meanwhile.
 pub(super) fn compiled(engine: &Engine, file: &File) -> Result<Compiled, Distrust> {
     let not_taken = |error: wasmtime::Error| Distrust::NotTaken(format!("{error:#}"));
     let path = format!("{OPEN_FILES}/{}", file.as_raw_fd());
     let kind = Engine::detect_precompiled_file(&path).map_err(not_taken)?;
     // SAFETY: the file holds what `Compiled::serialize` gave to a host of the same version and settings: the digest of
     // this very file was checked, and only the host's user can write to it. Files are never written in place, only
-    // exchanged as a whole and deleted, which what is mapped does not notice.
+    // replaced as a whole or deleted, which does not affect the mapping.
     unsafe {
         match kind {
             Some(Precompiled::Module) => {
                 Module::deserialize_file(engine, &path).map(Compiled::Program)
             }
-            // wasmtime says what is wrong with anything else.
+            // For other contents, wasmtime's error tells what is wrong.
             Some(Precompiled::Component) | None => {
                 Component::deserialize_file(engine, &path).map(Compiled::Component)
             }
@@ -46,14 +46,14 @@ pub(super) fn compiled(engine: &Engine, file: &File) -> Result<Compiled, Distrus
     .map_err(not_taken)
 }
 
-/// The same code for another engine of this process, without compiling it again. Takes a copy of the code.
+/// Moves code to another engine of this process without compiling it again. Copies the code.
 pub(super) fn copied(engine: &Engine, code: &Compiled) -> wasmtime::Result<Compiled> {
-    // These bytes come from wasmtime in this process, and nobody else has seen them.
+    // The bytes come from wasmtime in this process, and no other process has had access to them.
     deserialized(engine, &code.serialize()?)
 }
 
-/// Copies code that a compiler has sent. Only for code whose seal was found to be good: this program, started once more by
-/// this process with the same settings, made it, and sent it through a pipe that nobody else holds.
+/// Copies code from a compiler. Only for code whose seal is valid: the compiler is this same program, started by this process
+/// with the same settings, and nobody else holds the pipe that it writes to.
 pub(super) fn received(engine: &Engine, code: &[u8]) -> Result<Compiled, Distrust> {
     deserialized(engine, code).map_err(|error| Distrust::NotTaken(format!("{error:#}")))
 }
@@ -64,7 +64,7 @@ fn deserialized(engine: &Engine, code: &[u8]) -> wasmtime::Result<Compiled> {
     unsafe {
         match Engine::detect_precompiled(code) {
             Some(Precompiled::Module) => Module::deserialize(engine, code).map(Compiled::Program),
-            // wasmtime says what is wrong with anything else.
+            // For other contents, wasmtime's error tells what is wrong.
             Some(Precompiled::Component) | None => {
                 Component::deserialize(engine, code).map(Compiled::Component)
             }

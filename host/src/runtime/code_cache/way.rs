@@ -1,8 +1,7 @@
-//! The way to the folder of compiled code, one folder at a time.
+//! Opens the folder for compiled code step by step from the root.
 //!
-//! Somebody who can rename things in a parent folder can put a folder of their own in the place of the host's. So each
-//! folder on the way is opened from the one above it and checked before the next is opened, and nothing is opened by its
-//! path again afterwards.
+//! A user who can rename entries of a parent folder can put another folder in the place of the host's. So each folder on the
+//! way is opened from the one above it and checked before the next is opened, and afterwards nothing is opened by its path.
 
 use std::collections::VecDeque;
 use std::ffi::OsStr;
@@ -27,25 +26,25 @@ use crate::runtime::code_cache::entry::only_ours;
 
 /// In a folder with this bit, such as `/tmp`, only the owner of an entry can rename the entry.
 const STICKY: u32 = 0o1000;
-/// As many links as Linux follows in one path.
+/// Links that are followed in one path; Linux has the same limit.
 const MAX_LINKS: usize = 40;
-/// Enough to look up names in a folder: a folder on the way need not be readable.
+/// The rights to look up names in a folder are enough: a folder on the way need not be readable.
 #[cfg(target_os = "linux")]
 const LOOK_UP: OFlags = OFlags::PATH;
 #[cfg(not(target_os = "linux"))]
 const LOOK_UP: OFlags = OFlags::RDONLY;
 
-/// Opens the folder, and makes it and its parents where they are missing.
+/// Opens the folder. Makes it and its parents if they are missing.
 ///
-/// A parent may be reached through a link, as `/home` is on some systems, but only if nobody else could have made that
-/// link. The folder itself may not be a link.
+/// A parent may be reached through a link, as `/home` is on some systems, but only if nobody else can have made that link. The
+/// folder itself may not be a link.
 pub(super) fn open(path: &Path) -> Result<File, Distrust> {
     let mut way = Way::from_root()?;
     way.left = names(&std::path::absolute(path)?);
     while let Some(name) = way.left.pop_front() {
         way.step(&name)?;
     }
-    // The same folder once more, to list what is in it.
+    // Opens the folder again for listing its entries.
     let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
     let folder = rustix::fs::openat(&way.folder, ".", flags, Mode::empty())
         .map_err(|error| Distrust::Read(error.into()))?;
@@ -54,7 +53,7 @@ pub(super) fn open(path: &Path) -> Result<File, Distrust> {
     Ok(folder)
 }
 
-/// How far the way is known to be safe.
+/// The part of the way that was checked, and the names that are left.
 struct Way {
     folder: File,
     path: PathBuf,
@@ -90,7 +89,7 @@ impl Way {
 
     fn make(&self, name: &OsString) -> Result<(), Distrust> {
         match rustix::fs::mkdirat(&self.folder, name, Mode::RWXU) {
-            // Another host may have made it just now.
+            // Another host may have made the folder just now.
             Ok(()) | Err(rustix::io::Errno::EXIST) => Ok(()),
             Err(error) => Err(Distrust::Read(error.into())),
         }
@@ -140,7 +139,7 @@ fn open_folder(parent: impl AsFd, name: &Path) -> Result<File, Distrust> {
     }
 }
 
-/// Whether nobody but the host's user and the administrator can exchange what is in that folder.
+/// Checks that nobody but the host's user and root can exchange the entries of that folder.
 fn check_parent(path: &Path, metadata: &Metadata) -> Result<(), Distrust> {
     let (owner, host) = (metadata.uid(), rustix::process::geteuid().as_raw());
     let path = || path.to_owned();

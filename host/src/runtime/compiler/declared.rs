@@ -1,19 +1,19 @@
-//! How much a file declares: types, imports, functions, exports, elements, instances. The compiler's own memory is limited by the
-//! system; this limits what the host keeps of a plugin besides its code, which is several times as large as its declarations.
+//! Limits a file's declarations: types, imports, functions, exports, elements and instances. A host keeps several times their
+//! size in memory for each plugin besides its code. The compiler's own memory is limited by the system.
 
 use wasmparser::Parser;
 use wasmparser::Payload;
 
-/// Of all sections but code, data and custom ones, together. Python, the largest runtime, has less than one megabyte of them.
+/// Bytes of all sections but code, data and custom ones. Python, the largest runtime, has less than one megabyte.
 const MAX_BYTES: usize = 8 << 20;
 
-/// Why a file declares too much, in words. One that is broken is left to the compiler, which says where.
+/// Refuses a file that declares too much. A broken file passes: the compiler reports where it is broken.
 pub(super) fn check(bytes: &[u8]) -> Result<(), String> {
     let mut declared = 0;
     for payload in Parser::new(0).parse_all(bytes) {
         let Ok(payload) = payload else { return Ok(()) };
         declared += match &payload {
-            // What is inside a module or a component comes by itself.
+            // The sections inside a module or a component follow as payloads of their own.
             Payload::ModuleSection { .. }
             | Payload::ComponentSection { .. }
             | Payload::CodeSectionStart { .. }
@@ -50,7 +50,7 @@ mod tests {
 
     #[test]
     fn declarations_are_counted_and_nothing_else() {
-        // Three bytes for each type.
+        // Each type takes three bytes.
         let most = u32::try_from(MAX_BYTES / 3).unwrap();
         let mut large = module(most - 10);
         large.section(&CustomSection { name: "notes".into(), data: vec![0; MAX_BYTES].into() });
@@ -60,11 +60,11 @@ mod tests {
         check(b"\0asm\x01\0\0\0\xff").unwrap();
     }
 
-    /// A component of core modules.
+    /// Makes a component of core modules.
     fn component(modules: &[&[u8]]) -> Vec<u8> {
         let mut component = b"\0asm\x0d\0\x01\0".to_vec();
         for module in modules {
-            // Section 1, and the length as five bytes of seven bits.
+            // Section 1, and its length as five bytes of seven bits each.
             let length = (0..5).map(|byte| {
                 let bits = (module.len() >> (7 * byte)) as u8 & 0x7f;
                 if byte == 4 { bits } else { bits | 0x80 }

@@ -1,4 +1,4 @@
-//! What a host and its compiler say to each other: the order goes in on standard input, answers come out on standard output.
+//! The messages between a host and its compiler: the order is written to standard input, the answers to standard output.
 
 use std::io;
 use std::io::Read;
@@ -12,35 +12,35 @@ use tokio::io::AsyncReadExt as _;
 
 use crate::runtime::code_cache::Key;
 
-/// The head of an order is some hundred bytes and a path.
+/// The head of an order has some hundred bytes and a path.
 const MAX_HEAD_BYTES: u32 = 64 << 10;
-/// A refusal, or why code was not kept. The compiler repeats names from the file, and a name may have a megabyte.
+/// The longest text of an answer, in bytes. The compiler repeats names from the file, and a name may have a megabyte.
 pub(super) const MAX_TEXT_BYTES: usize = 4 << 10;
-/// What is read at once.
+/// Memory that is reserved before any content has arrived.
 const PIECE: u64 = 1 << 20;
 
-/// What to compile, and within which limits. The file follows it.
+/// A file to compile, with the limits. The file's bytes follow the order.
 #[derive(Debug, Serialize, Deserialize)]
 pub(in crate::runtime) struct Order {
-    /// Length of the file.
+    /// The length of the file.
     pub(in crate::runtime) wasm_bytes: u64,
-    /// What the code is sealed with and kept under.
+    /// The name under which the code is cached, which is part of its seal.
     pub(in crate::runtime) key: Key,
-    /// Threads that compile.
+    /// The number of threads that compile.
     pub(in crate::runtime) threads: usize,
-    /// Memory that the compiler may use.
+    /// Memory that the compiler may use, in bytes.
     pub(in crate::runtime) memory_bytes: u64,
-    /// Processor time that the compiler may use.
+    /// Processor time that the compiler may use, in seconds.
     pub(in crate::runtime) processor_secs: u64,
-    /// Where compiled code is kept, and how much of it.
+    /// The folder for compiled code, and its size in bytes.
     pub(in crate::runtime) cache: Option<(PathBuf, u64)>,
 }
 
 impl Order {
-    /// The bytes that go before the file.
+    /// Returns the bytes that precede the file.
     pub(in crate::runtime) fn head(&self) -> io::Result<Vec<u8>> {
         let json = serde_json::to_vec(self)?;
-        // A path is shorter than that; a longer one is refused by the compiler.
+        // The host's paths are much shorter than that. The compiler would refuse a longer order.
         let mut head = (json.len() as u32).to_le_bytes().to_vec();
         head.extend_from_slice(&json);
         Ok(head)
@@ -59,23 +59,23 @@ impl Order {
     }
 }
 
-/// What a compiler says of an order, in this sequence: perhaps `TakesLong`, then one of `Code` and `Refused`, and after
-/// `Code` any number of `PackRefused` and one of `Kept` and `NotKept`. `Failed` may come in place of any of them.
+/// A compiler's answers to an order, in this sequence: perhaps `TakesLong`, then one of `Code` and `Refused`, and after `Code`
+/// any number of `PackRefused` and one of `Kept` and `NotKept`. `Failed` may come in place of any of them.
 #[derive(Debug, PartialEq, Eq)]
 pub(in crate::runtime) enum Answer {
-    /// It has used the processor time of a short compilation and goes on.
+    /// The compilation has used the processor time of a short one, and continues.
     TakesLong,
     /// Machine code with its seal.
     Code(Vec<u8>),
-    /// The file is not a plugin, in words.
+    /// The file is not a plugin, for this reason.
     Refused(String),
-    /// A pack of functions in the cache was not used: which one, and why.
+    /// A pack of functions in the cache could not be used: its path, and why.
     PackRefused(String),
-    /// The code is in the cache, or there is none.
+    /// The code is in the cache, or the cache is off.
     Kept,
-    /// The code could not be written there.
+    /// The code could not be written to the cache.
     NotKept(String),
-    /// The compiler cannot do its work, whatever the file.
+    /// The compiler cannot work, whatever the file.
     Failed(String),
 }
 
@@ -100,7 +100,7 @@ impl Answer {
         output.flush()
     }
 
-    /// The next one. `None` at the end. Content that is larger than it may be is the error `FileTooLarge`.
+    /// Reads the next answer. `None` at the end. Content beyond the limit is the error `FileTooLarge`.
     pub(in crate::runtime) async fn read(
         input: &mut (impl AsyncRead + Unpin),
         max_code_bytes: u64,
@@ -134,7 +134,7 @@ impl Answer {
     }
 }
 
-/// As much of a text as fits into an answer.
+/// Cuts a text to the length that fits into an answer.
 pub(super) fn clipped(mut text: String) -> String {
     text.truncate(text.floor_char_boundary(MAX_TEXT_BYTES));
     text

@@ -1,5 +1,5 @@
-//! The threads that compile, in a compiler. Nobody waits for a compiler in milliseconds, and users wait for the plugins that run
-//! meanwhile: so compiling gets the processor time that nobody else wants. Where that is nothing, it is given a share.
+//! The compiler's threads. A compilation is not urgent, but users wait for the plugins that run meanwhile, so compiling uses
+//! idle processor time only. If there is none, it gets a small share.
 
 use std::panic::AssertUnwindSafe;
 use std::panic::catch_unwind;
@@ -20,35 +20,35 @@ use rayon::ThreadPoolBuilder;
 use crate::runtime::thread_priority::lower_priority;
 use crate::runtime::thread_priority::use_idle_priority;
 
-/// Of threads that have a share: behind guests, which have users waiting. At 15, a plugin of 100 kB waited for more than half a
-/// minute on a machine with eight times as many busy threads as cores.
+/// Niceness of threads with a share: behind guests, which have users waiting. At 15, a plugin of 100 kB waited for more than
+/// half a minute on a machine with eight times as many busy threads as cores.
 pub(in crate::runtime) const NICENESS: i32 = 10;
-/// How often the processor time is looked at.
+/// The interval at which the processor time is read.
 const LOOK: Duration = Duration::from_millis(100);
-/// Less than one in so many parts of one core is nothing.
+/// Idle threads that get less than one in so many parts of one core count as starved.
 const LEAST_SHARE: u32 = 4;
 
-/// Threads that run only while no other thread of the machine wants to, and perhaps threads that have a share.
+/// Threads that run only while no other thread of the machine wants to, and perhaps threads with a share.
 pub(super) struct Pools {
     threads: usize,
     idle: Pool,
-    /// Started once the others get nothing.
+    /// Started once the idle threads are starved.
     share: Option<Pool>,
     began: Instant,
 }
 
 impl Pools {
-    /// Starts so many threads, and that many again where the first ones get nothing.
+    /// Starts idle threads. As many threads with a share follow if those are starved.
     pub(super) fn start(threads: usize) -> Result<Self, ThreadPoolBuildError> {
         let idle = Pool::start(threads, Priority::Idle)?;
         Ok(Self { threads, idle, share: None, began: Instant::now() })
     }
 
-    /// Runs `work`; what wasmtime does in parallel stays on the same threads. It is begun once more on threads that have a share
-    /// where the first ones get nothing of the machine: those cannot be given more, and what they have compiled is found in
-    /// the cache of functions. Whichever is first counts. `None` if it panicked.
+    /// Runs `work`; the tasks that wasmtime runs in parallel stay on the same threads. If the idle threads are starved, `work`
+    /// is also begun on threads with a share, because a thread's priority cannot be raised again; functions that are compiled
+    /// already are found in the store. The first result counts. `None` if `work` panicked.
     ///
-    /// `ran` is told now and then how long all threads together have run.
+    /// `ran` is called regularly with the processor time of all threads together.
     pub(super) fn run<T: Send + 'static>(
         &mut self,
         work: impl Fn() -> T + Clone + Send + 'static,
@@ -60,12 +60,12 @@ impl Pools {
         loop {
             match result.recv_timeout(LOOK) {
                 Ok(result) => return result,
-                // This function still has a sender.
+                // This function still holds a sender.
                 Err(RecvTimeoutError::Timeout | RecvTimeoutError::Disconnected) => {}
             }
             ran(self.processor_time());
             let now = self.idle.ran();
-            // Threads that have yet to start have no record, and where the system keeps none they are left to it.
+            // Threads that have not started have no record. Without records, starvation cannot be noticed.
             if self.share.is_none()
                 && let (Some(earlier), Some(later)) = (before, now)
                 && later.saturating_sub(earlier) < since.elapsed() / LEAST_SHARE
@@ -78,25 +78,25 @@ impl Pools {
         }
     }
 
-    /// How long all of them have run; where the system keeps no record, how long they could have.
+    /// Returns the processor time of all threads, or the time since the start if the system keeps no record.
     fn processor_time(&self) -> Duration {
         let share = self.share.as_ref().and_then(Pool::ran).unwrap_or_default();
         self.idle.ran().map_or_else(|| self.began.elapsed(), |idle| idle + share)
     }
 }
 
-/// When threads get a core.
+/// The share of the cores that threads get.
 #[derive(Clone, Copy)]
 enum Priority {
-    /// When no other thread of the machine wants it.
+    /// Threads run only when no other thread of the machine wants the core.
     Idle,
-    /// Seldom, and for sure.
+    /// Threads run seldom, but surely.
     Share,
 }
 
 struct Pool {
     threads: ThreadPool,
-    /// Where the system says how long each of them ran.
+    /// The files in which the system counts the processor time of each thread.
     records: Arc<Mutex<Vec<PathBuf>>>,
 }
 
@@ -127,12 +127,12 @@ impl Pool {
         done: SyncSender<Option<T>>,
     ) {
         self.threads.spawn(move || {
-            // Nobody receives any more once the other pool was first.
+            // There is no receiver once the other pool has finished first.
             let _ = done.send(catch_unwind(AssertUnwindSafe(work)).ok());
         });
     }
 
-    /// How long all of them together have run.
+    /// Returns the processor time of all threads together.
     fn ran(&self) -> Option<Duration> {
         let records = self.records.lock();
         let ran = |record: &PathBuf| {
@@ -143,7 +143,7 @@ impl Pool {
     }
 }
 
-/// Where the system counts for this thread, if it does.
+/// Returns the file in which the system counts this thread's processor time, if it does.
 fn record() -> Option<PathBuf> {
     let this = std::fs::read_link("/proc/thread-self").ok()?;
     Some(Path::new("/proc").join(this).join("schedstat"))
@@ -170,7 +170,7 @@ mod tests {
         let held = Arc::new(Barrier::new(2));
         let (holder, idle) =
             (Arc::clone(&held), pools.idle.threads.install(|| std::thread::current().id()));
-        // As a thread that no core has time for: there is something to do, and it does not run.
+        // This looks like a thread that no core has time for: there is work, and it does not run.
         pools.idle.threads.spawn(move || {
             holder.wait();
         });

@@ -1,5 +1,5 @@
-//! The thread that starts compilers. A compiler ends with the thread that started it, and this one stays for as long as the
-//! engine does; those of the runtime come and go.
+//! The thread that starts compilers. A compiler ends with the thread that started it. This thread lasts as long as the engine,
+//! while those of the runtime come and go.
 
 use std::fs::File;
 use std::io;
@@ -19,44 +19,44 @@ use crate::runtime::compiler::CompilerProgram;
 use crate::runtime::compiler::NICENESS;
 use crate::runtime::thread_priority::lower_priority;
 
-/// The program that runs, whatever has come to its path since it was started.
+/// The running program, whichever file has taken its path since it was started.
 const THIS_PROGRAM: &str = "/proc/self/exe";
-/// Compilers that wait to be started. There are no more than places.
+/// Requests that wait to be served. There are fewer places for compilers.
 const MAX_WAITING: usize = 8;
 /// The one variable that a compiler gets: a program may need it to find its libraries. Every other may be a secret.
 const LIBRARIES: &str = "LD_LIBRARY_PATH";
-/// mimalloc, with which the program runs, would count a gigabyte that it reserves at the start as memory in use, and the
-/// compiler's limit with it. It reads the variable before `main` could say the same.
+/// mimalloc, the program's allocator, would commit a gigabyte at the start, which the compiler's limit would count as memory
+/// in use. mimalloc reads the variable before `main` could change the option.
 const RESERVE_ONLY: (&str, &str) = ("MIMALLOC_ARENA_EAGER_COMMIT", "0");
 
-/// Who wants one.
+/// A request for a compiler.
 struct Wanted {
-    /// Where its pipes are served.
+    /// The runtime that serves the compiler's pipes.
     runtime: Handle,
     started: oneshot::Sender<io::Result<Child>>,
 }
 
-/// Starts compilers, for as long as it is there.
+/// Starts compilers until it is dropped.
 pub(super) struct Starter(mpsc::Sender<Wanted>);
 
 impl Starter {
-    /// Starts the thread.
+    /// Opens the program and starts the thread.
     pub(super) fn new(program: &CompilerProgram) -> io::Result<Self> {
         let program = Program::open(program)?;
         let (sender, mut wanted) = mpsc::channel::<Wanted>(MAX_WAITING);
         thread::Builder::new().name("compilers".to_owned()).spawn(move || {
-            // What a compiler does apart from compiling is behind guests as well.
+            // Compilers inherit this priority, so that all of their work comes after guests.
             lower_priority(NICENESS);
             while let Some(Wanted { runtime, started }) = wanted.blocking_recv() {
                 let _runtime = runtime.enter();
-                // Whoever wanted it may have given up; it ends with what is dropped here.
+                // The request may have been dropped meanwhile. Then the compiler is dropped here, which ends it.
                 let _ = started.send(program.start());
             }
         })?;
         Ok(Self(sender))
     }
 
-    /// A compiler that waits for its order. It ends when it is dropped.
+    /// Starts a compiler that waits for its order. Dropping the process ends it.
     pub(super) async fn start(&self) -> io::Result<Child> {
         let (started, child) = oneshot::channel();
         let wanted = Wanted { runtime: Handle::current(), started };
@@ -66,9 +66,9 @@ impl Starter {
     }
 }
 
-/// A program to be started.
+/// The program that is started.
 enum Program {
-    /// Held open: an upgrade puts another file in its place, and that one would compile for another host.
+    /// Held open: an upgrade puts another file at the path, which would compile for another version of the host.
     Open(File),
     Path(PathBuf),
 }
@@ -78,7 +78,7 @@ impl Program {
         match program {
             CompilerProgram::ThisOne => File::open(THIS_PROGRAM)
                 .map(Self::Open)
-                // Where there is no `/proc`.
+                // Some systems have no `/proc`.
                 .or_else(|_missing| std::env::current_exe().map(Self::Path)),
             CompilerProgram::Other(path) => Ok(Self::Path(std::path::absolute(path)?)),
         }
@@ -86,7 +86,7 @@ impl Program {
 
     fn start(&self) -> io::Result<Child> {
         let mut command = match self {
-            // The descriptor closes when the program has taken its place.
+            // The descriptor is closed once the program has started.
             Self::Open(file) => Command::new(format!("/proc/self/fd/{}", file.as_raw_fd())),
             Self::Path(path) => Command::new(path),
         };
@@ -94,7 +94,7 @@ impl Program {
         command.env_clear().env(RESERVE_ONLY.0, RESERVE_ONLY.1);
         command.envs(std::env::var_os(LIBRARIES).map(|value| (LIBRARIES, value)));
         command.current_dir("/").stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null());
-        // Ctrl-C in a terminal is for the host, which ends its compilers.
+        // Ctrl-C in a terminal should reach the host only, which ends its compilers.
         command.process_group(0).kill_on_drop(true).spawn()
     }
 }

@@ -1,4 +1,4 @@
-//! What the host offers to guests, for the code of one machine to be linked with.
+//! The host's functions, to be linked with the code for one machine.
 
 use std::sync::Arc;
 

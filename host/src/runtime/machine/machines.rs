@@ -1,8 +1,8 @@
-//! The machine that calls run on at the moment, and its replacement once its way of wiping memory is not safe any more.
+//! The current machine, and its replacement once its way of wiping memory is not safe any more.
 //!
-//! A machine that scans the page map is left for another one as soon as memory of this process may have been swapped out.
-//! What is checked last is the moment before guest code runs for the first time in memory that another instance may have
-//! had: an instance that could find something there never runs.
+//! A machine that scans the page map is replaced as soon as memory of this process may have been swapped out. The last check
+//! is made just before guest code first runs in memory that another instance may have had: an instance that could find data
+//! there never runs.
 
 use std::sync::Arc;
 
@@ -17,7 +17,7 @@ use crate::runtime::machine::swap::SwapWatch;
 use crate::telemetry::events::MEMORY_MAY_BE_SWAPPED;
 use crate::telemetry::events::SWAP_CAME_ON;
 
-/// The machine of the moment, and how another one is made.
+/// The current machine, and the means to make another.
 pub(in crate::runtime) struct Machines {
     max_calls: u32,
     current: ArcSwap<Linkers>,
@@ -25,7 +25,7 @@ pub(in crate::runtime) struct Machines {
 }
 
 impl Machines {
-    /// Begins with a machine that scans, where that is possible and safe.
+    /// Starts with a machine that scans the page map, if that is possible and safe.
     pub(in crate::runtime) fn new(max_calls: u32) -> wasmtime::Result<Self> {
         let can_scan = PoolingAllocationConfig::is_pagemap_scan_available();
         let watch = if can_scan { SwapWatch::begin() } else { None };
@@ -36,13 +36,13 @@ impl Machines {
         Ok(Self { max_calls, current, replacing: Mutex::new(()) })
     }
 
-    /// What code is to be linked with.
+    /// Returns the linkers of the current machine.
     pub(in crate::runtime) fn current(&self) -> Arc<Linkers> {
         self.current.load_full()
     }
 
-    /// The linkers of a machine that does not leak, which is made if there is none. That takes milliseconds: not for an I/O
-    /// thread.
+    /// Returns the linkers of a machine that does not leak, and makes one if necessary. That takes milliseconds, so it must
+    /// not run on an I/O thread.
     pub(in crate::runtime) fn safe(&self) -> wasmtime::Result<Arc<Linkers>> {
         let _turn = self.replacing.lock();
         let current = self.current();
@@ -61,7 +61,7 @@ impl Machines {
         Ok(safe)
     }
 
-    /// Whether the machine of the moment has to be replaced. Looks more closely than a call can.
+    /// True if the current machine has to be replaced. Checks more than a call has time for.
     pub(in crate::runtime) fn must_be_replaced(&self) -> bool {
         self.current.load().machine.may_leak_looking_closely()
     }

@@ -1,7 +1,7 @@
-//! Whether memory of this process may be swapped out, now or since a moment ago.
+//! Detects whether memory of this process may be swapped out, now or at any time since the watch began.
 //!
-//! wasmtime 48 finds what a guest has written by scanning the page map, and wipes only pages that are in memory. A page
-//! that is swapped out at that moment is not wiped, and the next instance in its place can read it. wasmtime 50.0.1 wipes
+//! wasmtime 48 finds the pages that a guest has written by scanning the page map, and wipes only pages that are in memory. A
+//! page that is swapped out at that moment is not wiped, and the next instance in its place can read it. wasmtime 50.0.1 wipes
 //! such pages as well: once that is in use, this module can go.
 
 mod cgroup;
@@ -20,25 +20,25 @@ use rustix::event::poll;
 
 use crate::runtime::machine::swap::cgroup::Limit;
 
-/// How an operator gets the faster way of wiping back.
+/// Tells an operator how to get the faster way of wiping back.
 pub(crate) const ADVICE: &str = "set MemorySwapMax=0 in the host's systemd unit, or memory.swap.max of its cgroup to 0, or \
                                  turn swap off with swapoff; then restart the host";
 /// The system's list of swap areas. Polling it tells whether the list has changed since the last poll.
 const SWAPS: &str = "/proc/swaps";
 
-/// Whether memory of this process may be swapped out.
+/// The state of swapping for the memory of this process.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Exposure {
     /// This machine has no swap.
     NoSwap,
-    /// A cgroup allows its processes no swap: the file that says so.
+    /// A cgroup allows its processes no swap; the path is that of the limit.
     RuledOut(PathBuf),
-    /// It may be, or that cannot be told.
+    /// Memory may be swapped out, or the system does not tell.
     Swappable,
 }
 
 impl Exposure {
-    /// As it is at the moment.
+    /// Determines the present state.
     pub(crate) fn now() -> Self {
         match cgroup::limit() {
             Some(limit) => Self::RuledOut(limit.path),
@@ -60,17 +60,17 @@ pub(in crate::runtime) struct SwapWatch {
 enum Reason {
     /// A cgroup allows no swap.
     Limit(Limit),
-    /// There is no swap. A change of the open list is told to one poll only, so one thread polls at a time.
+    /// There is no swap. The system reports a change of the open list to one poll only, so one thread polls at a time.
     NoSwap(Mutex<File>),
 }
 
 impl SwapWatch {
-    /// `None` where memory may be swapped out already, or where a later change would go unnoticed.
+    /// Returns `None` if memory may be swapped out already, or if a later change would go unnoticed.
     pub(in crate::runtime) fn begin() -> Option<Self> {
         let reason = match cgroup::limit() {
             Some(limit) => Reason::Limit(limit),
             None => {
-                // Opened before the look, so that no change falls between the two.
+                // Opened before the size is read, so that no change falls between the two.
                 let swaps = File::open(SWAPS).ok()?;
                 (swap_bytes() == 0).then(|| Reason::NoSwap(Mutex::new(swaps)))?
             }
@@ -78,10 +78,10 @@ impl SwapWatch {
         Some(Self { reason, broken: AtomicBool::new(false) })
     }
 
-    /// Asks the kernel. Takes about half a microsecond.
+    /// Asks the kernel whether memory could have been swapped out. Takes about half a microsecond.
     ///
-    /// The total is right as soon as a page can be swapped out, and the kernel tells of the change a little later; but the
-    /// total alone would miss swap that was turned on and off again since the last look.
+    /// The total size is right as soon as a page can be swapped out, while the kernel reports a change of the list a little
+    /// later. The total alone would miss swap that was turned on and off again since the last check.
     pub(in crate::runtime) fn is_broken(&self) -> bool {
         if self.was_broken() {
             return true;
@@ -96,7 +96,7 @@ impl SwapWatch {
         !holds
     }
 
-    /// The same, and whether the process is still in the cgroup that it was in. Takes longer.
+    /// Like `is_broken`, and also checks whether the process is still in the same cgroup, which takes longer.
     pub(in crate::runtime) fn is_broken_looking_closely(&self) -> bool {
         if let Reason::Limit(limit) = &self.reason
             && !limit.applies()
@@ -106,32 +106,32 @@ impl SwapWatch {
         self.is_broken()
     }
 
-    /// What was found before, without asking.
+    /// Returns the result of earlier checks, without asking the kernel.
     pub(in crate::runtime) fn was_broken(&self) -> bool {
         self.broken.load(Ordering::Acquire)
     }
 
-    /// Whether the list has changed, or another thread has just seen that.
+    /// Tells whether the list has changed, including changes that another thread has just seen.
     fn has_changed(&self, swaps: &Mutex<File>) -> bool {
         let swaps = swaps.lock();
         let mut asked = [PollFd::new(&*swaps, PollFlags::PRI)];
-        // A poll that fails tells nothing, so that the worst has to be assumed.
+        // A poll that fails tells nothing, so the worst is assumed.
         let changed = poll(&mut asked, Some(&Timespec { tv_sec: 0, tv_nsec: 0 })) != Ok(0);
         if changed {
-            // Before the lock is released: the next poll does not tell it again.
+            // Set before the lock is released, because the next poll does not report the change again.
             self.broken.store(true, Ordering::Release);
         }
         changed || self.was_broken()
     }
 }
 
-/// The size of all swap areas together.
+/// Returns the size of all swap areas together.
 #[cfg(target_os = "linux")]
 fn swap_bytes() -> u64 {
     rustix::system::sysinfo().totalswap as u64
 }
 
-/// Elsewhere wasmtime has no page map to scan.
+/// Other systems have no page map that wasmtime could scan.
 #[cfg(not(target_os = "linux"))]
 fn swap_bytes() -> u64 {
     u64::MAX

@@ -1,4 +1,4 @@
-//! One file of compiled functions: where each is, and then all of them.
+//! The format of a pack: a table of the functions' positions, followed by their code.
 
 use std::collections::HashMap;
 use std::fs::File;
@@ -14,15 +14,15 @@ use crate::runtime::code_cache::entry::verified;
 use crate::runtime::code_cache::folder::Folder;
 use crate::runtime::code_cache::key::Key;
 
-/// How the compiler names a function.
+/// The compiler's name of a function.
 pub(super) type FunctionKey = [u8; 32];
 
-/// The number of functions.
+/// The size of the number of functions.
 const COUNT_BYTES: usize = 4;
-/// A function's key, where it begins, and how long it is.
+/// The size of a table entry: a function's key, position and length.
 const PLACE_BYTES: usize = 32 + 8 + 4;
 
-/// An open file, found to be good when it was opened. It stays as it was, whoever deletes or replaces it.
+/// An open pack that was found valid. Its contents do not change, even if the file is deleted or replaced.
 pub(super) struct Pack {
     file: File,
     places: HashMap<FunctionKey, Place>,
@@ -45,17 +45,17 @@ impl Pack {
         Ok(Self { file, places, was_used: AtomicBool::new(false) })
     }
 
-    /// Writes a new one. None if there is no room for it.
+    /// Writes a new pack. `None` if it does not fit into the folder.
     pub(super) fn write(
         folder: &Folder,
         functions: HashMap<FunctionKey, Vec<u8>>,
     ) -> Result<Option<Self>, Distrust> {
         let mut functions: Vec<_> = functions.into_iter().collect();
-        // Two hosts that compile the same make the same file.
+        // Sorted, so that two hosts that compile the same functions write the same file.
         functions.sort();
         let mut name = blake3::Hasher::new();
         let mut begin = (COUNT_BYTES + functions.len() * PLACE_BYTES) as u64;
-        // A compilation has some ten thousand functions, and a function some kilobytes: both fit.
+        // A compilation has some ten thousand functions of some kilobytes each, so both numbers fit.
         let mut bytes = (functions.len() as u32).to_le_bytes().to_vec();
         for (key, code) in &functions {
             name.update(key);
@@ -89,27 +89,27 @@ impl Pack {
     pub(super) fn get(&self, key: &FunctionKey) -> Option<Vec<u8>> {
         let Place { begin, length } = *self.places.get(key)?;
         let mut code = vec![0; length as usize];
-        // A disk that fails costs a compilation, no more.
+        // If the disk fails, the function is compiled again.
         self.file.read_exact_at(&mut code, begin).ok()?;
         self.was_used.store(true, Ordering::Relaxed);
         Some(code)
     }
 
-    /// Since the last time that it was marked.
+    /// Tells whether a function was read since the last mark.
     pub(super) fn was_used(&self) -> bool {
         self.was_used.load(Ordering::Relaxed)
     }
 
-    /// It counts as used now, if it was used since the last time.
+    /// Marks the file as used now, if a function was read since the last mark.
     pub(super) fn keep_mark(&self) {
         if self.was_used.swap(false, Ordering::Relaxed) {
-            // Where the disk cannot be written to, nothing has to make room either.
+            // If the disk is read-only, nothing has to be deleted from it either.
             let _ = self.file.set_modified(SystemTime::now());
         }
     }
 }
 
-/// `None` if it says of itself what cannot be. The digest was good, so whoever wrote it has a fault.
+/// Reads the table. `None` if it contradicts the file's length. The seal was valid then, so the writer made a mistake.
 fn read_places(
     file: &File,
     length: u64,

@@ -1,8 +1,8 @@
-//! The cgroup that allows this process no swap, if there is one.
+//! Finds the cgroup that allows this process no swap, if there is one.
 //!
 //! Only version 2 has such a limit: `memory.swap.max` is charged before a page goes out, in every cgroup above the process.
-//! Version 1 limits memory and swap together, and where both limits are the same, the machine may still swap a page out
-//! for the sake of others.
+//! Version 1 limits memory and swap together, and where both limits are the same, the machine may still swap a page out for
+//! the sake of others.
 
 use std::ffi::OsString;
 use std::fs::File;
@@ -13,33 +13,33 @@ use std::path::PathBuf;
 
 use crate::runtime::machine::swap::reads_zero;
 
-/// Which cgroups this process is in.
+/// Lists the cgroups of this process.
 const MEMBERSHIP: &str = "/proc/self/cgroup";
-/// Where the tree of cgroups is.
+/// Lists the mounts, among them the tree of cgroups.
 const MOUNTS: &str = "/proc/self/mountinfo";
 
-/// A limit of no swap at all.
+/// A cgroup's limit of no swap at all.
 #[derive(Debug)]
 pub(super) struct Limit {
     pub(super) path: PathBuf,
     pub(super) open: File,
-    /// What the system said about the membership when the limit was found.
+    /// The contents of [`MEMBERSHIP`] when the limit was found.
     pub(super) cgroup: String,
 }
 
 impl Limit {
-    /// Whether it is still none at all.
+    /// True if the limit is still zero.
     pub(super) fn holds(&self) -> bool {
         reads_zero(&self.open)
     }
 
-    /// Whether this process is still under it.
+    /// True if this process is still in the same cgroup.
     pub(super) fn applies(&self) -> bool {
         std::fs::read_to_string(MEMBERSHIP).is_ok_and(|cgroup| cgroup == self.cgroup)
     }
 }
 
-/// The innermost limit of zero on the way from this process's cgroup to the top, as far as the process can see it.
+/// Returns the innermost limit of zero on the path from this process's cgroup to the top, as far as the process can see it.
 pub(super) fn limit() -> Option<Limit> {
     let cgroup = std::fs::read_to_string(MEMBERSHIP).ok()?;
     let mounts = std::fs::read(MOUNTS).ok()?;
@@ -51,8 +51,8 @@ pub(super) fn limit() -> Option<Limit> {
     })
 }
 
-/// Where the tree begins, and the way from there to the process's cgroup. `None` where there is no tree of version 2, or
-/// none that the process's cgroup is a part of.
+/// Returns the mount point of the tree, and the path from there to the process's cgroup. `None` if there is no tree of version
+/// 2, or none that contains the process's cgroup.
 fn location(cgroup: &str, mounts: &[u8]) -> Option<(PathBuf, PathBuf)> {
     let own = Path::new(cgroup.lines().find_map(|line| line.strip_prefix("0::"))?);
     mounts.split(|byte| *byte == b'\n').find_map(|line| {
@@ -65,7 +65,7 @@ fn location(cgroup: &str, mounts: &[u8]) -> Option<(PathBuf, PathBuf)> {
     })
 }
 
-/// The kernel writes a space and its like as a backslash and three octal digits.
+/// Decodes the octal escapes with which the kernel writes spaces and similar characters.
 fn unescaped(field: &[u8]) -> PathBuf {
     let mut bytes = Vec::with_capacity(field.len());
     let mut rest = field;
