@@ -125,7 +125,7 @@ struct Arrived {
 
 /// The decision about a callback.
 struct Handled<'a> {
-    /// The plugin that the callback was routed to. The state of a call when its answer is due.
+    /// The plugin that the callback was routed to.
     plugin: Option<&'a Arc<Plugin>>,
     decision: Decision,
     call: Option<EndedCall>,
@@ -140,7 +140,7 @@ struct EndedCall {
     updates: Vec<Json>,
 }
 
-/// How far a call is when its answer is due.
+/// The state of a call when its answer is due.
 #[expect(
     clippy::large_enum_variant,
     reason = "it is taken apart at once, and a box would be an allocation for each call"
