@@ -20,7 +20,7 @@ pub struct Deadline {
     hard: Instant,
 }
 
-/// The `[deadline]` section.
+/// The `[deadline]` section of the configuration.
 #[derive(Clone, Copy, Debug, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct DeadlineConfig {

@@ -68,7 +68,7 @@ pub struct Location {
     pub host: String,
     /// `url_preview` for a card that a link preview put there.
     pub delivery_type: Option<String>,
-    /// The previewed link.
+    /// The link that is shown there.
     pub url: Option<String>,
     /// The token that refreshes the preview later.
     pub preview_token: Option<String>,
@@ -128,7 +128,7 @@ pub struct PreviewRequest {
 /// The content of a callback or event, by type.
 #[derive(Clone, Debug)]
 pub enum Body {
-    /// A click, `card.action.trigger`.
+    /// A click on a card, `card.action.trigger`.
     CardAction(CardAction),
     /// A request for a link preview, `url.preview.get`.
     LinkPreview(PreviewRequest),
@@ -141,7 +141,7 @@ pub enum Body {
 /// The type of a [`Body`] without its content. It decides the shape of the answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Kind {
-    /// A click, `card.action.trigger`.
+    /// A click on a card, `card.action.trigger`.
     CardAction,
     /// A request for a link preview, `url.preview.get`.
     LinkPreview,

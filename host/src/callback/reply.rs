@@ -158,7 +158,7 @@ pub enum Outgoing<'a> {
     Body {
         /// The HTTP status; only the webhook sends it.
         status: u16,
-        /// The object's text.
+        /// The text of the JSON object.
         json: &'a Bytes,
     },
     /// The event was handled.

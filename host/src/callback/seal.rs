@@ -235,9 +235,9 @@ impl SealKey {
 /// The app and plugin that a sealed value belongs to.
 #[derive(Clone, Copy, Debug)]
 pub struct Owner<'a> {
-    /// The app's id.
+    /// Id of the app whose key seals the value.
     pub app: &'a str,
-    /// The plugin's name.
+    /// Name of the plugin that put the value on a card.
     pub plugin: &'a str,
 }
 
