@@ -1,5 +1,5 @@
-//! The time that each step of a callback took: measured where the step is made, carried with the callback, and shown by the log,
-//! the journal and traces. It costs one reading of the clock for each step.
+//! The time that each step of a callback took: measured where the step is made, carried with the callback, and shown by
+//! traces, the journal and the history of recent callbacks. It costs one reading of the clock for each step.
 
 use std::sync::Arc;
 use std::sync::OnceLock;

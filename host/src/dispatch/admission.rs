@@ -129,7 +129,7 @@ pub struct Admission {
     state: Mutex<State>,
 }
 
-/// A place among the calls under way. Dropping it gives the place back. Makes as many places as `guests.max_calls`.
+/// A place among the calls under way. Dropping it gives the place back.
 #[derive(Debug)]
 pub struct Place {
     admission: Arc<Admission>,
@@ -140,7 +140,7 @@ pub struct Place {
 }
 
 impl Admission {
-    /// With as many places as `guests.max_calls`.
+    /// Makes as many places as `guests.max_calls`.
     pub fn new(config: GuestsConfig) -> Self {
         Self {
             max_calls: config.max_calls,

@@ -1,5 +1,5 @@
 //! Caches link previews for a short time. Every viewer's client asks for the same link. If the operator allows it, the plugin is
-//! asked once, other requests wait for that answer, and an older preview serves while a new one is made.
+//! asked once, other requests wait for that answer, and an older preview is served while a new one is made.
 //!
 //! The operator's setting says that a preview is the same for everybody of a tenant. A viewer of another tenant in the same chat
 //! gets another preview, and a callback without a tenant is not cached. The platform does not say which language a viewer reads,

@@ -40,8 +40,8 @@ use crate::store::marks::Mark;
 /// The time for which an event is remembered. The platform sends one again for seven hours.
 const EVENTS_REMEMBERED: Duration = Duration::from_secs(8 * 60 * 60);
 
-/// The rights that a callback holds while it is answered: to be answered, unlike its repetitions, to use its value once, and to fill a slot
-/// of the preview cache.
+/// The rights that a callback holds while it is answered: to be the first among its repetitions, to use its value once, and to
+/// fill a slot of the preview cache.
 #[derive(Debug, Default)]
 pub(super) struct Tickets {
     same: Option<Ticket>,

@@ -42,7 +42,7 @@ enum Running {
 pub(super) enum Entered {
     /// This callback is the first; the ticket has to be told its answer.
     First(Ticket),
-    /// It was answered before, with this reply.
+    /// It was answered before; this is the same answer.
     Before(Reply),
     /// It is being answered, and there is no time left to wait.
     Meanwhile,

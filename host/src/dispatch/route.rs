@@ -1,5 +1,5 @@
-//! Picks the plugin for a callback and the route it takes: the narrowest route wins, and a handler made for the callback's type
-//! comes before a general one.
+//! Picks the plugin for a callback, and the route that leads there: the narrowest route wins, and a handler made for the
+//! callback's type comes before a general one.
 
 use std::sync::Arc;
 

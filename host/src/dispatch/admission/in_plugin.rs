@@ -195,8 +195,8 @@ impl InPlugin {
         firsts.min_by_key(|(rank, _)| *rank).map(|(_, next)| next)
     }
 
-    /// Returns the user whose newest waiting call gives way to a new one: the newest of a lower priority, or else one of a user
-    /// who has more calls than the new one's user, or whose other tenant has more than the new one's tenant.
+    /// Returns the user whose newest waiting call gives way to a new one: the newest of a lower priority, or else of the
+    /// user with the most calls. That user, or that user's tenant if it is another one, must have more than the new call's.
     pub(super) fn gives_way(&self, ask: &Ask) -> Option<(UserId, Priority)> {
         let newest = |priority| self.newest_at(priority).map(|(_, user)| (user, priority));
         if let Some(less_urgent) = ask.priority.less_urgent().find_map(newest) {

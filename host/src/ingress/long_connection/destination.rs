@@ -1,5 +1,5 @@
-//! Limits the hosts to which discovery may send the host. Discovery's answer names an address, and an attacker may have changed
-//! the answer. A host that followed it anywhere would give its callbacks, and its plugins' answers, to the attacker.
+//! Limits the addresses to which discovery may send this host. Discovery's answer names an address, and an attacker may have
+//! changed the answer. A host that followed it anywhere would give its callbacks, and its plugins' answers, to the attacker.
 
 use std::net::IpAddr;
 

@@ -28,7 +28,7 @@ use crate::open_api::identity::AppIdentity;
 /// The largest discovery answer, in bytes. Usual ones have half a kilobyte.
 const MAX_DISCOVERY_BYTES: usize = 64 * 1024;
 /// Bytes read from the socket at once. The library fills its buffer with zeros for every read; its default of 128 KiB costs more
-/// than the rest of a callback's way in, and a callback has one or two.
+/// than the rest of a callback's way in, and a callback takes one or two reads.
 const READ_BYTES: usize = 8 * 1024;
 /// Bytes for a frame's headers beside its payload.
 const FRAME_OVERHEAD: usize = 64 * 1024;

@@ -25,7 +25,7 @@ impl<'a> Drain<'a> {
         Self { stopping: Box::pin(shutdown.begun()), last_call: None }
     }
 
-    /// Starts draining, which takes at most `LAST_CALL`.
+    /// Starts draining: new messages are read for at most `LAST_CALL` longer.
     pub(super) fn begin(&mut self) {
         self.last_call = Some(Instant::now() + LAST_CALL);
     }
