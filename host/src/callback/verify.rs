@@ -109,7 +109,7 @@ pub(super) enum Proof {
     TokenInBody,
 }
 
-/// A decrypted body whose proof is checked. Only [`verify`] makes one.
+/// A decrypted body with its proof; a token in the body is checked when it is parsed. Only [`verify`] makes one.
 #[derive(Debug)]
 pub struct Verified {
     pub(super) content: Content,
