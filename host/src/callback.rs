@@ -1,7 +1,7 @@
-//! What the platform says and what may be answered: pure, without I/O, clock or sockets.
+//! Understands what the platform sends and checks what the host answers: pure code without I/O, clock or sockets.
 //!
-//! The way through is `RawCallback` → [`verify`] → `Verified` → [`envelope`] → `Inbound`, and back from a plugin's
-//! `RawReply` through [`reply_check`] to a `Reply`. Only the step before can make what the next one takes.
+//! A body goes from `RawCallback` through [`verify`] to `Verified` and through [`envelope`] to `Inbound`; a plugin's `RawReply`
+//! goes through [`reply_check`] to a `Reply`. Only the step before can make the input of the next one.
 
 pub mod envelope;
 pub mod fallback;

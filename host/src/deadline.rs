@@ -1,4 +1,5 @@
-//! When an answer is due. Made once, when a callback's first byte arrives, and passed on by value: nothing recomputes it.
+//! The deadline of an answer. It is made once, when a callback's first byte arrives, and passed on by value: nothing recomputes
+//! it.
 
 use std::time::Duration;
 
@@ -19,7 +20,7 @@ pub struct Deadline {
     hard: Instant,
 }
 
-/// `[deadline]`
+/// The `[deadline]` section of the configuration.
 #[derive(Clone, Copy, Debug, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct DeadlineConfig {
@@ -36,7 +37,7 @@ impl Default for DeadlineConfig {
 }
 
 impl DeadlineConfig {
-    /// Checks the numbers.
+    /// Checks that all values are in range.
     pub fn validate(&self) -> Result<(), SettingError> {
         let section = Section("deadline");
         section.in_range("soft_ms", self.soft_ms, 100..=2900)?;
@@ -47,7 +48,7 @@ impl DeadlineConfig {
         Ok(())
     }
 
-    /// The deadline of a callback whose first byte arrived at `received`.
+    /// Returns the deadline of a callback whose first byte arrived at `received`.
     pub fn starting(&self, received: Instant) -> Deadline {
         Deadline {
             received,
@@ -58,37 +59,37 @@ impl DeadlineConfig {
 }
 
 impl Deadline {
-    /// When the first byte arrived.
+    /// Returns the time at which the first byte arrived.
     pub fn received(&self) -> Instant {
         self.received
     }
 
-    /// When the host answers, with or without a plugin.
+    /// Returns the time by which the host answers, with or without a plugin.
     pub fn soft(&self) -> Instant {
         self.soft
     }
 
-    /// When the plugin is stopped.
+    /// Returns the time at which a running plugin is stopped.
     pub fn hard(&self) -> Instant {
         self.hard
     }
 
-    /// When the platform has told the user that there was no answer, if there was none.
+    /// Returns the time after which the platform has told the user that no answer came.
     pub fn given_up(&self) -> Instant {
         self.received + PLATFORM_PATIENCE
     }
 
-    /// How long ago the first byte arrived.
+    /// Returns the time since the first byte arrived.
     pub fn elapsed(&self) -> Duration {
         self.received.elapsed()
     }
 
-    /// What is left, zero once it has passed.
+    /// Returns the time left until the answer is due; zero once it has passed.
     pub fn remaining(&self) -> Duration {
         self.soft.saturating_duration_since(Instant::now())
     }
 
-    /// The same for a guest.
+    /// Returns the time left in milliseconds, for a guest.
     pub fn remaining_ms(&self) -> u32 {
         u32::try_from(self.remaining().as_millis()).unwrap_or(u32::MAX)
     }

@@ -74,7 +74,7 @@ pub struct Dispatcher {
     journal: Option<Journal>,
 }
 
-/// What a dispatcher is made of.
+/// The parts of a [`Dispatcher`].
 #[derive(Debug)]
 pub struct DispatcherParts {
     /// The id of the app whose callbacks it answers.
@@ -83,11 +83,11 @@ pub struct DispatcherParts {
     pub engine: Arc<GuestEngine>,
     /// Gives out the places for calls of all apps.
     pub admission: Arc<Admission>,
-    /// The app's plugins.
+    /// Holds the app's plugins.
     pub registry: Registry,
-    /// Shows what comes after the app's answers.
+    /// Shows late replies and card updates after the app's answers.
     pub late: Arc<Late>,
-    /// Are told of every callback.
+    /// Receive the record of every callback.
     pub observers: Observers,
     /// Records every callback, if there is one.
     pub journal: Option<Journal>,
@@ -96,9 +96,9 @@ pub struct DispatcherParts {
 /// The one answer to a callback.
 #[derive(Debug)]
 pub struct Answered {
-    /// What to send.
+    /// The answer to send.
     pub reply: Reply,
-    /// To be told once it is on the wire: card updates wait for that.
+    /// The door marks it once the answer is on the wire: card updates wait for that.
     pub flushed: Flushed,
 }
 
@@ -114,18 +114,18 @@ enum NotStarted {
     Paused(Paused),
 }
 
-/// A callback as it came in.
+/// A callback that came in, with its door and deadline.
 struct Arrived {
     callback: Arc<Callback>,
     door: Door,
     deadline: Deadline,
-    /// Until the callback was understood.
+    /// The steps until the callback was parsed.
     steps: Steps,
 }
 
-/// What became of a callback.
+/// The decision about a callback.
 struct Handled<'a> {
-    /// The plugin that it was routed to.
+    /// The plugin that the callback was routed to.
     plugin: Option<&'a Arc<Plugin>>,
     decision: Decision,
     call: Option<EndedCall>,
@@ -140,13 +140,13 @@ struct EndedCall {
     updates: Vec<Json>,
 }
 
-/// How far a call is when its answer is due.
+/// The state of a call when its answer is due.
 #[expect(
     clippy::large_enum_variant,
     reason = "it is taken apart at once, and a box would be an allocation for each call"
 )]
 enum InTime {
-    /// The call has ended. Whoever answers settles the tickets.
+    /// The call has ended. The caller settles the tickets.
     Ended(CallReport, Tickets),
     /// The call continues, and [`Afterwards`] waits for it.
     Continues,
@@ -160,12 +160,13 @@ impl Dispatcher {
         Self { app, engine, admission, registry, late, gate, observers, journal }
     }
 
-    /// The app whose callbacks these are.
+    /// Returns the id of the app whose callbacks these are.
     pub fn app(&self) -> &str {
         &self.app
     }
 
-    /// Answers, by the soft deadline at the latest, whatever the plugin does. `steps`: until it was understood.
+    /// Answers by the soft deadline at the latest, whatever the plugin does. `steps` holds the steps until the callback was
+    /// parsed.
     pub async fn answer(
         &self,
         callback: Callback,
@@ -180,7 +181,7 @@ impl Dispatcher {
         self.report(Arrived { callback, door, deadline, steps }, handled, flushed)
     }
 
-    /// Decides what is answered: by the host itself, or by the plugin that the callback is routed to.
+    /// Decides on the answer: by the host itself, or by the plugin that the callback is routed to.
     async fn handle<'a>(
         &self,
         snapshot: &'a Snapshot,
@@ -217,7 +218,7 @@ impl Dispatcher {
         handled
     }
 
-    /// Tells everybody who wants to know what became of a callback, and hands its answer out.
+    /// Passes the record to the observers and the journal, and hands out the answer.
     fn report(&self, arrived: Arrived, handled: Handled<'_>, mut flushed: Flushed) -> Answered {
         let Arrived { callback, door, deadline, mut steps } = arrived;
         let Handled { plugin, decision, call } = handled;
@@ -244,7 +245,7 @@ impl Dispatcher {
         Answered { reply: decision.reply, flushed }
     }
 
-    /// Asks the plugin. What it says is answered, or what is said in its place.
+    /// Calls the plugin. Decides on its reply, or on the answer given in its place.
     async fn ask<'a>(
         &self,
         Picked { plugin, handler, .. }: Picked<'a>,
@@ -276,7 +277,7 @@ impl Dispatcher {
         }
     }
 
-    /// Asks the plugin for a preview again, although an older one was answered already.
+    /// Calls the plugin again for a preview whose older version was answered already.
     fn renew_preview(
         &self,
         Picked { plugin, handler, .. }: Picked<'_>,
@@ -287,10 +288,10 @@ impl Dispatcher {
         let (dispatcher, plugin, callback) =
             (self.clone(), Arc::clone(plugin), Arc::clone(callback));
         self.late.spawn(async move {
-            // Nobody reads it, but its instance may serve another call, whose tape somebody does.
+            // Nobody reads this tape, but its instance may serve another call, whose tape is read.
             let tape = dispatcher.tape(deadline);
             let started = dispatcher.start(&plugin, handler, &callback, deadline, tape).await;
-            // The next one who asks tries again.
+            // The next request for this preview tries again.
             let Ok(mut running) = started else { return };
             let decision = decide(&callback, running.report().await.result);
             if decision.outcome == Outcome::Answered {
@@ -299,7 +300,7 @@ impl Dispatcher {
         });
     }
 
-    /// Something to take a call down on, if anybody wants to read it.
+    /// Returns a tape for a call: recording for a journal, watching for observers, and off without either.
     fn tape(&self, deadline: Deadline) -> Tape {
         match &self.journal {
             Some(_) => Tape::recording(deadline.received()),
@@ -308,7 +309,7 @@ impl Dispatcher {
         }
     }
 
-    /// Starts the call, as soon as there is a place for it.
+    /// Starts the call as soon as there is a place for it.
     async fn start(
         &self,
         plugin: &Arc<Plugin>,
@@ -333,7 +334,7 @@ impl EndedCall {
     }
 }
 
-/// From when it was understood to now, when it is decided.
+/// Charges the time since the callback was parsed to the steps that the call went through.
 fn note_steps(steps: &mut Steps, ended: Option<&EndedCall>, outcome: Outcome) {
     if let Some(EndedCall { timing, .. }) = ended {
         steps.done_at(Step::Queue, timing.began);
@@ -342,13 +343,13 @@ fn note_steps(steps: &mut Steps, ended: Option<&EndedCall>, outcome: Outcome) {
             steps.done_at(Step::Guest, timing.ended);
         }
     } else if outcome == Outcome::Deadline {
-        // It is still at it, wherever it is: what was waited for is its.
+        // The guest is still running; the whole wait is charged to the guest step.
         steps.done(Step::Guest);
     }
     steps.done(Step::Check);
 }
 
-/// What the journal is given.
+/// Makes the journal's draft of a callback.
 fn draft(
     callback: Arc<Callback>,
     record: CallbackRecord,
@@ -389,7 +390,7 @@ async fn in_time(
     InTime::Ended(report, tickets)
 }
 
-/// The plugin's own words for that, or the host's.
+/// Answers with the plugin's toast for a call that is still running, or with the host's.
 fn still_working(callback: &Callback, plugin: &Plugin) -> Decision {
     let declared =
         plugin.policy().still_working.as_ref().and_then(|words| words.reply(callback.kind()));

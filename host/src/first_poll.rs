@@ -1,5 +1,5 @@
-//! Beginning something where one is, and going on elsewhere only if it has to wait: most of what a host does is over in
-//! microseconds, and a task or a thread of its own costs more than that.
+//! Polls a future once where it is started, and moves it elsewhere only if it has to wait. Most work of a host is done in
+//! microseconds, and a task or thread of its own costs more than that.
 
 use std::panic::AssertUnwindSafe;
 use std::panic::catch_unwind;
@@ -8,17 +8,17 @@ use std::task::Context;
 use std::task::Poll;
 use std::task::Waker;
 
-/// How far something came at once.
+/// The state of a future after its first poll.
 pub enum Begun<F: Future> {
-    /// To its end.
+    /// The future has finished.
     Over(F::Output),
-    /// It waits for something, or has given way. Whoever polls it next is the one who is woken.
+    /// The future waits or has yielded. The task that polls it next is the one that is woken.
     Waits(Pin<Box<F>>),
-    /// Nowhere. A fault of the host's own must not take along whoever began it.
+    /// The future panicked. A fault in it must not take its caller down.
     Panicked,
 }
 
-/// Polls `future` once, here.
+/// Polls `future` once on the current thread.
 pub fn begin<F: Future>(future: F) -> Begun<F> {
     let mut future = Box::pin(future);
     let mut nobody = Context::from_waker(Waker::noop());

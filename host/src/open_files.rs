@@ -1,23 +1,23 @@
-//! How many files and connections this process may have open at a time.
+//! The limit on files and connections that this process may have open at a time.
 
 use rustix::process::Resource;
 use rustix::process::Rlimit;
 use rustix::process::getrlimit;
 use rustix::process::setrlimit;
 
-/// The limit that holds now; none where there is no limit.
+/// Returns the current limit; `None` if there is no limit.
 pub fn limit() -> Option<u64> {
     getrlimit(Resource::Nofile).current
 }
 
-/// Raises the limit as far as this process may. Shells and service managers begin with a low one only for programs that use
-/// `select`, which this one does not. Returns the limit that holds then.
+/// Raises the limit as far as this process may. Shells and service managers start programs with a low one only for the sake of
+/// `select`, which this program does not use. Returns the new limit.
 pub fn raise_limit() -> Option<u64> {
     let Rlimit { current, maximum } = getrlimit(Resource::Nofile);
     if current == maximum {
         return current;
     }
-    // A system that refuses leaves the limit as it was, and the check that follows says whether it is enough.
+    // If the system refuses, the limit stays, and the check that follows says if it is high enough.
     let _ = setrlimit(Resource::Nofile, Rlimit { current: maximum, maximum });
     limit()
 }

@@ -1,5 +1,5 @@
-//! Text that comes from outside, made fit for a log line, a terminal or a page: of a bounded length, and without characters
-//! that end a line, control a terminal or reorder the text around them.
+//! Makes text from outside fit for a log line, a terminal or a page: of a bounded length, and without characters that end a line,
+//! control a terminal or reorder the text around them.
 //!
 //! An escape looks as in JSON (`\u001b`), so that escaped JSON is still the same JSON.
 
@@ -12,7 +12,7 @@ pub const MAX_NAME_BYTES: usize = 1024;
 /// The most bytes of a sentence: as many as a plugin may write in one line of its log.
 pub const MAX_TEXT_BYTES: usize = 8 * 1024;
 
-/// Which characters of an escaped text are left as they are.
+/// The unsafe characters that escaping leaves as they are.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Keep {
     /// None: the text is part of one line.
@@ -21,7 +21,7 @@ pub enum Keep {
     Lines,
 }
 
-/// Whether a terminal, or a reader of lines, would act on this character instead of showing it.
+/// Returns true if a terminal, or a reader of lines, would act on this character instead of showing it.
 fn is_unsafe(c: char) -> bool {
     c.is_control()
         || matches!(
@@ -68,7 +68,7 @@ pub fn push_escaped(out: &mut String, text: &str, most: usize) -> usize {
     )
 }
 
-/// Almost every text is plain ASCII, and that is copied in one go.
+/// Writes fitting text. Almost every text is plain ASCII, which is copied in one go.
 fn push(
     out: &mut String,
     text: &str,
@@ -93,13 +93,13 @@ fn push(
     fitting.len()
 }
 
-/// Says at the end of a text how much of it is missing.
+/// Appends a note that says how many bytes of the text are missing.
 pub fn push_clipped(out: &mut String, missing: usize) {
     // Writing to a string cannot fail.
     let _ = write!(out, "… ({missing} bytes clipped)");
 }
 
-/// The text, and no more than so many bytes of it.
+/// Returns the text, cut to at most `most` bytes, with a note if something is missing.
 pub fn clipped(text: &str, most: usize) -> Cow<'_, str> {
     if text.len() <= most {
         return Cow::Borrowed(text);
@@ -110,7 +110,7 @@ pub fn clipped(text: &str, most: usize) -> Cow<'_, str> {
     Cow::Owned(short)
 }
 
-/// The text without unsafe characters.
+/// Returns the text with unsafe characters escaped.
 pub fn escaped(text: &str, keep: Keep) -> Cow<'_, str> {
     let stays = |c: char| match keep {
         Keep::Lines => !is_unsafe(c) || matches!(c, '\n' | '\t'),
@@ -126,7 +126,7 @@ pub fn escaped(text: &str, keep: Keep) -> Cow<'_, str> {
     Cow::Owned(safe)
 }
 
-/// Takes formatted text up to a limit, and counts what is beyond it. So a value is never longer in memory than in the end.
+/// Takes formatted text up to a limit, and counts the bytes beyond it. So a value never takes more memory than its limit.
 #[derive(Debug)]
 pub struct Clipping<P> {
     room: usize,
@@ -135,12 +135,12 @@ pub struct Clipping<P> {
 }
 
 impl<P: FnMut(&str) -> usize> Clipping<P> {
-    /// Gives no more than so many bytes to `push`, which returns how many it took.
+    /// Passes at most `room` bytes to `push`, which returns how many it took.
     pub fn new(room: usize, push: P) -> Self {
         Self { room, missing: 0, push }
     }
 
-    /// How many bytes did not fit.
+    /// Returns the number of bytes that did not fit.
     pub fn missing(&self) -> usize {
         self.missing
     }

@@ -1,4 +1,4 @@
-//! What is said of a callback when it has its answer: in the log, in figures, and to whoever observes.
+//! The record of an answered callback, for the log, the metrics, the journal and observers.
 
 use std::borrow::Cow;
 use std::str::FromStr;
@@ -13,23 +13,23 @@ use serde::de::value;
 use crate::steps::Span;
 use crate::steps::Steps;
 
-/// How a callback ended. Each has its own count and its own word in the log.
+/// The outcome of a callback. Each one has its own counter and its own word in the log.
 #[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq, Hash, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Outcome {
     /// The plugin's reply went out.
     Answered,
-    /// The plugin said that it failed.
+    /// The plugin reported a failure.
     PluginFailure,
-    /// The plugin was still at it when the answer was due.
+    /// The plugin was still running when the answer was due.
     Deadline,
-    /// It used up its CPU budget.
+    /// The plugin used up its CPU budget.
     OutOfFuel,
-    /// It wanted more memory than it may have.
+    /// The plugin wanted more memory than it may have.
     OutOfMemory,
-    /// It crashed.
+    /// The plugin crashed with a WebAssembly trap.
     Trap,
-    /// Its reply, or a part of it, broke a rule of the platform.
+    /// The plugin's reply, or a part of it, broke a rule of the platform.
     InvalidReply,
     /// No plugin takes this callback.
     NoHandler,
@@ -37,20 +37,20 @@ pub enum Outcome {
     Overload,
     /// The plugin is paused because it kept failing.
     Paused,
-    /// The same has happened before: it got the same answer.
+    /// The callback repeats an earlier one, and got the same answer.
     Repeated,
-    /// The preview was made a moment ago.
+    /// A cached preview was the answer.
     Cached,
-    /// Whoever clicked may not, or the value is not as it was sealed.
+    /// The person may not click, or the value's seal is not good.
     Refused,
-    /// The event is older than the plugin wants it.
+    /// The event is older than the plugin accepts.
     TooOld,
-    /// The host took it for itself: no plugin is asked.
+    /// The host handled it itself, without a plugin.
     Host,
 }
 
 impl Outcome {
-    /// Whether somebody should look why. Refusing whoever may not click is what the host was told to do.
+    /// Returns true for outcomes that an operator should look into. A refused click is not one: the operator asked for it.
     pub fn is_failure(self) -> bool {
         match self {
             Self::Answered
@@ -71,7 +71,7 @@ impl Outcome {
         }
     }
 
-    /// The word of the log, the metrics and the journal.
+    /// Returns the outcome's word in the log, the metrics and the journal.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Answered => "answered",
@@ -104,14 +104,14 @@ impl FromStr for Outcome {
 /// The way a callback came in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Door {
-    /// HTTP.
+    /// An HTTP request of the platform.
     Webhook,
-    /// WebSocket.
+    /// A message over a WebSocket that the host opened.
     LongConnection,
 }
 
 impl Door {
-    /// As it stands in the log and in the metrics.
+    /// Returns the door's name in the log and the metrics.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Webhook => "webhook",
@@ -120,46 +120,46 @@ impl Door {
     }
 }
 
-/// What the line about a callback says.
+/// The facts about one callback that are logged, counted and observed.
 #[derive(Clone, Debug)]
 pub struct CallbackRecord {
-    /// Which app it was for.
+    /// Id of the app.
     pub app: Arc<str>,
-    /// The way it came in.
+    /// The door that it came in by.
     pub door: Door,
-    /// Absent where the platform gave none.
+    /// Id of the event; `None` if the platform gave none.
     pub event_id: Option<String>,
-    /// For example `card.action.trigger`.
+    /// The type of the callback or event, for example `card.action.trigger`.
     pub event_type: String,
-    /// The plugin that was called.
+    /// The plugin that the callback was routed to.
     pub plugin: Option<PluginVersion>,
-    /// Absent where no call ended before the answer.
+    /// Fuel that the call used; `None` if no call ended before the answer.
     pub fuel: Option<u64>,
-    /// Since the first byte.
+    /// Time from the first byte to the decision on the answer.
     pub elapsed: Duration,
-    /// How it ended.
+    /// The way in which it ended.
     pub outcome: Outcome,
-    /// Why, where it did not end well.
+    /// The reason for an outcome other than success.
     pub reason: Option<String>,
-    /// Where the time went. That the answer was sent is seen there a moment later.
+    /// The time of each step. The time of sending is added when the answer is on the wire, a moment later.
     pub steps: Steps,
-    /// What the plugin asked of the host, where a journal is kept or somebody observes.
+    /// The guest's calls of host functions, if a journal or an observer wants them.
     pub host_calls: Arc<[HostCallTime]>,
 }
 
-/// One call of the host by a guest.
+/// One call of a host function by a guest.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct HostCallTime {
     /// Interface and function, for example `open-api.call`.
     pub call: Cow<'static, str>,
-    /// When, and for how long.
+    /// The time at which it began, and its duration.
     pub span: Span,
 }
 
-/// Which plugin, and which version of it.
+/// A plugin's name and version.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PluginVersion {
-    /// The file's name.
+    /// The name of the plugin's file.
     pub name: Arc<str>,
     /// The first 12 hex digits of the file's SHA-256.
     pub version: Arc<str>,

@@ -1,36 +1,36 @@
-//! One way to check the numbers of a configuration, and one way to say what is wrong with a setting.
+//! Checks numbers of the configuration, and reports a wrong setting.
 
 use std::fmt::Display;
 use std::ops::RangeInclusive;
 
-/// What is wrong with one setting.
+/// An error in one setting.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{key}: {problem}")]
 pub struct SettingError {
-    /// The setting, as in `guests.threads`; an app's begins with `app cli_…: `.
+    /// The setting's key, as in `guests.threads`; that of an app begins with `app cli_…: `.
     pub key: String,
-    /// What is wrong, and what to do. A secret is not repeated.
+    /// The problem and its remedy. It never repeats a secret.
     pub problem: String,
 }
 
 impl SettingError {
-    /// This is wrong with that setting.
+    /// Makes an error about the setting `key`.
     pub fn new(key: impl Into<String>, problem: impl Display) -> Self {
         Self { key: key.into(), problem: problem.to_string() }
     }
 
-    /// The same setting of one app among several.
+    /// Names the app that the setting belongs to.
     pub fn of_app(self, app: &str) -> Self {
         Self { key: format!("app {app}: {}", self.key), ..self }
     }
 }
 
-/// Checks the settings of one section, as it is named in the file.
+/// Checks the settings of the section that has this name in the file.
 #[derive(Clone, Copy, Debug)]
 pub struct Section(pub &'static str);
 
 impl Section {
-    /// A setting of this section is wrong.
+    /// Makes an error about a setting of this section.
     pub fn wrong(self, key: &str, problem: impl Display) -> SettingError {
         SettingError::new(format!("{}.{key}", self.0), problem)
     }

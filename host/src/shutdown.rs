@@ -1,11 +1,11 @@
-//! Stop taking work, finish what is under way, then go. One signal, seen by everyone who asked for it.
+//! The orderly end of the host: it takes no more work, finishes the work under way, and exits. Every task sees the same signal.
 
 use std::time::Duration;
 
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-/// Tells tasks to stop, and knows when they have.
+/// Tells tasks to stop, and waits for them.
 #[derive(Clone, Debug, Default)]
 pub struct Shutdown {
     begun: CancellationToken,
@@ -13,12 +13,12 @@ pub struct Shutdown {
 }
 
 impl Shutdown {
-    /// Nothing stops yet.
+    /// Makes a signal that is not given yet.
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// Asks everyone to stop.
+    /// Asks all tasks to stop.
     pub fn begin(&self) {
         self.begun.cancel();
         self.tasks.close();
@@ -29,17 +29,17 @@ impl Shutdown {
         self.begun.cancelled().await;
     }
 
-    /// Has it?
+    /// Returns true once stopping has begun.
     pub fn has_begun(&self) -> bool {
         self.begun.is_cancelled()
     }
 
-    /// Cancelled once stopping has begun. Cancelling it tells everyone, and is [`Shutdown::begin`]'s to do.
+    /// Returns the token that is cancelled once stopping has begun. Only [`Shutdown::begin`] may cancel it.
     pub fn token(&self) -> CancellationToken {
         self.begun.clone()
     }
 
-    /// The tasks that [`Shutdown::finished`] waits for.
+    /// Returns the tracker of the tasks that [`Shutdown::finished`] waits for.
     pub fn tasks(&self) -> TaskTracker {
         self.tasks.clone()
     }
@@ -53,7 +53,7 @@ impl Shutdown {
         self.tasks.spawn(task);
     }
 
-    /// Waits for the tasks, at most `grace`. `false` if some were still at it.
+    /// Waits for the tasks, at most for `grace`. Returns false if some were still running then.
     pub async fn finished(&self, grace: Duration) -> bool {
         tokio::time::timeout(grace, self.tasks.wait()).await.is_ok()
     }

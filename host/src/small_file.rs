@@ -1,10 +1,10 @@
-//! The one way to read a file that somebody else put there.
+//! Reads files that other people or programs may have put there. All such reads go through here.
 //!
-//! Such a file may be a FIFO, a device, a socket, a link to a secret, or grow while it is read. So it is opened without
-//! blocking, the opened descriptor has to be a regular file, and no more than a limit is read. Files of a folder that other
-//! people fill are read through [`OpenFolder`], which never follows a link out of the folder.
+//! Such a file may be a FIFO, a device, a socket, a link to a secret, or grow while it is read. So it is opened without blocking,
+//! the opened descriptor has to be a regular file, and no more than a limit is read. Files of a folder that other people fill are
+//! read through [`OpenFolder`], which never follows a link out of the folder.
 //!
-//! The functions here block. A network file system may block for ever even so: the running host calls them through
+//! The functions here block, and a network file system may block them for ever. So the running host calls them through
 //! [`off_thread`]. Commands, and the start before any door opens, may call them directly.
 
 mod beneath;
@@ -26,11 +26,12 @@ use rustix::io::Errno;
 pub use crate::small_file::beneath::OpenFolder;
 pub use crate::small_file::off_thread::off_thread;
 
-/// A FIFO must not wait for its writer, a terminal must not become ours, and no child inherits the descriptor.
+/// Flags for reading: opening a FIFO does not wait for a writer, a terminal does not become the controlling one, and child
+/// processes do not inherit the descriptor.
 const READ_ONLY: OFlags =
     OFlags::RDONLY.union(OFlags::NONBLOCK).union(OFlags::NOCTTY).union(OFlags::CLOEXEC);
 
-/// A file that was not read: which one, what is wrong with it, and what to do.
+/// A file could not be read: its path, the problem and the remedy.
 #[derive(Debug, thiserror::Error)]
 #[error("{}: {fault}", path.display())]
 pub struct ReadError {
@@ -38,7 +39,7 @@ pub struct ReadError {
     fault: ReadFault,
 }
 
-/// What is wrong with the file.
+/// The problem with a file.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum ReadFault {
@@ -57,10 +58,10 @@ pub enum ReadFault {
     /// A link, or `..`, leads out of the folder.
     #[error("leads out of the folder {}; copy the file into the folder instead of linking to it", .0.display())]
     Outside(PathBuf),
-    /// A secret may be a file of the folder and, by a hard link, a file of another folder at once.
+    /// A secret has another hard link, so it may also be a file of another folder.
     #[error("has another hard link, so it may be a file from outside the folder; copy it instead")]
     HardLinked,
-    /// Text was expected.
+    /// The file is not UTF-8 text.
     #[error("is not UTF-8 text; save it as UTF-8")]
     NotUtf8,
     /// A folder has too many entries to look through.
@@ -69,7 +70,7 @@ pub enum ReadFault {
         /// The most entries that are listed.
         limit: usize,
     },
-    /// The file system did not answer.
+    /// The file system did not answer in time.
     #[error("was not read within {0:?}; check that its file system answers")]
     Slow(Duration),
     /// All threads that may read this file wait for file systems that do not answer.
@@ -84,7 +85,7 @@ impl ReadError {
         Self { path: path.to_owned(), fault: fault.into() }
     }
 
-    /// Whether nothing has this name.
+    /// Returns true if the path does not exist.
     pub fn is_missing(&self) -> bool {
         matches!(&self.fault, ReadFault::System(error) if error.kind() == std::io::ErrorKind::NotFound)
     }
@@ -103,7 +104,7 @@ impl From<ReadError> for std::io::Error {
 impl From<Errno> for ReadFault {
     fn from(error: Errno) -> Self {
         match error {
-            // Only a socket, and a device that is not there, cannot be opened at all.
+            // Only sockets and missing devices fail with this error.
             Errno::NXIO => Self::NotRegular("a socket or a missing device"),
             error => Self::System(error.into()),
         }
@@ -136,7 +137,7 @@ pub fn read_so_far(path: &Path, limit: u64) -> Result<Vec<u8>, ReadError> {
     read().map_err(|fault| ReadError::new(path, fault))
 }
 
-/// Checks a file that was opened for another purpose than reading all of it.
+/// Checks that an opened file is a regular one, for callers that do not read all of it.
 pub fn check_regular(file: &File, path: &Path) -> Result<(), ReadError> {
     kind_of(file).map_err(|fault| ReadError::new(path, fault))
 }
@@ -163,8 +164,8 @@ fn kind_of(file: &File) -> Result<(), ReadFault> {
     }))
 }
 
-/// The length is looked at first, to refuse without reading, and again by what was read: the file may have grown, and files
-/// of the kernel have no length.
+/// Reads the content up to the limit. The length is checked first, to refuse without reading, and the bytes afterwards: the file
+/// may have grown, and files of the kernel report no length.
 fn content(file: &File, limit: u64) -> Result<Vec<u8>, ReadFault> {
     let length = file.metadata()?.size();
     if length > limit {

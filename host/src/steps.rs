@@ -1,5 +1,5 @@
-//! How long each step of a callback's journey took: measured where the step is made, carried with the callback, and drawn by
-//! whoever wants to see it. Costs a reading of the clock for each step.
+//! The time that each step of a callback took: measured where the step is made, carried with the callback, and shown by
+//! traces, the journal and the history of recent callbacks. It costs one reading of the clock for each step.
 
 use std::sync::Arc;
 use std::sync::OnceLock;
@@ -9,29 +9,29 @@ use serde::Deserialize;
 use serde::Serialize;
 use tokio::time::Instant;
 
-/// What is done with a callback, in this order. Not every callback is called for, and not every call ends in time.
+/// The steps of a callback, in order. Not every callback causes a call, and not every call ends in time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Deserialize, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Step {
-    /// From the first byte to the last.
+    /// Receiving the request, from the first byte to the last.
     Receive,
-    /// Decrypted, checked and understood.
+    /// Decrypting, verifying and parsing.
     Verify,
-    /// Allowed, admitted, and its turn on a guest thread.
+    /// Waiting to be allowed and admitted, and for a guest thread.
     Queue,
-    /// An instance, or one that was kept.
+    /// Making an instance, or taking a kept one.
     Instantiate,
-    /// The plugin, with the time in which it waited for the host. Where its call had not ended when the answer was due, all
-    /// of the wait is here.
+    /// Running the plugin, including its waits for the host. If the call had not ended when the answer was due, the whole wait is
+    /// here.
     Guest,
-    /// The reply, against the platform's rules.
+    /// Checking the reply against the platform's rules.
     Check,
-    /// From the decision until the last byte of the answer is with the operating system.
+    /// Sending the answer, from the decision until the last byte is with the operating system.
     Send,
 }
 
 impl Step {
-    /// All of them, in order.
+    /// All steps, in order.
     pub const ALL: [Self; 7] = [
         Self::Receive,
         Self::Verify,
@@ -42,7 +42,7 @@ impl Step {
         Self::Send,
     ];
 
-    /// As it stands in the journal.
+    /// Returns the step's name in the journal.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Receive => "receive",
@@ -56,17 +56,18 @@ impl Step {
     }
 }
 
-/// One step, or one call of the host inside the guest's: when it began, counted from the first byte, and how long it took.
+/// The time of one step, or of one call of a host function during the guest step.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
 pub struct Span {
-    /// Microseconds from the first byte.
+    /// Microseconds from the callback's first byte to the beginning.
     pub at_us: u64,
-    /// Microseconds.
+    /// The step's duration in microseconds.
     pub took_us: u64,
 }
 
 impl Span {
-    /// From one moment of the journey to a later one. What begins there begins where this ends, to the microsecond.
+    /// Makes the span between two moments of a callback. A span that begins at `to` begins where this one ends, to the
+    /// microsecond.
     pub fn between(from: Duration, to: Duration) -> Self {
         let at_us = micros(from);
         Self { at_us, took_us: micros(to).saturating_sub(at_us) }
@@ -85,47 +86,47 @@ pub struct Steps {
     sent: Sent,
 }
 
-/// When the answer was on the wire, which is after everybody has been told what it is.
+/// The time at which the answer was on the wire, which is after the callback was recorded.
 #[derive(Clone, Debug, Default)]
 pub struct Sent(Arc<OnceLock<Duration>>);
 
 impl Sent {
-    /// Now, for a callback whose first byte came at `began`.
+    /// Marks the answer as sent now. `began` is the time of the callback's first byte.
     pub fn mark(&self, began: Instant) {
-        // An answer is sent once.
+        // An answer is sent once, so this never fails.
         let _ = self.0.set(began.elapsed());
     }
 }
 
 impl Steps {
-    /// The first byte came at that moment.
+    /// Starts with the time of the first byte.
     pub fn starting(began: Instant) -> Self {
         Self { began, ended: [None; 6], sent: Sent::default() }
     }
 
-    /// That step ends now.
+    /// Ends a step now.
     pub fn done(&mut self, step: Step) {
         self.done_at(step, Instant::now());
     }
 
-    /// That step ended at that moment.
+    /// Ends a step at the given time.
     pub fn done_at(&mut self, step: Step, at: Instant) {
         if let Some(ended) = self.ended.get_mut(step as usize) {
             *ended = Some(at.saturating_duration_since(self.began));
         }
     }
 
-    /// When the first byte came.
+    /// Returns the time of the first byte.
     pub fn began(&self) -> Instant {
         self.began
     }
 
-    /// For whoever sends the answer.
+    /// Returns the mark for the sender of the answer.
     pub fn sent(&self) -> Sent {
         self.sent.clone()
     }
 
-    /// Those that have ended. Each begins where the one before ended, so that nothing is left out.
+    /// Returns the steps that have ended. Each begins where the one before ended, so that no time is left out.
     pub fn spans(&self) -> impl Iterator<Item = (Step, Span)> {
         let sent = self.sent.0.get().copied();
         let mut from = Duration::ZERO;
@@ -151,7 +152,7 @@ mod tests {
         let mut steps = Steps::starting(began);
         steps.done_at(Step::Receive, at(1));
         steps.done_at(Step::Verify, at(3));
-        // No plugin was called.
+        // The steps of a callback that was answered without a call.
         steps.done_at(Step::Check, at(4));
         let span = |at_us, took_us| Span { at_us, took_us };
         let expected = [

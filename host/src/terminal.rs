@@ -1,4 +1,5 @@
-//! What commands print. Much of it was written by others: plugins, callbacks, file names. None of it controls the terminal.
+//! Prints for commands. Much of the text comes from outside, as plugins, callbacks and file names do, and must not control the
+//! terminal.
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "all commands print through here")]
 
 use std::fmt;
@@ -16,12 +17,12 @@ pub fn print_notice(text: fmt::Arguments<'_>) {
     eprintln!("{}", escaped(&text.to_string(), Keep::Lines));
 }
 
-/// [`println!`] for text from outside.
+/// Like [`println!`], for text from outside.
 macro_rules! result {
     ($($text:tt)*) => { $crate::terminal::print_result(format_args!($($text)*)) };
 }
 
-/// [`eprintln!`] for text from outside.
+/// Like [`eprintln!`], for text from outside.
 macro_rules! notice {
     ($($text:tt)*) => { $crate::terminal::print_notice(format_args!($($text)*)) };
 }

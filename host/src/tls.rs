@@ -1,4 +1,4 @@
-//! TLS, both ways: whom the host trusts when it dials out, and who it says it is when its webhook listens.
+//! TLS in both directions: the certificates that the host trusts when it connects, and its own certificate for the webhook.
 
 use std::path::Path;
 use std::path::PathBuf;
@@ -19,10 +19,10 @@ use zeroize::Zeroizing;
 use crate::small_file;
 use crate::small_file::ReadError;
 
-/// The largest PEM file. What operating systems trust altogether has 220 KB.
+/// The largest PEM file, in bytes. All roots of an operating system have 220 KB together.
 const MAX_PEM_BYTES: u64 = 4 << 20;
 
-/// `[tls]`
+/// The `[tls]` section of the configuration.
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct TlsConfig {
@@ -31,58 +31,58 @@ pub struct TlsConfig {
     pub extra_roots: Option<PathBuf>,
 }
 
-/// `[webhook.tls]`
+/// The `[webhook.tls]` section of the configuration.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ServerTlsConfig {
     /// A PEM file with the certificate and its chain, the listener's own first. Read once, at the start.
     pub cert: PathBuf,
-    /// A PEM file with its private key.
+    /// A PEM file with the certificate's private key.
     pub key: PathBuf,
 }
 
-/// Certificates that somebody vouched for by putting them into the configuration.
+/// Trusted certificates that the configuration adds.
 #[derive(Clone, Debug, Default)]
 pub struct ExtraRoots(Vec<CertificateDer<'static>>);
 
-/// What is wrong with a file that the configuration names.
+/// An error in a file that the configuration names.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum TlsError {
-    /// Not there, or not a file that is read.
+    /// The file could not be read.
     #[error("{key}: {error}")]
     File {
-        /// The setting.
+        /// The key of the setting that names the file.
         key: &'static str,
-        /// Which file, why not, and what to do.
+        /// The path, the problem and the remedy.
         error: ReadError,
     },
-    /// Not PEM.
+    /// The file is not valid PEM.
     #[error("{key}: {}: {error}", path.display())]
     Read {
-        /// The setting.
+        /// The key of the setting that names the file.
         key: &'static str,
-        /// The file.
+        /// The path of the file.
         path: PathBuf,
-        /// Why not.
+        /// The error of the PEM parser.
         error: pem::Error,
     },
-    /// PEM, and nothing in it that was looked for.
+    /// The file is PEM, but holds no certificate.
     #[error("{key}: {} holds no certificate", path.display())]
     Empty {
-        /// The setting.
+        /// The key of the setting that names the file.
         key: &'static str,
-        /// The file.
+        /// The path of the file.
         path: PathBuf,
     },
-    /// A certificate that cannot be used, or a key of another one.
+    /// The certificate cannot be used, or the key belongs to another certificate.
     #[error("{key}: {}: {error}", path.display())]
     Unusable {
-        /// The setting.
+        /// The key of the setting that names the file.
         key: &'static str,
-        /// The file.
+        /// The path of the file.
         path: PathBuf,
-        /// Why not.
+        /// The error of the TLS library.
         error: rustls::Error,
     },
 }
@@ -107,7 +107,7 @@ impl TlsConfig {
 }
 
 impl ServerTlsConfig {
-    /// Reads certificate and key. Paths are relative to `folder`.
+    /// Reads the certificate and its key. Paths are relative to `folder`.
     pub fn read(&self, folder: &Path) -> Result<Arc<ServerConfig>, TlsError> {
         const KEY: &str = "webhook.tls.key";
         let chain = certificates("webhook.tls.cert", &folder.join(&self.cert))?;
@@ -139,26 +139,26 @@ fn pem(key: &'static str, path: &Path) -> Result<Vec<u8>, TlsError> {
     small_file::read(path, MAX_PEM_BYTES).map_err(|error| TlsError::File { key, error })
 }
 
-/// Everybody whom the configuration below trusts, as PEM: for a library that makes a configuration of its own.
+/// Returns all trusted certificates as PEM, for a library that makes its own TLS configuration.
 pub fn trusted_pem(extra: &ExtraRoots) -> String {
     let native = rustls_native_certs::load_native_certs().certs;
     let all = native.iter().chain(&extra.0);
     let pem = |certificate: &CertificateDer<'_>| {
-        // Lines of any length are read.
+        // PEM readers accept lines of any length.
         let text = STANDARD.encode(certificate);
         format!("-----BEGIN CERTIFICATE-----\n{text}\n-----END CERTIFICATE-----\n")
     };
     all.map(pem).collect()
 }
 
-/// A rustls configuration that trusts what the operating system trusts, and what the configuration adds.
+/// Makes a rustls configuration that trusts the operating system's certificates, and those that the configuration adds.
 ///
-/// A machine without any root certificate can still reach a plain-HTTP domain, so that is a warning and no error.
+/// A machine without root certificates can still reach a plain-HTTP domain, so that is a warning and not an error.
 pub fn client_config(extra: &ExtraRoots) -> Arc<ClientConfig> {
     let mut roots = RootCertStore::empty();
     let native = rustls_native_certs::load_native_certs();
     let (_, unreadable) = roots.add_parsable_certificates(native.certs);
-    // They were readable when the configuration was checked.
+    // The extra roots were checked when the configuration was read.
     roots.add_parsable_certificates(extra.0.iter().cloned());
     if roots.is_empty() {
         tracing::warn!(

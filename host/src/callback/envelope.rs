@@ -28,12 +28,12 @@ use crate::callback::verify::Proof;
 use crate::callback::verify::Verified;
 use crate::callback::verify::WebhookKeys;
 
-/// What came in.
+/// The content of a verified body.
 #[derive(Debug)]
 pub enum Inbound {
-    /// The console checks that this address is ours; the text goes back as it came.
+    /// The console's URL check; the challenge is sent back unchanged.
     Challenge(String),
-    /// Anything a plugin may answer.
+    /// A callback or an event, which a plugin may answer.
     Callback(Box<Callback>),
 }
 
@@ -44,18 +44,18 @@ pub enum EnvelopeError {
     /// Not JSON, or a field of the wrong type.
     #[error("the body cannot be read: {0}")]
     Malformed(#[from] serde_json::Error),
-    /// Somewhere in it are bytes that are not UTF-8, which JSON always is.
+    /// The body holds bytes that are not UTF-8, which JSON always is.
     #[error("the body is not JSON: it holds bytes that are not UTF-8")]
     NotText,
-    /// JSON of none of the four shapes.
+    /// The JSON matches none of the four shapes.
     #[error(
         "the body is neither a schema 2.0 or 1.0 event, nor an old card callback, nor a URL check"
     )]
     UnknownShape,
-    /// An old card that nothing vouches for.
+    /// An old card without a signature; nothing else can prove that one is authentic.
     #[error("an old card callback carries no signature, and nothing else vouches for one")]
     MissingSignature,
-    /// The Verification Token vouches for old cards, which are never encrypted.
+    /// The body is signed with the Verification Token, which authenticates old cards only.
     #[error(
         "the body is signed with the Verification Token, which is good for an old card alone: where an `encrypt_key` is configured, everything else is signed with that"
     )]
@@ -63,17 +63,17 @@ pub enum EnvelopeError {
     /// The token in the body is not the app's.
     #[error("the verification token in the body is not the configured one")]
     WrongToken,
-    /// Neither signature nor token can vouch for it.
+    /// No Verification Token is configured, and nothing else proves the body authentic.
     #[error(
         "no `verification_token` is configured for this app, and this body is not vouched for by anything else"
     )]
     NoVerificationToken,
-    /// No plugin could read it, and neither could other parts of this host.
+    /// The body is nested so deeply that no plugin could read it, and neither could other parts of this host.
     #[error(
         "the body is JSON inside JSON, {TOO_DEEP} levels deep or deeper; no parser of this host goes so far"
     )]
     TooDeep,
-    /// The flat body belongs to the webhook.
+    /// A flat old card came over the long connection; the platform sends them to the webhook only.
     #[error("an old card callback came over the long connection, which does not carry them")]
     LegacyOverLongConnection,
 }
@@ -168,7 +168,7 @@ struct WireLegacyCard {
     action: Option<WireAction>,
 }
 
-/// The part of a schema 1.0 `event` that every one has.
+/// The fields that the `event` object of every schema 1.0 event has.
 #[derive(Deserialize)]
 struct WireEventV1 {
     #[serde(rename = "type")]
@@ -183,7 +183,7 @@ pub fn parse(verified: Verified, keys: &WebhookKeys) -> Result<Inbound, Envelope
         Content::UrlCheck(challenge) => return Ok(Inbound::Challenge(challenge)),
         Content::Body { body, proof, .. } => (body, proof),
     };
-    // A parser does not look into what it skips, and others of this host would take the whole body for text.
+    // The parser does not look into values that it skips, but other parts of the host treat the whole body as text.
     let text = std::str::from_utf8(&body).map_err(|_| EnvelopeError::NotText)?;
     let mut envelope: Envelope<'_> = named_fields::from_str(text)?;
     if let (Some("url_verification"), Some(challenge)) =
@@ -206,24 +206,25 @@ pub fn parse(verified: Verified, keys: &WebhookKeys) -> Result<Inbound, Envelope
         (None, None, Some(_)) => legacy_card(&body, proof)?,
         (None, None, None) => return Err(EnvelopeError::UnknownShape),
     };
-    // Said only to whoever may speak. So far, what nobody looked into was skipped, which takes no stack.
+    // Checked only now, so that this error is told to authentic senders only. The parser has skipped all nested values so far,
+    // which takes no stack.
     if nesting::reaches(&body, TOO_DEEP) {
         return Err(EnvelopeError::TooDeep);
     }
     Ok(Inbound::Callback(Box::new(Callback { header, body: content, raw: body.clone() })))
 }
 
-/// What the token in a body has to prove.
+/// The rule for the token in a body.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum TokenRule {
-    /// Nothing else vouches for the body.
+    /// The token is the only proof that the body is authentic.
     Required,
-    /// Something else does; a wrong token is refused all the same.
+    /// A signature proves the body authentic; a wrong token is refused all the same.
     IfConfigured,
 }
 
 impl TokenRule {
-    /// Of a body that is no old card.
+    /// Returns the rule for a body that is not an old card.
     fn of(proof: Proof, keys: &WebhookKeys) -> Result<Self, EnvelopeError> {
         match proof {
             Proof::Connection | Proof::LocalFile | Proof::Sha256 => Ok(Self::IfConfigured),
@@ -308,7 +309,7 @@ fn legacy_card(body: &[u8], proof: Proof) -> Result<(Header, Body), EnvelopeErro
     match proof {
         Proof::LocalFile | Proof::Sha1 | Proof::Sha256 => {}
         Proof::Connection => return Err(EnvelopeError::LegacyOverLongConnection),
-        // Its `token` is the card's, not the app's: only a signature can vouch for this shape.
+        // The flat body's `token` belongs to the card and not to the app: only a signature can authenticate this shape.
         Proof::TokenInBody => return Err(EnvelopeError::MissingSignature),
     }
     let wire: WireLegacyCard = named_fields::from_slice(body)?;
@@ -386,7 +387,8 @@ fn text(json: Box<RawValue>) -> String {
     Box::<str>::from(json).into_string()
 }
 
-/// The platform writes seconds (10 digits, with a fraction in schema 1.0), milliseconds (13) and microseconds (16).
+/// Reads a time in milliseconds, 0 if it cannot be read. The platform writes seconds (10 digits, with a fraction in schema 1.0),
+/// milliseconds (13) and microseconds (16).
 fn created_ms(text: &str) -> u64 {
     let (whole, fraction) = text.split_once('.').unwrap_or((text, ""));
     let Ok(number) = whole.parse::<u64>() else { return 0 };

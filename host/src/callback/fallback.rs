@@ -1,4 +1,4 @@
-//! What the host says when no plugin did: well-formed for every kind of callback, in the user's language.
+//! Answers that the host gives when no plugin did: well-formed for every kind of callback, in the user's language.
 
 use lark_card::fault::Faults;
 use serde_json::json;
@@ -15,24 +15,24 @@ use crate::callback::reply_check::check_toast;
 /// Longest link that is repeated as its own preview, in characters.
 const MAX_TITLE: usize = 200;
 
-/// Why the host speaks for itself.
+/// Why the host answers in the plugin's place.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Reason {
-    /// The plugin is still at it.
+    /// The plugin is still running.
     StillWorking,
-    /// The plugin failed.
+    /// The call failed, or the plugin is paused because of failures.
     Failed,
     /// No plugin takes this callback.
     NoHandler,
-    /// Too much is going on to start another call.
+    /// The host has no place for another call.
     Busy,
     /// This person may not click this button.
     NotAllowed,
-    /// The button's value is not as it was sealed.
+    /// The button's value does not match its seal.
     Forged,
-    /// Its time is over.
+    /// The button's seal has expired.
     Expired,
-    /// It was good for one click, and that was made.
+    /// The button was good for one click, which has been made.
     UsedUp,
 }
 
@@ -101,35 +101,35 @@ impl Reason {
     }
 }
 
-/// The host's own answer to that callback.
+/// Returns the host's own answer to `callback`.
 pub fn fallback(callback: &Callback, reason: Reason) -> Reply {
     match callback.kind() {
         Kind::CardAction | Kind::LegacyCard => with_toast(&reason.toast()),
-        // The link as it stands: what the user would see if there were no preview.
+        // Shows the bare link, as the user would see it without a preview.
         Kind::LinkPreview => {
             let title = callback.url().unwrap_or_default().chars().take(MAX_TITLE).collect();
             let inline = InlinePreview { title: Some(title), ..InlinePreview::default() };
             Reply::ok(&json!({ "inline": inline.to_json() }))
         }
-        // Nobody wants it: sending it again would change nothing.
+        // No plugin takes this event: sending it again would change nothing.
         Kind::Other if reason == Reason::NoHandler => Reply::accepted(),
-        // Not taken yet, or not taken: acknowledging it would lose it.
+        // No plugin has handled the event yet: acknowledging it would lose it.
         Kind::Other => Reply(Answer::Redeliver),
     }
 }
 
-/// A toast that a plugin or its operator wants said in place of the host's own words.
+/// A toast that a plugin or its operator chose in place of the host's text.
 #[derive(Clone, Debug)]
 pub struct OwnWords(Reply);
 
 impl OwnWords {
-    /// A toast that keeps to the platform's rules as it stands.
+    /// Checks that the toast keeps to the platform's rules without changes.
     pub fn new(toast: &Toast) -> Result<Self, Faults> {
         check_toast(toast)?;
         Ok(Self(with_toast(toast)))
     }
 
-    /// The answer to a callback of that kind, if that kind shows toasts.
+    /// Returns the answer to a callback of that kind; `None` if the kind does not show toasts.
     pub fn reply(&self, kind: Kind) -> Option<Reply> {
         match kind {
             Kind::CardAction | Kind::LegacyCard => Some(self.0.clone()),

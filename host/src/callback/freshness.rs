@@ -1,4 +1,4 @@
-//! How old a signed request may be. What time it is, the door says: nothing in here has a clock.
+//! Limits the age of a signed request. The door passes in the current time: this module has no clock.
 
 use serde::Deserialize;
 
@@ -6,18 +6,19 @@ use serde::Deserialize;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct UnixSeconds(pub u64);
 
-/// The longest window: who needs more than a day wants `"off"`.
+/// The longest window in seconds. Whoever needs more than a day wants `"off"`.
 const LONGEST_WINDOW: u64 = 86_400;
-/// Longer than any delay on the way and any clock that is set by the network, as the platform's own advice has it.
+/// The default window in seconds: the platform's own advice, longer than any delay on the way and the error of any clock that is
+/// set by the network.
 const DEFAULT_WINDOW: u64 = 300;
 
-/// How far the time of a signature may be from now, in either direction.
+/// The largest allowed difference between a signature's time and now, in either direction.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 #[serde(try_from = "Written")]
 pub enum SignatureWindow {
-    /// That many seconds; a signature is accepted once within it.
+    /// The window in seconds; a signature is accepted once within it.
     Seconds(u64),
-    /// Any: whoever once saw a request may send it again, and it is answered again.
+    /// Accepts requests of any age. Whoever saw a request may send it again, and it is answered again.
     Off,
 }
 
@@ -27,7 +28,7 @@ impl Default for SignatureWindow {
     }
 }
 
-/// As it stands in the configuration.
+/// The setting as the configuration file has it.
 #[derive(Deserialize)]
 #[serde(untagged)]
 enum Written {
@@ -35,7 +36,7 @@ enum Written {
     Word(String),
 }
 
-/// Neither a number nor the word.
+/// The setting is neither a number of seconds in range nor the word `off`.
 #[derive(Debug, thiserror::Error)]
 #[error("not between 1 and {LONGEST_WINDOW} seconds; write \"off\" to accept requests of any age")]
 pub struct SignatureWindowError;
@@ -52,21 +53,21 @@ impl TryFrom<Written> for SignatureWindow {
     }
 }
 
-/// Why a signature that is right does not count.
+/// Why a correct signature does not count.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum FreshnessError {
-    /// Signed too long ago, or in the future.
+    /// The request was signed too long ago, or in the future.
     #[error(
         "the request was signed {age} s ago, and {window} s either way are allowed (webhook.signature_window_secs); is the clock of this machine right?"
     )]
     Stale {
-        /// Negative: in the future.
+        /// Age in seconds; negative if the request was signed in the future.
         age: i128,
-        /// What is allowed.
+        /// The allowed difference in seconds.
         window: u64,
     },
-    /// The signed time is no time.
+    /// The signed timestamp is not a number.
     #[error(
         "X-Lark-Request-Timestamp is no number of seconds, so nobody can tell how old the request is"
     )]
@@ -74,7 +75,7 @@ pub enum FreshnessError {
 }
 
 impl SignatureWindow {
-    /// Checks the signed `X-Lark-Request-Timestamp`, and reads it. None where no time is looked at.
+    /// Checks the signed `X-Lark-Request-Timestamp`, and returns it. `None` if requests of any age are accepted.
     pub(super) fn check(
         self,
         timestamp: &str,
@@ -91,7 +92,8 @@ impl SignatureWindow {
     }
 }
 
-/// The platform writes times in seconds (10 digits), milliseconds (13) and microseconds (16), depending on the field.
+/// Reads a timestamp as seconds. The platform writes times in seconds (10 digits), milliseconds (13) and microseconds (16),
+/// depending on the field.
 fn seconds(text: &str) -> Option<u64> {
     let number: u64 = text.trim().parse().ok()?;
     Some(match text.trim().len() {

@@ -1,6 +1,6 @@
-//! A callback, understood: the host's own types, one for each thing the platform says.
+//! The host's own types for callbacks and events.
 //!
-//! They mirror `wit/types.wit`; free-form JSON stays text, so that nothing parses it unless somebody asks.
+//! They mirror `wit/types.wit`. Free-form JSON stays text, so that it is parsed only if somebody asks for it.
 
 use bytes::Bytes;
 use serde_json::Value;
@@ -9,18 +9,18 @@ use serde_json::Value;
 pub const CARD_ACTION: &str = "card.action.trigger";
 /// `header.event_type` of a link preview.
 pub const LINK_PREVIEW: &str = "url.preview.get";
-/// What the old card protocol is called in the console; its flat body has no header to say so.
+/// The console's name for the old card protocol, whose flat body has no header to name its type.
 pub const LEGACY_CARD: &str = "card.action.trigger_v1";
 
-/// JSON text that was found well-formed.
+/// JSON text that was checked to be well-formed.
 pub type Json = String;
 
-/// What every callback and event shares.
+/// The metadata that every callback and event shares.
 #[derive(Clone, Debug, Default)]
 pub struct Header {
     /// Absent on some link previews and on every old card.
     pub event_id: Option<String>,
-    /// For example `card.action.trigger`.
+    /// The type of the callback or event, for example `card.action.trigger`.
     pub event_type: String,
     /// The app it is for; empty where the body does not say.
     pub app_id: String,
@@ -30,123 +30,124 @@ pub struct Header {
     pub created_ms: u64,
 }
 
-/// Who touched it.
+/// The person who clicked, or who sees a link.
 #[derive(Clone, Debug, Default)]
 pub struct Operator {
-    /// `ou_…`
+    /// The person's id within this app, `ou_…`.
     pub open_id: String,
-    /// `on_…`
+    /// The person's id among all apps of one developer, `on_…`.
     pub union_id: Option<String>,
-    /// Only with the permission to read employee ids.
+    /// The person's employee id; present only if the app may read those.
     pub user_id: Option<String>,
-    /// The operator's tenant.
+    /// Key of the operator's tenant.
     pub tenant_key: Option<String>,
 }
 
 impl Operator {
-    /// An id that is this person's alone, the `open_id` where there is one. None: the platform did not say who it is.
+    /// Returns an id that belongs to this person alone, the `open_id` if there is one. `None` if the platform did not say who it
+    /// is.
     pub fn any_id(&self) -> Option<&str> {
         let ids = [Some(&self.open_id), self.union_id.as_ref(), self.user_id.as_ref()];
         ids.into_iter().flatten().map(String::as_str).find(|id| !id.is_empty())
     }
 }
 
-/// Whose callback it is, as far as tenants go. A chat may have people of several.
+/// The tenants of a callback. One chat may have people of several tenants.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct TenantPair<'a> {
-    /// The one that the callback is addressed to; empty where the body does not say.
+    /// Key of the tenant that the callback is addressed to; empty where the body does not say.
     pub addressed: &'a str,
-    /// That of the person behind it: the one it is addressed to, unless the body says another.
+    /// Key of the operator's tenant: the addressed one, unless the body names another.
     pub operator: &'a str,
 }
 
-/// Where it is shown.
+/// The message or place that shows the card or link.
 #[derive(Clone, Debug, Default)]
 pub struct Location {
-    /// `im_message`, `im_top_notice`.
+    /// The kind of place, for example `im_message` or `im_top_notice`.
     pub host: String,
     /// `url_preview` for a card that a link preview put there.
     pub delivery_type: Option<String>,
-    /// The link.
+    /// The link that is shown there.
     pub url: Option<String>,
-    /// Refreshes the preview later.
+    /// The token that refreshes the preview later.
     pub preview_token: Option<String>,
-    /// `om_…`
+    /// Id of the message, `om_…`.
     pub open_message_id: Option<String>,
-    /// `oc_…`
+    /// Id of the chat, `oc_…`.
     pub open_chat_id: Option<String>,
 }
 
 /// The component that was touched.
 #[derive(Clone, Debug, Default)]
 pub struct Action {
-    /// `button`, `select_static`, …
+    /// The component's type, for example `button` or `select_static`.
     pub tag: String,
-    /// The element's name.
+    /// The name that the card gives the component.
     pub name: Option<String>,
-    /// An object or a string, as JSON.
+    /// The value that the card gives the component: an object or a string, as JSON.
     pub value: Option<Json>,
-    /// A single choice.
+    /// The chosen option of a component for a single choice.
     pub option: Option<String>,
-    /// A multiple choice.
+    /// The chosen options of a component for several choices.
     pub options: Vec<String>,
-    /// A checker.
+    /// The state of a checker.
     pub checked: Option<bool>,
-    /// An input outside a form.
+    /// The text of an input outside a form.
     pub input_value: Option<String>,
-    /// A form's fields, as JSON.
+    /// The values of a form's fields, as JSON.
     pub form_value: Option<Json>,
-    /// For dates and times.
+    /// The user's time zone, for pickers of dates and times.
     pub timezone: Option<String>,
 }
 
 /// A click on a card, by the new or the old protocol.
 #[derive(Clone, Debug, Default)]
 pub struct CardAction {
-    /// Who.
+    /// The person who clicked.
     pub operator: Operator,
-    /// What.
+    /// The component that was touched.
     pub action: Action,
-    /// Where.
+    /// The message that shows the card.
     pub location: Location,
-    /// `c-…`: good for 2 updates within 30 minutes.
+    /// Token for updating the card, `c-…`: good for 2 updates within 30 minutes.
     pub update_token: String,
 }
 
-/// A client asks what a link looks like.
+/// A client's request for the preview of a link.
 #[derive(Clone, Debug, Default)]
 pub struct PreviewRequest {
-    /// Who.
+    /// The person who sees the link.
     pub operator: Operator,
-    /// The link.
+    /// The link to preview.
     pub url: String,
-    /// Where.
+    /// The place that shows the link.
     pub location: Location,
 }
 
-/// What it is about.
+/// The content of a callback or event, by type.
 #[derive(Clone, Debug)]
 pub enum Body {
-    /// `card.action.trigger`
+    /// A click on a card, `card.action.trigger`.
     CardAction(CardAction),
-    /// `url.preview.get`
+    /// A request for a link preview, `url.preview.get`.
     LinkPreview(PreviewRequest),
-    /// `card.action.trigger_v1`
+    /// A click on an old card, `card.action.trigger_v1`.
     LegacyCard(CardAction),
-    /// Every other type: an event, or a callback this host does not know yet. The `event` object as it was sent.
+    /// Every other type: an event, or a callback that this host does not know yet. Holds the `event` object as it was sent.
     Other(Json),
 }
 
-/// The same, without the contents: what decides the shape of an answer.
+/// The type of a [`Body`] without its content. It decides the shape of the answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Kind {
-    /// `card.action.trigger`
+    /// A click on a card, `card.action.trigger`.
     CardAction,
-    /// `url.preview.get`
+    /// A request for a link preview, `url.preview.get`.
     LinkPreview,
-    /// `card.action.trigger_v1`
+    /// A click on an old card, `card.action.trigger_v1`.
     LegacyCard,
-    /// Every other type.
+    /// An event, or a callback of an unknown type.
     Other,
 }
 
@@ -156,18 +157,18 @@ impl Default for Body {
     }
 }
 
-/// One callback or event. The default one is empty: it stands in where a plugin is asked about itself.
+/// One callback or event. The default is empty; the host uses it to ask a plugin about itself.
 #[derive(Clone, Debug, Default)]
 pub struct Callback {
-    /// What they all share.
+    /// The metadata that all callbacks share.
     pub header: Header,
-    /// What this one is about.
+    /// The content, by type.
     pub body: Body,
     pub(super) raw: Bytes,
 }
 
 impl Callback {
-    /// What decides the shape of the answer.
+    /// Returns the kind, which decides the shape of the answer.
     pub fn kind(&self) -> Kind {
         match self.body {
             Body::CardAction(_) => Kind::CardAction,
@@ -177,13 +178,13 @@ impl Callback {
         }
     }
 
-    /// The tenant that it is from: the one it is addressed to, or that of whoever clicked where the body does not say.
+    /// Returns the key of the callback's tenant: the addressed tenant, or the operator's where the body does not name one.
     pub fn tenant_key(&self) -> &str {
         let TenantPair { addressed, operator } = self.tenants();
         if addressed.is_empty() { operator } else { addressed }
     }
 
-    /// Both tenants that a callback may name.
+    /// Returns both tenants that a callback may name.
     pub fn tenants(&self) -> TenantPair<'_> {
         let addressed = self.header.tenant_key.as_str();
         let operator = self.operator().and_then(|operator| operator.tenant_key.as_deref());
@@ -191,7 +192,7 @@ impl Callback {
         TenantPair { addressed, operator }
     }
 
-    /// Who clicked, or who sees the link; nobody stands behind an event.
+    /// Returns the person who clicked or who sees the link; `None` for an event.
     pub fn operator(&self) -> Option<&Operator> {
         match &self.body {
             Body::CardAction(card) | Body::LegacyCard(card) => Some(&card.operator),
@@ -200,12 +201,12 @@ impl Callback {
         }
     }
 
-    /// The touched component, where there is one.
+    /// Returns the touched component; `None` if this is not a click.
     pub fn action(&self) -> Option<&Action> {
         self.card_action().map(|card| &card.action)
     }
 
-    /// The click, by either card protocol.
+    /// Returns the click, by either card protocol.
     pub fn card_action(&self) -> Option<&CardAction> {
         match &self.body {
             Body::CardAction(card) | Body::LegacyCard(card) => Some(card),
@@ -213,7 +214,7 @@ impl Callback {
         }
     }
 
-    /// Where it is shown, where that is known.
+    /// Returns the place that shows the card or link; `None` for an event.
     pub fn location(&self) -> Option<&Location> {
         match &self.body {
             Body::CardAction(card) | Body::LegacyCard(card) => Some(&card.location),
@@ -222,7 +223,7 @@ impl Callback {
         }
     }
 
-    /// The link it is about, where there is one.
+    /// Returns the link that the callback is about.
     pub fn url(&self) -> Option<&str> {
         match &self.body {
             Body::LinkPreview(preview) => Some(&preview.url),
@@ -231,7 +232,7 @@ impl Callback {
         }
     }
 
-    /// The `event` object as it was sent; for an old card, which has none, the whole flat body.
+    /// Returns the `event` object as it was sent; for an old card, which has none, the whole flat body.
     pub fn event_json(&self) -> Json {
         #[derive(serde::Deserialize)]
         struct Envelope<'a> {
@@ -241,7 +242,7 @@ impl Callback {
         if let Body::Other(event) = &self.body {
             return event.clone();
         }
-        // Both were found to be JSON when the envelope was parsed.
+        // The envelope's parser has checked both to be JSON.
         let event = named_fields::from_slice::<Envelope<'_>>(&self.raw)
             .ok()
             .and_then(|envelope| envelope.event);
@@ -251,18 +252,18 @@ impl Callback {
         )
     }
 
-    /// The `open_id` of who clicked, or of who sees the link.
+    /// Returns the operator's `open_id`; `None` if it is empty or there is no operator.
     pub fn user(&self) -> Option<&str> {
         let open_id = self.operator()?.open_id.as_str();
         Some(open_id).filter(|open_id| !open_id.is_empty())
     }
 
-    /// The bytes that it was read from, secrets and all.
+    /// Returns the verified body's bytes, secrets included.
     pub fn body_bytes(&self) -> Bytes {
         self.raw.clone()
     }
 
-    /// The whole callback for a guest to read: as it was sent, without the verification token.
+    /// Returns the whole callback for a guest: the JSON as it was sent, without the verification token.
     pub fn raw(&self) -> RawJson {
         RawJson(self.raw.clone())
     }
@@ -273,7 +274,7 @@ impl Callback {
 pub struct RawJson(Bytes);
 
 impl RawJson {
-    /// The JSON with the app's verification token removed. It is parsed here, and only here, because few guests ask.
+    /// Returns the JSON without the app's verification token. It is parsed here, and only here, because few guests ask.
     pub fn without_secrets(&self) -> Json {
         // The envelope was parsed from these very bytes, so the empty object below is never what a guest sees.
         let mut value = serde_json::from_slice(&self.0)

@@ -1,18 +1,19 @@
-//! How deep JSON may be nested that comes from outside: as deep as the parser goes that most of the host and its plugins read it
-//! with. Text that is only passed on, or skipped, is read by no parser that would see how deep it is.
+//! The limit on nesting of JSON from outside: the limit of `serde_json`, which the host and its plugins mostly read with. Text
+//! that is passed on or skipped never reaches a parser that would notice its depth.
 
-/// JSON of so many levels is refused: by `serde_json`, and by everything that asks here.
+/// The number of levels at which JSON is refused, by `serde_json` and by everything that calls [`reaches`].
 pub const TOO_DEEP: usize = 128;
 
-/// Whether that text, which is JSON, has so many levels.
+/// Returns true if `json`, which must be JSON, is nested at least `levels` deep.
 pub fn reaches(json: &[u8], levels: usize) -> bool {
     brackets(json) >= levels && depth_reaches(json, levels)
 }
 
-/// How many brackets open in it, in texts too: no more levels than that. Counted by vector instructions, as most JSON has few.
+/// Counts opening brackets, those in strings included, which is an upper bound of the depth. A quick first
+/// check that the compiler vectorises: most JSON has few brackets and needs no exact count.
 fn brackets(json: &[u8]) -> usize {
     const OTHER_CASE: u8 = b'[' ^ b'{';
-    // No sum of a byte overflows in a part of this length.
+    // A chunk of this length cannot overflow the sum of bytes.
     let parts = json.chunks(usize::from(u8::MAX));
     parts
         .map(|part| part.iter().map(|byte| u8::from(byte | OTHER_CASE == b'{')).sum::<u8>())
@@ -39,7 +40,7 @@ fn depth_reaches(json: &[u8], levels: usize) -> bool {
     false
 }
 
-/// Where the text ends that begins there.
+/// Returns the index behind the string that begins at `at`.
 fn behind_text(json: &[u8], mut at: usize) -> usize {
     while let Some(ahead) = json.get(at..).and_then(|rest| memchr::memchr2(b'"', b'\\', rest)) {
         at += ahead;

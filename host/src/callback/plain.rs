@@ -1,4 +1,4 @@
-//! A callback that somebody has in a file: decrypted, unsigned, in any of the platform's forms.
+//! Reads a callback from a local file: decrypted, unsigned, in any of the platform's forms.
 
 use bytes::Bytes;
 
@@ -12,22 +12,22 @@ use crate::callback::verify::VerifyError;
 use crate::callback::verify::WebhookKeys;
 use crate::callback::verify::verify;
 
-/// Why it is none.
+/// Why a file's content is not a callback.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum PlainError {
-    /// Nothing could vouch for it.
+    /// The verification refused the body.
     #[error(transparent)]
     Verify(#[from] VerifyError),
-    /// It is not JSON, or encrypted, or something else.
+    /// The body is not JSON, is encrypted, or has an unknown shape.
     #[error(transparent)]
     Envelope(#[from] EnvelopeError),
-    /// Nobody's plugin is asked about those.
+    /// The body is a URL check, which no plugin is asked about.
     #[error("it is a URL check, which the host answers itself")]
     UrlCheck,
 }
 
-/// Reads it, an old card too, as the platform's long connection would bring it.
+/// Reads `body` as the long connection would deliver it; an old card is read too.
 pub fn read(body: Bytes) -> Result<Callback, PlainError> {
     let keys = WebhookKeys::new(None, None);
     let raw = RawCallback { source: Source::LocalFile, body };

@@ -1,4 +1,4 @@
-//! Whatever a stranger posts: nothing panics, nothing grows, and nothing is believed that was changed by one bit.
+//! Properties of bodies from strangers: nothing panics, nothing grows, and no body with a changed bit is believed.
 
 use bytes::Bytes;
 use lark_wire::cipher::Cipher;
@@ -30,7 +30,7 @@ fn is_believed(body: &[u8], signature: Option<SignatureHeaders>) -> bool {
     matches!(callback, Ok(Ok(Inbound::Callback(_))))
 }
 
-/// A click as the platform sends it, encrypted, and its signature.
+/// Returns a click as the platform sends it, encrypted, and its signature.
 fn sealed(value: &str, iv: [u8; 16]) -> (Vec<u8>, SignatureHeaders) {
     let click = json!({
         "schema": "2.0",
@@ -45,7 +45,7 @@ fn sealed(value: &str, iv: [u8; 16]) -> (Vec<u8>, SignatureHeaders) {
     (body, SignatureHeaders { timestamp, nonce, signature })
 }
 
-/// An old card, plain, and its signature.
+/// Returns an old card in plain text, and its signature.
 fn old_card(value: &str) -> (Vec<u8>, SignatureHeaders) {
     let body = json!({ "open_id": "ou", "token": "c-1", "action": { "value": { "v": value } } });
     let body = body.to_string().into_bytes();
@@ -59,7 +59,7 @@ fn flip(bytes: &mut [u8], at: prop::sample::Index, bit: u8) {
     bytes[at] ^= 1 << bit;
 }
 
-/// JSON that is nearly a callback: its keys and values are, their places are not.
+/// Generates JSON that is almost a callback: its keys and values are real, their places are not.
 fn near_miss() -> impl Strategy<Value = serde_json::Value> {
     let words = prop::sample::select(vec![
         "schema",
@@ -104,7 +104,7 @@ fn near_miss() -> impl Strategy<Value = serde_json::Value> {
 }
 
 proptest! {
-    // The smallest failing input is in the failure's own words; nothing is written beside the sources.
+    // The failure itself prints the smallest failing input; no file is written beside the sources.
     #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
@@ -121,7 +121,7 @@ proptest! {
             prop_assert!(!is_believed(&changed, Some(headers.clone())));
             let mut letters = headers.signature.clone().into_bytes();
             flip(&mut letters, at, bit);
-            // A header that is no text does not get as far as this.
+            // HTTP rejects a header that is not text before it gets here.
             if let Ok(signature) = String::from_utf8(letters) {
                 let other = SignatureHeaders { signature, ..headers.clone() };
                 prop_assert!(!is_believed(&body, Some(other)));

@@ -1,4 +1,5 @@
-//! What a plugin may return, and the reply that leaves. What lies between the two is `reply_check`'s.
+//! The replies that a plugin may return, and the checked answer that the host sends. [`reply_check`](super::reply_check) turns
+//! one into the other.
 
 use bytes::Bytes;
 use serde::Deserialize;
@@ -9,90 +10,90 @@ use serde_json::json;
 use crate::callback::model::Json;
 use crate::callback::model::Kind;
 
-/// (locale, text)
+/// Pairs of a locale and the text for it.
 pub type Translations = Vec<(String, String)>;
 
 /// The colour and icon of a toast.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum ToastKind {
-    /// Blue.
+    /// An informative message, in blue.
     Info,
-    /// Green.
+    /// A success, in green.
     Success,
-    /// Orange.
+    /// A warning, in orange.
     Warning,
-    /// Red.
+    /// An error, in red.
     Error,
 }
 
 /// A line of text that appears over the chat for a moment.
 #[derive(Clone, Debug)]
 pub struct Toast {
-    /// Its colour.
+    /// The toast's colour and icon.
     pub kind: ToastKind,
-    /// Its text.
+    /// The text in the default language.
     pub content: String,
-    /// Its text in other languages.
+    /// The text in other languages.
     pub i18n: Translations,
 }
 
-/// A card as a plugin gives it.
+/// A card as a plugin returns it.
 #[derive(Clone, Debug)]
 pub enum Card {
     /// Card JSON, 1.0 or 2.0.
     Raw(Json),
     /// A template of the card builder.
     Template {
-        /// `AAq…`
+        /// Id of the template, `AAq…`.
         id: String,
-        /// Absent: the newest.
+        /// Name of the template's version; `None` for the newest.
         version_name: Option<String>,
-        /// A JSON object.
+        /// Values for the template's variables, a JSON object.
         variables: Option<Json>,
     },
 }
 
-/// The text that stands in the place of a link.
+/// The text that replaces a link in a message.
 #[derive(Clone, Debug, Default)]
 pub struct InlinePreview {
-    /// In every language that `i18n_title` has no text for.
+    /// The title in every language that `i18n_title` has no text for.
     pub title: Option<String>,
-    /// Wins over `title`.
+    /// Titles by locale, preferred to `title`.
     pub i18n_title: Translations,
-    /// `img_…`
+    /// Key of the icon, `img_…`.
     pub image_key: Option<String>,
-    /// Where the link leads, by platform: (`pc`, `https://…`).
+    /// Link targets by platform, for example (`pc`, `https://…`).
     pub urls: Vec<(&'static str, String)>,
 }
 
-/// What a handler returned, unchecked.
+/// A handler's reply, not yet checked.
 #[derive(Clone, Debug)]
 pub enum RawReply {
-    /// To a click.
+    /// A reply to a click.
     Card {
-        /// Shown over the chat.
+        /// The toast to show over the chat.
         toast: Option<Toast>,
-        /// Takes the place of the card.
+        /// The card that replaces the clicked one.
         card: Option<Card>,
     },
-    /// To a link.
+    /// A reply to a request for a link preview.
     Preview {
-        /// In the message.
+        /// The text that replaces the link in the message.
         inline: Option<InlinePreview>,
-        /// Under the message.
+        /// The card below the message.
         card: Option<Card>,
     },
-    /// To an old card.
+    /// A reply to a click on an old card.
     Legacy(LegacyReply),
-    /// An event was taken.
+    /// The plugin has handled an event.
     Accepted,
-    /// Whatever it is, in the platform's own JSON.
+    /// A reply of any kind, in the platform's own JSON.
     Json(Json),
 }
 
 impl RawReply {
-    /// The toast that a handler asked for in place of an answer, where that kind of callback shows toasts.
+    /// Makes a reply of the toast that a handler gave in place of one; `None` if that kind of callback does not show toasts.
     pub fn from_toast(kind: Kind, toast: Toast) -> Option<Self> {
         match kind {
             Kind::CardAction => Some(Self::Card { toast: Some(toast), card: None }),
@@ -101,7 +102,7 @@ impl RawReply {
         }
     }
 
-    /// Bytes of text in it.
+    /// Counts the bytes of text in the reply.
     pub fn text_size(&self) -> usize {
         match self {
             Self::Card { toast, card } => {
@@ -120,26 +121,26 @@ impl RawReply {
     }
 }
 
-/// What may be said to an old card.
+/// A plugin's reply to a click on an old card.
 #[derive(Clone, Debug)]
 pub enum LegacyReply {
-    /// Nothing changes.
+    /// The card stays as it is.
     Unchanged,
-    /// Shown over the chat.
+    /// The toast to show over the chat.
     Toast(Toast),
-    /// Takes the place of the card.
+    /// The card that replaces the clicked one.
     Card(Card),
-    /// Verbatim.
+    /// An answer that is sent verbatim.
     Custom {
         /// An HTTP status; redirects are forbidden by the platform.
         status: u16,
-        /// The HTTP body.
+        /// The HTTP body, as JSON.
         body: Json,
     },
 }
 
-/// An answer that keeps to the platform's rules. Only [`check`](crate::callback::reply_check::check) and the fallbacks
-/// make one; what was said before is remembered.
+/// An answer that keeps to the platform's rules. Only [`check`](crate::callback::reply_check::check), the fallbacks and
+/// [`remembered`](Self::remembered) make one.
 #[derive(Clone, Debug)]
 pub struct Reply(pub(super) Answer);
 
@@ -150,34 +151,34 @@ pub(super) enum Answer {
     Redeliver,
 }
 
-/// A reply, as a door's table needs it.
+/// An answer in the form in which a door sends it.
 #[derive(Debug)]
 pub enum Outgoing<'a> {
-    /// A JSON object. The status is 200 but for an old card's custom reply.
+    /// A JSON object. The status is 200 except for an old card's custom reply.
     Body {
-        /// For the webhook.
+        /// The HTTP status; only the webhook sends it.
         status: u16,
-        /// The object.
+        /// The text of the JSON object.
         json: &'a Bytes,
     },
-    /// An event was taken.
+    /// The event was handled.
     Accepted,
-    /// An event was not taken: the platform shall send it again.
+    /// The event was not handled: the platform is asked to send it again.
     Redeliver,
 }
 
 impl Reply {
-    /// The event was not taken: the platform sends it again after 15 s, 5 min, 1 h and 6 h.
+    /// Answers that the event was not handled: the platform sends it again after 15 s, 5 min, 1 h and 6 h.
     pub fn redeliver() -> Self {
         Self(Answer::Redeliver)
     }
 
-    /// The event was taken.
+    /// Answers that the event was handled.
     pub fn accepted() -> Self {
         Self(Answer::Accepted)
     }
 
-    /// For a door's table.
+    /// Returns the answer in the form in which a door sends it.
     pub fn outgoing(&self) -> Outgoing<'_> {
         match &self.0 {
             Answer::Body { status, json } => Outgoing::Body { status: *status, json },
@@ -186,7 +187,8 @@ impl Reply {
         }
     }
 
-    /// The bytes from which [`remembered`](Self::remembered) makes it again; none for what is no answer yet.
+    /// Returns the bytes from which [`remembered`](Self::remembered) restores the answer; `None` for a request to send the event
+    /// again, which is not a final answer.
     pub fn to_remember(&self) -> Option<Vec<u8>> {
         match &self.0 {
             Answer::Body { status, json } => Some([&status.to_be_bytes(), &json[..]].concat()),
@@ -195,7 +197,7 @@ impl Reply {
         }
     }
 
-    /// What was said before.
+    /// Restores an answer from the bytes of [`to_remember`](Self::to_remember).
     pub fn remembered(bytes: &[u8]) -> Self {
         match bytes {
             [high, low, json @ ..] => {
@@ -211,7 +213,7 @@ impl Reply {
     }
 }
 
-/// Sets a field, if there is something to set.
+/// Sets a field of `object`, unless the value is `None`.
 pub(super) fn put(object: &mut Map<String, Value>, key: &str, value: Option<Value>) {
     if let Some(value) = value {
         object.insert(key.to_owned(), value);

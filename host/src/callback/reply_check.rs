@@ -1,6 +1,6 @@
-//! From what a plugin returned to what may leave: the only place, besides the host's own words, where a `Reply` is made.
+//! Turns a plugin's reply into an answer that may be sent. Apart from the host's own answers, a `Reply` is made only here.
 //!
-//! A part that breaks a documented rule is dropped and named; the rest of the answer still goes out.
+//! A part that breaks a documented rule is dropped and listed; the rest of the answer still goes out.
 
 use lark_card::CardContext;
 use lark_card::CardVersion;
@@ -24,26 +24,25 @@ use crate::callback::reply::Reply;
 use crate::callback::reply::Toast;
 use crate::callback::reply::put;
 
-/// The four kinds of toast.
+/// The values of a toast's `type`.
 const TOAST_TYPES: [&str; 4] = ["info", "success", "error", "warning"];
-/// Where a link leads on each client.
+/// The names of link targets, one for each client.
 const LINK_FIELDS: [&str; 5] = ["copy_url", "ios", "android", "pc", "web"];
 
-/// Levels around a card, or around the variables of one: `{"card":{"data":{"template_variable":…}}}`. With them, an answer is
-/// still no deeper than what the host reads.
+/// Levels around a card, or around its variables: `{"card":{"data":{"template_variable":…}}}`. Together with these, an answer
+/// stays within the depth that the host reads.
 const AROUND_A_PART: usize = 3;
 
-/// What became of a plugin's answer.
+/// The result of checking a plugin's reply.
 #[derive(Debug)]
 pub struct Checked {
-    /// What is left of it; `None` if nothing is.
+    /// The parts that may be sent; `None` if none is left.
     pub reply: Option<Reply>,
-    /// What was dropped, and why.
+    /// The rules that the dropped parts broke.
     pub faults: Faults,
 }
 
-/// Makes a reply of what a plugin returned to a callback of that kind. `replaces` is the version of the card on screen,
-/// where that is known.
+/// Turns a plugin's reply to a callback of that kind into an answer. `replaces` is the version of the card on screen, if known.
 pub fn check(kind: Kind, raw: RawReply, replaces: Option<CardVersion>) -> Checked {
     let mut faults = Faults::default();
     let known = CardContext { text_bytes: raw.text_size(), replaces };
@@ -60,7 +59,7 @@ pub fn check(kind: Kind, raw: RawReply, replaces: Option<CardVersion>) -> Checke
     Checked { reply, faults }
 }
 
-/// What is wrong with a toast that is to be shown as it stands.
+/// Checks a toast that is to be shown unchanged, and lists the rules that it breaks.
 pub fn check_toast(toast: &Toast) -> Result<(), Faults> {
     let mut faults = Faults::default();
     prune_toast(&mut toast.to_json(), &At::Root, &mut faults);
@@ -70,7 +69,7 @@ pub fn check_toast(toast: &Toast) -> Result<(), Faults> {
     if faults.is_empty() { Ok(()) } else { Err(faults) }
 }
 
-/// What `card/update` takes: the card itself, or the template beside its type.
+/// Makes the card for `card/update`: the card itself, or the template beside its type.
 pub fn check_update(card: &Card, replaces: Option<CardVersion>) -> Result<Json, Faults> {
     let mut faults = Faults::default();
     let known = CardContext { text_bytes: card.text_size(), replaces };
@@ -85,18 +84,18 @@ pub fn check_update(card: &Card, replaces: Option<CardVersion>) -> Result<Json, 
     }
 }
 
-/// What is left of an answer that came too late to be one.
+/// The usable part of a reply that missed its answer's deadline.
 #[derive(Debug)]
 pub struct LateReply {
-    /// As `card/update` takes it.
+    /// The card, in the form that `card/update` takes.
     pub card: Option<Json>,
-    /// There was a toast, which has nowhere to appear any more.
+    /// The reply had a toast, which cannot be shown any more.
     pub has_toast: bool,
-    /// What was dropped, and why.
+    /// The rules that the dropped parts broke.
     pub faults: Faults,
 }
 
-/// What can still be shown of an answer to a click.
+/// Extracts the part of a reply to a click that can still be shown.
 pub fn check_late(kind: Kind, raw: RawReply) -> LateReply {
     let mut faults = Faults::default();
     let known = CardContext { text_bytes: raw.text_size(), replaces: None };
@@ -115,9 +114,9 @@ pub fn check_late(kind: Kind, raw: RawReply) -> LateReply {
     LateReply { card, has_toast, faults }
 }
 
-/// The preview that consists of a card alone, which is given as `card/update` takes it.
+/// Makes a preview that consists of a card alone. `card` has the form that `card/update` takes.
 pub fn card_as_preview(card: &str) -> Reply {
-    // It was written by one of the functions above.
+    // One of the functions above has written the text, so it is JSON.
     let card: Value = serde_json::from_str(card).unwrap_or_default();
     Reply::ok(&match card.get("type").and_then(Value::as_str) {
         Some("template") => json!({ "card": card }),
@@ -153,7 +152,7 @@ fn compose(raw: RawReply, faults: &mut Faults) -> Option<Map<String, Value>> {
         RawReply::Legacy(LegacyReply::Unchanged | LegacyReply::Custom { .. })
         | RawReply::Accepted => {}
     }
-    // A card that is not JSON at all never reaches the object: if it was the whole answer, nothing is left.
+    // A card that is not JSON never reaches the object: if it was the whole answer, nothing is left.
     if answer.is_empty() && !faults.is_empty() { None } else { Some(answer) }
 }
 
@@ -167,7 +166,7 @@ fn refuse<T>(
     None
 }
 
-/// Each part of an answer is checked by itself, so that a bad card does not take the toast with it.
+/// Checks each part of an answer by itself, so that a bad card does not take the toast with it.
 fn drop_faulty_parts(
     kind: Kind,
     answer: &mut Map<String, Value>,
@@ -209,7 +208,7 @@ fn drop_faulty_parts(
     }
 }
 
-/// Takes out what cannot be shown. `false` if nothing can.
+/// Removes fields that cannot be shown. Returns false if nothing can be shown.
 fn prune_toast(toast: &mut Value, at: &At<'_>, faults: &mut Faults) -> bool {
     let Some(fields) = toast.as_object_mut() else {
         faults.push(at, Rule::Type, "must be an object");
@@ -270,7 +269,7 @@ fn prune_inline(inline: &mut Value, at: &At<'_>, faults: &mut Faults) -> bool {
     !fields.is_empty()
 }
 
-/// Takes out the texts whose locale is not documented there: the others are as good without them.
+/// Removes texts whose locale the platform does not document for that field: the others can be shown without them.
 fn prune_texts(
     fields: &mut Map<String, Value>,
     key: &str,
@@ -299,7 +298,7 @@ fn custom(status: u16, body: Json, faults: &mut Faults) -> Option<Reply> {
         return refuse(faults, &At::Root.key("status"), Rule::Value, words);
     }
     match serde_json::from_str::<serde::de::IgnoredAny>(&body) {
-        // What is not looked into may have any depth.
+        // The parser ignored the body's content, which may have any depth.
         Ok(_) if nesting::reaches(body.as_bytes(), TOO_DEEP) => {
             let words = format_args!("nested {TOO_DEEP} levels deep or deeper");
             refuse(faults, &At::Root.key("body"), Rule::Json, words)
@@ -313,7 +312,7 @@ fn custom(status: u16, body: Json, faults: &mut Faults) -> Option<Reply> {
 }
 
 impl Card {
-    /// `{"type": …, "data": …}`, as every answer but an old card's has it.
+    /// Returns `{"type": …, "data": …}`, the form for every answer except an old card's.
     fn to_json(&self, faults: &mut Faults) -> Option<Value> {
         let name = match self {
             Self::Raw(_) => "raw",
@@ -339,7 +338,7 @@ impl Card {
         }
     }
 
-    /// At the top level, without a wrapper: the old protocol.
+    /// Returns the card at the top level without a wrapper, as the old protocol wants it.
     fn to_legacy_json(&self, faults: &mut Faults) -> Option<Map<String, Value>> {
         let legacy = match self {
             Self::Raw(_) => self.data(faults)?,

@@ -1,8 +1,8 @@
-//! Sealed action values: whose click they are for, until when, and whether once. Nobody but this app's hosts can make a
-//! seal, and none of them fits another value, another plugin or another app.
+//! Seals values of buttons: a seal says who may click, until when, and whether only once. Only this app's hosts can make a seal,
+//! and a seal does not fit another value, another plugin or another app.
 //!
-//! The seal stands inside the value, beside what the plugin put there, so that routes and plugins read the value as any
-//! other. It is made over the value's meaning and not its text: the platform may write the same JSON in another way.
+//! The seal is a member of the value, beside the members that the plugin put there, so that routes and plugins read the value as
+//! any other. It covers the value's meaning and not its text: the platform may write the same JSON in another way.
 
 use std::time::Duration;
 
@@ -20,80 +20,80 @@ use sha2::Sha256;
 
 use crate::callback::unique_members;
 
-/// Where the seal stands in the value.
+/// Name of the member of the value that holds the seal.
 pub const MEMBER: &str = "aviary_seal";
-/// The longest validity: as long as the platform lets a card be clicked.
+/// The longest validity in seconds: as long as the platform lets a card be clicked.
 pub const LONGEST_SECS: u64 = 30 * 24 * 60 * 60;
-/// People that a seal may name. More are a chat.
+/// The most people that a seal may name. For more, the operator can allow a chat.
 const MOST_PEOPLE: usize = 100;
-/// The largest value that is sealed. A card with all its buttons has 30 KiB.
+/// The largest value that is sealed, in bytes. A card with all its buttons has 30 KiB.
 const MOST_BYTES: usize = 16 << 10;
-/// Keeps the keys of different uses apart.
+/// Separates this key from keys that are derived from the same secret for other uses.
 const PURPOSE: &[u8] = b"aviary sealed action values, first form";
 
-/// What a value may be used for.
+/// The conditions under which a value may be used.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Terms {
-    /// Who may click; anybody, if it is empty.
+    /// The people who may click, by `open_id`; anybody if it is empty.
     pub open_ids: Vec<String>,
-    /// Seconds from now.
+    /// Validity in seconds from now.
     pub valid_secs: u64,
-    /// Whether the first click is the last.
+    /// The value is good for one click.
     pub once: bool,
 }
 
-/// Why a value cannot be sealed: the plugin's mistake.
+/// Why a value cannot be sealed. Each one is the plugin's mistake.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 pub enum SealError {
-    /// No object.
+    /// The value is not a JSON object.
     #[error("the value is no JSON object")]
     NotAnObject,
-    /// Two readers of it may see two values.
+    /// Two members have the same name, so two readers may see two values.
     #[error(
         "an object in the value has two members of the same name; give each member a name of its own"
     )]
     RepeatedMember,
-    /// It would not fit a card.
+    /// The value is larger than `MOST_BYTES` and would not fit a card.
     #[error("the value has {0} bytes; {MOST_BYTES} can be sealed")]
     TooLarge(usize),
-    /// It is what it shall become.
+    /// The value already has a member of the seal's name.
     #[error("the value has a member {MEMBER} already")]
     Sealed,
-    /// Never, or for ever.
+    /// The validity is zero or longer than `LONGEST_SECS`.
     #[error("valid-secs must be between 1 and {LONGEST_SECS}")]
     Validity,
-    /// Writing a number and reading it back gives another one, however often.
+    /// A number of the value changes each time it is written and read back.
     #[error("a number in the value has more digits than a 64-bit float keeps; give it as text")]
     Number,
-    /// A crowd.
+    /// The seal would name more than `MOST_PEOPLE` people.
     #[error(
         "a seal names {MOST_PEOPLE} people at most; leave the list empty and let the operator allow a chat"
     )]
     People,
 }
 
-/// What is wrong with a value that came back.
+/// Why the value of a click is refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum SealFault {
-    /// No host of this app has made it like this, for this plugin.
+    /// No host of this app has sealed this value for this plugin.
     #[error("the value's seal is not genuine")]
     Forged,
-    /// Its time is over.
+    /// The seal's validity has ended.
     #[error("the value's seal has expired")]
     Expired,
-    /// It is for somebody else.
+    /// The seal names other people.
     #[error("the value is sealed for somebody else")]
     NotTheirs,
 }
 
-/// What the seal of a value that came back is worth.
+/// The result of checking the value of a click.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum SealCheck {
     /// The value has no seal.
     Unsealed,
-    /// The seal is genuine, valid, and for this person.
+    /// The seal is genuine, valid, and names this person or nobody.
     Good {
-        /// For a value that is good for one click.
+        /// Present if the value is good for one click.
         once: Option<OneClick>,
     },
     /// The value must not be used.
@@ -105,7 +105,7 @@ pub enum SealCheck {
 pub struct OneClick {
     /// The number of the seal, which no other seal of the app has.
     pub number: String,
-    /// How long the seal is still valid, and so has to be remembered once it was used.
+    /// The seal's remaining validity, and so the time for which its use has to be remembered.
     pub valid_for: Duration,
 }
 
@@ -119,7 +119,7 @@ struct Seal {
     mac: String,
 }
 
-/// What one app's hosts seal with. It comes from the app's secret, so that all of them have the same.
+/// The key that seals one app's values. It is derived from the app's secret, so that all hosts of the app have the same.
 #[derive(Clone)]
 pub struct SealKey(Hmac<Sha256>);
 
@@ -130,13 +130,13 @@ impl std::fmt::Debug for SealKey {
 }
 
 impl SealKey {
-    /// That app's.
+    /// Derives the sealing key from the app's secret.
     pub fn of(app_secret: &Secret) -> Self {
         let derived = keyed(app_secret.expose().as_bytes()).chain_update(PURPOSE).finalize();
         Self(keyed(&derived.into_bytes()))
     }
 
-    /// The value with a seal in it. `number` is unique, for a seal that is good once.
+    /// Returns the value with a seal in it. A seal for one click carries `number`, which must be unique.
     pub fn seal(
         &self,
         owner: Owner<'_>,
@@ -176,7 +176,7 @@ impl SealKey {
         Ok(Value::Object(members).to_string())
     }
 
-    /// Checks the seal of a value that this person has clicked.
+    /// Checks the seal of a value that this person has clicked, at the time `now_secs` (seconds since the Unix epoch).
     pub fn check(
         &self,
         owner: Owner<'_>,
@@ -184,11 +184,11 @@ impl SealKey {
         clicked_by: &str,
         now_secs: u64,
     ) -> SealCheck {
-        // Most values have none, and are not parsed for it. An escape may spell the name in another way.
+        // Most values have no seal, and are not parsed to find that out. An escape may spell the member's name in another way.
         if !value.contains(MEMBER) && !value.contains('\\') {
             return SealCheck::Unsealed;
         }
-        // A plugin may read what the host cannot: then a seal in it vouches for nothing.
+        // A plugin's parser may see another value than the host's, so a seal in it proves nothing.
         if unique_members::check(value).is_err() {
             return SealCheck::Bad(SealFault::Forged);
         }
@@ -212,7 +212,7 @@ impl SealKey {
     ) -> Result<Option<OneClick>, SealFault> {
         let seal: Seal = named_fields::from_value(seal).map_err(|_| SealFault::Forged)?;
         let mac = BASE64_URL_SAFE_NO_PAD.decode(&seal.mac).map_err(|_| SealFault::Forged)?;
-        // Compared in constant time.
+        // `verify_slice` compares in constant time.
         self.mac(owner, members, &seal).verify_slice(&mac).map_err(|_| SealFault::Forged)?;
         if seal.until <= now_secs {
             return Err(SealFault::Expired);
@@ -232,12 +232,12 @@ impl SealKey {
     }
 }
 
-/// Whose value it is.
+/// The app and plugin that a sealed value belongs to.
 #[derive(Clone, Copy, Debug)]
 pub struct Owner<'a> {
-    /// The app's id.
+    /// Id of the app whose key seals the value.
     pub app: &'a str,
-    /// The plugin's name.
+    /// Name of the plugin that put the value on a card.
     pub plugin: &'a str,
 }
 
@@ -245,11 +245,11 @@ fn keyed(key: &[u8]) -> Hmac<Sha256> {
     Hmac::new_from_slice(key).unwrap_or_else(|_| unreachable!("a key of any length will do"))
 }
 
-/// How often a value is written and read before its numbers have to be what was read.
+/// The most rounds of writing and reading after which the value's numbers must be stable.
 const MOST_READINGS: usize = 8;
 
-/// The members as they are when they come back. Reading a float may give its neighbour, and a seal over the one that was
-/// written would not fit the one that is read.
+/// Returns the members as they are after the platform has sent them back; `None` if they never become stable. Reading a float may
+/// give its neighbour, and a seal over the written number would not fit the number that is read.
 fn stable(mut members: Map<String, Value>) -> Option<Map<String, Value>> {
     for _ in 0..MOST_READINGS {
         let Ok(Value::Object(read)) =
@@ -265,7 +265,7 @@ fn stable(mut members: Map<String, Value>) -> Option<Map<String, Value>> {
     None
 }
 
-/// The same text for the same JSON: members in order, nothing between them, whole numbers without a fraction.
+/// Writes the same text for the same JSON: members sorted, no white space, whole numbers without a fraction.
 fn write(text: &mut String, value: &Value) {
     match value {
         Value::Object(members) => write_members(text, members),
@@ -381,7 +381,7 @@ mod tests {
         for value in doubled {
             assert_eq!(check(&value, "ou_1", 1010), SealCheck::Bad(SealFault::Forged), "{value}");
         }
-        // The name of the seal, spelled with an escape, is that name.
+        // An escape in the name of the seal's member does not hide the seal.
         let escaped = genuine.replace(MEMBER, "aviary\\u005fseal");
         assert!(matches!(check(&escaped, "ou_1", 1010), SealCheck::Good { .. }), "{escaped}");
     }

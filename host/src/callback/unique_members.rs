@@ -1,5 +1,5 @@
-//! JSON whose objects have no two members of one name. The standard leaves open which of two such members counts, and
-//! parsers differ: where the host believes one and a plugin acts on the other, a check of the host is worth nothing.
+//! Finds JSON objects with two members of the same name. The standard leaves open which of them counts, and parsers differ: if
+//! the host believes one and a plugin acts on the other, a check of the host is worth nothing.
 
 use std::borrow::Cow;
 use std::collections::HashSet;
@@ -13,16 +13,16 @@ use serde::de::SeqAccess;
 use serde::de::Visitor;
 use serde_json::value::RawValue;
 
-/// Beyond that many members a set finds a second one faster than a look at each.
+/// The number of members beyond which a set finds a repeated name faster than comparing with each.
 const FEW: usize = 16;
 
-/// Checks the objects of that text at every depth. What is no JSON, or is nested more deeply than the JSON library walks,
+/// Checks the objects of that text at every depth. Text that is not JSON, or is nested more deeply than the JSON library reads,
 /// is an error too.
 pub(super) fn check(json: &str) -> Result<(), serde_json::Error> {
     serde_json::from_str::<Unique>(json).map(|Unique| ())
 }
 
-/// Reads a field as the text that it is, and checks that text.
+/// Reads a field as raw text, and checks that text.
 pub(super) fn raw<'de, D: Deserializer<'de>>(
     deserializer: D,
 ) -> Result<Option<Box<RawValue>>, D::Error> {
@@ -33,7 +33,7 @@ pub(super) fn raw<'de, D: Deserializer<'de>>(
     Ok(raw)
 }
 
-/// A value that was looked through.
+/// The result of visiting a value; it keeps nothing of it.
 struct Unique;
 
 impl<'de> Deserialize<'de> for Unique {
@@ -92,7 +92,7 @@ impl<'de> Visitor<'de> for Looking {
     }
 }
 
-/// The name of a member, without its escapes: two spellings of a name are one name.
+/// The name of a member, with escapes decoded: two spellings of a name are one name.
 #[derive(Deserialize)]
 struct Name<'a>(#[serde(borrow)] Cow<'a, str>);
 
@@ -103,7 +103,7 @@ struct Names<'a> {
 }
 
 impl<'a> Names<'a> {
-    /// False if the name is there already.
+    /// Adds a name. Returns false if it was there already.
     fn insert(&mut self, name: Cow<'a, str>) -> bool {
         if self.many.is_empty() && self.few.len() < FEW {
             let is_new = !self.few.contains(&name);

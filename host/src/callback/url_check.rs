@@ -1,8 +1,7 @@
-//! The console's URL check, where an Encrypt Key is configured: the only thing that the platform sends without a
-//! signature.
+//! The console's URL check, where an Encrypt Key is configured: the only request that the platform sends without a signature.
 //!
-//! Anybody can send one, and CBC lets a stranger cut and join the blocks of bodies that were overheard. So it is taken
-//! only as it is documented, and either it is good or it is not: how far a bad one got, nobody is told.
+//! Anybody can send one, and CBC lets a stranger cut and join the blocks of recorded bodies. So it is accepted only in exactly
+//! its documented form, and a refusal never says how far the check got.
 
 use std::borrow::Cow;
 
@@ -11,11 +10,11 @@ use lark_wire::secret::Secret;
 use lark_wire::signature::same_text;
 use serde::Deserialize;
 
-/// The largest body that can be a URL check. Encrypted, one with the platform's challenge of 36 characters and its token
-/// of 32 has 230 bytes.
+/// The largest body that can be a URL check, in bytes. Encrypted, one with the platform's challenge of 36 characters and its
+/// token of 32 has 230 bytes.
 pub const MAX_URL_CHECK_BYTES: usize = 1024;
 
-/// The wrapper, and nothing beside it.
+/// The encryption wrapper without any other member.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Sealed<'a> {
@@ -23,7 +22,7 @@ struct Sealed<'a> {
     encrypt: Cow<'a, str>,
 }
 
-/// All three members that are documented, and no other: text of somebody else's could stand there.
+/// The three documented members and no other, because another member could hold text of somebody else's body.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct UrlCheck<'a> {
@@ -35,8 +34,8 @@ struct UrlCheck<'a> {
     token: Option<Cow<'a, str>>,
 }
 
-/// The challenge that goes back, if the body is a good URL check: encrypted, or, where a Verification Token vouches for
-/// it, plain, as an old card's is.
+/// Returns the challenge to send back if the body is a good URL check: encrypted, or plain if a Verification Token authenticates
+/// it, as an old card's is.
 pub(super) fn read(body: &[u8], cipher: &Cipher, token: Option<&Secret>) -> Option<String> {
     if body.len() > MAX_URL_CHECK_BYTES {
         return None;
@@ -59,9 +58,9 @@ fn challenge(plain: &[u8], token: Option<&Secret>) -> Option<String> {
     is_good.then(|| check.challenge.into_owned())
 }
 
-/// The platform's challenges are letters, digits and dashes. A block that was put in from another body decrypts to
-/// sixteen arbitrary bytes before it, which are such characters once in four thousand million times: so no text of
-/// another body comes back as a challenge.
+/// Accepts the letters, digits and punctuation of random texts; the platform's challenges are letters, digits and dashes. A block
+/// from another body decrypts to sixteen arbitrary bytes before it, which are all such characters once in four thousand million
+/// times: so no text of another body comes back as a challenge.
 fn is_random_text(challenge: &str) -> bool {
     let is_usual = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.+/=".contains(&byte);
     !challenge.is_empty() && challenge.bytes().all(is_usual)

@@ -1,5 +1,5 @@
-//! Is this body from the platform? Nothing may be believed, and nothing but the encryption wrapper read, before that
-//! is known.
+//! Decides whether a body is from the platform. Until that is known nothing in it may be believed, and nothing but the encryption
+//! wrapper may be read.
 
 use std::time::Duration;
 use std::time::SystemTime;
@@ -24,32 +24,32 @@ const SHA256_HEX: usize = 64;
 /// Length of a SHA-1 in hex: how the old card protocol is signed.
 const SHA1_HEX: usize = 40;
 
-/// A body as it came in, and what came with it. Worth nothing until it is verified.
+/// A body as it came in, with the evidence of its origin. It must not be trusted until it is verified.
 #[derive(Debug)]
 pub struct RawCallback {
-    /// The door, and the signature where that door has one.
+    /// The door, and the signature if that door has one.
     pub source: Source,
     /// The HTTP body, or the joined fragments.
     pub body: Bytes,
 }
 
-/// How a body came in.
+/// The way a body came in.
 #[derive(Debug)]
 pub enum Source {
-    /// Over a connection that the host opened with the app's secret: authentic by that, never encrypted, never signed.
+    /// Over a connection that the host opened with the app's secret: that makes it authentic. Never encrypted, never signed.
     LongConnection,
-    /// From a file that somebody has on this machine: nothing vouches for it, and its answer goes to nobody else.
+    /// From a file on this machine: nothing proves it authentic, and its answer goes to nobody else.
     LocalFile,
     /// Over HTTP, from anybody.
     Webhook {
-        /// What the headers say, if they say all of it.
+        /// The signature headers; `None` unless all of them are present.
         signature: Option<SignatureHeaders>,
-        /// When it came.
+        /// The time at which the request came in.
         now: UnixSeconds,
     },
 }
 
-/// What one app's webhook is checked against.
+/// The keys that authenticate one app's webhook requests.
 #[derive(Clone, Debug)]
 pub struct WebhookKeys {
     encrypt_key: Option<EncryptKey>,
@@ -70,14 +70,14 @@ impl std::fmt::Debug for EncryptKey {
 }
 
 impl WebhookKeys {
-    /// Either may be absent, as in the platform's console. With neither, nothing that comes over HTTP is accepted.
+    /// Makes keys; either may be absent, as in the platform's console. With neither, nothing that comes over HTTP is accepted.
     pub fn new(encrypt_key: Option<Secret>, verification_token: Option<Secret>) -> Self {
         let encrypt_key =
             encrypt_key.map(|secret| EncryptKey { cipher: Cipher::new(&secret), secret });
         Self { encrypt_key, verification_token, window: SignatureWindow::default() }
     }
 
-    /// Signatures are good for this long.
+    /// Sets how long signatures are accepted.
     #[must_use]
     pub fn with_window(mut self, window: SignatureWindow) -> Self {
         self.window = window;
@@ -88,28 +88,28 @@ impl WebhookKeys {
         self.verification_token.as_ref()
     }
 
-    /// Whether the platform signs what it sends to this app, the URL check excepted.
+    /// Returns true if the platform signs its requests to this app, which it does for all but the URL check.
     pub fn has_encrypt_key(&self) -> bool {
         self.encrypt_key.is_some()
     }
 }
 
-/// What vouches for a body.
+/// The proof that a body is authentic.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Proof {
     /// The connection it came over.
     Connection,
-    /// That it is somebody's own file.
+    /// None is needed for a file on this machine.
     LocalFile,
     /// A SHA-256 signature with the Encrypt Key.
     Sha256,
     /// A SHA-1 signature with the Verification Token.
     Sha1,
-    /// Nothing yet: the body must carry the Verification Token.
+    /// No proof yet: the body must carry the Verification Token.
     TokenInBody,
 }
 
-/// A body that is what the platform sent, decrypted. Only [`verify`] makes one.
+/// A decrypted body with its proof; a token in the body is checked when it is parsed. Only [`verify`] makes one.
 #[derive(Debug)]
 pub struct Verified {
     pub(super) content: Content,
@@ -117,23 +117,23 @@ pub struct Verified {
 
 #[derive(Debug)]
 pub(super) enum Content {
-    /// An unsigned URL check, complete: the text that goes back.
+    /// A complete, unsigned URL check; holds the challenge to send back.
     UrlCheck(String),
-    /// Anything else, yet to be read.
+    /// Any other body, not parsed yet.
     Body { body: Bytes, proof: Proof, signature: Option<Signed> },
 }
 
-/// A signature that a genuine sender uses once.
+/// A checked signature. A genuine sender uses each one once.
 #[derive(Debug)]
 pub struct Signed {
-    /// As it stands in the header.
+    /// The text of the header.
     pub signature: String,
-    /// When it was made, by the sender's clock.
+    /// The time of signing, by the sender's clock.
     pub at: UnixSeconds,
 }
 
 impl Signed {
-    /// The second in which it was made, on the wall.
+    /// Returns the time of signing as wall clock time.
     pub fn time(&self) -> SystemTime {
         let since_epoch = Duration::from_secs(self.at.0);
         SystemTime::UNIX_EPOCH.checked_add(since_epoch).unwrap_or(SystemTime::UNIX_EPOCH)
@@ -141,8 +141,8 @@ impl Signed {
 }
 
 impl Verified {
-    /// The signature that a genuine sender uses once. None where nothing is signed, or where the age of a signature does
-    /// not count, and then neither does its repetition.
+    /// Returns the signature, which a genuine sender uses once. `None` if the body is not signed, or if signatures of any age are
+    /// accepted, because then repeated ones are accepted too.
     pub fn once(&self) -> Option<&Signed> {
         match &self.content {
             Content::UrlCheck(_) => None,
@@ -155,33 +155,33 @@ impl Verified {
 #[derive(Debug, thiserror::Error, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum VerifyError {
-    /// The signature is not the one these bytes have.
+    /// The signature does not match these bytes.
     #[error(
         "the signature does not match the body; compare the Encrypt Key (or, for old cards, the Verification Token) with the console"
     )]
     BadSignature,
-    /// An Encrypt Key is configured, so the platform signs everything but its URL check, and this is no good one. One
-    /// error for whatever is wrong with it, decryption included: an answer that depended on the padding or on the text
-    /// behind it would give that text away.
+    /// An Encrypt Key is configured, so the platform signs everything but its URL check, and this is not a good URL check. All
+    /// faults of a URL check, decryption included, give this one error: an answer that depended on the padding or on the
+    /// decrypted text would give that text away.
     #[error(
         "the request carries no signature though an `encrypt_key` is configured, and it is no URL check of this app: either a stranger sent it, or the keys here are not those in the console"
     )]
     Unsigned,
-    /// The signature is right, and too old to count.
+    /// The signature is correct, but its time is out of the window.
     #[error(transparent)]
     Freshness(#[from] FreshnessError),
     /// The body is not JSON.
     #[error("the body is not JSON")]
     NotJson,
-    /// It is encrypted, and no key is configured.
+    /// The body is encrypted, and no Encrypt Key is configured.
     #[error("the body is encrypted, but no `encrypt_key` is configured for this app")]
     NoEncryptKey,
-    /// It is encrypted, and signed with the Verification Token, as an old card is, which is never encrypted.
+    /// The body is encrypted but signed with the Verification Token, as old cards are, which the platform never encrypts.
     #[error(
         "the body is encrypted and signed with the Verification Token; what is encrypted is signed with the Encrypt Key"
     )]
     NotDecrypted,
-    /// It is encrypted and cannot be read.
+    /// The body cannot be decrypted.
     #[error(transparent)]
     Cipher(#[from] CipherError),
 }
@@ -193,7 +193,7 @@ struct Sealed<'a> {
     encrypt: Option<std::borrow::Cow<'a, str>>,
 }
 
-/// Checks the signature over the bytes as they came, and decrypts them.
+/// Checks the signature over the raw bytes, and then decrypts them.
 pub fn verify(raw: RawCallback, keys: &WebhookKeys) -> Result<Verified, VerifyError> {
     let RawCallback { source, body } = raw;
     let (headers, now) = match source {
@@ -213,14 +213,14 @@ pub fn verify(raw: RawCallback, keys: &WebhookKeys) -> Result<Verified, VerifyEr
     };
     let signature = headers
         .filter(|_| matches!(proof, Proof::Sha256 | Proof::Sha1))
-        // Only now: the time of a signature that does not match is anybody's.
+        // The time is checked only now: before the signature is, anybody can choose it.
         .map(|headers| keys.window.check(&headers.timestamp, now).map(|at| (headers.signature, at)))
         .transpose()?
         .and_then(|(signature, at)| Some(Signed { signature, at: at? }));
     let sealed: Sealed<'_> = named_fields::from_slice(&body).map_err(|_| VerifyError::NotJson)?;
     let body = match (sealed.encrypt, proof, &keys.encrypt_key) {
         (None, _, _) => body,
-        // The platform encrypts no old card, and nothing but the Encrypt Key lets anybody have a body decrypted.
+        // The platform does not encrypt old cards, and only a signature with the Encrypt Key may have a body decrypted.
         (Some(_), Proof::Sha1, Some(_)) => return Err(VerifyError::NotDecrypted),
         (Some(_), _, None) => return Err(VerifyError::NoEncryptKey),
         (Some(encoded), _, Some(key)) => key.cipher.decrypt(&encoded)?.into(),
@@ -232,7 +232,7 @@ fn believed(body: Bytes, proof: Proof, signature: Option<Signed>) -> Verified {
     Verified { content: Content::Body { body, proof, signature } }
 }
 
-/// What a signature vouches with.
+/// Checks the signature and returns the proof that it gives.
 fn prove(
     headers: &SignatureHeaders,
     body: &[u8],
@@ -244,7 +244,7 @@ fn prove(
             (sha256_signature(timestamp, nonce, &key.secret, body), Proof::Sha256)
         }
         (SHA1_HEX, _, Some(token)) => (sha1_signature(timestamp, nonce, token, body), Proof::Sha1),
-        // Signed with a key this host was not given: the token in the body has to do, as if it were unsigned.
+        // This host has no key to check the signature: the token in the body must prove it authentic, as if it were unsigned.
         (SHA256_HEX, None, _) => return Ok(Proof::TokenInBody),
         _ => return Err(VerifyError::BadSignature),
     };

@@ -1,10 +1,10 @@
-//! Who may call a plugin now, who waits, and who is told at once that it would be in vain.
+//! Admits calls to plugins: a call starts now, waits, or is refused at once if waiting would be in vain.
 //!
-//! A host has so many places for calls. A plugin takes no more of them than are still free, and of the last quarter no
-//! more than two, so that however many calls of some plugins hang, there is room for those of the others. Within a plugin
-//! tenants and users have shares ([`in_plugin`]), and who waits with fewer calls under way comes first. Clicks come
-//! before link previews, those before events, because a person looks at a click, sees a plain link instead of a preview,
-//! and an event is sent again.
+//! A host has a fixed number of places for calls. A plugin takes no more of them than are still free, and of the last quarter no
+//! more than two, so that however many calls of some plugins hang, there is room for those of the others. Within a plugin tenants
+//! and users have shares ([`in_plugin`]), and among those who wait the one with fewer calls under way comes first. Clicks come
+//! before link previews and those before events, because a person waits for a click, sees a plain link instead of a preview, and
+//! an event is sent again.
 
 mod in_plugin;
 mod state;
@@ -27,35 +27,35 @@ use crate::plugin::originator::UserId;
 use crate::runtime::config::GuestsConfig;
 use crate::telemetry::metrics;
 
-/// A new measurement moves the average by this part of the difference.
+/// A new measurement moves the average by this part of the difference: one in eight.
 const WEIGHT: u32 = 8;
 
 /// Why there is no place for a callback.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum NotAdmitted {
-    /// As many wait for its plugin as may, none of them less urgent or for a user with more.
+    /// As many callbacks wait for the plugin as may, none of them less urgent or for a user with more calls.
     #[error("{limit} callbacks wait for this plugin, which is limits.calls")]
     PluginBusy {
-        /// `limits.calls`
+        /// The value of `limits.calls`.
         limit: u32,
     },
-    /// `guests.max_waiting` wait, none of them less urgent or for a user with more.
+    /// `guests.max_waiting` callbacks wait, none of them less urgent or for a user with more calls.
     #[error("{limit} callbacks wait for a place, which is guests.max_waiting")]
     QueueFull {
-        /// `guests.max_waiting`
+        /// The value of `guests.max_waiting`.
         limit: u32,
     },
-    /// By the time there is one, it could not be answered any more.
+    /// By the time a place is free, an answer would come too late.
     #[error("no place would be free in time")]
     NotInTime,
-    /// Something more urgent came, or somebody with fewer calls.
+    /// A more urgent callback came, or one of a user with fewer calls.
     #[error(
         "gave way, while waiting for a place, to a more urgent callback or to a user with fewer calls"
     )]
     GaveWay,
 }
 
-/// What comes first when places are scarce.
+/// The order in which callbacks get scarce places, the most urgent first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum Priority {
     Click,
@@ -66,37 +66,37 @@ enum Priority {
 const PRIORITIES: usize = 3;
 
 impl Priority {
-    /// The most urgent first.
+    /// All priorities, the most urgent first.
     const ALL: [Self; PRIORITIES] = [Self::Click, Self::Preview, Self::Event];
     const LEAST: Self = Self::Event;
 
-    /// The least urgent first.
+    /// Returns the priorities below this one, the least urgent first.
     fn less_urgent(self) -> impl Iterator<Item = Self> {
         Self::ALL.into_iter().rev().take_while(move |other| *other > self)
     }
 }
 
-/// A wish to call a plugin.
+/// A request for a place to call a plugin.
 #[derive(Debug)]
 pub struct Ask {
     plugin: PluginKey,
     from: Originator,
-    /// Calls of the plugin that may be under way.
+    /// The most calls of the plugin that may be under way.
     calls: u32,
     /// Places that the call takes.
     places: u32,
     priority: Priority,
-    /// What the call takes when it goes well, as far as that is known.
+    /// The usual duration of a successful call of the plugin, as far as it is known.
     typical: Duration,
-    /// When the answer is due.
+    /// The time at which the answer is due.
     due: Instant,
 }
 
-/// Tells versions of plugins apart while they have calls under way: the address of what they share.
+/// Tells versions of plugins apart while they have calls under way: the address of the plugin.
 type PluginKey = usize;
 
 impl Ask {
-    /// For one callback of that kind.
+    /// Makes the request for one callback of that kind.
     pub fn new(plugin: &Arc<Plugin>, kind: Kind, from: Originator, deadline: Deadline) -> Self {
         let priority = match kind {
             Kind::CardAction | Kind::LegacyCard => Priority::Click,
@@ -115,7 +115,7 @@ impl Ask {
         }
     }
 
-    /// From then on it could not be answered in time any more.
+    /// Returns the time after which a usual call could not be answered in time.
     fn latest_start(&self) -> Instant {
         self.due.checked_sub(self.typical).unwrap_or(self.due)
     }
@@ -129,7 +129,7 @@ pub struct Admission {
     state: Mutex<State>,
 }
 
-/// A place among the calls under way. It is free again when this is dropped.
+/// A place among the calls under way. Dropping it gives the place back.
 #[derive(Debug)]
 pub struct Place {
     admission: Arc<Admission>,
@@ -140,7 +140,7 @@ pub struct Place {
 }
 
 impl Admission {
-    /// With as many places as `guests.max_calls`.
+    /// Makes as many places as `guests.max_calls`.
     pub fn new(config: GuestsConfig) -> Self {
         Self {
             max_calls: config.max_calls,
@@ -149,7 +149,7 @@ impl Admission {
         }
     }
 
-    /// Waits for a place, as long as that makes sense. Cancel safe: who does not wait any more takes none.
+    /// Waits for a place, as long as an answer in time is possible. Cancel safe: a dropped request takes no place.
     pub async fn enter(self: &Arc<Self>, ask: Ask) -> Result<Place, NotAdmitted> {
         let (latest, plugin) = (ask.latest_start(), ask.plugin);
         let (user, priority) = (ask.from.user, ask.priority);
@@ -184,7 +184,7 @@ impl Admission {
         Ok(LinedUp::Waits { ticket, admitted })
     }
 
-    /// Who is ahead, how long places are taken for, and what that makes.
+    /// Refuses a request that would wait too long, estimated from the requests ahead of it and the usual time per place.
     fn worth_waiting(&self, state: &State, ask: &Ask) -> Result<(), NotAdmitted> {
         let turns = |ahead: u32, at_once: u32| ahead.saturating_add(1) / at_once.max(1);
         let for_all = state.typical_hold.saturating_mul(turns(state.ahead(ask), self.max_calls));
@@ -195,8 +195,8 @@ impl Admission {
         Ok(())
     }
 
-    /// Gives places to those who wait and may have one, the most urgent first. Returns those whose owner went away at
-    /// that very moment: they are free again once they are dropped, which must not happen under the lock.
+    /// Gives places to waiting requests that may have one, the most urgent first. Returns the places of requests that were
+    /// dropped at that very moment. Dropping such a place takes the lock again, so the caller must release the lock first.
     fn admit(self: &Arc<Self>, state: &mut State) -> Vec<Place> {
         let mut unclaimed = Vec::new();
         if state.waiting_count() == 0 {
@@ -209,7 +209,7 @@ impl Admission {
                         let place = self.take(state, &waiter.ask);
                         unclaimed.extend(waiter.admit.send(place).err());
                     }
-                    // A call that takes several places would never get them if small ones went past it.
+                    // A call that takes several places would never get them if small calls went past it.
                     Turn::Blocked => break 'priorities,
                     Turn::Nobody => break,
                 }
@@ -231,13 +231,13 @@ impl Admission {
     }
 }
 
-/// What became of a wish.
+/// The state of a request after it has lined up.
 enum LinedUp {
     Admitted(Place),
     Waits { ticket: u64, admitted: oneshot::Receiver<Place> },
 }
 
-/// Leaves the queue, whether with a place or without.
+/// Removes the request from the queue when dropped, whether it got a place or not.
 struct Leave<'a> {
     admission: &'a Admission,
     plugin: PluginKey,

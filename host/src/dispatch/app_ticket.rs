@@ -1,5 +1,5 @@
-//! The one event that is the host's own: the platform sends a store app its ticket. It is a credential, so that no plugin is
-//! given it, whatever its routes say.
+//! The app ticket, the only event that the host handles itself: the platform sends it to store apps. It is a credential, so it is
+//! not given to a plugin, whatever the plugin's routes say.
 
 use lark_wire::secret::Secret;
 use serde::Deserialize;
@@ -12,7 +12,7 @@ use crate::plugin::decision::Decision;
 use crate::record::Outcome;
 use named_fields;
 
-/// `type` of it, or `header.event_type`.
+/// The event's `type` or `header.event_type`.
 const APP_TICKET: &str = "app_ticket";
 
 #[derive(Deserialize)]
@@ -21,7 +21,7 @@ struct Event {
     app_ticket: Option<String>,
 }
 
-/// Takes the ticket of `app`, if the callback is one. It is acknowledged in any case: another one comes within the hour.
+/// Stores the ticket of `app`, if the callback is one. It is acknowledged in any case: another one comes within the hour.
 pub(super) async fn take(callback: &Callback, app: &str, open_api: &OpenApi) -> Option<Decision> {
     let Body::Other(event) = &callback.body else { return None };
     if callback.header.event_type != APP_TICKET {

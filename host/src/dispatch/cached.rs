@@ -1,9 +1,9 @@
-//! Link previews that were made a moment ago. Every viewer's client asks for the same link; where the operator says so, the
-//! plugin is asked once, the others wait for that answer, and an old one serves while a new one is made.
+//! Caches link previews for a short time. Every viewer's client asks for the same link. If the operator allows it, the plugin is
+//! asked once, other requests wait for that answer, and an older preview is served while a new one is made.
 //!
-//! That a preview is kept at all says that it is the same for everybody of a tenant: for a viewer of another tenant in the
-//! same chat it is another one, and where nobody knows the tenant, none is kept. The platform does not say which language
-//! a viewer reads, and a reply carries them all. Somebody who is still typing the link gets the same.
+//! The operator's setting says that a preview is the same for everybody of a tenant. A viewer of another tenant in the same chat
+//! gets another preview, and a callback without a tenant is not cached. The platform does not say which language a viewer reads,
+//! and a reply carries them all. Somebody who is still typing the link gets the cached preview too.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -21,12 +21,12 @@ use crate::dispatch::identity_key::IdentityKey;
 use crate::dispatch::made_by::MadeBy;
 use crate::plugin::loaded::Plugin;
 
-/// Previews of one app that are kept. Each is some hundred bytes, or a card of 30 KiB.
+/// The most previews that are kept for one app. Each has some hundred bytes, or a card of 30 KiB.
 const MOST: usize = 2048;
-/// Their bytes. The one that was made longest ago makes room.
+/// Memory budget of one app's previews, in bytes. The oldest one makes room.
 const MOST_BYTES: usize = 16 << 20;
 
-/// Which preview: who has made it, and of which link for whom.
+/// The key of a cached preview: the plugin that made it, and the link with the viewers' tenants.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 struct Key {
     made_by: MadeBy,
@@ -55,20 +55,20 @@ impl Default for Kept {
 #[derive(Clone, Debug, Default)]
 pub(super) struct Cached(Arc<Mutex<Kept>>);
 
-/// What there is for a request.
+/// The result of looking for a cached preview.
 #[derive(Debug)]
 pub(super) enum Found {
-    /// It is young enough.
+    /// The preview is young enough.
     Fresh(Reply),
-    /// It will do, but should be made anew; by whoever has the slot, if nobody is at it.
+    /// The preview may be used, but is due for renewal by the holder of the slot. `None` if another request renews it already.
     Stale(Reply, Option<Slot>),
-    /// Nothing, and nobody is at it.
+    /// There is no preview, and no other request is making one.
     Nothing(Slot),
-    /// Somebody is at it.
+    /// Another request is making the preview.
     InTheMaking(watch::Receiver<Option<Reply>>),
 }
 
-/// The right to make a preview. Dropped without one, those who wait for it are told.
+/// The right to make a preview. Dropping it without one wakes the requests that wait for it.
 #[derive(Debug)]
 pub(super) struct Slot {
     cached: Cached,
@@ -77,7 +77,7 @@ pub(super) struct Slot {
 }
 
 impl Cached {
-    /// None, if the plugin's previews are not kept, or nobody knows whose it is.
+    /// Looks for the preview of a callback. `None` if the plugin's previews are not cached, or the tenant is unknown.
     pub(super) fn find(&self, plugin: &Arc<Plugin>, callback: &Callback) -> Option<Found> {
         let keep = plugin.policy().keep_previews()?;
         let key = Key { made_by: MadeBy::plugin(plugin), link: link(callback)? };
@@ -106,7 +106,7 @@ impl Cached {
     }
 }
 
-/// The link, for viewers of one tenant in a callback that is addressed to one.
+/// Returns the key of the link for viewers of one tenant; `None` if the callback names no tenant.
 fn link(callback: &Callback) -> Option<IdentityKey> {
     let url = callback.url()?;
     let tenants = callback.tenants();
@@ -114,23 +114,23 @@ fn link(callback: &Callback) -> Option<IdentityKey> {
     is_known.then(|| Fields::of("preview", callback).text(url).key())
 }
 
-/// What came of it, if it is there by then.
+/// Waits for the preview until `until`. `None` if it was not made by then, or its maker gave up.
 pub(super) async fn made(
     mut making: watch::Receiver<Option<Reply>>,
     until: Instant,
 ) -> Option<Reply> {
     let made = making.wait_for(Option::is_some);
-    // It fails where nothing came of it.
+    // Waiting fails if the maker dropped its slot.
     tokio::time::timeout_at(until, made).await.ok()?.ok()?.clone()
 }
 
 impl Slot {
-    /// Here it is, from now on for everybody.
+    /// Stores the preview and hands it to everybody who waits for it.
     pub(super) fn fill(self, reply: &Reply) {
         let made = Made { reply: reply.clone(), at: Instant::now() };
         let bytes = reply.to_remember().map_or(0, |bytes| bytes.len()) + size_of::<Key>();
         self.cached.0.lock().made.insert_weighing(self.key.clone(), made, bytes);
-        // Nobody may be waiting.
+        // Sending fails if nobody waits.
         let _ = self.done.send(Some(reply.clone()));
     }
 }

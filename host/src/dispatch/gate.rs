@@ -1,5 +1,5 @@
-//! Before a plugin is asked: who clicks, what the value is worth, how old an event is, and whether the same has happened
-//! before.
+//! Checks before a plugin is called: who may click, whether the value's seal is good, how old an event is, and whether the same
+//! callback was answered before.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -37,10 +37,11 @@ use crate::record::Outcome;
 use crate::store::Store;
 use crate::store::marks::Mark;
 
-/// How long an event is remembered. The platform sends one again for seven hours.
+/// The time for which an event is remembered. The platform sends one again for seven hours.
 const EVENTS_REMEMBERED: Duration = Duration::from_secs(8 * 60 * 60);
 
-/// What a callback holds while it is answered: the right to be the one that is answered, and the one use of its value.
+/// The rights that a callback holds while it is answered: to be the first among its repetitions, to use its value once, and to
+/// fill a slot of the preview cache.
 #[derive(Debug, Default)]
 pub(super) struct Tickets {
     same: Option<Ticket>,
@@ -49,13 +50,13 @@ pub(super) struct Tickets {
 }
 
 impl Tickets {
-    /// It was answered like this. Dropped without a word, it was not, and may be tried again.
+    /// Remembers the answer. A `Tickets` that is dropped instead means that there was none, and the next one may try.
     pub(super) async fn done(self, reply: &Reply, until: Instant) {
         if let Some(same) = self.same {
             same.done(reply, until).await;
         }
         if let Some(value) = self.value {
-            // That it was used is all that is remembered of it.
+            // Only the use of the value is remembered, and not its answer.
             value.done(&Reply::accepted(), until).await;
         }
         if let Some(preview) = self.preview {
@@ -63,23 +64,23 @@ impl Tickets {
         }
     }
 
-    /// The place for a preview that is made after all.
+    /// Takes out the slot for a preview that comes after the answer.
     pub(super) fn take_preview(&mut self) -> Option<Slot> {
         self.preview.take()
     }
 }
 
-/// Whether a callback may pass.
+/// The decision on a callback before its plugin is called.
 pub(super) enum Passage {
     /// The plugin is asked.
     Open(Tickets),
     /// The plugin is not asked: this is answered in its place.
     Closed(Decision),
-    /// The same, of an old preview that its plugin is to make again.
+    /// The plugin is not called now: an older preview is the answer, and the plugin is to make it again.
     Stale(Decision, Slot),
 }
 
-/// Stands before the plugins of one app.
+/// The gate in front of the plugins of one app.
 #[derive(Clone, Debug)]
 pub(super) struct Gate {
     app: Arc<str>,
@@ -88,12 +89,12 @@ pub(super) struct Gate {
 }
 
 impl Gate {
-    /// Remembers in `store` what has happened once.
+    /// Makes a gate that remembers answered callbacks in `store`.
     pub(super) fn new(app: Arc<str>, store: Store) -> Self {
         Self { app, once: Once::new(store), cached: Cached::default() }
     }
 
-    /// Lets a callback through, with tickets if it shall happen once, or says what is answered in its place.
+    /// Lets a callback through, with tickets if it may be answered only once, or decides on the answer in its place.
     pub(super) async fn pass(
         &self,
         picked: Picked<'_>,
@@ -109,7 +110,7 @@ impl Gate {
         }
     }
 
-    /// A click or an event.
+    /// Decides on a click or an event.
     async fn admit(
         &self,
         Picked { plugin, route, .. }: Picked<'_>,
@@ -141,7 +142,7 @@ impl Gate {
         }
     }
 
-    /// What was made a moment ago, or the right to make it.
+    /// Decides on a link preview: a cached one, or the right to make one.
     async fn preview(
         &self,
         plugin: &Arc<Plugin>,
@@ -159,7 +160,7 @@ impl Gate {
             Some(Found::InTheMaking(making)) => {
                 match cached::made(making, deadline.soft()).await {
                     Some(reply) => Passage::Closed(kept(reply)),
-                    // Nothing came of it, and there may be time to try again.
+                    // The other request made no preview, and there may be time to try again.
                     None if Instant::now() < deadline.soft() => Passage::Open(Tickets::default()),
                     None => Passage::Closed(still_working(callback, plugin)),
                 }
@@ -187,7 +188,7 @@ impl Gate {
         }
     }
 
-    /// Checks the value's seal. Says so if the value is good for one click.
+    /// Checks the seal of a click's value. Returns the one click of a value that is good for one.
     fn value(
         &self,
         plugin: &Plugin,
@@ -215,7 +216,7 @@ impl Gate {
         }
     }
 
-    /// What makes two callbacks the same, and for how long.
+    /// Returns the mark that equal callbacks share and the time to remember it; `None` if repeated ones are answered again.
     fn mark(&self, plugin: &Plugin, callback: &Callback) -> Option<(Mark, Duration)> {
         match (callback.kind(), callback.card_action()) {
             (Kind::Other, _) => {
@@ -240,17 +241,17 @@ fn not_too_old(plugin: &Plugin, callback: &Callback) -> Result<(), Decision> {
         Some(oldest) if created > 0 && age > oldest => {
             let (age, oldest) = (age.as_secs(), oldest.as_secs());
             let reason = Some(format!("the event is {age} s old, and the plugin takes {oldest} s"));
-            // Acknowledged, because it does not get younger.
+            // The event is acknowledged, because it would be too old the next time, too.
             Err(Decision { reply: Reply::accepted(), outcome: Outcome::TooOld, reason })
         }
         _ => Ok(()),
     }
 }
 
-/// The operator's words for that, or the host's.
+/// Refuses a click with the toast from the sidecar, or with the host's.
 fn not_allowed(callback: &Callback, allow: &Allow, reason: &str) -> Decision {
     let reason = Some(reason.to_owned());
-    // Checked when the sidecar file was read.
+    // The toast was checked when the sidecar was read.
     let words = allow.refusal().ok().flatten();
     match words.and_then(|words| words.reply(callback.kind())) {
         Some(reply) => Decision { reply, outcome: Outcome::Refused, reason },
@@ -258,9 +259,10 @@ fn not_allowed(callback: &Callback, allow: &Allow, reason: &str) -> Decision {
     }
 }
 
-/// The same person, the same place, the same element, and the same put into it: everything that a plugin may see of a click,
-/// but for what is another in each click, its event id, its time and its token. None: nobody knows who it is, and two
-/// strangers are not one. A new version of the plugin is bound by what the one before it has answered.
+/// Returns a hash that two clicks share if the same person put the same into the same element in the same place. It covers
+/// everything that a plugin may see of a click except its event id, time and token, which differ for every click. `None` if the
+/// person is unknown, because two unknown people must not count as one. It holds across versions of a plugin: a new version is
+/// bound by the old one's answer.
 fn fingerprint(plugin: &str, callback: &Callback, click: &CardAction) -> Option<String> {
     let CardAction { operator, action, location, update_token: _ } = click;
     operator.any_id()?;

@@ -1,24 +1,24 @@
-//! Names for what is remembered of somebody: a hash over everything that decides whose it is and what it says. Each field goes
-//! in with its length, so that no two lists of fields are the same bytes.
+//! Keys for answers that are kept for somebody: a hash over every field that tells one person or question from another. Each
+//! field is hashed with its length, so that two different lists of fields never hash the same bytes.
 
 use crate::callback::model::Callback;
 
-/// As good as the fields themselves: nobody finds two lists of them with one key.
+/// A hash that stands for its fields: nobody can find two lists of fields with the same one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(super) struct IdentityKey([u8; 32]);
 
 impl IdentityKey {
-    /// For a name in the store.
+    /// Returns the key as hex, for a name in the store.
     pub(super) fn to_hex(self) -> String {
         hex::encode(self.0)
     }
 }
 
-/// Takes fields, one after the other. What two keys of one purpose are made of has to be in the same order.
+/// Hashes fields one after the other. All keys of one purpose must add their fields in the same order.
 pub(super) struct Fields(blake3::Hasher);
 
 impl Fields {
-    /// What kind of answer it is, and both tenants. Keys of different purposes never meet.
+    /// Starts with the purpose, the callback's type and app, and both tenants. Keys of different purposes never meet.
     pub(super) fn of(purpose: &str, callback: &Callback) -> Self {
         let tenants = callback.tenants();
         Self(blake3::Hasher::new())
@@ -35,7 +35,7 @@ impl Fields {
         self
     }
 
-    /// Nothing is something else than an empty text.
+    /// Hashes an optional field; an absent text differs from an empty one.
     pub(super) fn optional(self, text: Option<&str>) -> Self {
         match text {
             None => self.number(0),

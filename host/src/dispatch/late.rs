@@ -1,7 +1,7 @@
-//! After the answer: replies that came too late and cards that were asked for later.
+//! Work after the answer: replies that came too late and cards that a plugin deferred.
 //!
-//! The platform undoes an update that overtakes its callback's answer, so nothing here starts before that answer was
-//! flushed. What was promised is in the store before anybody is told of it, so that a restart does not break it.
+//! The platform undoes an update that overtakes its callback's answer, so nothing here starts before that answer was flushed. A
+//! promised update is in the store before anybody is told of it, so that a restart does not break the promise.
 
 mod delivery;
 mod preview;
@@ -54,7 +54,7 @@ use crate::telemetry::events::LATE_REPLY;
 use crate::telemetry::metrics;
 use crate::telemetry::metrics::LateResult;
 
-/// What comes after the answers of one app.
+/// Runs one app's work after its answers.
 #[derive(Debug)]
 pub struct Late {
     app: Arc<str>,
@@ -66,7 +66,7 @@ pub struct Late {
     shutdown: Shutdown,
 }
 
-/// Held by the door that sends the answer. Dropping it unused says that the answer never went out.
+/// Held by the door that sends the answer. Dropping it without `mark` says that the answer never went out.
 #[derive(Debug)]
 pub struct Flushed {
     waiting: Option<oneshot::Sender<()>>,
@@ -76,16 +76,16 @@ pub struct Flushed {
 }
 
 impl Flushed {
-    /// The answer's last byte is with the operating system.
+    /// Marks the answer as sent: its last byte is with the operating system.
     pub fn mark(mut self) {
         self.sent.mark(self.began);
         if let Some(waiting) = self.waiting.take() {
-            // Mostly nobody waits: only a callback with something to show later does.
+            // Usually nobody waits: only a callback with something to show later does.
             let _ = waiting.send(());
         }
     }
 
-    /// Has the callback written once its answer was sent, or never will be.
+    /// Writes the callback to the journal once its answer was sent, or never will be.
     pub(super) fn then_write(&mut self, journal: &Journal, draft: Draft) {
         self.draft = Some(Box::new((journal.clone(), draft)));
     }
@@ -100,7 +100,7 @@ impl Drop for Flushed {
     }
 }
 
-/// What may still happen to a callback that has its answer.
+/// The other end of a [`Flushed`]: work on a callback that may follow its answer.
 pub(super) struct Afterwards {
     late: Arc<Late>,
     callback: Arc<Callback>,
@@ -109,7 +109,7 @@ pub(super) struct Afterwards {
 }
 
 impl Late {
-    /// Nothing waits yet.
+    /// Starts with no work.
     pub fn new(
         app: Arc<str>,
         open_api: Arc<OpenApi>,
@@ -127,22 +127,23 @@ impl Late {
         Arc::new(Self { app, open_api, store, updates, previews, refreshes, shutdown })
     }
 
-    /// Something that goes on after the answer. A host that stops waits for it.
+    /// Spawns work that goes on after the answer. A host that stops waits for it.
     pub(super) fn spawn(&self, task: impl Future<Output = ()> + Send + 'static) {
         self.shutdown.spawn(task);
     }
 
-    /// The way to the platform.
+    /// Returns the client of the platform's server API.
     pub(super) fn open_api(&self) -> &OpenApi {
         &self.open_api
     }
 
-    /// Where promises are kept.
+    /// Returns the store that holds the promised updates.
     pub(super) fn store(&self) -> &Store {
         &self.store
     }
 
-    /// Goes on with what an earlier process has left of this app: oldest first, one callback beside the other.
+    /// Resumes the updates that an earlier process has left of this app: each callback's in order, oldest first, and different
+    /// callbacks side by side.
     pub fn resume(self: &Arc<Self>, left: Vec<StoredUpdate>) {
         let mut callbacks: Vec<Vec<Update>> = Vec::new();
         for StoredUpdate { id, update, attempted } in left {
@@ -150,7 +151,7 @@ impl Late {
             let same = |updates: &&mut Vec<Update>| {
                 updates.first().is_some_and(|first| first.pending.token == update.pending.token)
             };
-            // The updates of one callback were promised one after the other.
+            // Updates of one callback were promised one after the other, so they are adjacent.
             match callbacks.last_mut().filter(same) {
                 Some(updates) => updates.push(update),
                 None => callbacks.push(vec![update]),
@@ -163,8 +164,8 @@ impl Late {
         for updates in callbacks {
             let late = Arc::clone(self);
             self.shutdown.spawn(async move {
-                // Nobody knows any more whether the answer was sent. When the platform has given up on it, there is
-                // nothing left that an update could overtake.
+                // It is unknown whether the answer was sent. Once the platform has given up on it, an update cannot overtake it
+                // any more.
                 let age = updates.first().map_or(Duration::MAX, |update| update.pending.age());
                 tokio::time::sleep(PLATFORM_PATIENCE.saturating_sub(age)).await;
                 late.updates.deliver(updates).await;
@@ -172,7 +173,7 @@ impl Late {
         }
     }
 
-    /// What was returned too late to this viewer a moment ago, by the plugin that would be asked now.
+    /// Returns the late preview for this viewer, if the same loaded plugin made it a moment ago.
     pub(super) fn preview(&self, callback: &Callback, plugin: &Arc<Plugin>) -> Option<Reply> {
         if callback.kind() != Kind::LinkPreview {
             return None;
@@ -181,7 +182,7 @@ impl Late {
     }
 }
 
-/// Goes on with what other hosts of the same store leave behind, until this one stops.
+/// Takes over updates that other hosts of a shared store leave behind, until this host stops.
 pub async fn take_over(late: Arc<Late>) {
     while late.store.is_shared() {
         match late.store.adopt(&late.app).await {
@@ -199,7 +200,7 @@ pub async fn take_over(late: Arc<Late>) {
     }
 }
 
-/// The two ends of it.
+/// Makes the two ends: one for the door that sends the answer, one for the work after it.
 pub(super) fn afterwards(
     late: &Arc<Late>,
     callback: &Arc<Callback>,
@@ -214,8 +215,7 @@ pub(super) fn afterwards(
 }
 
 impl Afterwards {
-    /// Shows these cards, one after the other. Resolves once that is promised beyond the end of this process, or the
-    /// answer cannot wait any longer.
+    /// Shows these cards, one after the other. Resolves once the updates are stored, or the answer cannot wait any longer.
     pub(super) async fn update(self, mut cards: Vec<Json>, plugin: &Arc<Plugin>) {
         let Some(last) = cards.pop() else { return };
         let tasks = self.late.shutdown.clone();
@@ -235,7 +235,7 @@ impl Afterwards {
         tasks.spawn(async move { self.answered().await.updates.deliver(updates).await });
     }
 
-    /// Waits for a call that missed the deadline, and shows what it returns.
+    /// Waits for a call that missed the deadline, and shows its result.
     pub(super) fn follow(
         self,
         mut running: RunningCall,
@@ -255,7 +255,7 @@ impl Afterwards {
                     Kind::Other => Reply::accepted(),
                     _ => fallback(&self.callback, Reason::StillWorking),
                 };
-                // Nobody waits for it any more.
+                // Nobody waits for this mark any more, so it may take its time.
                 tickets.done(&said, self.deadline.hard() + PLATFORM_PATIENCE).await;
             }
             match self.callback.kind() {
@@ -270,11 +270,11 @@ impl Afterwards {
         let mut cards = report.deferred;
         match report.result {
             Ok(raw) => cards.extend(self.late_card(raw, plugin)),
-            // A toast has nowhere to appear any more.
+            // A toast cannot be shown after the answer.
             Err(CallError::User(_)) => metrics::record_late(LateResult::ToastDropped),
             Err(_) => metrics::record_late(LateResult::Failed),
         }
-        // What the card shall show in the end is worth more than what it was to show in between.
+        // Keeps the last updates: the card's final state is worth more than those in between.
         let surplus = cards.len().saturating_sub(MAX_UPDATES);
         cards.drain(..surplus);
         if let Some(viewer) = self.viewer_of_a_preview() {
@@ -308,7 +308,7 @@ impl Afterwards {
         late.card
     }
 
-    /// A preview that came too late is kept for a moment, and the client is told to ask again.
+    /// Keeps a preview that came too late for a moment, and tells the client to ask again.
     async fn refresh(self, report: CallReport, plugin: &Arc<Plugin>, slot: Option<Slot>) {
         let Ok(raw) = report.result else { return metrics::record_late(LateResult::Failed) };
         let checked = check(Kind::LinkPreview, raw, None);
@@ -322,7 +322,7 @@ impl Afterwards {
         if let (Some(slot), Some(reply)) = (slot, &checked.reply) {
             slot.fill(reply);
         }
-        // Somebody is still typing the link, and there is no way to tell that client anything.
+        // A viewer who is still typing the link has no preview token, and no message can reach that client.
         match (Viewer::of(&self.callback), checked.reply) {
             (Some(viewer), Some(reply)) => {
                 metrics::record_late(LateResult::Preview);
@@ -339,7 +339,8 @@ impl Afterwards {
         late.refreshes.refresh(viewer).await;
     }
 
-    /// A card that a link preview put there is not updated by its token: the client has to ask for the preview again.
+    /// Returns the viewer if a link preview shows the clicked card. Such a card is not updated by its token: the client has to
+    /// ask for the preview again.
     fn viewer_of_a_preview(&self) -> Option<Viewer> {
         let click = self.callback.card_action()?;
         if click.location.delivery_type.as_deref() != Some("url_preview") {
@@ -366,10 +367,10 @@ impl Afterwards {
             .collect()
     }
 
-    /// Resolves once nothing can be overtaken any more.
+    /// Resolves once an update cannot overtake the answer any more.
     async fn answered(self) -> Arc<Late> {
         if self.flushed.await.is_err() {
-            // It was not sent, or not in full. Once the platform has given up on it, it does not matter which.
+            // The answer was not sent, or not in full. Once the platform has given up on it, the difference does not matter.
             tokio::time::sleep_until(self.deadline.given_up()).await;
         }
         self.late

@@ -1,5 +1,5 @@
-//! Which loaded plugin made an answer that is kept. Two are one only if they were loaded together: another app's, another
-//! name's, another version's and one with another sidecar file are others.
+//! Identifies the loaded plugin that made a cached answer. Two are equal only if they are the same load: another app, name,
+//! version or sidecar makes another plugin.
 
 use std::hash::Hash;
 use std::hash::Hasher;
@@ -8,7 +8,7 @@ use std::sync::Weak;
 
 use crate::plugin::loaded::Plugin;
 
-/// Keeps nothing of the plugin alive but its address, which no other gets as long as this is there.
+/// A weak reference keeps only the plugin's allocation, whose address no other plugin gets while this exists.
 #[derive(Clone, Debug)]
 pub(super) struct MadeBy(Weak<Plugin>);
 

@@ -1,7 +1,7 @@
-//! Once only: an event that is sent again, a button that is clicked twice. The first has the plugin; the others wait for
-//! what it is told, and are told the same.
+//! Answers an event that is sent again, or a button that is clicked twice, only once. The first callback gets the plugin; the
+//! others wait for its answer and get the same.
 //!
-//! Link previews are never here: each viewer's client asks for itself, and all of them want an answer.
+//! Link previews never come here: each viewer's client asks for itself, and all of them want an answer.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -18,37 +18,37 @@ use crate::store::marks::Ended;
 use crate::store::marks::Mark;
 use crate::telemetry::metrics;
 
-/// How often a host asks whether another one is done. Mostly nobody waits for another host.
+/// The interval at which a host asks the store whether another host is done, which is rarely needed.
 const LOOK_AGAIN: Duration = Duration::from_millis(50);
-/// What a call may take besides its own time: a host that is gone for longer has not done it.
+/// Time that a call may take besides its own limit. A host that takes longer counts as gone, and its attempt as failed.
 const GRACE: Duration = Duration::from_secs(10);
 
-/// What of one app's is under way on this host, and the way to what is remembered.
+/// The attempts under way on this host for one app, and the store of answered callbacks.
 #[derive(Clone, Debug)]
 pub(super) struct Once {
     store: Store,
     running: Arc<Mutex<HashMap<Mark, watch::Receiver<Running>>>>,
 }
 
-/// How far somebody's attempt is. When its sender is gone, it is over.
+/// The state of an attempt. A dropped sender means that it failed.
 #[derive(Clone, Debug)]
 enum Running {
     Yes,
     Done(Vec<u8>),
 }
 
-/// What to do with something that shall happen once.
+/// The decision on a callback that may be answered only once.
 #[derive(Debug)]
 pub(super) enum Entered {
-    /// It happens now; the ticket is to say how it ended.
+    /// This callback is the first; the ticket has to be told its answer.
     First(Ticket),
-    /// It has happened, and this was said.
+    /// It was answered before; this is the same answer.
     Before(Reply),
-    /// It is happening, and there is no time to wait for it.
+    /// It is being answered, and there is no time left to wait.
     Meanwhile,
 }
 
-/// The right to be first. Dropped without a word, it was a failure, and the next one may try.
+/// The right to be first. Dropping it without `done` means failure, and the next callback may try.
 #[derive(Debug)]
 pub(super) struct Ticket {
     once: Once,
@@ -63,7 +63,7 @@ impl Once {
         Self { store, running: Arc::default() }
     }
 
-    /// Whoever comes first with that mark is told so; it may take until `until`. Others wait until `patience` is over.
+    /// Enters with a mark. The first one gets a ticket and has until `until`; others wait for its answer until `patience`.
     pub(super) async fn enter(
         &self,
         mark: &Mark,
@@ -75,7 +75,7 @@ impl Once {
             let running = match self.join(mark, keep) {
                 Ok(ticket) => match self.begin(ticket, until, patience).await {
                     Some(entered) => return entered,
-                    // Another host has failed at it, or is gone.
+                    // The attempt of another host failed, or that host is gone.
                     None => continue,
                 },
                 Err(running) => running,
@@ -99,7 +99,7 @@ impl Once {
         Ok(Ticket { once, mark, keep, running: sender, is_settled: false })
     }
 
-    /// First on this host: is there another? None: there was, and it failed.
+    /// Asks the store whether another host is first. `None` if one was, and failed.
     async fn begin(
         &self,
         mut ticket: Ticket,
@@ -112,12 +112,12 @@ impl Once {
                 Ok(Begun::Now) => return Some(Entered::First(ticket)),
                 Ok(Begun::Done(answer)) => {
                     ticket.is_settled = true;
-                    // Nobody on this host may be waiting.
+                    // Sending fails if nobody on this host waits.
                     let _ = ticket.running.send(Running::Done(answer.clone()));
                     return Some(before(&answer));
                 }
                 Ok(Begun::Elsewhere) => {}
-                // Twice is better than never.
+                // Without the store the callback is answered now: twice is better than never.
                 Err(error) => {
                     tracing::error!(%error, "cannot see whether this has happened before");
                     metrics::record_store_failure();
@@ -134,7 +134,7 @@ impl Once {
     }
 }
 
-/// What came of it, if that is known by then.
+/// Waits for an attempt on this host. `None` if it is still running at `patience`; `Running::Yes` if it failed.
 async fn ended(mut running: watch::Receiver<Running>, patience: Instant) -> Option<Running> {
     let done = running.wait_for(|running| matches!(running, Running::Done(_)));
     match tokio::time::timeout_at(patience, done).await {
@@ -149,7 +149,7 @@ fn before(answer: &[u8]) -> Entered {
 }
 
 impl Ticket {
-    /// It has happened. Resolves once that would survive the end of this process, or cannot be waited for any longer.
+    /// Stores the answer. Resolves once it would survive the end of this process, or at `until`.
     pub(super) async fn done(mut self, reply: &Reply, until: Instant) {
         let Some(answer) = reply.to_remember() else { return };
         self.is_settled = true;
@@ -160,7 +160,7 @@ impl Ticket {
                 tracing::warn!("the store is slow: what has happened may happen again")
             }
         }
-        // Nobody on this host may be waiting.
+        // Sending fails if nobody on this host waits.
         let _ = self.running.send(Running::Done(answer));
     }
 }
@@ -174,7 +174,7 @@ impl Drop for Ticket {
             return;
         }
         let (store, mark) = (self.once.store.clone(), self.mark.clone());
-        // Without a runtime the process is ending, and the mark ends with its lease.
+        // Without a runtime the process is ending; the mark then ends with its lease.
         if let Ok(runtime) = tokio::runtime::Handle::try_current() {
             runtime.spawn(async move { complain(store.end(&mark, Ended::Failed).await) });
         }

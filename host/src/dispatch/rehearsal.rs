@@ -1,4 +1,4 @@
-//! One callback for one plugin that is live nowhere: the same journey as in a host, without doors and without a platform.
+//! Runs one callback through one plugin that is not live: the same steps as in a host, without doors and without a platform.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -30,26 +30,26 @@ use crate::runtime::call::run::Task;
 use crate::runtime::engine::GuestEngine;
 use crate::tape::Tape;
 
-/// What came of it.
+/// The result of a rehearsal.
 #[derive(Debug)]
 pub struct Rehearsal {
-    /// What the host would send.
+    /// The answer that the host would send.
     pub reply: Reply,
-    /// What would stand in the log.
+    /// The outcome that the log would show.
     pub outcome: Outcome,
-    /// Why, where it did not end well.
+    /// The reason for an outcome other than success.
     pub reason: Option<String>,
-    /// Whether the reply is what the plugin said, in time and all of it.
+    /// True if the answer is the plugin's whole reply and was in time.
     pub as_said: bool,
-    /// None where the plugin was not called.
+    /// Fuel that the call used; `None` if the plugin was not called.
     pub fuel: Option<u64>,
-    /// From the beginning of the call to its end, which may be after the answer.
+    /// Time from the beginning of the call to its end, which may be after the answer.
     pub elapsed: Duration,
     /// Cards that would be shown after the answer, as `card/update` takes them.
     pub updates: Vec<Json>,
 }
 
-/// Plays it.
+/// Calls the plugin with `callback`, and checks its reply as a host would.
 pub async fn rehearse(engine: &GuestEngine, plugin: &Arc<Plugin>, callback: Callback) -> Rehearsal {
     let deadline = DeadlineConfig::default().starting(Instant::now());
     let callback = Arc::new(callback);
@@ -89,7 +89,7 @@ fn uncalled(decision: Decision) -> Rehearsal {
     Rehearsal { reply, outcome, reason, as_said, fuel, elapsed, updates }
 }
 
-/// What would be shown of a reply that missed the answer, and what is wrong with it.
+/// Returns the cards that would be shown of a reply that missed the answer's deadline, and the reply's faults.
 fn shown_late(
     callback: &Callback,
     result: Result<RawReply, CallError>,

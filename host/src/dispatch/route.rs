@@ -1,4 +1,5 @@
-//! Which plugin answers, and by which of its routes: the narrowest wins, and a handler made for the callback's type before a general one.
+//! Picks the plugin for a callback, and the route that leads there: the narrowest route wins, and a handler made for the
+//! callback's type comes before a general one.
 
 use std::sync::Arc;
 
@@ -11,7 +12,7 @@ use crate::plugin::route::ActionValue;
 use crate::plugin::route::Route;
 use crate::runtime::call::report::Handler;
 
-/// Who answers a callback.
+/// The plugin that answers a callback.
 #[derive(Clone, Copy)]
 pub(super) struct Picked<'a> {
     pub(super) plugin: &'a Arc<Plugin>,
@@ -19,7 +20,7 @@ pub(super) struct Picked<'a> {
     pub(super) route: &'a Route,
 }
 
-/// The plugin for that callback, which of its exports takes it, and by which route.
+/// Picks the plugin for that callback, the export that takes it, and its route.
 pub(super) fn pick<'a>(live: &'a Live, callback: &Callback) -> Option<Picked<'a>> {
     let mut value = ActionValue::default();
     let kind = callback.kind();
@@ -31,8 +32,8 @@ pub(super) fn pick<'a>(live: &'a Live, callback: &Callback) -> Option<Picked<'a>
         live.narrowest(callback, &mut value, |plugin, route| has_handler(plugin) && may(route))
             .map(|(plugin, route)| Picked { plugin, handler, route })
     };
-    // A type that the contract does not know may be a callback which wants an answer. A plugin that names it in a route
-    // says that it gives one; others would only take it as an event.
+    // A type that the contract does not know may be a callback that wants an answer. A plugin that names the type in a route
+    // gives one; other plugins would take it only as an event.
     let named = if kind == Kind::Other {
         narrowest(Handler::Json, &|route| route.event_type.is_some())
     } else {
@@ -43,7 +44,7 @@ pub(super) fn pick<'a>(live: &'a Live, callback: &Callback) -> Option<Picked<'a>
         .or_else(|| narrowest(Handler::Json, &|_| true))
 }
 
-/// The new version of a plugin in its place, for those whom it has, if it takes that callback.
+/// Picks the new version of a plugin, if the user is in its canary and the version takes that callback.
 pub(super) fn pick_canary<'a>(
     canary: Option<&'a Arc<Canary>>,
     callback: &Callback,

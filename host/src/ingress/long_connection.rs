@@ -64,7 +64,7 @@ fn half_a_minute() -> u64 {
 }
 
 impl LongConnectionConfig {
-    /// Checks the numbers.
+    /// Checks that all values are in range.
     pub fn validate(&self) -> Result<(), SettingError> {
         let section = Section("long_connection");
         let limit = |error: SettingError| {
@@ -84,41 +84,41 @@ const MAX_CONNECTIONS: u32 = 50;
 /// Everything that the connections of one app share.
 #[derive(Clone, Debug)]
 pub struct LongConnection {
-    /// Who dials, and where discovery is asked.
+    /// The app that connects, with the domain that discovery asks.
     pub app: AppIdentity,
     /// Hosts besides those of the domain that discovery may name.
     pub hosts: Vec<HostName>,
-    /// The way there.
+    /// The clients for reaching the platform.
     pub network: Network,
-    /// Who answers.
+    /// Answers the app's callbacks.
     pub dispatcher: Arc<Dispatcher>,
-    /// When.
+    /// Makes the deadline of each callback.
     pub deadline: DeadlineConfig,
-    /// How much longer than a ping interval the platform may say nothing.
+    /// The time beyond a ping interval for which the platform may be silent.
     pub silence: Duration,
 }
 
-/// The way to the platform's servers.
+/// The clients for reaching the platform's servers.
 #[derive(Clone, Debug)]
 pub struct Network {
-    /// For discovery.
+    /// The HTTP client for discovery.
     pub http: reqwest::Client,
-    /// For the WebSocket.
+    /// The TLS configuration of the WebSocket.
     pub tls: Arc<ClientConfig>,
 }
 
 /// Why the platform offers no connection.
 #[derive(Debug)]
 pub struct Refusal {
-    /// In words.
+    /// The error as text.
     pub reason: String,
-    /// The platform's number, if it gave one.
+    /// The platform's error code, if it gave one.
     pub code: Option<i64>,
-    /// Somebody has to change something first.
+    /// True if somebody has to change something before another attempt can succeed.
     pub useless_to_retry: bool,
 }
 
-/// Asks the platform for an address as every connection does first, and does not go there.
+/// Asks the platform's discovery for an address, as every connection does first, and does not dial it.
 pub async fn ask_discovery(
     app: AppIdentity,
     hosts: &[HostName],
@@ -163,7 +163,7 @@ impl LongConnection {
                     over.reason.to_string()
                 }
                 Err(error) if error.retry() == Retry::Useless => {
-                    // The state first: whoever reads the line may ask for it at once.
+                    // The status is set first: a reader of the log line may ask for it at once.
                     status.set_fatal(&error.to_string());
                     tracing::error!(app, connection, reason = %error, "{CONNECTION_GIVEN_UP}");
                     return;

@@ -1,7 +1,7 @@
-//! The webhook door: HTTP in, verified, answered, and told apart from noise.
+//! The webhook door: receives HTTP requests, verifies them, and answers callbacks or refuses noise.
 //!
-//! Its heart is a router that any axum server can mount; the host's own listener in [`server`] adds what a mounted one
-//! has to do without: when the first byte came, and when the last one of the answer left.
+//! It provides an axum `Router` that any server can mount. The host's own listener in [`server`] also knows when the first byte
+//! of a request came and when the last byte of the answer left, which a mounted router does not.
 
 mod body;
 mod client;
@@ -62,15 +62,15 @@ use crate::telemetry::events::UNSIGNED_LIMIT_REACHED;
 /// One app behind one path.
 #[derive(Clone, Debug)]
 pub struct WebhookApp {
-    /// Where the platform posts to, for example `/callback`.
+    /// The path of the platform's requests, for example `/callback`.
     pub path: String,
-    /// What its requests are checked against.
+    /// The keys that authenticate its requests.
     pub keys: WebhookKeys,
-    /// Who answers.
+    /// Answers the app's callbacks.
     pub dispatcher: Arc<Dispatcher>,
 }
 
-/// What a request handler needs.
+/// The state of a request handler.
 #[derive(Debug)]
 struct AppDoor {
     app: WebhookApp,
@@ -82,11 +82,11 @@ struct AppDoor {
     unsigned: UnsignedLimit,
 }
 
-/// From the end of an unsigned body to its refusal. How long decrypting and reading it took is somewhere within, so that
-/// the time of an answer tells nobody how far that came.
+/// Time from the end of an unsigned body to its refusal. Decrypting and parsing happen within it, so that the time of an answer
+/// does not tell how far they came.
 const UNSIGNED_ANSWER: Duration = Duration::from_millis(20);
 
-/// Every app at its path, and nothing at any other. What was signed before the host `began` is not accepted.
+/// Makes a router with every app at its path. Requests that were signed before the host `began` are refused.
 pub fn router(
     apps: Vec<WebhookApp>,
     config: &WebhookConfig,
@@ -114,7 +114,7 @@ pub fn router(
 async fn receive(State(door): State<Arc<AppDoor>>, request: Request) -> Response {
     let (head, body) = request.into_parts();
     let wire = head.extensions.get::<Arc<Wire>>().cloned();
-    // A server that mounts this has read the head by now, and cannot say since when.
+    // A server that mounts the router has already read the head, and does not say when its first byte came.
     let received = wire.as_ref().and_then(|wire| wire.first_byte()).unwrap_or_else(Instant::now);
     match door.answer(&head, body, received, wire).await {
         Ok(response) => response,
@@ -172,7 +172,7 @@ impl AppDoor {
                 steps.done(Step::Verify);
                 let dispatcher = &self.app.dispatcher;
                 let answered = dispatcher.answer(*callback, Door::Webhook, deadline, steps).await;
-                // "Send it again" must not make the next one a replay.
+                // A request that the platform is asked to send again must not count as a replay then.
                 let again = matches!(answered.reply.outgoing(), Outgoing::Redeliver);
                 (respond::answered(answered, wire), !again)
             }
@@ -183,7 +183,7 @@ impl AppDoor {
         Ok(response)
     }
 
-    /// Answers the console's URL check. Whatever else came without a signature gets one and the same answer.
+    /// Answers the console's URL check. Every other unsigned request gets the same refusal.
     fn unsigned(
         &self,
         head: &Parts,
@@ -234,7 +234,7 @@ impl AppDoor {
     }
 }
 
-/// What the head took on the wire, or as good as: `name: value` and a line's end.
+/// Estimates the head's bytes on the wire: `name: value` and a line end for each header.
 fn head_bytes(uri: &Uri, headers: &HeaderMap) -> usize {
     const AROUND_A_HEADER: usize = 4;
     let path = uri.path_and_query().map_or(0, |path| path.as_str().len());
@@ -245,11 +245,11 @@ fn head_bytes(uri: &Uri, headers: &HeaderMap) -> usize {
 }
 
 fn now() -> UnixSeconds {
-    // A clock before 1970 makes every signature stale, which is what it says about itself.
+    // A clock before 1970 makes every signature stale, and the error then says so.
     UnixSeconds(since_epoch().as_secs())
 }
 
-/// All three, or as good as none.
+/// Reads the three signature headers; `None` unless all are present.
 fn signature(headers: &HeaderMap) -> Option<SignatureHeaders> {
     let text = |name| {
         headers.get(name)?.to_str().ok().filter(|text: &&str| !text.is_empty()).map(str::to_owned)

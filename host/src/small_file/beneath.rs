@@ -1,7 +1,7 @@
-//! Reading inside one folder, and never past a link out of it.
+//! Reads inside one folder, and never follows a link out of it.
 //!
-//! Links that stay inside are followed: people deploy by `current -> releases/3`, and Kubernetes mounts by `..data`. Every
-//! check is of what was opened: a name that is exchanged between a check and a read leads nowhere else.
+//! Links that stay inside are followed: people deploy by `current -> releases/3`, and Kubernetes mounts by `..data`. Every check
+//! is of the opened file: a name that is exchanged between a check and a read leads nowhere else.
 
 use std::ffi::OsString;
 use std::os::fd::AsFd as _;
@@ -24,14 +24,14 @@ use crate::small_file::content;
 use crate::small_file::regular;
 use crate::small_file::text;
 
-/// Links on the way to one file, as Linux has it.
+/// The most links on the way to one file, as in Linux.
 const MAX_LINKS: usize = 40;
-/// Directory entries that are looked through.
+/// The most entries of a folder that are listed.
 const MAX_ENTRIES: usize = 10_000;
 
 const FOLDER: OFlags = OFlags::RDONLY.union(OFlags::DIRECTORY).union(OFlags::CLOEXEC);
 
-/// A folder that other people fill, held open: whatever takes its place later, files are read from this one.
+/// A folder that other people fill, held open: files are read from this folder even if its path names another one later.
 #[derive(Debug)]
 pub struct OpenFolder {
     folder: OwnedFd,
@@ -41,7 +41,7 @@ pub struct OpenFolder {
 impl OpenFolder {
     /// Opens the folder that the person who runs the program named. Links to it are followed.
     pub fn open(path: &Path) -> Result<Self, ReadError> {
-        // An empty path is how `Path::parent` says the current folder.
+        // `Path::parent` returns an empty path for the current folder.
         let named = if path.as_os_str().is_empty() { Path::new(".") } else { path };
         let folder = rustix::fs::open(named, FOLDER, Mode::empty())
             .map_err(|error| ReadError::new(path, error))?;
@@ -59,7 +59,7 @@ impl OpenFolder {
         read().map_err(|fault| self.failed(inside, fault))
     }
 
-    /// Reads a secret, which has to be of this folder alone: a hard link could give it another folder's secret.
+    /// Reads a secret. The file must not have another hard link, which could give this folder another folder's secret.
     pub fn read_secret(&self, inside: &Path, limit: u64) -> Result<String, ReadError> {
         let read = || {
             let file = regular(self.open_beneath(inside, READ_ONLY)?)?;
@@ -72,7 +72,7 @@ impl OpenFolder {
         text(&self.path.join(inside), bytes)
     }
 
-    /// The names in a folder of the folder, in no order.
+    /// Lists the names in a folder inside this one, in no order.
     pub fn names(&self, inside: &Path) -> Result<Vec<OsString>, ReadError> {
         let list = || {
             let mut names = Vec::new();
@@ -94,8 +94,8 @@ impl OpenFolder {
         ReadError::new(&self.path.join(inside), fault)
     }
 
-    /// By one call of the kernel where it has that call. What it refuses is walked: it takes absolute links for links out of
-    /// the folder even if they lead into it.
+    /// Opens by a single system call if the kernel has one. Paths that it refuses are walked, because it takes every absolute
+    /// link for a link out of the folder, even one that leads into it.
     fn open_beneath(&self, inside: &Path, flags: OFlags) -> Result<OwnedFd, ReadFault> {
         match open_by_kernel(self.folder.as_fd(), inside, flags) {
             Err(Errno::XDEV | Errno::NOSYS | Errno::PERM | Errno::AGAIN | Errno::INVAL) => {
@@ -105,8 +105,8 @@ impl OpenFolder {
         }
     }
 
-    /// Component by component. Descriptors of the folders on the way are kept, so that `..` is the folder that was come from,
-    /// whatever has been renamed meanwhile.
+    /// Opens component by component. Descriptors of the parent folders are kept, so that `..` is the folder that the walk came
+    /// from, whatever has been renamed meanwhile.
     fn open_by_walking(&self, inside: &Path, flags: OFlags) -> Result<OwnedFd, ReadFault> {
         let mut way = Vec::new();
         let mut ahead = components(inside);
@@ -130,7 +130,7 @@ impl OpenFolder {
             match rustix::fs::openat(here, &name, flags | OFlags::NOFOLLOW, Mode::empty()) {
                 Ok(opened) => way.push(opened),
                 Err(error @ (Errno::LOOP | Errno::NOTDIR | Errno::MLINK)) => {
-                    // What is not a link has no target, and then the first error counts.
+                    // Only a link has a target; for anything else the first error counts.
                     let target = rustix::fs::readlinkat(here, &name, Vec::new());
                     let target = target.map_err(|_not_a_link| error)?;
                     links += 1;
@@ -146,22 +146,22 @@ impl OpenFolder {
         }
         match way.pop() {
             Some(opened) => Ok(opened),
-            // The way ended where it began.
+            // The walk ended at the folder itself.
             None => Ok(rustix::fs::openat(&self.folder, ".", flags, Mode::empty())?),
         }
     }
 
-    /// What is left of an absolute path behind the path of this folder; `None` if it does not lead here.
+    /// Returns the rest of an absolute path below this folder; `None` if the path does not lead here.
     fn strip_own_path(&self, ahead: &mut Vec<Step>) -> Option<Vec<Step>> {
         let mut absolute = PathBuf::from("/");
         while let Some(step) = ahead.pop() {
             match step {
                 Step::Down(name) => absolute.push(name),
-                // It may lead back out, and the kernel would go where no descriptor is held.
+                // A parent or root step may lead out again, to a folder that the walk holds no descriptor of.
                 Step::Up | Step::Root => return None,
             }
         }
-        // These only say which text means this folder; the way goes on from its descriptor.
+        // These only tell which text means this folder; the walk continues from its descriptor.
         let own = [std::path::absolute(&self.path), std::fs::canonicalize(&self.path)];
         let rest = own.iter().flatten().find_map(|own| absolute.strip_prefix(own).ok())?;
         Some(components(rest))
@@ -189,7 +189,7 @@ fn open_by_kernel(_: BorrowedFd<'_>, _: &Path, _: OFlags) -> rustix::io::Result<
     Err(Errno::NOSYS)
 }
 
-/// One component of a path on the way.
+/// One component of a path.
 #[derive(Debug)]
 enum Step {
     Root,
@@ -197,7 +197,7 @@ enum Step {
     Down(OsString),
 }
 
-/// The components of a path, the first one last.
+/// Returns the components of a path in reverse order.
 fn components(path: &Path) -> Vec<Step> {
     let step = |component| match component {
         Component::Prefix(_) | Component::RootDir => Some(Step::Root),
@@ -215,7 +215,7 @@ mod tests {
 
     use super::*;
 
-    /// A folder with what a deployment has in it, and a secret beside it.
+    /// Makes a folder as a deployment has it, and a secret beside it.
     fn deployment() -> (tempfile::TempDir, OpenFolder) {
         let parent = tempfile::tempdir().unwrap();
         let folder = parent.path().join("plugins");
@@ -304,7 +304,7 @@ mod tests {
         assert!(folder.names(Path::new("missing")).unwrap_err().is_missing());
     }
 
-    /// The name is a file and a link to a secret in turn, as fast as one thread can exchange them.
+    /// One thread exchanges a file and a link to a secret under the same name, as fast as it can.
     #[test]
     fn a_name_that_changes_never_leads_out() {
         let (parent, folder) = deployment();

@@ -1,4 +1,4 @@
-//! File work of the running host, on threads that may hang without harm.
+//! Does file work of the running host on threads that may hang without harm.
 
 use std::collections::HashMap;
 use std::path::Path;
@@ -16,20 +16,20 @@ use tokio::time::timeout;
 use crate::small_file::ReadError;
 use crate::small_file::ReadFault;
 
-/// A read that hangs keeps its thread until the file system answers. So many may hang before further reads are refused.
+/// The most threads. A read that hangs keeps its thread until the file system answers; if this many hang, further reads are
+/// refused.
 const THREADS: usize = 32;
-/// Of those, how many may be about one path, which is a plugins folder as a rule. So one folder that hangs leaves threads to
-/// all others.
+/// The most threads for one path, which is usually a plugins folder. So one folder that hangs leaves threads to all others.
 const THREADS_FOR_A_PATH: usize = 4;
-/// The largest plugin has 256 MiB, which a slow network file system delivers in this time.
+/// Time limit of one read. The largest plugin has 256 MiB, which a slow network file system delivers in this time.
 const PATIENCE: Duration = Duration::from_secs(30);
 
 static THREADS_OF_THE_PROCESS: LazyLock<Threads> = LazyLock::new(|| Threads::new(PATIENCE));
 
 /// Does file work on a thread of its own. `about` is the path that an error names.
 ///
-/// It is no thread of the runtime's pool: a runtime waits for its threads when it ends, and one that hangs would keep the
-/// process from ending.
+/// The thread is not one of the runtime's: a runtime waits for its threads when it ends, so one that hangs would keep the process
+/// from ending.
 pub async fn off_thread<T, E>(
     about: &Path,
     work: impl FnOnce() -> Result<T, E> + Send + 'static,
@@ -41,7 +41,7 @@ where
     THREADS_OF_THE_PROCESS.run(about, work).await
 }
 
-/// The places for threads, and who has them.
+/// The permits for threads, overall and by path.
 struct Threads {
     patience: Duration,
     free: Arc<Semaphore>,
@@ -59,7 +59,7 @@ impl Threads {
         if let Some(free) = all.get(path).and_then(Weak::upgrade) {
             return free;
         }
-        // A path that no thread works on needs no place any more.
+        // Removes paths that no thread works on.
         all.retain(|_, free| free.strong_count() > 0);
         let free = Arc::new(Semaphore::new(THREADS_FOR_A_PATH));
         all.insert(path.to_owned(), Arc::downgrade(&free));
@@ -90,7 +90,7 @@ impl Threads {
         let thread = move || {
             let result = work();
             drop(places);
-            // The caller may have given up.
+            // Sending fails if the caller gave up waiting.
             let _ = done.send(result);
         };
         std::thread::Builder::new()

@@ -1,4 +1,4 @@
-//! Files that are not files, by every way of reading.
+//! Tests that every way of reading refuses things that are not regular files.
 
 use std::io::Write as _;
 use std::os::unix::fs::symlink;
@@ -48,7 +48,7 @@ fn a_file_is_read_up_to_its_limit() {
     assert!(matches!(read_text(&path, 5).unwrap_err().fault, ReadFault::NotUtf8));
 }
 
-/// Its length was looked at when it was short. What comes after that must not count without end.
+/// The file grows after its length was checked; the additional bytes must not be read without end.
 #[test]
 fn a_file_that_grows_while_it_is_read_stays_bounded() {
     let folder = tempfile::tempdir().unwrap();
@@ -60,7 +60,7 @@ fn a_file_that_grows_while_it_is_read_stays_bounded() {
     (&file).take(10).read_to_end(&mut before).unwrap();
     let read = content(&file, 2000).unwrap();
     assert_eq!(read.len(), 990);
-    // The kernel's own files have no length at all, and more in them.
+    // Files of the kernel report no length but have content.
     let error = super::read(Path::new("/proc/self/maps"), 10).unwrap_err();
     assert!(matches!(error.fault, ReadFault::TooLarge { .. }), "{error}");
     assert!(super::read(Path::new("/proc/self/stat"), 10_000).unwrap().len() > 10);

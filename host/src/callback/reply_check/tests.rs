@@ -1,4 +1,4 @@
-//! What is left of answers that break a rule.
+//! Tests of answers that break a rule: which parts are left.
 
 use serde_json::Value;
 use serde_json::json;

@@ -1,8 +1,8 @@
-//! What one plugin has under way and what waits for it, by tenant and by user.
+//! The calls of one plugin, running and waiting, by tenant and by user.
 //!
-//! Of its places one tenant takes no more than seven in eight, and one user no more than half of what is left to that
-//! tenant: however many calls of some users hang, the next user finds a place. Among those who wait, the tenant with the
-//! fewest calls under way comes first, then its user with the fewest, then who came first.
+//! Of the plugin's places one tenant takes no more than seven in eight, and one user no more than half of what is left to that
+//! tenant: however many calls of some users hang, the next user finds a place. Among the waiting calls, those of the tenant with
+//! the fewest running calls come first, then those of its user with the fewest, then the oldest.
 
 use std::collections::VecDeque;
 
@@ -16,17 +16,17 @@ use crate::plugin::originator::Originator;
 use crate::plugin::originator::TenantId;
 use crate::plugin::originator::UserId;
 
-/// One in so many of a plugin's places is for other tenants.
+/// One in this many of a plugin's places is for other tenants.
 const FOR_OTHER_TENANTS: u32 = 8;
 
-/// How many calls of one plugin each tenant and user has.
+/// Counts and queues of one plugin's calls, for each tenant and user.
 #[derive(Debug, Default)]
 pub(super) struct InPlugin {
     pub(super) calls: u32,
     pub(super) places: u32,
-    /// By priority.
+    /// The number of waiting calls, by priority.
     waiting: [usize; PRIORITIES],
-    /// Few at a time, so that looking through them is quicker than a hash.
+    /// Vectors, because there are few entries at a time and searching them is quicker than hashing.
     tenants: Vec<Tenant>,
     users: Vec<User>,
 }
@@ -52,12 +52,12 @@ pub(super) struct Waiter {
     pub(super) admit: oneshot::Sender<Place>,
 }
 
-/// Who is next, were it for this plugin alone.
+/// The waiting call that is next in this plugin.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Next {
     pub(super) from: Originator,
     pub(super) ticket: u64,
-    /// Whether there are places enough; if not, no smaller call may go past it.
+    /// There are places enough for it; if not, no smaller call may go past it.
     pub(super) fits: bool,
 }
 
@@ -77,7 +77,7 @@ impl User {
 }
 
 impl InPlugin {
-    /// Of a plugin that nobody has called.
+    /// The state of a plugin that nobody has called.
     pub(super) const NOTHING: Self = Self {
         calls: 0,
         places: 0,
@@ -102,7 +102,7 @@ impl InPlugin {
         self.user(user).map_or(0, |user| user.calls)
     }
 
-    /// Whether a user of that tenant may have one more call, of as many as the plugin may have `left`.
+    /// Returns true if this user may have one more call, given that the plugin may have `left` more.
     pub(super) fn has_share(&self, from: Originator, left: u32) -> bool {
         let tenant = self.calls_of_tenant(from.tenant);
         let tenants_most = left.saturating_mul(FOR_OTHER_TENANTS - 1);
@@ -110,7 +110,7 @@ impl InPlugin {
         self.calls_of(from.user) < left_to_tenant
     }
 
-    /// A call begins.
+    /// Counts a call that begins.
     pub(super) fn take(&mut self, from: Originator, places: u32) {
         self.calls += 1;
         self.places += places;
@@ -121,7 +121,7 @@ impl InPlugin {
         self.user_mut(from).calls += 1;
     }
 
-    /// A call has ended.
+    /// Counts a call that has ended.
     pub(super) fn give_back(&mut self, from: Originator, places: u32) {
         self.calls -= 1;
         self.places -= places;
@@ -143,17 +143,17 @@ impl InPlugin {
         self.user_mut(from).waiting[priority].push_back(waiter);
     }
 
-    /// The first of that user's who wait.
+    /// Takes out the user's oldest waiting call.
     pub(super) fn pop(&mut self, user: UserId, priority: Priority) -> Option<Waiter> {
         self.take_out(user, priority, VecDeque::pop_front)
     }
 
-    /// The last of that user's who wait.
+    /// Takes out the user's newest waiting call.
     pub(super) fn pop_newest(&mut self, user: UserId, priority: Priority) -> Option<Waiter> {
         self.take_out(user, priority, VecDeque::pop_back)
     }
 
-    /// One who does not want to wait any more. None, if it waits no longer.
+    /// Takes out the call with that ticket; `None` if it does not wait any more.
     pub(super) fn remove(
         &mut self,
         user: UserId,
@@ -180,7 +180,7 @@ impl InPlugin {
         Some(waiter)
     }
 
-    /// Whose turn it is. `may` says whether a call may begin, and whether there are places enough for it.
+    /// Returns the call whose turn it is. `may` returns `None` for a call that may not begin, else whether places are enough.
     pub(super) fn next(
         &self,
         priority: Priority,
@@ -195,8 +195,8 @@ impl InPlugin {
         firsts.min_by_key(|(rank, _)| *rank).map(|(_, next)| next)
     }
 
-    /// Who of those that wait gives way to a newcomer: the newest of something less urgent, or else the newest of the user,
-    /// or of a user of the tenant, that has the most and more than the newcomer.
+    /// Returns the user whose newest waiting call gives way to a new one: the newest of a lower priority, or else of the
+    /// user with the most calls. That user, or that user's tenant if it is another one, must have more than the new call's.
     pub(super) fn gives_way(&self, ask: &Ask) -> Option<(UserId, Priority)> {
         let newest = |priority| self.newest_at(priority).map(|(_, user)| (user, priority));
         if let Some(less_urgent) = ask.priority.less_urgent().find_map(newest) {
@@ -216,7 +216,7 @@ impl InPlugin {
         richer.max_by_key(|(has, _)| *has).map(|(_, user)| (user, ask.priority))
     }
 
-    /// How many of those that wait will have their turn before a newcomer.
+    /// Counts the waiting calls that have their turn before a new one.
     pub(super) fn ahead_of(&self, ask: &Ask) -> u32 {
         let up_to = ask.priority;
         let before =
@@ -246,7 +246,7 @@ impl InPlugin {
         in_tenant + others.sum::<u32>()
     }
 
-    /// The ticket of the one that came last, and whose it is.
+    /// Returns the ticket and user of the newest waiting call.
     pub(super) fn newest_at(&self, priority: Priority) -> Option<(u64, UserId)> {
         let lasts = self
             .users

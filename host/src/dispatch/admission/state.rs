@@ -15,14 +15,15 @@ use crate::dispatch::admission::in_plugin::Waiter;
 use crate::plugin::originator::Originator;
 use crate::plugin::originator::UserId;
 
-/// The part of the places that is kept for plugins with hardly a call under way: one in four.
+/// One in this many places is kept for plugins with fewer than `CALLS_FROM_RESERVE` calls under way.
 const RESERVE: u32 = 4;
-/// What hardly means. A healthy call takes a millisecond, so two at once are hundreds in a second.
+/// Calls that a plugin may have while only the reserve is free. A healthy call takes a millisecond, so two at once are hundreds
+/// in a second.
 const CALLS_FROM_RESERVE: u32 = 2;
-/// Plugins without a call under way whose counts are kept, so that the next call takes no memory.
+/// The number of idle plugins whose counts are kept, so that their next call allocates nothing.
 const IDLE_PLUGINS: usize = 256;
 
-/// Who has places, and who waits for one.
+/// The users and plugins with places, and the calls that wait for one.
 #[derive(Debug)]
 pub(super) struct State {
     pub(super) free: u32,
@@ -31,11 +32,11 @@ pub(super) struct State {
     users: HashMap<UserId, OfUser, BuildHasherDefault<Spread>>,
     waiting: [usize; PRIORITIES],
     next_ticket: u64,
-    /// How long places are taken for, lately.
+    /// Moving average of the time for which a place is held.
     pub(super) typical_hold: Duration,
 }
 
-/// What one user has of all plugins together.
+/// The places and waiting calls of one user, in all plugins together.
 #[derive(Clone, Copy, Debug, Default)]
 struct OfUser {
     places: u32,
@@ -48,7 +49,8 @@ impl OfUser {
     }
 }
 
-/// The keys are addresses and numbers made with a secret: nobody outside chooses them, and a multiplication spreads them.
+/// A fast hasher. The keys are addresses and numbers made with a secret: nobody outside can choose them, so a multiplication
+/// spreads them well enough.
 #[derive(Default)]
 struct Spread(u64);
 
@@ -72,11 +74,11 @@ impl Hasher for Spread {
     }
 }
 
-/// Whose turn it is among all who wait.
+/// The waiting call whose turn it is, among all plugins.
 pub(super) enum Turn {
-    /// This one's; it waits no longer.
+    /// This call starts; it is out of the queue.
     Starts(Waiter),
-    /// One's that needs more places than are free: all others wait for them too.
+    /// The next call needs more places than are free: all others wait for them too.
     Blocked,
     Nobody,
 }
@@ -94,7 +96,7 @@ impl State {
         }
     }
 
-    /// Numbers grow: who came later has the larger one.
+    /// Returns a new ticket. Tickets grow, so a later call has a larger one.
     pub(super) fn next_ticket(&mut self) -> u64 {
         self.next_ticket += 1;
         self.next_ticket
@@ -104,28 +106,28 @@ impl State {
         self.waiting.iter().sum()
     }
 
-    /// Whether that call may begin, were nobody else waiting.
+    /// Returns true if that call could begin if nobody else waited.
     pub(super) fn may_start(&self, ask: &Ask) -> bool {
         static NOTHING: InPlugin = InPlugin::NOTHING;
         let plugin = self.plugins.get(&ask.plugin).unwrap_or(&NOTHING);
         self.may(plugin, ask) == Some(true)
     }
 
-    /// Whether there are places enough for a call that has a share left; none, if it has not.
+    /// Returns whether there are places enough for a call; `None` if the call's user has no share left.
     fn may(&self, plugin: &InPlugin, ask: &Ask) -> Option<bool> {
         let left = self.left_to(plugin, ask);
         let first_in_plugin = plugin.calls_of(ask.from.user) == 0;
-        // Of all places a user takes at most as many as are still free, as a plugin does. Who hangs in one plugin may go
-        // on using the others.
+        // Like a plugin, a user takes at most as many of all places as are still free. A user whose calls hang in one plugin can
+        // still use the others.
         let has_share = plugin.has_share(ask.from, left)
             && (first_in_plugin || self.places_of(ask.from.user) < self.free);
         has_share.then_some(ask.places <= self.free)
     }
 
-    /// Calls that the plugin may have besides those under way, if no other plugin takes a place.
+    /// Counts the further calls that the plugin may have if no other plugin takes a place.
     fn left_to(&self, plugin: &InPlugin, ask: &Ask) -> u32 {
         let of_limit = ask.calls.saturating_sub(plugin.calls);
-        // Each one that it takes is one more that it has, and one less that is free.
+        // Each call that begins raises the plugin's count and lowers the free one, hence half of the difference.
         let of_free = self.free.saturating_sub(plugin.places).div_ceil(2 * ask.places.max(1));
         let left = of_limit.min(of_free);
         if self.free > self.max_calls / RESERVE {
@@ -164,7 +166,7 @@ impl State {
         self.plugins.entry(plugin).or_default().push(waiter);
     }
 
-    /// One who does not want to wait any more. False, if it waits no longer.
+    /// Takes out a call that does not want to wait any more. Returns false if it waits no longer.
     pub(super) fn remove(
         &mut self,
         plugin: PluginKey,
@@ -192,7 +194,7 @@ impl State {
         Some(waiter)
     }
 
-    /// Takes the next one out of the queue. Between plugins, who has the fewest places of all comes first.
+    /// Takes the next call out of the queue. Between plugins, the user with the fewest places overall comes first.
     pub(super) fn next(&mut self, priority: Priority) -> Turn {
         if self.waiting[priority as usize] == 0 {
             return Turn::Nobody;
@@ -215,7 +217,7 @@ impl State {
         }
     }
 
-    /// Makes sure that one more may wait, at the cost of who is less urgent or has more.
+    /// Makes room in the queue for one more call, by turning away one that is less urgent or whose user has more.
     pub(super) fn make_room(&mut self, ask: &Ask, max_waiting: u32) -> Result<(), NotAdmitted> {
         if let Some(plugin) = self.plugins.get(&ask.plugin)
             && plugin.waiting_count() >= ask.calls as usize
@@ -232,13 +234,14 @@ impl State {
         Ok(())
     }
 
-    /// Its end of the channel is dropped, which tells it.
+    /// Drops the call's end of the channel, which tells it.
     fn turn_away(&mut self, plugin: PluginKey, user: UserId, priority: Priority) {
         let newest = |of_plugin: &mut InPlugin| of_plugin.pop_newest(user, priority);
         drop(self.take_out(plugin, user, priority, newest));
     }
 
-    /// Who gives way to a newcomer in a full queue: the newest of something less urgent, or the user with the most who wait.
+    /// Returns the user whose newest waiting call gives way in a full queue: the newest of a lower priority, or else one of the
+    /// user with the most waiting calls, if the new call's user has fewer.
     fn gives_way(&self, ask: &Ask) -> Option<(PluginKey, UserId, Priority)> {
         let newest = |priority: Priority| {
             let newest = self.plugins.iter().filter_map(|(key, plugin)| {
@@ -261,13 +264,13 @@ impl State {
         (has > own + 1).then_some((plugin, richest, ask.priority))
     }
 
-    /// How many of those that wait for that plugin will have their turn before a newcomer.
+    /// Counts the calls waiting for that plugin that have their turn before a new one.
     pub(super) fn ahead_in_plugin(&self, ask: &Ask) -> u32 {
         self.plugins.get(&ask.plugin).map_or(0, |plugin| plugin.ahead_of(ask))
     }
 
-    /// How many of all that wait will, as far as that matters: where fewer wait than calls may be under way, nobody is a
-    /// turn ahead.
+    /// Counts all waiting calls that have their turn before a new one. Returns 0 if fewer wait than may be under way, because
+    /// then they do not delay a new one by a turn.
     pub(super) fn ahead(&self, ask: &Ask) -> u32 {
         let waiting: usize = self.waiting[..=ask.priority as usize].iter().sum();
         if waiting + 1 < self.max_calls as usize {

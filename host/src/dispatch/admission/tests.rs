@@ -1,4 +1,4 @@
-//! Admission without plugins: who gets which place, in which order.
+//! Tests of admission without plugins: who gets which place, in which order.
 
 use std::sync::atomic::AtomicU64;
 use std::sync::atomic::Ordering;
@@ -13,13 +13,13 @@ fn admission(max_calls: u32, max_waiting: u32) -> Arc<Admission> {
     Arc::new(Admission::new(GuestsConfig { max_calls, max_waiting, ..GuestsConfig::default() }))
 }
 
-/// Of a user who has asked for nothing before.
+/// Makes a request of a user who has asked for nothing before.
 fn ask(plugin: PluginKey, priority: Priority) -> Ask {
     static USERS: AtomicU64 = AtomicU64::new(1000);
     ask_of(plugin, priority, user(USERS.fetch_add(1, Ordering::Relaxed)))
 }
 
-/// Of the only tenant.
+/// Makes a user of the only tenant.
 fn user(number: u64) -> Originator {
     Originator::numbered(1, number)
 }
@@ -106,7 +106,7 @@ async fn a_click_takes_the_place_of_an_event_in_a_full_queue() {
 #[tokio::test]
 async fn who_could_not_be_answered_in_time_is_told_at_once() {
     let admission = admission(2, 1024);
-    // Places are known to be taken for long.
+    // Makes the average time for which a place is held long.
     admission.state.lock().typical_hold = Duration::from_secs(8);
     let _held: Vec<_> = (0..2)
         .map(|plugin| now(&admission, ask(plugin, Priority::Click)).unwrap().unwrap())
@@ -161,12 +161,12 @@ async fn a_large_call_is_not_overtaken_for_ever() {
     assert!(small.await.is_ok());
 }
 
-/// Takes as many places as are to be had at once.
+/// Takes as many places as can be had at once.
 fn take_all(admission: &Arc<Admission>, ask: impl Fn() -> Ask) -> Vec<Place> {
     std::iter::from_fn(|| now(admission, ask())?.ok()).collect()
 }
 
-/// Polls it until it waits.
+/// Polls the request until it waits.
 fn waiting(
     admission: &Arc<Admission>,
     ask: Ask,

@@ -1,4 +1,4 @@
-//! Card updates on their way: in order, at the platform's pace, again and again until it has said yes or no.
+//! Delivers card updates: in order, at the platform's pace, and again until the platform accepts or refuses each.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -24,24 +24,24 @@ use crate::telemetry::events::CARD_UPDATED;
 use crate::telemetry::metrics;
 use crate::telemetry::metrics::UpdateResult;
 
-/// What the platform documents for `card/update`, for each app.
+/// The platform's documented rate for `card/update`, for each app.
 const UPDATE_RATE: Rate = Rate { in_a_second: 50, in_a_minute: 1000 };
-/// Memory for the updates of one app that wait, in KiB. The platform's rate shows 30,000 in the half hour that a token
-/// lives, of which this holds those that a platform which does not answer leaves waiting.
+/// Memory for one app's waiting updates, in KiB. At the platform's rate 30,000 updates leave in the half hour that a token lives;
+/// this bounds how many wait while the platform does not answer.
 const WAITING_KIB: usize = 64 * 1024;
-/// What the smallest update counts for, which bounds their number to 8192.
+/// The least that an update counts for, in KiB, which bounds their number to 8192.
 const LEAST_KIB: usize = 8;
-/// How long one attempt may take. A platform that does not answer in ten seconds is down.
+/// Time limit of one attempt. A platform that does not answer in ten seconds is down.
 const ATTEMPT: Duration = Duration::from_secs(10);
-/// The pause after the first failure. It doubles with each one.
+/// The pause after the first failure. Each further failure doubles it.
 const FIRST_PAUSE: Duration = Duration::from_secs(1);
 /// The longest pause: thirty attempts in the half hour that a token lives.
 const LONGEST_PAUSE: Duration = Duration::from_secs(60);
-/// "Internal error" in two documented spellings, "too many requests" in two, and the four that complain of a credential,
-/// which the transport has renewed once already: none of them says anything about the card.
+/// Codes after which the update is sent again: "internal error" in two documented spellings, "too many requests" in two, and the
+/// four that complain of a credential, which the transport has renewed once already. None of them is about the card.
 const TRY_AGAIN: [i64; 8] =
     [200_080, 300_000, 99_991_400, 230_020, 99_991_663, 99_991_664, 99_991_671, 10_012];
-/// "The token has been used up".
+/// The code for "the token has been used up".
 const USED_UP: i64 = 300_040;
 
 /// The card updates of one app.
@@ -55,7 +55,7 @@ pub(super) struct CardUpdates {
     shutdown: Shutdown,
 }
 
-/// An update that has its place among those that wait.
+/// An update that holds its share of the memory for waiting updates.
 #[derive(Debug)]
 pub(super) struct Update {
     id: UpdateId,
@@ -76,28 +76,28 @@ impl Drop for Update {
     }
 }
 
-/// What came of one attempt.
+/// The result of one attempt.
 enum Attempt {
     /// The card is shown.
     Shown,
     /// The platform will never take it.
     Refused,
-    /// The platform did not take it, and may the next time.
+    /// The platform did not take the card, and may the next time.
     NotTaken(String),
-    /// There was no answer, so nobody knows whether it was taken.
+    /// There was no answer, so it is unknown whether the platform took the card.
     Unknown(String),
 }
 
-/// What became of one update.
+/// The end of the work on one update.
 #[derive(PartialEq, Eq)]
 enum End {
     Settled(UpdateResult),
-    /// The host is stopping, or seemed to be gone: another process goes on.
+    /// The host is stopping, or another host took the update over: another process continues.
     Left,
 }
 
 impl CardUpdates {
-    /// None waits yet.
+    /// Starts with no waiting updates.
     pub(super) fn new(
         app: Arc<str>,
         open_api: Arc<OpenApi>,
@@ -108,7 +108,7 @@ impl CardUpdates {
         Self { app, open_api, store, rate, room, shutdown }
     }
 
-    /// Gives an update its place among those that wait, unless too many do.
+    /// Takes an update in; `None` if too many wait already.
     pub(super) fn admit(
         &self,
         id: UpdateId,
@@ -131,16 +131,16 @@ impl CardUpdates {
         }
     }
 
-    /// Makes the updates outlive this process. A store that does not work costs only that.
+    /// Stores the updates, so that they outlive this process. If the store fails, only that is lost.
     pub(super) async fn keep(&self, updates: &[Update]) {
-        // Together, so that they share one commit.
+        // All at once, so that they share one commit.
         let puts = updates.iter().map(|update| self.store.put(update.id, &update.pending));
         for kept in join_all(puts).await {
             self.complain("kept", kept);
         }
     }
 
-    /// Shows the updates of one callback, one after the other.
+    /// Shows the updates of one callback, in order.
     pub(super) async fn deliver(&self, updates: Vec<Update>) {
         let mut updates = updates.into_iter().peekable();
         while let Some(update) = updates.next() {
@@ -155,7 +155,7 @@ impl CardUpdates {
         }
     }
 
-    /// Tries until it is shown or never will be. `superseded`: another update of the same card waits.
+    /// Tries until the card is shown or never will be. `superseded`: another update of the same card waits.
     async fn show(&self, update: &Update, superseded: bool) -> End {
         let mut marked = update.attempted;
         let mut maybe_shown = update.attempted;
@@ -165,7 +165,7 @@ impl CardUpdates {
                 return End::Settled(result);
             }
             tokio::select! {
-                // Cancel safe: both only wait. A turn that comes at once is taken even while the host stops.
+                // Cancel safe: both only wait. If the rate allows a request at once, it is sent even while the host stops.
                 biased;
                 () = self.rate.turn() => {}
                 () = self.shutdown.begun() => return End::Left,
@@ -194,7 +194,7 @@ impl CardUpdates {
                     reason
                 }
             };
-            // Those that failed together shall not come back together.
+            // A random pause, so that updates that failed together do not return together.
             let wait = pause.mul_f64(0.5 + fastrand::f64() / 2.0);
             let (event_id, pause_ms) = (update.event_id(), wait.as_millis() as u64);
             tracing::warn!(app = %self.app, event_id, reason, pause_ms, "{CARD_UPDATE_RETRIED}");
@@ -210,8 +210,8 @@ impl CardUpdates {
 
     fn too_late(&self, update: &Update, could_cost_the_next: bool) -> Option<UpdateResult> {
         let event_id = update.event_id();
-        // A token has two uses. Spending one more on a card that may be there already could cost the last one, and
-        // that is what the card shall show in the end.
+        // A token has two uses. Spending one more on a card that may be there already could cost the last update, which has the
+        // card's final state.
         if could_cost_the_next {
             tracing::warn!(app = %self.app, event_id, "{CARD_UPDATE_SUPERSEDED}");
             return Some(UpdateResult::Superseded);
@@ -228,7 +228,7 @@ impl CardUpdates {
         let (tenant, until) = (&update.pending.tenant, Instant::now() + ATTEMPT);
         match self.open_api.call(&request, tenant, until).await {
             Ok(response) => self.judge(update, &response, maybe_shown),
-            // No token, no request: the platform has not seen the card.
+            // Without an access token no request was sent: the platform has not seen the card.
             Err(error) if error.is_unsent() => Attempt::NotTaken(error.to_string()),
             Err(error) => Attempt::Unknown(error.to_string()),
         }
@@ -242,14 +242,14 @@ impl CardUpdates {
         };
         let event_id = update.event_id();
         match code {
-            // Used up by the attempt whose answer was lost, if there was one.
+            // An attempt whose answer was lost may have used the token up; then the card is shown.
             Some(0 | USED_UP) if code == Some(0) || maybe_shown => {
                 tracing::info!(app = %self.app, event_id, "{CARD_UPDATED}");
                 Attempt::Shown
             }
             Some(code) if TRY_AGAIN.contains(&code) => Attempt::NotTaken(said()),
             _ if status == 429 => Attempt::NotTaken(said()),
-            // A gateway that failed may have passed the request on.
+            // A failing gateway may have passed the request on.
             _ if status >= 500 => Attempt::Unknown(said()),
             None => Attempt::Unknown(said()),
             Some(code) => {

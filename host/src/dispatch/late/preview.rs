@@ -1,7 +1,7 @@
-//! Link previews that came too late: kept for a moment, while the client is told to ask again.
+//! Keeps link previews that came too late for a moment, while the client is told to ask again.
 //!
-//! In memory only. A preview is asked for by every client that shows the link, so what a restart loses is asked for
-//! again by itself.
+//! They are in memory only. Every client that shows the link asks for the preview, so one that a restart loses is asked for
+//! again.
 
 use std::time::Duration;
 
@@ -14,23 +14,23 @@ use crate::callback::reply::Outgoing;
 use crate::callback::reply::Reply;
 use crate::dispatch::made_by::MadeBy;
 
-/// How long a late preview answers for its plugin. Clients that were told to ask again do so at once; those that show
-/// the link to somebody else later shall get something fresh.
+/// The time for which a late preview answers for its plugin. Clients that were told to ask again do so at once; those that show
+/// the link to somebody else later should get a fresh one.
 const KEPT: Duration = Duration::from_secs(60);
-/// Late previews held at once; the oldest go first.
+/// The most late previews that are kept; the oldest make room.
 const MAX_KEPT: usize = 1024;
-/// Bytes of them. One of 30 KB is as large as they get.
+/// Memory budget of late previews, in bytes. One has at most 30 KB.
 const MAX_KEPT_BYTES: usize = 8 << 20;
-/// One preview as one person sees it. What a plugin showed to one person is not shown to another.
+/// The key of a preview as one person sees it. A preview for one person is not shown to another.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(super) struct Viewer {
     pub(super) shown: Shown,
     pub(super) open_id: String,
-    /// The person's own, where it differs from the one whose preview it is.
+    /// Key of the operator's tenant, which may differ from the tenant of the preview.
     operator_tenant: String,
 }
 
-/// A preview in a chat, and the tenant that the platform is asked for in its name.
+/// A preview in a chat, and the tenant in whose name the platform is asked to refresh it.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(super) struct Shown {
     pub(super) tenant: String,
@@ -38,8 +38,8 @@ pub(super) struct Shown {
 }
 
 impl Viewer {
-    /// None while the link is being typed, as there is no preview yet that could be refreshed, and where nobody knows who
-    /// sees it.
+    /// Returns the viewer of a callback. `None` while the link is being typed, as there is no preview yet that could be
+    /// refreshed, and if the person is unknown.
     pub(super) fn of(callback: &Callback) -> Option<Self> {
         let (location, operator) = (callback.location()?, callback.operator()?);
         let preview_token = location.preview_token.clone().filter(|token| !token.is_empty())?;
@@ -76,7 +76,7 @@ impl Previews {
         kept.insert_weighing(viewer, reply, bytes);
     }
 
-    /// By the same plugin as it was loaded then only: another, or a new version, shall have its say at once.
+    /// Finds a late preview that the same loaded plugin made: another plugin, or a new version, is called instead.
     pub(super) fn find(&self, viewer: &Viewer, made_by: &MadeBy, now: Instant) -> Option<Reply> {
         let mut kept = self.0.lock();
         kept.remove_oldest_while(|reply| reply.until <= now);

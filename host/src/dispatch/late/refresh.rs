@@ -1,4 +1,4 @@
-//! The word to clients that a link preview is there to be asked for again.
+//! Tells clients to ask for a link preview again.
 
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
@@ -17,44 +17,44 @@ use crate::open_api::transport::preview_refresh;
 use crate::shutdown::Shutdown;
 use crate::telemetry::metrics;
 
-/// The platform refreshes one preview once in five seconds.
+/// The platform refreshes one preview at most once in five seconds.
 const REFRESH_INTERVAL: Duration = Duration::from_secs(5);
-/// Refreshes of one app, by the platform's documentation: 5 a second.
+/// The platform's documented rate of refreshes for one app: 5 a second.
 const REFRESH_RATE: Rate = Rate { in_a_second: 5, in_a_minute: 300 };
-/// People that one refresh may name.
+/// The most people that one refresh may name.
 const MAX_VIEWERS: usize = 100;
-/// Previews whose refresh waits. Those beyond stay as they are until a client asks by itself.
+/// The most previews whose refresh waits. Further ones stay as they are until a client asks by itself.
 const MAX_WAITING: usize = 1024;
-/// How often a refresh is tried.
+/// The number of attempts for one refresh.
 const ATTEMPTS: u32 = 3;
-/// How long one attempt may take.
+/// Time limit of one attempt.
 const ATTEMPT: Duration = Duration::from_secs(10);
 
-/// Has clients ask for previews of one app again.
+/// Sends the refreshes of one app.
 #[derive(Debug)]
 pub(super) struct Refreshes {
     app: Arc<str>,
     open_api: Arc<OpenApi>,
     shutdown: Shutdown,
-    /// Who still has to be told, by preview. A preview has an entry for as long as it must not be refreshed again.
+    /// The people to tell, by preview. A preview has an entry for as long as it must not be refreshed again.
     waiting: Mutex<HashMap<Shown, Vec<String>>>,
     rate: RateLimit,
 }
 
 impl Refreshes {
-    /// None waits yet.
+    /// Starts with no waiting refreshes.
     pub(super) fn new(app: Arc<str>, open_api: Arc<OpenApi>, shutdown: Shutdown) -> Self {
         let rate = RateLimit::new(REFRESH_RATE);
         Self { app, open_api, shutdown, waiting: Mutex::default(), rate }
     }
 
-    /// Has that client ask again, as soon as the platform allows it.
+    /// Tells that viewer's client to ask again, as soon as the platform allows it.
     pub(super) async fn refresh(&self, viewer: Viewer) {
         {
             let mut waiting = self.waiting.lock();
             let previews = waiting.len();
             match waiting.entry(viewer.shown.clone()) {
-                // Whoever has begun takes this one along.
+                // The task that already refreshes this preview tells this viewer too.
                 Entry::Occupied(mut begun) => {
                     if begun.get().len() < MAX_WAITING && !begun.get().contains(&viewer.open_id) {
                         begun.get_mut().push(viewer.open_id);
@@ -81,7 +81,7 @@ impl Refreshes {
         }
     }
 
-    /// Nobody left: the preview may be refreshed at any time again.
+    /// Takes the next viewers to tell. An empty result removes the entry: the preview may be refreshed at any time again.
     fn next_viewers(&self, shown: &Shown) -> Vec<String> {
         let mut waiting = self.waiting.lock();
         let Some(viewers) = waiting.get_mut(shown) else { return Vec::new() };

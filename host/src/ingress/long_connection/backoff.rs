@@ -1,11 +1,11 @@
-//! How long to wait before dialling again. It never ends by itself.
+//! The pauses between attempts to connect. A host never gives up because of failures alone.
 
 use std::time::Duration;
 
 use crate::ingress::long_connection::settings::Settings;
 
-/// The first waits after a failure. The platform's own interval may be minutes, and a host that is deaf for minutes after
-/// a network hiccup of one second loses clicks that nobody sends again.
+/// The first pauses after a failure. The platform's own interval may be minutes, and a host that is offline for minutes after a
+/// network failure of one second loses clicks that are never sent again.
 const FIRST_WAITS: [Duration; 5] = [
     Duration::from_millis(250),
     Duration::from_millis(500),
@@ -13,10 +13,10 @@ const FIRST_WAITS: [Duration; 5] = [
     Duration::from_secs(2),
     Duration::from_secs(5),
 ];
-/// Every further wait, unless the platform's interval is shorter: often enough for people who wait, and two attempts a
-/// minute are no burden for a platform that is down.
+/// Every further pause, unless the platform's interval is shorter: short enough for waiting users, and two attempts a minute are
+/// not a burden for a platform that is down.
 const LONGEST_WAIT: Duration = Duration::from_secs(30);
-/// The first wait after a connection that was up is spread over at most this, whatever the platform's nonce says.
+/// The first pause after a good connection is random, and no longer than this, whatever the platform's nonce says.
 const MAX_FIRST_SPREAD: Duration = Duration::from_secs(5);
 
 /// The attempts since a connection was last good.
@@ -26,13 +26,13 @@ pub(super) struct Backoff {
 }
 
 impl Backoff {
-    /// A connection was good: the platform said something on it. One that opens and breaks without a word is a failure
-    /// like any other, or a gateway that does so would be dialled several times a second.
+    /// Resets the pauses after a connection on which the platform sent something. One that opens and breaks without a message is
+    /// a failure like any other; otherwise a gateway that does so would be dialled several times a second.
     pub(super) fn succeeded(&mut self) {
         self.failures = 0;
     }
 
-    /// The wait before the next attempt, with up to a half more so that many hosts do not dial in step.
+    /// Returns the pause before the next attempt, up to half longer at random so that many hosts do not dial in step.
     pub(super) fn next(&mut self, settings: &Settings) -> Duration {
         let failures = self.failures;
         self.failures = failures.saturating_add(1);

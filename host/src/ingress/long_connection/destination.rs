@@ -1,5 +1,5 @@
-//! Where the platform may send the host: its answer to discovery names an address, and an answer may be somebody else's.
-//! A host that follows it anywhere gives its callbacks, and the answers of its plugins, to whoever wrote the answer.
+//! Limits the addresses to which discovery may send this host. Discovery's answer names an address, and an attacker may have
+//! changed the answer. A host that followed it anywhere would give its callbacks, and its plugins' answers, to the attacker.
 
 use std::net::IpAddr;
 
@@ -8,7 +8,7 @@ use serde::Deserialize;
 use url::Host;
 use url::Url;
 
-/// The platform's own domains. It is one platform: a host below any of them is the platform's. Its long connections were
+/// The platform's own domains. Both belong to one platform: a host below any of them is the platform's. Its long connections were
 /// seen at `msg-frontier.feishu.cn` and `msg-frontier-sg.larksuite.com`.
 const PLATFORM: [&str; 2] = ["feishu.cn", "larksuite.com"];
 
@@ -16,12 +16,12 @@ const PLATFORM: [&str; 2] = ["feishu.cn", "larksuite.com"];
 const REGISTRY_LABELS: [&str; 14] =
     ["ac", "co", "com", "edu", "gob", "gov", "go", "info", "mil", "ne", "net", "nom", "or", "org"];
 
-/// A host, written as in an address, without port and path.
+/// A host as written in an address, without port and path.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[serde(try_from = "String")]
 pub struct HostName(String);
 
-/// Not the name of a host.
+/// The text is not the name of a host.
 #[derive(Debug, thiserror::Error)]
 #[error(
     "{0:?} is not a host: write a name like \"ws.example.com\" or an address, without scheme, port and path"
@@ -42,7 +42,7 @@ impl TryFrom<String> for HostName {
     }
 }
 
-/// No port, and no pattern: a name stands for those below it anyway.
+/// Refuses a port and a pattern: a name covers the names below it anyway.
 fn is_host(text: &str) -> bool {
     let is_address = text.starts_with('[') && text.ends_with(']');
     is_address || !text.contains([':', '*'])
@@ -53,7 +53,7 @@ fn is_bare(url: &Url) -> bool {
     !has_credentials && url.query().is_none() && url.fragment().is_none()
 }
 
-/// Why an address is not dialled. It names the host and nothing else of the address, which carries a ticket.
+/// Why an address is not dialled. It names only the host, because the rest of the address carries a ticket.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum DestinationError {
     #[error("`data.URL` is not a ws or wss address")]
@@ -70,7 +70,7 @@ pub(super) enum DestinationError {
     Foreign { host: String, domain: String },
 }
 
-/// Where the connections of one app may lead.
+/// The hosts that one app's connections may lead to.
 #[derive(Debug)]
 pub(super) struct Destinations {
     domain: Domain,
@@ -78,7 +78,7 @@ pub(super) struct Destinations {
 }
 
 impl Destinations {
-    /// To the hosts of that domain, and to those that the operator named.
+    /// Allows the hosts of that domain, and those that the operator named.
     pub(super) fn new(domain: Domain, named: Vec<HostName>) -> Self {
         Self { domain, named }
     }
@@ -97,7 +97,7 @@ impl Destinations {
         if self.takes(host) {
             return Ok(());
         }
-        // A name has 253 characters at most, but nobody has looked it up yet.
+        // A name has 253 characters at most, but this one was never resolved, so it may be longer.
         let host = host.chars().take(253).collect();
         Err(DestinationError::Foreign { host, domain: self.domain.to_string() })
     }
@@ -114,7 +114,7 @@ impl Destinations {
     }
 }
 
-/// The host itself, or one below it. An address has none below it.
+/// Returns true for the domain itself and for names below it. An IP address has no names below it.
 fn is_within(host: &str, domain: &str) -> bool {
     match host.strip_suffix(domain) {
         Some("") => true,
@@ -127,9 +127,9 @@ fn is_name(host: &str) -> bool {
     matches!(Host::parse(host), Ok(Host::Domain(_)))
 }
 
-/// What somebody registered to have that name: its last two labels, or three where the last two are a registry's.
-/// None for an address and for a name that no registry gives out. Names below a service for everybody's pages have the
-/// service's; who has one of those as a domain trusts that service.
+/// Returns the registered domain of a host name: its last two labels, or three where the last two are a registry's. `None` for an
+/// IP address and for a name that no registry gives out. Names below a shared hosting service have the service's domain; an
+/// operator with such a domain trusts that service.
 fn registrable(host: &str) -> Option<&str> {
     if !is_name(host) {
         return None;

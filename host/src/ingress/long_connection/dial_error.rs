@@ -1,7 +1,7 @@
-//! Why there is no connection: whether trying again helps, and what somebody has to change if it does not.
+//! Errors of connecting: whether another attempt helps, and what to change if it does not.
 //!
-//! The platform's codes decide, never the shape of its answer. No text in here holds an address, which carries a
-//! ticket, or a credential.
+//! The platform's codes decide, never the shape of its answer. The texts never contain an address, which carries a ticket, or a
+//! credential.
 
 use std::error::Error;
 use std::time::Duration;
@@ -11,25 +11,25 @@ use tokio_tungstenite::tungstenite::http::HeaderMap;
 use crate::ingress::long_connection::destination::DestinationError;
 use crate::ingress::long_connection::tunnel::TunnelError;
 
-/// Discovery and handshake each take well under a second; a peer that takes this long is not there.
+/// Time limit of discovery and of the handshake, which each take well under a second.
 pub(super) const STEP_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// Discovery codes after which trying again may help; every other one means that somebody has to change something.
+/// Discovery codes after which another attempt may help; every other one means that somebody has to change something.
 const SYSTEM_BUSY: i64 = 1;
 const INTERNAL_ERROR: i64 = 1_000_040_343;
-/// Codes of both steps.
+/// Codes that discovery and handshake share.
 const FORBIDDEN: i64 = 403;
 const AUTH_FAILED: i64 = 514;
 const TOO_MANY_CONNECTIONS: i64 = 1_000_040_350;
-/// The app lives on the other domain.
+/// The app belongs to the other domain.
 const WRONG_DOMAIN: i64 = 1_000_040_351;
-/// No such app, wrong secret, or long connections not enabled.
+/// The app does not exist, the secret is wrong, or long connections are not enabled.
 const WRONG_CREDENTIALS: i64 = 1_000_040_345;
 
-/// Characters of the platform's words that go on into the log.
+/// The most characters of the platform's text that are logged.
 const MAX_WORDS: usize = 200;
 
-/// Whether it is worth trying again.
+/// Says if another attempt may succeed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Retry {
     Worthwhile,
@@ -74,7 +74,7 @@ fn hint(code: i64) -> &'static str {
 }
 
 impl DialError {
-    /// The platform's number, if it gave one.
+    /// Returns the platform's error code, if it gave one.
     pub(super) fn code(&self) -> Option<i64> {
         match self {
             Self::DiscoveryRefused { code, .. } | Self::HandshakeRefused { code, .. } => {
@@ -89,7 +89,7 @@ impl DialError {
             Self::DiscoveryRefused { code: SYSTEM_BUSY | INTERNAL_ERROR, .. } => Retry::Worthwhile,
             Self::DiscoveryRefused { .. }
             | Self::HandshakeRefused { status: FORBIDDEN, .. }
-            // With any other code it is the ticket that was refused, and the next discovery gives another one.
+            // Any other code means that the ticket was refused, and the next discovery gives another one.
             | Self::HandshakeRefused {
                 status: AUTH_FAILED,
                 code: TOO_MANY_CONNECTIONS | WRONG_DOMAIN,
@@ -99,7 +99,7 @@ impl DialError {
         }
     }
 
-    /// An error of the HTTP client, with what is behind it: its own words alone name no cause.
+    /// Makes an error of the HTTP client's, with its sources: its own text does not name the cause.
     pub(super) fn transport(error: reqwest::Error) -> Self {
         let error = error.without_url();
         let mut text = error.to_string();
@@ -111,8 +111,8 @@ impl DialError {
         Self::Transport(clip(&text))
     }
 
-    /// The platform says in headers of its own why it does not open a WebSocket. Without them it was somebody in
-    /// between.
+    /// Makes an error of a refused handshake. The platform explains a refusal in headers of its own; without them a gateway or
+    /// proxy refused.
     pub(super) fn handshake(http_status: u16, headers: &HeaderMap) -> Self {
         let text = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
         let number = |name: &str| text(name).and_then(|text| text.trim().parse::<i64>().ok());
@@ -127,7 +127,7 @@ impl DialError {
     }
 }
 
-/// The beginning of a stranger's words, fit for a log line.
+/// Returns the beginning of a text from outside, short enough for a log line.
 pub(super) fn clip(text: &str) -> String {
     let mut clipped: String = text.chars().take(MAX_WORDS).collect();
     if clipped.len() < text.len() {
@@ -172,7 +172,7 @@ mod tests {
         }
         let ticket = [("Handshake-Status", "514"), ("Handshake-Autherrcode", "1000040344")];
         let no_code = [("Handshake-Status", "514"), ("Handshake-Autherrcode", "none")];
-        // A bare 403 is a proxy's as likely as the platform's.
+        // A bare 403 is as likely a proxy's as the platform's.
         for again in [handshake(&ticket), handshake(&no_code), handshake(&[])] {
             assert_eq!(again.retry(), Retry::Worthwhile, "{again}");
         }

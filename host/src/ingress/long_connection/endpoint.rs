@@ -1,4 +1,4 @@
-//! Dialling: ask the platform for an address, which is good once, and open a WebSocket there.
+//! Connects to the platform: asks discovery for an address, which is good once, and opens a WebSocket there.
 
 use std::sync::Arc;
 
@@ -25,27 +25,27 @@ use crate::ingress::long_connection::tunnel::Proxies;
 use crate::ingress::long_connection::tunnel::Tunnel;
 use crate::open_api::identity::AppIdentity;
 
-/// A discovery answer has half a kilobyte.
+/// The largest discovery answer, in bytes. Usual ones have half a kilobyte.
 const MAX_DISCOVERY_BYTES: usize = 64 * 1024;
-/// What is read from the socket at once. The library fills that much with zeros whenever it looks for more, by default
-/// 128 KiB, which costs more than all the rest of a callback's way in; a callback has one or two.
+/// Bytes read from the socket at once. The library fills its buffer with zeros for every read; its default of 128 KiB costs more
+/// than the rest of a callback's way in, and a callback takes one or two reads.
 const READ_BYTES: usize = 8 * 1024;
-/// Room for a frame's headers beside its payload.
+/// Bytes for a frame's headers beside its payload.
 const FRAME_OVERHEAD: usize = 64 * 1024;
 
 pub(super) type Socket = WebSocketStream<MaybeTlsStream<Tunnel>>;
 
-/// An open connection.
+/// An open connection with the platform's settings for it.
 pub(super) struct Dialed {
     pub(super) socket: Socket,
-    /// Goes into every ping.
+    /// The id that every ping carries.
     pub(super) service_id: i32,
-    /// The platform's name for this connection.
+    /// The platform's id for this connection.
     pub(super) device_id: String,
     pub(super) settings: WireSettings,
 }
 
-/// Only `code` has to be of its type: what it says must not depend on the shape of the rest.
+/// The answer of discovery. Only `code` must have the right type: its meaning must not depend on the shape of the rest.
 #[derive(Deserialize)]
 struct Discovery {
     code: i64,
@@ -64,14 +64,14 @@ pub(super) struct Dialer {
 }
 
 impl Dialer {
-    /// `named`: hosts besides those of the app's domain that discovery may name.
+    /// `named` are hosts that discovery may name besides those of the app's domain.
     pub(super) fn new(app: AppIdentity, named: Vec<HostName>, network: Network) -> Self {
         let proxies = Proxies::from_environment(Arc::clone(&network.tls));
         let destinations = Destinations::new(app.domain.clone(), named);
         Self { app, destinations, network, proxies }
     }
 
-    /// Discovery alone.
+    /// Asks discovery without dialling.
     pub(super) async fn ask(&self) -> Result<(), DialError> {
         self.address().await.map(drop)
     }
@@ -81,7 +81,7 @@ impl Dialer {
         discovery.await.map_err(|_| DialError::Timeout("discovery"))?
     }
 
-    /// One attempt: discovery, then the handshake.
+    /// Makes one attempt: discovery, then the handshake.
     pub(super) async fn dial(&self) -> Result<Dialed, DialError> {
         let (url, settings) = self.address().await?;
         let parameter = |name| {
@@ -171,7 +171,7 @@ mod tests {
         read_discovery(status, body.as_bytes()).expect_err(body).retry()
     }
 
-    /// Fault: one official SDK takes the same code as final or not by whether `data` is an object.
+    /// One official SDK decides whether the same code is final by whether `data` is an object; this host must not.
     #[test]
     fn the_code_decides_whatever_surrounds_it() {
         for data in ["", r#","data":null"#, r#","data":{}"#, r#","data":[]"#, r#","data":"x""#] {

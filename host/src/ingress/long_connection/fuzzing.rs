@@ -1,4 +1,4 @@
-//! The fuzz target of joining fragments.
+//! The fuzz target for joining fragments.
 
 use std::collections::BTreeMap;
 use std::sync::LazyLock;
@@ -10,17 +10,17 @@ use tokio::time::Instant;
 use crate::ingress::long_connection::reassembly::Place;
 use crate::ingress::long_connection::reassembly::Reassembler;
 
-/// Incomplete messages of one connection, and the bytes of their fragments.
+/// The most incomplete messages of one connection, and the most bytes of their fragments.
 const MOST_PENDING: usize = 256;
 const MOST_PENDING_BYTES: usize = 64 << 20;
 /// A fragment of this length stands for one of a mebibyte, so that a short input can reach the limits.
 const LARGE: u8 = 0xff;
-/// Each fragment of a target's input has so many bytes.
+/// Bytes of input for each fragment.
 const STEP_BYTES: usize = 5;
 
-/// Fragments of a few messages, five bytes for each: its message, how many fragments that has, which one this is, its
-/// length, and the time since the one before. A whole message consists of the first fragment that came for each place, and
-/// the fragments that wait keep to the limits.
+/// Fuzzes the joining of a few messages. Each fragment takes five bytes: its message, that message's number of fragments, its own
+/// number, its length, and the time since the one before. A joined message must consist of the first fragment that came for each
+/// place, and waiting fragments must stay within the limits.
 pub fn reassembly(input: &[u8]) {
     let mut joined = Reassembler::default();
     let mut came: BTreeMap<(u8, u8), BTreeMap<u8, Bytes>> = BTreeMap::new();
@@ -60,7 +60,7 @@ pub fn reassembly(input: &[u8]) {
 }
 
 fn id(message: u8) -> String {
-    // One of them is too long, and one is none at all.
+    // One id is too long, and one is empty.
     match message {
         0 => String::new(),
         0xff => "m".repeat(300),

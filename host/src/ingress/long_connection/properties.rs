@@ -1,4 +1,4 @@
-//! Whatever fragments a stranger sends over the long connection: nothing panics, and nothing is held beyond its limit.
+//! Properties of fragments from a stranger: nothing panics, and nothing is held beyond its limit.
 
 use bytes::Bytes;
 use proptest::prelude::*;
@@ -8,7 +8,7 @@ use crate::ingress::long_connection::reassembly::FragmentError;
 use crate::ingress::long_connection::reassembly::Place;
 use crate::ingress::long_connection::reassembly::Reassembler;
 
-/// One fragment that claims anything: few ids, so that they meet, and numbers from harmless to absurd.
+/// Generates a fragment with arbitrary claims: few ids, so that they meet, and numbers from harmless to absurd.
 fn claim() -> impl Strategy<Value = (String, usize, usize, usize)> {
     let number = prop_oneof![4 => 0..6_usize, 1 => Just(1025), 1 => any::<usize>()];
     let id = prop_oneof![8 => "[a-d]", 1 => Just(String::new()), 1 => "[a-z]{257,300}"];
@@ -16,7 +16,7 @@ fn claim() -> impl Strategy<Value = (String, usize, usize, usize)> {
 }
 
 proptest! {
-    // The smallest failing input is in the failure's own words; nothing is written beside the sources.
+    // The failure itself prints the smallest failing input; no file is written beside the sources.
     #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
@@ -33,7 +33,7 @@ proptest! {
         fastrand::Rng::with_seed(order).shuffle(&mut places);
         let mut reassembler = Reassembler::default();
         let mut complete = Vec::new();
-        // Every fragment comes twice: the message is complete once all the same.
+        // Every fragment comes twice, and the message must be completed once.
         for seq in places.iter().chain(&places) {
             let place = Place { message_id: "m", sum: parts.len(), seq: *seq };
             let part = Bytes::copy_from_slice(parts[*seq]);
@@ -67,7 +67,7 @@ proptest! {
     }
 }
 
-/// The same limits at their edge, where chance would not get in a thousand years.
+/// Tests the limits at their edge, which random inputs would practically never reach.
 #[test]
 fn a_flood_of_fragments_is_turned_away() {
     let mut reassembler = Reassembler::default();
@@ -84,7 +84,7 @@ fn a_flood_of_fragments_is_turned_away() {
     reassembler.expire(now + std::time::Duration::from_secs(6));
     for id in &ids {
         let place = Place { message_id: id, sum: 2, seq: 0 };
-        // Empty fragments cost nothing but their place.
+        // Empty fragments take a place but no bytes.
         drop(reassembler.add(place, &Bytes::new(), now));
     }
     assert_eq!(reassembler.held(), (256, 0));

@@ -1,7 +1,7 @@
-//! Joining the fragments of a message, within limits.
+//! Joins the fragments of a message, within limits.
 //!
-//! Bytes are joined and only then read: a fragment may end inside a character. A message that completed once is not
-//! run again because a fragment of it came twice.
+//! Bytes are joined before they are parsed: a fragment may end inside a character. A completed message is not run again if one of
+//! its fragments comes twice.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -12,29 +12,29 @@ use bytes::Bytes;
 use bytes::BytesMut;
 use tokio::time::Instant;
 
-/// The largest message. The platform's are a few kilobytes.
+/// The largest message, in bytes. The platform's have a few kilobytes.
 pub(super) const MAX_MESSAGE_BYTES: usize = 16 * 1024 * 1024;
-/// Parts of one message.
+/// The most fragments of one message.
 const MAX_FRAGMENTS: usize = 1024;
-/// Messages of one connection that are incomplete at a time.
+/// The most incomplete messages of one connection.
 const MAX_PENDING: usize = 256;
-/// Bytes of all of those together.
+/// The most bytes of all incomplete messages of one connection.
 const MAX_PENDING_BYTES: usize = 64 * 1024 * 1024;
-/// How long to wait for the next fragment. After that the platform's own three seconds are over anyway.
+/// The longest wait for the next fragment. After that the platform's own three seconds are over anyway.
 const FRAGMENT_TTL: Duration = Duration::from_secs(5);
-/// The platform's ids have some forty characters; they are kept, so a stranger's must not be larger.
+/// The longest message id. The platform's have some forty characters; ids are kept, so a stranger's must not be larger.
 const MAX_ID_BYTES: usize = 256;
-/// Ids of completed messages that are remembered, to know a repeated fragment.
+/// The number of completed messages whose ids are kept to recognise repeated fragments.
 const MAX_COMPLETED: usize = 1024;
 
 /// One fragment's place in its message.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Place<'a> {
-    /// Which message.
+    /// The id of the message.
     pub(super) message_id: &'a str,
-    /// How many fragments it has.
+    /// The message's number of fragments.
     pub(super) sum: usize,
-    /// Which one this is, from 0.
+    /// The number of this fragment, counted from 0.
     pub(super) seq: usize,
 }
 
@@ -45,7 +45,7 @@ pub(super) struct Complete {
     pub(super) received: Instant,
 }
 
-/// Why a fragment was thrown away.
+/// Why a fragment was discarded.
 #[derive(Debug, thiserror::Error, PartialEq, Eq)]
 pub(super) enum FragmentError {
     #[error("fragment {seq} of {sum}")]
@@ -76,7 +76,7 @@ struct Pending {
 pub(super) struct Reassembler {
     pending: HashMap<String, Pending>,
     bytes: usize,
-    /// The ids of the last messages that are whole.
+    /// The ids of the most recently completed messages.
     completed: Bounded<Arc<str>, ()>,
 }
 
@@ -87,7 +87,7 @@ impl Default for Reassembler {
 }
 
 impl Reassembler {
-    /// Takes one fragment; gives the message back if it was the last that was missing.
+    /// Adds a fragment; returns the message if this completes it.
     pub(super) fn add(
         &mut self,
         place: Place<'_>,
@@ -131,7 +131,7 @@ impl Reassembler {
             pending.bytes += part.len();
             self.bytes += part.len();
             pending.missing -= 1;
-            // A copy, because the fragment is a view into its whole frame, which would be kept along with it.
+            // Copies, because the fragment is a view into its frame and would keep the whole frame in memory.
             pending.parts[seq] = Some(Bytes::copy_from_slice(part));
         }
         if pending.bytes > MAX_MESSAGE_BYTES {
@@ -147,7 +147,7 @@ impl Reassembler {
         }))
     }
 
-    /// Gives up on messages whose next fragment does not come. Returns their ids.
+    /// Drops messages whose next fragment did not come in time. Returns their ids.
     pub(super) fn expire(&mut self, now: Instant) -> Vec<String> {
         let late = |pending: &Pending| now.duration_since(pending.last) > FRAGMENT_TTL;
         let expired: Vec<_> = self
@@ -162,12 +162,12 @@ impl Reassembler {
         expired
     }
 
-    /// Whether there is a message that waits for a fragment.
+    /// Returns true if a message waits for a fragment.
     pub(super) fn any_incomplete(&self) -> bool {
         !self.pending.is_empty()
     }
 
-    /// Incomplete messages, and the bytes of their fragments.
+    /// Returns the number of incomplete messages, and the bytes of their fragments.
     #[cfg(any(test, feature = "fuzzing"))]
     pub(super) fn held(&self) -> (usize, usize) {
         (self.pending.len(), self.bytes)

@@ -1,7 +1,6 @@
-//! The long connection's table: what each end of a message looks like on the wire.
+//! The frames that answer messages of a long connection.
 //!
-//! A reply is the frame that completed the message with another payload and one header more; everything else goes back
-//! as it came.
+//! A reply is the frame that completed the message, with another payload and one more header; the rest goes back unchanged.
 
 use std::time::Duration;
 
@@ -14,10 +13,10 @@ use lark_wire::frame::Header;
 use crate::callback::reply::Outgoing;
 use crate::callback::reply::Reply;
 
-/// The answer to a callback or event.
+/// Makes the answer to a callback or event.
 pub(super) fn answered(request: Frame, reply: &Reply, elapsed: Duration) -> Frame {
     let payload = match reply.outgoing() {
-        // The status is an old card's, and those come by webhook only.
+        // Only an old card's answer has another status, and old cards come by webhook only.
         Outgoing::Body { json, .. } => {
             format!(r#"{{"code":200,"data":"{}"}}"#, STANDARD.encode(json)).into()
         }
@@ -27,7 +26,7 @@ pub(super) fn answered(request: Frame, reply: &Reply, elapsed: Duration) -> Fram
     echo(request, payload, elapsed)
 }
 
-/// The answer to what could not be understood.
+/// Makes the answer to a message that could not be parsed.
 pub(super) fn rejected(request: Frame, elapsed: Duration) -> Frame {
     echo(request, Bytes::from_static(br#"{"code":500}"#), elapsed)
 }

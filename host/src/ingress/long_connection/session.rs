@@ -52,26 +52,26 @@ use crate::steps::Steps;
 use crate::telemetry;
 use crate::telemetry::events::MESSAGES_AFTER_CLOSE;
 
-/// A peer that does not take our bytes for this long is as good as gone.
+/// Time limit of a write. A peer that takes no bytes for this long counts as gone.
 const WRITE_TIMEOUT: Duration = Duration::from_secs(10);
-/// How long a peer may take to say goodbye.
+/// Time limit of closing a connection.
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(2);
-/// Replies of callbacks that had to wait for something. A full queue holds their tasks back.
+/// The most queued replies of callbacks that had to wait. A full queue holds their tasks back.
 const REPLY_QUEUE: usize = 256;
-/// Replies that leave together while there is more to read: so many that a system call each does not matter, and so few
-/// that the first of them does not wait for a millisecond.
+/// The most replies that are sent together while there is more to read: enough that the cost of a system call for each does not
+/// matter, and few enough that the first of them does not wait for a millisecond.
 const MOST_TOGETHER: usize = 32;
-/// Callbacks of one connection at a time. Dispatch turns calls away long before; this bounds what a burst may hold.
-/// At the limit the connection is not read until one of them has its answer.
+/// The most callbacks of one connection at a time. Dispatch refuses calls long before; this bounds the memory of a burst. At the
+/// limit the connection is not read until one of them has its answer.
 const MAX_UNDER_WAY: usize = 1024;
-/// How often fragments that will not be completed are looked for.
+/// The interval between searches for messages that will not be completed.
 const SWEEP: Duration = Duration::from_secs(1);
 
-/// What a `card` frame means, as far as anybody outside knows: the official SDKs drop it, and the user sees 200340.
+/// The known meaning of a `card` frame: the official SDKs drop it, and the user sees error 200340.
 const CARD_FRAME: &str = "a frame of type card: the platform sends these when the app's callbacks are not delivered by \
     long connection; add card.action.trigger under Events & Callbacks > Callback Configuration with long connection, \
     and publish a version";
-/// Nothing but these two types has ever been seen.
+/// The hint for frames of any type other than `event` and `card`, which have never been seen.
 const UNKNOWN_TYPE: &str = "only event frames are answered; see what is subscribed under Events & Callbacks, and whether \
     a newer host knows this type";
 
@@ -90,19 +90,19 @@ pub(super) enum EndReason {
     Stopping,
 }
 
-/// A session that is over.
+/// The result of a session that has ended.
 pub(super) struct SessionEnded {
     pub(super) reason: EndReason,
-    /// Whether the platform said anything at all.
+    /// True if the platform sent any message other than a Close.
     pub(super) was_heard: bool,
 }
 
-/// What a session needs of the host.
+/// The parts of the host that a session uses.
 #[derive(Clone, Copy)]
 pub(super) struct Host<'a> {
     pub(super) dispatcher: &'a Arc<Dispatcher>,
     pub(super) deadline: DeadlineConfig,
-    /// How much longer than a ping interval the platform may say nothing.
+    /// The time beyond a ping interval for which the platform may be silent.
     pub(super) silence: Duration,
 }
 
@@ -112,29 +112,29 @@ struct Outgoing {
     flushed: Option<Flushed>,
 }
 
-/// What a session has to do next.
+/// The next event that a session handles.
 enum SessionEvent {
     PingDue,
-    /// Fragments that will not be completed are to be looked for.
+    /// It is time to drop messages that will not be completed.
     SweepDue,
-    /// The answer to a callback that had to wait.
+    /// A callback that had to wait has its answer.
     Reply(Outgoing),
-    /// Enough answers are ready to be sent, or nothing else is to be done.
+    /// Enough answers are ready to be sent, or there is nothing else to do.
     RepliesReady,
     CallbackEnded(Result<(), JoinError>),
-    /// None: the socket is closed.
+    /// A message came; `None` if the socket is closed.
     Message(Option<Result<Message, tungstenite::Error>>),
     /// The peer may have been silent for too long.
     SilenceDue,
     /// The host begins to stop.
     StopBegun,
-    /// The host stops, and nothing is under way.
+    /// The host is stopping, and no callback is under way.
     Drained,
 }
 
 struct Session<'a> {
     socket: Socket,
-    /// Goes into every ping.
+    /// The id that every ping carries.
     service_id: i32,
     settings: &'a mut Settings,
     host: Host<'a>,
@@ -148,9 +148,9 @@ struct Session<'a> {
 
 /// The replies of one session that are not sent yet.
 struct Replies {
-    /// Those that could be given at once.
+    /// Answers of callbacks that did not have to wait.
     ready: Vec<Outgoing>,
-    /// For callbacks that have to wait.
+    /// Sends the answers of callbacks that have to wait.
     sender: mpsc::Sender<Outgoing>,
     receiver: mpsc::Receiver<Outgoing>,
 }
@@ -199,14 +199,14 @@ impl Session<'_> {
         }
     }
 
-    /// Cancel safe: a message is either taken or stays where it is, the rest only waits.
+    /// Cancel safe: a message is either taken or stays in the socket, and everything else only waits.
     async fn next_event(&mut self) -> SessionEvent {
         let is_reading = self.callbacks.len() < MAX_UNDER_WAY && self.drain.still_reads();
         let is_idle = self.callbacks.is_empty() && self.replies.receiver.is_empty();
         let ready_count = self.replies.ready.len();
         tokio::select! {
-            // In this order: what is seldom due, then answers, then questions, and an end only where nothing else
-            // is to be done. A byte that waits to be read is no silence, and nobody's goodbye.
+            // The order matters: rare timers first, then answers, then new messages, and the end of the session only if there is
+            // nothing else to do. While bytes wait to be read the peer is not silent, and the host does not close.
             biased;
             () = self.heartbeat.ping.as_mut() => SessionEvent::PingDue,
             _ = self.sweep.tick(), if self.fragments.any_incomplete() => SessionEvent::SweepDue,
@@ -214,7 +214,7 @@ impl Session<'_> {
             () = ready(()), if ready_count >= MOST_TOGETHER => SessionEvent::RepliesReady,
             Some(callback) = self.callbacks.join_next() => SessionEvent::CallbackEnded(callback),
             message = self.socket.next(), if is_reading => SessionEvent::Message(message),
-            // Nothing more has come.
+            // No message waits to be read.
             () = ready(()), if ready_count > 0 => SessionEvent::RepliesReady,
             () = self.heartbeat.silence.as_mut(), if is_reading => SessionEvent::SilenceDue,
             () = self.drain.stopping.as_mut(), if !self.drain.has_begun() => SessionEvent::StopBegun,
@@ -264,7 +264,7 @@ impl Session<'_> {
 
     fn read(&mut self, message: Message) -> Result<(), EndReason> {
         let now = Instant::now();
-        // A Close is a word too, but no sign that the connection was ever good.
+        // A Close also breaks the silence, but does not show that the connection was ever good.
         self.heartbeat.heard(now, !message.is_close());
         match message {
             Message::Binary(bytes) => match Frame::parse(bytes) {
@@ -289,7 +289,7 @@ impl Session<'_> {
         }
     }
 
-    /// A pong may carry a new configuration; an empty or broken one changes nothing.
+    /// Handles a control frame. A pong may carry new settings; empty or broken ones change nothing.
     fn control(&mut self, frame: &Frame) {
         let Some(payload) = frame.payload.as_deref().filter(|payload| !payload.is_empty()) else {
             return;
@@ -375,7 +375,7 @@ impl Session<'_> {
             .push(Outgoing { frame: respond::rejected(frame, Duration::ZERO), flushed: None });
     }
 
-    /// Writes them with one flush.
+    /// Sends all ready replies with one flush.
     async fn send_replies(&mut self) -> Result<(), EndReason> {
         let mut flushed = Vec::new();
         for Outgoing { frame, flushed: mark } in self.replies.ready.drain(..) {
@@ -408,8 +408,8 @@ impl Session<'_> {
         self.host.dispatcher.app()
     }
 
-    /// Says goodbye where somebody listens, and says in the log what got lost. Callbacks that are still under way end by
-    /// themselves; there is no other connection that their answers belong to.
+    /// Closes the connection if the peer still listens, and logs the answers and messages that are lost. Running callbacks end by
+    /// themselves; their answers belong to this connection and cannot be sent on another.
     async fn close(&mut self, reason: &EndReason) {
         self.callbacks.detach_all();
         self.replies.receiver.close();
@@ -431,21 +431,22 @@ impl Session<'_> {
                     tracing::warn!(app = self.app(), missed, "{MESSAGES_AFTER_CLOSE}");
                 }
             }
-            // Whoever closed gets the Close back that the library has ready; if it cannot leave, TCP says it.
+            // A peer that closed gets the Close that the library has ready; if it cannot be sent, closing the TCP connection says
+            // the same.
             EndReason::Closed => {
                 drop(tokio::time::timeout(CLOSE_TIMEOUT, self.socket.flush()).await)
             }
-            // Nobody is there any more.
+            // The peer is gone, so there is nobody to tell.
             EndReason::Silent(_) | EndReason::WriteStalled | EndReason::Socket(_) => {}
         }
     }
 
-    /// Closes, and counts the messages that were on their way meanwhile: the protocol has no word for "send no more".
+    /// Closes the connection, and counts the messages that came meanwhile: the protocol has no way to say "send no more".
     async fn say_goodbye(&mut self, reason: String) -> usize {
         let mut missed = 0;
         let goodbye = async {
             let frame = CloseFrame { code: CloseCode::Away, reason: reason.into() };
-            // Whoever is gone already cannot be told, and that is all a failure here means.
+            // A failure only means that the peer is gone already.
             let _ = self.socket.close(Some(frame)).await;
             while let Some(Ok(message)) = self.socket.next().await {
                 missed += usize::from(is_data(&message));
@@ -461,7 +462,7 @@ fn is_data(message: &Message) -> bool {
     Frame::parse(bytes.clone()).is_ok_and(|frame| frame.kind() == Method::Data)
 }
 
-/// Which part of which message a frame carries. Without numbers it is the whole, as one official SDK has it too.
+/// Reads which fragment of which message a frame carries. Without numbers it is the whole message, as in one official SDK.
 fn place(frame: &Frame) -> Result<Place<'_>, String> {
     let number = |key: &str, absent| match frame.header(key) {
         None => Ok(absent),
@@ -483,7 +484,7 @@ where
         .map_err(|_elapsed| EndReason::WriteStalled)??)
 }
 
-/// What comes over the connection is authentic by it, so there are no keys to check against.
+/// Parses a message. The connection makes it authentic, so there are no keys to check it against.
 fn understand(payload: Bytes) -> Result<crate::callback::model::Callback, String> {
     let keys = WebhookKeys::new(None, None);
     let raw = RawCallback { source: Source::LongConnection, body: payload };

@@ -1,21 +1,21 @@
-//! What the platform wishes of a connection, kept within what makes sense.
+//! The platform's settings for a connection, kept within sensible bounds.
 //!
-//! The configuration comes with discovery and with every pong. A zero, negative, missing or absurd number never becomes
-//! a busy loop or a dead timer: it is clamped, or the number before it stays.
+//! They come with discovery and with every pong. A zero, negative, missing or absurd number never becomes a busy loop or a dead
+//! timer: it is clamped, or the previous number stays.
 
 use std::ops::RangeInclusive;
 use std::time::Duration;
 
 use serde_json::Value;
 
-/// The bounds of every wait, in seconds.
+/// The bounds of the ping interval, in seconds.
 const PING: RangeInclusive<i64> = 1..=600;
-/// Likewise.
+/// The bounds of the reconnect interval, in seconds.
 const RECONNECT: RangeInclusive<i64> = 1..=600;
-/// 0 means: dial again at once.
+/// The bounds of the random first pause, in seconds; 0 dials again at once.
 const NONCE: RangeInclusive<i64> = 0..=300;
 
-/// `ClientConfig` on the wire: seconds, any of them absent. `ReconnectCount` is not read: a host that gives up is deaf
+/// `ClientConfig` as the platform sends it: seconds, each optional. `ReconnectCount` is not read: a host that gives up is offline
 /// until somebody notices.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct WireSettings {
@@ -25,7 +25,7 @@ pub(super) struct WireSettings {
 }
 
 impl WireSettings {
-    /// Takes what can be understood of it. A key of the wrong type says as little as one that is not there.
+    /// Reads the settings that can be understood. A key of the wrong type counts as absent.
     pub(super) fn read(json: &Value) -> Self {
         Self {
             reconnect_interval: seconds(json, "ReconnectInterval"),
@@ -45,19 +45,19 @@ fn seconds(json: &Value, key: &'static str) -> Option<i64> {
     number
 }
 
-/// What holds now.
+/// The settings in effect.
 #[derive(Clone, Debug)]
 pub(super) struct Settings {
-    /// Between two pings.
+    /// The interval between two pings.
     pub(super) ping_interval: Duration,
-    /// The first wait after a connection was lost is random, below this, so that a thousand hosts do not come at once.
+    /// The upper bound of the random first pause after a lost connection, so that a thousand hosts do not return at once.
     pub(super) reconnect_nonce: Duration,
-    /// Every further wait.
+    /// The platform's interval between further attempts.
     pub(super) reconnect_interval: Duration,
 }
 
 impl Default for Settings {
-    /// The official SDKs' own defaults, until the platform says otherwise.
+    /// The official SDKs' defaults, used until the platform sends its own.
     fn default() -> Self {
         Self {
             ping_interval: Duration::from_secs(120),
@@ -68,7 +68,7 @@ impl Default for Settings {
 }
 
 impl Settings {
-    /// Takes over what the platform sent.
+    /// Adopts the settings that the platform sent.
     pub(super) fn update(&mut self, wire: WireSettings) {
         take(&mut self.ping_interval, wire.ping_interval, &PING);
         take(&mut self.reconnect_nonce, wire.reconnect_nonce, &NONCE);

@@ -1,4 +1,4 @@
-//! Which connections are up, for `/readyz` and the metrics.
+//! The state of all connections, for `/readyz` and the metrics.
 
 use std::sync::Arc;
 
@@ -8,14 +8,14 @@ use crate::printable::MAX_TEXT_BYTES;
 use crate::printable::clipped;
 use crate::telemetry::metrics;
 
-/// How one connection is.
+/// The state of one connection.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum State {
-    /// Messages can arrive.
+    /// The connection is open, and messages can arrive.
     Up,
-    /// Being dialled, and why it is not up yet.
+    /// The connection is being dialled; the reason says why it is not up.
     Down(String),
-    /// Given up: somebody has to change something first.
+    /// The host gave up: somebody has to change something first.
     Fatal(String),
 }
 
@@ -27,24 +27,24 @@ pub struct Connections {
 }
 
 impl Connections {
-    /// None is up yet.
+    /// Makes `count` connections that are down.
     pub fn new(app: Arc<str>, count: u32) -> Self {
         let states = vec![State::Down("not connected yet".to_owned()); count as usize];
         Self { app, states: Arc::new(Mutex::new(states)) }
     }
 
-    /// One handle for each connection.
+    /// Returns a handle for each connection.
     pub fn handles(&self) -> impl Iterator<Item = ConnectionStatus> {
         let count = self.states().len();
         (0..count).map(|index| ConnectionStatus { connections: self.clone(), index })
     }
 
-    /// The app they belong to.
+    /// Returns the id of the app.
     pub fn app(&self) -> &str {
         &self.app
     }
 
-    /// How they are, in the order of their numbers.
+    /// Returns the states, in the order of the connections' numbers.
     pub fn states(&self) -> Vec<State> {
         self.states.lock().clone()
     }
@@ -60,12 +60,12 @@ impl Connections {
     }
 }
 
-/// Some of the words are those of a server.
+/// Limits the length of a reason, which may come from a server.
 fn brief(reason: &str) -> String {
     clipped(reason, MAX_TEXT_BYTES).into_owned()
 }
 
-/// One connection's own.
+/// A handle that sets the state of one connection.
 #[derive(Clone, Debug)]
 pub struct ConnectionStatus {
     connections: Connections,
@@ -73,7 +73,7 @@ pub struct ConnectionStatus {
 }
 
 impl ConnectionStatus {
-    /// Counted from 1.
+    /// Returns the connection's number, counted from 1.
     pub fn number(&self) -> usize {
         self.index + 1
     }

@@ -1,7 +1,7 @@
-//! What is below the WebSocket: TCP to the platform, or through the proxy that the environment names.
+//! The transport below the WebSocket: TCP to the platform, or through the proxy that the environment names.
 //!
-//! `HTTPS_PROXY`, `HTTP_PROXY`, `ALL_PROXY` and `NO_PROXY`, in upper and lower case, as curl and the HTTP client of
-//! discovery read them. Credentials in a proxy's address go to that proxy and nowhere else.
+//! `HTTPS_PROXY`, `HTTP_PROXY`, `ALL_PROXY` and `NO_PROXY` count in upper and lower case, as for curl and the HTTP client of
+//! discovery. Credentials in a proxy's address are sent to that proxy only.
 
 use std::sync::Arc;
 
@@ -17,15 +17,15 @@ use tokio_tungstenite::MaybeTlsStream;
 use tokio_tungstenite::tungstenite::http::Uri;
 use url::Url;
 
-/// A proxy's answer to CONNECT is a status line and a few headers.
+/// The largest answer to CONNECT, in bytes: a status line and a few headers.
 const MAX_ANSWER_BYTES: usize = 8 * 1024;
-/// A proxy wants credentials, or others.
+/// The status of a proxy that wants credentials, or other ones.
 const PROXY_AUTHENTICATION_REQUIRED: u16 = 407;
 
-/// Bytes both ways; TLS only where the proxy itself speaks it.
+/// A byte stream to the platform; TLS only where the proxy itself speaks it.
 pub(super) type Tunnel = MaybeTlsStream<TcpStream>;
 
-/// Why nothing was reached.
+/// Why the platform could not be reached.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum TunnelError {
     #[error("the address names no host")]
@@ -49,7 +49,7 @@ fn hint(status: u16) -> &'static str {
     }
 }
 
-/// Which proxy for which address.
+/// Chooses the proxy for an address.
 pub(super) struct Proxies {
     matcher: Matcher,
     tls: Arc<ClientConfig>,
@@ -60,7 +60,7 @@ impl Proxies {
         Self { matcher: Matcher::from_system(), tls }
     }
 
-    /// A way to the host of a `ws` or `wss` address.
+    /// Connects to the host of a `ws` or `wss` address.
     pub(super) async fn connect(&self, url: &Url) -> Result<Tunnel, TunnelError> {
         let (Some(host), Some(port)) = (url.host(), url.port_or_known_default()) else {
             return Err(TunnelError::NoHost);
@@ -109,12 +109,13 @@ impl Proxies {
 
 async fn dial(address: &str) -> std::io::Result<TcpStream> {
     let stream = TcpStream::connect(address).await?;
-    // Frames are small, and each is waited for.
+    // Frames are small, and the peer waits for each.
     stream.set_nodelay(true)?;
     Ok(stream)
 }
 
-/// Sends CONNECT, and reads the status of the answer: its head and not a byte more, what follows is the platform's.
+/// Sends CONNECT, and reads the status of the answer. It reads the head byte by byte, because the bytes behind it are the
+/// platform's.
 async fn ask(tunnel: &mut Tunnel, target: &str, proxy: &Intercept) -> std::io::Result<Option<u16>> {
     let mut request = format!("CONNECT {target} HTTP/1.1\r\nHost: {target}\r\n").into_bytes();
     if let Some(credentials) = proxy.basic_auth() {
@@ -135,7 +136,7 @@ async fn ask(tunnel: &mut Tunnel, target: &str, proxy: &Intercept) -> std::io::R
     Ok(status(&head))
 }
 
-/// `200` of `HTTP/1.1 200 Connection established`.
+/// Reads the status of an HTTP status line, for example 200 from `HTTP/1.1 200 Connection established`.
 fn status(head: &[u8]) -> Option<u16> {
     let line = head.split(|byte| *byte == b'\r').next()?;
     let mut words = std::str::from_utf8(line).ok()?.split(' ');

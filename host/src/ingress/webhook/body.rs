@@ -1,5 +1,5 @@
-//! Reads a request's body into bounded memory. A body takes room byte by byte as it arrives, and its request counts as under
-//! way only once the body is whole: somebody who announces bodies and sends none keeps nobody from being answered.
+//! Reads request bodies into bounded memory. A body takes room only as its bytes arrive, and its request counts as under way only
+//! once the body is complete: a sender who announces bodies and does not send them keeps nobody else from being answered.
 
 use std::sync::Arc;
 
@@ -13,11 +13,11 @@ use tokio::sync::Semaphore;
 use crate::ingress::webhook::WebhookConfig;
 use crate::ingress::webhook::respond::Rejection;
 
-/// What all bodies of a listener take together: at most what `max_requests` bodies of the largest size would.
+/// Memory budget of all bodies of a listener: at most `max_requests` bodies of the largest size.
 #[derive(Clone, Debug)]
 pub(super) struct BodyRoom(Arc<Semaphore>);
 
-/// A whole body, and the room it takes.
+/// A complete body, and the room that it takes.
 pub(super) struct WholeBody {
     pub(super) bytes: Bytes,
     /// None for an empty body.

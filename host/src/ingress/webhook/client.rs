@@ -1,4 +1,4 @@
-//! Who sent a request, for the log and for nothing else.
+//! The address of a request's sender, for the log and the limit on unsigned requests.
 
 use std::net::IpAddr;
 use std::net::SocketAddr;
@@ -9,13 +9,13 @@ use axum::http::HeaderMap;
 use axum::http::HeaderName;
 use serde::Deserialize;
 
-/// The header in which the operator's own proxy says whom it speaks for. A stranger can send any header, so none is
-/// believed unless it is named.
+/// The header in which the operator's proxy names its client. A stranger can send any header, so none is trusted unless the
+/// operator names it.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[serde(try_from = "String")]
 pub struct ProxyHeader(HeaderName);
 
-/// Not the name of a header.
+/// The text is not the name of a header.
 #[derive(Debug, thiserror::Error)]
 #[error("{0:?} is not the name of a header; most proxies set X-Forwarded-For or X-Real-IP")]
 pub struct ProxyHeaderError(String);
@@ -28,8 +28,8 @@ impl TryFrom<String> for ProxyHeader {
     }
 }
 
-/// The address at the other end, or the one that the trusted header names. A list of addresses is read from its end:
-/// that is where the operator's own proxy wrote, and what stands before it came from outside.
+/// Returns the peer's address, or the one that the trusted header names. A list of addresses is read from its end: the operator's
+/// own proxy wrote the last one, and those before it came from outside.
 pub(super) fn client(
     headers: &HeaderMap,
     extensions: &Extensions,
@@ -43,7 +43,7 @@ pub(super) fn client(
     named.or_else(peer)
 }
 
-/// `192.0.2.7`, `2001:db8::7`, and both with a port.
+/// Parses `192.0.2.7` or `2001:db8::7`, each with or without a port.
 fn address(text: &str) -> Option<IpAddr> {
     text.parse().ok().or_else(|| text.parse::<SocketAddr>().ok().map(|address| address.ip()))
 }

@@ -1,4 +1,4 @@
-//! `[webhook]`: where it listens, and the limits that a stranger meets before anything is believed.
+//! The `[webhook]` section: the address to listen at, and the limits that apply before a request is trusted.
 
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -11,7 +11,7 @@ use crate::setting::Section;
 use crate::setting::SettingError;
 use crate::tls::ServerTlsConfig;
 
-/// `[webhook]`
+/// The `[webhook]` section of the configuration.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct WebhookConfig {
@@ -25,17 +25,17 @@ pub struct WebhookConfig {
     pub header_timeout_ms: u64,
     /// Milliseconds from the first byte to the last of the body, 100 to 60000; never longer than `deadline.soft_ms`.
     pub body_timeout_ms: u64,
-    /// How many connections may be open at once, 1 to 100000; the next one takes the place of the one that is idle longest.
+    /// The most open connections, 1 to 100000; the next one replaces the one that is idle longest.
     pub max_connections: usize,
-    /// How many of them may come from one address, or one IPv6 network of 64 bits, 1 to 100000. Absent, it is half of
-    /// `max_connections`, so that no address has all of them; or no limit, where `trusted_proxy_header` says that a proxy in
-    /// front speaks for everybody.
+    /// The most connections from one address, or one IPv6 network of 64 bits, 1 to 100000. Absent, it is half of
+    /// `max_connections`, so that one address cannot take all; or unlimited if `trusted_proxy_header` says that a proxy in front
+    /// speaks for all clients.
     pub max_connections_per_client: Option<usize>,
-    /// How many requests may be under way at once, their bodies read, 1 to 100000; the next one gets 503.
+    /// The most requests under way with complete bodies, 1 to 100000; the next one gets 503.
     pub max_requests: usize,
-    /// Seconds that a signature is good for, in either direction and once; 1 to 86400, or `"off"`.
+    /// Seconds for which a signature is good, in either direction and once; 1 to 86400, or `"off"`.
     pub signature_window_secs: SignatureWindow,
-    /// The header in which a proxy in front says who the client is, for the log.
+    /// The header in which a proxy in front names the client, for the log and the limit on unsigned requests.
     pub trusted_proxy_header: Option<ProxyHeader>,
     /// With a certificate, the listener speaks https and nothing else.
     pub tls: Option<ServerTlsConfig>,
@@ -48,11 +48,11 @@ impl Default for WebhookConfig {
             max_body_bytes: 4 << 20,
             max_header_bytes: 16 << 10,
             header_timeout_ms: 5000,
-            // Half a second is left for the answer, of the default deadline.
+            // Leaves half a second of the default deadline for the answer.
             body_timeout_ms: 2000,
             max_connections: 1024,
             max_connections_per_client: None,
-            // With bodies of the largest size, two gigabytes.
+            // At most two gigabytes with bodies of the largest size.
             max_requests: 512,
             signature_window_secs: SignatureWindow::default(),
             trusted_proxy_header: None,
@@ -62,7 +62,7 @@ impl Default for WebhookConfig {
 }
 
 impl WebhookConfig {
-    /// Checks the numbers.
+    /// Checks that all values are in range.
     pub fn validate(&self) -> Result<(), SettingError> {
         let section = Section("webhook");
         section.in_range("max_body_bytes", self.max_body_bytes, 1024..=64 << 20)?;

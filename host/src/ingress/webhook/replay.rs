@@ -1,8 +1,8 @@
-//! Signatures that were accepted, so that a request which somebody recorded is not answered a second time.
+//! Remembers accepted signatures, so that a recorded request is not answered a second time.
 //!
-//! The memory begins with the process, and so does what is accepted: a request that was signed before may have been
-//! answered by the process before, and nobody remembers. Each host remembers its own: behind a load balancer, the window
-//! bounds what another one would take.
+//! The memory starts empty with the process, so requests that were signed before that are refused: an earlier process may have
+//! answered them. Each host has its own memory: behind a load balancer, only the window bounds the requests that another host
+//! would accept again.
 
 use std::hash::BuildHasherDefault;
 use std::hash::Hasher;
@@ -17,14 +17,14 @@ use tokio::time::Instant;
 use crate::callback::freshness::SignatureWindow;
 use crate::callback::verify::Signed;
 
-/// Signatures remembered for each app: 200 requests a second for the default window. Beyond that the oldest are
-/// forgotten first, which a flood of genuine requests alone can bring about.
+/// The number of signatures that are remembered for each app: 200 requests a second for the default window. Beyond that the
+/// oldest are forgotten first, which only a flood of genuine requests can cause.
 const MAX_REMEMBERED: usize = 65_536;
 
-/// The first sixteen bytes of a signature, of which no two are ever the same unless they are repeated.
+/// The first sixteen bytes of a signature. Only repeated signatures share them.
 type Digest = u128;
 
-/// A moment by both clocks: one that only goes forward, and the one that signatures are compared with.
+/// A moment by both clocks: the monotonic one, and the wall clock that signatures are compared with.
 #[derive(Clone, Copy, Debug)]
 pub struct Moment {
     pub(super) steady: Instant,
@@ -32,13 +32,13 @@ pub struct Moment {
 }
 
 impl Moment {
-    /// This one.
+    /// Returns the current moment.
     pub fn now() -> Self {
         Self { steady: Instant::now(), wall: SystemTime::now() }
     }
 
-    /// Sleeps until the second that this moment is in is over. Signatures name the second they were made in: those of
-    /// this one may be older than the moment, and those of the next ones are not.
+    /// Sleeps until the end of the second that this moment is in. Signatures name the second of signing: those of this second may
+    /// be older than the moment, those of later ones are not.
     pub async fn second_is_over(self) {
         let since_epoch = self.wall.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
         let into_second = Duration::from_nanos(u64::from(since_epoch.subsec_nanos()));
@@ -46,32 +46,32 @@ impl Moment {
     }
 }
 
-/// Why a signature that is right is not accepted.
+/// Why a correct signature is not accepted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub(super) enum NotOnce {
-    /// The signature came before.
+    /// The signature was accepted before.
     #[error("the request was answered before, with this very signature: somebody repeats it")]
     Replayed,
-    /// It may have come before.
+    /// The request was signed before the host started, so an earlier process may have accepted it.
     #[error(
         "the request was signed before this host started, {seconds} s ago, and the host before may have answered it; where that is not so, the clock of this machine is ahead"
     )]
     BeforeStart {
-        /// How long the host has been running.
+        /// The seconds since the host started.
         seconds: u64,
     },
 }
 
-/// What one app has accepted.
+/// The signatures that one app has accepted.
 #[derive(Debug)]
 pub(super) struct ReplayMemory {
     lifetime: Duration,
     began: Instant,
-    /// When each signature was accepted.
+    /// The time at which each signature was accepted.
     seen: Mutex<Bounded<Digest, Instant, BuildHasherDefault<AsItIs>>>,
 }
 
-/// A verified signature is a hash already, and nobody without the key can choose one.
+/// A hasher that keeps the digest as it is: a verified signature is a hash already, and only a holder of the key can choose one.
 #[derive(Default)]
 struct AsItIs(u64);
 
@@ -89,8 +89,8 @@ impl Hasher for AsItIs {
     }
 }
 
-/// A signature that was not seen before. Dropped without [`Admission::keep`] it may come again: a request that was not
-/// answered is one that the platform may repeat as it was.
+/// The acceptance of a new signature. Dropped without [`Admission::keep`], the signature may come again: the platform may repeat
+/// a request that was not answered.
 #[derive(Debug)]
 pub(super) struct Admission {
     memory: Arc<ReplayMemory>,
@@ -99,7 +99,7 @@ pub(super) struct Admission {
 }
 
 impl ReplayMemory {
-    /// Remembers for as long as a signature may be accepted: one that is signed ahead of time, twice the window.
+    /// Remembers signatures for twice the window: one that is signed ahead of time is accepted for that long.
     pub(super) fn new(window: SignatureWindow, began: Moment) -> Self {
         let lifetime = match window {
             SignatureWindow::Seconds(seconds) => Duration::from_secs(2 * seconds),
@@ -109,7 +109,7 @@ impl ReplayMemory {
         Self { lifetime, began: began.steady, seen }
     }
 
-    /// Takes a verified signature, once.
+    /// Accepts a verified signature, once.
     pub(super) fn admit(
         self: &Arc<Self>,
         signed: &Signed,
@@ -117,7 +117,7 @@ impl ReplayMemory {
     ) -> Result<Admission, NotOnce> {
         let now = moment.steady;
         let running = now.duration_since(self.began);
-        // By how long the host runs and not by when it began: the clock may have been set since.
+        // Compares with the running time and not with the start time, because the wall clock may have been set since.
         if moment.wall.duration_since(signed.time()).is_ok_and(|age| age > running) {
             return Err(NotOnce::BeforeStart { seconds: running.as_secs() });
         }
@@ -134,7 +134,7 @@ impl ReplayMemory {
 }
 
 impl Admission {
-    /// It was answered; a second one is a replay.
+    /// Remembers the signature after its request was answered: a second one is a replay.
     pub(super) fn keep(mut self) {
         self.kept = true;
     }
@@ -148,11 +148,11 @@ impl Drop for Admission {
     }
 }
 
-/// It was verified, so it is hex, and longer than that.
+/// Returns the digest of a verified signature, which is hex and long enough.
 fn digest(signature: &str) -> Digest {
     let mut digest = [0; size_of::<Digest>()];
     if let Some(beginning) = signature.as_bytes().get(..2 * digest.len()) {
-        // Anything else could not have been verified, and two of those are one.
+        // Other text could not have been verified, so it does not matter that such texts may share a digest.
         let _ = hex::decode_to_slice(beginning, &mut digest);
     }
     Digest::from_le_bytes(digest)
@@ -165,10 +165,10 @@ mod tests {
 
     const ONE: &str = "aa0000000000000000000000000000000000000000";
     const OTHER: &str = "bb0000000000000000000000000000000000000000";
-    /// A second on the clock of the tests, in the middle of which their host starts.
+    /// A second on the tests' clock; their host starts in the middle of it.
     const START: u64 = 1_732_699_047;
 
-    /// Spread over all numbers, as signatures are: the map takes their digits for a hash.
+    /// Makes a signature whose digits are spread over all numbers, because the map uses them as a hash.
     fn numbered(number: usize) -> String {
         let spread = (number as u64).wrapping_mul(0x9e37_79b9_7f4a_7c15);
         format!("{spread:016x}{number:024x}")

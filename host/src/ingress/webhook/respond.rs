@@ -1,4 +1,4 @@
-//! The webhook's table: what each end of a request looks like over HTTP. Always JSON, never a redirect.
+//! The HTTP answers of the webhook. Always JSON, never a redirect.
 
 use std::pin::Pin;
 use std::sync::Arc;
@@ -25,7 +25,7 @@ use crate::dispatch::Answered;
 use crate::dispatch::Flushed;
 use crate::ingress::webhook::replay::NotOnce;
 
-/// Why a request is not a callback.
+/// Why a request is refused.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum Rejection {
     #[error("the body is larger than {limit} bytes")]
@@ -47,12 +47,13 @@ pub(super) enum Rejection {
 }
 
 impl Rejection {
-    /// A word for the metrics.
+    /// Returns the kind's name in the metrics.
     pub(super) fn kind(&self) -> &'static str {
         self.row().1
     }
 
-    /// Status, word for the metrics, and what a stranger is told: enough to fix a setting, nothing to learn from.
+    /// Returns the status, the name in the metrics, and the text for the sender: enough to fix a setting, too little to attack
+    /// with.
     fn row(&self) -> (StatusCode, &'static str, &'static str) {
         match self {
             Self::TooLarge { .. } => (StatusCode::PAYLOAD_TOO_LARGE, "too_large", "body too large"),
@@ -126,11 +127,11 @@ pub(super) fn challenge(challenge: &str) -> Response {
     response(StatusCode::OK, json!({ "challenge": challenge }).to_string().into())
 }
 
-/// Behind another server's connection nobody can see the answer leave. It writes the body as soon as it has taken it, and
-/// this covers a socket that has to be waited for once.
+/// The delay after which an answer counts as sent if another server holds the connection, where the host cannot see that. The
+/// server writes the body at once, and this time covers one wait for the socket.
 const UNSEEN_FLUSH: Duration = Duration::from_millis(100);
 
-/// The answer to a callback. Its `Flushed` rides with the body until the last byte is written.
+/// Makes the answer to a callback. Its `Flushed` stays with the body until the last byte is written.
 pub(super) fn answered(answered: Answered, wire: Option<Arc<Wire>>) -> Response {
     let (status, json) = match answered.reply.outgoing() {
         Outgoing::Body { status, json } => {
@@ -163,7 +164,7 @@ fn with_type(status: StatusCode, body: Body) -> Response {
     response
 }
 
-/// A body in one piece that tells the connection when it was handed over.
+/// A body in one piece that tells the connection when it is handed over.
 struct AnswerBody {
     json: Option<Bytes>,
     flushed: Option<Flushed>,

@@ -1,4 +1,4 @@
-//! The host's own listener for the webhook: what the platform's requests may use up, and answers in words for all others.
+//! The host's own listener for the webhook: limits on the resources of requests, and answers for wrong paths and methods.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -14,7 +14,7 @@ use crate::ingress::webhook::WebhookConfig;
 use crate::ingress::webhook::respond;
 use crate::shutdown::Shutdown;
 
-/// Serves the router until the host stops, then finishes what is under way.
+/// Serves the router until the host stops, then finishes the requests under way.
 pub async fn serve(
     listener: TcpListener,
     router: Router,
@@ -27,7 +27,7 @@ pub async fn serve(
         .method_not_allowed_fallback(respond::method_not_allowed);
     let limits = Limits {
         header_timeout: config.header_timeout(),
-        // The router's own limit comes first and answers in words.
+        // The router's own limit applies first, and its answer has a text.
         body_timeout: config.body_timeout() + Duration::from_secs(1),
         max_header_bytes: config.max_header_bytes,
         max_connections: config.max_connections,

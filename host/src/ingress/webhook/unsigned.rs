@@ -1,10 +1,9 @@
-//! How many unsigned requests are looked at, where an app has an Encrypt Key. The console sends one when somebody saves
-//! the address; whoever sends thousands is trying something.
+//! Limits how many unsigned requests are examined if an app has an Encrypt Key. The console sends one when somebody saves the
+//! address; thousands mean an attack.
 //!
-//! A limit that strangers share with the console would keep the console out as long as they like. So each network has a
-//! share of its own, and all together have a larger one that refills twenty times a second: it takes sixty networks
-//! that keep at it to use that up, and even then the console's request may be the next one that is looked at. What is
-//! signed is not counted and never waits.
+//! With a single limit, strangers could keep the console out as long as they like. So each network has a share of its own, and
+//! all together have a larger one that refills twenty times a second: it takes sixty persistent networks to use that up, and even
+//! then the console's request may be the next that is examined. Signed requests are not counted and never wait.
 
 use std::net::IpAddr;
 use std::net::Ipv6Addr;
@@ -14,13 +13,13 @@ use aviary_state::Bounded;
 use aviary_state::Mutex;
 use tokio::time::Instant;
 
-/// Networks remembered. Beyond that, the one that was silent for longest is forgotten.
+/// The number of networks that are remembered. Beyond that, the one that was silent for longest is forgotten.
 const MAX_NETWORKS: usize = 1024;
-/// Somebody who tries to save an address again and again stays far below.
+/// The rate of one network. Somebody who tries to save an address again and again stays far below.
 const OF_A_NETWORK: Rate = Rate { at_once: 20.0, per_second: 1.0 / 3.0 };
-/// Decrypting that many takes no time worth mentioning.
+/// The rate of all networks. Decrypting that many requests takes no noticeable time.
 const OF_ALL: Rate = Rate { at_once: 200.0, per_second: 20.0 };
-/// Between two lines in the log that say that the limit is reached.
+/// The least time between two log lines about the limit.
 const BETWEEN_WARNINGS: Duration = Duration::from_secs(60);
 
 #[derive(Clone, Copy, Debug)]
@@ -29,7 +28,7 @@ struct Rate {
     per_second: f64,
 }
 
-/// What is left of a rate.
+/// The requests that are left of a rate.
 #[derive(Clone, Copy, Debug)]
 struct Allowance {
     left: f64,
@@ -64,14 +63,14 @@ struct State {
     warned: Option<Instant>,
 }
 
-/// What becomes of a request.
+/// The decision on an unsigned request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Turn {
-    /// It is looked at.
+    /// The request is examined.
     Now,
-    /// It is refused as it is.
+    /// The request is refused without being examined.
     Refused {
-        /// Somebody should be told, for the first time in a minute.
+        /// True for the first refusal in a minute, which should be logged.
         warn: bool,
     },
 }
@@ -102,8 +101,8 @@ impl UnsignedLimit {
     }
 }
 
-/// Who shares an allowance: an address, or the 64 bits of an IPv6 address that a subscriber gets. None for an address that
-/// is not public: it is a proxy's, which everybody stands behind.
+/// Returns the network whose clients share an allowance: an IPv4 address, or the 64 bits of an IPv6 address that a subscriber
+/// gets. `None` for an address that is not public, which belongs to a proxy in front of all clients.
 fn network(client: IpAddr) -> Option<IpAddr> {
     match client.to_canonical() {
         IpAddr::V4(address) => {
@@ -152,7 +151,7 @@ mod tests {
     fn all_together_have_a_limit_that_refills_at_once() {
         let now = Instant::now();
         let limit = UnsignedLimit::new(now);
-        // A proxy that does not say for whom it speaks.
+        // A proxy that does not name its clients.
         assert_eq!(taken(&limit, address("127.0.0.1"), 10_000, now), 200);
         assert_eq!(taken(&limit, None, 10, now), 0);
         assert_eq!(taken(&limit, address("198.51.100.1"), 1, now), 0);
