@@ -53,7 +53,7 @@ pub struct StoreConfig {
     path: PathBuf,
     /// A Redis or Valkey server instead of the file: `redis://host:6379/0`, or `rediss://` for TLS.
     url: Option<String>,
-    /// That server's password.
+    /// The password of that server.
     password: Option<SecretSource>,
     /// Whether access tokens are stored too, encrypted. A host that starts, and hosts that share the store, then fetch fewer of
     /// them.
@@ -69,7 +69,7 @@ impl Default for StoreConfig {
 /// The place of a store.
 #[derive(Clone, Debug)]
 pub enum StorePlace {
-    /// A redb file.
+    /// A redb file at this path.
     File(PathBuf),
     /// Memory that ends with the process, for a plugin that is only tried out.
     Memory,

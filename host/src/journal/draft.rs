@@ -25,7 +25,7 @@ pub struct Draft {
     pub at_ms: u64,
     /// The callback as it came, decrypted.
     pub callback: Arc<Callback>,
-    /// The answer.
+    /// The answer that was chosen for the callback.
     pub reply: Reply,
     /// The call; `None` if no plugin was called, or none ended in time.
     pub called: Option<Called>,

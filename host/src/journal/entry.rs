@@ -167,7 +167,7 @@ pub struct Entry {
     pub plugin: Option<String>,
     /// The version of the plugin: the first 12 hex digits of its file's SHA-256.
     pub version: Option<String>,
-    /// How the callback ended.
+    /// The outcome of the callback.
     pub outcome: Outcome,
     /// The reason of the outcome, as in the log.
     pub reason: Option<String>,

@@ -27,7 +27,7 @@ const REST: Duration = Duration::from_millis(20);
 /// Number of drafts that end the rest early: their memory is still in a core's cache then, and writing them takes the core no
 /// longer than a few calls.
 const ENOUGH: usize = 64;
-/// How long a stopping host waits for the remaining drafts.
+/// Longest time that a stopping host waits for the remaining drafts.
 const LAST_WORDS: Duration = Duration::from_secs(2);
 /// Bytes that are written at once, and bytes of buffers that are kept afterwards.
 const BATCH: usize = 1 << 20;

@@ -8,7 +8,7 @@ use serde::Deserialize;
 
 use crate::open_api::rate_limit::Rate;
 
-/// How tenants get the app, which decides how the app gets their tokens.
+/// The way in which tenants get the app. It decides how the app gets their tokens.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum AppKind {
@@ -26,7 +26,7 @@ pub struct AppIdentity {
     pub id: String,
     /// The app secret.
     pub secret: Secret,
-    /// How tenants get the app.
+    /// The way in which tenants get the app.
     pub kind: AppKind,
     /// The platform's domain on which the app exists.
     pub domain: Domain,

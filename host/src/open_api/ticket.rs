@@ -15,11 +15,11 @@ use crate::open_api::vault::Vault;
 
 /// The name of the ticket in the vault.
 const NAME: &str = "app-ticket";
-/// How long to wait for a ticket after asking for one. The platform sends it within a second or two.
+/// Longest wait for a ticket after asking for one. The platform sends it within a second or two.
 const PATIENCE: Duration = Duration::from_secs(10);
 /// Time the store has to keep a ticket before it is used all the same. The event has to be acknowledged within three seconds.
 const KEEPING: Duration = Duration::from_secs(1);
-/// How often a shared store is polled while waiting: the platform sends the ticket to one of several hosts.
+/// Interval between two reads of a shared store while waiting: the platform sends the ticket to one of several hosts.
 const LOOK_AGAIN: Duration = Duration::from_millis(250);
 
 /// The app ticket, once one has arrived.

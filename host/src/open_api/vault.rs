@@ -158,8 +158,8 @@ mod tests {
     use crate::store::StorePlace;
 
     const NAME: &str = "tenant/a";
-    /// What a host stored before there was a format byte, for the same name, secret and credential: an HMAC in hex, and
-    /// AES-256-CBC in Base64.
+    /// A value from a host without a format byte, for the same name, secret and credential: an HMAC in hex, and AES-256-CBC in
+    /// Base64.
     const FIRST_FORM: &str = concat!(
         "77f686e47c74b297e9e8d729da3ba7606c3972cf22d56576052f0a7d5255a490.",
         "VQEheiOb+4o6/cRPC+Pceck7/I9pHmy1xTZSRudBvt7U1JKYqDjNq6rs+JrL76rhhyVc99McYib3sVbpWlL4Jw=="

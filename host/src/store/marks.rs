@@ -37,7 +37,7 @@ pub enum Ended {
     Done {
         /// The answer that was given.
         answer: Vec<u8>,
-        /// How long the answer is remembered.
+        /// Time for which the answer is remembered.
         keep: Duration,
     },
     /// The work was not done, and may begin again.

@@ -63,7 +63,7 @@ pub struct StoredUpdate {
     pub id: UpdateId,
     /// The update itself.
     pub update: PendingUpdate,
-    /// Whether the platform may have it already.
+    /// True if the platform may have the update already.
     pub attempted: bool,
 }
 

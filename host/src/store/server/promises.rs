@@ -15,7 +15,7 @@ use crate::store::update::TOKEN_LIFETIME;
 use crate::store::update::UpdateChange;
 use crate::store::update::UpdateId;
 
-/// How often a host renews its lease, and looks for hosts whose lease has ended.
+/// Interval at which a host renews its lease and looks for hosts whose lease has ended.
 pub const ADOPTION: Duration = Duration::from_secs(1);
 /// Length of a lease. A host that is held up for longer loses its updates to another, and notices.
 const LEASE: Duration = Duration::from_secs(6);
