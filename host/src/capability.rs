@@ -1,4 +1,4 @@
-//! What a guest may ask of the host: one file for each capability, and here the list of all of them.
+//! The functions of the host that a guest may call: one file for each capability, and here the list of all of them.
 //!
 //! A capability is a view that borrows the [`CallContext`], and its own state of the call where it has some. It says which
 //! interfaces it has and which grant it needs, and links itself.
@@ -38,15 +38,15 @@ use crate::capability::request::RawCallbackText;
 use crate::capability::request::RequestView;
 use crate::capability::sealed_values::SealedValuesView;
 
-/// What the host does for the guest of one call. Nothing of the state is on the heap before a guest asks for it: most ask
-/// for nothing.
+/// The services of the host for the guest of one call. No part of their state is on the heap until a guest needs it: most
+/// guests need none.
 pub struct Services {
-    /// What the call is about.
+    /// The subject of the call, and the means to serve it.
     pub context: CallContext,
     state: ServiceState,
 }
 
-/// What the capabilities remember during one call. No other call may see it.
+/// The state that the capabilities keep during one call. No other call may see it.
 #[derive(Default)]
 struct ServiceState {
     request: RawCallbackText,
@@ -72,7 +72,7 @@ pub struct Capability<T: 'static> {
     pub link: fn(&mut Linker<T>) -> wasmtime::Result<()>,
 }
 
-/// Every capability.
+/// Returns every capability of this host.
 pub fn all<T: HasServices>() -> [Capability<T>; 8] {
     [
         Capability {

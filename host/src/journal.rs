@@ -1,8 +1,8 @@
-//! Every callback with what came of it, on disk: a ring of bounded size that a crash leaves readable, written by one thread that
-//! no answer waits for.
+//! Records every callback and its outcome on disk, in a ring of bounded size that stays readable after a crash. One thread
+//! writes it, and no answer waits for that thread.
 //!
-//! `draft` is a callback that waits to be written, `entry` is what is kept of one, `mask` what is not, `segment` and `ring` are
-//! the files, and `writer` is the thread. Nothing here decides anything about a callback.
+//! `draft` is a callback that waits to be written, `entry` its form on disk, `mask` removes credentials, `segment` and `ring`
+//! are the files, and `writer` is the thread. Nothing here decides anything about a callback.
 
 pub mod config;
 pub mod draft;

@@ -1,4 +1,5 @@
-//! The platform's server API: tokens, grants and requests. Outbound only; what the platform sends is `callback`'s.
+//! The platform's server API: tokens, grants and requests. This module only sends; requests from the platform belong to
+//! `callback`.
 
 mod credential_path;
 mod credentials;

@@ -1,5 +1,5 @@
-//! Where secrets are: in an environment variable or a file, or by mistake in a text ([`in_text`]) under a known name
-//! ([`names`]).
+//! Where secrets come from, an environment variable or a file, and where they turn up by mistake: in a text ([`in_text`]) under
+//! a known name ([`names`]).
 
 pub mod in_text;
 pub mod names;
@@ -15,10 +15,10 @@ use crate::small_file;
 use crate::small_file::OpenFolder;
 use crate::small_file::ReadError;
 
-/// The largest file that a secret is read from. The longest secrets are private keys, of a few kilobytes.
+/// Largest file that a secret is read from. The longest secrets are private keys, of a few kilobytes.
 const MAX_BYTES: u64 = 64 * 1024;
 
-/// Where a secret is. A configuration file itself never holds one.
+/// The place of a secret. A configuration file itself never holds one.
 #[derive(Clone, Debug, Deserialize, PartialEq, Eq)]
 #[serde(try_from = "toml::Value")]
 pub enum SecretSource {
@@ -28,22 +28,23 @@ pub enum SecretSource {
     File(PathBuf),
 }
 
-/// Not `{ env = "NAME" }` or `{ file = "path" }`. It does not repeat what was there: that may be the secret itself.
+/// The value is neither `{ env = "NAME" }` nor `{ file = "path" }`. The error does not repeat the value, which may be the
+/// secret itself.
 #[derive(Debug, thiserror::Error)]
 #[error("a secret does not stand in this file; give {{ env = \"NAME\" }} or {{ file = \"path\" }}")]
 pub struct NotASecretSource;
 
-/// Why there is no secret where one should be.
+/// The reason why a secret could not be read.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum SecretSourceError {
-    /// No such variable.
+    /// The variable is not set, or not UTF-8.
     #[error("the environment variable {0} is not set, or not UTF-8")]
     Unset(String),
-    /// The file is not there, or not one that is read.
+    /// The file is missing, or of a kind that is not read.
     #[error(transparent)]
     Unreadable(#[from] ReadError),
-    /// Nothing but white space.
+    /// The secret consists of white space only.
     #[error("{0} is empty")]
     Empty(String),
 }
@@ -63,7 +64,7 @@ impl TryFrom<toml::Value> for SecretSource {
 }
 
 impl SecretSource {
-    /// Reads the secret. A relative path is relative to `folder`; white space around the secret is not part of it.
+    /// Reads the secret. A relative path is relative to `folder`; white space around the secret is removed.
     pub fn read(&self, folder: &Path) -> Result<Secret, SecretSourceError> {
         self.read_by(|path| {
             let path = folder.join(path);
@@ -71,7 +72,7 @@ impl SecretSource {
         })
     }
 
-    /// Reads the secret from a folder that other people fill: a file is a file of that folder, and no link leads out of it.
+    /// Reads the secret from a folder that other people fill: a file must be in that folder, and no link leads out of it.
     pub fn read_inside(&self, folder: &OpenFolder) -> Result<Secret, SecretSourceError> {
         self.read_by(|path| {
             let place = folder.path().join(path).display().to_string();

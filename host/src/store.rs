@@ -1,6 +1,7 @@
-//! What must outlive the process: the card updates that were promised and not yet shown, and what plugins keep.
+//! Data that outlives the process: card updates that were promised and not yet shown, once-only marks, and plugins' buckets.
 //!
-//! It is in a file that one host has for itself, or on a Redis or Valkey server that several hosts share. It is no cache.
+//! The data is in a file that one host has for itself, or on a Redis or Valkey server that several hosts share. It is not a
+//! cache.
 
 mod backend;
 mod error;
@@ -44,18 +45,18 @@ use crate::tls::ExtraRoots;
 pub use crate::store::error::StoreError;
 pub use crate::store::server::ADOPTION;
 
-/// `[store]`
+/// The section `[store]`.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct StoreConfig {
-    /// The file, relative to the configuration file. It is made if it is not there, and no other host may use it.
+    /// The file, relative to the configuration file. It is created if it is missing, and no other host may use it.
     path: PathBuf,
     /// A Redis or Valkey server instead of the file: `redis://host:6379/0`, or `rediss://` for TLS.
     url: Option<String>,
-    /// That server's password.
+    /// The password of that server.
     password: Option<SecretSource>,
-    /// Whether access tokens are kept too, encrypted, so that a host that starts, and hosts that share the store, ask for
-    /// fewer.
+    /// Whether access tokens are stored too, encrypted. A host that starts, and hosts that share the store, then fetch fewer of
+    /// them.
     pub keep_tokens: bool,
 }
 
@@ -65,19 +66,20 @@ impl Default for StoreConfig {
     }
 }
 
-/// Where a store is.
+/// The place of a store.
 #[derive(Clone, Debug)]
 pub enum StorePlace {
-    /// In this file.
+    /// A redb file at this path.
     File(PathBuf),
-    /// Nowhere that outlives the process, for a plugin that is only tried.
+    /// Memory that ends with the process, for a plugin that is only tried out.
     Memory,
-    /// On this server.
+    /// A Redis or Valkey server.
     Server(Box<ServerAddress>),
 }
 
 impl StoreConfig {
-    /// Paths are relative to `folder`. `extra_roots` vouch for a server as well as those whom the operating system trusts.
+    /// Checks the section. Paths are relative to `folder`. A server is trusted if `extra_roots` or the operating system's roots
+    /// vouch for it.
     pub fn check(
         &self,
         folder: &Path,
@@ -98,7 +100,7 @@ impl StoreConfig {
     }
 }
 
-/// The way to the store.
+/// Handle of the store; clones share it.
 #[derive(Clone, Debug)]
 pub struct Store {
     backend: Arc<dyn Backend>,
@@ -107,7 +109,7 @@ pub struct Store {
 }
 
 impl Store {
-    /// Opens it.
+    /// Opens the file or connects to the server.
     pub async fn open(place: &StorePlace) -> Result<Self, StoreError> {
         let (backend, pending): (Arc<dyn Backend>, _) = match place {
             StorePlace::File(path) => {
@@ -119,31 +121,31 @@ impl Store {
                 (Arc::new(ServerStore::connect(address).await?), Vec::new())
             }
         };
-        // Above everything that is there, and above what a host that started before has numbered.
+        // Above every stored id, and above the ids of a host that started earlier.
         let beyond = pending.last().map_or(0, |update| update.id.0 + 1);
         let next_id = Arc::new(AtomicU64::new(beyond.max(now_ms() << UpdateId::SPARE_BITS)));
         Ok(Self { backend, next_id, pending: Arc::new(Mutex::new(pending)) })
     }
 
-    /// The updates that an earlier process has left in the file, oldest first; none when they were taken before, and none of
-    /// a server, where [`adopt`](Self::adopt) has them.
+    /// Returns the updates that an earlier process left in the file, oldest first. Empty on the second call, and always for a
+    /// server, whose updates [`adopt`](Self::adopt) returns.
     pub fn take_pending_updates(&self) -> Vec<StoredUpdate> {
         std::mem::take(&mut *self.pending.lock())
     }
 
-    /// What one plugin, or several, have kept under that key.
+    /// Returns the value of a key, or `None` if the key does not exist.
     pub async fn get(&self, bucket: BucketId, key: String) -> Result<Option<Vec<u8>>, StoreError> {
         self.backend.get(bucket, key).await
     }
 
-    /// Some of the keys, from the beginning or from where the last page ended. A key that is there all the while is in
-    /// one of the pages.
+    /// Returns one page of the keys, from the beginning or from where the last page ended. A key that exists during the whole
+    /// listing is in one of the pages.
     pub async fn keys(&self, bucket: BucketId, from: u64) -> Result<KeyPage, StoreError> {
         self.backend.keys(bucket, from).await
     }
 
-    /// Gives the key a value. Resolves once the change would survive the end of this process; dropped before, the change
-    /// may have been made or not. The same goes for the other changes.
+    /// Gives the key a value. Resolves once the change would survive the end of this process. If the future is dropped before,
+    /// the change may or may not have been made; the same goes for the other changes.
     pub async fn set(
         &self,
         bucket: BucketId,
@@ -154,12 +156,12 @@ impl Store {
         self.backend.set(bucket, key, value, quota).await
     }
 
-    /// Removes the key, if it is there.
+    /// Removes the key, if it exists.
     pub async fn delete(&self, bucket: BucketId, key: String) -> Result<(), StoreError> {
         self.backend.delete(bucket, key).await
     }
 
-    /// Adds to the number that is the key's value, written in decimal digits, and returns the sum. No value counts as zero.
+    /// Adds to the number in the key's value, written in decimal digits, and returns the sum. A missing value counts as zero.
     pub async fn increment(
         &self,
         bucket: BucketId,
@@ -170,51 +172,53 @@ impl Store {
         self.backend.increment(bucket, key, delta, quota).await
     }
 
-    /// Begins something that shall happen once, unless somebody has begun or done it. On a store of its own a host knows by
-    /// itself what it has begun, and is only told what is done. Who does not end it within `lease` has not begun it.
+    /// Begins something that must happen once, unless it was begun or done already. A host with a store of its own remembers by
+    /// itself what it has begun; its store only knows what is done. On a server, a mark that is not ended within `lease` counts
+    /// as not begun.
     pub async fn begin(&self, mark: &Mark, lease: Duration) -> Result<Begun, StoreError> {
         self.backend.begin(mark.clone(), lease).await
     }
 
-    /// Says how it ended. Resolves once that would survive the end of this process.
+    /// Records how it ended. Resolves once that would survive the end of this process.
     pub async fn end(&self, mark: &Mark, ended: Ended) -> Result<(), StoreError> {
         self.backend.end(mark.clone(), ended).await
     }
 
-    /// The number of an update that is about to be promised. Later ones are larger.
+    /// Returns the id for an update that is about to be promised. Later ids are larger.
     pub fn next_id(&self) -> UpdateId {
         UpdateId(self.next_id.fetch_add(1, Ordering::Relaxed))
     }
 
-    /// Resolves once the update would survive the end of this process. Dropped before, it may have been kept or not.
+    /// Stores a promised update. Resolves once the update would survive the end of this process; if the future is dropped
+    /// before, the update may or may not be stored.
     pub async fn put(&self, id: UpdateId, update: &PendingUpdate) -> Result<(), StoreError> {
         let bytes = serde_json::to_vec(update)
             .map_err(|error| StoreError::Write(error.to_string().into()))?;
         self.backend.update(id, UpdateChange::Put { app: update.app.clone(), bytes }).await
     }
 
-    /// From now on the platform may have it.
+    /// Records that the platform may have the update from now on.
     pub async fn attempted(&self, id: UpdateId) -> Result<(), StoreError> {
         self.backend.update(id, UpdateChange::Attempted).await
     }
 
-    /// The platform has said that it does not have it.
+    /// Records that the platform has refused the update, and so does not have it.
     pub async fn not_taken(&self, id: UpdateId) -> Result<(), StoreError> {
         self.backend.update(id, UpdateChange::NotTaken).await
     }
 
-    /// It has come to an end, one way or another.
+    /// Removes an update that was shown or given up.
     pub async fn done(&self, id: UpdateId) -> Result<(), StoreError> {
         self.backend.update(id, UpdateChange::Done).await
     }
 
-    /// Whether other hosts may use it too.
+    /// Returns whether other hosts may use the store too.
     pub fn is_shared(&self) -> bool {
         self.backend.is_shared()
     }
 
-    /// What other hosts, which are gone, have left of that app's updates, oldest first: it is this one's from now on. To
-    /// be asked every [`ADOPTION`], because that also says that this host is not gone.
+    /// Takes over the updates of that app that other hosts, which are gone, have left, and returns them oldest first. Must be
+    /// called every [`ADOPTION`], because the call also tells the other hosts that this one is alive.
     pub async fn adopt(&self, app: &str) -> Result<Vec<StoredUpdate>, StoreError> {
         self.backend.adopt(app.to_owned()).await
     }

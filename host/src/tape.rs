@@ -1,9 +1,9 @@
-//! What the host told one call's guest: clocks, randomness, and the results of its calls. Taken down while the guest runs, or
-//! played to another one, which then sees what the first saw and reaches nothing.
+//! Records what the host tells the guest of one call: clocks, randomness, and the results of host calls. Or plays a recording
+//! to another guest, which then sees what the first one saw and reaches nothing.
 //!
-//! Readings of the clocks are kept one by one, because what a guest does may depend on each of them; only so is a replay
-//! exact. Randomness is kept as the seed it was made from, because a guest may ask for megabytes of it. A guest that is
-//! not taken down has the system's own of both.
+//! Clock readings are recorded one by one, because a guest's behaviour may depend on each of them, and only then is a replay
+//! exact. Randomness is recorded as its seed, because a guest may ask for megabytes of it. Without a recording, a guest gets
+//! the system's clocks and randomness.
 
 mod playing;
 mod random;
@@ -33,14 +33,14 @@ pub use crate::tape::random::Streams;
 /// The error that a guest gets in a replay for a call that the recording does not have.
 pub const UNKNOWN: &str = "this is a replay, and that was not asked then";
 
-/// One call's tape. Without one, nothing is taken down.
+/// The tape of one call. An empty tape records nothing.
 #[derive(Clone, Debug, Default)]
 pub struct Tape(Option<Arc<SharedReel>>);
 
 #[derive(Debug)]
 struct SharedReel {
     began: Instant,
-    /// Whether its clocks and its randomness are ours to keep or to play, and not only the system's own.
+    /// True if clocks and randomness are recorded or played too; false if only the times of host calls are.
     is_verbatim: bool,
     reel: Mutex<Reel>,
 }
@@ -51,28 +51,28 @@ enum Reel {
     Playing(Playing),
 }
 
-/// What a guest asked, as JSON, where the tape wants to know it. See [`Tape::asked`].
+/// The arguments of a host call as JSON, if the tape needs them. See [`Tape::asked`].
 #[derive(Debug, Default)]
 pub struct Asked(Option<Value>);
 
 impl Tape {
-    /// A tape that takes nothing down.
+    /// Creates a tape that records nothing.
     pub fn off() -> Self {
         Self(None)
     }
 
-    /// Takes everything down, for a callback whose first byte came at `began`.
+    /// Creates a tape that records everything, for a callback whose first byte came at `began`.
     pub fn recording(began: Instant) -> Self {
         Self::with(Reel::Recording(Recording::default()), began, true)
     }
 
-    /// Takes down which calls a guest makes and how long they take, and no word of them: for somebody who wants to see
+    /// Creates a tape that records the names and times of host calls but not their contents, for an observer who wants to know
     /// where the time goes.
     pub fn watching(began: Instant) -> Self {
         Self::with(Reel::Recording(Recording::default()), began, false)
     }
 
-    /// Tells a guest what another one was told, about a callback that came at `at` after the Unix epoch.
+    /// Creates a tape that plays a recording. `at` is the arrival of its callback, counted from the Unix epoch.
     pub fn playing(told: Told, at: Duration) -> Self {
         Self::with(Reel::Playing(Playing::new(told, at)), Instant::now(), true)
     }
@@ -81,17 +81,17 @@ impl Tape {
         Self(Some(Arc::new(SharedReel { began, is_verbatim, reel: Mutex::new(reel) })))
     }
 
-    /// Whether every word is taken down or played.
+    /// Returns whether the contents are recorded or played.
     pub fn is_verbatim(&self) -> bool {
         self.0.as_ref().is_some_and(|shared| shared.is_verbatim)
     }
 
-    /// Whether what is asked is answered as then.
+    /// Returns whether the tape plays a recording.
     pub fn is_playing(&self) -> bool {
         self.0.as_ref().is_some_and(|shared| matches!(*shared.reel.lock(), Reel::Playing(_)))
     }
 
-    /// What was taken down so far. What comes later is lost.
+    /// Takes the recording so far; `None` if the tape does not record. Anything after that is lost.
     pub fn take(&self) -> Option<Told> {
         match &mut *self.0.as_ref()?.reel.lock() {
             Reel::Recording(recording) => Some(recording.take()),
@@ -99,12 +99,12 @@ impl Tape {
         }
     }
 
-    /// What stands in the journal for what the guest said while it played, as far as that is known.
+    /// Takes the stand-ins of a recording that was played, with the masked texts that the guest has revealed.
     pub fn stand_ins(&self) -> StandIns {
         self.while_playing(Playing::take_stand_ins)
     }
 
-    /// The calls that the guest made while the tape played and that the recording does not have: the first few of them.
+    /// Takes the first few host calls that the guest made in a replay and that the recording does not have.
     pub fn take_unrecorded(&self) -> Vec<UnrecordedCall> {
         self.while_playing(Playing::take_unrecorded)
     }
@@ -116,7 +116,7 @@ impl Tape {
         }
     }
 
-    /// Where the guest's randomness comes from, unless it is the system's own.
+    /// Returns the guest's source of randomness, or `None` for the system's.
     pub fn streams(&self) -> Option<Streams> {
         let shared = self.0.as_ref().filter(|shared| shared.is_verbatim)?;
         let seed = match &mut *shared.reel.lock() {
@@ -126,7 +126,7 @@ impl Tape {
         Some(Streams::new(seed))
     }
 
-    /// What the guest is told of the wall clock, which shows `now`.
+    /// Returns the wall clock for the guest: `now`, or the recorded reading in a replay.
     pub fn wall(&self, now: Duration) -> Duration {
         let Some(shared) = &self.0 else { return now };
         match &mut *shared.reel.lock() {
@@ -136,7 +136,7 @@ impl Tape {
         now
     }
 
-    /// What the guest is told of the monotonic clock, which shows `now`.
+    /// Returns the monotonic clock for the guest: `now`, or the recorded reading in a replay.
     pub fn monotonic(&self, now: u64) -> u64 {
         let Some(shared) = &self.0 else { return now };
         match &mut *shared.reel.lock() {
@@ -146,7 +146,7 @@ impl Tape {
         now
     }
 
-    /// How long the guest is told that there is left, where it is `now`.
+    /// Returns the remaining milliseconds for the guest: `now`, or the recorded reading in a replay.
     pub fn remaining_ms(&self, now: u32) -> u32 {
         let Some(shared) = &self.0 else { return now };
         match &mut *shared.reel.lock() {
@@ -156,13 +156,14 @@ impl Tape {
         now
     }
 
-    /// What is asked, where somebody wants to know.
+    /// Serializes the arguments of a host call, if the tape needs them.
     pub fn asked(&self, asked: impl Serialize) -> Asked {
-        // What a guest hands over are records of text and numbers, which JSON can hold.
+        // The arguments are records of text and numbers, which JSON can hold.
         Asked(self.is_verbatim().then(|| serde_json::to_value(asked).unwrap_or_default()))
     }
 
-    /// Asks, and takes down what was answered; or answers as then. `None`: that was not asked then.
+    /// Makes a host call and records its result, or returns the recorded result in a replay. `None` if the recording has no
+    /// such call.
     pub async fn through<T: Serialize + DeserializeOwned>(
         &self,
         call: &'static str,
@@ -181,7 +182,7 @@ impl Tape {
         Some(answered)
     }
 
-    /// Asks, and takes down how long that took.
+    /// Makes a host call and records only how long it took.
     pub async fn timed<T>(&self, call: &'static str, asking: impl Future<Output = T>) -> T {
         let Some(shared) = &self.0 else { return asking.await };
         let from = shared.began.elapsed();
@@ -190,7 +191,7 @@ impl Tape {
         answered
     }
 
-    /// The same for what is answered at once.
+    /// Does the same as [`through`](Self::through) for a host call that does not wait.
     pub fn at_once<T: Serialize + DeserializeOwned>(
         &self,
         call: &'static str,

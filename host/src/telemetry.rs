@@ -1,4 +1,4 @@
-//! What the host says about itself: one log line for each callback, counters, and nothing secret in either.
+//! The host's reports about itself: one log line for each callback, and counters. Neither contains secrets.
 
 pub mod collector;
 pub mod events;
@@ -24,10 +24,10 @@ pub use crate::telemetry::log::LogError;
 pub use crate::telemetry::log::LogFormat;
 pub use crate::telemetry::log::init;
 
-/// Records that a slow observer may be behind before it loses the oldest.
+/// Records that a slow observer may be behind before it loses the oldest ones.
 const OBSERVED: usize = 4096;
 
-/// Those who want to see every callback as it ends.
+/// The receivers of every callback's record as the callback ends.
 #[derive(Clone, Debug)]
 pub struct Observers {
     subscribers: broadcast::Sender<Arc<CallbackRecord>>,
@@ -35,22 +35,22 @@ pub struct Observers {
 }
 
 impl Observers {
-    /// None yet, but for that history.
+    /// Starts without subscribers; `history` receives every record if it is there.
     pub fn new(history: Option<Arc<History>>) -> Self {
         Self { subscribers: broadcast::Sender::new(OBSERVED), history }
     }
 
-    /// Every callback from now on.
+    /// Returns a receiver of every record from now on.
     pub fn subscribe(&self) -> broadcast::Receiver<Arc<CallbackRecord>> {
         self.subscribers.subscribe()
     }
 
-    /// Whether there is one.
+    /// Returns whether any receiver exists.
     pub fn are_there(&self) -> bool {
         self.history.is_some() || self.subscribers.receiver_count() > 0
     }
 
-    /// Writes the one line, counts, and tells the observers.
+    /// Writes the log line, updates the counters, and passes the record to the receivers.
     pub fn record(&self, record: &CallbackRecord) {
         log::callback(record);
         metrics::record_callback(record);
@@ -64,7 +64,7 @@ impl Observers {
     }
 }
 
-/// Something came in that is not a callback, and was turned away. `client` is who sent it, where a door can tell.
+/// Logs and counts a request that is not a callback and was rejected. `client` is its sender, where a door can tell.
 pub fn record_rejected(
     app: &str,
     door: Door,

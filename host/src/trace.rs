@@ -1,5 +1,5 @@
-//! Every callback as a trace, told to an OpenTelemetry collector over OTLP and HTTP. Nobody who answers waits for it: what
-//! cannot be told in time is dropped and counted.
+//! Sends every callback as a trace to an OpenTelemetry collector over OTLP and HTTP. No answer waits for it: traces that cannot
+//! be sent in time are dropped and counted.
 
 pub mod config;
 mod span;
@@ -24,25 +24,26 @@ use crate::telemetry::events::TRACES_LOST;
 use crate::telemetry::metrics;
 use crate::trace::config::TraceSettings;
 
-/// Between two looks at what was answered, so that not each callback wakes somebody. The observers' own queue holds four
-/// times what a host of two cores answers meanwhile.
+/// Pause between two reads of the records, so that not every callback wakes the task. The observers' queue holds four times the
+/// answers of a host with two cores in that time.
 const REST: Duration = Duration::from_millis(50);
-/// The oldest callback of a request to the collector has waited that long.
+/// Longest time that a callback waits for its batch to fill.
 const LONGEST_WAIT: Duration = Duration::from_secs(1);
-/// Callbacks in a request: of common size, 0.5 MB.
+/// Most callbacks in a batch: 0.5 MB for callbacks of common size.
 const MOST_IN_BATCH: usize = 512;
-/// Batches that wait while the collector is slow, which is some 4 MB.
+/// Batches that may wait while the collector is slow, about 4 MB.
 const MOST_WAITING: usize = 8;
-/// Observers are told what the answer is before it is on the wire. So much later it is there, and its last span too.
+/// Delay before a batch is sent. Observers receive a record before the answer is on the wire; after this delay it is, and the
+/// last span is complete.
 const MOMENT: Duration = Duration::from_millis(50);
-/// A collector that takes longer takes nothing.
+/// Limit of one request. A slower collector has not taken the batch.
 const PATIENCE: Duration = Duration::from_secs(5);
-/// What is read of its answer, which says what it did not take.
+/// Most bytes that are read of the collector's answer, which names the spans that it rejected.
 const MOST_ANSWER: usize = 64 << 10;
-/// How long a host that stops waits for the rest of it.
+/// How long a stopping host waits until the remaining traces are sent.
 const LAST_WORDS: Duration = Duration::from_secs(2);
 
-/// What tells the collector. Dropped, it goes on until nobody answers callbacks any more.
+/// Handle of the tasks that send traces. If it is dropped, they go on until the observers are closed.
 #[derive(Debug)]
 pub struct Traces {
     last: CancellationToken,
@@ -50,14 +51,14 @@ pub struct Traces {
     telling: JoinHandle<()>,
 }
 
-/// Callbacks that go into one request.
+/// Callbacks of one request to the collector.
 struct Batch {
     records: Vec<Arc<CallbackRecord>>,
     closed: Instant,
 }
 
 impl Traces {
-    /// From now on, every callback.
+    /// Starts to send every callback from now on.
     pub fn start(settings: TraceSettings, observers: &Observers, http: reqwest::Client) -> Self {
         let (batches, waiting) = mpsc::channel(MOST_WAITING);
         let last = CancellationToken::new();
@@ -66,11 +67,11 @@ impl Traces {
         Self { last, gathering, telling }
     }
 
-    /// Tells what is left, for a moment at most. To be called when everything is answered.
+    /// Sends the remaining traces, within `LAST_WORDS`. To be called when every callback has its answer.
     pub async fn close(mut self) {
         self.last.cancel();
         let told = async {
-            // A task that is gone has nothing left to tell.
+            // A task that has ended has nothing left to send.
             let _ = (&mut self.gathering).await;
             let _ = (&mut self.telling).await;
         };
@@ -81,7 +82,7 @@ impl Traces {
     }
 }
 
-/// Makes batches of what was answered, until there is nobody to answer or `last` says so.
+/// Collects records into batches until the observers are closed or `last` is cancelled.
 async fn gather(
     mut records: broadcast::Receiver<Arc<CallbackRecord>>,
     batches: mpsc::Sender<Batch>,
@@ -129,13 +130,13 @@ fn hand_over(batches: &mpsc::Sender<Batch>, batch: &mut Vec<Arc<CallbackRecord>>
     }
 }
 
-/// Where traces go.
+/// The address of a collector, and the client that reaches it.
 struct Collector {
     settings: TraceSettings,
     http: reqwest::Client,
 }
 
-/// Why a collector has not taken a batch.
+/// The reason why a collector has not taken a batch.
 #[derive(Debug, thiserror::Error)]
 enum NotTaken {
     #[error("{0}")]
@@ -160,7 +161,7 @@ impl Collector {
                     metrics::record_traces(count);
                 }
                 Err(why) => {
-                    // One line for an outage.
+                    // Logs one line for each outage.
                     if !std::mem::replace(&mut has_failed, true) {
                         let reason = in_full(&why);
                         tracing::warn!(url = %self.settings.url, reason, "{TRACES_LOST}");
@@ -172,7 +173,7 @@ impl Collector {
     }
 
     async fn post(&self, records: Vec<Arc<CallbackRecord>>) -> Result<(), NotTaken> {
-        // A batch is some milliseconds of work, in which a thread that does I/O would answer nobody.
+        // Encoding a batch takes some milliseconds, during which an I/O thread would answer no callback.
         let written = move || span::request(&records).encode_to_vec();
         let body = tokio::task::spawn_blocking(written).await.map_err(|_| NotTaken::NotWritten)?;
         let request = self.http.post(self.settings.url.clone());
@@ -190,7 +191,7 @@ impl Collector {
             }
             answer.extend(chunk);
         }
-        // What is no such message says nothing of a rejection.
+        // An answer that cannot be decoded does not report rejected spans.
         let said = ExportTraceServiceResponse::decode(&*answer).ok();
         match said.and_then(|said| said.partial_success) {
             Some(said) if said.rejected_spans > 0 => {
@@ -201,7 +202,7 @@ impl Collector {
     }
 }
 
-/// With everything that led to it: the first words of an HTTP client say nothing.
+/// Returns an error with all its causes: the first message of an HTTP client says nothing.
 fn in_full(error: &dyn std::error::Error) -> String {
     let mut words = error.to_string();
     let mut cause = error.source();

@@ -1,4 +1,4 @@
-//! Which plugin a call belongs to, and everything that the plugin's guests may reach.
+//! The plugin that a call belongs to, and everything that its guests may reach.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -26,7 +26,7 @@ use lark_wire::secret::Secret;
 /// One version of one plugin of one app.
 #[derive(Clone, Debug)]
 pub struct PluginId {
-    /// The app's id.
+    /// The id of the app.
     pub app: Arc<str>,
     /// The file's name without its ending.
     pub name: Arc<str>,
@@ -34,11 +34,11 @@ pub struct PluginId {
     pub version: Arc<str>,
 }
 
-/// What the guests of one plugin may reach. Capabilities know nothing else of a plugin.
+/// Everything that the guests of one plugin may reach. Capabilities know nothing else of a plugin.
 pub struct Access {
-    /// The plugin.
+    /// The identity of the plugin.
     pub id: PluginId,
-    /// What needs a grant.
+    /// The parts that need a grant.
     pub privileges: Privileges,
     /// The settings of the sidecar file, and the secrets that the log must not show.
     pub settings: PluginSettings,
@@ -48,32 +48,32 @@ pub struct Access {
     pub log_bytes: usize,
 }
 
-/// What the operator granted a plugin, ready for use.
+/// The grants that the operator gave a plugin, ready for use.
 pub struct Privileges {
     /// The platform's server API.
     pub open_api: Arc<ApiAccess>,
     /// The buckets that the plugin may open.
     pub buckets: Buckets,
-    /// Where buckets are kept.
+    /// The store that holds the buckets.
     pub store: Store,
     /// The servers that the plugin may send requests to.
     pub destinations: Destinations,
-    /// How requests to other servers leave this machine.
+    /// The way in which requests to other servers leave this machine.
     pub outbound: Outbound,
 }
 
-/// Where grants lead to.
+/// The services outside the host that grants give access to.
 #[derive(Clone, Debug)]
 pub struct Outside {
     /// The platform's server API, as one app.
     pub open_api: Arc<OpenApi>,
-    /// Everybody else's servers.
+    /// The servers of others.
     pub http: Outbound,
-    /// What plugins keep.
+    /// The store for the data of plugins.
     pub store: Store,
 }
 
-/// `[grants]` of a sidecar file.
+/// The section `[grants]` of a sidecar file.
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Grants {
@@ -106,7 +106,7 @@ impl Grants {
         Ok(self.http.iter().try_for_each(HttpGrant::validate)?)
     }
 
-    /// What the plugin may do by these grants. `read_secret` blocks for as long as the file system does.
+    /// Turns the grants into privileges. `read_secret` blocks for as long as the file system does.
     pub fn open<E: std::fmt::Display>(
         self,
         id: &PluginId,
@@ -128,7 +128,7 @@ impl Grants {
 }
 
 impl Privileges {
-    /// Secrets that the host adds to requests, and that must not be seen.
+    /// Returns the secrets that the host adds to requests, and that nobody else may see.
     pub fn secrets(&self) -> &[Secret] {
         self.destinations.secrets()
     }

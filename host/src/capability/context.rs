@@ -1,4 +1,4 @@
-//! What every capability may know of the call that it serves.
+//! The context of a call, which every capability may use.
 
 use std::sync::Arc;
 
@@ -10,7 +10,7 @@ use crate::capability::access::Privileges;
 use crate::deadline::Deadline;
 use crate::tape::Tape;
 
-/// Whether the grants of the plugin count in a call.
+/// The effect of the plugin's grants in a call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum CallMode {
     /// The plugin reaches what its operator granted.
@@ -19,25 +19,25 @@ pub enum CallMode {
     Trial,
 }
 
-/// What a call is about, and where the host does its work. Each capability borrows it.
+/// The subject of a call, and the means of the host to serve it. Each capability borrows it.
 #[derive(Clone)]
 pub struct CallContext {
-    /// What the plugin's guests may reach.
+    /// Everything that the plugin's guests may reach.
     pub access: Arc<Access>,
-    /// The callback that is answered.
+    /// The callback to answer.
     pub callback: Arc<Callback>,
-    /// When the answer is due.
+    /// The deadline of the answer.
     pub deadline: Deadline,
     /// Runs the I/O of the call.
     pub io: Handle,
-    /// Whether the grants count.
+    /// The mode of the call: live, or a trial without grants.
     pub mode: CallMode,
     /// Records what the guest is told, or plays it.
     pub tape: Tape,
 }
 
 impl CallContext {
-    /// What the operator granted; nothing in a trial.
+    /// Returns the plugin's privileges; `None` in a trial.
     pub fn privileges(&self) -> Option<&Privileges> {
         match self.mode {
             CallMode::Live => Some(&self.access.privileges),
@@ -45,12 +45,12 @@ impl CallContext {
         }
     }
 
-    /// The id of the callback's event; empty where the platform gave none.
+    /// Returns the id of the callback's event; empty if the platform gave none.
     pub fn event_id(&self) -> &str {
         self.callback.header.event_id.as_deref().unwrap_or_default()
     }
 
-    /// Milliseconds until the host answers without the plugin.
+    /// Returns the milliseconds until the host answers without the plugin.
     pub fn remaining_ms(&self) -> u32 {
         self.tape.remaining_ms(self.deadline.remaining_ms())
     }

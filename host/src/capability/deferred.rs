@@ -1,4 +1,4 @@
-//! `lark:callback/deferred`: cards that shall be shown once the answer is on the wire.
+//! `lark:callback/deferred`: cards that are to be shown once the answer is on the wire.
 
 use wasmtime::component::HasData;
 use wasmtime::component::Linker;
@@ -26,13 +26,13 @@ pub const MAX_UPDATES: usize = 2;
 pub struct DeferredCards(Vec<Json>);
 
 impl DeferredCards {
-    /// The cards, at the end of the call.
+    /// Returns the cards at the end of the call.
     pub fn into_vec(self) -> Vec<Json> {
         self.0
     }
 }
 
-/// Takes the cards of a guest.
+/// Collects the cards that a guest defers.
 pub struct DeferredView<'a> {
     pub context: &'a CallContext,
     pub state: &'a mut DeferredCards,
@@ -59,7 +59,7 @@ impl deferred::Host for DeferredView<'_> {
         if cards.len() == MAX_UPDATES {
             return Err(deferred::DeferError::UsedUp);
         }
-        // The platform does not say which version of card JSON is on screen.
+        // The platform does not say which version of card JSON the screen shows.
         let update = check_update(&Card::from(card), None)
             .map_err(|faults| deferred::DeferError::InvalidCard(faults.to_string()))?;
         cards.push(update);

@@ -1,7 +1,7 @@
-//! `wasi:http/outgoing-handler`: requests to where the operator lets a plugin send them, and nowhere else.
+//! `wasi:http/outgoing-handler`: requests to the servers that the operator granted a plugin, and to no others.
 //!
-//! The host resolves, checks, dials and adds what a plugin must not know; nothing of it happens on a guest's thread. A
-//! redirect is an answer like any other: whoever follows it makes another request, which is checked like the first.
+//! The host resolves, checks, dials and adds the headers that a plugin must not know; none of it happens on a guest's thread. A
+//! redirect is an answer like any other: a plugin that follows it makes another request, which is checked like the first.
 
 mod address;
 mod body;
@@ -71,31 +71,31 @@ pub const GRANT: RequiredGrant = RequiredGrant {
     is_in: |grants| !grants.http.is_empty(),
 };
 
-/// Requests of one call at once. Whoever waits for more than that answers too late.
+/// Concurrent requests of one call. A plugin that needs more would answer too late.
 const MAX_AT_ONCE: usize = 8;
-/// Requests of one call, those that are refused too: each writes a line.
+/// Requests of one call, refused ones included, because each writes a log line.
 const MAX_IN_A_CALL: usize = 64;
-/// Headers that a plugin puts together, as they lie in the host's memory. Servers refuse more.
+/// Bytes of headers that a plugin may assemble in the host's memory. Servers refuse more.
 const MAX_FIELD_BYTES: usize = 16 << 10;
-/// A part of a body that waits to be sent, in the host's memory too.
+/// Bytes of a body's part that waits in the host's memory to be sent.
 const CHUNK_BYTES: usize = 16 << 10;
-/// What is left of a call's time for the plugin to say that nobody answers.
+/// Time before the end of a call at which its requests end, so that the plugin can still report the failure.
 const LAST_WORDS: Duration = Duration::from_millis(250);
-/// How much of an address is shown in the log.
+/// Most bytes of an address that the log shows.
 const MAX_SHOWN: usize = 256;
 
 pub fn link<T: WasiHttpView>(linker: &mut Linker<T>) -> wasmtime::Result<()> {
     wasmtime_wasi_http::p2::add_only_http_to_linker_async(linker)
 }
 
-/// Limits on what a guest puts together before it asks.
+/// Returns the limits on a request that a guest assembles.
 pub fn limits() -> WasiHttpCtx {
     let mut limits = WasiHttpCtx::new();
     limits.set_field_size_limit(MAX_FIELD_BYTES);
     limits
 }
 
-/// The requests of one call. `wasi:http` borrows this from the state of the call, so that it owns what it knows of the call.
+/// The requests of one call. `wasi:http` borrows this from the state of the call, so it owns its copy of the context.
 pub struct HttpCalls {
     context: CallContext,
     asked: usize,
@@ -106,7 +106,7 @@ pub struct HttpCalls {
 struct UnderWay {
     places: Arc<Semaphore>,
     call: CancellationToken,
-    /// Ends with the call whatever an instance that is kept still holds of it.
+    /// Cancels the requests when the call ends, even if an instance that is reused still holds one.
     _end: DropGuard,
 }
 
@@ -119,12 +119,13 @@ impl Default for UnderWay {
 }
 
 impl HttpCalls {
-    /// Requests run on the context's I/O threads, so that no socket is ever polled on a guest's thread.
+    /// Creates the state of a call without requests. Requests run on the context's I/O threads, so that no socket is ever
+    /// polled on a guest's thread.
     pub fn new(context: CallContext) -> Self {
         Self { context, asked: 0, under_way: None }
     }
 
-    /// Checks all that can be checked before the name is resolved.
+    /// Checks everything that can be checked before the host name is resolved.
     fn admit(
         &mut self,
         request: Request<WasiBody>,
@@ -146,7 +147,7 @@ impl HttpCalls {
             note.refused(&shown, &format!("it is not granted: write http = [{grant}] under [grants] in its sidecar file if it shall be"));
             return Err(NoAnswer::NotGranted);
         };
-        // One opens a tunnel, the other gives back what was added.
+        // CONNECT opens a tunnel, and TRACE returns the headers that the host added.
         if matches!(*request.method(), Method::CONNECT | Method::TRACE) {
             note.refused(&shown, "CONNECT and TRACE are not sent");
             return Err(NoAnswer::Method);
@@ -175,7 +176,7 @@ impl HttpCalls {
         Ok(Asking { plan, request, note, shown, io: self.context.io.clone() })
     }
 
-    /// For the log: without the query, and without what the plugin was given to keep to itself.
+    /// Returns the target for the log: without the query, and without the secrets of the plugin's settings.
     fn shown(&self, target: &Target) -> String {
         let target = target.to_string();
         let shown = self.context.access.settings.without_secrets(&target);
@@ -183,7 +184,7 @@ impl HttpCalls {
     }
 }
 
-/// A request that may go out.
+/// A request that passed the checks.
 struct Asking {
     plan: Plan,
     request: Request<Outgoing>,
@@ -216,7 +217,7 @@ impl WasiHttpHooks for HttpCalls {
     }
 
     fn set_host_header(&mut self) -> bool {
-        // It is made of what was checked.
+        // `as_sent` makes the header from the checked target.
         false
     }
 
@@ -254,7 +255,7 @@ impl WasiHttpHooks for HttpCalls {
     }
 }
 
-/// An answer, and what has to go on for its body to come.
+/// An answer, and a future that has to run until its body is complete.
 type Sent = (Response<WasiBody>, Box<dyn Future<Output = Result<(), Error>> + Send>);
 
 fn content_length(request: &Request<WasiBody>) -> u64 {
@@ -266,7 +267,7 @@ fn place(places: &Arc<Semaphore>) -> Result<OwnedSemaphorePermit, NoAnswer> {
     Arc::clone(places).try_acquire_owned().map_err(|_none| NoAnswer::TooMany)
 }
 
-/// As it goes over the wire. What the host adds takes the place of whatever the plugin says under the same name.
+/// Returns the request as it goes over the wire. Headers that the host adds replace the plugin's headers of the same name.
 fn as_sent(
     request: Request<WasiBody>,
     target: &Target,
@@ -287,7 +288,7 @@ fn as_sent(
     Ok(Request::from_parts(parts, Outgoing::new(body)))
 }
 
-/// What is written about a request.
+/// Writes the log lines and metrics of a request.
 struct Note {
     id: PluginId,
     event_id: String,

@@ -1,4 +1,4 @@
-//! What the host says of an interface that plugins import.
+//! Descriptions of the interfaces that plugins import.
 
 use crate::capability::access::Grants;
 
@@ -19,10 +19,10 @@ pub struct Interface {
 pub struct RequiredGrant {
     /// The interfaces that cannot be used without it.
     pub interfaces: &'static [&'static str],
-    /// What is refused, as the beginning of a sentence: "keeping data is".
+    /// The refused thing, as the beginning of a sentence: "keeping data is".
     pub refused: &'static str,
     /// A line under `[grants]` that grants it.
     pub example: &'static str,
-    /// Whether it was granted.
+    /// Returns whether the grants include it.
     pub is_in: fn(&Grants) -> bool,
 }

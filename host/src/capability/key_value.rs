@@ -1,6 +1,6 @@
-//! `wasi:keyvalue`: what a plugin keeps beyond a call, in a bucket of its own and in those it was granted to share.
+//! `wasi:keyvalue`: data that a plugin keeps beyond a call, in a bucket of its own and in those it was granted to share.
 //!
-//! A bucket's handle is its number among those that the plugin may open, so that a handle costs the host nothing.
+//! A bucket's handle is its index among those that the plugin may open, so that a handle costs the host nothing.
 
 mod grant;
 
@@ -60,9 +60,9 @@ pub const GRANT: RequiredGrant = RequiredGrant {
     is_in: |grants| grants.key_value.is_some(),
 };
 
-/// Handles that one call may hold at once; it needs one for each bucket. The guest's table of them is the host's memory.
+/// Handles that one call may hold at once; it needs one for each bucket. The guest's table of handles is in the host's memory.
 const MAX_OPEN: usize = 64;
-/// What is left for the plugin to say that the store does not answer.
+/// Time before the answer is due at which a store operation ends, so that the plugin can still report the failure.
 const LAST_WORDS: Duration = Duration::from_millis(250);
 
 /// The handles that the guest of one call holds.
@@ -71,8 +71,8 @@ pub struct OpenBuckets {
     open: usize,
 }
 
-/// Opens buckets for a guest. The store is asked on the context's I/O threads, so that no socket is ever polled on a guest's
-/// thread.
+/// Opens buckets for a guest. Requests to the store run on the context's I/O threads, so that no socket is ever polled on a
+/// guest's thread.
 pub struct KeyValueView<'a> {
     pub context: &'a CallContext,
     pub state: &'a mut OpenBuckets,
@@ -91,7 +91,7 @@ pub fn link<T: Send>(
 }
 
 impl KeyValueView<'_> {
-    /// As it was answered then, where this is a replay.
+    /// Makes a store operation through the tape, which gives the recorded result in a replay.
     async fn taped<T: Serialize + DeserializeOwned>(
         &self,
         call: &'static str,
@@ -114,7 +114,7 @@ impl KeyValueView<'_> {
         self.buckets()?.get(handle.rep()).ok_or(Error::NoSuchStore)
     }
 
-    /// In the time that is left: while an answer is due, so early that the plugin can still give one.
+    /// Runs a store operation with a time limit: early enough before the answer is due, and afterwards until the call ends.
     async fn ask<T: Send + 'static>(
         &self,
         asking: impl Future<Output = Result<T, Error>> + Send + 'static,
@@ -128,7 +128,7 @@ impl KeyValueView<'_> {
         }
     }
 
-    /// What a change of one key needs.
+    /// Checks a change of one key, and returns what it needs.
     fn change(
         &self,
         handle: &Resource<Bucket>,
@@ -166,7 +166,7 @@ impl KeyValueView<'_> {
     }
 }
 
-/// The store's own troubles are the operator's to know; a plugin is told that there are some.
+/// Converts an error for the plugin. The details of a failed store are for the operator's log only.
 fn said(error: WriteError) -> Error {
     match error {
         WriteError::Store(error) => broken(&error),

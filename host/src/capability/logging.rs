@@ -1,4 +1,4 @@
-//! `wasi:logging` and what a guest prints: into the host's log, tagged with the plugin and the event.
+//! `wasi:logging` and a guest's standard output and error: written to the host's log, tagged with the plugin and the event.
 
 use wasmtime::component::HasData;
 use wasmtime::component::Linker;
@@ -13,10 +13,10 @@ use crate::telemetry::events::PLUGIN_LOG;
 pub const INTERFACES: &[Interface] =
     &[Interface { name: "wasi:logging/logging", version: "0.1.0-draft", functions: &["log"] }];
 
-/// The longest single line; the rest of it is cut.
+/// Longest single line, in bytes; the rest of it is cut.
 const MAX_LINE: usize = 8 * 1024;
 
-/// How much of its share of the log one call has used.
+/// The part of its share of the log that one call has used.
 #[derive(Debug, Default)]
 pub struct LogShare {
     used: usize,
@@ -41,7 +41,7 @@ pub fn link<T>(
 }
 
 impl LoggingView<'_> {
-    /// Writes what the guest printed, line by line, from the same share, and says how much did not fit.
+    /// Writes the guest's output line by line, from the same share, and logs how much did not fit.
     pub fn finish(mut self, printed: &[u8], printed_beyond: u64) {
         for line in String::from_utf8_lossy(printed).lines() {
             self.write(logging::Level::Info, "stdio", line);
@@ -57,7 +57,7 @@ impl LoggingView<'_> {
     }
 
     fn write(&mut self, level: logging::Level, context: &str, text: &str) {
-        // Before they are cut, so that no half of a secret is left.
+        // Secrets are removed before the texts are cut, so that no half of a secret is left.
         let (text, context) = (
             self.context.access.settings.without_secrets(text),
             self.context.access.settings.without_secrets(context),

@@ -31,8 +31,8 @@ pub const GRANT: RequiredGrant = RequiredGrant {
     is_in: |grants| !grants.open_api.is_empty(),
 };
 
-/// Asks the server API in the name of the callback's tenant. Requests run on the context's I/O threads, so that no socket is
-/// ever polled on a guest's thread.
+/// Sends requests to the server API on behalf of the callback's tenant. Requests run on the context's I/O threads, so that no
+/// socket is ever polled on a guest's thread.
 pub struct OpenApiView<'a> {
     pub context: &'a CallContext,
 }

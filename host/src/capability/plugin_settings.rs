@@ -25,12 +25,12 @@ impl std::fmt::Debug for PluginSettings {
 }
 
 impl PluginSettings {
-    /// The settings as the operator wrote them, and which of their values are not to be seen.
+    /// Takes the settings as the operator wrote them, and the secrets among their values.
     pub fn new(settings: BTreeMap<String, String>, secrets: Vec<Secret>) -> Self {
         Self(Arc::new(Values { settings, secrets }))
     }
 
-    /// With more that is not to be seen, whatever the plugin came by it.
+    /// Adds secrets that the log must not show, wherever the plugin has them from.
     #[must_use]
     pub fn hiding(self, more: &[Secret]) -> Self {
         let Values { settings, mut secrets } = Arc::unwrap_or_clone(self.0);
@@ -38,8 +38,8 @@ impl PluginSettings {
         Self::new(settings, secrets)
     }
 
-    /// What a plugin says, without the secrets that its operator has given to it, and without the credentials that it came by
-    /// in another way, where they stand under a name or in a form that says so.
+    /// Removes from a plugin's text the secrets that its operator gave it, and credentials from other sources where a name or
+    /// their form reveals them.
     pub fn without_secrets<'a>(&self, text: &'a str) -> Cow<'a, str> {
         let hide = |text: Cow<'a, str>, secret: &Secret| match text.contains(secret.expose()) {
             true => Cow::Owned(text.replace(secret.expose(), "…")),
@@ -51,17 +51,17 @@ impl PluginSettings {
         }
     }
 
-    /// Those of its values that nobody else shall see.
+    /// Returns the secrets that the log must not show.
     pub fn secrets(&self) -> &[Secret] {
         &self.0.secrets
     }
 
-    /// All of them, by name.
+    /// Iterates over all settings, by name.
     pub fn pairs(&self) -> impl Iterator<Item = (&str, &str)> {
         self.0.settings.iter().map(|(key, value)| (key.as_str(), value.as_str()))
     }
 
-    /// The value of one setting.
+    /// Returns the value of one setting.
     pub fn get(&self, key: &str) -> Option<&str> {
         self.0.settings.get(key).map(String::as_str)
     }

@@ -1,4 +1,4 @@
-//! `lark:callback/request`: the whole callback for those who want it, and how long there is left.
+//! `lark:callback/request`: the raw callback for plugins that need it, and the remaining time.
 
 use wasmtime::component::HasData;
 use wasmtime::component::Linker;
@@ -14,7 +14,7 @@ pub const INTERFACES: &[Interface] = &[Interface {
     functions: &["raw", "remaining-ms"],
 }];
 
-/// The callback without its secrets, once a guest has asked for it: it is parsed once in a call, however often a guest asks.
+/// The callback without its secrets, after a guest has asked for it: it is parsed once in a call, however often a guest asks.
 #[derive(Debug, Default)]
 pub struct RawCallbackText(Option<String>);
 

@@ -1,4 +1,5 @@
-//! `lark:callback/sealed-values`: buttons that only work as they were meant. The key stays here.
+//! `lark:callback/sealed-values`: seals the values of buttons and checks them, so that a button works only as its plugin meant
+//! it. The key stays in the host.
 
 use wasmtime::component::HasData;
 use wasmtime::component::Linker;
@@ -53,7 +54,7 @@ impl SealedValuesView<'_> {
             valid_secs: u64::from(terms.valid_secs),
             once: terms.once,
         };
-        // Unique is enough: nobody gains anything by guessing it.
+        // The number has to be unique and need not be secret.
         let number = format!("{:016x}{:016x}", fastrand::u64(..), fastrand::u64(..));
         self.context
             .access

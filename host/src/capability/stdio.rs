@@ -1,4 +1,4 @@
-//! What a guest prints to standard output and error: kept up to a limit, for the log.
+//! A guest's standard output and error: kept up to a limit, for the log.
 
 use std::sync::Arc;
 
@@ -11,10 +11,10 @@ use wasmtime_wasi::p2::OutputStream;
 use wasmtime_wasi::p2::Pollable;
 use wasmtime_wasi::p2::StreamResult;
 
-/// How much a guest may hand over at once; it may do so as often as it likes.
+/// Most bytes of one write; a guest may write as often as it likes.
 const WRITE_SIZE: usize = 64 * 1024;
 
-/// Both outputs of one call, in the order they were written.
+/// The output and error of one call, in the order they were written.
 #[derive(Clone, Debug)]
 pub struct Printed(Arc<Mutex<Buffer>>);
 
@@ -31,13 +31,13 @@ impl Printed {
         Self(Arc::new(Mutex::new(Buffer { limit, kept: Vec::new(), beyond: 0 })))
     }
 
-    /// What was kept, and how many bytes were not.
+    /// Takes the kept bytes, and the number of those that did not fit.
     pub fn take(&self) -> (Vec<u8>, u64) {
         let mut buffer = self.0.lock();
         (std::mem::take(&mut buffer.kept), std::mem::take(&mut buffer.beyond))
     }
 
-    /// The end of what was kept, of about that many bytes, in one line.
+    /// Returns about the last `bytes` bytes that were kept, in one line.
     pub fn tail(&self, bytes: usize) -> String {
         let buffer = self.0.lock();
         let end = &buffer.kept[buffer.kept.len().saturating_sub(bytes)..];

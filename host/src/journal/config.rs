@@ -1,4 +1,4 @@
-//! `[journal]`: whether there is one, where, how large, and what of it is masked.
+//! The section `[journal]`: the place and size of the journal, and the values that are masked in it.
 
 use std::num::NonZeroU32;
 use std::path::Path;
@@ -10,19 +10,19 @@ use serde::Deserialize;
 use crate::setting::Section;
 use crate::setting::SettingError;
 
-/// Less would not hold a single callback with a large card and its host calls.
+/// Least size of a ring, in bytes. A smaller one would not hold a single callback with a large card and its host calls.
 const LEAST_BYTES: u64 = 1 << 20;
 
-/// `[journal]`
+/// The section `[journal]`.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct JournalConfig {
-    /// A folder of its own, which is made where it is missing.
+    /// A folder for the journal alone, which is created if it is missing.
     path: PathBuf,
-    /// Of all its files together. What is oldest goes first.
+    /// Limit of all files together, in bytes. The oldest files are removed first.
     #[serde(default = "default_bytes")]
     max_bytes: u64,
-    /// What is older goes.
+    /// Age at which a file is removed, in hours.
     #[serde(default = "default_hours")]
     max_age_hours: NonZeroU32,
     /// Names of JSON members, and JSON pointers into callbacks, whose values are masked.
@@ -30,21 +30,21 @@ pub struct JournalConfig {
     mask: Vec<String>,
 }
 
-/// A hundred thousand callbacks of common size.
+/// Room for a hundred thousand callbacks of common size.
 fn default_bytes() -> u64 {
     256 << 20
 }
 
-/// A week: what is asked about on Monday happened on Friday.
+/// A week: questions on Monday are often about Friday.
 fn default_hours() -> NonZeroU32 {
     const WEEK: NonZeroU32 = NonZeroU32::new(7 * 24).unwrap();
     WEEK
 }
 
-/// The same, checked.
+/// The checked settings of a journal.
 #[derive(Clone, Debug)]
 pub struct JournalSettings {
-    /// Where the files are.
+    /// The folder that holds the files.
     pub folder: PathBuf,
     pub(super) max_bytes: u64,
     pub(super) max_age: Duration,
@@ -52,7 +52,7 @@ pub struct JournalSettings {
 }
 
 impl JournalConfig {
-    /// Checks it; a path is relative to `folder`.
+    /// Checks the section. A relative path is relative to `folder`.
     pub fn check(self, folder: &Path) -> Result<JournalSettings, SettingError> {
         let section = Section("journal");
         section.at_least("max_bytes", self.max_bytes, LEAST_BYTES)?;
@@ -68,7 +68,7 @@ impl JournalConfig {
         })
     }
 
-    /// Where its files are, for those who only read.
+    /// Returns the folder of the files, for readers that do not write.
     pub fn folder(&self, folder: &Path) -> PathBuf {
         folder.join(&self.path)
     }

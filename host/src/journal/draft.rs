@@ -1,4 +1,4 @@
-//! A callback between its answer and the thread that writes it down.
+//! A callback that has its answer and waits for the thread that writes the journal.
 
 use std::ops::Range;
 use std::sync::Arc;
@@ -16,43 +16,44 @@ use crate::record::PluginVersion;
 use crate::steps::Step;
 use crate::tape::told::Told;
 
-/// Everything about one callback.
+/// Everything that the journal needs to know of one callback.
 #[derive(Debug)]
 pub struct Draft {
-    /// What the log says of it.
+    /// The record that the log line is made from.
     pub record: CallbackRecord,
-    /// Milliseconds since the Unix epoch at which its first byte came.
+    /// Arrival of its first byte, in milliseconds since the Unix epoch.
     pub at_ms: u64,
-    /// As it came, decrypted.
+    /// The callback as it came, decrypted.
     pub callback: Arc<Callback>,
-    /// What was answered.
+    /// The answer that was chosen for the callback.
     pub reply: Reply,
-    /// None where no plugin was called, or none in time.
+    /// The call; `None` if no plugin was called, or none ended in time.
     pub called: Option<Called>,
-    /// What the plugin was given by its operator and shall not be written.
+    /// Secrets that the plugin has from its operator. They are masked wherever they occur.
     pub secrets: Vec<Secret>,
 }
 
 /// A call of a plugin that ended before its answer was due.
 #[derive(Clone, Debug)]
 pub struct Called {
-    /// Which kind of handler took it.
+    /// True if `callback-handler` or a command took the callback, false for a handler of one type.
     pub by_json: bool,
-    /// Whether its instance was made for it. What another call left behind cannot be played again.
+    /// True if the instance was made for this call. Otherwise earlier calls may have left state in it, which cannot be
+    /// replayed.
     pub fresh: bool,
-    /// What it was told.
+    /// The results of its host calls, and its readings of clocks.
     pub told: Told,
-    /// Cards that it wanted shown after the answer.
+    /// Cards that the plugin deferred, to be shown after the answer.
     pub updates: Vec<Json>,
 }
 
-/// Drafts that wait. Their texts are copied, one behind the other, so that whoever made a draft frees what it was made of, in a
-/// core's cache: memory that another thread gives back costs both of them more than the copy.
+/// Drafts that wait. Their texts are copied into one buffer, so that the thread that made a draft frees the originals while
+/// they are in its core's cache: memory that another thread frees costs both threads more than the copy.
 #[derive(Debug, Default)]
 pub(super) struct Drafts {
     waiting: Vec<Waiting>,
     texts: Vec<u8>,
-    /// What else they hold, about.
+    /// Estimated memory of everything but the texts, in bytes.
     bytes: usize,
 }
 
@@ -62,7 +63,7 @@ struct Waiting {
     places: Places,
 }
 
-/// What is no text, or seldom there, or shared.
+/// The parts of a draft that are not text, or are rare, or are shared.
 #[derive(Debug)]
 pub(super) struct Facts {
     pub(super) at_ms: u64,
@@ -79,7 +80,7 @@ pub(super) struct Facts {
     pub(super) secrets: Vec<Secret>,
 }
 
-/// What kind of answer it was.
+/// The kind of an answer.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Answer {
     Body { status: u16 },
@@ -87,7 +88,7 @@ pub(super) enum Answer {
     Redeliver,
 }
 
-/// Where its texts are.
+/// The ranges of a draft's texts in the buffer.
 #[derive(Debug)]
 struct Places {
     event_id: Option<Range<usize>>,
@@ -97,19 +98,19 @@ struct Places {
     body: Range<usize>,
 }
 
-/// Its texts.
+/// The texts of a draft.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Texts<'a> {
     pub(super) event_id: Option<&'a str>,
     pub(super) event_type: &'a str,
     pub(super) user: Option<&'a str>,
     pub(super) callback: &'a str,
-    /// Of the answer; empty where it has none.
+    /// The body of the answer; empty if it has none.
     pub(super) body: &'a str,
 }
 
 impl Drafts {
-    /// One more.
+    /// Adds a draft, and copies its texts.
     pub(super) fn push(&mut self, draft: Draft) {
         let Draft { record, at_ms, callback, reply, called, secrets } = draft;
         let (answer, body) = match reply.outgoing() {
@@ -150,23 +151,24 @@ impl Drafts {
         from..self.texts.len()
     }
 
-    /// How many they are.
+    /// Returns the number of drafts.
     pub(super) fn len(&self) -> usize {
         self.waiting.len()
     }
 
-    /// About how much memory they hold.
+    /// Returns the estimated memory of the drafts, in bytes.
     pub(super) fn bytes(&self) -> usize {
         self.texts.len() + self.bytes
     }
 
-    /// All of them, in order; no texts where one is not UTF-8.
+    /// Removes all drafts and returns them in order. The texts are `None` if one of them is not UTF-8.
     pub(super) fn drain(&mut self) -> impl Iterator<Item = (Facts, Option<Texts<'_>>)> {
         let texts = &self.texts;
         self.waiting.drain(..).map(|Waiting { facts, places }| (facts, places.of(texts)))
     }
 
-    /// Nothing is left, and no more memory than `room` for texts: one flood is no reason to hold its for ever.
+    /// Removes everything, and keeps at most `room` bytes of memory for texts, so that one flood does not hold its memory for
+    /// ever.
     pub(super) fn clear(&mut self, room: usize) {
         self.waiting.clear();
         self.texts.clear();

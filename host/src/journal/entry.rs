@@ -1,4 +1,4 @@
-//! One callback, as it is on disk.
+//! One callback in its form on disk.
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
@@ -21,11 +21,11 @@ use crate::steps::Step;
 use crate::tape::told::Told;
 use named_fields;
 
-/// What the format is called. Another number is another format, which is not read.
+/// Version of the format. Entries of another version are not read.
 pub const VERSION: u32 = 2;
 
-/// Writes it behind what is there, as an [`Entry`] that can be read; none if it is no callback. What is JSON already is copied
-/// and not read again.
+/// Appends a draft as JSON that [`Entry`] can read. Returns `None` if a part is not the JSON that it should be. Parts that are
+/// JSON already are copied without parsing them again.
 pub(super) fn write(
     id: &str,
     facts: Facts,
@@ -35,7 +35,7 @@ pub(super) fn write(
 ) -> Option<()> {
     let mut masking = masks.begin();
     facts.secrets.iter().for_each(|secret| masking.secret(secret.expose()));
-    // All of it is looked through before any of it is written: what is masked in one place is in all.
+    // All parts are searched before any of them is written, because a text that is masked in one place is masked in all.
     let callback = masking.callback(texts.callback)?;
     let body = masking.other(texts.body)?;
     let called = facts.called.map(|called| called.found(&mut masking));
@@ -44,7 +44,7 @@ pub(super) fn write(
     let reason = reason.map(|reason| masking.without(&reason).into_owned());
     let called = match called {
         Some(called) => {
-            // Where nothing of it was masked, nothing stands in.
+            // A body in which nothing was masked holds no stand-ins.
             let body = matches!(body, Cow::Owned(_)).then_some(&*body);
             let besides: Vec<_> = body.into_iter().chain(reason.as_deref()).collect();
             Some(called.masked(&mut masking, &besides)?)
@@ -53,7 +53,7 @@ pub(super) fn write(
     };
     let without = |text| masking.without(text);
     let (event_id, user) = (texts.event_id.map(without), texts.user.map(without));
-    // After it was masked, so that no half of a secret is left.
+    // Clipped after masking, so that no half of a secret is left.
     let reason = reason.as_deref().map(|reason| clipped(reason, MAX_TEXT_BYTES));
     let plugin = facts.plugin.as_ref();
     let mut members = Members::begin(into);
@@ -81,7 +81,7 @@ pub(super) fn write(
     Some(())
 }
 
-/// `steps_us` of an [`Entry`].
+/// Writes `steps_us` of an [`Entry`].
 fn write_steps(steps_us: [Option<u64>; Step::ALL.len()], into: &mut Vec<u8>) {
     let mut members = Members::begin(into);
     for (step, took_us) in Step::ALL.into_iter().zip(steps_us) {
@@ -90,7 +90,7 @@ fn write_steps(steps_us: [Option<u64>; Step::ALL.len()], into: &mut Vec<u8>) {
     members.end();
 }
 
-/// [`Said`]; `body` is what is left of it.
+/// Writes a [`Said`] with the masked body.
 fn write_reply(answer: Answer, body: &str, into: &mut Vec<u8>) {
     let status = match answer {
         Answer::Body { status } => status,
@@ -108,7 +108,7 @@ fn write_reply(answer: Answer, body: &str, into: &mut Vec<u8>) {
 }
 
 impl Called {
-    /// After its own credentials were found and masked.
+    /// Finds the credentials in the call and masks them.
     fn found(mut self, masking: &mut Masking<'_>) -> Self {
         for card in &mut self.updates {
             *card = masking.other(card).map_or_else(|| "null".to_owned(), Cow::into_owned);
@@ -121,7 +121,7 @@ impl Called {
         self
     }
 
-    /// After what was found elsewhere was masked too. What it said besides is masked already.
+    /// Masks the credentials that were found in other parts. `besides` are texts of the entry that are masked already.
     fn masked(self, masking: &mut Masking<'_>, besides: &[&str]) -> Option<Call> {
         let Self { by_json, fresh, mut told, mut updates } = self;
         for card in &mut updates {
@@ -146,84 +146,84 @@ impl Called {
 /// One line of `aviary journal export`.
 #[derive(Debug, Deserialize, Serialize)]
 pub struct Entry {
-    /// [`VERSION`].
+    /// The format, which is [`VERSION`].
     pub v: u32,
-    /// Sorts by time.
+    /// A hex number; ids sort by time.
     pub id: String,
-    /// Milliseconds since the Unix epoch at which the first byte came.
+    /// Arrival of the first byte, in milliseconds since the Unix epoch.
     pub at_ms: u64,
-    /// For which app.
+    /// The id of the app.
     pub app: String,
     /// `webhook` or `long_connection`.
     pub door: String,
-    /// The platform's.
+    /// The id that the platform gave the event.
     pub event_id: Option<String>,
-    /// For example `card.action.trigger`.
+    /// The type, for example `card.action.trigger`.
     #[serde(rename = "type")]
     pub event_type: String,
-    /// The `open_id` of whoever clicked or saw the link.
+    /// The `open_id` of the user who clicked or saw the link.
     pub user: Option<String>,
-    /// Whose callback it was.
+    /// The plugin that took the callback.
     pub plugin: Option<String>,
-    /// The first 12 hex digits of its file's SHA-256.
+    /// The version of the plugin: the first 12 hex digits of its file's SHA-256.
     pub version: Option<String>,
-    /// How the callback ended.
+    /// The outcome of the callback.
     pub outcome: Outcome,
-    /// As in the log.
+    /// The reason of the outcome, as in the log.
     pub reason: Option<String>,
     /// Microseconds from the first byte to the decision.
     pub took_us: u64,
-    /// What the call took.
+    /// Fuel that the call used.
     pub fuel: Option<u64>,
-    /// Where the time went, in microseconds. Each began where the one before ended.
+    /// Duration of each step, in microseconds. Each step began when the one before ended.
     pub steps_us: BTreeMap<Step, u64>,
-    /// As it came, decrypted; masked.
+    /// The callback as it came, decrypted and masked.
     pub callback: Box<RawValue>,
-    /// What was answered.
+    /// The answer.
     pub reply: Said,
-    /// What the plugin was told; none where it was not called, or did not end in time.
+    /// The call of the plugin; `None` if no plugin was called, or none ended in time.
     pub called: Option<Call>,
 }
 
-/// What was answered.
+/// The answer to a callback.
 #[derive(Debug, Deserialize, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Said {
-    /// A JSON object.
+    /// An answer with a JSON object.
     Body {
-        /// 200, but for an old card's custom reply.
+        /// The HTTP status: 200, except for the custom reply to an old card.
         status: u16,
-        /// The object.
+        /// The JSON object, masked.
         body: Box<RawValue>,
     },
-    /// The event was taken.
+    /// An acknowledgement without a body.
     Accepted,
-    /// It shall be sent again.
+    /// A request to the platform to send the event again.
     Redeliver,
 }
 
-/// See [`Called`].
+/// A call as the journal keeps it. See [`Called`].
 #[derive(Debug, Deserialize, Serialize)]
 pub struct Call {
-    /// Whether `callback-handler` took it, or a command.
+    /// True if `callback-handler` or a command took the callback, false for a handler of one type.
     pub by_json: bool,
-    /// Whether its instance was made for it.
+    /// True if the instance was made for this call.
     pub fresh: bool,
-    /// What it was told.
+    /// The results of its host calls, and its readings of clocks.
     pub told: Told,
-    /// Cards that it wanted shown after the answer.
+    /// Cards that the plugin deferred, to be shown after the answer.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub updates: Vec<Box<RawValue>>,
 }
 
 impl Entry {
-    /// Reads one, if it is of this format.
+    /// Parses an entry. Returns `None` for another version of the format.
     pub fn read(json: &[u8]) -> Option<Self> {
         let entry: Self = named_fields::from_slice(json).ok()?;
         (entry.v == VERSION).then_some(entry)
     }
 
-    /// Whether a call of it can be played again, or why not.
+    /// Returns the call if it can be replayed, or else the reason why not.
     pub fn to_play(&self) -> Result<&Call, NotPlayable> {
         let called = self.called.as_ref().ok_or(NotPlayable::NotCalled)?;
         if called.told.cut {
@@ -233,13 +233,13 @@ impl Entry {
     }
 }
 
-/// Why a callback cannot be played again.
+/// The reason why a callback cannot be replayed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum NotPlayable {
-    /// There is nothing to compare with.
+    /// There is no call to compare with.
     #[error("no plugin was called for it, or it did not end in time")]
     NotCalled,
-    /// It would be told something else.
+    /// The recording is incomplete, so the plugin would be told something else.
     #[error("the plugin was told more than the journal keeps of one call")]
     Cut,
 }

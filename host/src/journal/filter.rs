@@ -1,25 +1,25 @@
-//! Which entries somebody wants.
+//! Selects journal entries.
 
 use crate::journal::entry::Entry;
 use crate::record::Outcome;
 
-/// All that is given must hold.
+/// Conditions on an entry. All that are set must hold.
 #[derive(Clone, Debug, Default)]
 pub struct Filter {
-    /// The plugin's name.
+    /// The name of the plugin.
     pub plugin: Option<String>,
-    /// The callback's type.
+    /// The type of the callback.
     pub event_type: Option<String>,
-    /// How it ended.
+    /// The outcome of the callback.
     pub outcome: Option<Outcome>,
-    /// For that app.
+    /// The id of the app.
     pub app: Option<String>,
-    /// No older than that, in milliseconds since the Unix epoch.
+    /// The least arrival time, in milliseconds since the Unix epoch.
     pub since_ms: u64,
 }
 
 impl Filter {
-    /// Whether it is wanted.
+    /// Returns whether the entry meets all conditions.
     pub fn takes(&self, entry: &Entry) -> bool {
         let same = |wanted: &Option<String>, found: Option<&str>| {
             wanted.as_deref().is_none_or(|wanted| found == Some(wanted))

@@ -10,15 +10,16 @@ use crate::journal::segment;
 
 /// Members whose values are masked wherever they stand.
 const MASKED: [&str; 5] = ["token", "access_token", "password", "secret", "name"];
-/// Where a value is masked in the callback.
+/// Pointer to a value of the callback that is masked.
 const POINTER: &str = "/event/operator/open_id";
-/// A shorter secret may come about by chance among the letters that replace another one.
+/// Least length of a secret that the target looks for. A shorter one may occur by chance among the letters that replace
+/// another.
 const LEAST_BYTES: usize = 12;
-/// Text inside text inside text: what lies deeper is not looked into.
+/// Levels of text inside text that the target parses.
 const DEEPEST: usize = 4;
 
-/// Masked JSON has the shape and the lengths that it had, and none of the secrets, as the callback itself and as any other
-/// part of an entry.
+/// Checks that masked JSON keeps its shape and its lengths and holds none of the secrets, both as the callback itself and as
+/// any other part of an entry.
 pub fn mask(bytes: &[u8]) {
     let Ok(text) = std::str::from_utf8(bytes) else { return };
     let Ok(before) = serde_json::from_str::<Value>(text) else { return };
@@ -44,7 +45,7 @@ fn is_masked(before: &Value, masked: &str, secrets: &BTreeSet<String>) {
     holds_none(&after, secrets);
 }
 
-/// Numbers and texts under a masked member, however deep.
+/// Collects the texts under a masked member, however deep.
 fn collect(value: &Value, masked: bool, secrets: &mut BTreeSet<String>) {
     match value {
         Value::Object(members) => members.iter().for_each(|(name, value)| {
@@ -103,7 +104,7 @@ fn same_shape(before: &Value, after: &Value, depth: usize) {
     }
 }
 
-/// A file of the ring. Its records are read as they were written, up to the first damaged one.
+/// Checks that the records of a file of the ring are read as they were written, up to the first damaged one.
 pub fn ring(bytes: &[u8]) {
     reads_back(bytes);
     let mut file = segment::HEAD.to_vec();

@@ -1,9 +1,9 @@
-//! What the journal does not keep: credentials, and the personal data that the operator names. A masked text is replaced by
-//! letters, as many as it has bytes, and by the same letters wherever it stands in one entry: so a replay costs the same
+//! Masks what the journal must not keep: credentials, and the personal data that the operator names. A masked text is replaced
+//! by as many letters as it has bytes, and by the same letters wherever it occurs in one entry. So a replay costs the same
 //! fuel, and a reply that repeats a name still repeats it.
 //!
-//! The letters are drawn for each entry anew, and say nothing of a text but how long it is: nobody can tell who it was, or that
-//! two entries are about the same person.
+//! The letters are drawn anew for each entry, and reveal nothing of a text but its length: nobody can tell which person it
+//! named, or that two entries are about the same person.
 
 mod found;
 mod scan;
@@ -19,7 +19,7 @@ use crate::journal::mask::scan::scan;
 use crate::secret::in_text;
 use crate::secret::names::Names;
 
-/// What is masked.
+/// The names and places whose values are masked.
 #[derive(Debug)]
 pub(super) struct Masks {
     names: Names,
@@ -27,20 +27,20 @@ pub(super) struct Masks {
 }
 
 impl Masks {
-    /// Credentials, and these: a pointer begins with a slash.
+    /// Masks credentials and the `named` values. A name that begins with a slash is a JSON pointer.
     pub(super) fn new(named: &[String]) -> Self {
         let (pointers, names): (Vec<_>, Vec<_>) =
             named.iter().cloned().partition(|named| named.starts_with('/'));
         Self { names: Names::with(&names), pointers }
     }
 
-    /// For one entry.
+    /// Starts the masking of one entry.
     pub(super) fn begin(&self) -> Masking<'_> {
         Masking { masks: self, texts: Found::default(), numbers: Found::default() }
     }
 }
 
-/// JSON of what a plugin asked of the host, for people: credentials in it are masked.
+/// Returns the JSON of a host call for display, with credentials masked.
 pub fn without_credentials(asked: &Value) -> String {
     let masks = Masks::new(&[]);
     masks.begin().exchanged(&asked.to_string()).map_or_else(String::new, Cow::into_owned)
@@ -50,12 +50,13 @@ fn letters(length: usize) -> String {
     drawn(length, b'a', 26)
 }
 
-/// Of which none is one with which a number may not begin.
+/// Draws digits from 1 to 9, because a number may not begin with 0.
 fn digits(length: usize) -> String {
     drawn(length, b'1', 9)
 }
 
-/// Out of `count` signs from `first` on, of ASCII. All at once, which takes a tenth of drawing them one by one.
+/// Draws `length` of the `count` ASCII signs from `first` on. Filling all bytes at once takes a tenth of drawing them one by
+/// one.
 fn drawn(length: usize, first: u8, count: u8) -> String {
     let mut bytes = vec![0; length];
     fastrand::fill(&mut bytes);
@@ -64,43 +65,44 @@ fn drawn(length: usize, first: u8, count: u8) -> String {
     String::from_utf8(bytes).unwrap_or_default()
 }
 
-/// One entry's masking: first every part of it goes through a function that finds what is to be masked, then every part once
-/// more through [`everywhere`](Self::everywhere).
+/// The masking of one entry. First every part of the entry goes through a function that finds what to mask, then every part
+/// goes through [`everywhere`](Self::everywhere).
 pub(super) struct Masking<'a> {
     masks: &'a Masks,
     texts: Found,
-    /// What stood as a number.
+    /// Values that occurred as JSON numbers.
     numbers: Found,
 }
 
 impl Masking<'_> {
-    /// That text is a secret, wherever it stands.
+    /// Marks a text as a secret, wherever it occurs.
     pub(super) fn secret(&mut self, text: &str) {
         self.mask(text);
     }
 
-    /// The callback, which pointers are about. It is JSON: it was read. None where that turns out to be wrong.
+    /// Finds and masks values in the callback, to which the pointers apply. Returns `None` if the callback turns out not to be
+    /// JSON.
     pub(super) fn callback<'t>(&mut self, json: &'t str) -> Option<Cow<'t, str>> {
         let has_pointers = !self.masks.pointers.is_empty();
         scan(self, json, if has_pointers { Pass::FindPointers } else { Pass::Find }, 0)
     }
 
-    /// Any other JSON, as the host has written it.
+    /// Finds and masks values in other JSON, which the host has written.
     pub(super) fn other<'t>(&mut self, json: &'t str) -> Option<Cow<'t, str>> {
         scan(self, json, Pass::Find, 0)
     }
 
-    /// JSON of what a plugin asked another server and was told by it: texts of any form, headers in pairs.
+    /// Finds and masks values in the JSON of a request to another server or its response: texts of any form, headers in pairs.
     pub(super) fn exchanged<'t>(&mut self, json: &'t str) -> Option<Cow<'t, str>> {
         scan(self, json, Pass::FindClosely, 0)
     }
 
-    /// Text that is no JSON.
+    /// Finds and masks credentials in text that is not JSON.
     pub(super) fn text<'t>(&mut self, text: &'t str) -> Cow<'t, str> {
         self.found_in_text(text).map_or(Cow::Borrowed(text), Cow::Owned)
     }
 
-    /// Masks in it whatever was masked elsewhere in the entry.
+    /// Masks every occurrence of a text that was found anywhere in the entry.
     pub(super) fn everywhere<'t>(&mut self, json: Cow<'t, str>) -> Cow<'t, str> {
         if !self.texts.may_stand_in(&json) {
             return json;
@@ -111,19 +113,19 @@ impl Masking<'_> {
         }
     }
 
-    /// Text, without what was masked elsewhere.
+    /// Masks every occurrence of a found text in plain text.
     pub(super) fn without<'t>(&self, text: &'t str) -> Cow<'t, str> {
         self.texts.replaced(text).map_or(Cow::Borrowed(text), Cow::Owned)
     }
 
-    /// The letters and digits that stand in one of those for what was masked.
+    /// Returns the stand-ins, letters and digits, that occur in one of these texts.
     pub(super) fn stand_ins(&self, masked: &[&str]) -> Vec<String> {
         let mut stand_ins = self.texts.instead_in(masked);
         stand_ins.extend(self.numbers.instead_in(masked));
         stand_ins
     }
 
-    /// The text with these parts of it masked.
+    /// Returns the text with these parts masked.
     fn mask_in(&mut self, text: &str, parts: &[Range<usize>]) -> String {
         let (mut masked, mut copied) = (String::with_capacity(text.len()), 0);
         for part in parts {
@@ -142,13 +144,13 @@ impl Masking<'_> {
         masked
     }
 
-    /// Text that is no JSON, without the credentials in it; none where there are none.
+    /// Masks the credentials in text that is not JSON. Returns `None` if there are none.
     fn found_in_text(&mut self, text: &str) -> Option<String> {
         let found = in_text::find(text, &self.masks.names);
         (!found.is_empty()).then(|| self.mask_in(text, &found))
     }
 
-    /// Remembers that it is masked, in each form in which it may stand elsewhere.
+    /// Remembers a masked text in each form in which it may occur, and returns its letters.
     fn mask(&mut self, text: &str) -> &str {
         if self.texts.instead_of(text).is_none() {
             for form in in_text::other_forms(text) {
@@ -158,7 +160,7 @@ impl Masking<'_> {
         self.texts.instead_or(text, || letters(text.len()))
     }
 
-    /// The same for what stands as a number.
+    /// Remembers a masked number, and returns its digits.
     fn mask_number(&mut self, number: &str) -> &str {
         self.numbers.instead_or(number, || digits(number.len()))
     }

@@ -1,6 +1,6 @@
-//! Members of a JSON object, written one after the other into what will be on disk. A journal has some thirty for each
-//! callback, whose names are known here and copied in a few instructions where all of this stands in the place that calls
-//! it, and most of what is written for them never needs an escape: a general writer takes a third more.
+//! Writes the members of a JSON object, one after the other, into a buffer. An entry of the journal has about thirty. Their
+//! names are constants that take a few instructions to copy when the functions here are inlined, and most values need no
+//! escapes: a general writer takes a third longer.
 
 /// An object that is being written.
 pub(super) struct Members<'a> {
@@ -8,13 +8,13 @@ pub(super) struct Members<'a> {
 }
 
 impl<'a> Members<'a> {
-    /// An object without members.
+    /// Opens the object.
     pub(super) fn begin(into: &'a mut Vec<u8>) -> Self {
         into.push(b'{');
         Self { into }
     }
 
-    /// Nothing where there is none.
+    /// Writes a string; writes nothing for `None`.
     #[inline(always)]
     pub(super) fn text<'t>(&mut self, name: &str, text: impl Into<Option<&'t str>>) {
         if let Some(text) = text.into() {
@@ -23,7 +23,7 @@ impl<'a> Members<'a> {
         }
     }
 
-    /// Nothing where there is none.
+    /// Writes a number; writes nothing for `None`.
     #[inline(always)]
     pub(super) fn number(&mut self, name: &str, number: impl Into<Option<u64>>) {
         if let Some(number) = number.into() {
@@ -32,25 +32,25 @@ impl<'a> Members<'a> {
         }
     }
 
-    /// What is JSON already.
+    /// Writes a value that is JSON already.
     #[inline(always)]
     pub(super) fn json(&mut self, name: &str, json: &[u8]) {
         self.name(name);
         self.into.extend_from_slice(json);
     }
 
-    /// What `write` writes, which is JSON.
+    /// Writes the value that `write` appends, which must be JSON.
     pub(super) fn value<T>(&mut self, name: &str, write: impl FnOnce(&mut Vec<u8>) -> T) -> T {
         self.name(name);
         write(self.into)
     }
 
-    /// There are no more.
+    /// Closes the object.
     pub(super) fn end(self) {
         self.into.push(b'}');
     }
 
-    /// Names are ours, and need no escape.
+    /// Writes a name. The names are constants that need no escapes.
     #[inline(always)]
     fn name(&mut self, name: &str) {
         if self.into.last() != Some(&b'{') {
@@ -62,11 +62,11 @@ impl<'a> Members<'a> {
     }
 }
 
-/// With its quotes.
+/// Writes a string with its quotes.
 fn string(into: &mut Vec<u8>, text: &str) {
     let is_plain = |byte: u8| byte >= b' ' && byte != b'"' && byte != b'\\';
     if !text.bytes().all(is_plain) {
-        // Text can always be written, and memory takes it.
+        // Serializing a string into memory does not fail.
         let _ = serde_json::to_writer(into, text);
         return;
     }

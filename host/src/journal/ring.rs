@@ -1,4 +1,4 @@
-//! The files of a journal together: bounded in size and age, written at the new end, taken away at the old one.
+//! The files of a journal: bounded in size and age, appended at the new end, removed at the old end.
 
 use std::fs::DirBuilder;
 use std::fs::File;
@@ -17,12 +17,12 @@ use crate::journal::filter::Filter;
 use crate::journal::segment;
 use crate::small_file;
 
-/// A file is one part in so many of the ring: so much is lost of it at once when it is full.
+/// A file holds one of this many parts of the ring. So much is lost at once when the ring is full.
 const PARTS: u64 = 16;
-/// The largest file that is read at once. A ring of 16 GiB has such files.
+/// Largest file that is read at once, in bytes. A ring of 16 GiB has such files.
 const MAX_FILE_BYTES: u64 = 1 << 30;
 
-/// The writing end.
+/// The writing end of the ring.
 #[derive(Debug)]
 pub(super) struct Ring {
     folder: PathBuf,
@@ -40,7 +40,7 @@ struct Open {
 }
 
 impl Ring {
-    /// Makes the folder. Only the host's user gets at it: callbacks are other people's words.
+    /// Creates the folder. Only the host's user may read it, because callbacks hold other people's words.
     pub(super) fn open(settings: &JournalSettings) -> std::io::Result<Self> {
         DirBuilder::new().recursive(true).mode(0o700).create(&settings.folder)?;
         let mut ring = Self {
@@ -54,13 +54,13 @@ impl Ring {
         Ok(ring)
     }
 
-    /// The longest record: a quarter of the ring. So what is written at once, up to a quarter and one record more, fits beside
-    /// as much that was there.
+    /// Returns the longest record: a quarter of the ring. So a batch, which is at most a quarter and one more record, fits
+    /// beside as much that was there before.
     pub(super) fn longest_record(&self) -> usize {
         usize::try_from(self.max_bytes / 4).unwrap_or(usize::MAX)
     }
 
-    /// Writes records that are framed already. After an error nothing is known of the file, and the next one is another.
+    /// Writes framed records. After an error the state of the file is unknown, so the next write begins another file.
     pub(super) fn write(&mut self, framed: &[u8]) -> std::io::Result<()> {
         let (bytes, age) = (framed.len() as u64, self.max_age / PARTS as u32);
         let is_full = self.open.as_ref().is_none_or(|open| {
@@ -79,13 +79,13 @@ impl Ring {
         written
     }
 
-    /// The next file, and room for it and for so many bytes at once.
+    /// Begins the next file, and makes room for it or for this many bytes at once.
     fn begin(&mut self, bytes: u64) -> std::io::Result<()> {
         self.open = None;
         self.make_room((segment::HEAD.len() as u64 + bytes).max(self.max_bytes / PARTS))?;
         let since = SystemTime::now();
         let ms = since.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default().as_millis();
-        // A host that starts again within the same millisecond has another number.
+        // The process id and the number tell apart files of the same millisecond.
         let name = format!("{ms:014}-{}-{:06}.{}", std::process::id(), self.begun, segment::ENDING);
         self.begun += 1;
         let mut file = OpenOptions::new()
@@ -98,12 +98,12 @@ impl Ring {
         Ok(())
     }
 
-    /// Takes away what is too old, and then what is oldest, until so many bytes fit.
+    /// Removes files that are too old, and then the oldest ones, until this many bytes fit.
     fn make_room(&self, room: u64) -> std::io::Result<()> {
         let now = SystemTime::now();
         let mut kept = Vec::new();
         for path in segment::files(&self.folder)? {
-            // Another process may have taken it away.
+            // Another process may have removed it.
             let Ok(about) = path.metadata() else { continue };
             let age = about.modified().ok().and_then(|at| now.duration_since(at).ok());
             if age.is_some_and(|age| age > self.max_age) {
@@ -131,16 +131,16 @@ fn remove(path: &Path) -> std::io::Result<()> {
     }
 }
 
-/// Where reading begins.
+/// The direction of reading.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Order {
-    /// At what happened last.
+    /// From the newest entry to the oldest.
     NewestFirst,
-    /// At what happened first.
+    /// From the oldest entry to the newest.
     OldestFirst,
 }
 
-/// Goes through the entries of a folder, for as long as `take` wants more. A host may write there meanwhile.
+/// Reads the entries of a folder until `take` returns `false`. A host may write there meanwhile.
 pub fn read(
     folder: &Path,
     order: Order,
@@ -153,7 +153,7 @@ pub fn read(
     for path in files {
         let file = match small_file::read_so_far(&path, MAX_FILE_BYTES) {
             Ok(file) => file,
-            // Its time was over while we read another.
+            // The file was removed while another one was read.
             Err(error) if error.is_missing() => continue,
             Err(error) => return Err(error.into()),
         };
@@ -170,7 +170,7 @@ pub fn read(
     Ok(())
 }
 
-/// The last `count` entries that the filter takes, oldest first.
+/// Returns the last `count` entries that the filter takes, oldest first.
 pub fn last(folder: &Path, filter: &Filter, count: usize) -> std::io::Result<Vec<Entry>> {
     let mut found = Vec::new();
     read(folder, Order::NewestFirst, |entry| {

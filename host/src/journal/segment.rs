@@ -1,33 +1,34 @@
-//! One file of the ring: a line that says what it is, then records, each with its length and a checksum. A record that was not
-//! written to its end is where reading stops; nothing is ever written behind one, because every start begins a new file.
+//! One file of the ring: a line that names the format, then records, each with its length and a checksum. Reading stops at a
+//! record that was not written to its end; nothing is ever appended after one, because every start begins a new file.
 
 use std::path::Path;
 
-/// What a file begins with.
+/// The first line of a file.
 pub(super) const HEAD: &[u8] = b"aviary journal 2\n";
-/// How its name ends.
+/// The extension of a file.
 pub(super) const ENDING: &str = "journal";
-/// Bytes before a record's text: its length, and the checksum of the text.
+/// Bytes before the text of a record: its length and the checksum of the text.
 const FRAME: usize = 2 * size_of::<u32>();
-/// The longest record. A callback of the webhook may have 4 MiB, and then it is not kept.
+/// Longest record, in bytes. A callback of the webhook may have 4 MiB, and then it is not recorded.
 pub(super) const MOST_BYTES: usize = 3 << 20;
 
-/// Whoever writes wrong bytes here on purpose could write right ones as well: it is about torn writes and bad disks.
+/// Returns the checksum of a text. It detects torn writes and bad disks, not forgery: an attacker could write a valid checksum
+/// as well.
 fn check(text: &[u8]) -> [u8; 4] {
     crc32fast::hash(text).to_le_bytes()
 }
 
-/// Why there is no record.
+/// The reason why a record was not appended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum NotAppended {
-    /// It could not be written.
+    /// The text of the record could not be made.
     Unreadable,
-    /// It is longer than a record may be.
+    /// The text is longer than a record may be.
     TooLong,
 }
 
-/// Puts a record of at most so many bytes behind the others, where `write` writes it, so that it is not copied. What is none
-/// leaves nothing.
+/// Appends a record of at most `most` bytes, which `write` writes in place to avoid a copy. Leaves the buffer as it was if it
+/// fails.
 pub(super) fn append(
     buffer: &mut Vec<u8>,
     most: usize,
@@ -52,7 +53,7 @@ pub(super) fn append(
     result
 }
 
-/// The whole records of a file, oldest first.
+/// Returns the complete records of a file, oldest first.
 pub(super) fn records(file: &[u8]) -> Vec<&[u8]> {
     let mut all = Vec::new();
     let Some(mut rest) = file.strip_prefix(HEAD) else { return all };
@@ -73,7 +74,7 @@ pub(super) fn records(file: &[u8]) -> Vec<&[u8]> {
     all
 }
 
-/// The files of a folder, oldest first: their names begin with the time. None are none.
+/// Returns the files of a folder, oldest first: their names begin with the time. A missing folder has no files.
 pub(super) fn files(folder: &Path) -> std::io::Result<Vec<std::path::PathBuf>> {
     let entries = match std::fs::read_dir(folder) {
         Ok(entries) => entries,

@@ -1,5 +1,5 @@
-//! The thread that writes, and the way to it. Who has something to write leaves it and goes on; where the thread cannot keep up,
-//! it is dropped and counted, and no answer is later for it.
+//! The thread that writes the journal, and the queue to it. Callers queue a draft and go on; if the thread cannot keep up,
+//! drafts are dropped and counted, and no answer is delayed.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -17,24 +17,26 @@ use crate::journal::segment;
 use crate::journal::segment::NotAppended;
 use crate::telemetry::metrics;
 
-/// Drafts that may wait: a tenth of a second of the most that a host of two cores answers.
+/// Most drafts in the queue: the answers of a host with two cores in a tenth of a second.
 const MOST_WAITING: usize = 4096;
-/// Their memory.
+/// Limit of the memory of queued drafts, in bytes.
 const MOST_BYTES: usize = 32 << 20;
-/// How long the thread rests between two looks, so that not each callback wakes it: a kill loses as much.
+/// How long the thread rests between two batches, so that not every callback wakes it. A killed host loses the
+/// callbacks of that time.
 const REST: Duration = Duration::from_millis(20);
-/// So many end its rest: what they hold is still in a core's cache then, and to write them takes it no longer than a few calls.
+/// Number of drafts that end the rest early: their memory is still in a core's cache then, and writing them takes the core no
+/// longer than a few calls.
 const ENOUGH: usize = 64;
-/// How long a host that stops waits for the rest of it.
+/// Longest time that a stopping host waits for the remaining drafts.
 const LAST_WORDS: Duration = Duration::from_secs(2);
-/// The most that is written at once, and the most that is kept of the memory that it took.
+/// Bytes that are written at once, and bytes of buffers that are kept afterwards.
 const BATCH: usize = 1 << 20;
 
-/// The way to a journal that is on.
+/// Handle of a running journal.
 #[derive(Clone, Debug)]
 pub struct Journal(Arc<Handle>);
 
-/// What ends the thread when nobody has it any more.
+/// Ends the thread when the last handle is dropped.
 #[derive(Debug)]
 struct Handle(Arc<Shared>);
 
@@ -56,28 +58,28 @@ struct Shared {
 #[derive(Debug, Default)]
 struct Queue {
     drafts: Drafts,
-    /// How many of them the thread waits for; none while it writes.
+    /// Number of drafts that wakes the thread; `None` while it writes.
     wanted: Option<usize>,
     is_closed: bool,
     has_ended: bool,
 }
 
-/// Why there is no journal.
+/// The reason why the journal could not start.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum JournalError {
-    /// Its folder cannot be used.
+    /// The folder cannot be used.
     #[error("journal.path: {}: {error}", folder.display())]
     Folder {
-        /// Which.
+        /// The folder of the journal.
         folder: std::path::PathBuf,
-        /// The system's words.
+        /// The error of the operating system.
         error: std::io::Error,
     },
 }
 
 impl Journal {
-    /// Begins a new file, and the thread.
+    /// Begins a new file, and starts the thread.
     pub fn open(settings: &JournalSettings) -> Result<Self, JournalError> {
         let failed = |error| JournalError::Folder { folder: settings.folder.clone(), error };
         let ring = Ring::open(settings).map_err(failed)?;
@@ -90,19 +92,19 @@ impl Journal {
         Ok(Self(Arc::new(Handle(shared))))
     }
 
-    /// Where it is.
+    /// Returns the settings that the journal was opened with.
     pub fn settings(&self) -> &JournalSettings {
         &self.0.0.settings
     }
 
-    /// Leaves it to be written, if there is room.
+    /// Queues a draft, or drops and counts it if the queue is full.
     pub fn submit(&self, draft: Draft) {
         if !self.0.0.submit(draft) {
             metrics::record_journal_drop("queue_full", 1);
         }
     }
 
-    /// Takes no more, and waits a moment until what was left is written.
+    /// Takes no more drafts, and waits up to `LAST_WORDS` until the queued ones are written.
     pub fn close(&self) {
         let shared = &self.0.0;
         let mut queue = shared.queue.lock();
@@ -125,7 +127,7 @@ impl Shared {
         }
     }
 
-    /// `false`: there was no room.
+    /// Queues a draft. Returns `false` if there is no room, or the journal is closed.
     fn submit(&self, draft: Draft) -> bool {
         let mut queue = self.queue.lock();
         let drafts = &mut queue.drafts;
@@ -146,7 +148,7 @@ impl Shared {
         let masks = Masks::new(&self.settings.mask);
         let mut batch = Batch::new(ring);
         let mut numbers = 0;
-        // Its room goes back and forth: nothing that waits is moved because others come.
+        // The two buffers are swapped, so that no waiting draft is moved because others come.
         let mut drafts = Drafts::default();
         while self.next(&mut drafts) {
             let mut hex = hex::Buffer::<8>::new();
@@ -163,7 +165,7 @@ impl Shared {
         self.emptied.notify_all();
     }
 
-    /// Until enough waits, or for so long.
+    /// Waits until `ENOUGH` drafts are queued, but no longer than `REST`.
     fn rest(&self) {
         let mut queue = self.queue.lock();
         queue.wanted = Some(ENOUGH);
@@ -171,7 +173,7 @@ impl Shared {
         self.filled.wait_timeout_while(queue, REST, goes_on);
     }
 
-    /// What waits, as soon as something does. `false`: there will be nothing more.
+    /// Takes the queued drafts, and waits if there are none. Returns `false` when the journal is closed and empty.
     fn next(&self, taken: &mut Drafts) -> bool {
         let mut queue = self.queue.lock();
         while queue.drafts.len() == 0 {
@@ -187,12 +189,12 @@ impl Shared {
     }
 }
 
-/// Sorts by time, and tells callbacks of one millisecond apart.
+/// Makes an id that sorts by time and differs for callbacks of the same millisecond.
 fn id(at_ms: u64, number: u16) -> [u8; 8] {
     ((at_ms << u16::BITS) | u64::from(number)).to_be_bytes()
 }
 
-/// Records that are written at once.
+/// Records that are written together.
 struct Batch {
     ring: Ring,
     framed: Vec<u8>,
@@ -205,7 +207,7 @@ impl Batch {
         Self { ring, framed: Vec::new(), count: 0, has_failed: false }
     }
 
-    /// Of the text that `write` writes.
+    /// Adds a record with the text that `write` writes, and writes the batch once it is full.
     fn add(&mut self, write: impl FnOnce(&mut Vec<u8>) -> Option<()>) {
         let most = self.ring.longest_record();
         match segment::append(&mut self.framed, most, write) {

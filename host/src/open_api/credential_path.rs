@@ -1,4 +1,4 @@
-//! Which requests give out credentials. The list is data: `credential_paths.toml` beside this file.
+//! Recognizes the requests whose answers contain credentials. The list is data: `credential_paths.toml` beside this file.
 
 use std::sync::LazyLock;
 
@@ -7,7 +7,7 @@ use serde::Deserialize;
 const LIST: &str = include_str!("credential_paths.toml");
 
 static PATTERNS: LazyLock<Vec<Pattern>> = LazyLock::new(|| {
-    // The file is part of the program, and a test reads it.
+    // The file is part of the program, and a test parses it.
     let list: List = toml::from_str(LIST).unwrap_or_else(|error| unreachable!("{error}"));
     list.refused.into_iter().map(|refused| Pattern::new(&refused.pattern)).collect()
 });
@@ -26,8 +26,8 @@ struct Refused {
 #[derive(Debug)]
 struct Pattern(Vec<String>);
 
-/// Whether the answer to a request for this path may hold a credential. The platform's router may be more lenient than a
-/// comparison of texts, so the path is read as leniently: without regard to case, to empty segments, and to what follows
+/// Returns whether the answer to a request for this path may hold a credential. The platform's router may be more lenient than
+/// a comparison of texts, so the path is read as leniently: without regard to case, to empty segments, and to whatever follows
 /// the name in a segment.
 pub(super) fn gives_credentials(path: &str) -> bool {
     let path = path.to_ascii_lowercase();
@@ -35,12 +35,12 @@ pub(super) fn gives_credentials(path: &str) -> bool {
     PATTERNS.iter().any(|pattern| matches(&pattern.0, &segments))
 }
 
-/// `//` and a slash at the end name the same place.
+/// Splits a path into its segments. `//` and a trailing slash add no segment.
 fn segments(path: &str) -> impl Iterator<Item = &str> {
     path.split('/').filter(|segment| !segment.is_empty())
 }
 
-/// `get` of `get.json`, `get:resend` and `get~`.
+/// Returns the leading name of a segment: `get` of `get.json`, `get:resend` and `get~`.
 fn name(segment: &str) -> &str {
     let is_name = |character: char| character.is_ascii_alphanumeric() || "_-".contains(character);
     segment.split(|character| !is_name(character)).next().unwrap_or_default()
@@ -52,7 +52,8 @@ impl Pattern {
     }
 }
 
-/// A path is eight segments or so; a pattern has one or two `**`, so that the search stays short for a long path too.
+/// Compares segment by segment. A path has about eight segments and a pattern one or two `**`, so the search stays short for a
+/// long path too.
 fn matches(pattern: &[String], path: &[&str]) -> bool {
     let Some((first, rest)) = pattern.split_first() else { return path.is_empty() };
     if first == "**" {

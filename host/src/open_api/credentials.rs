@@ -1,6 +1,6 @@
-//! How an app comes to the token that a request needs: with its secret, or with its ticket and for one tenant.
+//! Obtains the token that a request needs: with the app secret, or with the app ticket and for one tenant.
 //!
-//! Every request for a token has a body of its own, with what it needs and nothing else.
+//! Every token request has a body of its own, with the members it needs and nothing else.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -27,25 +27,25 @@ use serde_json::json;
 const TENANT_TOKEN_INVALID: i64 = 99_991_663;
 /// "App access token invalid".
 const APP_TOKEN_INVALID: i64 = 99_991_664;
-/// "Access token invalid", whichever it was.
+/// "Access token invalid", for either kind of token.
 const TOKEN_INVALID: i64 = 99_991_671;
 /// "App ticket invalid".
 const TICKET_INVALID: i64 = 10_012;
 
-/// Where a self-built app's tenant token is had from.
+/// Path that gives a self-built app's tenant token.
 const INTERNAL_TENANT_TOKEN: &str = "/open-apis/auth/v3/tenant_access_token/internal";
-/// Where a store app's own token is had from.
+/// Path that gives a store app's own token.
 const APP_TOKEN: &str = "/open-apis/auth/v3/app_access_token";
-/// And with that, a tenant's.
+/// Path that gives a store app's tenant token in exchange for its own token.
 const TENANT_TOKEN: &str = "/open-apis/auth/v3/tenant_access_token";
-/// Where a ticket is asked for.
+/// Path that asks the platform to send the app ticket again.
 const TICKET_RESEND: &str = "/open-apis/auth/v3/app_ticket/resend";
-/// A token in the store that has less of its time left is not worth taking: it would be fetched again at once.
+/// Least remaining lifetime of a token that is taken from the store. A token with less would be fetched again at once.
 const WORTH_TAKING: Duration = Duration::from_secs(15 * 60);
-/// The one token that an app has for itself.
+/// Cache key of the one token that an app has for itself.
 const APP: &str = "app";
 
-/// One app's tokens, and how it comes to them.
+/// The tokens of one app, and the means to fetch them.
 #[derive(Debug)]
 pub(super) struct Credentials {
     app: AppIdentity,
@@ -56,7 +56,7 @@ pub(super) struct Credentials {
     vault: Option<Vault>,
 }
 
-/// Which token an answer holds.
+/// The token that an answer is expected to hold.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Holds {
     TenantToken,
@@ -73,7 +73,7 @@ struct TokenResponse {
     expire: Option<u64>,
 }
 
-/// Whether the platform says by that code that it was a credential that it did not like.
+/// Returns whether the platform rejects a credential with this code.
 pub(super) fn is_stale(code: i64) -> bool {
     matches!(code, TENANT_TOKEN_INVALID | APP_TOKEN_INVALID | TOKEN_INVALID | TICKET_INVALID)
 }
@@ -84,7 +84,7 @@ impl Credentials {
         Self { app, wire, tenants, own, ticket: AppTicket::new(vault.clone()), vault }
     }
 
-    /// The token to act for that tenant with. A self-built app has one tenant and one token.
+    /// Returns the token for requests on behalf of a tenant. A self-built app has one tenant and one token.
     pub(super) async fn tenant_token(self: &Arc<Self>, tenant: &str) -> Result<Secret, ApiError> {
         let name = self.tenant_name(tenant);
         if self.app.kind == AppKind::Store && tenant.is_empty() {
@@ -95,16 +95,16 @@ impl Credentials {
         self.tenants.get(&name, fetch).await
     }
 
-    /// The platform has refused a request with that token, and said so by that code.
+    /// Drops a tenant token that the platform refused with this code.
     pub(super) fn evict(&self, tenant: &str, stale: &Secret, code: i64) {
         self.tenants.evict(&self.tenant_name(tenant), stale);
         if matches!(code, APP_TOKEN_INVALID | TICKET_INVALID) {
-            // It was made of what is no better.
+            // The tenant token was made from a credential that is no longer valid either.
             self.own.evict_any(APP);
         }
     }
 
-    /// The platform has sent this app's ticket.
+    /// Accepts an app ticket that the platform has sent.
     pub(super) async fn take_ticket(&self, ticket: Secret) {
         self.ticket.take(ticket).await;
     }
@@ -219,7 +219,7 @@ impl Credentials {
         Ok((named_fields::from_str(&response.body).map_err(malformed)?, response))
     }
 
-    /// What an earlier process or another host has left, unless it is what the platform refused.
+    /// Returns the token that an earlier process or another host stored, unless it is the one that the platform refused.
     async fn kept(&self, name: &str, refused: Option<&Secret>) -> Option<Fresh> {
         let Kept { secret, until_ms } = self.token_vault()?.load(name).await?;
         let lifetime = Duration::from_millis(until_ms.saturating_sub(now_ms()));

@@ -1,4 +1,4 @@
-//! Which requests an operator lets a plugin make. Nothing is allowed that is not written down.
+//! The requests that an operator lets a plugin make. A request that no grant names is refused.
 
 use std::collections::BTreeSet;
 
@@ -7,7 +7,7 @@ use wildmatch::WildMatchPattern;
 
 use crate::open_api::credential_path::gives_credentials;
 
-/// In a list of tenants: all of them.
+/// In a list of tenants, stands for all of them.
 const EVERY_TENANT: &str = "*";
 
 /// A method and a path pattern, written `POST /open-apis/im/v1/messages`. `*` stands for any run of characters.
@@ -18,7 +18,7 @@ pub struct Grant {
     path: WildMatchPattern<'*', '\0'>,
 }
 
-/// Not a grant.
+/// The text is not a grant.
 #[derive(Debug, thiserror::Error)]
 #[error(
     "{0:?} is not a grant: write a method, a space and a path, like \"POST /open-apis/im/v1/messages\""
@@ -26,13 +26,13 @@ pub struct Grant {
 pub struct GrantError(String);
 
 impl Grant {
-    /// Does it allow this request?
+    /// Returns whether the grant covers this request.
     pub fn allows(&self, method: &str, path: &str) -> bool {
         self.method == method && self.path.matches(path)
     }
 }
 
-/// What one plugin may ask for, and for whom.
+/// The requests that one plugin may make, and the tenants that it may make them for.
 #[derive(Debug, Default)]
 pub struct Granted {
     requests: Vec<Grant>,
@@ -40,20 +40,20 @@ pub struct Granted {
 }
 
 impl Granted {
-    /// These requests: for the tenant that a callback is from, and for these others.
+    /// Grants these requests for the tenant of the callback and for the other `tenants`.
     pub fn new(requests: Vec<Grant>, tenants: BTreeSet<String>) -> Self {
         Self { requests, tenants }
     }
 
-    /// Is this request granted to it? What gives out credentials is the host's to ask, whatever a pattern matches, and a
-    /// path that another program could read in another way is nobody's.
+    /// Returns whether a grant covers this request. Whatever a pattern matches, a path that gives out credentials is refused,
+    /// because only the host asks for those, and so is a path that another program could read in another way.
     pub fn allows(&self, method: &str, path: &str) -> bool {
         is_plain_path(path)
             && self.requests.iter().any(|grant| grant.allows(method, path))
             && !gives_credentials(path)
     }
 
-    /// May it act for that tenant when it is asked about a callback from another one?
+    /// Returns whether the plugin may act for this tenant during a callback from another one.
     pub fn extends_to(&self, tenant: &str) -> bool {
         self.tenants.contains(tenant) || self.tenants.contains(EVERY_TENANT)
     }
@@ -74,8 +74,8 @@ impl TryFrom<String> for Grant {
     }
 }
 
-/// A grant is compared with the path as text, so the text must mean what it says: no dots that a URL parser would
-/// resolve, no escapes, no query.
+/// Returns whether a path means exactly what it says: no dots that a URL parser would resolve, no escapes, no query. A grant is
+/// compared with the path as text.
 pub fn is_plain_path(path: &str) -> bool {
     let Some(rest) = path.strip_prefix("/open-apis/") else { return false };
     rest.split('/').all(|segment| {

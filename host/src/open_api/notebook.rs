@@ -1,4 +1,4 @@
-//! What was asked of the server API where there is no platform: written down for whoever runs a plugin at the desk.
+//! Records the server API requests of a plugin that runs without a platform, for the developer who runs it.
 
 use std::sync::Arc;
 
@@ -7,33 +7,33 @@ use serde::Serialize;
 
 use crate::open_api::request::ApiRequest;
 
-/// Requests that are kept. One callback makes a few; a loop makes thousands of the same.
+/// Requests that are kept. One callback makes a few; a loop makes thousands of identical ones.
 const MAX_ENTRIES: usize = 64;
 
-/// What became of a request.
+/// The outcome of a request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Asked {
-    /// It is granted, and was not sent.
+    /// The request is granted, and was not sent.
     NotSent,
-    /// It is not granted.
+    /// The request is not granted.
     NotGranted,
 }
 
-/// One request.
+/// One recorded request.
 #[derive(Clone, Debug, Serialize)]
 pub struct Noted {
-    /// GET, POST, …
+    /// The HTTP method: GET, POST, …
     pub method: &'static str,
-    /// Begins with `/open-apis/`.
+    /// The path; begins with `/open-apis/`.
     pub path: String,
-    /// JSON.
+    /// The body, as JSON.
     pub body: Option<String>,
-    /// What became of it.
+    /// The outcome of the request.
     pub result: Asked,
 }
 
-/// The first requests, in the order they were made.
+/// The first `MAX_ENTRIES` requests, in the order they were made.
 #[derive(Clone, Debug, Default)]
 pub struct Notebook(Arc<Mutex<Vec<Noted>>>);
 
@@ -46,7 +46,7 @@ impl Notebook {
         }
     }
 
-    /// What was asked so far.
+    /// Returns a copy of the recorded requests.
     pub fn entries(&self) -> Vec<Noted> {
         self.0.lock().clone()
     }

@@ -1,4 +1,4 @@
-//! So many requests and no more: turns are given in the order they are asked for.
+//! A rate limit that gives turns in the order in which they are asked for.
 
 use std::collections::VecDeque;
 use std::time::Duration;
@@ -6,44 +6,44 @@ use std::time::Duration;
 use aviary_state::Mutex;
 use tokio::time::Instant;
 
-/// A limit of the platform's.
+/// A rate that the platform allows.
 #[derive(Clone, Copy, Debug)]
 pub struct Rate {
-    /// Requests in one second, which are spread over it: nobody knows when the platform's second begins.
+    /// Requests in one second. They are spread over it, because nobody knows when the platform's second begins.
     pub in_a_second: u32,
-    /// Requests in any minute.
+    /// Requests in any period of one minute.
     pub in_a_minute: usize,
 }
 
-/// Keeps to it.
+/// Delays or refuses requests that would exceed a rate.
 #[derive(Debug)]
 pub struct RateLimit {
     rate: Rate,
     given: Mutex<Given>,
 }
 
-/// The turns of the last minute, and those that lie ahead.
+/// The turns of the last minute and the turns already reserved in the future, oldest first.
 #[derive(Debug, Default)]
 struct Given(VecDeque<Instant>);
 
 impl RateLimit {
-    /// Nothing was sent before.
+    /// Starts with no turns taken.
     pub fn new(rate: Rate) -> Self {
         Self { rate, given: Mutex::default() }
     }
 
-    /// Resolves when it is this request's turn. Cancel safe; a turn that is not waited for is lost to nobody but time.
+    /// Resolves when it is this request's turn. Cancel safe; a turn that its caller no longer waits for stays reserved.
     pub async fn turn(&self) {
         let now = Instant::now();
         let turn = self.reserve(now);
-        // Sleeping until now still takes a millisecond.
+        // `sleep_until` takes a millisecond even for the present moment.
         if turn > now {
             tokio::time::sleep_until(turn).await;
         }
     }
 
-    /// Resolves to true when it is this request's turn, and at once to false if that is later than `until`: then it has
-    /// taken nobody's place.
+    /// Resolves to `true` when it is this request's turn, and at once to `false` if that is later than `until`; in that case no
+    /// turn is reserved.
     pub async fn turn_by(&self, until: Instant) -> bool {
         let now = Instant::now();
         let Some(turn) = self.reserve_by(now, until) else { return false };

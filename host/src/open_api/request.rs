@@ -1,36 +1,36 @@
-//! A request to the server API, its answer, and why there is none.
+//! A request to the server API, its response, and the reasons for having none.
 
 use serde::Deserialize;
 
-/// The platform's answers are small; more than this is not read.
+/// Largest response body that is read. The platform's answers are small.
 pub(super) const MAX_RESPONSE_BYTES: usize = 4 * 1024 * 1024;
 
-/// A request, without credentials.
+/// A request to the server API, without credentials.
 #[derive(Clone, Debug)]
 pub struct ApiRequest {
-    /// GET, POST, …
+    /// The HTTP method: GET, POST, …
     pub method: &'static str,
-    /// Begins with `/open-apis/`.
+    /// The path; begins with `/open-apis/`.
     pub path: String,
-    /// In order.
+    /// Query parameters, in the order they are sent.
     pub query: Vec<(String, String)>,
-    /// JSON.
+    /// The body, as JSON.
     pub body: Option<String>,
 }
 
-/// An answer, whatever its status.
+/// A response with any HTTP status.
 #[derive(Clone, Debug)]
 pub struct ApiResponse {
-    /// HTTP.
+    /// The HTTP status.
     pub status: u16,
-    /// JSON, as text.
+    /// The body, as the text of JSON.
     pub body: String,
-    /// `X-Tt-Logid`: what the platform's support asks for.
+    /// `X-Tt-Logid`, which the platform's support asks for.
     pub log_id: Option<String>,
 }
 
 impl ApiResponse {
-    /// The `code` in the body, 0 where all is well.
+    /// Returns the `code` in the body, which is 0 for success; `None` if the body has no such member.
     pub fn code(&self) -> Option<i64> {
         #[derive(Deserialize)]
         struct Coded {
@@ -40,47 +40,47 @@ impl ApiResponse {
     }
 }
 
-/// Why there is no answer.
+/// The reason why a request has no response.
 #[derive(Clone, Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum ApiError {
-    /// It took too long.
+    /// The deadline passed before an answer came.
     #[error("no answer in time")]
     Deadline,
     /// The platform could not be reached.
     #[error("cannot reach the platform: {0}")]
     Transport(String),
-    /// It gave no token.
+    /// The platform refused to give a token.
     #[error("the platform gives no token: code {code}, {message} (log id {})", log_id.as_deref().unwrap_or("none"))]
     Token {
-        /// The platform's.
+        /// The platform's error code.
         code: i64,
-        /// The platform's.
+        /// The platform's error message.
         message: String,
-        /// For its support.
+        /// The log id of the response, for the platform's support.
         log_id: Option<String>,
     },
-    /// It has sent no ticket.
+    /// The platform has sent no app ticket.
     #[error(
         "the platform has sent this store app no app ticket, though it was asked to: it comes as the event app_ticket, through a door of this host"
     )]
     NoTicket,
-    /// Nobody knows for whom.
+    /// A store app's callback has no tenant, so there is no token to choose.
     #[error("the callback names no tenant, and a store app acts for one")]
     NoTenant,
-    /// Too many requests.
+    /// The rate limit has no turn left before the deadline.
     #[error("its turn does not come in time: plugins may make only so many requests a second")]
     RateLimited,
-    /// There is no platform.
+    /// The plugin runs without a platform.
     #[error("this plugin runs offline, nothing was sent")]
     Offline,
-    /// The answer is too large.
+    /// The answer is longer than `MAX_RESPONSE_BYTES`.
     #[error("the answer is larger than {MAX_RESPONSE_BYTES} bytes")]
     TooLarge,
 }
 
 impl ApiError {
-    /// Whether the platform has certainly not seen the request.
+    /// Returns whether it is certain that the platform has not seen the request.
     pub fn is_unsent(&self) -> bool {
         match self {
             Self::Token { .. }

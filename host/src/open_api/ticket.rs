@@ -1,7 +1,7 @@
-//! A store app's ticket: the platform sends it once an hour as an event, and again where it is asked to.
+//! A store app's ticket: the platform sends it once an hour as an event, and again on request.
 //!
-//! No plugin sees it. It is kept in the store, so that a host that starts has the last one, and hosts that share a store have
-//! what one of them was sent.
+//! No plugin sees it. The store keeps it, so that a host that starts has the last ticket, and hosts that share a store have the
+//! ticket that one of them received.
 
 use std::time::Duration;
 
@@ -13,16 +13,16 @@ use crate::open_api::request::ApiError;
 use crate::open_api::vault::Kept;
 use crate::open_api::vault::Vault;
 
-/// Its name in the vault.
+/// The name of the ticket in the vault.
 const NAME: &str = "app-ticket";
-/// How long one that was asked for is waited for. The platform sends it within a second or two.
+/// Longest wait for a ticket after asking for one. The platform sends it within a second or two.
 const PATIENCE: Duration = Duration::from_secs(10);
-/// How long the store has before a ticket is used all the same. Its event has to be acknowledged in three seconds.
+/// Time the store has to keep a ticket before it is used all the same. The event has to be acknowledged within three seconds.
 const KEEPING: Duration = Duration::from_secs(1);
-/// How often a shared store is looked into meanwhile: the platform sends it to one host of many.
+/// Interval between two reads of a shared store while waiting: the platform sends the ticket to one of several hosts.
 const LOOK_AGAIN: Duration = Duration::from_millis(250);
 
-/// The ticket, if there is one.
+/// The app ticket, once one has arrived.
 #[derive(Debug)]
 pub(super) struct AppTicket {
     current: watch::Sender<Option<Secret>>,
@@ -34,10 +34,11 @@ impl AppTicket {
         Self { current: watch::Sender::new(None), vault }
     }
 
-    /// The platform has sent this one. It is kept before it is used, so that whoever has seen it used finds it again.
+    /// Accepts a ticket from the platform. The ticket is stored before it is used, so that a host that has used it finds it
+    /// again after a restart.
     pub(super) async fn take(&self, ticket: Secret) {
         if let Some(vault) = &self.vault {
-            // It is good until the platform says otherwise.
+            // A ticket is valid until the platform says otherwise.
             let kept = Kept { secret: ticket.clone(), until_ms: u64::MAX };
             if tokio::time::timeout(KEEPING, vault.save(NAME, &kept)).await.is_err() {
                 tracing::warn!("the store is slow: a restart now would lose the app ticket");
@@ -46,7 +47,7 @@ impl AppTicket {
         self.current.send_replace(Some(ticket));
     }
 
-    /// One that is not `refused`. If there is none, the platform is asked for one by `ask`, and it is waited for.
+    /// Returns a ticket that is not `refused`. If there is none, asks the platform with `ask` and waits for it to arrive.
     pub(super) async fn get(
         &self,
         refused: Option<&Secret>,

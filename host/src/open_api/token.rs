@@ -1,4 +1,4 @@
-//! Access tokens in memory: each is fetched once however many ask at a time, and renewed before it ends.
+//! Access tokens in memory: each is fetched once however many callers ask at a time, and renewed before it ends.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -11,24 +11,26 @@ use tokio::time::Instant;
 
 use crate::open_api::request::ApiError;
 
-/// A token is no longer used this long before it ends, so that no request is under way when it does. The official
-/// SDKs for Go, Java and Node take the same 3 minutes.
+/// A token is no longer used this long before it ends, so that no request is under way when it does. The official SDKs for Go,
+/// Java and Node take the same 3 minutes.
 const RENEW_EARLY: Duration = Duration::from_secs(180);
-/// With so much of its time left another one is fetched while it still serves, so that nobody waits for it. The platform
+/// With this much lifetime left, a new token is fetched while the old one still serves, so that no caller waits. The platform
 /// gives a new one from half an hour before the end.
 const FETCH_AHEAD: Duration = Duration::from_secs(15 * 60);
-/// Between two attempts to fetch one ahead. There is time for some.
+/// Pause between two failed attempts to fetch ahead. `FETCH_AHEAD` leaves time for several.
 const PAUSE_AHEAD: Duration = Duration::from_secs(30);
-/// How long a fetch may take. It goes on when whoever asked first has no time left, for those who ask next.
+/// Limit of one fetch. A fetch goes on when the caller that started it has no time left, so that the next callers find the
+/// token.
 const FETCH: Duration = Duration::from_secs(15);
-/// Tokens in memory: tenants that are busy at the same time. Beyond that one is let go, and fetched again.
+/// Most tokens in memory, one for each tenant that is busy at the same time. Beyond that one is dropped, and fetched again when
+/// needed.
 const MOST: usize = 10_000;
 
-/// A token as it was fetched.
+/// A token as the platform gave it.
 #[derive(Clone, Debug)]
 pub(super) struct Fresh {
     pub(super) token: Secret,
-    /// How long it lives from now on.
+    /// Remaining lifetime, counted from now.
     pub(super) lifetime: Duration,
 }
 
@@ -36,18 +38,18 @@ pub(super) struct Fresh {
 #[derive(Debug, Default)]
 pub(super) struct TokenCache(Mutex<HashMap<String, Arc<Slot>>>);
 
-/// One of them.
+/// The token of one name, or the attempt to fetch it.
 #[derive(Debug, Default)]
 struct Slot {
     state: Mutex<State>,
-    /// Held by whoever fetches; what became of the last fetch, if it failed.
+    /// Locked during a fetch; holds the failure of the last fetch, if it failed.
     flight: Arc<tokio::sync::Mutex<Option<Failure>>>,
 }
 
 #[derive(Debug, Default)]
 struct State {
     held: Option<Held>,
-    /// What the platform called stale, so that it is not taken from the store again.
+    /// The token that the platform called stale, so that it is not taken from the store again.
     refused: Option<Secret>,
 }
 
@@ -65,8 +67,8 @@ struct Failure {
 }
 
 impl TokenCache {
-    /// The token of that name, fetched by `fetch` if there is none that is good. `fetch` is told which one the platform
-    /// has refused.
+    /// Returns the token of that name, fetched by `fetch` if there is no valid one. `fetch` receives the token that the
+    /// platform has refused, if any.
     pub(super) async fn get<F>(
         &self,
         name: &str,
@@ -91,7 +93,7 @@ impl TokenCache {
         if let Some(held) = slot.good(Instant::now()) {
             return Ok(held.token);
         }
-        // Whoever asked before it failed was waiting for this very answer.
+        // A caller that asked before the fetch failed was waiting for this very result.
         if let Some(failure) = flight.as_ref()
             && failure.at >= asked
         {
@@ -102,7 +104,7 @@ impl TokenCache {
         landed.unwrap_or_else(|_stopping| Err(ApiError::Deadline))
     }
 
-    /// Forgets `stale`, which the platform refused, unless another has taken its place meanwhile.
+    /// Forgets `stale`, which the platform refused, unless another token has replaced it meanwhile.
     pub(super) fn evict(&self, name: &str, stale: &Secret) {
         let slot = self.slot(name);
         let mut state = slot.state.lock();
@@ -112,7 +114,7 @@ impl TokenCache {
         }
     }
 
-    /// Forgets whatever is held under that name.
+    /// Forgets the token of that name, whichever it is.
     pub(super) fn evict_any(&self, name: &str) {
         let slot = self.slot(name);
         let mut state = slot.state.lock();
@@ -128,7 +130,7 @@ impl TokenCache {
         }
         if slots.len() >= MOST {
             let now = Instant::now();
-            // One that is being fetched is held by whoever waits for it.
+            // A slot with more than one reference has a caller waiting for its fetch.
             slots.retain(|_, slot| Arc::strong_count(slot) > 1 || slot.good(now).is_some());
             let idle = slots.iter().find(|(_, slot)| Arc::strong_count(slot) == 1);
             if slots.len() >= MOST
@@ -154,7 +156,7 @@ impl Slot {
         let fetched = tokio::time::timeout(FETCH, fetching).await;
         match fetched.unwrap_or(Err(ApiError::Deadline)) {
             Ok(Fresh { token, lifetime }) => {
-                // A token that lives shorter than usual is used for half of its time at least.
+                // A token with a shorter lifetime than usual is used for at least half of it.
                 let ends = Instant::now() + lifetime;
                 let renew_at = ends - RENEW_EARLY.min(lifetime / 2);
                 let ahead_at = ends - FETCH_AHEAD.min(lifetime);

@@ -1,4 +1,4 @@
-//! One request to the server API, with the app's token: what `open-api` and late card updates are made of.
+//! Sends one request to the server API with the app's token. `open-api` and late card updates are built on it.
 
 use std::sync::Arc;
 
@@ -20,7 +20,7 @@ use crate::open_api::vault::Vault;
 use crate::open_api::wire;
 use crate::open_api::wire::Wire;
 
-/// One app's way to the server API.
+/// Client of the server API for one app.
 #[derive(Debug)]
 pub struct OpenApi(Way);
 
@@ -39,7 +39,7 @@ struct Platform {
 }
 
 impl OpenApi {
-    /// Nothing is asked for until it is needed. `plugins` is how much all of the app's plugins together may ask for.
+    /// Fetches no token until one is needed. `plugins` limits the requests of all of the app's plugins together.
     pub fn new(
         app: AppIdentity,
         http: reqwest::Client,
@@ -53,12 +53,12 @@ impl OpenApi {
         Self(Way::Platform(Box::new(Platform { app: id, wire, credentials, plugins })))
     }
 
-    /// Without a platform: nothing is sent, and what would have been is written down.
+    /// A client without a platform: sends nothing, and records each request in the notebook.
     pub fn offline(notebook: Notebook) -> Self {
         Self(Way::Nowhere(notebook))
     }
 
-    /// Sends it in the name of that tenant, by `deadline` at the latest. A token that the platform calls stale is renewed
+    /// Sends the request on behalf of the tenant, by `deadline` at the latest. A token that the platform calls stale is renewed
     /// once.
     pub async fn call(
         &self,
@@ -78,7 +78,7 @@ impl OpenApi {
             .map_err(|_| ApiError::Deadline)?
     }
 
-    /// The same for a plugin, when it is its turn and that of the app's plugins.
+    /// Sends the request for a plugin once the plugin's own rate limit and that of all the app's plugins allow it.
     pub async fn call_for(
         &self,
         plugin: &RateLimit,
@@ -94,14 +94,14 @@ impl OpenApi {
         self.call(request, tenant, deadline).await
     }
 
-    /// The platform has sent this app's ticket.
+    /// Accepts an app ticket that the platform has sent.
     pub async fn take_ticket(&self, ticket: Secret) {
         if let Way::Platform(platform) = &self.0 {
             platform.credentials.take_ticket(ticket).await;
         }
     }
 
-    /// A plugin asked for what it was not granted.
+    /// Records a request that the plugin was not granted, where there is a notebook.
     pub fn not_granted(&self, request: &ApiRequest) {
         if let Way::Nowhere(notebook) = &self.0 {
             notebook.note(request, Asked::NotGranted);
@@ -135,12 +135,12 @@ impl Platform {
     }
 }
 
-/// The HTTP client that every app shares.
+/// Builds the HTTP client that every app shares.
 pub fn http_client(tls: &rustls::ClientConfig) -> Result<reqwest::Client, reqwest::Error> {
     wire::http_client(tls)
 }
 
-/// What `url_previews/batch_update` is asked: that these people's clients ask for the preview again.
+/// Builds the request to `url_previews/batch_update` that makes these people's clients ask for the preview again.
 pub fn preview_refresh(preview_token: &str, open_ids: &[String]) -> ApiRequest {
     let body = json!({ "preview_tokens": [preview_token], "open_ids": open_ids });
     ApiRequest {
@@ -151,7 +151,7 @@ pub fn preview_refresh(preview_token: &str, open_ids: &[String]) -> ApiRequest {
     }
 }
 
-/// What `card/update` is asked: the token of the callback and the card to show, as JSON.
+/// Builds the request to `card/update` from the callback's token and the card to show, as JSON.
 pub fn card_update(update_token: &str, card: &str) -> ApiRequest {
     ApiRequest {
         method: "POST",

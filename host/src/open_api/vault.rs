@@ -31,12 +31,12 @@ const FORMAT: u8 = 2;
 /// A hundred thousand tenants, whose tokens have some hundred bytes each.
 const QUOTA: Quota = Quota { bytes: 64 << 20, keys: 100_000 };
 
-/// What of an app's credentials is kept.
+/// The kinds of credentials that an app stores.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Keeps {
-    /// Its ticket, which the platform sends once an hour.
+    /// The app's ticket, which the platform sends once an hour.
     Ticket,
-    /// Its tokens too, which can be had again with one request.
+    /// The ticket and the tokens, each of which one request can fetch again.
     TicketAndTokens,
 }
 
@@ -55,7 +55,7 @@ impl std::fmt::Debug for Vault {
     }
 }
 
-/// A credential and when it ends, in milliseconds since the Unix epoch.
+/// A credential and its end, in milliseconds since the Unix epoch.
 #[derive(Debug)]
 pub(super) struct Kept {
     pub(super) secret: Secret,
@@ -69,24 +69,24 @@ struct Plain<'a> {
 }
 
 impl Vault {
-    /// The vault of the app with this id and secret.
+    /// Opens the vault of the app with this id and secret.
     pub fn new(store: Store, app: &str, app_secret: &Secret, keeps: Keeps) -> Self {
         let key = derived_key(app, app_secret);
         Self { store, bucket: BucketId::credentials(app), key, keeps }
     }
 
-    /// Whether tokens are kept, and not the ticket alone.
+    /// Returns whether tokens are stored besides the ticket.
     pub(super) fn keeps_tokens(&self) -> bool {
         self.keeps == Keeps::TicketAndTokens
     }
 
-    /// Whether another host may put something in.
+    /// Returns whether other hosts may write to the same vault.
     pub(super) fn is_shared(&self) -> bool {
         self.store.is_shared()
     }
 
-    /// The credential of that name. One that cannot be opened counts as absent: it may be of another app secret, or of a
-    /// host that stored another form.
+    /// Loads the credential of that name. A credential that cannot be opened counts as absent: it may have been sealed with
+    /// another app secret, or by a host that uses another format.
     pub(super) async fn load(&self, name: &str) -> Option<Kept> {
         match self.store.get(self.bucket.clone(), name.to_owned()).await {
             Ok(sealed) => self.open(name, &sealed?),
@@ -98,7 +98,7 @@ impl Vault {
         }
     }
 
-    /// Stores the credential. A store that does not work costs another request later, and no more.
+    /// Stores the credential. If the store fails, the only cost is another request later.
     pub(super) async fn save(&self, name: &str, kept: &Kept) {
         let Ok(sealed) = self.seal(name, kept) else {
             tracing::warn!(
@@ -117,10 +117,11 @@ impl Vault {
         }
     }
 
-    /// The format byte, a nonce, the ciphertext and its tag. The name is authenticated with it, so that nobody who writes to
-    /// the store can give one tenant another tenant's token.
+    /// Seals a credential: the format byte, a nonce, the ciphertext and its tag. The name is authenticated with it, so that
+    /// nobody who writes to the store can give one tenant another tenant's token.
     ///
-    /// A random nonce is safe for four thousand million values under one key: a hundred thousand tenants take ten years.
+    /// A random nonce is safe for four thousand million values under one key; a hundred thousand tenants take ten years to
+    /// reach that.
     fn seal(&self, name: &str, kept: &Kept) -> Result<Vec<u8>, Unspecified> {
         let plain = Plain { secret: kept.secret.expose().into(), until_ms: kept.until_ms };
         let mut text = Zeroizing::new(serde_json::json!(plain).to_string().into_bytes());
@@ -141,7 +142,7 @@ impl Vault {
     }
 }
 
-/// HKDF-SHA-256 of the app secret, for this purpose and this app.
+/// Derives the key from the app secret with HKDF-SHA-256, for this purpose and this app.
 fn derived_key(app: &str, app_secret: &Secret) -> LessSafeKey {
     let derived =
         hkdf::Salt::new(hkdf::HKDF_SHA256, PURPOSE).extract(app_secret.expose().as_bytes());
@@ -157,8 +158,8 @@ mod tests {
     use crate::store::StorePlace;
 
     const NAME: &str = "tenant/a";
-    /// What a host stored before there was a format byte, for the same name, secret and credential: an HMAC in hex, and
-    /// AES-256-CBC in Base64.
+    /// A value from a host without a format byte, for the same name, secret and credential: an HMAC in hex, and AES-256-CBC in
+    /// Base64.
     const FIRST_FORM: &str = concat!(
         "77f686e47c74b297e9e8d729da3ba7606c3972cf22d56576052f0a7d5255a490.",
         "VQEheiOb+4o6/cRPC+Pceck7/I9pHmy1xTZSRudBvt7U1JKYqDjNq6rs+JrL76rhhyVc99McYib3sVbpWlL4Jw=="

@@ -1,4 +1,5 @@
-//! One HTTP request to the server API, and its answer within bounds. Knows nothing of tokens but where one goes.
+//! Sends one HTTP request to the server API and reads its answer within bounds. Knows of tokens only the header that carries
+//! one.
 
 use std::time::Duration;
 
@@ -12,7 +13,7 @@ use crate::open_api::request::ApiRequest;
 use crate::open_api::request::ApiResponse;
 use crate::open_api::request::MAX_RESPONSE_BYTES;
 
-/// The way to one of the platform's domains.
+/// HTTP access to one of the platform's domains.
 #[derive(Clone, Debug)]
 pub(super) struct Wire {
     http: reqwest::Client,
@@ -29,7 +30,7 @@ impl Wire {
         request: &ApiRequest,
         token: Option<&Secret>,
     ) -> Result<ApiResponse, ApiError> {
-        // Our five method names are valid ones.
+        // `ApiRequest` has five method names, all valid.
         let method = Method::from_bytes(request.method.as_bytes()).unwrap_or(Method::GET);
         let mut builder =
             self.http.request(method, self.domain.endpoint(&request.path)).query(&request.query);
@@ -58,13 +59,13 @@ impl Wire {
     }
 }
 
-/// A gateway that turns a request away gives it a number of its own, and no log id.
+/// Returns the log id. A gateway that turns a request away sets `X-Request-Id` instead.
 fn log_id(headers: &HeaderMap) -> Option<String> {
     let header = headers.get("x-tt-logid").or_else(|| headers.get("x-request-id"))?;
     header.to_str().ok().map(str::to_owned)
 }
 
-/// The HTTP client that every app shares.
+/// Builds the HTTP client that every app shares.
 pub(super) fn http_client(tls: &rustls::ClientConfig) -> Result<reqwest::Client, reqwest::Error> {
     /// Long enough for a slow network, short enough that a dead one is noticed.
     const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);

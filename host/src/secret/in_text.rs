@@ -1,5 +1,5 @@
-//! Credentials in text that is not JSON: in addresses, forms, headers and what plugins say. Each is found where it stands, so
-//! that whoever hides it leaves the rest as it was.
+//! Credentials in text that is not JSON: in addresses, forms, headers and the words of plugins. Each is found as a range, so
+//! that masking it leaves the rest of the text as it was.
 
 mod marks;
 
@@ -20,17 +20,18 @@ use crate::secret::names::Place;
 use crate::secret::names::is_authorization;
 use crate::secret::names::is_cookie;
 
-/// Stands in the log for what is not to be seen there.
+/// Replaces a credential in the log.
 const HIDDEN: &str = "…";
-/// A name that is longer is none.
+/// Longest name that is looked for, in bytes.
 const LONGEST_NAME: usize = 64;
-/// A user's name and password in an address.
+/// Longest user name with password in an address, in bytes.
 const LONGEST_USER: usize = 256;
-/// An element of XML with its attributes.
+/// Longest XML tag with its attributes, in bytes.
 const LONGEST_TAG: usize = 256;
-/// The largest private key. What is longer stands nowhere else.
+/// Longest credential that is looked for in other forms, in bytes: the largest private key. A longer text does not occur a
+/// second time.
 const LONGEST_WITH_FORMS: usize = 4096;
-/// The headers of a part of a form.
+/// Longest headers of one part of a form, in bytes.
 const LONGEST_PART_HEAD: usize = 1024;
 /// Bytes that are written as they are in addresses and in JSON.
 const PLAIN: [bool; 256] = {
@@ -44,8 +45,8 @@ const PLAIN: [bool; 256] = {
     plain
 };
 
-/// Bytes of which a text has at least one if it holds a credential: behind a name, behind `Bearer`, in an address, inside a
-/// JSON Web Token. Identifiers have none of them, and most texts of a callback are identifiers.
+/// Bytes of which a text has at least one if it holds a credential: after a name, after `Bearer`, in an address, inside a JSON
+/// Web Token. Identifiers have none of them, and most texts of a callback are identifiers.
 const SIGNS: &[u8] = b"=:>@ %+/.-";
 const IS_SIGN: [bool; 256] = {
     let mut is_sign = [false; 256];
@@ -57,7 +58,8 @@ const IS_SIGN: [bool; 256] = {
     is_sign
 };
 
-/// Words before a credential in `Authorization`. A plugin that looks at them does the same when it is played again.
+/// Authentication schemes that precede a credential in `Authorization`. They stay readable, so that a plugin that examines them
+/// does the same in a replay.
 const SCHEMES: [&str; 16] = [
     "Basic",
     "Bearer",
@@ -77,22 +79,23 @@ const SCHEMES: [&str; 16] = [
     "ACS3-HMAC-SHA256",
 ];
 
-/// Whether JSON may have one of these in its texts. It is quick, and wrong only in saying that there may be one.
+/// Returns whether the strings of this JSON may hold a credential. Fast; a `true` may be wrong. Marks count only in their usual
+/// spelling, and names before a colon are left to [`is_named_before`].
 pub fn may_stand_in(json: &[u8]) -> bool {
     marks::may_stand_in(json)
         || memchr3_iter(b'=', b'@', b'[', json).any(|at| match json[at] {
-            // A list of texts may be a header with its value.
+            // A list of strings may be a header with its value.
             b'[' => json.get(at + 1) == Some(&b'"'),
             _ => true,
         })
 }
 
-/// Whether that colon stands behind a name of a credential, inside of a text.
+/// Returns whether the name of a credential stands before this colon inside a text.
 pub fn is_named_before(text: &str, colon: usize, names: &Names) -> bool {
     name_before(text, colon).is_some_and(|name| names.hold(text[name].as_bytes(), Place::Member))
 }
 
-/// Finds them, in order and apart from each other.
+/// Finds the credentials of a text, in order and without overlap.
 pub fn find(text: &str, names: &Names) -> Vec<Range<usize>> {
     if text.bytes().any(|byte| IS_SIGN[usize::from(byte)]) {
         find_by_form(text, names)
@@ -121,8 +124,8 @@ fn find_by_form(text: &str, names: &Names) -> Vec<Range<usize>> {
     found
 }
 
-/// What of that value is a credential, where a name says that it is one: all of it, but for the word before a credential and the
-/// names in a cookie. None for all of it, which is what it mostly is.
+/// Returns the parts of a value that are credentials, if its name says that it is one: all of it except an authentication
+/// scheme before the credential and the names in a cookie. `None` means all of it, which is the common case.
 pub fn parts_under(name: &[u8], value: &str) -> Option<Vec<Range<usize>>> {
     let mut found = Vec::new();
     if is_cookie(name) {
@@ -134,7 +137,7 @@ pub fn parts_under(name: &[u8], value: &str) -> Option<Vec<Range<usize>>> {
     Some(found)
 }
 
-/// Text for the log, where one sign stands for each of them.
+/// Returns the text for the log, with `HIDDEN` in place of each credential.
 pub fn hidden(text: &str) -> Cow<'_, str> {
     let found = find(text, &CREDENTIALS);
     if found.is_empty() {
@@ -150,10 +153,10 @@ pub fn hidden(text: &str) -> Cow<'_, str> {
     Cow::Owned(hidden)
 }
 
-/// Other forms in which the same credential may stand elsewhere: with and without the escapes of addresses, and with those of JSON.
+/// Returns other forms in which the same credential may occur: with and without the escapes of URLs, and with those of JSON.
 pub fn other_forms(credential: &str) -> Vec<String> {
     let mut forms = Vec::new();
-    // Without a branch for each byte: this is asked of every credential that is masked.
+    // Without a branch for each byte, because this runs for every credential that is masked.
     let are_plain = credential.bytes().fold(true, |all, byte| all & PLAIN[usize::from(byte)]);
     if are_plain || credential.len() > LONGEST_WITH_FORMS {
         return forms;
@@ -173,7 +176,7 @@ pub fn other_forms(credential: &str) -> Vec<String> {
 }
 
 fn unescaped(text: &str) -> String {
-    // A value without a name: what stands before the first `=` would be one.
+    // Parses a value without a name; the text before the first `=` would count as one.
     let query = format!("={}", text.replace('=', "%3D").replace('&', "%26"));
     url::form_urlencoded::parse(query.as_bytes())
         .next()
@@ -181,14 +184,14 @@ fn unescaped(text: &str) -> String {
         .unwrap_or_default()
 }
 
-/// The password in what stands behind `Basic`.
+/// Returns the password from the credential that follows `Basic`.
 pub fn basic_password(credential: &str) -> Option<String> {
     let decoded = BASE64_STANDARD.decode(credential).ok()?;
     let (_, password) = std::str::from_utf8(&decoded).ok()?.split_once(':')?;
     Some(password.to_owned())
 }
 
-/// `name=value`, `name: value`, `<name>value<`.
+/// Finds the credentials in `name=value`, `name: value` and `<name>value<`.
 fn under_names(text: &str, names: &Names, found: &mut Vec<Range<usize>>) {
     let bytes = text.as_bytes();
     let mut at = 0;
@@ -229,7 +232,7 @@ fn is_name(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.' | b'%') || !byte.is_ascii()
 }
 
-/// The name before that sign, with or without quotes; of `user[password]`, the inner one.
+/// Returns the name before that sign, with or without quotes; of `user[password]`, the inner name.
 fn name_before(text: &str, sign: usize) -> Option<Range<usize>> {
     let bytes = text.as_bytes();
     if bytes[sign] == b'>' {
@@ -249,7 +252,7 @@ fn name_before(text: &str, sign: usize) -> Option<Range<usize>> {
     (from < end && text.is_char_boundary(from)).then_some(from..end)
 }
 
-/// `<ns:password type="x">`
+/// Returns the name of the tag that ends at `>`: `password` of `<ns:password type="x">`.
 fn tag_before(text: &str, sign: usize) -> Option<Range<usize>> {
     let bytes = text.as_bytes();
     let least = sign.saturating_sub(LONGEST_TAG);
@@ -261,12 +264,12 @@ fn tag_before(text: &str, sign: usize) -> Option<Range<usize>> {
     (local < length).then_some(from + local..from + length)
 }
 
-/// In an address, in its fragment, or in a form.
+/// Returns whether the name is a parameter in a URL, in its fragment, or in a form.
 fn is_parameter(bytes: &[u8], name: usize) -> bool {
     name == 0 || matches!(bytes[name - 1], b'?' | b'&' | b'#' | b';')
 }
 
-/// What stands behind that sign, without its quotes.
+/// Returns the value that follows that sign, without its quotes.
 fn value_behind(text: &str, sign: usize, name: &[u8]) -> Range<usize> {
     let bytes = text.as_bytes();
     let mut from = sign + 1;
@@ -283,7 +286,7 @@ fn value_behind(text: &str, sign: usize, name: &[u8]) -> Range<usize> {
             let length = quoted(&rest[1..], *quote);
             return from + 1..from + 1 + length;
         }
-        // A part of JSON that is cut off, so that nobody can say where it ends.
+        // The value is JSON that was cut off, so its end is unknown.
         (_, Some(b'{' | b'[')) => until(|byte| matches!(byte, b'\r' | b'\n')),
         (b':', _) if is_authorization(name) || is_cookie(name) => {
             until(|byte| matches!(byte, b'\r' | b'\n'))
@@ -294,13 +297,13 @@ fn value_behind(text: &str, sign: usize, name: &[u8]) -> Range<usize> {
     from..from + length
 }
 
-/// Up to that quote.
+/// Returns the length up to the closing quote.
 fn quoted(rest: &[u8], quote: u8) -> usize {
     let mut at = 0;
     while let Some(ahead) = memchr(quote, &rest[at..]) {
         let end = at + ahead;
         let escapes = rest[..end].iter().rev().take_while(|byte| **byte == b'\\').count();
-        // One alone belongs to the text around it: `{\"password\":\"x\"}`.
+        // A single backslash belongs to the text around it: `{\"password\":\"x\"}`.
         if escapes == 0
             || (escapes == 1 && rest.get(end + 1).is_none_or(|next| b",}] :".contains(next)))
         {
@@ -311,13 +314,13 @@ fn quoted(rest: &[u8], quote: u8) -> usize {
     rest.len()
 }
 
-/// Whether this is `name="password"` of a part of `multipart/form-data`.
+/// Returns whether this is `name="password"` of a part of `multipart/form-data`.
 fn is_part_of_a_form(text: &str, sign: usize, name: &str) -> bool {
     let before = &text.as_bytes()[sign.saturating_sub(LONGEST_NAME)..sign];
     name.eq_ignore_ascii_case("name") && memmem::find(before, b"form-data;").is_some()
 }
 
-/// Finds what that part holds, and says where it ends.
+/// Finds the credential in that part of a form, and returns the part's end.
 fn form_part(text: &str, sign: usize, names: &Names, found: &mut Vec<Range<usize>>) -> usize {
     let value = value_behind(text, sign, b"name");
     const BLANK: &[u8] = b"\r\n\r\n";
@@ -333,7 +336,7 @@ fn form_part(text: &str, sign: usize, names: &Names, found: &mut Vec<Range<usize
     end
 }
 
-/// The values of the pairs; not those of a cookie's own attributes.
+/// Finds the values of a cookie's pairs, but not those of its attributes.
 fn cookies(value: &str, found: &mut Vec<Range<usize>>) {
     const ATTRIBUTES: [&str; 6] = ["path", "domain", "expires", "max-age", "samesite", "version"];
     let mut from = 0;
@@ -351,14 +354,14 @@ fn cookies(value: &str, found: &mut Vec<Range<usize>>) {
     }
 }
 
-/// Where the credential begins behind the word that says what it is. Any other word may be a part of the credential.
+/// Returns where the credential begins after its authentication scheme. Any other word may be a part of the credential.
 fn scheme(value: &str) -> Option<usize> {
     let (word, rest) = value.split_at(memchr(b' ', value.as_bytes())?);
     let is_known = SCHEMES.iter().any(|scheme| word.eq_ignore_ascii_case(scheme));
     (is_known && rest.len() > 1).then_some(word.len() + 1)
 }
 
-/// `https://user:password@host`
+/// Finds the password in `https://user:password@host`, or the user name if there is no password.
 fn users(text: &str, found: &mut Vec<Range<usize>>) {
     let bytes = text.as_bytes();
     for at in memchr_iter(b'@', bytes) {

@@ -1,11 +1,11 @@
-//! The names that credentials stand under, in JSON members, headers, query parameters, forms and cookies.
+//! The names of credentials in JSON members, headers, query parameters, forms and cookies.
 //!
 //! Names are compared without case, `-` and `_`, so that `access_token`, `accessToken` and `Access-Token` are one name.
 
 use std::sync::LazyLock;
 
-/// Any name that ends like this. Services put something of their own before these words: `x-vault-token`,
-/// `GITHUB_WEBHOOK_SECRET`, `db_password`.
+/// Endings of names. Services put a prefix of their own before these words: `x-vault-token`, `GITHUB_WEBHOOK_SECRET`,
+/// `db_password`.
 const ENDINGS: [&str; 22] = [
     "token",
     "secret",
@@ -17,10 +17,10 @@ const ENDINGS: [&str; 22] = [
     "credentials",
     // The headers of HTTP: `Authorization`, `Proxy-Authorization`.
     "authorization",
-    // `Cookie`, `Set-Cookie`: of these, only the values of the pairs.
+    // `Cookie` and `Set-Cookie`, of which only the values of the pairs are masked.
     "cookie",
     "cookies",
-    // Whoever holds a signed request can send it once more.
+    // A signed request can be sent once more by anyone who holds it.
     "signature",
     "api_key",
     "secret_key",
@@ -31,11 +31,11 @@ const ENDINGS: [&str; 22] = [
     "master_key",
     "session_id",
     "session_key",
-    // The platform's: of an app, of a browser's SDK, of a login.
+    // The platform's tickets: of an app, of a browser's SDK, of a login.
     "ticket",
 ];
 
-/// Only these names. As endings they would cover ordinary words.
+/// Names that count only as a whole. As endings they would cover ordinary words.
 const WHOLE: [&str; 22] = [
     "pwd",
     "jwt",
@@ -62,15 +62,15 @@ const WHOLE: [&str; 22] = [
     "jsessionid",
     "phpsessid",
     "aspsessionid",
-    // What this host adds to the value of a button.
+    // Added by this host to the value of a button.
     "aviary_seal",
 ];
 
-/// Only in an address, a form or a list of pairs: as members of JSON, these words say something else more often than not.
+/// Names that count only in an address, a form or a list of pairs: as members of JSON, these words usually mean something else.
 const PARAMETERS: [&str; 6] = ["code", "key", "auth", "hmac", "pass", "pin"];
 
-/// What ends in `token` and names a thing: the platform's documents, folders and tables, and the next page of a list. Who may
-/// read them is decided elsewhere, and a journal without them says nothing about what happened.
+/// Names that end in `token` and identify a thing: the platform's documents, folders and tables, and the next page of a list.
+/// Who may read those is decided elsewhere, and a journal without them would not show what happened.
 const NOT_SECRET: [&str; 21] = [
     "page_token",
     "next_page_token",
@@ -95,14 +95,14 @@ const NOT_SECRET: [&str; 21] = [
     "whiteboard_token",
 ];
 
-/// Longer names are compared by their end.
+/// Length of a shortened name, in bytes. Longer names are compared by their end.
 const LONGEST: usize = 64;
-/// Letters of a name's end that are looked up before the name is.
+/// Letters at the end of a name that are looked up before the name itself.
 const TAIL: usize = 3;
-/// Five bits for each of them: upper and lower case share theirs.
+/// Number of possible tails, with five bits for each letter: upper and lower case share theirs.
 const TAILS: usize = 1 << (5 * TAIL);
 
-/// Where a name stands.
+/// The kind of place in which a name occurs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Place {
     /// A member of JSON, or a word before a colon.
@@ -111,22 +111,22 @@ pub enum Place {
     Parameter,
 }
 
-/// Names whose values are not to be written down.
+/// Names whose values must not be written down.
 #[derive(Debug)]
 pub struct Names {
-    /// By the last letter.
+    /// The names, grouped by their last letter.
     known: Vec<Vec<Known>>,
-    /// What ends like one of them and is none.
+    /// Names that end like a credential and are not one.
     harmless: Vec<Box<[u8]>>,
-    /// A bit for each end that one of them has. Most names have none of these ends, which costs one look.
+    /// One bit for each tail of a known name. Most names have none of these tails, so they cost one lookup.
     tails: Box<[u64]>,
-    /// Ends that were not looked up because the name is shorter than they are.
+    /// True if a known name is shorter than a tail; then every tail may match.
     any_tail: bool,
 }
 
 #[derive(Debug)]
 struct Known {
-    /// In the form of [`Short`].
+    /// The name, shortened as in [`Short`].
     name: Box<[u8]>,
     part: Part,
 }
@@ -144,7 +144,7 @@ struct Short {
     length: usize,
 }
 
-/// What stands for a byte in such a name; 0 for what is left out.
+/// Maps a byte to its shortened form; 0 for a byte that is left out.
 const SHORTENED: [u8; 256] = {
     let mut shortened = [0; 256];
     let mut byte = 1;
@@ -181,7 +181,7 @@ fn last_letter(name: &[u8]) -> usize {
 }
 
 impl Names {
-    /// Those above, and these whole names.
+    /// Knows the names above, and `more` as whole names.
     pub fn with(more: &[String]) -> Self {
         let mut names = Self {
             known: (0..32).map(|_| Vec::new()).collect(),
@@ -194,7 +194,7 @@ impl Names {
         WHOLE.iter().for_each(|name| add(name, Part::Whole));
         PARAMETERS.iter().for_each(|name| add(name, Part::WholeParameter));
         names.harmless = NOT_SECRET.map(|name| Short::of(name.as_bytes()).as_bytes().into()).into();
-        // An operator's word comes before what is known to be harmless.
+        // The operator's names take precedence over the harmless ones.
         more.iter().for_each(|name| names.add(name, Part::Whole));
         names
     }
@@ -207,13 +207,13 @@ impl Names {
                 let tail = tail(*last);
                 self.tails[tail / 64] |= 1 << (tail % 64);
             }
-            // Whatever stands before it: a quote, a bracket, a space.
+            // A short name matches whatever stands before it: a quote, a bracket, a space.
             None => self.any_tail = true,
         }
         self.known[last_letter(name)].push(Known { name: name.into(), part });
     }
 
-    /// Whether a text may end in one of these names, as it is written. Mostly it does not, and this is quick.
+    /// Returns whether a text may end in one of these names, as it is written. Fast, and usually `false`.
     pub fn may_end(&self, text: &[u8]) -> bool {
         let is_left_out = |byte: u8| matches!(byte, b'-' | b'_');
         let last = match *text {
@@ -237,12 +237,12 @@ impl Names {
         self.any_tail || self.tails[tail / 64] & 1 << (tail % 64) != 0
     }
 
-    /// Whether what stands under that name is not to be written down.
+    /// Returns whether the value of that name must not be written down.
     pub fn hold(&self, name: &[u8], place: Place) -> bool {
         self.may_end(name) && self.look_up(name, place)
     }
 
-    /// The same answer as [`hold`](Self::hold), for a caller that has asked [`may_end`](Self::may_end) already.
+    /// Answers like [`hold`](Self::hold), for a caller that has already asked [`may_end`](Self::may_end).
     pub fn look_up(&self, name: &[u8], place: Place) -> bool {
         let short = Short::of(name);
         let name = short.as_bytes();
@@ -252,7 +252,7 @@ impl Names {
                 Part::End => name.len() >= known.len(),
                 Part::Whole | Part::WholeParameter => name.len() == known.len(),
             };
-            // Their first letters are compared before a function is called for the rest.
+            // Compares the first letters before calling a function for the rest.
             if !fits || name[name.len() - known.len()] != known[0] || !name.ends_with(known) {
                 continue;
             }
@@ -266,21 +266,21 @@ impl Names {
     }
 }
 
-/// Whether that header is made of pairs, of which only the values are credentials.
+/// Returns whether that header consists of pairs, of which only the values are credentials.
 pub fn is_cookie(name: &[u8]) -> bool {
-    // Most end in another letter.
+    // Most names end in another letter.
     matches!(name.last(), Some(b'e' | b'E' | b's' | b'S' | b'-' | b'_')) && {
         let short = Short::of(name);
         short.as_bytes().ends_with(b"cookie") || short.as_bytes().ends_with(b"cookies")
     }
 }
 
-/// Whether what stands behind that name may begin with a word that says what follows: `Bearer`, `Basic`.
+/// Returns whether the value of that name may begin with an authentication scheme: `Bearer`, `Basic`.
 pub fn is_authorization(name: &[u8]) -> bool {
     Short::of(name).as_bytes().ends_with(b"authorization")
 }
 
-/// The names above.
+/// The built-in names, without any of the operator's.
 pub static CREDENTIALS: LazyLock<Names> = LazyLock::new(|| Names::with(&[]));
 
 #[cfg(test)]

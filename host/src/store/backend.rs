@@ -1,4 +1,4 @@
-//! What a file and a server have in common.
+//! The operations that a file and a server have in common.
 
 use std::fmt::Debug;
 use std::time::Duration;
@@ -19,7 +19,7 @@ use crate::store::update::StoredUpdate;
 use crate::store::update::UpdateChange;
 use crate::store::update::UpdateId;
 
-/// A place where things are kept. [`Store`](crate::store::Store) says what each of these means.
+/// A place where data is kept. [`Store`](crate::store::Store) documents each method.
 pub(super) trait Backend: Debug + Send + Sync {
     fn get(
         &self,
@@ -53,7 +53,7 @@ pub(super) trait Backend: Debug + Send + Sync {
 
     fn update(&self, id: UpdateId, change: UpdateChange) -> BoxFuture<'_, Result<(), StoreError>>;
 
-    /// Whether other hosts may use the place.
+    /// Returns whether other hosts may use the same place.
     fn is_shared(&self) -> bool {
         false
     }

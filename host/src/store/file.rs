@@ -1,4 +1,4 @@
-//! The store in a file: redb, written by one thread that makes what waits durable in one go.
+//! The store in a redb file. One thread writes, and commits all waiting changes together.
 
 mod buckets;
 mod marks;
@@ -45,15 +45,15 @@ use rustix::fs::OFlags;
 use tokio::sync::mpsc;
 use tokio::sync::oneshot;
 
-/// Updates, in the order they were promised.
+/// The updates, in the order they were promised.
 const UPDATES: TableDefinition<'_, u64, &[u8]> = TableDefinition::new("updates");
-/// Those of them that may have reached the platform. Apart, so that marking one does not write its card again.
+/// The updates that may have reached the platform. In a table apart, so that marking one does not write its card again.
 const ATTEMPTED: TableDefinition<'_, u64, ()> = TableDefinition::new("attempted");
-/// Writes that wait for the thread. Beyond that, whoever writes waits for its turn.
+/// Changes that may wait for the thread. Beyond that, callers wait for room in the queue.
 const QUEUE: usize = 1024;
-/// Writes of one transaction. A commit costs the same few milliseconds for one as for many.
+/// Most changes of one transaction. A commit costs the same few milliseconds for one as for many.
 const BATCH: usize = 256;
-/// Pages held in memory: what plugins ask for again and again.
+/// Memory for pages of the file, so that values that plugins read often come from memory.
 const CACHE_BYTES: usize = 16 << 20;
 
 enum Task {
@@ -62,7 +62,8 @@ enum Task {
     Mark(MarkWrite),
 }
 
-/// What came of a task once it is durable: the sum of an increment, nothing of another change, or why nothing was changed.
+/// The result of a task once it is durable: the sum of an increment, `None` for another change, or the reason why nothing
+/// changed.
 type Outcome = Result<Option<u64>, WriteError>;
 
 struct Write {
@@ -70,7 +71,7 @@ struct Write {
     durable: oneshot::Sender<Outcome>,
 }
 
-/// The way to the file, and to the thread that writes.
+/// Handle of the file and of the thread that writes to it.
 #[derive(Debug)]
 pub(super) struct FileStore {
     writes: mpsc::Sender<Write>,
@@ -78,7 +79,7 @@ pub(super) struct FileStore {
 }
 
 impl FileStore {
-    /// Opens the file, and returns with it what an earlier process has left, oldest first.
+    /// Opens the file, and also returns the updates that an earlier process has left, oldest first.
     pub(super) fn open(path: &Path) -> Result<(Self, Vec<StoredUpdate>), StoreError> {
         let failed =
             |reason: String| StoreError::Open { path: path.to_owned(), reason: reason.into() };
@@ -104,7 +105,7 @@ impl FileStore {
         Ok((Self::start(database)?, left))
     }
 
-    /// One that ends with the process.
+    /// Creates a store that ends with the process.
     pub(super) fn in_memory() -> Result<Self, StoreError> {
         let failed = |error: redb::Error| StoreError::Write(error.to_string().into());
         let database = Database::builder()
@@ -131,7 +132,7 @@ impl FileStore {
         kept.await.map_err(|_closed| StoreError::Closed)?
     }
 
-    /// What cannot be refused: it is done, or the file does not work.
+    /// Performs a change that no rule can refuse; it fails only if the file does.
     async fn only(&self, task: Task) -> Result<(), StoreError> {
         match self.perform(task).await {
             Err(WriteError::Store(error)) => Err(error),
@@ -139,7 +140,7 @@ impl FileStore {
         }
     }
 
-    /// A page that is not in memory comes from the disk, which no I/O thread waits for.
+    /// Reads on a blocking thread: a page that is not in memory comes from the disk, and no I/O thread may wait for that.
     async fn read<T: Send + 'static>(
         &self,
         reading: impl FnOnce(&ReadTransaction) -> Result<T, redb::Error> + Send + 'static,
@@ -206,7 +207,7 @@ impl Backend for FileStore {
     fn end(&self, mark: Mark, ended: Ended) -> BoxFuture<'_, Result<(), StoreError>> {
         async move {
             match ended {
-                // That it was begun is nowhere in the file.
+                // The file holds no record of what was begun.
                 Ended::Failed => Ok(()),
                 Ended::Done { answer, keep } => {
                     let until_ms = now_ms() + keep.as_millis() as u64;
@@ -224,7 +225,7 @@ impl Backend for FileStore {
 }
 
 fn read(database: &Database) -> Result<Vec<StoredUpdate>, redb::Error> {
-    // A table is made by the first transaction that opens it for writing.
+    // The first transaction that opens a table for writing creates it.
     let making = database.begin_write()?;
     Tables::open(&making)?;
     making.commit()?;
@@ -247,7 +248,7 @@ fn read(database: &Database) -> Result<Vec<StoredUpdate>, redb::Error> {
     Ok(left)
 }
 
-/// Until the last handle is gone. What waits meanwhile is committed together.
+/// Commits changes until the last handle is gone. Changes that arrive during a commit go into the next one together.
 fn write_all(database: &Database, mut waiting: mpsc::Receiver<Write>) {
     let mut batch = Vec::with_capacity(BATCH);
     while let Some(first) = waiting.blocking_recv() {
@@ -262,7 +263,7 @@ fn write_all(database: &Database, mut waiting: mpsc::Receiver<Write>) {
             batch.iter().map(|_| Err(failed.clone().into())).collect()
         });
         for (write, outcome) in batch.drain(..).zip(outcomes) {
-            // Whoever asked may have stopped waiting.
+            // The caller may have stopped waiting.
             let _ = write.durable.send(outcome);
         }
     }

@@ -1,15 +1,15 @@
-//! What shall happen once: who has begun it, and what came of it.
+//! Marks for work that must happen once.
 //!
-//! A mark is made when something begins, and kept for a while when it has been done, with the answer that was given.
+//! A mark is made when the work begins, and kept for a while after it has been done, with the answer that was given.
 
 use std::time::Duration;
 
-/// The name of something that shall happen once.
+/// Name of a piece of work that must happen once.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Mark(String);
 
 impl Mark {
-    /// Of that app. `what` says what kind of thing it is, `name` which one.
+    /// Names the work of an app. `what` is its kind, `name` identifies it among its kind.
     pub fn new(app: &str, what: &str, name: &str) -> Self {
         Self(format!("{app}/{what}/{name}"))
     }
@@ -19,27 +19,27 @@ impl Mark {
     }
 }
 
-/// What is known of it.
+/// The result of an attempt to begin a mark.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Begun {
-    /// Nothing: it begins now.
+    /// The mark was free; the caller has begun it now.
     Now,
-    /// Another host is at it.
+    /// Another host has begun it.
     Elsewhere,
-    /// It was done, with this answer.
+    /// The work was done, with this answer.
     Done(Vec<u8>),
 }
 
-/// How it ended.
+/// The end of work that a mark stands for.
 #[derive(Clone, Debug)]
 pub enum Ended {
-    /// It was done.
+    /// The work was done.
     Done {
-        /// What was said.
+        /// The answer that was given.
         answer: Vec<u8>,
-        /// How long that is remembered.
+        /// Time for which the answer is remembered.
         keep: Duration,
     },
-    /// It was not, and may begin again.
+    /// The work was not done, and may begin again.
     Failed,
 }

@@ -1,7 +1,7 @@
-//! The store on a Redis or Valkey server, for hosts that share what they keep.
+//! The store on a Redis or Valkey server, for hosts that share their data.
 //!
-//! Whatever has to happen at once happens in a script on the server. What is acknowledged is as safe as that server
-//! makes it: with `appendfsync always` as safe as in a file.
+//! Changes that must be atomic run as a script on the server. Acknowledged changes are as safe as that server makes them: with
+//! `appendfsync always` as safe as in a file.
 
 mod buckets;
 mod marks;
@@ -43,14 +43,14 @@ use crate::tls::ExtraRoots;
 
 pub use crate::store::server::promises::ADOPTION;
 
-/// How long a connection may take. It is a machine nearby.
+/// Limit of connecting. The server is expected to be nearby.
 const CONNECT: Duration = Duration::from_secs(1);
-/// How long a command may take. Longer than that and the callback it is for is lost anyway.
+/// Limit of one command. After a longer wait the callback that needs it is lost anyway.
 const RESPONSE: Duration = Duration::from_secs(2);
-/// Between two attempts to connect again, at most. Whoever needs the store meanwhile waits, and is told in time.
+/// Longest pause between two attempts to reconnect. Callers wait meanwhile, and get an error in time.
 const LONGEST_PAUSE: Duration = Duration::from_millis(500);
 
-/// Where the server is, how to be let in, and whom to trust that it is the server.
+/// Address and credentials of the server, and the roots that may vouch for it.
 #[derive(Clone)]
 pub struct ServerAddress {
     info: ConnectionInfo,
@@ -64,13 +64,13 @@ impl std::fmt::Debug for ServerAddress {
 }
 
 impl ServerAddress {
-    /// Reads an address.
+    /// Parses an address.
     pub fn new(
         url: &str,
         password: Option<Secret>,
         extra_roots: &ExtraRoots,
     ) -> Result<Self, SettingError> {
-        // The address is not repeated, it may hold a password.
+        // The error does not repeat the address, which may hold a password.
         let wrong = |problem| Section("store").wrong("url", problem);
         let info = url.into_connection_info().map_err(|_| {
             wrong("not an address like redis://host:6379/0 or rediss://host:6379/0")
@@ -105,7 +105,7 @@ impl ServerAddress {
     }
 }
 
-/// The way to the server.
+/// Connection to the server, with the scripts that run there.
 pub(super) struct ServerStore {
     connection: ConnectionManager,
     buckets: Buckets,
@@ -120,7 +120,7 @@ impl std::fmt::Debug for ServerStore {
 }
 
 impl ServerStore {
-    /// Connects. A server that is not there at the start is a mistake; one that goes away later is waited for.
+    /// Connects. A server that is missing at the start is an error; one that goes away later is waited for.
     pub(super) async fn connect(address: &ServerAddress) -> Result<Self, StoreError> {
         let config = ConnectionManagerConfig::new()
             .set_connection_timeout(Some(CONNECT))

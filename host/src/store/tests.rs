@@ -1,4 +1,4 @@
-//! The store in a file. That a server does the same is shown where there is a server: in `tests/e2e/key_value.rs`.
+//! Tests of the store in a file. `tests/e2e/key_value.rs` shows, where there is a server, that a server does the same.
 
 use std::io::BufRead as _;
 use std::io::BufReader;
@@ -54,7 +54,7 @@ async fn what_is_not_done_is_there_after_a_restart_in_order() {
     assert!(store.next_id() > ids[2]);
 }
 
-/// The thread lets the file go soon after the last handle is gone.
+/// Opens the store again. The thread releases the file shortly after the last handle is gone.
 async fn reopen(path: &Path) -> Store {
     loop {
         match Store::open(&place(path)).await {
@@ -148,7 +148,7 @@ async fn a_listing_goes_on_where_it_stopped() {
     let mut from = 0;
     loop {
         let page = bucket.store.keys(bucket.id.clone(), from).await.unwrap();
-        // What was listed is deleted, as a plugin that cleans up would.
+        // Deletes the listed keys, as a plugin that cleans up would.
         for key in &page.keys {
             bucket.delete(key).await.unwrap();
         }
@@ -162,12 +162,12 @@ async fn a_listing_goes_on_where_it_stopped() {
     assert_eq!(bucket.store.keys(bucket.id, 0).await.unwrap(), KeyPage::default());
 }
 
-/// Tells the child of the next test where the file is.
+/// Environment variable that tells the child of the next test the path of the file.
 const KILLED: &str = "AVIARY_TEST_KILLED_STORE";
-/// How often a process that writes is killed. Each time the file is opened again by the next one.
+/// How often a writing process is killed. After each kill the next process opens the file again.
 const KILLS: usize = 25;
 
-/// Not a test but the process that is killed: writes one number after the other and says which of them are kept.
+/// Not a test but the process that is killed: writes one number after the other and prints those that are kept.
 #[tokio::test]
 async fn writes_until_it_is_killed() {
     let Some(path) = std::env::var_os(KILLED) else { return };
@@ -198,7 +198,7 @@ async fn no_acknowledged_write_is_lost_when_its_process_is_killed() {
             .spawn()
             .unwrap();
         let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
-        // Anywhere between two writes, and at another place each time.
+        // Kills between two writes, after a different number of them each time.
         let kept_before = acknowledged.len();
         while acknowledged.len() < kept_before + 1 + round % 7 {
             let line = lines.next().expect("the child writes until it is killed").unwrap();

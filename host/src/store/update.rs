@@ -1,4 +1,4 @@
-//! A card update that was promised: everything that another process needs to keep the promise.
+//! A card update that was promised, with everything that another process needs to keep the promise.
 
 use std::time::Duration;
 
@@ -7,75 +7,75 @@ use serde::Serialize;
 
 use crate::clock::since_epoch;
 
-/// How long an update token is good for, by the platform's documentation.
+/// Lifetime of an update token, by the platform's documentation.
 pub const TOKEN_LIFETIME: Duration = Duration::from_secs(30 * 60);
 
-/// Its number. The order of the numbers is the order of the promises.
+/// Number of an update. The order of the numbers is the order of the promises.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct UpdateId(pub(super) u64);
 
 impl UpdateId {
-    /// Numbers begin with the milliseconds at which the process began, so many bits further up: no process promises a
-    /// million updates in a millisecond, and so none repeats the number of an earlier one.
+    /// Ids begin with the milliseconds at which the process began, shifted left by this many bits: no process promises a
+    /// million updates in a millisecond, so no id repeats one of an earlier process.
     pub(super) const SPARE_BITS: u32 = 20;
 }
 
-/// What happens to an update.
+/// A change to a stored update.
 #[derive(Clone, Debug)]
 pub(super) enum UpdateChange {
-    /// It was promised.
+    /// The update was promised.
     Put {
-        /// Which app's card it is.
+        /// The app whose card it is.
         app: String,
         /// The update, as JSON.
         bytes: Vec<u8>,
     },
-    /// The platform may have it.
+    /// The platform may have the update.
     Attempted,
-    /// It has not.
+    /// The platform does not have the update.
     NotTaken,
-    /// It has come to an end.
+    /// The update was shown or given up.
     Done,
 }
 
-/// One card that shall be shown.
+/// A card that was promised and is not shown yet.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct PendingUpdate {
-    /// Which app's card it is.
+    /// The app whose card it is.
     pub app: String,
-    /// Whose card it is: a store app has a token for each tenant.
+    /// The tenant whose card it is: a store app has a token for each tenant.
     #[serde(default)]
     pub tenant: String,
-    /// The callback that it belongs to, for the log.
+    /// The callback that promised it, for the log.
     pub event_id: Option<String>,
-    /// `c-…`
+    /// The update token, `c-…`.
     pub token: String,
-    /// As `card/update` takes it.
+    /// The card as JSON, in the form that `card/update` takes.
     pub card: String,
-    /// When the callback arrived, in milliseconds since the Unix epoch: the token ends half an hour later.
+    /// Arrival of the callback, in milliseconds since the Unix epoch. The token ends half an hour later.
     pub received_ms: u64,
 }
 
-/// One that an earlier process has left.
+/// An update that an earlier process or another host has left.
 #[derive(Clone, Debug)]
 pub struct StoredUpdate {
-    /// Its number.
+    /// The number of the update.
     pub id: UpdateId,
-    /// What it is.
+    /// The update itself.
     pub update: PendingUpdate,
-    /// Whether the platform may have it already.
+    /// True if the platform may have the update already.
     pub attempted: bool,
 }
 
 impl PendingUpdate {
-    /// What is left of its token's time.
+    /// Returns the remaining lifetime of its token.
     pub fn time_left(&self) -> Duration {
         let ends = Duration::from_millis(self.received_ms) + TOKEN_LIFETIME;
         ends.saturating_sub(since_epoch())
     }
 
-    /// How long ago its callback arrived. A clock that was set back makes it young, and the token's time is the
-    /// platform's to judge then.
+    /// Returns the time since its callback arrived. After the clock was set back the age is too small; then the platform
+    /// decides whether the token has ended.
     pub fn age(&self) -> Duration {
         since_epoch().saturating_sub(Duration::from_millis(self.received_ms))
     }

@@ -1,4 +1,4 @@
-//! A tape that tells a guest what another one was told.
+//! A tape that plays a recording to another guest.
 
 use std::time::Duration;
 
@@ -10,40 +10,40 @@ use crate::tape::random::Seed;
 use crate::tape::stand_ins::StandIns;
 use crate::tape::told::Told;
 
-/// How far a clock goes on with each reading that was not recorded, so that no guest waits for it for ever.
+/// How far a clock advances with each reading beyond the recording, so that no guest waits for it for ever.
 const TICK: Duration = Duration::from_micros(1);
-/// Calls that the recording does not have and that are reported.
+/// Most unrecorded calls that are reported.
 const MAX_UNRECORDED: usize = 8;
 
-/// A call that a guest made in a replay and that was not made when the tape was recorded.
+/// A host call that a guest made in a replay and that the recording does not have.
 #[derive(Clone, Debug, PartialEq)]
 pub struct UnrecordedCall {
     /// Interface and function, for example `open-api.call`.
     pub call: String,
-    /// What was asked. It may hold credentials.
+    /// The arguments. They may hold credentials.
     pub asked: Value,
 }
 
-/// A recording, and how far it was played.
+/// A recording, and the position in it.
 #[derive(Debug)]
 pub(super) struct Playing {
     told: Told,
     stand_ins: StandIns,
-    /// How many readings of the wall clock were told.
+    /// Readings of the wall clock that were played.
     wall: usize,
-    /// How many readings of the monotonic clock were told.
+    /// Readings of the monotonic clock that were played.
     monotonic: usize,
-    /// How many times the guest was told how long there is left.
+    /// Readings of the remaining time that were played.
     remaining: usize,
-    /// Which calls were answered.
+    /// For each recorded call, whether it was played.
     used: Vec<bool>,
-    /// What the wall clock shows where the recording has no reading.
+    /// The wall clock where the recording has no reading.
     at: Duration,
     unrecorded: Vec<UnrecordedCall>,
 }
 
 impl Playing {
-    /// `at` is when the callback came, counted from the Unix epoch.
+    /// Starts at the beginning. `at` is the arrival of the callback, counted from the Unix epoch.
     pub(super) fn new(told: Told, at: Duration) -> Self {
         Self {
             stand_ins: StandIns::new(&told.stand_ins),
@@ -65,7 +65,7 @@ impl Playing {
         std::mem::take(&mut self.unrecorded)
     }
 
-    /// A guest that asked for no randomness then may ask for some now, and gets the same in each replay.
+    /// Returns the recorded seed. A guest that asks for randomness only in a replay gets the same in each replay.
     pub(super) fn seed(&self) -> Seed {
         self.told.seed.unwrap_or_default()
     }
@@ -86,7 +86,7 @@ impl Playing {
         })
     }
 
-    /// `now` where the recording has no reading at all.
+    /// Returns the recorded reading, then the last one again; `now` if the recording has no reading at all.
     pub(super) fn remaining_ms(&mut self, now: u32) -> u32 {
         let all = &self.told.remaining_ms;
         let known = all.get(self.remaining).or(all.last()).copied().unwrap_or(now);
@@ -94,7 +94,7 @@ impl Playing {
         known
     }
 
-    /// What that call was answered. `None` where it was not made.
+    /// Returns the recorded result of that call, or `None` if the recording has no such call that is left.
     pub(super) fn recall<T: DeserializeOwned>(&mut self, call: &str, asked: &Value) -> Option<T> {
         let found = self.asked_then(call, asked);
         let answered = found.map(|index| (index, self.told.calls[index].answered.clone()));
@@ -110,7 +110,7 @@ impl Playing {
         None
     }
 
-    /// Where that was asked: word for word, or else with what stands for a text that is masked.
+    /// Finds a call with these arguments that was not played yet: exactly the same, or else equal but for masked texts.
     fn asked_then(&mut self, call: &str, asked: &Value) -> Option<usize> {
         let Self { told, stand_ins, used, .. } = self;
         let left = || {

@@ -1,14 +1,14 @@
-//! The randomness of a recorded call: made from one seed, so that a replay draws the same.
+//! Derives the randomness of a recorded call from one seed, so that a replay draws the same.
 
 use serde::Deserialize;
 use serde::Serialize;
 use serde::Serializer;
 
-/// Keeps the two kinds of randomness apart that come from one seed.
+/// Derivation context that separates the secure stream from the insecure one.
 const SECURE: &[u8] = b"aviary secure random";
 const INSECURE: &[u8] = b"aviary insecure random";
 
-/// 64 hex digits in JSON.
+/// A seed of 32 bytes, as 64 hex digits in JSON.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Deserialize)]
 #[serde(try_from = "String")]
 pub struct Seed([u8; 32]);
@@ -36,7 +36,7 @@ impl TryFrom<String> for Seed {
     }
 }
 
-/// The randomness of one call. Few draw from it, so nothing is made before.
+/// The random streams of one call. Each is created on first use, because few guests draw any.
 #[derive(Debug)]
 pub struct Streams {
     seed: [u8; 32],
@@ -49,7 +49,7 @@ impl Streams {
         Self { seed, secure: None, insecure: None }
     }
 
-    /// What a guest's own generator begins with: half of the seed. The other half is as hard to guess as any key.
+    /// Returns the seed for a guest's own generator: half of the seed. The other half is as hard to guess as any key.
     pub fn insecure_seed(&self) -> u128 {
         let mut half = [0; 16];
         half.copy_from_slice(&self.seed[..16]);

@@ -1,4 +1,4 @@
-//! A tape that takes down what a guest is told, up to a limit.
+//! A tape that records what a guest is told, up to a limit.
 
 use std::time::Duration;
 
@@ -7,11 +7,11 @@ use crate::tape::random::Seed;
 use crate::tape::told::HostCall;
 use crate::tape::told::Told;
 
-/// Bytes of one call's readings and results that are kept. A card has 30 KB; a guest that reads the clock in a loop has no
-/// right to the host's memory.
+/// Most bytes of readings and results of one call. A card has 30 KB; a guest that reads the clock in a loop must not fill the
+/// host's memory.
 pub(super) const MAX_BYTES: usize = 1 << 20;
 
-/// What was taken down so far.
+/// The recording so far.
 #[derive(Debug, Default)]
 pub(super) struct Recording {
     told: Told,
@@ -19,7 +19,7 @@ pub(super) struct Recording {
 }
 
 impl Recording {
-    /// Ends the recording. What comes later is lost.
+    /// Takes the recording and ends it. Anything after that is lost.
     pub(super) fn take(&mut self) -> Told {
         std::mem::take(&mut self.told)
     }

@@ -1,6 +1,6 @@
-//! What was written down, compared with what is said now. Where the journal has letters in the place of a text that it masks,
-//! a plugin that knows that text by itself says it again when it is played: any text of that length is the same then, and
-//! from then on only that text.
+//! Compares a recording with a replay. Where the journal has letters in place of a masked text, a plugin that knows that text
+//! by itself says it again in the replay: the first text of the same length counts as equal to the letters, and from then on
+//! only that text does.
 
 use std::collections::HashMap;
 
@@ -9,21 +9,21 @@ use aho_corasick::AhoCorasickKind;
 use aho_corasick::MatchKind;
 use serde_json::Value;
 
-/// As deep as text inside text is masked.
+/// Levels of JSON inside strings that are parsed, as many as the journal masks.
 const DEEPEST: usize = 4;
 
-/// The letters of one entry, each with the text that it stands for once that was said.
+/// The stand-ins of one entry, each with the text that it stands for once the plugin has said it.
 #[derive(Debug, Default)]
 pub struct StandIns {
     letters: Vec<String>,
     places: HashMap<String, usize>,
     meant: Vec<Option<String>>,
-    /// Finds the letters inside of longer text; none where there are none.
+    /// Finds stand-ins inside longer text; `None` if there are no stand-ins.
     finder: Option<AhoCorasick>,
 }
 
 impl StandIns {
-    /// Of nothing that was said so far.
+    /// Starts with stand-ins whose texts are unknown.
     pub fn new(letters: &[String]) -> Self {
         if letters.is_empty() {
             return Self::default();
@@ -39,7 +39,7 @@ impl StandIns {
         Self { places: places.collect(), letters, meant, finder }
     }
 
-    /// Whether what is said now is what was written down then. What is learned from it counts for what comes after.
+    /// Returns whether a value of the replay equals the recorded one. The texts that it reveals count for later comparisons.
     pub fn same(&mut self, then: &Value, now: &Value) -> bool {
         if then == now {
             return true;
@@ -55,7 +55,7 @@ impl StandIns {
         same
     }
 
-    /// Values are no deeper than the parser's own limit.
+    /// Compares two values. Their depth is limited by the parser.
     fn value(&mut self, then: &Value, now: &Value, depth: usize) -> bool {
         match (then, now) {
             (Value::Object(then), Value::Object(now)) => {
@@ -90,12 +90,12 @@ impl StandIns {
         }
     }
 
-    /// The whole text is one that is masked.
+    /// Compares a text that is masked as a whole.
     fn whole(&mut self, then: &str, now: &str) -> bool {
         self.places.get(then).copied().is_some_and(|place| self.means(place, now))
     }
 
-    /// Parts of the text are masked. A masked text keeps its length, so each part stands where it stood.
+    /// Compares a text of which parts are masked. A masked text keeps its length, so each part is at the same position.
     fn parts(&mut self, then: &str, now: &str) -> bool {
         let Some(finder) = self.finder.clone() else { return false };
         if then.len() != now.len() {
@@ -115,7 +115,8 @@ impl StandIns {
         then.as_bytes()[compared..] == now.as_bytes()[compared..]
     }
 
-    /// Whether those letters stand for that text, which was perhaps told with the letters in its place.
+    /// Returns whether a stand-in stands for this text. The plugin may also say the stand-in itself, which it was told in the
+    /// replay.
     fn means(&mut self, place: usize, said: &str) -> bool {
         let letters = &self.letters[place];
         if letters == said {

@@ -1,4 +1,4 @@
-//! Everything that one call's guest was told, as the journal keeps it.
+//! Everything that the guest of one call was told, as the journal keeps it.
 
 use std::borrow::Cow;
 
@@ -9,16 +9,16 @@ use serde_json::Value;
 use crate::steps::Span;
 use crate::tape::random::Seed;
 
-/// What one call counts for besides its text.
+/// Memory that one call counts for besides its texts, in bytes.
 const CALL_BYTES: usize = 64;
 
-/// Bytes that are mostly text. As text they can be read, and masked.
+/// Bytes that are usually text. As text they can be read and masked.
 #[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
 #[serde(untagged)]
 pub enum Blob {
-    /// UTF-8.
+    /// Bytes that are UTF-8.
     Text(String),
-    /// Anything else.
+    /// Bytes that are not UTF-8.
     Bytes(Vec<u8>),
 }
 
@@ -37,32 +37,32 @@ impl From<Blob> for Vec<u8> {
     }
 }
 
-/// One call of the host by a guest.
+/// One host call of a guest.
 #[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
 pub struct HostCall {
     /// Interface and function, for example `open-api.call`.
     pub call: Cow<'static, str>,
-    /// What was asked.
+    /// The arguments.
     pub asked: Value,
-    /// What was answered.
+    /// The result.
     pub answered: Value,
-    /// When, and for how long.
+    /// The start and the duration of the call.
     #[serde(flatten)]
     pub span: Span,
 }
 
 impl HostCall {
-    /// About how much memory the call holds.
+    /// Returns the estimated memory of the call, in bytes.
     pub(super) fn size(&self) -> usize {
         CALL_BYTES + size_of_text(&self.asked) + size_of_text(&self.answered)
     }
 }
 
-/// Everything that one call was told. Most plugins ask for little of it, and what they did not ask for is not written.
+/// Everything that the guest of one call was told. Most plugins ask for little of it, and empty parts are not written.
 #[derive(Clone, Debug, Default, PartialEq, Deserialize, Serialize)]
 #[serde(default)]
 pub struct Told {
-    /// What its randomness is made from; none if it had none.
+    /// The seed of its randomness; `None` if it asked for none.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub seed: Option<Seed>,
     /// Readings of the wall clock, nanoseconds since the Unix epoch.
@@ -71,22 +71,22 @@ pub struct Told {
     /// Readings of the monotonic clock, in nanoseconds.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub monotonic_ns: Vec<u64>,
-    /// How long there was left, each time it asked.
+    /// The remaining milliseconds, each time the guest asked.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub remaining_ms: Vec<u32>,
-    /// Its calls, in order.
+    /// Its host calls, in order.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub calls: Vec<HostCall>,
-    /// What stands in the journal where the plugin said a text that is masked. A plugin that is played says that text again.
+    /// The stand-ins in the texts of this call. In a replay, the plugin says the masked texts again.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub stand_ins: Vec<String>,
-    /// There was more than is kept, so this cannot be played.
+    /// True if the call exceeded the limit of a recording, so that it cannot be replayed.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub cut: bool,
 }
 
 impl Told {
-    /// Changes what was asked and answered, each as the text of JSON; not where `change` has nothing to change.
+    /// Changes the arguments and results, each given as the text of JSON. `change` returns `None` to leave one as it is.
     pub fn each_value(&mut self, change: &mut dyn FnMut(&str) -> Option<String>) {
         for HostCall { asked, answered, .. } in &mut self.calls {
             for value in [asked, answered] {
@@ -97,7 +97,7 @@ impl Told {
         }
     }
 
-    /// About how much memory it holds.
+    /// Returns the estimated memory, in bytes.
     pub fn size(&self) -> usize {
         let readings = self.wall_ns.len() + self.monotonic_ns.len() + self.remaining_ms.len();
         readings * size_of::<u64>() + self.calls.iter().map(HostCall::size).sum::<usize>()

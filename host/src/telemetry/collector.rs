@@ -1,4 +1,4 @@
-//! The lines of the log, kept instead of written: for commands that show what a plugin said beside what it answered.
+//! Keeps the lines of the log instead of writing them, for commands that show them beside a plugin's answer.
 
 use std::collections::VecDeque;
 use std::fmt::Write as _;
@@ -25,31 +25,32 @@ use crate::printable::MAX_TEXT_BYTES;
 use crate::printable::clipped;
 use crate::printable::push_clipped;
 
-/// Lines that are kept; the oldest go first. A call's share of the log is 64 KiB by default, which are fewer.
+/// Most lines that are kept; beyond that the oldest is dropped. A call's share of the log is 64 KiB by default, which are
+/// fewer.
 const MAX_LINES: usize = 10_000;
-/// Whose lines are kept.
+/// Prefixes of the targets whose lines are kept.
 const OURS: [&str; 2] = ["aviary", "guarded_http"];
 /// The target of the lines that plugins write. They are kept at any level.
 pub const GUEST_TARGET: &str = "aviary::guest";
 
-/// One line.
+/// One line of the log.
 #[derive(Clone, Debug, Serialize)]
 pub struct Line {
-    /// `INFO`, `WARN`, …
+    /// The level: `INFO`, `WARN`, …
     #[serde(serialize_with = "level_in_words")]
     pub level: Level,
-    /// Whether a plugin wrote it.
+    /// True if a plugin wrote the line.
     #[serde(skip)]
     pub is_a_guests: bool,
-    /// What happened.
+    /// The message, which says what happened.
     pub message: String,
-    /// To whom, and why.
+    /// The other fields, which say to whom and why.
     #[serde(flatten)]
     pub fields: Map<String, Value>,
 }
 
 impl Line {
-    /// For people.
+    /// Formats the line for people.
     pub fn in_words(&self) -> String {
         let text = |name: &str| self.fields.get(name).and_then(Value::as_str).unwrap_or_default();
         if self.is_a_guests {
@@ -64,20 +65,20 @@ fn level_in_words<S: Serializer>(level: &Level, serializer: S) -> Result<S::Ok, 
     serializer.serialize_str(level.as_str())
 }
 
-/// The lines so far.
+/// The lines that were logged and not taken yet.
 #[derive(Clone, Debug, Default)]
 pub struct Collector {
     lines: Arc<Mutex<VecDeque<Line>>>,
 }
 
 impl Collector {
-    /// Takes the place of the log for the rest of the process.
+    /// Replaces the log for the rest of the process.
     pub fn install(&self) {
-        // Only an already installed subscriber makes this fail, and a command installs one.
+        // Fails only if a subscriber is installed already, and a command installs one.
         let _already_set = tracing_subscriber::registry().with(self.clone()).try_init();
     }
 
-    /// All lines since the last time.
+    /// Takes the lines since the last call.
     pub fn take(&self) -> Vec<Line> {
         let mut lines = self.lines.lock();
         std::mem::take(&mut *lines).into()

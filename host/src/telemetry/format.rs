@@ -1,7 +1,7 @@
-//! How a line of the log looks: JSON for machines, text for people.
+//! Formats the lines of the log: JSON for machines, text for people.
 //!
-//! Others write much of what is logged: callbacks, plugins, servers. So this is the one place where a line gets its bounds.
-//! No field is longer than its limit, no line is longer than [`MAX_LINE_BYTES`], what is clipped says how much is missing, and
+//! Much of the logged text comes from others: callbacks, plugins, servers. So this is the one place that bounds a line. No
+//! field is longer than its limit, no line is longer than [`MAX_LINE_BYTES`], clipped text says how much is missing, and
 //! characters that would end the line, control a terminal or reorder text are escaped. JSON stays JSON.
 
 use std::fmt;
@@ -28,13 +28,13 @@ use crate::printable::push_escaped;
 use crate::printable::push_quoted;
 use crate::telemetry::log::LogFormat;
 
-/// The longest line: container runtimes split lines at 16 KiB, and then no part of one is JSON.
+/// The longest line. Container runtimes split lines at 16 KiB, and then neither part is JSON.
 const MAX_LINE_BYTES: usize = 16 * 1024;
-/// What a field may fill of the line. The rest is for names, for what says that text is missing, and for the end.
+/// Bytes of a line that fields may fill. The rest is for names, for the note that text is missing, and for the end.
 const MAX_FIELDS_BYTES: usize = MAX_LINE_BYTES - 1024;
-/// A callback's line has some 350 bytes.
+/// Initial capacity of a line. A callback's line has about 350 bytes.
 const COMMON_LINE_BYTES: usize = 512;
-/// The fields that hold sentences. All others hold ids and names, whose limit is lower.
+/// Fields that hold sentences. All other fields hold ids and names, whose limit is lower.
 const SENTENCES: [&str; 5] = ["message", "text", "reason", "error", "missing"];
 
 /// Formats lines as the configuration says.
@@ -103,17 +103,17 @@ fn colour(level: &Level) -> &'static str {
     }
 }
 
-/// A field's name: that of a Rust word is written `r#type`.
+/// Returns a field's name. `tracing` writes a name that is a Rust keyword as `r#type`.
 fn name(field: &Field) -> &'static str {
     field.name().strip_prefix("r#").unwrap_or(field.name())
 }
 
-/// The most bytes of a field's text.
+/// Returns the most bytes of a field's text.
 fn limit(name: &str) -> usize {
     if SENTENCES.contains(&name) { MAX_TEXT_BYTES } else { MAX_NAME_BYTES }
 }
 
-/// How a text is put into a line of at most so many bytes.
+/// A function that appends a text to a line of at most this many bytes, and returns the bytes of the text that it took.
 type Push = fn(&mut String, &str, usize) -> usize;
 
 /// Writes a text between quotes.
@@ -132,10 +132,10 @@ fn put_str(line: &mut String, text: &str, limit: usize, push: Push) {
     }
 }
 
-/// Writes what a value formats itself as, up to its limit.
+/// Writes the `Debug` form of a value up to its limit.
 fn put_debug(line: &mut String, value: &dyn fmt::Debug, limit: usize, push: Push) {
     let mut clipping = Clipping::new(limit, |text: &str| push(line, text, MAX_FIELDS_BYTES));
-    // A value that cannot be formatted is left half written.
+    // A value whose formatting fails is left half written.
     let _ = write!(clipping, "{value:?}");
     let missing = clipping.missing();
     if missing > 0 {
@@ -222,7 +222,7 @@ impl TextFields<'_> {
             return false;
         }
         self.line.push(' ');
-        // The sentence that says what happened needs no name.
+        // The message needs no name.
         if name != "message" {
             let (dim, plain) = (self.dim, self.plain);
             // Writing to a string cannot fail.

@@ -1,7 +1,7 @@
-//! What happened in the last hour, in memory: figures for all callbacks and for each plugin, and the latest callbacks themselves.
+//! The last hour in memory: figures for all callbacks and for each plugin, and the latest callbacks themselves.
 //!
-//! Whoever answers writes it, under a lock that is held for a moment, so that it takes no thread and wakes nobody; it is made
-//! something of only when somebody looks.
+//! The answering thread writes it under a lock that is held for a moment, so that it needs no thread and wakes none; figures
+//! are computed only when they are read.
 
 mod histogram;
 pub mod recent;
@@ -21,13 +21,14 @@ use crate::telemetry::history::window::Moment;
 use crate::telemetry::history::window::Sample;
 use crate::telemetry::history::window::Window;
 
-/// The latest callbacks that are kept, and the latest of those that failed: on a busy host the former are over in a blink.
+/// Number of latest callbacks that are kept, and of latest failed ones, which would otherwise be gone in a blink on a busy
+/// host.
 const MOST_RECENT: usize = 100;
 /// Plugins with figures of their own. One takes 40 KB if it is called in every half minute, and next to nothing if it is not;
-/// beyond so many, the one that was called last the longest ago goes.
+/// beyond this number, the plugin whose last call is the longest ago is dropped.
 const MOST_FOLLOWED: usize = 512;
 
-/// See the module.
+/// Figures and latest callbacks of the last hour.
 #[derive(Debug)]
 pub struct History {
     began: Instant,
@@ -37,7 +38,7 @@ pub struct History {
 #[derive(Debug)]
 struct State {
     all: Window,
-    /// A lock for each plugin: to sum up an hour takes a while, and no callback shall wait for it.
+    /// A lock for each plugin, because summing up an hour takes a while and no callback may wait for that.
     plugins: Bounded<Name, Arc<Mutex<Window>>>,
     latest: Latest<(u64, Arc<Recent>)>,
     failed: Latest<(u64, Arc<Recent>)>,
@@ -58,12 +59,12 @@ impl Default for State {
 }
 
 impl History {
-    /// From now on.
+    /// Begins an empty history.
     pub fn beginning() -> Self {
         Self { began: Instant::now(), state: Mutex::default() }
     }
 
-    /// A callback has its answer.
+    /// Adds a callback that has its answer.
     pub(super) fn note(&self, record: &CallbackRecord) {
         let recent = Arc::new(Recent::of(record));
         let sample = Sample { outcome: record.outcome, took: record.elapsed, fuel: record.fuel };
@@ -71,7 +72,7 @@ impl History {
         let mut state = self.state.lock();
         let number = state.latest.count() + 1;
         let failed = record.outcome.is_failure();
-        // Dropped after the lock was given back.
+        // Dropped after the lock is released.
         let gone = (
             state.latest.push((number, Arc::clone(&recent))),
             failed.then(|| state.failed.push((number, recent))),
@@ -88,12 +89,12 @@ impl History {
         drop(gone);
     }
 
-    /// All callbacks of the last hour.
+    /// Returns the figures of all callbacks of the last hour.
     pub fn all(&self) -> Figures {
         self.state.lock().all.figures(self.now())
     }
 
-    /// Those of one plugin, whatever its version.
+    /// Returns the figures of one plugin, for all its versions; `None` if it was not called.
     pub fn of_plugin(&self, app: &str, plugin: &str) -> Option<Figures> {
         let name = Name { app: app.into(), plugin: plugin.into() };
         let window = self.state.lock().plugins.get(&name).map(Arc::clone)?;
@@ -101,7 +102,7 @@ impl History {
         Some(figures)
     }
 
-    /// The latest callbacks after that number, and the latest that failed, oldest first.
+    /// Returns the latest callbacks, and the latest failed ones, with a number above `after`, oldest first.
     pub fn recent(&self, after: u64) -> Vec<(u64, Arc<Recent>)> {
         let state = self.state.lock();
         let both = state.failed.iter().chain(state.latest.iter());

@@ -1,5 +1,5 @@
-//! The lines of the log on their way to standard error: by a thread of their own, so that an answer waits for nobody who reads
-//! them, and several with one system call.
+//! Writes the lines of the log to standard error from a thread of its own, so that no answer waits for the reader of the log,
+//! and several lines with one system call.
 
 use std::io;
 use std::io::Write as _;
@@ -13,24 +13,24 @@ use aviary_state::Condvar;
 use aviary_state::Mutex;
 use tracing_subscriber::fmt::MakeWriter;
 
-/// Lines that wait to be written. Beyond that they are dropped and counted: whoever reads them has stopped.
+/// Bytes of lines that may wait. Beyond that lines are dropped and counted: their reader has stopped.
 const MOST_BYTES: usize = 4 << 20;
-/// How long the first of several lines waits for the others. Nobody reads faster.
+/// How long the first of several lines waits for others. No reader would notice the delay.
 const TOGETHER: Duration = Duration::from_millis(5);
-/// What an ending process waits for lines to be taken.
+/// How long an ending process waits for its lines to be read.
 const LAST_WORDS: Duration = Duration::from_secs(2);
 
-/// The process has one standard error.
+/// The queue to standard error, of which a process has one.
 static LINES: OnceLock<Lines> = OnceLock::new();
 
-/// Where lines are put.
+/// The queue of lines.
 #[derive(Clone)]
 pub(super) struct Lines(Arc<Shared>);
 
 #[derive(Default)]
 struct Shared {
     waiting: Mutex<Waiting>,
-    /// There is something to write, or it has been written.
+    /// Signals new lines, and lines that were written.
     changed: Condvar,
 }
 
@@ -38,14 +38,14 @@ struct Shared {
 struct Waiting {
     bytes: Vec<u8>,
     dropped: u64,
-    /// The thread has taken some and not yet written them.
+    /// True while the thread writes lines that it has taken.
     is_writing: bool,
-    /// Somebody waits until nothing waits.
+    /// True once a caller waits in [`flush`].
     is_urgent: bool,
 }
 
 impl Lines {
-    /// The way to standard error, with its thread.
+    /// Returns the queue to standard error, and starts its thread on the first call.
     pub(super) fn start() -> io::Result<Self> {
         if let Some(lines) = LINES.get() {
             return Ok(lines.clone());
@@ -71,7 +71,7 @@ impl Lines {
     }
 }
 
-/// Waits until every line so far was written, or whoever reads them takes none. For the end of a process.
+/// Waits until every line so far was written, but no longer than `LAST_WORDS` if nobody reads them. For the end of a process.
 pub fn flush() {
     let Some(Lines(shared)) = LINES.get() else { return };
     let until = Instant::now() + LAST_WORDS;
@@ -103,7 +103,7 @@ impl Shared {
         }
     }
 
-    /// Waits for lines, and a little for more of them. Says how many were dropped meanwhile.
+    /// Waits for lines, and a little for more of them. Returns how many were dropped meanwhile.
     fn take(&self, taken: &mut Vec<u8>) -> u64 {
         let mut waiting = self.waiting.lock();
         while waiting.bytes.is_empty() {

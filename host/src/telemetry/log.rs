@@ -1,4 +1,4 @@
-//! The log: where it goes, how it looks, and the one line about a callback.
+//! The log: its destination, its format, and the line about a callback.
 
 use std::io::IsTerminal as _;
 
@@ -13,23 +13,23 @@ use crate::telemetry::events::CALLBACK;
 use crate::telemetry::format::LineFormat;
 use crate::telemetry::lines::Lines;
 
-/// `[log]`
+/// The section `[log]`.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct LogConfig {
-    /// Machines read `json`, people read `text`.
+    /// The format of a line: machines read `json`, people read `text`.
     pub format: LogFormat,
-    /// A level, or directives as `tracing` has them: `info`, `aviary=debug`.
+    /// The least level that is logged, or directives as `tracing` has them: `info`, `aviary=debug`.
     pub level: String,
 }
 
-/// How a log line looks.
+/// The format of a log line.
 #[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq)]
 #[serde(rename_all = "lowercase")]
 pub enum LogFormat {
-    /// One JSON object in each line.
+    /// One JSON object per line.
     Json,
-    /// For a terminal.
+    /// Text for a terminal.
     Text,
 }
 
@@ -39,27 +39,27 @@ impl Default for LogConfig {
     }
 }
 
-/// Why there is no log.
+/// The reason why the log could not start.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum LogError {
-    /// The level is not one.
+    /// The level cannot be parsed.
     #[error("log.level: {0}")]
     Level(#[from] ParseError),
-    /// Its thread could not be started.
+    /// The thread that writes the log could not be started.
     #[error("cannot start the thread that writes the log: {0}")]
     Thread(#[from] std::io::Error),
 }
 
-/// Starts logging to standard error. A second call in one process changes nothing. Whoever calls it calls
-/// [`flush`](crate::telemetry::flush) in the end.
+/// Starts logging to standard error. A second call in one process changes nothing. The caller must call
+/// [`flush`](crate::telemetry::flush) at the end.
 pub fn init(config: &LogConfig) -> Result<(), LogError> {
     let filter = EnvFilter::try_new(&config.level)?;
     let lines = Lines::start()?;
     // Colours are for a terminal. In a file, an escape character would be indistinguishable from an attack.
     let has_colours = std::io::stderr().is_terminal()
         && std::env::var_os("NO_COLOR").is_none_or(|no| no.is_empty());
-    // Only an already installed subscriber makes this fail, and then that one is the right one.
+    // Fails only if a subscriber is installed already, and then that one is the right one.
     let _already_set = tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_writer(lines)
@@ -76,7 +76,7 @@ pub(super) fn callback(record: &CallbackRecord) {
     let ms = record.elapsed.as_secs_f64() * 1000.0;
     let plugin = record.plugin.as_ref().map(|plugin| &*plugin.name);
     let version = record.plugin.as_ref().map(|plugin| &*plugin.version);
-    // `tracing` fixes the level of a line at compile time, hence the two of them.
+    // `tracing` fixes the level of a line at compile time, hence one line for each level.
     macro_rules! line {
         ($level:ident) => {
             tracing::$level!(
@@ -94,7 +94,7 @@ pub(super) fn callback(record: &CallbackRecord) {
             )
         };
     }
-    // Who is refused again and again is worth a look too.
+    // A refusal is a warning too, because a user who is refused again and again is worth a look.
     if record.outcome.is_failure() || record.outcome == Outcome::Refused {
         line!(warn);
     } else {

@@ -1,4 +1,4 @@
-//! `[trace]`: whether callbacks are told to a collector, where it is, and what it wants to be told with each request.
+//! The section `[trace]`: the address of a collector, and the headers that it wants with each request.
 
 use std::collections::BTreeMap;
 use std::fmt::Display;
@@ -14,36 +14,36 @@ use crate::secret::SecretSource;
 use crate::setting::Section;
 use crate::setting::SettingError;
 
-/// What the protocol adds to a collector's address.
+/// The path that the protocol adds to a collector's address.
 const TRACES: &str = "/v1/traces";
 
-/// `[trace]`
+/// The section `[trace]`.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct TraceConfig {
     /// The collector's address, as `OTEL_EXPORTER_OTLP_ENDPOINT` has it: without `/v1/traces`.
     otlp: String,
-    /// What a collector's owner asks for: mostly a credential.
+    /// Headers that the collector asks for: usually a credential.
     #[serde(default)]
     headers: BTreeMap<String, SecretSource>,
 }
 
-/// The same, checked.
+/// The checked settings of a collector.
 #[derive(Clone, Debug)]
 pub struct TraceSettings {
     pub(super) url: Url,
-    /// `Debug` hides their values.
+    /// Headers whose values `Debug` hides.
     pub(super) headers: HeaderMap,
 }
 
 impl TraceConfig {
-    /// Checks it, and reads the secrets; their files are relative to `folder`.
+    /// Checks the section and reads the secrets, whose files are relative to `folder`.
     pub fn check(self, folder: &Path) -> Result<TraceSettings, SettingError> {
         let section = Section("trace");
         let no_address =
             || section.wrong("otlp", "not an http or https address, like http://127.0.0.1:4318");
         let mut url = Url::parse(&self.otlp).map_err(|_| no_address())?;
-        // An address that holds a password would be in the log.
+        // The log would show a password in the address.
         let is_plain = url.username().is_empty() && url.password().is_none();
         if !matches!(url.scheme(), "http" | "https") || !is_plain {
             return Err(no_address());

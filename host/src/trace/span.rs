@@ -1,5 +1,5 @@
-//! A callback in OpenTelemetry's words: a span for the whole, one below it for each step, and below the guest's one for each
-//! call of the host.
+//! A callback as OpenTelemetry spans: one for the whole, below it one for each step, and below the guest's step one for each
+//! host call.
 
 use std::sync::Arc;
 use std::time::SystemTime;
@@ -25,11 +25,11 @@ use crate::steps;
 use crate::steps::Step;
 use crate::telemetry::metrics::known_type;
 
-/// Whose spans they are.
+/// Name of the service and of the instrumentation scope.
 const NAME: &str = env!("CARGO_PKG_NAME");
 const VERSION: &str = env!("CARGO_PKG_VERSION");
 
-/// What a collector is sent.
+/// Builds the request to a collector.
 pub(super) fn request(records: &[Arc<CallbackRecord>]) -> ExportTraceServiceRequest {
     let spans = records.iter().flat_map(|record| Trace::of(record).spans(record)).collect();
     let scope = InstrumentationScope {
@@ -45,10 +45,10 @@ pub(super) fn request(records: &[Arc<CallbackRecord>]) -> ExportTraceServiceRequ
     }
 }
 
-/// What the spans of one callback share.
+/// The values that the spans of one callback share.
 struct Trace {
     id: Vec<u8>,
-    /// When its first byte came, in nanoseconds since the Unix epoch.
+    /// Arrival of the first byte, in nanoseconds since the Unix epoch.
     began: u64,
 }
 
@@ -97,7 +97,7 @@ impl Trace {
     }
 }
 
-/// What the log says of it.
+/// Returns the attributes of a callback: the fields of its log line, except its reason and duration.
 fn attributes(record: &CallbackRecord) -> Vec<KeyValue> {
     let mut all = vec![
         text("aviary.app", &record.app),

@@ -1,4 +1,4 @@
-//! A map with a limit.
+//! A map with limits on its entries and their weight.
 
 use std::borrow::Borrow;
 use std::collections::HashMap;
@@ -8,13 +8,13 @@ use std::hash::Hash;
 
 use slab::Slab;
 
-/// A map of no more than so many entries, and of no more than so much weight. What does not fit makes the oldest entry go:
-/// the one whose last [`insert`](Self::insert) or [`renew`](Self::renew) is the longest ago. Looking an entry up leaves its
-/// age as it is.
+/// A map with a limit on the number of its entries and on their total weight. An entry that does not fit removes the oldest
+/// one: the one whose last [`insert`](Self::insert) or [`renew`](Self::renew) is the longest ago. Looking an entry up does not
+/// change its age.
 ///
-/// Every operation takes the same time however full the map is, and none allocates once the map has been full. The map
-/// knows no clock: an entry that lives for a limited time holds its moment, and
-/// [`remove_oldest_while`](Self::remove_oldest_while) ends those whose time is over.
+/// Every operation takes the same time however full the map is, and none allocates once the map has been full. The map has no
+/// clock: an entry with a limited lifetime stores its own moment, and [`remove_oldest_while`](Self::remove_oldest_while)
+/// removes the entries that have expired.
 #[derive(Debug)]
 pub struct Bounded<K, V, S = RandomState> {
     most: usize,
@@ -25,7 +25,7 @@ pub struct Bounded<K, V, S = RandomState> {
     ends: Option<Ends>,
 }
 
-/// An entry between its neighbours by age.
+/// An entry with links to its neighbours by age.
 #[derive(Debug)]
 struct Entry<K, V> {
     key: K,
@@ -35,7 +35,7 @@ struct Entry<K, V> {
     younger: Option<usize>,
 }
 
-/// The places of the oldest and the youngest entry.
+/// Slab indices of the oldest and the youngest entry.
 #[derive(Clone, Copy, Debug)]
 struct Ends {
     oldest: usize,
@@ -43,33 +43,33 @@ struct Ends {
 }
 
 impl<K: Clone + Eq + Hash, V, S: BuildHasher + Default> Bounded<K, V, S> {
-    /// An empty map for `most` entries, which is one at least.
+    /// Creates an empty map for `most` entries, at least one.
     pub fn new(most: usize) -> Self {
         Self::weighing(most, usize::MAX)
     }
 
-    /// An empty map for `most` entries that together weigh no more than `most_weight`.
+    /// Creates an empty map for `most` entries that together weigh no more than `most_weight`.
     pub fn weighing(most: usize, most_weight: usize) -> Self {
         let (places, entries) = (HashMap::default(), Slab::new());
         Self { most: most.max(1), most_weight, weight: 0, places, entries, ends: None }
     }
 
-    /// How many entries there are.
+    /// Returns the number of entries.
     pub fn len(&self) -> usize {
         self.entries.len()
     }
 
-    /// Whether there is none.
+    /// Returns whether the map has no entries.
     pub fn is_empty(&self) -> bool {
         self.entries.is_empty()
     }
 
-    /// What all entries weigh.
+    /// Returns the weight of all entries together.
     pub fn weight(&self) -> usize {
         self.weight
     }
 
-    /// Whether there is an entry of that key.
+    /// Returns whether the map has an entry with that key.
     pub fn contains<Q: Eq + Hash + ?Sized>(&self, key: &Q) -> bool
     where
         K: Borrow<Q>,
@@ -77,7 +77,7 @@ impl<K: Clone + Eq + Hash, V, S: BuildHasher + Default> Bounded<K, V, S> {
         self.places.contains_key(key)
     }
 
-    /// The value of that key.
+    /// Returns the value of that key.
     pub fn get<Q: Eq + Hash + ?Sized>(&self, key: &Q) -> Option<&V>
     where
         K: Borrow<Q>,
@@ -86,7 +86,7 @@ impl<K: Clone + Eq + Hash, V, S: BuildHasher + Default> Bounded<K, V, S> {
         Some(&self.entries[place].value)
     }
 
-    /// The value of that key, to be changed.
+    /// Returns the value of that key for changing it.
     pub fn get_mut<Q: Eq + Hash + ?Sized>(&mut self, key: &Q) -> Option<&mut V>
     where
         K: Borrow<Q>,
@@ -95,17 +95,18 @@ impl<K: Clone + Eq + Hash, V, S: BuildHasher + Default> Bounded<K, V, S> {
         Some(&mut self.entries[place].value)
     }
 
-    /// All entries, in no order.
+    /// Iterates over all entries, in no particular order.
     pub fn iter(&self) -> impl Iterator<Item = (&K, &V)> {
         self.entries.iter().map(|(_, entry)| (&entry.key, &entry.value))
     }
 
-    /// Makes an entry the youngest that weighs nothing. Returns the value that it replaces.
+    /// Inserts an entry without weight, as the youngest. Returns the value that it replaces.
     pub fn insert(&mut self, key: K, value: V) -> Option<V> {
         self.insert_weighing(key, value, 0)
     }
 
-    /// The same, of an entry with a weight. One that alone weighs more than the map may hold goes at once, with all others.
+    /// Inserts an entry with a weight, as the youngest. An entry that alone exceeds the weight of the map is removed at once,
+    /// with all others.
     pub fn insert_weighing(&mut self, key: K, value: V, weight: usize) -> Option<V> {
         let replaced = self.remove(&key);
         self.add(key, value, weight);
@@ -115,7 +116,7 @@ impl<K: Clone + Eq + Hash, V, S: BuildHasher + Default> Bounded<K, V, S> {
         replaced
     }
 
-    /// The value of that key, made if there is none. Its entry becomes the youngest.
+    /// Returns the value of that key, made by `make` if there is none. Its entry becomes the youngest.
     pub fn renew(&mut self, key: K, make: impl FnOnce() -> V) -> &mut V {
         let place = match self.places.get(&key) {
             Some(&place) => {
@@ -130,7 +131,7 @@ impl<K: Clone + Eq + Hash, V, S: BuildHasher + Default> Bounded<K, V, S> {
         &mut self.entries[place].value
     }
 
-    /// Ends the entry of that key, and returns its value.
+    /// Removes the entry with that key, and returns its value.
     pub fn remove<Q: Eq + Hash + ?Sized>(&mut self, key: &Q) -> Option<V>
     where
         K: Borrow<Q>,
@@ -139,7 +140,7 @@ impl<K: Clone + Eq + Hash, V, S: BuildHasher + Default> Bounded<K, V, S> {
         Some(self.take(place).value)
     }
 
-    /// Ends entries from the oldest on, up to the first one that `is_over` does not hold for.
+    /// Removes entries from the oldest on, up to the first one for which `is_over` returns `false`.
     pub fn remove_oldest_while(&mut self, is_over: impl Fn(&V) -> bool) {
         while let Some(Ends { oldest, .. }) = self.ends
             && is_over(&self.entries[oldest].value)
@@ -148,7 +149,7 @@ impl<K: Clone + Eq + Hash, V, S: BuildHasher + Default> Bounded<K, V, S> {
         }
     }
 
-    /// Adds an entry of a key that has none.
+    /// Adds an entry with a key that the map does not have.
     fn add(&mut self, key: K, value: V, weight: usize) -> usize {
         if self.len() == self.most {
             self.remove_oldest();

@@ -2,22 +2,23 @@
 
 use std::collections::VecDeque;
 
-/// The last `most` entries that were added, and how many there ever were. The oldest makes room for the next one.
+/// The last `most` entries that were added, and the count of all entries ever added. Beyond that, a new entry removes
+/// the oldest.
 #[derive(Debug)]
 pub struct Latest<T> {
     most: usize,
     entries: VecDeque<T>,
-    /// Entries that have made room.
+    /// Entries that were removed.
     gone: u64,
 }
 
 impl<T> Latest<T> {
-    /// None yet, and never more than `most`.
+    /// Creates an empty sequence that keeps `most` entries.
     pub const fn new(most: usize) -> Self {
         Self { most, entries: VecDeque::new(), gone: 0 }
     }
 
-    /// Adds an entry. Returns the one that made room, for callers that drop it where nobody waits for their lock.
+    /// Adds an entry. Returns the one that it removed, for callers that drop it after they released their lock.
     pub fn push(&mut self, entry: T) -> Option<T> {
         let oldest = if self.entries.len() == self.most { self.entries.pop_front() } else { None };
         self.gone += u64::from(oldest.is_some());
@@ -25,17 +26,17 @@ impl<T> Latest<T> {
         oldest
     }
 
-    /// Oldest first.
+    /// Iterates over the entries, oldest first.
     pub fn iter(&self) -> impl DoubleEndedIterator<Item = &T> {
         self.entries.iter()
     }
 
-    /// How many entries there ever were.
+    /// Returns the number of entries ever added.
     pub fn count(&self) -> u64 {
         self.gone + self.entries.len() as u64
     }
 
-    /// What is left of those that came after the first `count`, oldest first.
+    /// Iterates over the remaining entries among those that came after the first `count`, oldest first.
     pub fn after(&self, count: u64) -> impl Iterator<Item = &T> {
         let known = usize::try_from(count.saturating_sub(self.gone)).unwrap_or(usize::MAX);
         self.entries.iter().skip(known)

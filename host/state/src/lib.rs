@@ -1,4 +1,4 @@
-//! State that tasks share: locks that outlive a panic, and memories that have a limit.
+//! State that tasks share: locks that outlive a panic, and collections with a limit.
 
 mod bounded;
 mod latest;

@@ -17,13 +17,13 @@ use std::time::Duration;
 pub struct Mutex<T: ?Sized>(std::sync::Mutex<T>);
 
 impl<T> Mutex<T> {
-    /// Nobody holds it yet.
+    /// Creates an unlocked mutex.
     pub const fn new(value: T) -> Self {
         Self(std::sync::Mutex::new(value))
     }
 
-    /// Waits until nobody else holds it. The guard is the standard library's, so that clippy sees one that is held across an
-    /// `await`.
+    /// Blocks until the lock is free, and returns its guard. The guard is the standard library's, so that clippy notices one
+    /// that is held across an `await`.
     pub fn lock(&self) -> MutexGuard<'_, T> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -34,38 +34,38 @@ impl<T> Mutex<T> {
 pub struct RwLock<T: ?Sized>(std::sync::RwLock<T>);
 
 impl<T> RwLock<T> {
-    /// Waits until nobody writes.
+    /// Blocks until no thread writes.
     pub fn read(&self) -> RwLockReadGuard<'_, T> {
         self.0.read().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Waits until nobody else reads or writes.
+    /// Blocks until no other thread reads or writes.
     pub fn write(&self) -> RwLockWriteGuard<'_, T> {
         self.0.write().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-/// Wakes threads that wait for a change of what a [`Mutex`] guards.
+/// Wakes threads that wait for a change of data that a [`Mutex`] guards.
 #[derive(Debug, Default)]
 pub struct Condvar(std::sync::Condvar);
 
 impl Condvar {
-    /// Wakes one of those that wait.
+    /// Wakes one waiting thread.
     pub fn notify_one(&self) {
         self.0.notify_one();
     }
 
-    /// Wakes all that wait.
+    /// Wakes all waiting threads.
     pub fn notify_all(&self) {
         self.0.notify_all();
     }
 
-    /// Lets go of the lock until it is woken, which may happen without a reason.
+    /// Releases the lock until the thread is woken, which may happen without a reason.
     pub fn wait<'a, T>(&self, guard: MutexGuard<'a, T>) -> MutexGuard<'a, T> {
         self.0.wait(guard).unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// The same, for no longer than `limit`.
+    /// Waits like [`wait`](Self::wait), but for no longer than `limit`.
     pub fn wait_timeout<'a, T>(
         &self,
         guard: MutexGuard<'a, T>,
@@ -74,7 +74,7 @@ impl Condvar {
         self.0.wait_timeout(guard, limit).unwrap_or_else(PoisonError::into_inner).0
     }
 
-    /// Lets go of the lock while `condition` holds, for no longer than `limit`. Says whether it holds no more.
+    /// Releases the lock while `condition` holds, for no longer than `limit`. Returns whether the condition no longer holds.
     pub fn wait_timeout_while<T>(
         &self,
         guard: MutexGuard<'_, T>,

@@ -1,14 +1,14 @@
-//! Which addresses are the internet's. One that is not known to be public may be this machine, its network, or whoever
-//! hands out the credentials of a cloud, and a plugin has no business there.
+//! Tells public addresses from all others. An address that is not known to be public may be this machine, its network, or the
+//! service that gives out the credentials of a cloud, and a plugin must not reach those.
 
 use std::net::IpAddr;
 use std::net::Ipv4Addr;
 use std::net::Ipv6Addr;
 
-/// Azure's own services for a machine, credentials among them, have an address that looks public.
+/// Azure's internal services for a machine, which give out credentials too. Their address looks public.
 const AZURE_WIRE_SERVER: Ipv4Addr = Ipv4Addr::new(168, 63, 129, 16);
 
-/// Whether it is reached over the internet, and only so. An address that carries another one is judged by that.
+/// Returns whether an address is reached over the internet only. An address that carries an IPv4 address is judged by that one.
 pub(super) fn is_public(address: IpAddr) -> bool {
     match address {
         IpAddr::V4(address) => is_public_v4(address),
@@ -19,28 +19,29 @@ pub(super) fn is_public(address: IpAddr) -> bool {
     }
 }
 
-/// All but what the registry of special addresses has: the list is short, and public is the rest.
+/// Returns `false` for the addresses in the registry of special addresses, which is a short list.
 fn is_public_v4(address: Ipv4Addr) -> bool {
     let special = match address.octets() {
-        // This network, private ones, this machine.
+        // This network, private networks, this machine.
         [0 | 10 | 127, ..] | [192, 168, ..] => true,
         [172, second, ..] => (16..32).contains(&second),
-        // Carriers' own; Alibaba Cloud hands out credentials there.
+        // Networks of carriers; Alibaba Cloud gives out credentials there.
         [100, second, ..] => (64..128).contains(&second),
-        // Link-local: where most clouds hand out theirs.
+        // Link-local addresses, where most clouds give out credentials.
         [169, 254, ..] => true,
-        // Protocols, documentation, the old way into IPv6.
+        // Protocols, documentation, the former 6to4 relays.
         [192, 0, 0 | 2, _] | [192, 88, 99, _] | [198, 51, 100, _] | [203, 0, 113, _] => true,
-        // Measurements between networks.
+        // Benchmarks between networks.
         [198, 18 | 19, ..] => true,
-        // Many receivers, reserved, everybody.
+        // Multicast, reserved, broadcast.
         [224..=255, ..] => true,
         _ => address == AZURE_WIRE_SERVER,
     };
     !special
 }
 
-/// What is given out to networks lies in 2000::/3; everything private, local or for many lies elsewhere.
+/// Returns whether an address is in 2000::/3, from which networks get theirs, and in none of its special blocks. Private, local
+/// and multicast addresses are outside of 2000::/3.
 fn is_public_v6(address: Ipv6Addr) -> bool {
     let [first, second, ..] = address.segments();
     let given_out = first & 0xe000 == 0x2000;
@@ -50,7 +51,7 @@ fn is_public_v6(address: Ipv6Addr) -> bool {
     given_out && !protocols && !documentation
 }
 
-/// The IPv4 address that a gateway would make of it: 64:ff9b::/96 behind NAT64, 2002::/16 in 6to4.
+/// Returns the IPv4 address to which a gateway would send: 64:ff9b::/96 behind NAT64, 2002::/16 in 6to4.
 fn carried(address: Ipv6Addr) -> Option<Ipv4Addr> {
     let of = |high: u16, low: u16| Ipv4Addr::from(u32::from(high) << 16 | u32::from(low));
     match address.segments() {

@@ -1,4 +1,4 @@
-//! Bodies that end: what a plugin sends and what it gets have a limit, and what it gets has to come in time.
+//! Bodies with a limit on their size and, for responses, on their time.
 
 use std::pin::Pin;
 use std::task::Context;
@@ -21,7 +21,7 @@ use crate::capability::http::limits::MAX_REQUEST_BYTES;
 use crate::capability::http::limits::MAX_RESPONSE_BYTES;
 use crate::capability::http::no_answer::NoAnswer;
 
-/// What a plugin sends. Too much of it ends the request.
+/// The body that a plugin sends. The request fails if it is too long.
 #[derive(Debug)]
 pub(super) struct Outgoing {
     body: WasiBody,
@@ -44,7 +44,7 @@ impl Body for Outgoing {
     ) -> Poll<Option<Result<Frame<Bytes>, NoAnswer>>> {
         let frame = ready!(Pin::new(&mut self.body).poll_frame(context));
         Poll::Ready(frame.map(|frame| {
-            // The only error there is: the plugin has left it unfinished.
+            // The only possible error: the plugin has left the body unfinished.
             let frame = frame.map_err(|_unfinished| NoAnswer::Protocol)?;
             self.left = left_after(self.left, &frame).ok_or(NoAnswer::RequestTooLong)?;
             Ok(frame)
@@ -60,24 +60,24 @@ impl Body for Outgoing {
     }
 }
 
-/// When what is missing of an answer has to be there.
+/// Time limits of a response's body.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Patience {
     pub(super) until: Instant,
-    /// From one part to the next, if the plugin says so.
+    /// Limit from one part to the next, if the plugin sets one.
     pub(super) between: Option<Duration>,
 }
 
 impl Patience {
     fn next(&self) -> Instant {
         let now = Instant::now();
-        // A plugin may ask for as many nanoseconds as fit into 64 bits.
+        // A plugin may set any 64-bit number of nanoseconds, so the addition is checked.
         let next = self.between.and_then(|between| now.checked_add(between));
         next.map_or(self.until, |next| next.min(self.until))
     }
 }
 
-/// What a plugin gets. The connection ends with it, and so does its place among the requests under way.
+/// The body that a plugin receives. Dropping it closes the connection and frees the request's places.
 #[derive(Debug)]
 pub(super) struct Received {
     body: Incoming,

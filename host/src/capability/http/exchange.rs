@@ -31,14 +31,14 @@ use crate::capability::http::no_answer::NoAnswer;
 use crate::capability::http::target::Scheme;
 use crate::capability::http::target::Target;
 
-/// The head of an answer: what servers and proxies send at the most.
+/// Most bytes of a response's head, as much as servers and proxies usually send.
 const MAX_HEAD_BYTES: usize = 64 << 10;
-/// Addresses of a name that are tried.
+/// Most addresses of a name that are tried.
 const MAX_ADDRESSES: usize = 4;
-/// How long one of several may be silent before the next is tried: long enough for the other side of the world.
+/// How long to wait for one of several addresses before the next is tried: long enough for the other side of the world.
 const NEXT_ADDRESS_AFTER: Duration = Duration::from_millis(500);
 
-/// What it takes besides the request.
+/// Everything that a request needs besides itself.
 #[derive(Debug)]
 pub(super) struct Plan {
     pub(super) tls: Arc<ClientConfig>,
@@ -48,14 +48,14 @@ pub(super) struct Plan {
     pub(super) connect: Option<Duration>,
     pub(super) first_byte: Option<Duration>,
     pub(super) between: Option<Duration>,
-    /// When the call is over, so is what it has asked for.
+    /// Cancelled when the call ends; its requests end too.
     pub(super) call: CancellationToken,
     pub(super) places: [OwnedSemaphorePermit; 2],
 }
 
 impl Plan {
     fn by(&self, at_most: Option<Duration>) -> Instant {
-        // A plugin may ask for as many nanoseconds as fit into 64 bits.
+        // A plugin may set any 64-bit number of nanoseconds, so the addition is checked.
         let wanted = at_most.and_then(|at_most| Instant::now().checked_add(at_most));
         wanted.map_or(self.until, |wanted| wanted.min(self.until))
     }
@@ -64,7 +64,7 @@ impl Plan {
 trait Stream: AsyncRead + AsyncWrite + Send + Unpin {}
 impl<T: AsyncRead + AsyncWrite + Send + Unpin> Stream for T {}
 
-/// Asks, and returns as soon as the head of the answer is there.
+/// Sends the request, and returns as soon as the head of the response is there.
 pub(super) async fn exchange(
     plan: Plan,
     request: Request<Outgoing>,
@@ -77,7 +77,7 @@ pub(super) async fn exchange(
         client.handshake(TokioIo::new(stream)).await.map_err(|error| NoAnswer::from(&error))?;
     let call = plan.call.clone();
     let connection = AbortOnDropHandle::new(tokio::spawn(async move {
-        // What goes wrong there is said to whoever waits for the answer.
+        // The caller that waits for the response gets the error.
         let _ = call.run_until_cancelled(connection).await;
     }));
     let asking = timeout_at(plan.by(plan.first_byte), sender.send_request(request));
@@ -98,7 +98,7 @@ async fn connect(plan: &Plan) -> Result<Box<dyn Stream>, NoAnswer> {
     };
     let allowed: Vec<_> = addresses.into_iter().filter(allowed).take(MAX_ADDRESSES).collect();
     let stream = dial(&allowed).await?;
-    // Requests are small and somebody waits for each; a socket that cannot be told still works.
+    // Disables Nagle's algorithm, because requests are small and a call waits for each; a failure does no harm.
     let _ = stream.set_nodelay(true);
     if plan.target.scheme == Scheme::Http {
         return Ok(Box::new(stream));
@@ -113,7 +113,7 @@ async fn connect(plan: &Plan) -> Result<Box<dyn Stream>, NoAnswer> {
     Ok(Box::new(stream))
 }
 
-/// Once, for the check and for the dialling: asked again, a name may stand for something else.
+/// Resolves the host name once, for the check and for dialling: a second lookup could give another address.
 async fn resolve(target: &Target) -> Result<Vec<SocketAddr>, NoAnswer> {
     let port = target.port;
     match &target.host {
@@ -126,7 +126,7 @@ async fn resolve(target: &Target) -> Result<Vec<SocketAddr>, NoAnswer> {
     }
 }
 
-/// One after the other, as the resolver has them.
+/// Tries the addresses one after the other, in the order of the resolver.
 async fn dial(addresses: &[SocketAddr]) -> Result<TcpStream, NoAnswer> {
     let Some((last, others)) = addresses.split_last() else {
         return Err(NoAnswer::NotPublic);

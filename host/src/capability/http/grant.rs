@@ -1,4 +1,4 @@
-//! `http` under `[grants]`: which addresses a plugin may ask, and what the host adds to its requests there.
+//! `http` under `[grants]`: the addresses that a plugin may send requests to, and the headers that the host adds.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -15,10 +15,10 @@ use crate::capability::http::target::Target;
 use crate::capability::http::target::Unclear;
 use crate::secret::SecretSource;
 
-/// Requests of all calls of a plugin at once: one for each call that is under way by default. Each has a socket.
+/// Concurrent requests of all calls of a plugin: one for each call under way by default. Each has a socket.
 const MAX_AT_ONCE_FOR_A_PLUGIN: usize = 64;
 
-/// An address and all below it; as text alone, or as a table with more.
+/// A grant of an address and everything below it, written as text or as a table with options.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(try_from = "Value")]
 pub struct HttpGrant {
@@ -31,15 +31,15 @@ pub struct HttpGrant {
 #[serde(deny_unknown_fields)]
 struct InFull {
     url: String,
-    /// Whether its name may stand for an address that is not public.
+    /// Whether the host name may resolve to an address that is not public.
     #[serde(default)]
     private_addresses: bool,
-    /// What the host adds, in place of what the plugin says.
+    /// Headers that the host adds, in place of the plugin's own.
     #[serde(default)]
     headers: BTreeMap<String, HeaderSource>,
 }
 
-/// A header's value: a secret, with whatever has to stand before it.
+/// The value of a header: a secret with an optional prefix.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(from = "Value")]
 enum HeaderSource {
@@ -47,39 +47,39 @@ enum HeaderSource {
         prefix: String,
         source: SecretSource,
     },
-    /// It is not looked at: it may be a secret in the wrong place, and a complaint about the file would show its line.
+    /// Any other value. It is not inspected: it may be a secret in the wrong place, and a parse error would show its line.
     Other,
 }
 
-/// A grant that makes no sense, or cannot be had.
+/// A grant that is not valid, or whose secret cannot be read.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum HttpGrantError {
-    /// Not an address, or one that could mean two.
+    /// The text is not an address, or is an ambiguous one.
     #[error("grants.http: {url:?} is no address: {why}")]
     Url {
-        /// As it is written.
+        /// The text as it is written.
         url: String,
-        /// Why not.
+        /// The reason.
         why: &'static str,
     },
-    /// Not a name, or one that says how a request is framed and to whom it goes.
+    /// The text is not a header name, or it is a header that frames or routes a request.
     #[error("grants.http: {0:?} is no header that can be added")]
     Name(String),
-    /// Written down where everybody reads it, or something else.
+    /// The value is written in the file, where everybody can read it, or is not a secret's source.
     #[error(
         "grants.http: headers.{0}: give {{ env = \"AVIARY_PLUGIN_…\" }} or {{ file = \"…\" }}, with prefix = \"Bearer \" where one is needed; a secret does not stand in this file"
     )]
     NotASecret(String),
-    /// A secret with a line break in it.
+    /// The secret has a line break in it, or another byte that a header cannot hold.
     #[error("grants.http: headers.{0}: the secret is no header value")]
     Value(String),
-    /// It is not there.
+    /// The secret cannot be read.
     #[error("grants.http: headers.{header}: {why}")]
     Secret {
-        /// Which header.
+        /// The name of the header.
         header: String,
-        /// Why.
+        /// The reason.
         why: String,
     },
 }
@@ -110,7 +110,7 @@ impl From<Value> for HeaderSource {
 }
 
 impl HttpGrant {
-    /// Checks all that can be checked without its secrets.
+    /// Checks everything that can be checked without the secrets.
     pub fn validate(&self) -> Result<(), HttpGrantError> {
         self.target()?;
         self.sources().try_for_each(|source| source.map(drop))
@@ -130,7 +130,7 @@ impl HttpGrant {
         })
     }
 
-    /// Each header's name, what stands before its secret, and where that is.
+    /// Iterates over the headers: name, prefix of the secret, source of the secret.
     fn sources(
         &self,
     ) -> impl Iterator<Item = Result<(HeaderName, &str, &SecretSource), HttpGrantError>> {
@@ -148,7 +148,7 @@ impl HttpGrant {
     }
 }
 
-/// Where a plugin may send requests; without a grant that is nowhere.
+/// The destinations that a plugin may send requests to; none without a grant.
 #[derive(Clone, Debug)]
 pub struct Destinations(Arc<GrantedDestinations>);
 
@@ -159,21 +159,21 @@ struct GrantedDestinations {
     places: Arc<Semaphore>,
 }
 
-/// One of them.
+/// A granted address with its options.
 #[derive(Debug)]
 pub(super) struct Destination {
     target: Target,
     pub(super) addresses: Addresses,
-    /// What the host adds. The values are marked as secrets.
+    /// Headers that the host adds. The values are marked as sensitive.
     pub(super) headers: Vec<(HeaderName, HeaderValue)>,
 }
 
-/// Which addresses its name may stand for.
+/// The addresses that a host name may resolve to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Addresses {
-    /// Those of the internet.
+    /// Public addresses only.
     Public,
-    /// Any: the operator says that it is near.
+    /// Any address: the operator says that the server is near.
     Any,
 }
 
@@ -184,7 +184,7 @@ impl Default for Destinations {
 }
 
 impl Destinations {
-    /// What was granted, with the secrets that it needs, which `read` gets.
+    /// Builds the destinations of these grants, and reads their secrets with `read`.
     pub fn open<E: std::fmt::Display>(
         grants: &[HttpGrant],
         read: impl Fn(&SecretSource) -> Result<Secret, E>,
@@ -221,18 +221,18 @@ impl Destinations {
         Self(Arc::new(GrantedDestinations { destinations, secrets, places }))
     }
 
-    /// What is added to requests, and must not be seen.
+    /// Returns the secrets that are added to requests, and that nobody else may see.
     pub fn secrets(&self) -> &[Secret] {
         &self.0.secrets
     }
 
-    /// The narrowest that covers it: what is granted for a part of a server is what counts there.
+    /// Returns the narrowest destination that covers the target: a grant for a part of a server takes precedence there.
     pub(super) fn find(&self, target: &Target) -> Option<Arc<Destination>> {
         let covering = self.0.destinations.iter().filter(|found| found.target.covers(target));
         covering.max_by_key(|found| found.target.path.len()).cloned()
     }
 
-    /// Room for the plugin's requests, over all of its calls.
+    /// Returns the semaphore for the plugin's requests, shared by all of its calls.
     pub(super) fn places(&self) -> Arc<Semaphore> {
         Arc::clone(&self.0.places)
     }

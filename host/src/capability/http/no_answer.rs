@@ -1,4 +1,4 @@
-//! Why there is no answer: in words for the log, as data for the journal, and as what `wasi:http` calls it.
+//! The reasons why a request has no response: in words for the log, as data for the journal, and as error codes of `wasi:http`.
 
 use serde::Deserialize;
 use serde::Serialize;
@@ -8,68 +8,69 @@ use crate::capability::http::limits::MAX_REQUEST_BYTES;
 use crate::capability::http::limits::MAX_RESPONSE_BYTES;
 use crate::tape::UNKNOWN;
 
-/// See the module. Of the program and the server it tells no more than the contract has names for.
+/// The reason why a request has no response. It tells the plugin no more about the host and the server than `wasi:http` has
+/// codes for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize, thiserror::Error)]
 #[serde(rename_all = "snake_case")]
 pub(super) enum NoAnswer {
-    /// No grant covers it.
+    /// No grant covers the target.
     #[error("it is not granted")]
     NotGranted,
-    /// It could go to two places, or to none.
+    /// The address is ambiguous or not valid.
     #[error("it is no address to go to")]
     Address,
-    /// CONNECT or TRACE.
+    /// The method is CONNECT or TRACE.
     #[error("CONNECT and TRACE are not sent")]
     Method,
-    /// More at once, or more in a call, than there may be.
+    /// Too many requests at once, or too many in one call.
     #[error("too many requests")]
     TooMany,
-    /// More than a plugin may send.
+    /// The body exceeds `MAX_REQUEST_BYTES`.
     #[error("more than {MAX_REQUEST_BYTES} bytes to send")]
     RequestTooLong,
-    /// More than a plugin may get; how much was announced, if it was.
+    /// The response exceeds `MAX_RESPONSE_BYTES`; holds its announced length, if there was one.
     #[error("an answer of more than {MAX_RESPONSE_BYTES} bytes")]
     ResponseTooLong(Option<u64>),
-    /// Nothing leaves this machine.
+    /// The call is a trial, or requests of this host do not leave the machine.
     #[error("this is only a try")]
     OnlyATry,
-    /// In a replay.
+    /// The call is a replay, and the recording has no such request.
     #[error("{UNKNOWN}")]
     NotAskedThen,
-    /// The name stands for nothing.
+    /// The host name cannot be resolved.
     #[error("the name cannot be resolved")]
     Name,
-    /// It stands for this machine, or its network.
+    /// The address is not public: this machine or its network.
     #[error("its address is not public")]
     NotPublic,
-    /// The network does not lead there.
+    /// The network has no route to the server.
     #[error("the server cannot be reached")]
     Unreachable,
-    /// Nobody listens there.
+    /// No server listens at the address.
     #[error("the server refuses the connection")]
     Refused,
-    /// In the time there was.
+    /// No connection was established in time.
     #[error("no connection in time")]
     NoConnectionInTime,
-    /// It does not show who it should be.
+    /// The server's certificate is not trusted.
     #[error("the server's certificate is not trusted")]
     Certificate,
-    /// TLS failed in another way.
+    /// TLS failed for another reason.
     #[error("the server does not speak TLS as it should")]
     Tls,
-    /// In the time there was.
+    /// The response, or a part of it, did not come in time.
     #[error("no answer in time")]
     NotInTime,
-    /// Its status line and headers.
+    /// The status line and headers exceed their limit.
     #[error("the head of the answer is too long")]
     HeadTooLong,
-    /// The server went away in the middle.
+    /// The server closed the connection in the middle of the response.
     #[error("the answer is incomplete")]
     Incomplete,
-    /// It is not HTTP, or the plugin left its own request unfinished.
+    /// The response is not HTTP, or the plugin left its own request unfinished.
     #[error("what was sent is not HTTP")]
     Protocol,
-    /// Anything else.
+    /// Any other failure of the connection.
     #[error("the connection broke off")]
     BrokeOff,
 }

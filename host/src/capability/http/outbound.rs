@@ -1,14 +1,14 @@
-//! Whether requests leave this machine.
+//! Whether the requests of plugins leave this machine.
 
 use std::sync::Arc;
 
 use rustls::ClientConfig;
 
-/// How requests leave this machine, if they do.
+/// The way in which requests leave this machine, if they do.
 #[derive(Clone, Debug)]
 pub enum Outbound {
-    /// Over the network, trusting whom the host trusts.
+    /// Over the network, with the trusted roots of the host.
     Network(Arc<ClientConfig>),
-    /// Not at all: the plugin runs at somebody's desk.
+    /// Not at all, because the plugin runs on a developer's machine.
     Denied,
 }

@@ -1,4 +1,4 @@
-//! Where a request goes, in one form for the allow-list, the resolver and the wire, so that they cannot disagree.
+//! The target of a request, in one form for the grants, the resolver and the wire, so that they cannot disagree.
 
 use std::fmt;
 
@@ -7,15 +7,15 @@ use percent_encoding::percent_decode;
 use url::Host;
 use url::Url;
 
-/// How often a path may be escaped over itself. Some servers undo it twice.
+/// Most layers of escapes in a path. Some servers undo two.
 const MOST_ENCODINGS: usize = 2;
 
-/// What is spoken.
+/// The scheme of an address.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Scheme {
-    /// In the clear.
+    /// Plain HTTP, without encryption.
     Http,
-    /// Over TLS.
+    /// HTTP over TLS, with a checked certificate.
     Https,
 }
 
@@ -43,42 +43,42 @@ impl Scheme {
     }
 }
 
-/// Who is asked, and for what. The query is not part of it.
+/// The server and path of a request, without the query.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Target {
     pub(super) scheme: Scheme,
-    /// In lower case, or the address that the text stands for.
+    /// The host name in lower case, or the IP address that the text stands for.
     pub(super) host: Host,
     pub(super) port: u16,
-    /// Begins with `/`; means the same to every server.
+    /// The path. It begins with `/`, and means the same to every server.
     pub(super) path: String,
 }
 
-/// Why nobody can tell where it would go.
+/// The reason why an address is ambiguous or not valid.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub(super) enum Unclear {
-    /// Something else than http and https.
+    /// The scheme is not http or https.
     #[error("only http and https are spoken")]
     Scheme,
-    /// No host, or none that can be.
+    /// The host is missing or not valid.
     #[error("there is no host in it")]
     Host,
-    /// `https://granted.example.com:1x/`, which some would send to the usual port.
+    /// The port is not a number, as in `https://granted.example.com:1x/`, which some programs would send to the default port.
     #[error("its port is not a number up to 65535")]
     Port,
-    /// `https://granted.example.com@elsewhere.example.com/`
+    /// There is a user name, as in `https://granted.example.com@elsewhere.example.com/`.
     #[error("a name or password before the host is not sent; use a header")]
     UserInfo,
-    /// `..`, however it is written, or something that is cut off by some servers.
+    /// The path contains `..` in some form, or something at which some servers cut it off.
     #[error("its path goes through . or .., is escaped over itself, or holds control characters")]
     Path,
-    /// In a grant.
+    /// A grant has a query or a fragment.
     #[error("a grant has no query and no fragment")]
     Query,
 }
 
 impl Target {
-    /// Of a request as the guest put it together.
+    /// Parses the address of a guest's request.
     pub(super) fn of(uri: &Uri) -> Result<Self, Unclear> {
         let scheme = uri.scheme_str().and_then(Scheme::named).ok_or(Unclear::Scheme)?;
         let authority = uri.authority().ok_or(Unclear::Host)?;
@@ -93,7 +93,7 @@ impl Target {
         Self { scheme, host, port, path: uri.path().to_owned() }.checked()
     }
 
-    /// Of what an operator wrote.
+    /// Parses the address of a grant.
     pub(super) fn read(text: &str) -> Result<Self, Unclear> {
         let url = Url::parse(text).map_err(|_no_url| Unclear::Host)?;
         let scheme = Scheme::named(url.scheme()).ok_or(Unclear::Scheme)?;
@@ -112,13 +112,13 @@ impl Target {
         if means_what_it_says(&self.path) { Ok(self) } else { Err(Unclear::Path) }
     }
 
-    /// What the `Host` header says: the port only where it is not the usual one.
+    /// Returns the value of the `Host` header, with the port unless it is the default.
     pub(super) fn authority(&self) -> String {
         let Self { scheme, host, port, .. } = self;
         if *port == scheme.default_port() { host.to_string() } else { format!("{host}:{port}") }
     }
 
-    /// Whether that is below this: the same server, and the path itself or one that it leads to.
+    /// Returns whether `other` is on the same server, at this path or below it.
     pub(super) fn covers(&self, other: &Self) -> bool {
         let server = |target: &Self| (target.scheme, target.port);
         let below = other.path.strip_prefix(&self.path).is_some_and(|rest| {
@@ -128,21 +128,21 @@ impl Target {
     }
 }
 
-/// Without the query, where secrets may be.
+/// Shows the target without the query, which may hold secrets.
 impl fmt::Display for Target {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(formatter, "{}://{}{}", self.scheme.name(), self.authority(), self.path)
     }
 }
 
-/// The port that a colon and digits name. The library that splits addresses overlooks everything else that stands there.
+/// Parses the port after a host. The library that splits addresses ignores anything else in that place.
 fn port_behind_host(text: &str) -> Option<u16> {
     let digits = text.strip_prefix(':')?;
     digits.bytes().all(|byte| byte.is_ascii_digit()).then(|| digits.parse().ok())?
 }
 
-/// Whether a path names the same thing to everybody who reads it: no segment that leads upwards, however it is escaped
-/// and whatever follows it after a `;`, which some servers cut off, as others do after a control character.
+/// Returns whether a path means the same to every reader: no segment leads upwards, however it is escaped and whatever follows
+/// it after a `;`, which some servers cut off, as others do after a control character.
 fn means_what_it_says(path: &str) -> bool {
     let mut bytes = path.as_bytes().to_vec();
     for _ in 0..=MOST_ENCODINGS {

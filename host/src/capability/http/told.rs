@@ -1,4 +1,4 @@
-//! A request and its answer as the journal has them: whole, so that both can be taken down and told again.
+//! A request and its response as the journal keeps them: whole, so that they can be recorded and played.
 
 use bytes::Bytes;
 use http::HeaderMap;
@@ -16,7 +16,7 @@ use crate::capability::http::body::Received;
 use crate::capability::http::no_answer::NoAnswer;
 use crate::tape::told::Blob;
 
-/// What a plugin asks, without what the host adds. Its body is not there yet.
+/// A plugin's request, without the headers that the host adds and without its body, which is not there yet.
 #[derive(Debug, Serialize)]
 pub(super) struct Question {
     method: String,
@@ -34,7 +34,7 @@ impl Question {
     }
 }
 
-/// What it gets.
+/// A whole response.
 #[derive(Debug, Deserialize, Serialize)]
 pub(super) struct Whole {
     status: u16,
@@ -43,7 +43,7 @@ pub(super) struct Whole {
 }
 
 impl Whole {
-    /// All of it, within the limits of its body.
+    /// Reads the response to its end, within the limits of its body.
     pub(super) async fn read(answer: Response<Received>) -> Result<Self, NoAnswer> {
         let (parts, body) = answer.into_parts();
         let body = body.collect().await?.to_bytes();
@@ -51,7 +51,7 @@ impl Whole {
         Ok(Self { status, headers, body: body.to_vec().into() })
     }
 
-    /// As it came. What no header can be was none when it was taken down.
+    /// Rebuilds the response. Fails if a recorded value is not valid, for example as a header.
     pub(super) fn into_answer(self) -> Result<Response<WasiBody>, NoAnswer> {
         let mut headers = HeaderMap::new();
         for (name, value) in self.headers {

@@ -1,4 +1,4 @@
-//! `[grants.key_value]` of a sidecar file, and the buckets that a plugin may open by it.
+//! `[grants.key_value]` of a sidecar file, and the buckets that it lets a plugin open.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -10,26 +10,26 @@ use crate::setting::SettingError;
 use crate::store::bucket::BucketId;
 use crate::store::bucket::Quota;
 
-/// What a plugin calls its own bucket.
+/// The name by which a plugin opens its own bucket.
 const OWN: &str = "default";
-/// The most that a bucket may be granted: what a host can list, copy and move elsewhere.
+/// Most bytes that a bucket may be granted: an amount that a host can list, copy and move elsewhere.
 const MOST_BYTES: u64 = 1 << 30;
-/// The most keys that a bucket may be granted.
+/// Most keys that a bucket may be granted.
 const MOST_KEYS: u64 = 1_000_000;
-/// The longest value that may be granted; it is copied into the guest's memory as a whole.
+/// Longest value that may be granted, in bytes; it is copied into the guest's memory as a whole.
 const MOST_VALUE_BYTES: usize = 4 << 20;
 
-/// `[grants.key_value]` of a sidecar file: it may keep things, and that much of them.
+/// `[grants.key_value]` of a sidecar file: permission to keep data, with its limits.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct KeyValueGrant {
-    /// Keys and values of a bucket together. The default is what a bot knows about some ten thousand people.
+    /// Limit of a bucket's keys and values together, in bytes. The default fits a bot's data about some ten thousand people.
     bytes: u64,
-    /// Keys of a bucket.
+    /// Limit of a bucket's keys.
     keys: u64,
-    /// The longest value. A card has 30 KiB.
+    /// Longest value, in bytes. A card has 30 KiB.
     value_bytes: usize,
-    /// Buckets that it has in common with other plugins of the same app.
+    /// Buckets that the plugin shares with other plugins of the same app.
     shared: BTreeSet<String>,
 }
 
@@ -66,7 +66,7 @@ struct GrantedBuckets {
 }
 
 impl Buckets {
-    /// What was granted to that plugin of that app.
+    /// Builds the buckets of a plugin of an app from its grant.
     pub fn new(app: &str, plugin: &str, grant: &KeyValueGrant) -> Self {
         let own = (OWN.to_owned(), BucketId::own(app, plugin));
         let shared = grant.shared.iter().map(|name| (name.clone(), BucketId::shared(app, name)));
@@ -77,24 +77,24 @@ impl Buckets {
         }))
     }
 
-    /// The number of the bucket that the plugin calls by that name.
+    /// Returns the number of the bucket that the plugin knows by that name; an empty name means its own.
     pub(super) fn number(&self, name: &str) -> Option<u32> {
         let name = if name.is_empty() { OWN } else { name };
         let number = self.0.buckets.iter().position(|(granted, _)| granted == name)?;
         u32::try_from(number).ok()
     }
 
-    /// The bucket with that number.
+    /// Returns the bucket with that number.
     pub(super) fn get(&self, number: u32) -> Option<BucketId> {
         self.0.buckets.get(number as usize).map(|(_, id)| id.clone())
     }
 
-    /// How much may be in a bucket.
+    /// Returns the limits of each bucket; `None` without a grant.
     pub(super) fn quota(&self) -> Option<Quota> {
         self.0.quota
     }
 
-    /// The longest value.
+    /// Returns the length of the longest value, in bytes.
     pub(super) fn value_bytes(&self) -> usize {
         self.0.value_bytes
     }

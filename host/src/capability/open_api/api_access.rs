@@ -1,4 +1,4 @@
-//! What one plugin may ask of the server API.
+//! The requests to the server API that one plugin may make.
 
 use std::sync::Arc;
 
@@ -7,10 +7,10 @@ use crate::open_api::rate_limit::RateLimit;
 use crate::open_api::request::ApiRequest;
 use crate::open_api::transport::OpenApi;
 
-/// The longest tenant key. The platform's have 16 characters.
+/// Longest tenant key, in bytes. The platform's have 16 characters.
 const MAX_TENANT_KEY_BYTES: usize = 128;
 
-/// One plugin's way to the server API.
+/// Access of one plugin to the server API.
 #[derive(Debug)]
 pub struct ApiAccess {
     pub(super) api: Arc<OpenApi>,
@@ -19,12 +19,12 @@ pub struct ApiAccess {
 }
 
 impl ApiAccess {
-    /// With what its operator granted, and how often it may ask.
+    /// Limits access to the operator's grants, and to this rate.
     pub fn new(api: Arc<OpenApi>, granted: Granted, rate: RateLimit) -> Self {
         Self { api, granted, rate }
     }
 
-    /// Whom it acts for, if the request is granted to it.
+    /// Returns the tenant that the request acts for, or `None` if the request is not granted.
     pub(super) fn acts_for(
         &self,
         request: &ApiRequest,

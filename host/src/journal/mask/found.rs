@@ -1,5 +1,5 @@
-//! What is masked in one entry, and what stands for it. Mostly a handful, which is looked through; a form or a list of people
-//! may have thousands, which must not take a thousand times as long for each.
+//! The masked texts of one entry and their substitutes. Usually there are a handful, which are searched one by one; a form or a
+//! list of people may have thousands, which must not take a thousand times as long for each.
 
 use std::cell::OnceCell;
 use std::collections::HashMap;
@@ -8,18 +8,19 @@ use aho_corasick::AhoCorasick;
 use aho_corasick::AhoCorasickKind;
 use aho_corasick::MatchKind;
 
-/// More than so many are looked up.
+/// Above this number, texts are looked up in a map.
 const FEW: usize = 8;
-/// Shorter texts are masked where they stand and where they stand alone, and not wherever else the same letters occur.
+/// Least length of a text that is masked inside other texts. A shorter one is masked only where it was found and where it
+/// stands alone, because the same few letters occur elsewhere by chance.
 const LEAST_EVERYWHERE: usize = 4;
 
 /// Texts, each with its substitute.
 #[derive(Default)]
 pub(super) struct Found {
     pairs: Vec<Pair>,
-    /// Where they are, once they are many.
+    /// Index of each text in `pairs`, once there are more than `FEW`.
     places: HashMap<String, usize>,
-    /// Those that are masked everywhere, once somebody looks for many.
+    /// Finds all texts of at least `LEAST_EVERYWHERE` bytes in one pass, once there are many and a search has begun.
     finder: OnceCell<Option<Finder>>,
 }
 
@@ -34,10 +35,10 @@ struct Finder {
 }
 
 impl Finder {
-    /// Of those that are together no longer than a record may be, which is far less than it can take.
+    /// Builds the search for these texts. Together they are no longer than a record may be, far less than the search can take.
     fn new(pairs: &[Pair]) -> Option<Self> {
         let mut builder = AhoCorasick::builder();
-        // It is used for one entry: what is built quickest, is quickest.
+        // The search serves one entry only, so the quickest to build is the best.
         builder
             .match_kind(MatchKind::LeftmostLongest)
             .kind(Some(AhoCorasickKind::NoncontiguousNFA));
@@ -51,7 +52,7 @@ impl Finder {
 }
 
 impl Found {
-    /// What stands for that text, if it is masked.
+    /// Returns the substitute of a text, if the text is masked.
     pub(super) fn instead_of(&self, text: &str) -> Option<&str> {
         let pair = if self.are_many() {
             self.places.get(text).and_then(|place| self.pairs.get(*place))
@@ -61,7 +62,7 @@ impl Found {
         pair.map(|pair| pair.instead.as_str())
     }
 
-    /// What stands for it from now on.
+    /// Returns the substitute of a text, which `instead` makes unless the text has one already.
     pub(super) fn instead_or(&mut self, text: &str, instead: impl FnOnce() -> String) -> &str {
         if self.instead_of(text).is_none() {
             self.pairs.push(Pair { found: text.to_owned(), instead: instead() });
@@ -74,17 +75,17 @@ impl Found {
         self.instead_of(text).unwrap_or_default()
     }
 
-    /// Whether one of them may stand in that JSON.
+    /// Returns whether one of the texts may occur in this JSON.
     pub(super) fn may_stand_in(&self, json: &str) -> bool {
-        // What has no plain letters alone may be written with escapes.
+        // A text with other characters may be written with escapes.
         let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"_-.:".contains(&byte);
-        // Without a branch for each of them, many are looked at in one instruction.
+        // Without a branch for each byte, the compiler compares many in one instruction.
         let are_plain = |text: &str| text.bytes().fold(true, |all, byte| all & is_plain(byte));
         let may = |pair: &Pair| stands_in(&pair.found, json) || !are_plain(&pair.found);
         self.are_many() || self.pairs.iter().any(may)
     }
 
-    /// That text without any of them; none where none stands in it.
+    /// Returns the text with its masked parts replaced, or `None` if it has none.
     pub(super) fn replaced(&self, text: &str) -> Option<String> {
         if let Some(instead) = self.instead_of(text) {
             return Some(instead.to_owned());
@@ -99,13 +100,13 @@ impl Found {
         if standing.is_empty() {
             return None;
         }
-        // One may stand inside another.
+        // Replaces the longest first, because one text may be part of another.
         standing.sort_by_key(|pair| std::cmp::Reverse(pair.found.len()));
         let replace = |text: String, pair: &&Pair| text.replace(&pair.found, &pair.instead);
         Some(standing.iter().fold(text.to_owned(), replace))
     }
 
-    /// The substitutes that stand in one of those.
+    /// Returns the substitutes that occur in one of these texts.
     pub(super) fn instead_in(&self, masked: &[&str]) -> Vec<String> {
         let stands = |instead: &str| masked.iter().any(|text| stands_in(instead, text));
         if !self.are_many() {
@@ -135,8 +136,8 @@ fn long(pairs: &[Pair]) -> impl Iterator<Item = &Pair> {
     pairs.iter().filter(|pair| pair.found.len() >= LEAST_EVERYWHERE)
 }
 
-/// Whether a text stands in another. The standard library looks for what is this short many bytes at a time, so the beginning
-/// of a longer one is looked for first: mostly it is nowhere.
+/// Returns whether one text occurs in another. The standard library searches for a text of up to 32 bytes many bytes at a time,
+/// so the beginning of a longer one is searched first: usually it does not occur at all.
 fn stands_in(found: &str, text: &str) -> bool {
     const SHORT: usize = 32;
     found.len() <= text.len()

@@ -1,5 +1,5 @@
-//! A look through JSON for what is to be masked. What is not is neither copied nor looked at twice: every callback that is
-//! written down goes through here. Nothing here recurses as deep as the JSON is nested, because strangers nest it.
+//! Searches JSON for values to mask. Everything else is neither copied nor read twice, because every callback in the journal
+//! goes through here. Recursion is bounded and does not follow the depth of the JSON, which strangers choose.
 
 use std::borrow::Cow;
 
@@ -15,25 +15,25 @@ use crate::journal::mask::Masking;
 use crate::secret::in_text;
 use crate::secret::names::Place;
 
-/// Text inside text inside text: cards in messages in callbacks. What lies deeper is masked whole.
+/// Levels of JSON inside strings that are parsed: cards in messages in callbacks. A deeper level is masked whole.
 const DEEPEST: usize = 4;
-/// A member's name with its quotes. What is longer is none of those that are looked for.
+/// Longest member name with its quotes, in bytes. No name that is looked for is longer.
 const LONGEST_NAME: usize = 256;
 
-/// What a look through JSON is for.
+/// The purpose of a pass over JSON.
 #[derive(Clone, Copy)]
 pub(super) enum Pass {
-    /// To find what is to be masked, by names.
+    /// Finds values to mask by the names of members.
     Find,
-    /// To find it in what plugins say and are told: names in pairs and in texts are seen without a hint that there are any.
+    /// Finds values in host calls of plugins: also looks for names in pairs and in texts, without a hint that there are any.
     FindClosely,
-    /// To find it by names and, in the callback, by pointers.
+    /// Finds values by names and, in the callback, by JSON pointers.
     FindPointers,
-    /// To mask what was found, wherever it stands.
+    /// Masks every occurrence of the texts that were found.
     Spread,
 }
 
-/// Masks what that look is for; none if it is no JSON.
+/// Makes one pass over JSON, and returns the masked text. Returns `None` if the text is not JSON.
 pub(super) fn scan<'t>(
     masking: &mut Masking<'_>,
     text: &'t str,
@@ -45,7 +45,7 @@ pub(super) fn scan<'t>(
         Pass::FindClosely => true,
         Pass::Find | Pass::FindPointers => {
             in_text::may_stand_in(text.as_bytes())
-                // Any sign may be written as an escape.
+                // Any character may be written as an escape.
                 || (has_escapes && memmem::find(text.as_bytes(), b"\\u").is_some())
         }
         Pass::Spread => false,
@@ -64,17 +64,18 @@ fn quoted(text: &str) -> String {
     serde_json::to_string(text).unwrap_or_default()
 }
 
-/// A string, where it stands.
+/// A string of the JSON and its position.
 #[derive(Clone, Copy)]
 struct Quoted<'a> {
-    /// With its quotes.
+    /// The text of the string, with its quotes.
     raw: &'a str,
     from: usize,
     has_escapes: bool,
 }
 
 impl<'a> Quoted<'a> {
-    /// What it says. Half of a pair of surrogates says nothing, but is JSON: it stays as it is written.
+    /// Returns the decoded text. Half of a surrogate pair cannot be decoded but is valid JSON, so such a string stays as it is
+    /// written.
     fn decoded(self) -> Cow<'a, str> {
         if self.has_escapes
             && let Ok(text) = serde_json::from_str(self.raw)
@@ -85,27 +86,27 @@ impl<'a> Quoted<'a> {
     }
 }
 
-/// Goes through JSON, and makes a copy of it only where something is masked.
+/// A pass over JSON, which copies the text only once something is masked.
 struct Scan<'a> {
     text: &'a str,
     at: usize,
-    /// So far, `out` has what stands there.
+    /// Length of the text that `out` already covers.
     copied: usize,
     out: String,
     path: String,
     pass: Pass,
     depth: usize,
-    /// Whether texts are looked into.
+    /// True if strings are searched for credentials too.
     closely: bool,
 }
 
 impl<'a> Scan<'a> {
-    /// From one colon to the next. For text without escapes: each of its quotes begins or ends a string, and one that stands
+    /// Goes from one colon to the next. This works for text without escapes: each quote begins or ends a string, and a quote
     /// between a letter and a colon ends a name.
     fn names(&mut self, masking: &mut Masking<'_>) -> Option<()> {
         let bytes = self.text.as_bytes();
         for colon in memchr_iter(b':', bytes) {
-            // It was passed with what stands under a name.
+            // The colon is inside a masked value, which was skipped.
             if colon < self.at {
                 continue;
             }
@@ -117,7 +118,7 @@ impl<'a> Scan<'a> {
             }
             let before = &bytes[..end];
             let Some(name) = before.strip_suffix(b"\"") else {
-                // In the middle of a text.
+                // The colon is inside a string.
                 if names.may_end(before) && in_text::is_named_before(self.text, colon, names) {
                     return self.again_closely(masking);
                 }
@@ -136,14 +137,14 @@ impl<'a> Scan<'a> {
         Some(())
     }
 
-    /// From the beginning. What was masked already gets the same letters.
+    /// Starts over and searches strings too. Texts that were masked already get the same letters.
     fn again_closely(&mut self, masking: &mut Masking<'_>) -> Option<()> {
         (self.at, self.copied, self.closely) = (0, 0, true);
         self.out.clear();
         self.strings(masking)
     }
 
-    /// From one string to the next, where nobody asks what stands where: much quicker than going through members and items.
+    /// Goes from one string to the next, for passes that need no path. Much quicker than going through members and items.
     fn strings(&mut self, masking: &mut Masking<'_>) -> Option<()> {
         while let Some(ahead) = memchr(b'"', &self.text.as_bytes()[self.at..]) {
             self.at += ahead;
@@ -157,7 +158,7 @@ impl<'a> Scan<'a> {
         Some(())
     }
 
-    /// The name of a member, and what stands under it if that is masked.
+    /// Handles the name of a member, and masks its value if the name demands it.
     fn name(&mut self, masking: &mut Masking<'_>, string: Quoted<'_>) -> Option<()> {
         let name = string.decoded();
         if matches!(self.pass, Pass::Spread) {
@@ -172,7 +173,8 @@ impl<'a> Scan<'a> {
         Some(())
     }
 
-    /// `["authorization", "…"]`: how headers and parameters are written down. Whether it was one; if not, nothing has moved.
+    /// Masks the value in `["authorization", "…"]`, the form of headers and parameters. Returns whether it was such a pair; if
+    /// not, the position stays.
     fn pair(&mut self, masking: &mut Masking<'_>, name: Quoted<'_>) -> Option<bool> {
         let name = name.decoded();
         if matches!(self.pass, Pass::Spread)
@@ -191,7 +193,7 @@ impl<'a> Scan<'a> {
                 return Some(true);
             }
         } else if self.peek() == Some(b'[') {
-            // Bytes that are no text.
+            // The value is bytes that are not text.
             self.under(masking, name.as_bytes())?;
             return Some(true);
         }
@@ -199,7 +201,7 @@ impl<'a> Scan<'a> {
         Some(false)
     }
 
-    /// One value, and where it is. Its recursion ends where the door refuses a callback.
+    /// Goes through one value and tracks its path. The recursion ends at the depth at which the door refuses a callback.
     fn value(&mut self, masking: &mut Masking<'_>, level: usize) -> Option<()> {
         self.space();
         match self.peek()? {
@@ -215,7 +217,7 @@ impl<'a> Scan<'a> {
         }
     }
 
-    /// Masks every text and number of a value, however deep it is nested.
+    /// Masks every text and number of a value, at any depth and without recursion.
     fn under(&mut self, masking: &mut Masking<'_>, name: &[u8]) -> Option<()> {
         let mut open = 0_usize;
         loop {
@@ -257,12 +259,12 @@ impl<'a> Scan<'a> {
         (!raw.is_empty()).then_some(())
     }
 
-    /// What stands under a masked name.
+    /// Masks a string under a masked name.
     fn mask_string(&mut self, masking: &mut Masking<'_>, name: &[u8], string: Quoted<'_>) {
         let decoded = string.decoded();
         match in_text::parts_under(name, &decoded) {
             None if decoded.is_empty() => {}
-            // Letters are written as they are.
+            // The substitute consists of letters, which need no escapes.
             None => {
                 self.put(string.from, "\"");
                 self.out.push_str(masking.mask(&decoded));
@@ -287,7 +289,8 @@ impl<'a> Scan<'a> {
         }
     }
 
-    /// Text that is itself JSON, and what it is then; none where nothing of it is masked.
+    /// Handles a string that is itself JSON. The outer `None` means that it is not handled as JSON, the inner one that nothing
+    /// in it was masked.
     fn inner(&self, masking: &mut Masking<'_>, decoded: &str) -> Option<Option<String>> {
         if !decoded.starts_with(['{', '[']) {
             return None;
@@ -355,7 +358,7 @@ impl<'a> Scan<'a> {
         self.sign(b']')
     }
 
-    /// Goes down by one member or item. Returns the length of the path before.
+    /// Descends into a member or item. Returns the length of the path before.
     fn step(&mut self, name: &str) -> usize {
         let before = self.path.len();
         self.path.push('/');
@@ -371,7 +374,7 @@ impl<'a> Scan<'a> {
         self.text.as_bytes().get(self.at).copied()
     }
 
-    /// What comes next but white space, which is not passed.
+    /// Returns the next byte that is not white space, without moving.
     fn follows(&self) -> Option<u8> {
         self.text.as_bytes()[self.at..].iter().copied().find(|byte| !is_space(*byte))
     }
@@ -420,7 +423,7 @@ impl<'a> Scan<'a> {
         Some(Quoted { raw: self.text.get(from..self.at)?, from, has_escapes })
     }
 
-    /// Puts something in the place of what stands between there and here.
+    /// Replaces the text from `from` to the current position.
     fn put(&mut self, from: usize, instead: &str) {
         if self.copied == 0 {
             self.out.reserve(self.text.len());
@@ -439,13 +442,13 @@ impl<'a> Scan<'a> {
     }
 }
 
-/// Whether that text has `password: …` in it.
+/// Returns whether the text contains a credential's name and a colon, as in `password: …`.
 fn has_a_name(text: &str, masking: &Masking<'_>) -> bool {
     let mut colons = memchr_iter(b':', text.as_bytes());
     colons.any(|colon| in_text::is_named_before(text, colon, &masking.masks.names))
 }
 
-/// Of JSON.
+/// Returns whether JSON counts this byte as white space.
 fn is_space(byte: u8) -> bool {
     matches!(byte, b' ' | b'\t' | b'\n' | b'\r')
 }

@@ -1,5 +1,5 @@
-//! Credentials that are known by what stands before them, or by how they begin: `Bearer`, a JSON Web Token, the address of a
-//! web hook.
+//! Credentials that are recognised by the text before them or by their first letters: `Bearer`, a JSON Web Token, the address
+//! of a web hook.
 
 use std::ops::Range;
 use std::sync::LazyLock;
@@ -9,12 +9,12 @@ use aho_corasick::packed::Searcher;
 
 use crate::secret::in_text::basic_password;
 
-/// Less behind `Bearer` is a word of a sentence.
+/// Least length after `Bearer`; a shorter run is a word of a sentence.
 const LEAST_BEARER: usize = 6;
-/// Less is no JSON Web Token: its shortest header has twenty letters.
+/// Least length of a JSON Web Token: its shortest header has twenty letters.
 const LEAST_JWT: usize = 20;
 
-/// What may stand where a credential is, whatever it is called there.
+/// Texts that mark a credential, whatever its name is.
 const MARKS: [(&str, Mark); 9] = [
     ("bearer ", Mark::Bearer),
     ("bearer%20", Mark::Bearer),
@@ -43,7 +43,7 @@ static ALL_MARKS: LazyLock<Option<AhoCorasick>> = LazyLock::new(|| {
     AhoCorasick::builder().ascii_case_insensitive(true).build(words).ok()
 });
 
-/// A part of each mark, as it is mostly written: looked for by vector instructions.
+/// A part of each mark in its usual spelling, searched for with vector instructions.
 static USUAL_MARKS: LazyLock<Option<Searcher>> = LazyLock::new(|| {
     Searcher::new([
         "earer ",
@@ -60,7 +60,7 @@ static USUAL_MARKS: LazyLock<Option<Searcher>> = LazyLock::new(|| {
     ])
 });
 
-/// Whether that JSON may hold a mark in its usual spelling.
+/// Returns whether that JSON may hold a mark in its usual spelling.
 pub(super) fn may_stand_in(json: &[u8]) -> bool {
     USUAL_MARKS.as_ref().is_none_or(|marks| marks.find(json).is_some())
 }
@@ -73,7 +73,7 @@ pub(super) fn find(text: &str, found: &mut Vec<Range<usize>>) {
         from..from + bytes[from..].iter().take_while(|byte| is_part(**byte)).count()
     };
     let is_token = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~+/=%".contains(&byte);
-    // A run that holds the same mark again is gone through once.
+    // A run that holds the same mark again is searched once.
     let mut looked_at = [0; MARKS.len()];
     for found_mark in marks.find_iter(text) {
         let (start, end) = (found_mark.start(), found_mark.end());
@@ -112,7 +112,7 @@ fn is_jwt(text: &str, run: &Range<usize>) -> bool {
         && token.matches('.').count() >= 2
 }
 
-/// What stands between the first and the last line of a key.
+/// Returns the text between the first and the last line of a private key.
 fn private_key(text: &str, start: usize) -> Option<Range<usize>> {
     const DASHES: &str = "-----";
     let label = start + DASHES.len();

@@ -1,4 +1,4 @@
-//! Buckets in the file: the entries, the order in which they are listed, and what each bucket holds in all.
+//! Buckets in the file: the entries, the order in which they are listed, and the usage of each bucket.
 
 use redb::ReadTransaction;
 use redb::ReadableTable as _;
@@ -13,11 +13,11 @@ use crate::store::bucket::Quota;
 use crate::store::bucket::WriteError;
 use crate::store::bucket::count_of;
 
-/// Bucket and key → the entry's place in the order, and its value.
+/// Bucket and key → the entry's position in the order, and its value.
 const ENTRIES: TableDefinition<'_, (&str, &str), (u64, &[u8])> = TableDefinition::new("entries");
-/// Bucket and place → key. A listing goes on where it stopped, whatever was deleted meanwhile.
+/// Bucket and position → key. A listing goes on where it stopped, whatever was deleted meanwhile.
 const ORDER: TableDefinition<'_, (&str, u64), &str> = TableDefinition::new("order");
-/// Bucket → bytes, keys, the next place.
+/// Bucket → bytes, keys, the next position.
 const USAGE: TableDefinition<'_, &str, (u64, u64, u64)> = TableDefinition::new("usage");
 
 /// One change that waits for its transaction.
@@ -28,7 +28,7 @@ pub(super) struct BucketWrite {
     pub(super) change: BucketChange,
 }
 
-/// What happens to one key.
+/// A change to one key.
 #[derive(Debug)]
 pub(super) enum BucketChange {
     Set { value: Vec<u8>, quota: Quota },
@@ -36,12 +36,12 @@ pub(super) enum BucketChange {
     Add { delta: u64, quota: Quota },
 }
 
-/// Why a change was not made.
+/// The reason why a change was not made.
 #[derive(Debug)]
 pub(super) enum BucketChangeError {
-    /// The change breaks a rule; the others of its transaction are made.
+    /// The change breaks a rule; the other changes of its transaction are made.
     Refused(WriteError),
-    /// The file does not work, which ends the transaction.
+    /// The file failed, which ends the transaction.
     Backend(redb::Error),
 }
 
@@ -51,13 +51,13 @@ impl<E: Into<redb::Error>> From<E> for BucketChangeError {
     }
 }
 
-/// An entry before a change.
+/// The entry of a key before a change.
 struct Old {
     place: u64,
     value: Vec<u8>,
 }
 
-/// The tables of a transaction that writes.
+/// The bucket tables of a write transaction.
 pub(super) struct Buckets<'a> {
     entries: Table<'a, (&'static str, &'static str), (u64, &'static [u8])>,
     order: Table<'a, (&'static str, u64), &'static str>,
@@ -73,7 +73,7 @@ impl<'a> Buckets<'a> {
         })
     }
 
-    /// Makes the change. Returns the sum if there is one.
+    /// Makes the change. Returns the sum of an increment, and `None` for other changes.
     pub(super) fn apply(&mut self, write: &BucketWrite) -> Result<Option<u64>, BucketChangeError> {
         let BucketWrite { bucket, key, change } = write;
         let old = self.entries.get((bucket.as_str(), key.as_str()))?.map(|entry| {
@@ -113,7 +113,7 @@ impl<'a> Buckets<'a> {
         let old_bytes = old.as_ref().map_or(0, |old| (key.len() + old.value.len()) as u64);
         let new_bytes = (key.len() + value.len()) as u64;
         let bytes_then = bytes - old_bytes + new_bytes;
-        // Where less is allowed than before, what is there may still shrink.
+        // After the quota was lowered, a value may still shrink.
         if new_bytes > old_bytes && bytes_then > quota.bytes {
             return Err(BucketChangeError::Refused(WriteError::Bytes(quota.bytes)));
         }

@@ -1,4 +1,4 @@
-//! Marks in the file: of what is done. What is only begun is in the memory of the one host that has the file.
+//! Marks of finished work in the file. Begun work is remembered in memory only, by the one host that has the file.
 
 use redb::ReadTransaction;
 use redb::ReadableTable as _;
@@ -8,20 +8,21 @@ use redb::WriteTransaction;
 
 use crate::clock::now_ms;
 
-/// Mark → when it is forgotten, in milliseconds since the Unix epoch, and the answer.
+/// Mark → its expiry, in milliseconds since the Unix epoch, and the answer.
 const MARKS: TableDefinition<'_, &str, (u64, &[u8])> = TableDefinition::new("marks");
-/// The same by time, so that the oldest are found.
+/// Marks by expiry, so that the oldest are found.
 const BY_TIME: TableDefinition<'_, (u64, &str), ()> = TableDefinition::new("marks-by-time");
-/// One row: bytes of all marks.
+/// A single row: the bytes of all marks.
 const SIZE: TableDefinition<'_, (), u64> = TableDefinition::new("marks-size");
-/// All marks together: half a million events, which is 17 a second for eight hours. Beyond that the oldest go early.
+/// Limit of all marks together: half a million events, which is 17 a second for eight hours. Beyond that the oldest are
+/// forgotten early.
 const MOST_BYTES: u64 = 64 << 20;
-/// What a mark costs besides its name and its answer.
+/// Bytes that a mark costs besides its name and its answer.
 const OVERHEAD: u64 = 32;
-/// Marks that are forgotten for each one that is made, at most: the file shrinks, and no commit takes long.
+/// Most marks that are forgotten for each new one: enough for the file to shrink, and few enough that no commit takes long.
 const FORGOTTEN_AT_ONCE: usize = 4;
 
-/// One mark that waits for its transaction.
+/// A mark that waits for its transaction.
 #[derive(Debug)]
 pub(super) struct MarkWrite {
     pub(super) mark: String,
@@ -79,11 +80,11 @@ impl<'a> Marks<'a> {
 }
 
 fn cost(mark: &str, answer: usize) -> u64 {
-    // The name stands in both tables.
+    // Both tables contain the name.
     (2 * mark.len() + answer) as u64 + OVERHEAD
 }
 
-/// The answer, unless it is to be forgotten.
+/// Returns the answer of a mark, unless the mark has expired.
 pub(super) fn get(
     transaction: &ReadTransaction,
     mark: &str,

@@ -1,4 +1,4 @@
-//! Buckets on the server: each is a hash, with a counter of its bytes beside it.
+//! Buckets on the server: each is a hash, with a counter of its bytes in a second key.
 
 use redis::AsyncCommands as _;
 use redis::Script;
@@ -11,7 +11,7 @@ use crate::store::bucket::Quota;
 use crate::store::bucket::WriteError;
 use crate::store::error::StoreError;
 
-/// Sets one field, unless that were too much. `ARGV`: key, value, bytes, keys.
+/// Sets one field, unless that would exceed the quota. `ARGV`: key, value, bytes, keys.
 const SET: &str = r"
 local known = redis.call('HEXISTS', KEYS[1], ARGV[1])
 local more = #ARGV[2] - redis.call('HSTRLEN', KEYS[1], ARGV[1])
@@ -29,7 +29,7 @@ local less = redis.call('HSTRLEN', KEYS[1], ARGV[1]) + #ARGV[1]
 if redis.call('HDEL', KEYS[1], ARGV[1]) == 1 then redis.call('DECRBY', KEYS[2], less) end
 return {'0'}
 ";
-/// Adds to one field. `ARGV`: key, number, bytes, keys. The sum is read as text: a script's numbers are not exact.
+/// Adds to one field. `ARGV`: key, number, bytes, keys. The sum is read as text, because a script's numbers are not exact.
 const ADD: &str = r"
 local old = redis.call('HGET', KEYS[1], ARGV[1])
 local known = redis.call('HEXISTS', KEYS[1], ARGV[1])
@@ -50,7 +50,7 @@ if known == 1 then more = more - #old else more = more + #ARGV[1] end
 redis.call('INCRBY', KEYS[2], more)
 return {sum}
 ";
-/// Some of the fields, without their values. `ARGV`: cursor, how many.
+/// Lists some of the fields, without their values. `ARGV`: cursor, how many.
 const KEYS: &str = r"
 local found = redis.call('HSCAN', KEYS[1], ARGV[1], 'COUNT', ARGV[2])
 local keys = {}
@@ -58,7 +58,7 @@ for i = 1, #found[2], 2 do keys[#keys + 1] = found[2][i] end
 return {found[1], keys}
 ";
 
-/// The scripts.
+/// The scripts that work on buckets.
 pub(super) struct Buckets {
     set: Script,
     delete: Script,
@@ -77,7 +77,7 @@ impl Default for Buckets {
     }
 }
 
-/// Both names hash to the same place, so that a cluster keeps them together.
+/// Key of a bucket's hash. It hashes to the same slot as the key of the counter, so that a cluster keeps them together.
 fn entries(bucket: &BucketId) -> String {
     format!("aviary:{{{}}}:entries", bucket.as_str())
 }
@@ -147,7 +147,7 @@ impl Buckets {
     }
 }
 
-/// What a script says of a change that it has made; its refusals are words.
+/// Reads the answer of a script: the result of the change, or a word that names the reason for refusing it.
 fn accepted(said: Vec<String>, quota: Quota) -> Result<String, WriteError> {
     let said = said.into_iter().next().ok_or(WriteError::NotANumber)?;
     match said.as_str() {

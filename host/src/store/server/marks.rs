@@ -1,4 +1,4 @@
-//! Marks on the server: a key each, which the server forgets in time.
+//! Marks on the server: one key each, which expires by itself.
 
 use std::time::Duration;
 
@@ -11,23 +11,23 @@ use crate::store::marks::Begun;
 use crate::store::marks::Ended;
 use crate::store::marks::Mark;
 
-/// Before the answer of what is done; what is only begun has `b` and who has begun it.
+/// First byte of a finished mark, before the answer. A mark that is only begun holds `b` and the id of its host.
 const DONE: u8 = b'd';
 
-/// What is there, or begins it. `ARGV`: who begins, milliseconds.
+/// Returns the value of the mark, or begins it. `ARGV`: the host that begins, milliseconds.
 const BEGIN: &str = r"
 local found = redis.call('GET', KEYS[1])
 if found then return found end
 redis.call('SET', KEYS[1], ARGV[1], 'PX', ARGV[2])
 return false
 ";
-/// Gives up what is still this host's. `ARGV`: who has begun.
+/// Deletes the mark if this host still holds it. `ARGV`: the host that has begun it.
 const GIVE_UP: &str = r"
 if redis.call('GET', KEYS[1]) == ARGV[1] then redis.call('DEL', KEYS[1]) end
 return 0
 ";
 
-/// One host's part.
+/// The marks that one host begins and ends.
 pub(super) struct Marks {
     begun: String,
     begin: Script,
@@ -39,7 +39,7 @@ impl Marks {
         Self { begun: format!("b{host}"), begin: Script::new(BEGIN), give_up: Script::new(GIVE_UP) }
     }
 
-    /// Begins, unless somebody has. Who does not end it within `lease` has not begun it.
+    /// Begins the mark, unless a host has begun it. A mark that is not ended within `lease` counts as not begun.
     pub(super) async fn begin(
         &self,
         mut connection: ConnectionManager,
@@ -56,7 +56,7 @@ impl Marks {
         })
     }
 
-    /// Whoever has begun says how it ended.
+    /// Records the end of work that this host has begun.
     pub(super) async fn end(
         &self,
         mut connection: ConnectionManager,

@@ -1,5 +1,5 @@
-//! Promised updates on the server. Each host has its own, and says every now and then that it is there; what a host
-//! has left that says so no more, another takes over, all of an app's at once.
+//! Promised updates on the server. Each host has its own, and renews a lease to say that it is alive; another host takes over
+//! the updates of a host whose lease has ended, all of an app's together.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -15,24 +15,24 @@ use crate::store::update::TOKEN_LIFETIME;
 use crate::store::update::UpdateChange;
 use crate::store::update::UpdateId;
 
-/// How often a host says that it is there, and looks for those that are not.
+/// Interval at which a host renews its lease and looks for hosts whose lease has ended.
 pub const ADOPTION: Duration = Duration::from_secs(1);
-/// How long its word is good for. A host that is held up for longer loses its updates to another, and notices.
+/// Length of a lease. A host that is held up for longer loses its updates to another, and notices.
 const LEASE: Duration = Duration::from_secs(6);
-/// Updates that are taken over in one step. The rest follows in the next.
+/// Updates that are taken over in one step. The next step takes the rest.
 const AT_ONCE: usize = 256;
-/// Names of all that belongs to promises; a cluster keeps them together.
+/// Prefix of every key that belongs to promises; the braces make a cluster keep them together.
 const PREFIX: &str = "aviary:{promises}";
 
-/// Marks an update, if it is still this host's. `ARGV`: id.
+/// Marks an update as attempted, if this host still has it. `ARGV`: id.
 const ATTEMPTED: &str = r"
 if redis.call('HEXISTS', KEYS[1], ARGV[1]) == 0 then return 0 end
 redis.call('SADD', KEYS[2], ARGV[1])
 return 1
 ";
-/// Takes over what a host has left of one app, unless it is there. An id that is in use waits until it is not.
-/// `KEYS`: lease, updates and marks of the other, updates and marks of this one, hosts. `ARGV`: the other, the app and a
-/// line break, how many, seconds.
+/// Takes over the updates that a host has left of one app, unless its lease still runs. An id that this host already uses waits
+/// until it is free. `KEYS`: lease, updates and marks of the other, updates and marks of this one, hosts. `ARGV`: the other,
+/// the app and a line break, how many, seconds.
 const ADOPT: &str = r"
 if redis.call('EXISTS', KEYS[1]) == 1 then return {} end
 local taken = {}
@@ -60,12 +60,12 @@ end
 return taken
 ";
 
-/// One host's part.
+/// The promised updates of one host.
 pub(super) struct Promises {
     host: String,
     attempted: Script,
     adopt: Script,
-    /// What the server has taken: only of that does its absence say that another host has it.
+    /// Ids of the updates that the server has acknowledged. Only for these does their absence mean that another host has them.
     kept: Mutex<BTreeSet<u64>>,
 }
 
@@ -146,14 +146,14 @@ impl Promises {
         if !adopted.is_empty() {
             let () = connection.sadd(hosts(), &self.host).await?;
             self.kept.lock().extend(adopted.iter().map(|adopted| adopted.id.0));
-            // The numbers of one host are in the order of its promises.
+            // The ids of one host are in the order of its promises.
             adopted.sort_by_key(|adopted| adopted.id);
         }
         Ok(adopted)
     }
 }
 
-/// When the server forgets what nobody has taken over: seconds after the last token has ended.
+/// Expiry of updates that no host has taken over, in seconds: twice the lifetime of a token.
 fn forgotten() -> i64 {
     TOKEN_LIFETIME.as_secs() as i64 * 2
 }

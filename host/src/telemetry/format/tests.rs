@@ -1,4 +1,4 @@
-//! Lines as they are written, of whatever is logged.
+//! Tests of written lines, for any logged text.
 
 use std::io;
 use std::sync::Arc;

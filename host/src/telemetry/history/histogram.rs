@@ -1,16 +1,17 @@
-//! How long things took, counted in steps of a fifth: enough for a percentile that people read, in 280 bytes.
+//! A histogram of durations in steps of about a fifth: enough for a percentile that people read, in 280 bytes.
 
 use std::time::Duration;
 
-/// Less than two to the power of this, in microseconds, is one step. No callback is answered that fast.
+/// Durations below two to the power of this, in microseconds, share one step. No callback is answered that fast.
 const FIRST_OCTAVE: u32 = 5;
-/// Four seconds, in the same way: the platform has given up by then.
+/// Durations from two to the power of this, in microseconds, share the last step. That is four seconds, when the platform has
+/// given up.
 const LAST_OCTAVE: u32 = 22;
 /// Steps of each doubling.
 const STEPS: u32 = 4;
 const COUNTS: usize = (2 + (LAST_OCTAVE - FIRST_OCTAVE) * STEPS) as usize;
 
-/// See the module.
+/// Counts of durations, one for each step.
 #[derive(Clone, Debug)]
 pub(super) struct Histogram([u32; COUNTS]);
 
@@ -33,7 +34,7 @@ impl Histogram {
         }
     }
 
-    /// What so many of a hundred took at most, to within a step. None if there is nothing.
+    /// Returns the duration within which so many percent stayed, to within a step; `None` if there are no durations.
     pub(super) fn percentile(&self, percent: u32) -> Option<Duration> {
         let all: u64 = self.0.iter().map(|count| u64::from(*count)).sum();
         let wanted = (all * u64::from(percent)).div_ceil(100);
@@ -62,7 +63,7 @@ fn index(took: Duration) -> usize {
     COUNTS.min(index as usize + 1) - 1
 }
 
-/// Where the step of that index begins.
+/// Returns the lower bound of the step with that index.
 fn bound(index: usize) -> Duration {
     let Some(above) = (index as u32).checked_sub(1) else { return Duration::ZERO };
     let (octave, step) = (FIRST_OCTAVE + above / STEPS, above % STEPS);

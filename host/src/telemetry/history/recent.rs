@@ -1,4 +1,4 @@
-//! One of the latest callbacks: what the line of the log says of it, and where its time went.
+//! One of the latest callbacks: the contents of its log line, and its steps.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -14,12 +14,12 @@ use crate::record::Outcome;
 use crate::record::PluginVersion;
 use crate::steps::Steps;
 
-/// Bytes of an id, of a type, and of a reason. Somebody else wrote them, and the log has all of them.
+/// Most bytes of an id, a type or a reason. Others wrote those texts, and the log has more of them.
 const MOST_TEXT: usize = 300;
-/// Calls of the host that are kept of one callback.
+/// Most host calls that are kept of one callback.
 const MOST_CALLS: usize = 64;
 
-/// See the module.
+/// One of the latest callbacks.
 #[derive(Debug)]
 pub struct Recent {
     pub(super) at: Instant,
@@ -45,7 +45,7 @@ impl Recent {
             _ => Arc::clone(&record.host_calls),
         };
         Self {
-            // When it was decided, without another look at the clock.
+            // The moment of the decision, computed without reading the clock again.
             at: record.steps.began() + record.elapsed,
             app: Arc::clone(&record.app),
             door: record.door,
@@ -62,7 +62,7 @@ impl Recent {
         }
     }
 
-    /// With its age, because clocks may be set meanwhile.
+    /// Returns the callback as JSON, with its age instead of a time, because clocks may be set meanwhile.
     pub fn to_json(&self, number: u64) -> Value {
         let steps: Vec<_> = self
             .steps

@@ -1,4 +1,4 @@
-//! What is kept, and of whom.
+//! Tests of the figures and of the limits of the history.
 
 use std::time::Duration;
 
@@ -8,7 +8,7 @@ use crate::record::Outcome;
 use crate::record::PluginVersion;
 use crate::steps::Steps;
 
-/// Answered that long after the history began.
+/// A record of a callback that arrived this long after the history began.
 fn record(history: &History, after_ms: u64, plugin: &str, outcome: Outcome) -> CallbackRecord {
     CallbackRecord {
         app: "cli_1".into(),

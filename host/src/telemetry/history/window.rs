@@ -1,4 +1,4 @@
-//! One hour of figures, in buckets of half a minute. Only buckets in which something happened take memory.
+//! One hour of figures, in buckets of half a minute. Only buckets with callbacks take memory.
 
 use std::collections::BTreeMap;
 use std::collections::VecDeque;
@@ -10,11 +10,11 @@ use tokio::time::Instant;
 use crate::record::Outcome;
 use crate::telemetry::history::histogram::Histogram;
 
-/// Half a minute: short enough to see when it began, long enough for an hour of them to be drawn.
+/// Length of a bucket: short enough to see when something began, long enough to draw an hour of them.
 const BUCKET: Duration = Duration::from_secs(30);
-/// An hour of them.
+/// Number of buckets in an hour.
 const BUCKETS: usize = 120;
-/// A rate over less than this would jump with every callback.
+/// Shortest period of a rate. Over less than this it would jump with every callback.
 const SHORTEST: Duration = Duration::from_secs(5);
 
 /// A point in time, as the windows of one history count it.
@@ -30,13 +30,13 @@ impl Moment {
         self.0.as_secs() / BUCKET.as_secs()
     }
 
-    /// How long its bucket has lasted by then.
+    /// Returns how long its bucket had lasted at that moment.
     fn into_bucket(self) -> Duration {
         self.0 - BUCKET * u32::try_from(self.bucket()).unwrap_or(u32::MAX)
     }
 }
 
-/// What is counted of a callback.
+/// The counted properties of one callback.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Sample {
     pub(super) outcome: Outcome,
@@ -44,7 +44,7 @@ pub(super) struct Sample {
     pub(super) fuel: Option<u64>,
 }
 
-/// See the module.
+/// The buckets of the last hour, oldest first.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Window(VecDeque<Bucket>);
 
@@ -58,56 +58,56 @@ struct Bucket {
 struct Tally {
     calls: u64,
     failures: u64,
-    /// Few of the outcomes there are occur.
+    /// A list, because few of the possible outcomes occur.
     outcomes: Vec<(Outcome, u64)>,
     fuel: u64,
     metered: u64,
     times: Histogram,
 }
 
-/// What a window says.
+/// The figures of a window.
 #[derive(Clone, Debug, Serialize)]
 pub struct Figures {
-    /// Of the last hour together.
+    /// The last hour as a whole.
     #[serde(flatten)]
     pub summary: Summary,
     /// The hour in its buckets, the present one last.
     pub buckets: Vec<Point>,
 }
 
-/// One hour without its buckets.
+/// The last hour as a whole, without its buckets.
 #[derive(Clone, Debug, Serialize)]
 pub struct Summary {
-    /// Of the last hour together.
+    /// Counts and percentiles.
     #[serde(flatten)]
     pub hour: Sum,
-    /// Of the last half minute to minute.
+    /// Callbacks per second over the last 30 to 60 seconds.
     pub per_second: f64,
-    /// Every outcome that occurred, and how often.
+    /// Every outcome that occurred, with its count.
     pub outcomes: BTreeMap<&'static str, u64>,
-    /// Units that a call used, where one was made.
+    /// Average fuel of a call; `None` if no call was metered.
     pub fuel_per_call: Option<u64>,
 }
 
-/// Of some time.
+/// Counts and percentiles of a period.
 #[derive(Clone, Debug, Default, Serialize)]
 pub struct Sum {
-    /// Callbacks.
+    /// Number of callbacks.
     pub calls: u64,
-    /// Those that failed.
+    /// Number of callbacks that failed.
     pub failures: u64,
-    /// Half of them had their answer by then.
+    /// Median time to the answer, in milliseconds; `None` without callbacks.
     pub p50_ms: Option<f64>,
-    /// 99 of 100.
+    /// 99th percentile of the time to the answer, in milliseconds; `None` without callbacks.
     pub p99_ms: Option<f64>,
 }
 
-/// One bucket, to be drawn.
+/// One bucket, as a point of a chart.
 #[derive(Clone, Debug, Default, Serialize)]
 pub struct Point {
-    /// Callbacks of each second.
+    /// Callbacks per second.
     pub per_second: f64,
-    /// All of it.
+    /// Counts and percentiles of the bucket.
     #[serde(flatten)]
     pub sum: Sum,
 }
@@ -157,7 +157,7 @@ impl Window {
             }
             self.0.push_back(Bucket { number, tally: Tally::default() });
         }
-        // Two that were answered at the turn of a bucket may come in either order.
+        // Two callbacks that end at the turn of a bucket may be added in either order.
         if let Some(newest) = self.0.back_mut() {
             newest.tally.add(sample);
         }
@@ -191,7 +191,7 @@ impl Window {
         Figures { summary, buckets }
     }
 
-    /// Of the present bucket and the one before it, as far as there was one.
+    /// Returns the rate over the present bucket and the one before it, if there was one.
     fn rate(&self, now: Moment) -> f64 {
         let newest = now.bucket();
         let counted = self.0.iter().rev().take_while(|bucket| bucket.number + 1 >= newest);

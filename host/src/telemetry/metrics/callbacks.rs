@@ -1,6 +1,5 @@
-//! How many callbacks there were, how long they took, and what fuel. To look these figures up by their labels for every callback
-//! costs 2 % of a click, so each thread looks once and keeps what it found, until series may have gone: no more than the
-//! recorder keeps itself.
+//! Counters of callbacks, their durations and their fuel. Looking these series up by their labels for every callback costs 2 %
+//! of a click, so each thread caches them until series may have gone: no more of them than the recorder keeps itself.
 
 use std::cell::RefCell;
 use std::collections::HashMap;
@@ -18,11 +17,11 @@ use crate::record::Outcome;
 use crate::telemetry::metrics::SERIES_AGE;
 use crate::telemetry::metrics::known_type;
 
-/// What tells one series from another.
+/// The labels that tell one series from another.
 #[derive(PartialEq, Eq, Hash)]
 struct Labels {
     app: Arc<str>,
-    /// Empty where none takes it, which is no label to Prometheus.
+    /// The plugin; empty if none takes the callback, which counts as no label for Prometheus.
     plugin: Arc<str>,
     kind: &'static str,
     door: Door,
@@ -31,13 +30,13 @@ struct Labels {
 
 struct Figures {
     total: Counter,
-    /// The same for each outcome.
+    /// Shared by all outcomes.
     seconds: Histogram,
-    /// Once there was some.
+    /// Looked up when a call first used fuel.
     fuel: Option<Counter>,
 }
 
-/// What one thread has looked up, and when that was.
+/// The series that one thread has cached, and the age at which it did.
 #[derive(Default)]
 struct Known {
     age: u64,
@@ -48,7 +47,7 @@ thread_local! {
     static KNOWN: RefCell<Known> = RefCell::default();
 }
 
-/// A callback has its answer.
+/// Counts a callback that has its answer.
 pub(in crate::telemetry) fn record_callback(record: &CallbackRecord) {
     KNOWN.with_borrow_mut(|known| {
         let age = SERIES_AGE.load(Ordering::Relaxed);

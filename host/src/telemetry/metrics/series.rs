@@ -1,6 +1,6 @@
-//! The process's recorder: one for what belongs to the host, and one for each plugin that is live, so that a plugin's series
-//! go with its file. What the recorder is asked to count of any other plugin is counted nowhere: a call that ends after its
-//! plugin was removed brings no series back, and there are never more plugins in the figures than files in the folders.
+//! The recorder of the process: one part for the host, and one for each live plugin, so that a plugin's series are dropped with
+//! its file. Counts for any other plugin are discarded: a call that ends after its plugin was removed brings no series back,
+//! and the metrics never have more plugins than there are files in the folders.
 
 use std::collections::BTreeMap;
 use std::collections::BTreeSet;
@@ -28,7 +28,7 @@ pub(super) struct Series {
     plugins: RwLock<HashMap<Owner, PrometheusRecorder>>,
 }
 
-/// A plugin of an app, as both stand in labels.
+/// A plugin of an app, as both occur in labels.
 #[derive(Clone, PartialEq, Eq, Hash)]
 struct Owner {
     app: Box<str>,
@@ -36,14 +36,14 @@ struct Owner {
 }
 
 impl Series {
-    /// Nothing is counted yet. Every recorder is made by `builder`.
+    /// Starts with nothing counted. `builder` makes every recorder.
     pub(super) fn new(builder: fn() -> PrometheusBuilder) -> Self {
         let host = builder().build_recorder();
         Self { builder, host, plugins: RwLock::default() }
     }
 
-    /// From now on these are the plugins of that app. The series of the others go; a plugin that comes back begins anew.
-    /// Whether anything has changed.
+    /// Sets the live plugins of an app. The series of its other plugins are dropped; a plugin that comes back begins anew.
+    /// Returns whether anything has changed.
     pub(super) fn set_plugins(&self, app: &str, live: &BTreeSet<&str>) -> bool {
         let known = |plugins: &HashMap<Owner, PrometheusRecorder>| {
             let known = plugins.keys().filter(|owner| &*owner.app == app);
@@ -68,7 +68,7 @@ impl Series {
         self.plugins().values().for_each(|recorder| recorder.handle().run_upkeep());
     }
 
-    /// Everything that was counted, as Prometheus reads it.
+    /// Returns everything counted so far, in the text format of Prometheus.
     pub(super) fn render(&self) -> String {
         let plugins = self.plugins();
         let texts: Vec<_> = std::iter::once(&self.host)
@@ -79,7 +79,7 @@ impl Series {
         merge(&texts)
     }
 
-    /// The recorder that counts a series with these labels, if any does.
+    /// Registers a series with the recorder that its labels belong to, or returns `nowhere` if there is none.
     fn with<T>(&self, key: &Key, register: impl Fn(&PrometheusRecorder) -> T, nowhere: T) -> T {
         let label = |name| key.labels().find(|label| label.key() == name).map(|one| one.value());
         let plugin = label("plugin").filter(|plugin| !plugin.is_empty());
@@ -119,7 +119,7 @@ impl Recorder for Series {
     }
 }
 
-/// One text of several: the format wants all samples of a name together, below one line that says what they are.
+/// Merges several texts into one: the format wants all samples of a name together, below one line with their type.
 fn merge(texts: &[String]) -> String {
     let mut families: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
     for text in texts {
@@ -134,7 +134,7 @@ fn merge(texts: &[String]) -> String {
     }
     let mut all = String::with_capacity(texts.iter().map(String::len).sum());
     for (family, samples) in families {
-        // Writing to a string does not fail.
+        // Writing to a string cannot fail.
         let _ = writeln!(all, "{family}\n{}\n", samples.join("\n"));
     }
     all
