@@ -3,6 +3,7 @@
 mod access;
 mod dashboard;
 pub mod doors;
+mod in_turn;
 mod page;
 pub mod plugins;
 
@@ -47,8 +48,11 @@ pub async fn serve(listener: TcpListener, admin: Admin, shutdown: Shutdown) {
     let Admin { doors, folders, history, token } = admin;
     let counted = Arc::clone(&folders);
     let metrics = move || async move {
-        counted.iter().for_each(FolderHandle::refresh_metrics);
-        metrics::render()
+        in_turn::build(move || {
+            counted.iter().for_each(FolderHandle::refresh_metrics);
+            metrics::render()
+        })
+        .await
     };
     let dashboard = Dashboard {
         doors: doors.clone(),

@@ -17,6 +17,7 @@ use tokio::time::Instant;
 use url::form_urlencoded;
 
 use crate::admin::doors::Doors;
+use crate::admin::in_turn;
 use crate::folder::report::AppReport;
 use crate::folder::report::PluginReport;
 use crate::folder::status::FolderHandle;
@@ -68,7 +69,8 @@ pub(super) fn router(dashboard: Dashboard) -> Router {
 }
 
 async fn show(State(dashboard): State<Arc<Dashboard>>, uri: Uri) -> impl IntoResponse {
-    ([(CACHE_CONTROL, "no-store")], Json(dashboard.answer(&Question::read(&uri))))
+    let answer = in_turn::build(move || dashboard.answer(&Question::read(&uri))).await;
+    ([(CACHE_CONTROL, "no-store")], Json(answer))
 }
 
 impl Dashboard {

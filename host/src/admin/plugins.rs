@@ -12,6 +12,7 @@ use guarded_http::local_page::JsonBody;
 use serde::Deserialize;
 use serde::Serialize;
 
+use crate::admin::in_turn;
 use crate::folder::report::HostReport;
 use crate::folder::status::FolderHandle;
 use crate::folder::status::RollbackError;
@@ -58,7 +59,7 @@ pub(super) fn router(folders: Arc<[FolderHandle]>) -> Router {
 }
 
 async fn list(State(folders): State<Arc<[FolderHandle]>>) -> Json<HostReport> {
-    Json(report(&folders))
+    Json(in_turn::build(move || report(&folders)).await)
 }
 
 /// What `/plugins` answers.

@@ -238,6 +238,19 @@ async fn never_reads(port: SocketAddr, path: &str) -> anyhow::Result<()> {
     tokio::time::timeout(2 * PATIENCE, asking).await.context("it was never cut off")
 }
 
+/// Each asks for a large page again and again on one connection, and reads none.
+#[tokio::test]
+async fn pages_without_end_delay_no_click() -> anyhow::Result<()> {
+    const ASKING: usize = 16;
+    let running = setup()?.start().await?;
+    let admin = running.host.admin().await?;
+    let attack = async {
+        let asking = (0..ASKING).map(|_| never_reads(admin, "/metrics"));
+        futures_util::future::try_join_all(asking).await.map(drop)
+    };
+    clicks_stay_quick(running.webhook().await?, attack).await
+}
+
 #[tokio::test]
 async fn the_admin_port_is_served_with_the_same_care() -> anyhow::Result<()> {
     /// As many as `guarded_http::server::Limits::FOR_PEOPLE` has.
