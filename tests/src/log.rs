@@ -143,6 +143,14 @@ impl Log {
         lines.lasting.iter().chain(&lines.kept).filter(|line| matches(line)).cloned().collect()
     }
 
+    /// The lines after the first `count` that `matches` accepts, as far as they are still kept.
+    pub fn lines_after(&self, count: usize, matches: impl Fn(&LogLine) -> bool) -> Vec<LogLine> {
+        let lines = self.lines.lock();
+        let new = self.len().saturating_sub(count).min(lines.kept.len());
+        let skipped = lines.kept.len() - new;
+        lines.kept.iter().skip(skipped).filter(|line| matches(line)).cloned().collect()
+    }
+
     /// Everything so far, as text.
     pub fn text(&self) -> String {
         self.lines.lock().kept.iter().map(LogLine::text).collect::<Vec<_>>().join("\n")

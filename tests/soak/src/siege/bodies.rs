@@ -83,12 +83,15 @@ pub(super) async fn nested(target: &Target<'_>) -> anyhow::Result<()> {
 /// Unsigned bodies of four megabytes, each of which wants to be a line of the log.
 pub(super) async fn long(target: &Target<'_>) -> anyhow::Result<()> {
     let texts = ["event_id", "challenge", "encrypt"];
+    // Made once: the harness shares two cores with the host, and its own work must not delay the people whom it times.
+    let bodies =
+        texts.map(|name| json!({ name: "x".repeat(LONG_BYTES), "schema": "2.0" }).to_string());
     for number in 0_usize.. {
         tokio::time::sleep(SLOW_PACE).await;
-        let name = texts[number % texts.len()];
-        let body = json!({ name: "x".repeat(LONG_BYTES), "schema": "2.0" }).to_string();
         target.ledger.attempt("long bodies");
-        let _ = sender::plain(body).send_from(address(6, number), target.webhook).await;
+        let _ = sender::plain(&bodies[number % bodies.len()])
+            .send_from(address(6, number), target.webhook)
+            .await;
     }
     Ok(())
 }
@@ -96,6 +99,7 @@ pub(super) async fn long(target: &Target<'_>) -> anyhow::Result<()> {
 /// Event ids and paths that would end a line of the log, begin another one, or steer a terminal.
 pub(super) async fn escaping(target: &Target<'_>) -> anyhow::Result<()> {
     let forged = "\n{\"level\":\"ERROR\",\"message\":\"forged\"}\r\u{1b}[2J\u{9b}31m";
+    let (log, mut seen) = (target.running.host.log(), 0);
     for number in 0_usize.. {
         tokio::time::sleep(PACE * 5).await;
         let mut body = sender::event();
@@ -107,7 +111,9 @@ pub(super) async fn escaping(target: &Target<'_>) -> anyhow::Result<()> {
         let lost = Request::post("/%0aforged%1b", "{}");
         let _ = lost.send_from(address(7, number), target.webhook).await;
         let forged = |line: &aviary_e2e::log::LogLine| line.message() == "forged";
-        let came = !target.running.host.log().lines(forged).is_empty();
+        let written = log.len();
+        let came = !log.lines_after(seen, forged).is_empty();
+        seen = written;
         target.ledger.must_not("a stranger has written a line of the log", came);
     }
     Ok(())
