@@ -79,8 +79,8 @@ const SCHEMES: [&str; 16] = [
     "ACS3-HMAC-SHA256",
 ];
 
-/// Returns whether the strings of this JSON may hold a credential. Fast; a `true` may be wrong. Marks count only in their usual
-/// spelling, and names before a colon are left to [`is_named_before`].
+/// Returns whether the strings of this JSON may hold a credential. Fast; a `true` may be wrong. Names before a colon are left to
+/// [`is_named_before`].
 pub fn may_stand_in(json: &[u8]) -> bool {
     marks::may_stand_in(json)
         || memchr3_iter(b'=', b'@', b'[', json).any(|at| match json[at] {

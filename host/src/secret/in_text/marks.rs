@@ -43,26 +43,28 @@ static ALL_MARKS: LazyLock<Option<AhoCorasick>> = LazyLock::new(|| {
     AhoCorasick::builder().ascii_case_insensitive(true).build(words).ok()
 });
 
-/// A part of each mark in its usual spelling, searched for with vector instructions.
-static USUAL_MARKS: LazyLock<Option<Searcher>> = LazyLock::new(|| {
-    Searcher::new([
-        "earer ",
-        "earer%",
-        "earer+",
-        "EARER ",
-        "asic ",
-        "ASIC ",
-        "eyJ",
-        "-----B",
-        "/hook/",
-        "/services/",
-        "org/bot",
-    ])
-});
+/// Parts of the marks: every mark of [`MARKS`] holds one of them. They are short, because each is searched for in every spelling.
+const PARTS: [&str; 9] = ["rer ", "rer%", "rer+", "sic ", "eyj", "-----", "ok/", "es/", "g/b"];
 
-/// Returns whether that JSON may hold a mark in its usual spelling.
+/// The parts in every spelling, searched for with vector instructions.
+static PARTS_IN_ANY_CASE: LazyLock<Option<Searcher>> =
+    LazyLock::new(|| Searcher::new(PARTS.iter().flat_map(|part| spellings(part))));
+
+/// Returns the text with each of its letters in both cases.
+fn spellings(text: &str) -> Vec<String> {
+    text.chars().fold(vec![String::new()], |begun, letter| {
+        let (lower, upper) = (letter.to_ascii_lowercase(), letter.to_ascii_uppercase());
+        let both = if lower == upper { vec![lower] } else { vec![lower, upper] };
+        begun
+            .iter()
+            .flat_map(|begun| both.iter().map(move |next| format!("{begun}{next}")))
+            .collect()
+    })
+}
+
+/// Returns whether that JSON may hold a mark, in whatever case. Fast; a `true` may be wrong.
 pub(super) fn may_stand_in(json: &[u8]) -> bool {
-    USUAL_MARKS.as_ref().is_none_or(|marks| marks.find(json).is_some())
+    PARTS_IN_ANY_CASE.as_ref().is_none_or(|parts| parts.find(json).is_some())
 }
 
 /// Finds the credential that belongs to each mark.
@@ -122,4 +124,27 @@ fn private_key(text: &str, start: usize) -> Option<Range<usize>> {
     }
     let length = text[from..].find(DASHES).unwrap_or(text.len() - from);
     Some(from..from + length)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_mark_may_stand_in_a_text_in_whatever_case_it_is_written() {
+        assert!(PARTS_IN_ANY_CASE.is_some(), "too many parts for one search");
+        for (mark, _) in MARKS {
+            for upper in 0..1_u32 << mark.len().min(12) {
+                let letters =
+                    mark.char_indices().map(|(at, letter)| match upper >> at.min(31) & 1 {
+                        1 => letter.to_ascii_uppercase(),
+                        _ => letter,
+                    });
+                let text: String = letters.collect();
+                assert!(may_stand_in(format!("\"a {text}b\"").as_bytes()), "{text:?}");
+            }
+            assert!(may_stand_in(mark.to_ascii_uppercase().as_bytes()), "{mark:?}");
+        }
+        assert!(!may_stand_in(b"{\"a\":\"a usual text\"}"));
+    }
 }
