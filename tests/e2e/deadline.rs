@@ -28,8 +28,11 @@ use tokio::net::TcpStream;
 const SOFT: Duration = Duration::from_millis(400);
 /// What an answer may take beyond the deadline where nothing else wants the machine.
 const SLACK: Duration = Duration::from_millis(150);
-/// Callbacks that are sent at once. A busy machine delays some of them, a host that is late by itself delays all.
+/// Callbacks that are sent at once.
 const TRIES: usize = 5;
+/// Rounds of such callbacks until one answer comes at the deadline. A busy machine delays some of the answers; a host that is
+/// late by itself delays the answers of every round.
+const ROUNDS: usize = 6;
 /// The platform waits no longer for any of them.
 const PLATFORM: Duration = Duration::from_secs(3);
 
@@ -56,30 +59,54 @@ fn are_on_time(what: &str, lines: &[LogLine]) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Callbacks of one type, all of them answered by the host at the deadline: what it answered, and the lines about them.
+/// Sends rounds of callbacks of one type, all of which the host answers at the deadline, until one answer is on time. Returns
+/// the answers and the lines about them.
+async fn rounds<T>(
+    running: &Running,
+    kind: &str,
+    send: impl AsyncFn() -> anyhow::Result<Vec<T>>,
+) -> anyhow::Result<(Vec<T>, Vec<LogLine>)> {
+    let fields = [("type", kind), ("outcome", "deadline")];
+    let mut answers = Vec::new();
+    let mut left = ROUNDS;
+    loop {
+        answers.extend(send().await?);
+        left -= 1;
+        let count = answers.len();
+        let lines = running.host.log().wait_for_count(count, events::CALLBACK, &fields).await?;
+        match are_on_time(kind, &lines) {
+            Ok(()) => return Ok((answers, lines)),
+            Err(error) if left == 0 => return Err(error),
+            Err(_) => {}
+        }
+    }
+}
+
+/// The same through the webhook.
 async fn at_the_deadline(
     running: &Running,
     kind: &str,
     callback: impl Fn() -> Value,
 ) -> anyhow::Result<(Vec<Response>, Vec<LogLine>)> {
-    let bodies: Vec<_> = (0..TRIES).map(|_| callback()).collect();
-    let answers = join_all(bodies.iter().map(|body| running.deliver(body))).await;
-    let answers = answers.into_iter().collect::<anyhow::Result<Vec<_>>>()?;
-    let fields = [("type", kind), ("outcome", "deadline")];
-    let lines = running.host.log().wait_for_count(TRIES, events::CALLBACK, &fields).await?;
-    are_on_time(kind, &lines)?;
-    Ok((answers, lines))
+    let send = async || {
+        let bodies: Vec<_> = (0..TRIES).map(|_| callback()).collect();
+        let answers = join_all(bodies.iter().map(|body| running.deliver(body))).await;
+        answers.into_iter().collect()
+    };
+    rounds(running, kind, send).await
 }
 
 #[tokio::test]
 async fn every_type_has_an_answer_at_the_deadline() -> anyhow::Result<()> {
     let running = with_deadline(App::default().webhook_only().guest("slow")?).await?;
+    let mut sent = 0;
     for (kind, click) in [
         ("card.action.trigger", sender::click as fn(&str) -> Value),
         ("card.action.trigger_v1", sender::legacy_click),
     ] {
         let click = || click("b");
         for response in at_the_deadline(&running, kind, click).await?.0 {
+            sent += 1;
             let text = response.text();
             ensure!(response.status == 200, "{kind}: {text}");
             ensure!(response.text_at("/toast/type") == "info", "{kind}: {text}");
@@ -88,18 +115,20 @@ async fn every_type_has_an_answer_at_the_deadline() -> anyhow::Result<()> {
     }
     let link = || sender::preview("https://example.com/x");
     for response in at_the_deadline(&running, "url.preview.get", link).await?.0 {
+        sent += 1;
         ensure!(response.status == 200, "{}", response.text());
         let title = json!({ "inline": { "title": "https://example.com/x" } });
         ensure!(response.json()? == title, "{}", response.text());
     }
     for response in at_the_deadline(&running, "im.message.receive_v1", sender::event).await?.0 {
+        sent += 1;
         let text = response.text();
         ensure!(response.status == 500, "an event that was not handled is sent again: {text}");
     }
 
     let metrics = running.host.metrics().await?;
     let counted = metrics.sum("aviary_callbacks_total", &[("outcome", "deadline")]);
-    ensure!(counted == 4.0 * TRIES as f64, "{metrics:?}");
+    ensure!(counted == f64::from(sent), "{sent} were sent: {metrics:?}");
     Ok(())
 }
 
@@ -107,30 +136,31 @@ async fn every_type_has_an_answer_at_the_deadline() -> anyhow::Result<()> {
 async fn every_type_has_an_answer_at_the_deadline_of_the_long_connection() -> anyhow::Result<()> {
     let running = with_deadline(App::default().long_connection_only().guest("slow")?).await?;
     let platform = running.platform()?;
-    let send = async |callback: fn() -> Delivery| {
-        let callbacks: Vec<_> = (0..TRIES).map(|_| callback()).collect();
-        let seen = join_all(callbacks.iter().map(|callback| platform.send(callback))).await;
-        let seen = seen.into_iter().collect::<anyhow::Result<Vec<_>>>()?;
+    let seen = async |kind: &str, callback: fn() -> Delivery| {
+        let send = async || {
+            let callbacks: Vec<_> = (0..TRIES).map(|_| callback()).collect();
+            let seen = join_all(callbacks.iter().map(|callback| platform.send(callback))).await;
+            seen.into_iter().collect()
+        };
+        let (seen, _) = rounds(&running, kind, send).await?;
         for seen in &seen {
             ensure!(seen.error().is_none(), "{seen:?}");
         }
         Ok(seen)
     };
-    for click in send(|| Delivery::json(DeliveryKind::CardAction, sender::click("b"))).await? {
+    let click = || Delivery::json(DeliveryKind::CardAction, sender::click("b"));
+    for click in seen("card.action.trigger", click).await? {
         ensure!(click.toast_kind() == "info", "{click:?}");
     }
-    for link in send(|| Delivery::link_preview("https://example.com/x")).await? {
+    let link = || Delivery::link_preview("https://example.com/x");
+    for link in seen("url.preview.get", link).await? {
         let title = link.exchange().verdict.preview_title.as_deref();
         ensure!(title == Some("https://example.com/x"), "{link:?}");
     }
-    for event in send(|| Delivery::event("im.message.receive_v1", json!({}))).await? {
+    let event = || Delivery::event("im.message.receive_v1", json!({}));
+    for event in seen("im.message.receive_v1", event).await? {
         ensure!(event.exchange().code == Some(500), "it is sent again: {event:?}");
         ensure!(!event.exchange().verdict.acknowledged, "{event:?}");
-    }
-    for kind in ["card.action.trigger", "url.preview.get", "im.message.receive_v1"] {
-        let fields = [("type", kind), ("outcome", "deadline")];
-        let lines = running.host.log().wait_for_count(TRIES, events::CALLBACK, &fields).await?;
-        are_on_time(kind, &lines)?;
     }
     Ok(())
 }
