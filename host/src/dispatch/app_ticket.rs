@@ -10,7 +10,6 @@ use crate::callback::reply::Reply;
 use crate::open_api::transport::OpenApi;
 use crate::plugin::decision::Decision;
 use crate::record::Outcome;
-use named_fields;
 
 /// The event's `type` or `header.event_type`.
 const APP_TICKET: &str = "app_ticket";

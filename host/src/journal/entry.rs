@@ -19,7 +19,6 @@ use crate::printable::clipped;
 use crate::record::Outcome;
 use crate::steps::Step;
 use crate::tape::told::Told;
-use named_fields;
 
 /// Version of the format. Entries of another version are not read.
 pub const VERSION: u32 = 2;

@@ -18,7 +18,6 @@ use crate::open_api::vault::Kept;
 use crate::open_api::vault::Vault;
 use crate::open_api::wire::Wire;
 use lark_wire::secret::Secret;
-use named_fields;
 use serde::Deserialize;
 use serde_json::Value;
 use serde_json::json;

@@ -20,7 +20,6 @@ use crate::runtime::limits::Limits;
 use crate::runtime::reuse::Reuse;
 use crate::runtime::reuse::Tenants;
 use crate::setting::SettingError;
-use named_fields;
 
 /// A parsed sidecar file. Every key is optional, and so is the file.
 #[derive(Clone, Debug, Default, Deserialize)]

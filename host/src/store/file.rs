@@ -32,7 +32,6 @@ use crate::store::update::UpdateId;
 use futures_util::FutureExt as _;
 use futures_util::TryFutureExt as _;
 use futures_util::future::BoxFuture;
-use named_fields;
 use redb::Database;
 use redb::ReadTransaction;
 use redb::ReadableDatabase as _;

@@ -88,13 +88,13 @@ impl<'a> Buckets<'a> {
                 Ok(None)
             }
             BucketChange::Set { value, quota } => {
-                self.put(bucket, key, old, value, *quota)?;
+                self.put(bucket, key, old.as_ref(), value, *quota)?;
                 Ok(None)
             }
             BucketChange::Add { delta, quota } => {
                 let sum = sum(old.as_ref().map(|old| &old.value[..]), *delta)
                     .map_err(BucketChangeError::Refused)?;
-                self.put(bucket, key, old, sum.to_string().as_bytes(), *quota)?;
+                self.put(bucket, key, old.as_ref(), sum.to_string().as_bytes(), *quota)?;
                 Ok(Some(sum))
             }
         }
@@ -104,13 +104,13 @@ impl<'a> Buckets<'a> {
         &mut self,
         bucket: &BucketId,
         key: &str,
-        old: Option<Old>,
+        old: Option<&Old>,
         value: &[u8],
         quota: Quota,
     ) -> Result<(), BucketChangeError> {
         let at = (bucket.as_str(), key);
         let (bytes, keys, next) = self.usage(bucket)?;
-        let old_bytes = old.as_ref().map_or(0, |old| (key.len() + old.value.len()) as u64);
+        let old_bytes = old.map_or(0, |old| (key.len() + old.value.len()) as u64);
         let new_bytes = (key.len() + value.len()) as u64;
         let bytes_then = bytes - old_bytes + new_bytes;
         // After the quota was lowered, a value may still shrink.
@@ -119,7 +119,7 @@ impl<'a> Buckets<'a> {
         }
         let usage = match old {
             Some(Old { place, .. }) => {
-                self.entries.insert(at, (place, value))?;
+                self.entries.insert(at, (*place, value))?;
                 (bytes_then, keys, next)
             }
             None if keys >= quota.keys => {
