@@ -18,7 +18,7 @@ use crate::doctor::plugins::Shelf;
 use crate::open_api::transport::http_client;
 use crate::tls;
 
-/// Everything that was looked at, in the order in which one would mend it.
+/// Returns every finding, in the order in which one would fix them.
 pub async fn examine(path: &Path) -> Vec<Finding> {
     let about = path.display().to_string();
     let config = match Config::load(path).and_then(Config::for_listening) {

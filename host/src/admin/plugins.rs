@@ -16,9 +16,9 @@ use crate::folder::report::HostReport;
 use crate::folder::status::FolderHandle;
 use crate::folder::status::RollbackError;
 
-/// Where the list is served.
+/// Path of the list of plugins.
 pub const LIST_PATH: &str = "/plugins";
-/// Where a wish is posted. As JSON, which a web page cannot post to another site without asking first.
+/// Path that rollbacks are posted to, as JSON, which a web page cannot post to another site without asking first.
 pub const ROLLBACK_PATH: &str = "/plugins/rollback";
 
 /// The body of a request to roll a plugin back.
@@ -35,9 +35,9 @@ pub struct RollbackBody {
 /// The answer to a rollback.
 #[derive(Debug, Deserialize, Serialize)]
 pub struct RollbackDone {
-    /// The plugin's app.
+    /// Id of the plugin's app.
     pub app: String,
-    /// The plugin's name.
+    /// Name of the plugin.
     pub name: String,
     /// The version that is live now.
     pub version: String,
@@ -46,7 +46,7 @@ pub struct RollbackDone {
 /// The answer to a request that the host refuses.
 #[derive(Debug, Deserialize, Serialize)]
 pub struct AdminRefusal {
-    /// The reason.
+    /// Reason of the refusal, in words.
     pub error: String,
 }
 
@@ -61,7 +61,7 @@ async fn list(State(folders): State<Arc<[FolderHandle]>>) -> Json<HostReport> {
     Json(report(&folders))
 }
 
-/// What `/plugins` answers.
+/// Returns the answer of `/plugins`.
 pub fn report(folders: &[FolderHandle]) -> HostReport {
     HostReport { apps: folders.iter().map(FolderHandle::report).collect() }
 }
