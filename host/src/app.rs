@@ -108,7 +108,7 @@ pub enum Metrics {
     TheServers,
 }
 
-/// Why a host did not start.
+/// Reason why a host did not start.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum StartError {

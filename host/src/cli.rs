@@ -1,7 +1,7 @@
 //! Commands, and the exit codes they end with.
 //!
-//! 0: all went well. 1: it ran and something failed. 64: the command line or the configuration is wrong. 69: a port or
-//! another resource of this machine cannot be had.
+//! 0: all went well. 1: it ran and something failed. 64: the command line or the configuration is wrong. 69: a port or another
+//! resource of this machine is not available.
 
 #[cfg(feature = "workshop")]
 mod author;

@@ -49,7 +49,7 @@ pub use crate::config::admin::AdminConfig;
 /// The largest `aviary.toml`: a thousand apps fit.
 const MAX_BYTES: u64 = 1024 * 1024;
 
-/// The file as a whole.
+/// The whole file as it is written.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct File {
@@ -76,7 +76,7 @@ struct File {
     tls: TlsConfig,
 }
 
-/// An `[[app]]` section.
+/// One `[[app]]` section of the file.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct AppFile {
@@ -111,17 +111,17 @@ struct AppWebhook {
 pub struct Config {
     /// Apps that the host serves, at least one.
     pub apps: Vec<AppConfig>,
-    /// Where the webhook listens, and its limits.
+    /// Address and limits of the webhook.
     pub webhook: WebhookConfig,
     /// Certificate and key of the webhook, if it serves TLS.
     pub webhook_tls: Option<Arc<ServerConfig>>,
     /// Admin port with dashboard, health and metrics, if it is configured.
     pub admin: Option<AdminConfig>,
-    /// When answers are due.
+    /// Deadlines of the answers.
     pub deadline: DeadlineConfig,
     /// Limits and threads of guests.
     pub guests: GuestsConfig,
-    /// Where compiled code is cached.
+    /// Location and size of the cache of compiled code.
     pub cache: CacheConfig,
     /// Location of the store, which outlives the process.
     pub store: StorePlace,
@@ -142,7 +142,7 @@ pub struct Config {
 /// One app, its secrets read.
 #[derive(Clone, Debug)]
 pub struct AppConfig {
-    /// App id, `cli_…`.
+    /// Id of the app, `cli_…`.
     pub id: String,
     /// App secret, for discovery and the server API.
     pub secret: Secret,
@@ -198,7 +198,7 @@ pub enum ConfigError {
 }
 
 impl AppConfig {
-    /// Returns what the server API is asked with.
+    /// Returns the app's identity for the server API.
     pub fn identity(&self) -> AppIdentity {
         AppIdentity {
             id: self.id.clone(),
@@ -231,7 +231,7 @@ impl Config {
 
     /// Returns the number of files and connections that a host with these settings can have open at a time.
     pub fn open_files(&self) -> u64 {
-        // Compiled code, journal, store, log and what the runtime has for itself, with room to spare.
+        // Files for compiled code, journal, store, log and the runtime itself, with room to spare.
         const OWN: usize = 256;
         // A call may wait for the platform and for another server at the same time.
         const OF_A_CALL: usize = 2;

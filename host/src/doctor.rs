@@ -1,6 +1,6 @@
-//! `aviary doctor`: what keeps the apps of a configuration from working, as far as this machine can tell. It reads, and
-//! asks the platform what a host asks when it starts; it changes nothing but the cache of compiled code, and no
-//! connection of its own counts.
+//! `aviary doctor`: finds out what keeps the apps of a configuration from working, as far as this machine can tell. It reads
+//! files, and asks the platform the questions that a host asks when it starts. It changes nothing but the cache of compiled code,
+//! and opens no long connection, of which an app has a limited number.
 
 mod console;
 mod files;

@@ -114,7 +114,7 @@ pub fn check_site(method: &Method, headers: &HeaderMap) -> Result<(), Stranger> 
     if fits { Ok(()) } else { Err(Stranger::OtherSite) }
 }
 
-/// Returns true if there is no origin, or if it is that of the host that is asked.
+/// Returns true if there is no origin, or if the origin is that of the host that is asked.
 fn is_own_origin(headers: &HeaderMap) -> bool {
     if !headers.contains_key(ORIGIN) {
         return true;

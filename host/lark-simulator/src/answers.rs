@@ -15,11 +15,11 @@ const MAX_REMEMBERED: usize = 16_384;
 
 /// The kind of a reply frame.
 pub(super) enum Arrival {
-    /// Its sender was waiting.
+    /// The sender of the callback was waiting.
     InTime,
-    /// Its sender had given up.
+    /// The sender of the callback had given up.
     Late,
-    /// There was an answer before.
+    /// The callback was answered before.
     Duplicate,
     /// No callback with this id is known.
     Stray(Box<Frame>),

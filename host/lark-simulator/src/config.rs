@@ -31,10 +31,10 @@ impl SimulatorConfig {
 /// The way in which an app gets its tenants.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum AppKind {
-    /// Made by its one tenant.
+    /// An app that its one tenant made for itself.
     #[default]
     SelfBuilt,
-    /// From the store: it is sent tickets, and asks for a token for each of its tenants.
+    /// An app from the store: it is sent tickets, and asks for a token for each of its tenants.
     Store,
 }
 

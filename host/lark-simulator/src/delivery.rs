@@ -16,7 +16,7 @@ const MAX_FRAGMENTS: usize = 4096;
 /// The way that a delivery takes to the host.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Door {
-    /// One random connection of the app.
+    /// A random long connection of the app.
     LongConnection,
     /// A POST to this URL, which has to be on loopback.
     Webhook {
@@ -45,14 +45,15 @@ pub enum DeliveryKind {
 /// Signature of a webhook body.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Signing {
-    /// As the platform does: SHA-256 if the app has an Encrypt Key, SHA-1 for a legacy card, nothing for a URL check.
+    /// Signed as by the platform: with SHA-256 if the app has an Encrypt Key, with SHA-1 for a legacy card, not at all for a URL
+    /// check.
     #[default]
     Platform,
-    /// As the platform does, and a URL check too.
+    /// Signed as by the platform, and a URL check too.
     Always,
-    /// With a key that is not the app's.
+    /// Signed with a key that is not the app's.
     WrongKey,
-    /// Without the three headers.
+    /// Sent without the three headers.
     Unsigned,
     /// Signed, and one byte added to the body afterwards.
     Tampered,
@@ -66,14 +67,14 @@ pub enum Encryption {
     Platform,
     /// Never encrypted, whatever keys there are.
     Plain,
-    /// With a key that is not the app's.
+    /// Encrypted with a key that is not the app's.
     WrongKey,
 }
 
 /// Order in which the fragments of a message are sent.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum FragmentOrder {
-    /// As the platform does.
+    /// In order, as by the platform.
     #[default]
     InOrder,
     /// The last one first.

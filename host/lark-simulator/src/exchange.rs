@@ -23,7 +23,7 @@ pub struct Exchange {
     pub carrier: Carrier,
     /// The reply frame as it came.
     pub reply_frame: Option<Frame>,
-    /// From the first byte sent until the answer was read, or until the user gave up.
+    /// Time from the first byte sent until the answer was read, or until the user gave up.
     pub elapsed: Duration,
     /// Judgement of the answer: what the user saw.
     pub verdict: Verdict,

@@ -71,7 +71,7 @@ pub enum PongScript {
     /// The whole configuration, as the platform does.
     #[default]
     Normal,
-    /// These bytes instead of it.
+    /// These bytes instead of the configuration.
     Payload(Bytes),
 }
 

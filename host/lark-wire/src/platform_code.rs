@@ -26,7 +26,7 @@ pub struct PlatformCode {
 pub struct Explanation {
     /// The meaning of the code.
     pub means: String,
-    /// The advice to whoever meets the code.
+    /// The next step, as advice.
     pub next: String,
 }
 

@@ -1,4 +1,4 @@
-//! `/plugins`: what is loaded, and the way back to the version before.
+//! `/plugins`: lists the plugins, and rolls one back to the version before.
 
 use std::sync::Arc;
 

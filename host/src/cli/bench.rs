@@ -117,7 +117,7 @@ pub(super) async fn run(arguments: &BenchArgs) -> ExitCode {
     }
 }
 
-/// Why there is no measurement.
+/// Reason why there is no measurement.
 enum Failed {
     Load(AloneError),
     Call(String),

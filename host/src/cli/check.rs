@@ -43,7 +43,7 @@ pub(super) struct CheckArgs {
 struct Report<'a> {
     file: String,
     ok: bool,
-    /// Why a host would not take it.
+    /// Reason why a host would not take the file.
     refused: Option<String>,
     form: Option<&'static str>,
     bytes: usize,

@@ -1,4 +1,4 @@
-//! A leave from the request to the decision: what one plugin sends is what the next user clicks on.
+//! A leave request from its form to the decision: the next user clicks on the card that the plugin sent.
 
 use anyhow::Context as _;
 use lark_simulator::delivery::Delivery;

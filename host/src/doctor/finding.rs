@@ -6,11 +6,11 @@ use serde::Serialize;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Level {
-    /// As it should be.
+    /// The subject is as it should be.
     Fine,
     /// It works; the finding is good to know.
     Note,
-    /// It works, and may not for long or not for everybody.
+    /// It works, but may not for long or not for everybody.
     Warning,
     /// It does not work.
     Fault,
@@ -25,7 +25,7 @@ pub struct Finding {
     pub about: String,
     /// State of the subject.
     pub what: String,
-    /// Why that matters; empty if all is well.
+    /// Reason why that matters; empty if all is well.
     pub why: String,
     /// The next step; empty if all is well.
     pub next: String,

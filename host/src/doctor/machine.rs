@@ -1,4 +1,4 @@
-//! This machine: ports, open files, and what the kernel has that makes guests quick.
+//! This machine: ports, open files, and the kernel's features that make guests quick.
 
 use std::net::SocketAddr;
 

@@ -50,7 +50,7 @@ impl Version {
 /// A need that is not met.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Missing {
-    /// Description for people.
+    /// Description of the tool, for people.
     pub what: String,
     /// Reason why the need is not met.
     pub found: String,

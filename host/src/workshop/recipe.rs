@@ -25,7 +25,7 @@ pub struct Recipe {
     pub install: Option<Install>,
     /// Commands and output of the build.
     pub build: BuildSteps,
-    /// Its own tests, if it has any.
+    /// Commands of the plugin's own tests, if it has any.
     #[serde(default)]
     pub test: TestSteps,
 }
@@ -38,7 +38,7 @@ pub struct Install {
     pub run: Vec<Words>,
     /// Folder that the commands make. They run again where it is missing.
     pub makes: PathBuf,
-    /// They run again when one of these files changes.
+    /// Files that pin versions. The commands run again when one of them changes.
     pub pins: Vec<PathBuf>,
 }
 

@@ -1,6 +1,6 @@
 //! `/open-apis/auth/v3/`: tokens for apps and tenants, and tickets for store apps.
 //!
-//! Every request takes what is documented for it and nothing else, so that a client which sends a secret too many is seen.
+//! Every request takes the documented fields and no others, so that a client which sends a secret too many is noticed.
 
 use std::sync::Arc;
 
