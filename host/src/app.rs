@@ -171,7 +171,7 @@ impl HostBuilder {
             let left: Vec<_> = left.extract_if(.., |left| left.update.app == app.id).collect();
             parts.load_plugins(app, left, Instant::now() + config.guests.start_wait())
         });
-        // All at once: one app's plugins are not to use up the time in which another's would be loaded.
+        // All at once: one app's plugins must not use up the time in which another's would be loaded.
         let loaded = join_all(loading.collect::<Vec<_>>()).await;
         for (app, (dispatcher, folder)) in config.apps.iter().zip(loaded) {
             folders.push(folder);

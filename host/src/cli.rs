@@ -115,7 +115,7 @@ enum Command {
         /// Print one JSON object instead of a table.
         #[arg(long)]
         json: bool,
-        /// Show a page to click on yourself, until Ctrl-C.
+        /// Open a page in a browser to click on yourself, until Ctrl-C.
         #[arg(long, conflicts_with = "json")]
         open: bool,
     },

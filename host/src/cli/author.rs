@@ -29,7 +29,7 @@ pub(super) struct NewArgs {
     /// Language to write it in.
     #[arg(long, value_enum)]
     lang: Language,
-    /// Folder to write it to.
+    /// Folder to write it to; by default its name.
     #[arg(long)]
     folder: Option<PathBuf>,
 }

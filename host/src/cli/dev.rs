@@ -20,7 +20,7 @@ pub(super) struct DevArgs {
     /// Folder of the plugin, the one with plugin.toml.
     #[arg(default_value = ".")]
     dir: PathBuf,
-    /// Open a chat to click in; it shows the build, the live version and its answers.
+    /// Open a chat in a browser to click in; it shows the build, the live version and its answers.
     #[arg(long)]
     open: bool,
 }

@@ -71,7 +71,7 @@ pub(super) struct Place {
     /// Folder of the journal; by default the one in the configuration file.
     #[arg(long, global = true, value_name = "DIR")]
     journal: Option<PathBuf>,
-    /// Configuration file that names the journal's folder.
+    /// Configuration file whose [journal] section names the folder.
     #[arg(long, global = true, default_value = "aviary.toml")]
     config: PathBuf,
 }

@@ -19,7 +19,7 @@ pub struct Need {
     pub at_least: Option<Version>,
     /// Text that the command has to print.
     pub says: Option<String>,
-    /// Command that a person types to get the tool.
+    /// Instruction for getting the tool: a command or an address.
     pub install: String,
 }
 
@@ -54,7 +54,7 @@ pub struct Missing {
     pub what: String,
     /// Reason why the need is not met.
     pub found: String,
-    /// Command that a person types to get the tool.
+    /// Instruction for getting the tool: a command or an address.
     pub install: String,
 }
 

@@ -17,8 +17,8 @@ use crate::server::wire::Wire;
 /// A request that is being answered keeps its place for this long without a byte of the answer. Callbacks are answered within
 /// three seconds; a page that listens for news may hear nothing for hours, and asks again when its connection goes.
 const LONGEST_ANSWER: Duration = Duration::from_secs(60);
-/// One in this many connections is sorted at a time, so that a flood of connections does not make the server look at all of them
-/// for each newcomer.
+/// One in this many connections is kept from a sorting, so that a flood of connections does not make the server look at all of
+/// them for each newcomer.
 const ORDERED_PART: usize = 8;
 
 /// Clients that are counted together: an IPv4 address, or the 2^64 IPv6 addresses of one subscriber.
