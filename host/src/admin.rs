@@ -1,4 +1,4 @@
-//! What operators and their machines ask: is it alive, is it ready, what did it count, and what is it doing.
+//! The admin port, for operators and their machines: liveness, readiness, metrics, plugins and the dashboard.
 
 mod access;
 mod dashboard;
@@ -30,16 +30,16 @@ use crate::shutdown::Shutdown;
 use crate::telemetry::history::History;
 use crate::telemetry::metrics;
 
-/// What the admin port tells of.
+/// State that the admin port reports.
 #[derive(Debug)]
 pub struct Admin {
-    /// What has to be open.
+    /// Doors that have to be open before the host is ready.
     pub doors: Doors,
-    /// What is loaded.
+    /// Plugins folders of the apps.
     pub folders: Arc<[FolderHandle]>,
-    /// What happened.
+    /// Figures and callbacks of the last hour.
     pub history: Arc<History>,
-    /// What whoever asks has to show.
+    /// Token that requests have to show, if one is configured.
     pub token: Option<Secret>,
 }
 

@@ -1,4 +1,4 @@
-//! The host, put together: from a checked configuration to open doors, and back to silence.
+//! Assembles the host: starts it from a checked configuration, opens its doors, and stops it.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -61,9 +61,9 @@ use crate::telemetry::metrics;
 use crate::tls;
 use crate::trace::Traces;
 
-/// How long a stopping host finishes what is under way. Kubernetes kills after 30 s by default.
+/// Time in which a stopping host finishes what is under way. Kubernetes kills after 30 s by default.
 const DRAIN: Duration = Duration::from_secs(25);
-/// How long the admin port then finishes its answers, which are made in milliseconds.
+/// Time in which the admin port then finishes its answers, which are made in milliseconds.
 const ADMIN_DRAIN: Duration = Duration::from_millis(500);
 
 /// A running host. In a server of one's own:
@@ -98,7 +98,7 @@ pub struct HostBuilder {
     metrics: Metrics,
 }
 
-/// Where what the host counts goes: a process has one recorder.
+/// Recorder of the host's metrics; a process has one.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Metrics {
     /// Into a recorder of the host's own, which the admin port shows.
@@ -108,36 +108,36 @@ pub enum Metrics {
     TheServers,
 }
 
-/// Why a host did not start.
+/// Reason why a host did not start.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum StartError {
-    /// The WebAssembly engine.
+    /// The WebAssembly engine could not be created.
     #[error(transparent)]
     Engine(#[from] EngineError),
-    /// A port that cannot be had.
+    /// A port could not be opened.
     #[error("{what}.listen: cannot listen on {address}: {error}")]
     Listen {
-        /// `webhook` or `admin`.
+        /// Section of the configuration: `webhook` or `admin`.
         what: &'static str,
-        /// As configured.
+        /// Address from the configuration.
         address: SocketAddr,
-        /// The system's words.
+        /// Error of the operating system.
         error: std::io::Error,
     },
-    /// The file that outlives the process.
+    /// The store, which outlives the process, could not be opened.
     #[error(transparent)]
     Store(#[from] StoreError),
-    /// The folder in which callbacks are written down.
+    /// The folder of the journal could not be opened.
     #[error(transparent)]
     Journal(#[from] JournalError),
-    /// The HTTP client.
+    /// The HTTP client could not be set up.
     #[error("cannot set up the HTTP client: {0}")]
     Http(#[from] reqwest::Error),
 }
 
 impl HostBuilder {
-    /// Where what the host counts goes.
+    /// Sets the recorder of the host's metrics.
     #[must_use]
     pub fn metrics(mut self, metrics: Metrics) -> Self {
         self.metrics = metrics;
@@ -155,7 +155,7 @@ impl HostBuilder {
         let shutdown = Shutdown::new();
         warn_of_open_files(&config);
         let webhook = listen("webhook", config.webhook.listen).await?;
-        // After the port was had: nobody else answers there from now on.
+        // Taken after the port was opened: from now on nobody else answers there.
         let began = Moment::now();
         let admin = listen("admin", config.admin.as_ref().map(|admin| admin.listen)).await?;
         let history = config.admin.is_some().then(|| Arc::new(History::beginning()));
@@ -171,7 +171,7 @@ impl HostBuilder {
             let left: Vec<_> = left.extract_if(.., |left| left.update.app == app.id).collect();
             parts.load_plugins(app, left, Instant::now() + config.guests.start_wait())
         });
-        // All at once: one app's plugins are not to use up the time in which another's would be loaded.
+        // All at once: one app's plugins must not use up the time in which another's would be loaded.
         let loaded = join_all(loading.collect::<Vec<_>>()).await;
         for (app, (dispatcher, folder)) in config.apps.iter().zip(loaded) {
             folders.push(folder);
@@ -199,7 +199,7 @@ impl HostBuilder {
         let admin = admin.zip(history).map(|((listener, address), history)| {
             let (doors, folders) = (doors.clone(), Arc::clone(&folders));
             let token = config.admin.and_then(|admin| admin.token);
-            // Stopped by itself: it answers until the very end.
+            // It has a shutdown of its own, because it answers until the very end.
             let stop = Shutdown::new();
             let admin = Admin { doors, folders, history, token };
             stop.spawn(admin::serve(listener, admin, stop.clone()));
@@ -217,7 +217,7 @@ impl HostBuilder {
 }
 
 impl Host {
-    /// A host with this configuration, to be started.
+    /// Returns a builder of a host with this configuration.
     pub fn builder(config: Config) -> HostBuilder {
         HostBuilder { config, metrics: Metrics::default() }
     }
@@ -232,17 +232,17 @@ impl Host {
         self.router.clone()
     }
 
-    /// Where the webhook listens, if it does.
+    /// Returns the address that the webhook listens on, if it does.
     pub fn webhook_address(&self) -> Option<SocketAddr> {
         self.webhook
     }
 
-    /// What is missing, in words, before every door is open; empty when the host is ready.
+    /// Names what is missing before every door is open; empty when the host is ready.
     pub fn missing(&self) -> Vec<String> {
         self.doors.missing()
     }
 
-    /// What is loaded, and for each file that is not live the reason: as `/plugins` on the admin port has it.
+    /// Lists the loaded plugins, and the reason for each file that is not live, as `/plugins` on the admin port does.
     pub fn plugins(&self) -> HostReport {
         admin::plugins::report(&self.folders)
     }
@@ -252,17 +252,17 @@ impl Host {
         &self.folders
     }
 
-    /// Every callback from now on, as it stands in the log.
+    /// Subscribes to the records of all callbacks from now on, as they are in the log.
     pub fn observe(&self) -> broadcast::Receiver<Arc<CallbackRecord>> {
         self.observers.subscribe()
     }
 
-    /// Takes no more work, finishes what is under way, closes everything. `false` if something did not finish in time.
+    /// Stops taking work, finishes what is under way and closes everything. Returns `false` if something did not finish in time.
     pub async fn stop(self) -> bool {
         self.shutdown.begin();
         let clean = self.shutdown.finished(DRAIN).await;
         if let Some(journal) = self.journal {
-            // Nothing is left to be done if the thread that waits is gone.
+            // Nothing is left to do if the thread that closes it has panicked.
             let _ = tokio::task::spawn_blocking(move || journal.close()).await;
         }
         if let Some(traces) = self.traces {
@@ -270,7 +270,7 @@ impl Host {
         }
         if let Some(admin) = self.admin {
             admin.begin();
-            // Whoever reads an answer slowly is not waited for.
+            // Clients that read an answer slowly are not waited for.
             admin.finished(ADMIN_DRAIN).await;
         }
         tracing::info!(clean, "{STOPPED}");
@@ -278,7 +278,7 @@ impl Host {
     }
 }
 
-/// Too low a limit lets the host start and fail later, when it is busiest.
+/// Warns of too low a limit: the host would start, and fail later, when it is busiest.
 fn warn_of_open_files(config: &Config) {
     let needed = config.open_files();
     if let Some(limit) = open_files::limit().filter(|limit| *limit < needed) {
@@ -310,7 +310,7 @@ async fn renew_figures(shutdown: Shutdown) {
     }
 }
 
-/// Measures how long the threads that do I/O let a timer wait. Whatever slows them slows every answer.
+/// Measures how late timers fire on the threads that do I/O. Anything that delays those delays every answer.
 async fn feel_the_pulse(shutdown: Shutdown) {
     loop {
         let due = Instant::now() + metrics::HEARTBEAT;
@@ -333,12 +333,12 @@ async fn listen(
     Ok(Some((listener, address)))
 }
 
-/// Says that a port is served. Before that, connections wait: what is signed while they do counts as from before the start.
+/// Logs that a port is served. Connections wait before that; requests that are signed meanwhile count as from before the start.
 fn say_listening(what: &'static str, address: SocketAddr) {
     tracing::info!(what, %address, "{LISTENING}");
 }
 
-/// What all apps of a host share.
+/// Parts that all apps of a host share.
 struct Parts {
     engine: Arc<GuestEngine>,
     admission: Arc<Admission>,
@@ -376,8 +376,8 @@ impl Parts {
         })
     }
 
-    /// The plugins of one app, followed, and live as far as they are loaded by `then`, and the dispatcher that gives them
-    /// their callbacks. `left` is what was to be shown when the host stopped the last time.
+    /// Loads the plugins of one app, follows its folder, and returns the dispatcher of its callbacks. Plugins that are loaded by
+    /// `then` are live on return. `left` are the card updates that were due when the host last stopped.
     async fn load_plugins(
         &self,
         app: &AppConfig,
@@ -426,7 +426,7 @@ impl Parts {
         (Arc::new(dispatcher), handle)
     }
 
-    /// What is left of apps that are configured no more stays for as long as it could still be shown.
+    /// Removes expired card updates of apps that are no longer configured. Others stay while they could still be shown.
     async fn forget_expired(&self, left: &[StoredUpdate]) {
         for left in left.iter().filter(|left| left.update.time_left().is_zero()) {
             if let Err(error) = self.store.done(left.id).await {

@@ -1,7 +1,7 @@
 //! Commands, and the exit codes they end with.
 //!
-//! 0: all went well. 1: it ran and something failed. 64: the command line or the configuration is wrong. 69: a port or
-//! another resource of this machine cannot be had.
+//! 0: all went well. 1: it ran and something failed. 64: the command line or the configuration is wrong. 69: a port or another
+//! resource of this machine is not available.
 
 #[cfg(feature = "workshop")]
 mod author;
@@ -61,7 +61,7 @@ use crate::telemetry;
 #[cfg(feature = "simulator")]
 use crate::telemetry::LogConfig;
 
-/// Answers Feishu/Lark callbacks with WebAssembly plugins.
+/// Answer Feishu/Lark callbacks with WebAssembly plugins.
 #[derive(Debug, Parser)]
 #[command(
     version,
@@ -74,14 +74,32 @@ struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// Run the host: open the doors and answer callbacks until SIGTERM or Ctrl-C.
+    /// Run the host until SIGTERM or Ctrl-C.
     #[command(after_help = "Example:\n  AVIARY_APP_SECRET=… aviary run --config aviary.toml")]
     Run {
-        /// The configuration file.
+        /// Read the configuration from this file.
         #[arg(long, default_value = "aviary.toml")]
         config: PathBuf,
     },
-    /// Run the platform's side of the wire on this machine, for trying things without a tenant.
+    Plugins(PluginsCommand),
+    Doctor(DoctorCommand),
+    #[cfg(feature = "workshop")]
+    New(NewArgs),
+    #[cfg(feature = "workshop")]
+    Build(BuildArgs),
+    #[cfg(all(feature = "simulator", feature = "workshop"))]
+    Dev(DevArgs),
+    Check(CheckArgs),
+    Call(CallArgs),
+    Bench(BenchArgs),
+    /// Check cards.
+    Card {
+        #[command(subcommand)]
+        command: CardCommand,
+    },
+    Journal(JournalCommand),
+    Replay(ReplayArgs),
+    /// Simulate the platform on this machine, to try things without a tenant.
     #[command(
         after_help = "Example:\n  aviary simulate --listen 127.0.0.1:7700 --webhook http://127.0.0.1:8080/callback\n  curl -s http://127.0.0.1:7700/simulator/state\n\nThe simulated app has the secret `simulated-secret`, the verification token `simulated-token` and the\nencrypt key `simulated-key`; point an aviary.toml at it with domain = \"http://127.0.0.1:7700\"."
     )]
@@ -90,52 +108,34 @@ enum Command {
     )]
     #[cfg(feature = "simulator")]
     Simulate(SimulateArgs),
-    /// Work on cards.
-    Card {
-        #[command(subcommand)]
-        command: CardCommand,
-    },
-    Plugins(PluginsCommand),
-    Journal(JournalCommand),
-    Replay(ReplayArgs),
-    Explain(ExplainCommand),
-    Doctor(DoctorCommand),
-    Call(CallArgs),
-    Check(CheckArgs),
-    Bench(BenchArgs),
-    /// Print what makes a shell complete the commands and options of aviary.
-    #[command(
-        after_help = "Example:\n  aviary completions bash > ~/.local/share/bash-completion/completions/aviary"
-    )]
-    Completions {
-        /// For this shell.
-        shell: Shell,
-    },
-    #[cfg(feature = "workshop")]
-    New(NewArgs),
-    #[cfg(feature = "workshop")]
-    Build(BuildArgs),
-    #[cfg(all(feature = "simulator", feature = "workshop"))]
-    Dev(DevArgs),
-    /// Show everything at once: simulated platform, host, example plugins, on loopback.
+    /// Run the demo: simulated platform, host and example plugins on loopback.
     #[command(after_help = "Example:\n  aviary demo --json | jq .swap")]
     #[cfg(feature = "simulator")]
     Demo {
         /// Print one JSON object instead of a table.
         #[arg(long)]
         json: bool,
-        /// Show a page on which you click yourself, until Ctrl-C.
+        /// Open a page in a browser to click on yourself, until Ctrl-C.
         #[arg(long, conflicts_with = "json")]
         open: bool,
     },
+    Explain(ExplainCommand),
+    /// Print a completion script.
+    #[command(
+        after_help = "Example:\n  aviary completions bash > ~/.local/share/bash-completion/completions/aviary"
+    )]
+    Completions {
+        /// Shell that the script is for.
+        shell: Shell,
+    },
 }
 
-/// Runs the program.
+/// Parses the command line, runs the command and returns its exit code.
 pub fn main() -> ExitCode {
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,
         Err(usage) => {
-            // Help and version are no errors, and go to standard output.
+            // Help and version are not errors, and go to standard output.
             let code = if usage.use_stderr() { EXIT_USAGE } else { 0 };
             // Nothing is left to do if even this cannot be printed.
             let _ = usage.print();
@@ -250,7 +250,7 @@ async fn list_plugins(command: &PluginsCommand) -> ExitCode {
 }
 
 fn complete(shell: Shell) -> ExitCode {
-    // A buffer first: a reader that closes its end early is no reason to panic.
+    // Written to a buffer first: `generate` panics where a write fails, and a reader may close its end early.
     let mut script = Vec::new();
     clap_complete::generate(shell, &mut Cli::command(), "aviary", &mut script);
     match std::io::stdout().write_all(&script) {

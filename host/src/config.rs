@@ -49,7 +49,7 @@ pub use crate::config::admin::AdminConfig;
 /// The largest `aviary.toml`: a thousand apps fit.
 const MAX_BYTES: u64 = 1024 * 1024;
 
-/// The file as a whole.
+/// The whole file as it is written.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct File {
@@ -76,7 +76,7 @@ struct File {
     tls: TlsConfig,
 }
 
-/// `[[app]]`
+/// One `[[app]]` section of the file.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct AppFile {
@@ -96,7 +96,7 @@ struct AppFile {
 }
 
 fn feishu() -> Domain {
-    // The one word that is always a domain.
+    // The word `feishu` is always a domain.
     Domain::try_from("feishu".to_owned()).unwrap_or_else(|error| unreachable!("{error}"))
 }
 
@@ -109,96 +109,96 @@ struct AppWebhook {
 /// Everything the host needs to start, checked.
 #[derive(Clone, Debug)]
 pub struct Config {
-    /// At least one.
+    /// Apps that the host serves, at least one.
     pub apps: Vec<AppConfig>,
-    /// Where the webhook listens, and its limits.
+    /// Address and limits of the webhook.
     pub webhook: WebhookConfig,
-    /// Its certificate, if it has one.
+    /// Certificate and key of the webhook, if it serves TLS.
     pub webhook_tls: Option<Arc<ServerConfig>>,
-    /// Dashboard, health and metrics.
+    /// Admin port with dashboard, health and metrics, if it is configured.
     pub admin: Option<AdminConfig>,
-    /// When answers are due.
+    /// Deadlines of the answers.
     pub deadline: DeadlineConfig,
-    /// How guests run.
+    /// Limits and threads of guests.
     pub guests: GuestsConfig,
-    /// Where compiled code lies.
+    /// Location and size of the cache of compiled code.
     pub cache: CacheConfig,
-    /// What outlives the process.
+    /// Location of the store, which outlives the process.
     pub store: StorePlace,
-    /// Which credentials do.
+    /// Credentials that are kept in the store.
     pub keeps: Keeps,
-    /// Where every callback is written down, if it is.
+    /// Settings of the journal, if one is kept.
     pub journal: Option<JournalSettings>,
-    /// What new versions of plugins have to show, where their sidecar files say nothing.
+    /// Requirements for new versions of plugins whose sidecar files set none.
     pub promote: PromoteConfig,
-    /// What is logged, and how.
+    /// Settings of the log.
     pub log: LogConfig,
-    /// Who is told of every callback, if anybody is.
+    /// Settings of traces, if a collector gets them.
     pub trace: Option<TraceSettings>,
-    /// Whom to trust besides those whom the operating system trusts.
+    /// Certificate authorities that are trusted besides those of the operating system.
     pub extra_roots: ExtraRoots,
 }
 
 /// One app, its secrets read.
 #[derive(Clone, Debug)]
 pub struct AppConfig {
-    /// `cli_…`
+    /// Id of the app, `cli_…`.
     pub id: String,
-    /// For discovery and the server API.
+    /// App secret, for discovery and the server API.
     pub secret: Secret,
-    /// Whether it is from the store.
+    /// Self-built app or app from the store.
     pub kind: AppKind,
-    /// How much its plugins together may ask of the server API.
+    /// Rate limit on the requests of all its plugins together to the server API.
     pub api: ApiRate,
-    /// What its webhook requests are checked against.
+    /// Keys that authenticate its webhook requests.
     pub keys: WebhookKeys,
-    /// Where the app lives.
+    /// Domain of the platform that it belongs to.
     pub domain: Domain,
-    /// Its plugins folder.
+    /// Folder of its plugins.
     pub plugins: PathBuf,
-    /// Its long connections, if it has any.
+    /// Settings of its long connections, if it has any.
     pub long_connection: Option<LongConnectionConfig>,
-    /// Its webhook's path, if it has one.
+    /// Path of its webhook, if it has one.
     pub webhook_path: Option<String>,
 }
 
-/// What is wrong, with the key that is wrong.
+/// Reason why a configuration is refused, with the key that is wrong.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum ConfigError {
-    /// The file is not there, or not one that is read.
+    /// The file does not exist or cannot be read.
     #[error(transparent)]
     Read(#[from] ReadError),
     /// Not TOML, an unknown key, a value of the wrong type.
     #[error("{}: line {line}: {message}", path.display())]
     Toml {
-        /// Which file.
+        /// Path of the configuration file.
         path: PathBuf,
-        /// Counted from 1.
+        /// Line number, counted from 1.
         line: usize,
         /// Names the key. The line itself is not repeated, it may hold a secret that does not belong there.
         message: String,
     },
-    /// A secret that cannot be had.
+    /// A secret could not be read.
     #[error("app {app}: {key}: {error}")]
     Secret {
-        /// Whose.
+        /// Id of the app.
         app: String,
-        /// Which.
+        /// Key of the secret, for example `encrypt_key`.
         key: &'static str,
-        /// Why, and what to do.
+        /// Reason, and what to do about it.
         error: SecretSourceError,
     },
     /// A value that makes no sense.
     #[error(transparent)]
     Setting(#[from] SettingError),
-    /// `[tls]` or `[webhook.tls]`
+    /// A file that `[tls]` or `[webhook.tls]` names cannot be used.
     #[error(transparent)]
     Tls(#[from] TlsError),
 }
 
 impl AppConfig {
-    /// What the server API wants to know of it.
+    /// Returns the app's identity for the server API.
     pub fn identity(&self) -> AppIdentity {
         AppIdentity {
             id: self.id.clone(),
@@ -216,7 +216,7 @@ impl Config {
         File::read(path)?.check(folder)
     }
 
-    /// For a host that listens by itself: an app's webhook without an address to listen on is a mistake. A server that
+    /// Checks the configuration for a host that listens by itself: an app's webhook needs an address to listen on. A server that
     /// mounts [`Host::router`](crate::Host::router) has an address of its own.
     pub fn for_listening(self) -> Result<Self, ConfigError> {
         let has_webhook = self.apps.iter().any(|app| app.webhook_path.is_some());
@@ -229,11 +229,11 @@ impl Config {
         Ok(self)
     }
 
-    /// How many files and connections a host with these settings can have open at a time.
+    /// Returns the number of files and connections that a host with these settings can have open at a time.
     pub fn open_files(&self) -> u64 {
-        // Compiled code, journal, store, log and what the runtime has for itself, with room to spare.
+        // Files for compiled code, journal, store, log and the runtime itself, with room to spare.
         const OWN: usize = 256;
-        // A call asks the platform, or another server, and may wait for an answer of each.
+        // A call may wait for the platform and for another server at the same time.
         const OF_A_CALL: usize = 2;
         let webhook = self.webhook.listen.map_or(0, |_| self.webhook.max_connections);
         let admin = self.admin.as_ref().map_or(0, |_| Limits::FOR_PEOPLE.max_connections);
@@ -243,7 +243,7 @@ impl Config {
         connections + calls + (OWN + webhook + admin) as u64
     }
 
-    /// Where a host with this file keeps its journal, if it does. Reads no secrets either.
+    /// Returns the folder in which a host with this file keeps its journal, or an error if it keeps none. Reads no secrets.
     pub fn journal_folder(path: &Path) -> Result<PathBuf, ConfigError> {
         let folder = path.parent().unwrap_or(Path::new("."));
         let journal = File::read(path)?.journal;
@@ -251,8 +251,7 @@ impl Config {
         Ok(journal.ok_or_else(none)?.folder(folder))
     }
 
-    /// Where a host with this file has its admin port, and what it wants to see. Reads no other secrets: those who ask a running
-    /// host need none.
+    /// Returns the admin port of a host with this file, and its token. Reads no other secrets: asking a running host takes none.
     pub fn admin(path: &Path) -> Result<AdminConfig, ConfigError> {
         let folder = path.parent().unwrap_or(Path::new("."));
         let admin = File::read(path)?.admin;
@@ -355,7 +354,7 @@ impl AppFile {
         })
     }
 
-    /// There is a door, and nobody but the platform comes in by it.
+    /// Checks that there is a door, and that only the platform can come in by it.
     fn check_doors(&self) -> Result<(), SettingError> {
         if let Some(long_connection) = &self.long_connection {
             long_connection.validate()?;
@@ -390,8 +389,8 @@ impl AppFile {
     }
 }
 
-/// The line that byte is on, counted from 1, and the key that stands there before an equals sign. What stands behind
-/// it is not repeated.
+/// Returns the number of the line that the byte is on, counted from 1, and the key before its equals sign. The value behind the
+/// key may be a secret and is not repeated.
 fn place(text: &str, byte: usize) -> (usize, String) {
     let before = text.get(..byte).unwrap_or_default();
     let line = before.rsplit('\n').next().unwrap_or_default();

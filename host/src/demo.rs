@@ -23,10 +23,10 @@ use crate::telemetry;
 use crate::telemetry::LogConfig;
 use crate::telemetry::LogFormat;
 
-/// The example plugins, where this program was built.
+/// Folder of the example plugins in the tree that this program was built from.
 const PLUGINS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../plugins");
 
-/// Everything that happened.
+/// The demo's results, as `--json` prints them.
 #[derive(Debug, Serialize)]
 struct Report {
     ok: bool,
@@ -35,7 +35,7 @@ struct Report {
     runaway: Runaway,
 }
 
-/// Shows the page on which a person clicks, until `stop`. `false` if something did not finish in time.
+/// Shows the page on which a person clicks, until `stop`. Returns `false` if something did not finish in time.
 pub async fn open(stop: impl Future<Output = ()>) -> anyhow::Result<bool> {
     open::play(&example_plugins().await?, stop).await
 }
@@ -49,14 +49,14 @@ async fn example_plugins() -> anyhow::Result<Vec<PathBuf>> {
     Ok(files)
 }
 
-/// What its operator says of an example, where the example needs it: `name.toml` in its folder.
+/// Returns the operator's sidecar file of an example that needs one: `name.toml` in its folder.
 fn sidecar(component: &Path) -> Option<PathBuf> {
     let name = component.file_stem()?.to_str()?;
     let file = Path::new(PLUGINS).join(name.replace('_', "-")).join(format!("{name}.toml"));
     file.is_file().then_some(file)
 }
 
-/// Runs the demo, prints what happened, and says whether all of it was as it should be.
+/// Runs the demo, prints what happened, and returns true if all of it was as it should be.
 pub async fn run(json: bool) -> anyhow::Result<bool> {
     let components = example_plugins().await?;
     table::progress("starting the simulated platform and the host on loopback");

@@ -1,5 +1,5 @@
-//! `aviary dev`: a plugin's source folder, followed. Each change is built, put into a host that runs beside a simulated
-//! platform, and sent the last callback again; what the user would see is printed, and drawn on the platform's page.
+//! `aviary dev`: follows a plugin's source folder. Each change is built, put into a host that runs beside a simulated platform,
+//! and sent the last callback again; what the user would see is printed, and drawn on the platform's page.
 
 mod replay;
 mod source;
@@ -29,21 +29,21 @@ use anyhow::bail;
 use lark_simulator::host_words::Build;
 use tokio::sync::broadcast::Receiver;
 
-/// How long the host may take to say what it thinks of a component: the largest take half a minute to compile.
+/// Time in which the host has to accept or refuse a component: the largest take half a minute to compile.
 const VERDICT: Duration = Duration::from_secs(120);
-/// What is kept of what a build says: its end, where the reason is.
+/// Bytes that are kept of a build's output: its end, where the reason is.
 const MAX_SAID_BYTES: usize = 32 << 10;
 
-/// Whether the platform's page is opened in a browser. It is there in any case.
+/// Choice of opening the platform's page in a browser. The page is served in any case.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Page {
-    /// It is, and what a build says is shown there too.
+    /// Open it, and show the output of a build there too.
     Open,
-    /// It is not, and a build has the terminal to itself.
+    /// Do not open it, and leave the terminal to the build.
     Leave,
 }
 
-/// Follows the plugin in that folder until it is dropped.
+/// Follows the plugin in that folder until the future is dropped.
 pub async fn run(folder: &Path, page: Page) -> anyhow::Result<()> {
     let log = Collector::default();
     log.install();
@@ -84,7 +84,7 @@ impl Session<'_> {
         }
     }
 
-    /// From the source as it is now to what the user would see.
+    /// Builds the source as it is now, makes it live, and shows what the user would see.
     async fn turn(&self) -> anyhow::Result<()> {
         let began = Instant::now();
         let said = RefCell::new(Vec::new());
@@ -100,7 +100,7 @@ impl Session<'_> {
         replay::play(self.stage, self.folder, &self.log).await
     }
 
-    /// Until the new version is live.
+    /// Builds the plugin and waits until the new version is live.
     async fn renew(&self, said: &RefCell<Vec<u8>>) -> anyhow::Result<()> {
         let began = Instant::now();
         let begins = |command: &str| {
@@ -131,7 +131,8 @@ impl Session<'_> {
         Ok(())
     }
 
-    /// The new files in the place of the old. The old ones go first, so that whatever the host says next is about the new.
+    /// Replaces the old files with the new ones. The old ones are removed first, so that the next event of the host is about the
+    /// new ones.
     async fn exchange(&self, built: &Built) -> anyhow::Result<()> {
         let (plugins, name) = (self.stage.plugins(), built.name.as_str());
         let file = |ending: &str| plugins.join(format!("{name}.{ending}"));
@@ -151,14 +152,14 @@ impl Session<'_> {
     }
 }
 
-/// What the host makes of a plugin's files.
+/// The host's decision about a plugin's files.
 enum HostVerdict {
     Live,
     Refused(String),
     Removed,
 }
 
-/// Waits for what the host makes of that plugin's files.
+/// Waits for the host's decision about that plugin's files.
 async fn verdict(events: &mut Receiver<FolderEvent>, name: &str) -> anyhow::Result<HostVerdict> {
     let reached = async {
         loop {

@@ -1,6 +1,6 @@
-//! `aviary doctor`: what keeps the apps of a configuration from working, as far as this machine can tell. It reads, and
-//! asks the platform what a host asks when it starts; it changes nothing but the cache of compiled code, and no
-//! connection of its own counts.
+//! `aviary doctor`: finds out what keeps the apps of a configuration from working, as far as this machine can tell. It reads
+//! files, and asks the platform the questions that a host asks when it starts. It changes nothing but the cache of compiled code,
+//! and opens no long connection, of which an app has a limited number.
 
 mod console;
 mod files;
@@ -18,7 +18,7 @@ use crate::doctor::plugins::Shelf;
 use crate::open_api::transport::http_client;
 use crate::tls;
 
-/// Everything that was looked at, in the order in which one would mend it.
+/// Returns every finding, in the order in which one would fix them.
 pub async fn examine(path: &Path) -> Vec<Finding> {
     let about = path.display().to_string();
     let config = match Config::load(path).and_then(Config::for_listening) {

@@ -8,27 +8,27 @@ use std::process::Stdio;
 use serde::Deserialize;
 use tokio::process::Command;
 
-/// What Rust plugins are compiled for.
+/// Target that Rust plugins are compiled for.
 const TARGET: &str = "wasm32-wasip2";
 
-/// Why there are no guests.
+/// Reason why no guests were built.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum GuestBuildError {
-    /// A tool is not there.
+    /// A tool is not installed.
     #[error("cannot run {tool}: {error}; it comes with rustup, see https://rustup.rs")]
     Missing {
-        /// Which.
+        /// Name of the tool.
         tool: &'static str,
-        /// The system's words.
+        /// Error of the operating system.
         error: std::io::Error,
     },
-    /// A tool did not succeed. It has said why on standard error.
+    /// A tool failed. It has said why on standard error.
     #[error("`{command}` failed with {status}")]
     Failed {
-        /// What was run.
+        /// The command, with its arguments.
         command: String,
-        /// How it ended.
+        /// Exit status of the command.
         status: std::process::ExitStatus,
     },
 }
@@ -54,7 +54,7 @@ pub async fn build(
     Ok(components(&succeed("cargo", &mut cargo).await?))
 }
 
-/// The folder that holds this program's own build: where built guests belong too.
+/// Returns the folder of this program's own build, in which guests are built too.
 pub fn build_folder() -> std::io::Result<PathBuf> {
     let program = std::env::current_exe()?;
     // target/debug/aviary, target/release/aviary, target/debug/deps/e2e-…
@@ -79,7 +79,7 @@ async fn ensure_target() -> Result<(), GuestBuildError> {
     succeed("rustup", Command::new("rustup").args(["target", "add", TARGET])).await.map(drop)
 }
 
-/// Runs it to its good end and returns what it wrote to standard output; standard error goes to ours.
+/// Runs a command and returns its standard output, or an error unless it succeeds. Its standard error goes to this process's.
 async fn succeed(tool: &'static str, command: &mut Command) -> Result<Vec<u8>, GuestBuildError> {
     command.stdin(Stdio::null()).stdout(Stdio::piped());
     let missing = |error| GuestBuildError::Missing { tool, error };
@@ -95,7 +95,7 @@ async fn succeed(tool: &'static str, command: &mut Command) -> Result<Vec<u8>, G
     })
 }
 
-/// The components among the artifacts that cargo reports. Its output folder may hold those of other workspaces too.
+/// Returns the components among the artifacts that cargo reports. Its output folder may hold those of other workspaces too.
 fn components(messages: &[u8]) -> Vec<PathBuf> {
     #[derive(Deserialize)]
     struct Message {

@@ -1,5 +1,5 @@
-//! Simulated platform and host in one process on loopback: one app, both doors, and a folder for plugins. What
-//! `aviary demo` and `aviary dev` play on.
+//! Simulated platform and host in one process on loopback: one app, both doors, and a folder for plugins. `aviary demo` and
+//! `aviary dev` use it.
 
 pub mod browser;
 pub mod narrator;
@@ -32,33 +32,33 @@ use crate::small_file;
 use crate::stage::page::Page;
 use crate::stage::page::READER;
 
-/// Its app. It exists nowhere else, and neither do its secrets.
+/// Id of the app. It exists nowhere else, and neither do its secrets.
 pub const APP_ID: &str = "cli_0123456789abcdef";
 const SECRETS: [(&str, &str); 3] = [
     ("app-secret", "demo-app-secret"),
     ("token", "demo-verification-token"),
     ("key", "demo-encrypt-key"),
 ];
-/// How long the host may take to be ready.
+/// Time in which the host has to be ready.
 const READY: Duration = Duration::from_secs(30);
-/// How long the line about a callback may take to follow its answer.
+/// Time in which the record of a callback has to follow its answer.
 const RECORD: Duration = Duration::from_secs(5);
 
 /// Simulated platform and host, up and connected.
 pub struct Stage {
-    /// The platform.
+    /// The platform's side of the wire.
     pub platform: Simulator,
     host: Host,
     webhook: String,
     deadline: Duration,
     folder: tempfile::TempDir,
-    /// The plugins folder in it, as the host sees it.
+    /// Status of the plugins folder, as the host sees it.
     watched: FolderHandle,
     page: Option<Page>,
 }
 
 impl Stage {
-    /// With these plugins and sidecar files in its folder, each under its file's name.
+    /// Starts both, with these plugins and sidecar files in the plugins folder, each under its file's name.
     pub async fn set(files: &[PathBuf]) -> anyhow::Result<Self> {
         let [app_secret, token, key] = SECRETS.map(|(_, text)| Secret::new(text));
         let app = SimulatedApp {
@@ -89,42 +89,42 @@ impl Stage {
         Ok(Self { platform, host, webhook, deadline, folder, watched, page })
     }
 
-    /// The webhook as a door.
+    /// Returns the webhook as a door.
     pub fn webhook(&self) -> Door {
         Door::Webhook { url: self.webhook.clone() }
     }
 
-    /// Its address, for people.
+    /// Returns the address of the webhook, for people.
     pub fn webhook_url(&self) -> &str {
         &self.webhook
     }
 
-    /// Where there is a page that the example `http-preview` may ask for, if it is one of the plugins.
+    /// Returns the URL of the page that the example `http-preview` may request, if it is one of the plugins.
     pub fn page(&self) -> Option<&str> {
         self.page.as_ref().map(Page::url)
     }
 
-    /// What is live, and why the rest is not.
+    /// Lists the plugins that are live, and why the others are not.
     pub fn plugin_list(&self) -> Vec<PluginReport> {
         self.watched.report().plugins
     }
 
-    /// Every change of a plugin from now on.
+    /// Subscribes to the changes of plugins from now on.
     pub fn follow_plugins(&self) -> Receiver<FolderEvent> {
         self.watched.follow()
     }
 
-    /// The folder that the host watches.
+    /// Returns the folder that the host watches.
     pub fn plugins(&self) -> PathBuf {
         self.folder.path().join("plugins")
     }
 
-    /// Every callback from now on.
+    /// Subscribes to the records of callbacks from now on.
     pub fn observe(&self) -> Receiver<Arc<CallbackRecord>> {
         self.host.observe()
     }
 
-    /// Sends one delivery, and waits for what the host says of it. A delivery that is no callback has no record.
+    /// Sends one delivery, and waits for the host's record of it. A delivery that is not a callback has no record.
     pub async fn send(
         &self,
         door: &Door,
@@ -142,7 +142,7 @@ impl Stage {
         Ok((exchange, record))
     }
 
-    /// Stops everything. `false` if something did not finish in time.
+    /// Stops everything. Returns `false` if something did not finish in time.
     pub async fn strike(self) -> bool {
         let clean = self.host.stop().await;
         self.platform.shutdown().await;
@@ -150,16 +150,17 @@ impl Stage {
     }
 }
 
-/// Whether the host writes a line about a delivery.
+/// Expectation of a record: the host writes one for each callback.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Recorded {
-    /// It does.
+    /// The host writes a record.
     Yes,
-    /// It does not: it is no callback.
+    /// The host writes no record, because the delivery is not a callback.
     No,
 }
 
-/// Somebody on the page may click meanwhile. What carries no id, an old card, cannot be told from another.
+/// Waits for the record of a delivery: somebody on the page may click meanwhile. Deliveries without an id, old cards, cannot be
+/// told from each other.
 async fn record_of(
     mut records: Receiver<Arc<CallbackRecord>>,
     delivery: &Delivery,

@@ -1,7 +1,7 @@
-//! What the author of a plugin needs at the desk: a plugin to begin with, and its build, whatever the language.
+//! Tools for the author of a plugin, whatever the language: a plugin to begin with, and its build.
 //!
-//! A plugin's own tools build it; this only looks whether they are there, runs them, and puts what comes out where a
-//! host looks for it.
+//! A plugin's own tools build it. This code only checks that they are installed, runs them, and puts the component where a host
+//! looks for it.
 
 pub mod build;
 pub mod need;

@@ -1,5 +1,5 @@
-//! Which requests a page or control endpoint on this machine answers: those of programs and browsers on this machine, and of no
-//! page from elsewhere that uses such a browser. Every port that needs no token asks here.
+//! Decides which requests a page or control endpoint on this machine answers: those of programs and browsers on this machine, but
+//! not those of a page from elsewhere that uses such a browser. Every port that needs no token asks here.
 //!
 //! | attack | rule |
 //! |---|---|
@@ -8,7 +8,7 @@
 //! | a form of another site, whose body looks like JSON | what is read as JSON has to be announced as JSON |
 //! | JSON in an unexpected shape | a struct is read from an object only |
 //!
-//! Programs that are no browsers, like `curl` and the official SDKs, send neither `Origin` nor `Sec-Fetch-Site`.
+//! Programs other than browsers, like `curl` and the official SDKs, send neither `Origin` nor `Sec-Fetch-Site`.
 
 use std::net::IpAddr;
 
@@ -33,14 +33,14 @@ use axum::response::Response;
 use serde::de::DeserializeOwned;
 use serde_json::json;
 
-/// What a browser says about the page that asks. No page can set these.
+/// Headers in which a browser describes the page that asks. No page can set these.
 const SEC_FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
 const SEC_FETCH_MODE: HeaderName = HeaderName::from_static("sec-fetch-mode");
 const SEC_FETCH_DEST: HeaderName = HeaderName::from_static("sec-fetch-dest");
 /// Tells a browser to keep an answer from the pages of other sites, even as a picture or a script.
 const RESOURCE_POLICY: HeaderName = HeaderName::from_static("cross-origin-resource-policy");
 
-/// Why a request is turned away.
+/// Reason why a request is refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Stranger {
     /// The request is for another machine, or a name of another machine leads here.
@@ -54,7 +54,7 @@ pub enum Stranger {
 }
 
 impl Stranger {
-    /// The HTTP status that says so.
+    /// Returns the HTTP status of the refusal.
     pub fn status(self) -> StatusCode {
         match self {
             Self::OtherName => StatusCode::MISDIRECTED_REQUEST,
@@ -63,7 +63,7 @@ impl Stranger {
     }
 }
 
-/// A router without a token, behind both checks.
+/// Puts both checks before a router that needs no token.
 pub fn guarded(router: Router) -> Router {
     router.layer(middleware::from_fn(guard))
 }
@@ -77,14 +77,14 @@ async fn guard(request: Request, next: Next) -> Response {
     }
 }
 
-/// The answer, which a browser then hands to pages of the same origin only.
+/// Marks an answer so that a browser hands it to pages of the same origin only.
 pub fn closed_to_other_sites(mut response: Response) -> Response {
     response.headers_mut().insert(RESOURCE_POLICY, HeaderValue::from_static("same-origin"));
     response
 }
 
-/// Whether the request is for this machine by one of its own names. A name that a stranger's DNS server has lead to this machine
-/// names the stranger, and so does the page that asks by it. A program that gives no name is no browser.
+/// Checks that the request names this machine by one of its own names. A name that a stranger's DNS server leads to this machine
+/// is the stranger's, and so is the page that asks by it. A request without a name does not come from a browser.
 pub fn check_name(uri: &Uri, headers: &HeaderMap) -> Result<(), Stranger> {
     let mut names = headers.get_all(HOST).iter();
     let named = match (names.next(), names.next()) {
@@ -96,8 +96,8 @@ pub fn check_name(uri: &Uri, headers: &HeaderMap) -> Result<(), Stranger> {
     if named && target { Ok(()) } else { Err(Stranger::OtherName) }
 }
 
-/// Whether the request comes from our own page or from no page at all, as far as a browser tells. A person may follow a link of
-/// another site to a page here, which shows nothing to that site.
+/// Checks that the request comes from our own page or from no page at all, as far as a browser tells. A person may follow a link
+/// of another site to a page here, which shows nothing to that site.
 pub fn check_site(method: &Method, headers: &HeaderMap) -> Result<(), Stranger> {
     let reads = matches!(*method, Method::GET | Method::HEAD);
     let is = |name: &HeaderName, word: &str| sole(headers, name).is_some_and(|said| said == word);
@@ -114,7 +114,7 @@ pub fn check_site(method: &Method, headers: &HeaderMap) -> Result<(), Stranger> 
     if fits { Ok(()) } else { Err(Stranger::OtherSite) }
 }
 
-/// Whether there is no origin, or that of the host that is asked.
+/// Returns true if there is no origin, or if the origin is that of the host that is asked.
 fn is_own_origin(headers: &HeaderMap) -> bool {
     if !headers.contains_key(ORIGIN) {
         return true;
@@ -123,7 +123,7 @@ fn is_own_origin(headers: &HeaderMap) -> bool {
     origin.is_some_and(|(_, from)| Some(from) == sole(headers, &HOST))
 }
 
-/// The text of a header that stands there once.
+/// Returns the text of a header that is sent exactly once.
 fn sole<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Option<&'a str> {
     let mut values = headers.get_all(name).iter();
     values.next().filter(|_| values.next().is_none())?.to_str().ok()
@@ -140,8 +140,8 @@ fn names_this_machine(host: &str) -> bool {
         || address.parse::<IpAddr>().is_ok_and(|address| address.is_loopback())
 }
 
-/// The body of a request to a control endpoint: JSON that is called JSON, which a page cannot post to another site without
-/// asking it first, and an object wherever a struct is read.
+/// The body of a request to a control endpoint. It has to be announced as JSON, which a page cannot post to another site without
+/// asking that site first, and to be an object wherever a struct is read.
 pub struct JsonBody<T>(pub T);
 
 impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for JsonBody<T> {

@@ -59,33 +59,34 @@ pub const CONNECTION_LIMIT_REACHED: &str =
 
 /// Pause after a failed accept, most often for want of file descriptors: trying at once would burn a core.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
-/// The same where a connection was ended for it: its file descriptor is there as soon as its task has noticed.
+/// Pause after a failed accept for which a connection was closed: its file descriptor is free as soon as its task has noticed.
 const ROOM_PAUSE: Duration = Duration::from_millis(2);
-/// How often it is looked whether an answer has taken so long that its place may be taken.
+/// Interval at which a newcomer checks for an answer that has taken so long that its place may be taken.
 const PLACE_LOOK: Duration = Duration::from_millis(100);
-/// The same trouble is told once in this time: a flood of connections must not become a flood of lines.
+/// Time between log lines about the same trouble: a flood of connections must not become a flood of lines.
 const TELL_EVERY: Duration = Duration::from_secs(10);
-/// The least that the HTTP library wants for its buffer. Beyond it and twice the largest head it gives up by itself,
+/// Smallest buffer that the HTTP library accepts, in bytes. Beyond it and twice the largest head the library gives up by itself,
 /// with a bare 431; up to there the router answers in words.
 const LEAST_BUFFER: usize = 8192;
 
-/// What a connection may use up.
+/// Limits on what a connection may use up.
 #[derive(Clone, Copy, Debug)]
 pub struct Limits {
-    /// For TLS, and for each head.
+    /// Time for TLS, and for each head.
     pub header_timeout: Duration,
-    /// From a request's first byte to its last.
+    /// Time from a request's first byte to its last.
     pub body_timeout: Duration,
     /// The largest head, in bytes.
     pub max_header_bytes: usize,
-    /// Open at once.
+    /// Connections that may be open at once.
     pub max_connections: usize,
-    /// Open at once from one address, or one IPv6 network of 64 bits; none where one address stands for many clients.
+    /// Connections that may be open at once from one address, or from one IPv6 network of 64 bits; `None` where one address
+    /// stands for many clients.
     pub max_connections_per_client: Option<usize>,
 }
 
 impl Limits {
-    /// For ports that people and their tools ask on this machine or a few of them elsewhere. All of it is generous for a
+    /// Limits of ports that people and their tools ask, on this machine or a few of them elsewhere. All are generous for a
     /// browser, which has six connections to a server.
     pub const FOR_PEOPLE: Self = Self {
         header_timeout: Duration::from_secs(10),
@@ -96,30 +97,30 @@ impl Limits {
     };
 }
 
-/// How a server ends.
+/// The fate of open connections when a server stops.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Ending {
-    /// It finishes the requests that are under way.
+    /// Requests that are under way are finished.
     Finish,
-    /// It cuts every connection.
+    /// Every connection is cut.
     Cut,
 }
 
 /// A server before it serves.
 pub struct HttpServer {
-    /// For the log: whose connections these are.
+    /// Name of the server in the log.
     pub name: &'static str,
-    /// Who answers.
+    /// Router that answers the requests.
     pub router: Router,
-    /// With a certificate, https and nothing else.
+    /// Certificate and key; with them the server speaks HTTPS and nothing else.
     pub tls: Option<Arc<ServerConfig>>,
-    /// What a connection may use up.
+    /// Limits on what a connection may use up.
     pub limits: Limits,
-    /// Ends it.
+    /// Token that stops the server.
     pub stop: CancellationToken,
-    /// Where its connections run.
+    /// Tracker that the connections' tasks run in.
     pub tasks: TaskTracker,
-    /// How it ends.
+    /// The fate of open connections when the server stops.
     pub ending: Ending,
 }
 
@@ -168,22 +169,22 @@ impl HttpServer {
     }
 }
 
-/// A place for a newcomer, and whether it was taken from another connection. None where this client alone has too many that
-/// are all busy.
+/// Returns a place for a newcomer, and true if it was taken from another connection. `None` where this client has all the
+/// connections that it may have and all of them are busy.
 async fn take(places: &Arc<Places>, client: Client, wire: &Arc<Wire>) -> Option<(Place, bool)> {
     loop {
         match places.take(client, wire, Instant::now()) {
             Ok(taken) => return Some(taken),
             Err(NoPlace::ClientBusy) => return None,
             Err(NoPlace::AllBusy) => {
-                // Either way there may be one now.
+                // After a time-out too there may be a place now.
                 let _ = tokio::time::timeout(PLACE_LOOK, places.freed()).await;
             }
         }
     }
 }
 
-/// It was gone before it was accepted, which says nothing about this machine.
+/// Returns true if the client was gone before its connection was accepted, which says nothing about this machine.
 fn is_the_client_s(error: &io::Error) -> bool {
     use io::ErrorKind::ConnectionAborted;
     use io::ErrorKind::ConnectionReset;
@@ -191,7 +192,7 @@ fn is_the_client_s(error: &io::Error) -> bool {
     matches!(error.kind(), ConnectionAborted | ConnectionReset | Interrupted)
 }
 
-/// Something that happens again and again, and is told now and then.
+/// Something that happens again and again, and is logged now and then.
 #[derive(Default)]
 struct Repeated {
     times: u64,
@@ -214,7 +215,7 @@ struct Connected {
 }
 
 impl Connected {
-    /// Until the connection ends, or its place is somebody else's.
+    /// Serves a connection until it ends, or until another one gets its place.
     async fn hold(&self, stream: TcpStream, peer: SocketAddr, wire: Arc<Wire>, place: Place) {
         tokio::select! {
             // All are dropped together.

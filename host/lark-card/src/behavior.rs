@@ -1,4 +1,4 @@
-//! `behaviors`: what a touched component does, in card JSON 2.0.
+//! Checks `behaviors`: the actions of a touched component in card JSON 2.0.
 
 use serde_json::Map;
 use serde_json::Value;
@@ -7,7 +7,7 @@ use crate::fault::At;
 use crate::fault::Faults;
 use crate::fault::Rule;
 
-/// Where a link leads on each client; one of them must be there.
+/// Keys of a link's address on each client; one of them must be there.
 const LINKS: [&str; 4] = ["default_url", "android_url", "ios_url", "pc_url"];
 
 pub(super) fn check(behaviors: &Value, at: &At<'_>, faults: &mut Faults) {

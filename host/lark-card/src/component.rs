@@ -1,42 +1,43 @@
-//! The components of card JSON 2.0 and what each of them may say.
+//! The components of card JSON 2.0 and the properties of each.
 //!
-//! A list is wider than the documentation of one component where properties are shared: what is refused here must be
-//! certain to be refused there.
+//! Where components share properties, a list is wider than the documentation of one component: only what the platform certainly
+//! refuses may be refused here.
 
-/// What a component is, where a rule depends on it.
+/// Kind of a component, where a rule depends on it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Role {
-    /// Holds other components.
+    /// A component that holds others.
     Container,
-    /// Holds other components, and sends their values together.
+    /// A component that holds others, and sends their values together.
     Form,
-    /// Shows something.
+    /// A component that shows something.
     Display,
-    /// Shows rows and columns.
+    /// A component that shows rows and columns.
     Table,
-    /// Sends something back when it is touched.
+    /// A component that sends something back when it is touched.
     Interactive,
 }
 
-/// One of them.
+/// Kind and properties of one component.
 #[derive(Debug)]
 pub(super) struct Component {
     pub(super) role: Role,
-    /// In groups that components share. `None`: not documented in full, so anything goes.
+    /// Properties that are allowed, in groups that components share. `None` for a component that is not documented in full, so
+    /// that anything goes.
     properties: Option<&'static [&'static [&'static str]]>,
 }
 
 impl Component {
-    /// Whether it may have a property of that name.
+    /// Returns true if the component may have a property of that name.
     pub(super) fn allows(&self, key: &str) -> bool {
         EVERY.contains(&key)
             || self.properties.is_none_or(|groups| groups.iter().any(|group| group.contains(&key)))
     }
 }
 
-/// What every component may have.
+/// Properties that every component may have.
 const EVERY: &[&str] = &["tag", "element_id", "margin", "i18n_content"];
-/// How a container arranges what is in it.
+/// Properties that arrange the content of a container.
 const LAYOUT: &[&str] = &[
     "elements",
     "direction",
@@ -46,7 +47,7 @@ const LAYOUT: &[&str] = &[
     "vertical_spacing",
     "vertical_align",
 ];
-/// What is touched.
+/// Properties of components that are touched.
 const TOUCHED: &[&str] = &[
     "behaviors",
     "value",
@@ -61,7 +62,7 @@ const TOUCHED: &[&str] = &[
     "width",
     "placeholder",
 ];
-/// What is chosen from.
+/// Properties of components that offer a choice.
 const CHOICE: &[&str] =
     &["options", "initial_option", "initial_index", "selected_values", "default_value"];
 
@@ -207,11 +208,11 @@ static CHECKER: Component = of(
     ],
 );
 
-/// What a column of a `column_set` is. It stands nowhere else.
+/// A column of a `column_set`. It stands nowhere else.
 pub(super) static COLUMN: Component =
     of(Role::Display, &[LAYOUT, &["background_style", "width", "weight", "action", "behaviors"]]);
 
-/// The component of that tag, if there is one.
+/// Returns the component of that tag, if there is one.
 pub(super) fn find(tag: &str) -> Option<&'static Component> {
     Some(match tag {
         "column_set" => &COLUMN_SET,
@@ -241,7 +242,7 @@ pub(super) fn find(tag: &str) -> Option<&'static Component> {
     })
 }
 
-/// Whether card JSON 1.0 has this tag besides the components that it shares with 2.0.
+/// Returns true for the tags of card JSON 1.0 besides the components that it shares with 2.0.
 pub(super) fn is_module(tag: &str) -> bool {
     matches!(tag, "action" | "note" | "column" | "plain_text" | "lark_md" | "repeat")
 }

@@ -1,22 +1,22 @@
-//! Faults: where in an answer a documented rule is broken, and which rule.
+//! Faults: the places of an answer that break a documented rule, and the rule.
 
-/// Faults that are reported of one answer. A broken generator repeats the same one hundreds of times, and twenty are
-/// enough to see what it does; a log line stays a line.
+/// Most faults that are reported of one answer. A broken generator repeats the same one hundreds of times, and twenty are enough
+/// to see what it does; a log line stays a line.
 const MAX_FAULTS: usize = 20;
 
 /// The rules of the platform that can be checked without asking it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Rule {
-    /// It is JSON.
+    /// The text is JSON.
     Json,
-    /// It has the type that is documented.
+    /// A value has the type that is documented.
     Type,
-    /// It has one of the values that are documented.
+    /// A value is one of those that are documented.
     Value,
-    /// It is there.
+    /// A required part is there.
     Required,
-    /// It is not larger than allowed.
+    /// A card is not larger than allowed.
     Size,
     /// A card is JSON 1.0 or 2.0, and of the version it replaces.
     Version,
@@ -24,21 +24,21 @@ pub enum Rule {
     UnknownProperty,
     /// Elements are the documented ones.
     UnknownTag,
-    /// Card JSON 2.0 took it away.
+    /// Nothing is used that card JSON 2.0 has removed.
     Removed,
-    /// It is only allowed elsewhere.
+    /// Every part stands where it is allowed.
     Place,
-    /// Containers are nested so deep and no deeper.
+    /// Containers are nested no deeper than allowed.
     Nesting,
-    /// There are so many elements and no more.
+    /// There are no more elements than allowed.
     Elements,
-    /// There are so many tables, or columns of one, and no more.
+    /// There are no more tables, and no more columns of one, than allowed.
     Tables,
     /// An `element_id` is well-formed.
     ElementId,
     /// An `element_id` is used once.
     DuplicateId,
-    /// In a form, what sends a value has a name.
+    /// In a form, a component that sends a value has a name.
     Name,
     /// In a form, a name is used once.
     DuplicateName,
@@ -47,7 +47,7 @@ pub enum Rule {
 }
 
 impl Rule {
-    /// For machines: a word that stays.
+    /// Returns the name of the rule for programs, which stays the same over versions.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Json => "json",
@@ -75,11 +75,11 @@ impl Rule {
 /// A rule that an answer breaks.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Fault {
-    /// A JSON pointer.
+    /// JSON pointer to the place.
     pub path: String,
-    /// Which rule.
+    /// Rule that is broken there.
     pub rule: Rule,
-    /// In words: what is wrong there, and what the limit is.
+    /// Explanation for people: what is wrong there, and what the limit is.
     pub words: String,
 }
 
@@ -94,7 +94,7 @@ impl std::fmt::Display for Fault {
 /// Its `Display` is the JSON pointer.
 #[derive(Clone, Copy, Debug)]
 pub enum At<'a> {
-    /// The document itself.
+    /// The root of the document.
     Root,
     /// The place with this JSON pointer.
     Under(&'a str),
@@ -105,12 +105,12 @@ pub enum At<'a> {
 }
 
 impl<'a> At<'a> {
-    /// The member `key` of this place.
+    /// Returns the place of the member `key`.
     pub fn key(&'a self, key: &'a str) -> Self {
         At::Key(self, key)
     }
 
-    /// The item `index` of this place, from 0.
+    /// Returns the place of the item `index`, from 0.
     pub fn index(&'a self, index: usize) -> Self {
         At::Index(self, index)
     }
@@ -138,7 +138,7 @@ impl std::fmt::Display for At<'_> {
     }
 }
 
-/// The faults found so far: the first 20, and how many there were beyond.
+/// The faults found so far: the first 20, and the number of those beyond.
 #[derive(Debug, Default)]
 pub struct Faults {
     found: Vec<Fault>,
@@ -155,28 +155,28 @@ impl Faults {
         self.found.push(Fault { path: at.to_string(), rule, words: words.to_string() });
     }
 
-    /// Whether nothing is wrong.
+    /// Returns true if nothing is wrong.
     pub fn is_empty(&self) -> bool {
         self.found.is_empty()
     }
 
-    /// The first ones, in the order of the document.
+    /// Returns the first 20 faults, in the order of the document.
     pub fn found(&self) -> &[Fault] {
         &self.found
     }
 
-    /// How many more there are.
+    /// Returns the number of faults that were counted only.
     pub fn beyond(&self) -> usize {
         self.beyond
     }
 
-    /// How many there are, those included that were not kept.
+    /// Returns the number of all faults, those included that were counted only.
     pub fn count(&self) -> usize {
         self.found.len() + self.beyond
     }
 }
 
-/// In one line, for the log.
+/// Formats all of them in one line, for the log.
 impl std::fmt::Display for Faults {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         for (index, fault) in self.found.iter().enumerate() {

@@ -6,19 +6,19 @@ use serde_json::Value;
 use crate::check_file;
 use crate::fault::Faults;
 
-/// Bytes of card JSON that the platform takes.
+/// Largest card JSON that the platform takes, in bytes.
 const MAX_CARD_BYTES: usize = 30 * 1024;
-/// The wrapper of a template does not count.
+/// Bytes of a template's wrapper, which do not count.
 const WRAPPER_BYTES: usize = 64;
-/// Faults that are named.
+/// Most faults that are named.
 const MOST_FAULTS: usize = 20;
 
-/// A card of JSON 1.0.
+/// Checks a card of JSON 1.0.
 pub fn card_1(bytes: &[u8]) {
     card(bytes, "1.0");
 }
 
-/// A card of JSON 2.0.
+/// Checks a card of JSON 2.0.
 pub fn card_2(bytes: &[u8]) {
     card(bytes, "2.0");
 }
@@ -31,7 +31,8 @@ fn card(bytes: &[u8], version: &str) {
     judge(&Value::Object(card).to_string());
 }
 
-/// Faults are few and lead to a place in the card, white space changes nothing, and a sound card is not too large.
+/// Checks that faults are few and lead to a place in the card, that white space changes nothing, and that a sound card is not too
+/// large.
 fn judge(text: &str) {
     let report = check_file(text);
     named_well(&report.faults);

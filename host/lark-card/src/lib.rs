@@ -40,13 +40,13 @@ use crate::fault::At;
 use crate::fault::Faults;
 use crate::fault::Rule;
 
-/// Card JSON above this is refused by the platform: 30 KB, documented for answers and updates alike; the variables of a
+/// Largest card JSON that the platform takes, in bytes: 30 KB, documented for answers and updates alike. The variables of a
 /// template count too.
 const MAX_CARD_BYTES: usize = 30 * 1024;
-/// Text of this size cannot become a card that is too large: writing JSON makes a byte into six at most (`\u0000`).
+/// Text of at most this many bytes cannot become a card that is too large: writing JSON makes a byte into six at most (`\u0000`).
 /// Most cards are small, and need not be written once more to be measured.
 const SURELY_SMALL: usize = MAX_CARD_BYTES / 6;
-/// A file that is handed to [`check_file`] may hold as much white space as people like to read, and not more than that.
+/// Largest text that [`check_file`] reads, in bytes: it may hold as much white space as people like to read.
 const MAX_FILE_BYTES: usize = 4 << 20;
 
 /// The two generations of card JSON. A card is only ever replaced by one of its own.
@@ -59,7 +59,7 @@ pub enum CardVersion {
 }
 
 impl CardVersion {
-    /// As `schema` has it.
+    /// Returns the value of `schema` for this version.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::V1 => "1.0",
@@ -68,7 +68,7 @@ impl CardVersion {
     }
 }
 
-/// What is known of a card besides its JSON.
+/// Facts about a card that its JSON does not hold.
 #[derive(Clone, Copy, Debug)]
 pub struct CardContext {
     /// Bytes of the text that the card was read from. Small cards are not measured again.
@@ -80,9 +80,9 @@ pub struct CardContext {
 /// The result of [`check_file`].
 #[derive(Debug)]
 pub struct FileReport {
-    /// Absent for a template, and for text that is not a card.
+    /// Version of the card; `None` for a template, and for text that is not a card.
     pub version: Option<CardVersion>,
-    /// Empty if no documented rule is broken.
+    /// Faults of the card; empty if no documented rule is broken.
     pub faults: Faults,
 }
 
@@ -225,7 +225,7 @@ fn check_size(card: &Map<String, Value>, at: &At<'_>, known: CardContext, faults
     }
 }
 
-/// Bytes as the platform gets them, without keeping any.
+/// Counts the bytes as the platform gets them, without keeping any.
 struct CountedBytes(usize);
 
 impl std::io::Write for CountedBytes {
@@ -239,7 +239,7 @@ impl std::io::Write for CountedBytes {
     }
 }
 
-/// `value` must be an object whose keys are all in `allowed`. What is not is a fault in card JSON 2.0.
+/// Checks that `value` is an object whose keys are all in `allowed`. Any other key is a fault in card JSON 2.0.
 fn only<'v>(
     value: &'v Value,
     allowed: &[&str],

@@ -1,4 +1,4 @@
-//! The golden cards of `cards`, and what has no file: versions that do not match, and speed.
+//! Tests of the golden cards in `cards`, and of what has no file: versions that do not match, and speed.
 
 use std::path::PathBuf;
 

@@ -21,12 +21,12 @@ const MAX_ELEMENTS: usize = 200;
 const MAX_TABLES: usize = 5;
 /// Columns of one table.
 const MAX_COLUMNS: usize = 50;
-/// Containers inside containers.
+/// Levels of containers inside containers.
 const MAX_NESTING: usize = 5;
 /// Characters of an `element_id`.
 const MAX_ID: usize = 20;
 
-/// Around an element.
+/// Surroundings of an element.
 #[derive(Clone, Copy, Default)]
 struct Place {
     containers: usize,
@@ -57,7 +57,7 @@ impl<'c, 'f> Tree<'c, 'f> {
         }
     }
 
-    /// The elements at the root. Recursion is bounded by the JSON parser's own depth limit of 128.
+    /// Checks the elements at the root. Recursion is bounded by the JSON parser's own depth limit of 128.
     pub(super) fn walk(&mut self, elements: &'c Value, at: &At<'_>) {
         self.list(elements, at, Place::default());
         if self.version == CardVersion::V2 && self.elements > MAX_ELEMENTS {
@@ -73,7 +73,7 @@ impl<'c, 'f> Tree<'c, 'f> {
         }
     }
 
-    /// What stands outside the elements and may have an id or texts: the header.
+    /// Checks a part outside the elements that may have an id or texts: the header.
     pub(super) fn outside(&mut self, part: &'c Value, at: &At<'_>) {
         self.parts(part, at);
     }
@@ -169,7 +169,7 @@ impl<'c, 'f> Tree<'c, 'f> {
         }
     }
 
-    /// The rules about where an element is, and what follows for those inside.
+    /// Applies the rules about the place of an element, and checks the elements inside it.
     fn placed(
         &mut self,
         component: &Component,
@@ -263,7 +263,7 @@ impl<'c, 'f> Tree<'c, 'f> {
         for (key, value) in fields {
             let here = at.key(key);
             match key.as_str() {
-                // The author's own, and no part of the card's structure.
+                // These hold the author's own data, which is not part of the card's structure.
                 "value" | "rows" | "chart_spec" | "behaviors" => {}
                 "columns" if is_table => {}
                 "columns" => self.columns(value, &here, place),
@@ -295,7 +295,7 @@ impl<'c, 'f> Tree<'c, 'f> {
         }
     }
 
-    /// Texts, icons and whatever else components are made of.
+    /// Checks texts, icons and the other parts that components are made of.
     fn parts(&mut self, part: &'c Value, at: &At<'_>) {
         match part {
             Value::Array(parts) => {
@@ -327,7 +327,7 @@ impl<'c, 'f> Tree<'c, 'f> {
     }
 
     fn id(&mut self, fields: &'c Map<String, Value>, at: &At<'_>) {
-        // 1.0 has no ids, and ignores what it does not know.
+        // Card JSON 1.0 has no ids, and ignores properties that it does not know.
         if self.version == CardVersion::V1 {
             return;
         }

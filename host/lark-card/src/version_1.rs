@@ -1,4 +1,4 @@
-//! Card JSON 1.0. It ignores what it does not know, so there is less to break.
+//! Card JSON 1.0. It ignores properties that it does not know, so there are fewer rules to break.
 
 use serde_json::Map;
 use serde_json::Value;
@@ -10,7 +10,7 @@ use crate::fault::Rule;
 use crate::locale;
 use crate::tree::Tree;
 
-/// What makes an object a card at all.
+/// Properties of which a card has at least one.
 const PARTS: [&str; 6] =
     ["elements", "i18n_elements", "header", "i18n_header", "card_link", "config"];
 

@@ -1,4 +1,4 @@
-//! Card JSON 2.0: the four parts of a card. What it does not know it refuses.
+//! Card JSON 2.0: the four parts of a card. It refuses properties that it does not know.
 
 use serde_json::Map;
 use serde_json::Value;

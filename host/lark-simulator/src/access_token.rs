@@ -1,4 +1,4 @@
-//! Access tokens of one app, with the platform's rule for handing out the same one again: its own, and one for each tenant.
+//! Access tokens of one app: its own, and one for each tenant. As on the platform, asking again gives the same token for a while.
 
 use std::time::Duration;
 
@@ -8,17 +8,17 @@ use tokio::time::Instant;
 
 use crate::identifier;
 
-/// "App access token invalid".
+/// The code for "App access token invalid".
 pub(super) const APP_TOKEN_INVALID: i64 = 99_991_664;
 /// Two hours, as documented.
 const LIFETIME: Duration = Duration::from_secs(7200);
-/// While at least this much is left, asking again gives the same token.
+/// Asking again gives the same token while at least this much of its lifetime is left.
 const RENEW_BELOW: Duration = Duration::from_secs(30 * 60);
-/// Tokens of one holder that are valid at once. The rule above allows two; the rest is slack.
+/// Most tokens of one holder that are valid at once. The rule above allows two; the rest is slack.
 const MAX_TOKENS: usize = 4;
-/// Holders of one app, so that a client which makes tenants up cannot fill memory.
+/// Most holders of one app, so that a client which makes tenants up cannot fill memory.
 const MAX_HOLDERS: usize = 1024;
-/// Stale tokens that are told from made-up ones.
+/// Most stale tokens that are told from made-up ones.
 const MAX_STALE: usize = 1024;
 
 #[derive(Default)]
@@ -26,7 +26,7 @@ pub(super) struct AccessTokens(Mutex<Tokens>);
 
 struct Tokens {
     good: Bounded<Holder, Vec<AccessToken>>,
-    /// What is said to each token that was made stale.
+    /// Code that is answered to each stale token.
     stale: Bounded<String, i64>,
 }
 
@@ -36,12 +36,12 @@ impl Default for Tokens {
     }
 }
 
-/// Whom a token speaks for.
+/// The party that a token speaks for.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(super) enum Holder {
-    /// The app itself.
+    /// The app, for itself.
     App,
-    /// The app, for that tenant.
+    /// The app, for the tenant with this key.
     Tenant(String),
 }
 
@@ -75,7 +75,7 @@ impl AccessTokens {
         token
     }
 
-    /// Whom it speaks for, if it is valid.
+    /// Returns the holder of a token, if the token is valid.
     pub(super) fn holder(&self, text: &str, now: Instant) -> Option<Holder> {
         let all = self.0.lock();
         let valid =
@@ -84,13 +84,13 @@ impl AccessTokens {
         found.map(|(holder, _)| holder.clone())
     }
 
-    /// What is said to a token that was made stale.
+    /// Returns the code that is answered to a stale token.
     pub(super) fn stale_code(&self, text: &str) -> Option<i64> {
         let all = self.0.lock();
         all.stale.get(text).copied()
     }
 
-    /// Makes the tokens of those holders stale; whoever comes with one is told so by that code.
+    /// Makes the tokens of those holders stale; requests with one are answered with that code.
     pub(super) fn revoke(&self, code: i64, whose: impl Fn(&Holder) -> bool) {
         let mut all = self.0.lock();
         let revoked: Vec<_> = all

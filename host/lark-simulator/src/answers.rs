@@ -1,4 +1,4 @@
-//! Who waits for which reply frame. Frames are matched on their `message_id` header: an official client rounds larger
+//! Matches reply frames to the callbacks that wait for them, by their `message_id` header: an official client rounds larger
 //! sequence numbers when it echoes them.
 
 use aviary_state::Bounded;
@@ -9,19 +9,19 @@ use tokio::time::Instant;
 
 use crate::update_token::AnswerMark;
 
-/// Callbacks remembered per app, answered ones included, to tell late and second answers from stray ones. The oldest
-/// is forgotten, and if somebody still waits for it, it counts as unanswered.
+/// Callbacks remembered per app, answered ones included, to tell late and second answers from stray ones. The oldest is
+/// forgotten; if its sender still waits, it counts as unanswered.
 const MAX_REMEMBERED: usize = 16_384;
 
-/// What a reply frame turned out to be.
+/// The kind of a reply frame.
 pub(super) enum Arrival {
-    /// Its sender was waiting.
+    /// The sender of the callback was waiting.
     InTime,
-    /// Its sender had given up.
+    /// The sender of the callback had given up.
     Late,
-    /// There was an answer before.
+    /// The callback was answered before.
     Duplicate,
-    /// Nobody asked.
+    /// No callback with this id is known.
     Stray(Box<Frame>),
 }
 
@@ -52,7 +52,7 @@ impl Answers {
         receiver
     }
 
-    /// Hands a reply to whom it belongs.
+    /// Hands a reply to the sender that waits for it.
     pub(super) fn arrived(&self, frame: Frame, now: Instant) -> Arrival {
         let mut asked = self.0.lock();
         let question = frame.header("message_id").and_then(|id| asked.get_mut(id));

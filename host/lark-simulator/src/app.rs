@@ -24,7 +24,7 @@ use crate::settings::Settings;
 use crate::tally::Tally;
 use crate::ticket::Tickets;
 
-/// Settings, and everything that belongs to this app alone.
+/// Settings and state of one app.
 pub(super) struct App {
     pub(super) settings: Settings,
     pub(super) service_id: i32,
@@ -38,7 +38,7 @@ pub(super) struct App {
     last_by_hand: Mutex<Option<(Door, Delivery)>>,
 }
 
-/// What the app's client is told, and how it is treated.
+/// Scripts of the app's answers, and the configuration that its clients are told.
 pub(super) struct Scripts {
     pub(super) discovery: DiscoveryScript,
     pub(super) handshake: HandshakeScript,
@@ -80,7 +80,7 @@ impl App {
         }
     }
 
-    /// What somebody sent through the control endpoint last.
+    /// The door and delivery that somebody sent last through the control endpoint.
     pub(super) fn last_by_hand(&self) -> MutexGuard<'_, Option<(Door, Delivery)>> {
         self.last_by_hand.lock()
     }

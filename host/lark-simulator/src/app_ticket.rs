@@ -1,4 +1,4 @@
-//! A store app's tickets: made when they are asked for, and pushed to the app as an event.
+//! Tickets of a store app: made on request, and pushed to the app as an event.
 
 use aviary_state::Mutex;
 use serde_json::json;
@@ -6,15 +6,16 @@ use serde_json::json;
 use crate::delivery::Delivery;
 use crate::identifier;
 
-/// "App ticket invalid".
+/// The code for "App ticket invalid".
 pub(super) const TICKET_INVALID: i64 = 10_012;
 
-/// The one that is good. Until one is pushed there is none.
+/// The valid ticket; `None` until one is pushed.
 #[derive(Default)]
 pub(super) struct AppTickets(Mutex<Option<String>>);
 
 impl AppTickets {
-    /// A new one, on its way to the app. The one before is good no more, which is the strictest reading.
+    /// Makes a new ticket and the event that brings it to the app. The one before becomes invalid, which is the strictest
+    /// reading.
     pub(super) fn push(&self) -> Delivery {
         let ticket = identifier::hex(32);
         *self.0.lock() = Some(ticket.clone());
@@ -25,7 +26,7 @@ impl AppTickets {
         self.0.lock().as_deref() == Some(text)
     }
 
-    /// None is good any more.
+    /// Makes every ticket invalid.
     pub(super) fn revoke(&self) {
         *self.0.lock() = None;
     }

@@ -34,12 +34,12 @@ use crate::update_token::AnswerMark;
 use crate::verdict;
 use crate::verdict::Answer;
 
-/// Three seconds end to end, as documented.
+/// Time for an answer: three seconds end to end, as documented.
 const ANSWER_LIMIT: Duration = Duration::from_secs(3);
-/// One second for the URL check, as documented.
+/// Time for the answer to a URL check: one second, as documented.
 const CHALLENGE_LIMIT: Duration = Duration::from_secs(1);
 
-/// See [`Simulator::send`](crate::Simulator::send).
+/// Delivers a callback or an event and judges the answer, as [`Simulator::send`](crate::Simulator::send) promises.
 pub(super) async fn send(
     state: &State,
     app_id: &str,
@@ -83,7 +83,7 @@ pub(super) async fn send(
     })
 }
 
-/// What went over one door, both ways.
+/// Frames and answer of one delivery, and the state of its door.
 struct Traffic {
     frames: Vec<Frame>,
     reply: Option<Frame>,
@@ -144,14 +144,14 @@ async fn over_long_connection(
     Traffic { frames, reply, carrier, answer }
 }
 
-/// Writes the first frame on a random connection, and on another one if that ends before anything was written: what
+/// Writes the first frame on a random connection, and on another one if that ends before anything was written: a message that
 /// never left the platform's gateway is not lost.
 async fn send_first(app: &App, frame: &Frame) -> Option<Arc<Connection>> {
     loop {
         let connection = app.connections.pick()?;
         match connection.send(Message::Binary(frame.to_bytes())).await {
             Sent::Written => return Some(connection),
-            // It takes a moment until its place is free.
+            // It takes a moment until the ended connection has given its place back.
             Sent::NotWritten => tokio::task::yield_now().await,
         }
     }
@@ -211,7 +211,7 @@ async fn over_webhook(
         }
         Ok(Ok(Response::Unreachable)) => Answer::Unreachable,
         Ok(Ok(Response::Broken)) => Answer::Broken,
-        // No answer, or the simulator is being stopped.
+        // There is no answer, or the simulator is being stopped.
         Ok(Ok(Response::Silent) | Err(_)) | Err(_) => Answer::None,
     };
     Traffic { frames: Vec::new(), reply: None, carrier: Carrier::Standing, answer }

@@ -1,4 +1,4 @@
-//! Whether a card may replace the one on screen. Only the rules that are documented and can be checked without a
+//! Decides if a card may replace the one on screen. It knows only the rules that are documented and can be checked without a
 //! client: shape, size, version, count and names.
 
 use serde_json::Map;
@@ -6,11 +6,11 @@ use serde_json::Value;
 
 use crate::delivery::CardSchema;
 
-/// 30 KB, as documented; template variables count too.
+/// Largest card, in bytes: 30 KB, as documented; template variables count too.
 const MAX_CARD_BYTES: usize = 30 * 1024;
-/// Elements and components of one card, as documented for JSON 2.0.
+/// Most elements and components of one card, as documented for JSON 2.0.
 const MAX_COMPONENTS: usize = 200;
-/// Components a user can operate. Inside a form each needs a name, or its value could not be told from the others'.
+/// Components that a user can operate. Inside a form each needs a name, or its value could not be told from the others'.
 const INTERACTIVE: [&str; 12] = [
     "button",
     "checker",
@@ -26,10 +26,10 @@ const INTERACTIVE: [&str; 12] = [
     "select_static",
 ];
 
-/// Tags of what components are made of: texts and icons, which are no components themselves.
+/// Tags of the parts of components: texts and icons, which are not components themselves.
 const PARTS: [&str; 4] = ["custom_icon", "lark_md", "plain_text", "standard_icon"];
 
-/// What is wrong with a card.
+/// Reason why the platform refuses a card.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub(super) enum CardFault {
     #[error("{0}")]
@@ -42,7 +42,7 @@ pub(super) enum CardFault {
     Downgrade,
 }
 
-/// The `card` of a callback's answer: `{"type": "raw" | "template", "data": {…}}`.
+/// Checks the `card` of a callback's answer: `{"type": "raw" | "template", "data": {…}}`.
 pub(super) fn check_wrapped(card: &Value, on_screen: CardSchema) -> Result<(), CardFault> {
     let Some(card) = card.as_object() else {
         return Err(wrong("`card` is not an object"));
@@ -57,7 +57,7 @@ pub(super) fn check_wrapped(card: &Value, on_screen: CardSchema) -> Result<(), C
     }
 }
 
-/// A card's own JSON, 1.0 or 2.0.
+/// Checks a card's own JSON, 1.0 or 2.0.
 pub(super) fn check_raw(card: &Value, on_screen: CardSchema) -> Result<(), CardFault> {
     let Some(fields) = card.as_object() else {
         return Err(wrong("the card is not an object"));
@@ -88,7 +88,7 @@ pub(super) fn check_raw(card: &Value, on_screen: CardSchema) -> Result<(), CardF
     Ok(())
 }
 
-/// The `data` of a template card.
+/// Checks the `data` of a template card.
 pub(super) fn check_template(data: &Value) -> Result<(), CardFault> {
     let Some(fields) = data.as_object() else {
         return Err(wrong("the template's `data` is not an object"));
@@ -142,7 +142,7 @@ fn walk(value: &Value, place: Place, components: &mut usize) -> Result<(), CardF
                     return Err(CardFault::EmptyName(tag.to_owned()));
                 }
             }
-            // What a component sends back is the author's own and no part of the card.
+            // The value that a component sends back is the author's own, and not a part of the card.
             let parts = fields.iter().filter(|(key, _)| *key != "value");
             parts.map(|(_, part)| part).try_for_each(|part| walk(part, inside, components))
         }

@@ -1,8 +1,8 @@
-//! The bell that rings whenever the platform has seen something.
+//! Notifies listeners whenever the platform has seen something.
 
 use tokio::sync::watch;
 
-/// Rings when anything was seen. Waiting on it replaces sleeping in tests.
+/// Notifies its listeners of everything that is seen. Waiting for that replaces sleeping in tests.
 #[derive(Clone)]
 pub(super) struct Changes(watch::Sender<()>);
 
@@ -24,7 +24,7 @@ impl Changes {
 }
 
 impl Listener {
-    /// Returns when it rang since the last time. Cancel safe.
+    /// Returns once there was a notification since the last call. Cancel safe.
     pub(super) async fn seen(&mut self) {
         if self.0.changed().await.is_err() {
             // The simulator is gone: nothing will change any more, and the caller's own time limit ends the wait.

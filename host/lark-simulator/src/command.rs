@@ -11,27 +11,26 @@ use crate::config::SimulatedApp;
 use crate::config::SimulatorConfig;
 use crate::exchange::SendError;
 
-/// The secrets of the simulated app. They are no secrets: the help text prints them.
+/// Secrets of the simulated app. They are public: the help text prints them.
 const APP_SECRET: &str = "simulated-secret";
 const VERIFICATION_TOKEN: &str = "simulated-token";
 const ENCRYPT_KEY: &str = "simulated-key";
 
-/// Run the platform's side of the wire on this machine, for trying things without a tenant.
+/// Simulate the platform on this machine, to try things without a tenant.
 #[derive(Debug, Args)]
 pub struct SimulateArgs {
-    /// Address and port on loopback; port 0 takes a free one.
+    /// Listen on this loopback address; port 0 takes a free one.
     #[arg(long, default_value = "127.0.0.1:7700")]
     listen: SocketAddr,
-    /// The id of the simulated app.
+    /// Id of the simulated app.
     #[arg(long, default_value = "cli_0123456789abcdef")]
     app_id: String,
-    /// A webhook on this machine, like http://127.0.0.1:8080/callback, that callbacks may be sent to. Several may be given;
-    /// without one, callbacks go over the long connection only.
+    /// Allow callbacks to this webhook too, like http://127.0.0.1:8080/callback; may be repeated.
     #[arg(long, value_name = "URL")]
     webhook: Vec<String>,
 }
 
-/// Why the command ended before it was told to.
+/// Reason why the command ended before it was told to.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum CommandError {
@@ -41,13 +40,13 @@ pub enum CommandError {
     /// An option `--webhook` is wrong.
     #[error("--webhook: {0}")]
     Webhook(#[source] SendError),
-    /// The options are right, and this machine does not allow it.
+    /// The options are right, but this machine does not allow it.
     #[error(transparent)]
     Start(#[from] SimulatorError),
 }
 
 impl CommandError {
-    /// Whether the person who wrote the options has to change them.
+    /// Returns true if the person who wrote the options has to change them.
     pub fn is_usage(&self) -> bool {
         match self {
             Self::NotLoopback | Self::Webhook(_) => true,

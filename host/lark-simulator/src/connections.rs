@@ -11,27 +11,27 @@ use tokio_util::sync::CancellationToken;
 
 use crate::changes::Changes;
 
-/// The platform's limit per app.
+/// The platform's limit on the connections of an app.
 pub(super) const MAX_CONNECTIONS: usize = 50;
-/// Messages that wait for one socket. More than that means that the host does not read, and the sender waits too.
+/// Messages that wait for one socket. If there are more, the host does not read, and the sender waits too.
 const QUEUE: usize = 64;
 
-/// A message that waits to be written, and who wants to know that it was.
+/// A message that waits to be written, and a sender that reports that it was.
 pub(super) struct Queued {
     pub(super) message: Message,
     pub(super) written: Option<oneshot::Sender<()>>,
 }
 
-/// What became of a message, as far as the platform can tell.
+/// The fate of a message, as far as the platform can tell.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Sent {
-    /// Given to the network. Whether it arrives is another question.
+    /// It was given to the network, but may not have arrived.
     Written,
-    /// The connection ended first: another one may have it.
+    /// The connection ended first; the message may go over another one.
     NotWritten,
 }
 
-/// One connection, as seen by those who are not its task.
+/// One connection, as seen from outside its task.
 pub(super) struct Connection {
     outgoing: mpsc::Sender<Queued>,
     pub(super) silenced: CancellationToken,
@@ -91,7 +91,7 @@ impl Connections {
     }
 
     pub(super) fn give_back(&self, connection: &Arc<Connection>) {
-        // Whichever side ended it, whoever waits for an answer on it waits in vain.
+        // Whichever side ended the connection, an answer on it will not come.
         connection.ended.cancel();
         self.open.lock().retain(|other| !Arc::ptr_eq(other, connection));
         self.changes.ring();
@@ -101,7 +101,7 @@ impl Connections {
         self.open.lock().len()
     }
 
-    /// One random connection. A silenced one only if there is no other: the real platform would have given it up.
+    /// Returns a random connection. A silenced one is taken only if there is no other: the real platform would have given it up.
     pub(super) fn pick(&self) -> Option<Arc<Connection>> {
         let open = self.open.lock();
         let mut candidates: Vec<_> =
@@ -118,7 +118,7 @@ impl Connections {
         }
     }
 
-    /// Cuts one of them, counted round and round.
+    /// Cuts the connection at this number, modulo the number of connections.
     pub(super) fn cut_one(&self, number: usize) {
         let open = self.open.lock();
         if let Some(connection) = number.checked_rem(open.len()).and_then(|index| open.get(index)) {
@@ -137,7 +137,7 @@ impl Connections {
             let frame = CloseFrame { code: code.into(), reason: "".into() };
             let message = Message::Close(Some(frame));
             if connection.outgoing.try_send(Queued { message, written: None }).is_err() {
-                // A full queue: its reader is stuck, so a Close frame would not arrive either.
+                // A full queue: the host does not read, so that a Close frame would not arrive either.
                 connection.ended.cancel();
             }
         }

@@ -109,7 +109,7 @@ enum SchemaName {
     V2,
 }
 
-/// Why a request makes no sense.
+/// Reason why a request makes no sense.
 #[derive(Debug, thiserror::Error)]
 enum ControlError {
     #[error("`{0}` is required here")]
@@ -118,7 +118,7 @@ enum ControlError {
     Refused(#[from] SendError),
 }
 
-/// Handles `POST /simulator/send`.
+/// Handles `POST /simulator/send`; the module's table has its fields.
 pub(super) async fn send(
     extract::State(state): extract::State<Arc<State>>,
     JsonBody(request): JsonBody<SendRequest>,
@@ -135,7 +135,7 @@ pub(super) async fn send(
     }
 }
 
-/// Handles `GET /simulator/state`.
+/// Handles `GET /simulator/state`; the module has the answer's shape.
 pub(super) async fn state(extract::State(state): extract::State<Arc<State>>) -> Json<Value> {
     let apps: Vec<_> = state
         .apps()
@@ -247,7 +247,7 @@ fn judged_as(kind: KindName) -> DeliveryKind {
     }
 }
 
-/// An exchange, with what a host in the same process says of it.
+/// Describes an exchange, with the record of a host in the same process.
 pub(super) async fn describe(state: &State, exchange: &Exchange) -> Value {
     let sent = readable(&exchange.sent);
     let event_id = sent.pointer("/header/event_id").and_then(Value::as_str);
@@ -281,7 +281,7 @@ fn describe_frame(frame: &Frame) -> Value {
     })
 }
 
-/// JSON as JSON, anything else as text.
+/// Returns JSON as JSON, and anything else as text.
 fn readable(bytes: &[u8]) -> Value {
     serde_json::from_slice(bytes)
         .unwrap_or_else(|_| String::from_utf8_lossy(bytes).into_owned().into())

@@ -1,4 +1,4 @@
-//! One callback or event on its way to the host, and everything about how it travels.
+//! One callback or event on its way to the host, and the options of its delivery.
 
 use std::time::Duration;
 
@@ -10,29 +10,29 @@ use crate::identifier;
 use crate::sample;
 use crate::settings::Settings;
 
-/// Fragments of one message. More would only be a test of patience; the receiver's own limit is lower.
+/// Most fragments of one message. More would only test patience; the receiver's own limit is lower.
 const MAX_FRAGMENTS: usize = 4096;
 
-/// Where a delivery goes.
+/// The way that a delivery takes to the host.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Door {
-    /// One random connection of the app.
+    /// A random long connection of the app.
     LongConnection,
     /// A POST to this URL, which has to be on loopback.
     Webhook {
-        /// For example `http://127.0.0.1:8080/callback`.
+        /// URL of the webhook, for example `http://127.0.0.1:8080/callback`.
         url: String,
     },
 }
 
-/// What is delivered, which decides how the answer is judged.
+/// Kind of a delivery, which decides how the answer is judged.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum DeliveryKind {
-    /// `card.action.trigger`.
+    /// A click on a card: `card.action.trigger`.
     CardAction,
-    /// `url.preview.get`.
+    /// A link that is to be shown: `url.preview.get`.
     LinkPreview,
-    /// `card.action.trigger_v1`: flat, never encrypted, webhook only.
+    /// A click on a card of the old protocol: `card.action.trigger_v1`, flat, never encrypted, webhook only.
     LegacyCard,
     /// Any event, 1.0 or 2.0.
     Event,
@@ -42,55 +42,56 @@ pub enum DeliveryKind {
     Other,
 }
 
-/// How a webhook body is signed.
+/// Signature of a webhook body.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Signing {
-    /// As the platform does: SHA-256 if the app has an Encrypt Key, SHA-1 for a legacy card, nothing for a URL check.
+    /// Signed as by the platform: with SHA-256 if the app has an Encrypt Key, with SHA-1 for a legacy card, not at all for a URL
+    /// check.
     #[default]
     Platform,
-    /// As the platform does, and a URL check too.
+    /// Signed as by the platform, and a URL check too.
     Always,
-    /// With a key that is not the app's.
+    /// Signed with a key that is not the app's.
     WrongKey,
-    /// Without the three headers.
+    /// Sent without the three headers.
     Unsigned,
     /// Signed, and one byte added to the body afterwards.
     Tampered,
 }
 
-/// Whether a webhook body is encrypted.
+/// Encryption of a webhook body.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Encryption {
-    /// If the app has an Encrypt Key and it is not a legacy card.
+    /// Encrypted if the app has an Encrypt Key and it is not a legacy card.
     #[default]
     Platform,
-    /// Never.
+    /// Never encrypted, whatever keys there are.
     Plain,
-    /// With a key that is not the app's.
+    /// Encrypted with a key that is not the app's.
     WrongKey,
 }
 
-/// In what order the fragments of a message are sent.
+/// Order in which the fragments of a message are sent.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum FragmentOrder {
-    /// As the platform does.
+    /// In order, as by the platform.
     #[default]
     InOrder,
     /// The last one first.
     Reversed,
-    /// At random.
+    /// In a random order.
     Shuffled,
 }
 
 /// The version of the card that the user clicked on.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum CardSchema {
-    /// Not said: no version rule is checked.
+    /// Unknown: no version rule is checked.
     #[default]
     Unknown,
-    /// Card JSON 1.0.
+    /// A card of JSON 1.0.
     V1,
-    /// Card JSON 2.0.
+    /// A card of JSON 2.0.
     V2,
 }
 
@@ -106,13 +107,13 @@ pub struct Delivery {
 
 #[derive(Clone, Debug)]
 enum Payload {
-    /// Gaps that depend on the app (its id, token and tenant) are filled in when it is sent.
+    /// JSON whose missing fields that depend on the app (its id, token and tenant) are filled in when it is sent.
     Json(Value),
-    /// Sent as it stands.
+    /// Bytes that are sent unchanged.
     Exact(Bytes),
 }
 
-/// How it travels over the long connection.
+/// Options for the long connection.
 #[derive(Clone, Debug)]
 pub(super) struct Framing {
     pub(super) fragments: usize,
@@ -121,7 +122,7 @@ pub(super) struct Framing {
     pub(super) frame_type: String,
 }
 
-/// How it travels over the webhook.
+/// Options for the webhook.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Sealing {
     pub(super) signing: Signing,
@@ -130,62 +131,63 @@ pub(super) struct Sealing {
     pub(super) nonce: Option<String>,
 }
 
-/// Who looks at the answer.
+/// The user who looks at the answer.
 #[derive(Clone, Debug)]
 pub(super) struct Viewer {
     pub(super) locale: String,
     pub(super) on_screen: CardSchema,
 }
 
-/// What is delivered.
+/// Constructors for each kind of delivery.
 impl Delivery {
-    /// A click on a button whose `value` is this.
+    /// Creates a click on a button with this `value`.
     pub fn card_action(value: Value) -> Self {
         Self::click(sample::CardAction { value, ..sample::CardAction::default() })
     }
 
-    /// A click with everything said.
+    /// Creates a click with all its details.
     pub fn click(action: sample::CardAction) -> Self {
         Self::json(DeliveryKind::CardAction, sample::card_action(action))
     }
 
-    /// A link that is about to be shown.
+    /// Creates the preview of a link that is about to be shown.
     pub fn link_preview(url: &str) -> Self {
         Self::json(DeliveryKind::LinkPreview, sample::link_preview(url))
     }
 
-    /// A click on a card of the old protocol.
+    /// Creates a click on a card of the old protocol.
     pub fn legacy_card(value: Value) -> Self {
         Self::json(DeliveryKind::LegacyCard, sample::legacy_card(value))
     }
 
-    /// An event of schema 2.0.
+    /// Creates an event of schema 2.0.
     pub fn event(event_type: &str, body: Value) -> Self {
         Self::json(DeliveryKind::Event, sample::event(event_type, body))
     }
 
-    /// An event of schema 1.0.
+    /// Creates an event of schema 1.0.
     pub fn event_v1(event_type: &str, body: Value) -> Self {
         Self::json(DeliveryKind::Event, sample::event_v1(event_type, body))
     }
 
-    /// `profile.view.get`: a callback that is in the official SDKs but not in the public list.
+    /// Creates `profile.view.get`, a callback that is in the official SDKs but not in the public list.
     pub fn profile_view() -> Self {
         Self::json(DeliveryKind::Other, sample::profile_view())
     }
 
-    /// The URL check.
+    /// Creates the URL check of the console.
     pub fn challenge() -> Self {
         let payload = json!({"challenge": identifier::hex(32), "type": "url_verification"});
         Self::json(DeliveryKind::Challenge, payload)
     }
 
-    /// Any payload. Where it has no app id, verification token or tenant key, the app's are filled in.
+    /// Creates a delivery with any payload. Where the payload has no app id, verification token or tenant key, the app's are
+    /// filled in.
     pub fn json(kind: DeliveryKind, payload: Value) -> Self {
         Self::new(kind, Payload::Json(payload))
     }
 
-    /// A payload that somebody has in a file. What it is, it says itself; its event id is a fresh one.
+    /// Creates a delivery from a recorded payload. Its kind follows from its content; its event id becomes a fresh one.
     pub fn recorded(mut payload: Value) -> Self {
         let event_type = payload.pointer("/header/event_type").and_then(Value::as_str);
         let is_flat = payload.get("action").is_some() && payload.get("event").is_none();
@@ -200,7 +202,7 @@ impl Delivery {
         Self::json(kind, payload)
     }
 
-    /// The same once more, not as a repetition: with a fresh event id.
+    /// Returns the same delivery with a fresh event id, so that it does not count as a repetition.
     #[must_use]
     pub fn anew(&self) -> Self {
         let mut again = self.clone();
@@ -210,12 +212,12 @@ impl Delivery {
         again
     }
 
-    /// The only door that carries it, where there is one.
+    /// Returns true if only the webhook carries such a delivery.
     pub fn is_for_webhook_only(&self) -> bool {
         matches!(self.kind, DeliveryKind::LegacyCard | DeliveryKind::Challenge)
     }
 
-    /// These bytes and no others, JSON or not.
+    /// Creates a delivery of exactly these bytes, JSON or not.
     pub fn exact(kind: DeliveryKind, payload: impl Into<Bytes>) -> Self {
         Self::new(kind, Payload::Exact(payload.into()))
     }
@@ -244,44 +246,44 @@ fn renew(payload: &mut Value) {
     }
 }
 
-/// How it is delivered.
+/// Options of the delivery.
 impl Delivery {
-    /// Splits the payload into this many fragments, at random places, characters included.
+    /// Splits the payload into this many fragments, at random places, inside characters too.
     #[must_use]
     pub fn fragments(mut self, fragments: usize) -> Self {
         self.framing.fragments = fragments.clamp(1, MAX_FRAGMENTS);
         self
     }
 
-    /// The order in which fragments leave.
+    /// Sets the order in which fragments are sent.
     #[must_use]
     pub fn order(mut self, order: FragmentOrder) -> Self {
         self.framing.order = order;
         self
     }
 
-    /// A pause between fragments.
+    /// Sets the pause between two fragments.
     #[must_use]
     pub fn fragment_gap(mut self, gap: Duration) -> Self {
         self.framing.gap = gap;
         self
     }
 
-    /// The `type` header of the frames: `event` unless said otherwise; the platform has been seen to send `card`.
+    /// Sets the `type` header of the frames, `event` by default; the platform has been seen to send `card`.
     #[must_use]
     pub fn frame_type(mut self, frame_type: &str) -> Self {
         frame_type.clone_into(&mut self.framing.frame_type);
         self
     }
 
-    /// How the webhook body is signed.
+    /// Sets the signature of the webhook body.
     #[must_use]
     pub fn signing(mut self, signing: Signing) -> Self {
         self.sealing.signing = signing;
         self
     }
 
-    /// Whether the webhook body is encrypted.
+    /// Sets the encryption of the webhook body.
     #[must_use]
     pub fn encryption(mut self, encryption: Encryption) -> Self {
         self.sealing.encryption = encryption;
@@ -302,14 +304,14 @@ impl Delivery {
         self
     }
 
-    /// The locale of the user who looks at the answer; `en_us` unless said otherwise.
+    /// Sets the locale of the user who looks at the answer, `en_us` by default.
     #[must_use]
     pub fn locale(mut self, locale: &str) -> Self {
         locale.clone_into(&mut self.viewer.locale);
         self
     }
 
-    /// The version of the card on screen.
+    /// Sets the version of the card on screen.
     #[must_use]
     pub fn on_screen(mut self, schema: CardSchema) -> Self {
         self.viewer.on_screen = schema;
@@ -317,16 +319,16 @@ impl Delivery {
     }
 }
 
-/// What is in it.
+/// Values in the payload.
 impl Delivery {
-    /// `header.event_id`, or `uuid` of a 1.0 event.
+    /// Returns `header.event_id`, or the `uuid` of a 1.0 event.
     pub fn event_id(&self) -> Option<String> {
         let payload = self.parsed()?;
         let id = payload.pointer("/header/event_id").or_else(|| payload.get("uuid"))?;
         id.as_str().map(str::to_owned)
     }
 
-    /// The credential for updating the card that was clicked.
+    /// Returns the credential for updating the card that was clicked.
     pub fn update_token(&self) -> Option<String> {
         let payload = self.parsed()?;
         let token = payload.pointer("/event/token").or_else(|| payload.get("token"))?.as_str()?;
@@ -344,7 +346,7 @@ impl Delivery {
         }
     }
 
-    /// The payload as this app's host gets it.
+    /// Returns the payload as this app's host gets it.
     pub(super) fn body(&self, app: &Settings) -> Bytes {
         match &self.payload {
             Payload::Exact(bytes) => bytes.clone(),
@@ -360,7 +362,7 @@ impl Delivery {
 fn fill_gaps(payload: &mut Value, kind: DeliveryKind, app: &Settings) {
     let token = app.verification_token.expose();
     if kind == DeliveryKind::LegacyCard {
-        // Its `token` is the card's own.
+        // The `token` of a legacy card is the card's own.
         return fill(payload, &[("tenant_key", &app.tenant_key)]);
     }
     if let Some(header) = payload.get_mut("header") {

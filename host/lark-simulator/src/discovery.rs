@@ -24,11 +24,11 @@ use serde_json::Value;
 use serde_json::json;
 use tokio::time::Instant;
 
-/// Wrong id or secret, or the app may not use long connections.
+/// The id or secret is wrong, or the app may not use long connections.
 const BAD_CREDENTIALS: i64 = 1_000_040_345;
-/// System busy. With an object in `data` one official client takes it as final, so `data` is left out.
+/// The system is busy. With an object in `data` one official client takes this code as final, so `data` is left out.
 const SYSTEM_BUSY: i64 = 1;
-/// The longest a scripted silence lasts; no client waits that long, so it only bounds a forgotten task.
+/// Longest scripted silence. No client waits that long, so it only bounds a forgotten task.
 pub(super) const HANG_LIMIT: Duration = Duration::from_secs(600);
 
 #[derive(Deserialize)]
@@ -39,7 +39,7 @@ struct Credentials {
     app_secret: String,
 }
 
-/// The handler.
+/// Handles the request, by the app's script.
 pub(super) async fn discover(
     extract::State(state): extract::State<Arc<State>>,
     body: Bytes,
@@ -75,7 +75,7 @@ pub(super) async fn discover(
     Json(json!({"code": 0, "msg": "", "data": data})).into_response()
 }
 
-/// `service_id` must not come first: one official client loses the first parameter of the query.
+/// Builds the URL. `service_id` must not come first: one official client loses the first parameter of the query.
 fn connection_url(state: &State, app: &App) -> String {
     format!(
         "{}://{}/ws/v2?fpid=493&aid=552564&device_id={}&access_key={}&service_id={}&ticket={}",
@@ -109,7 +109,7 @@ fn filled_in(body: &str, state: &State, app: &App) -> String {
 }
 
 fn scripted(status: u16, body: String) -> Response {
-    // A number that is no HTTP status is a mistake in the script, and shows as one.
+    // A number that is not an HTTP status is a mistake in the script, and shows as one.
     let status = StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
     (status, [(CONTENT_TYPE, "application/json; charset=utf-8")], body).into_response()
 }

@@ -1,4 +1,4 @@
-//! What came of one delivery.
+//! The result of one delivery.
 
 use std::time::Duration;
 
@@ -11,26 +11,26 @@ use crate::verdict::Verdict;
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Exchange {
-    /// The payload: what a handler would read after decryption or joining.
+    /// The payload as a handler reads it after decryption or joining.
     pub sent: Bytes,
-    /// The frames it travelled in, in the order they were sent; none over the webhook.
+    /// The frames that carried the payload, in the order they were sent; none over the webhook.
     pub sent_frames: Vec<Frame>,
     /// The answer's JSON: the HTTP body, or the decoded `data` of the reply frame. Absent if there was none.
     pub received: Option<Bytes>,
     /// The HTTP status, or the `code` of the reply frame's payload.
     pub code: Option<i64>,
-    /// What became of the way it went.
+    /// State of the door at the end of the exchange.
     pub carrier: Carrier,
     /// The reply frame as it came.
     pub reply_frame: Option<Frame>,
-    /// From the first byte sent until the answer was read, or until the user gave up.
+    /// Time from the first byte sent until the answer was read, or until the user gave up.
     pub elapsed: Duration,
-    /// What the user saw.
+    /// Judgement of the answer: what the user saw.
     pub verdict: Verdict,
 }
 
 impl Exchange {
-    /// What the user saw, as the user would tell it.
+    /// Describes what the user saw, as the user would tell it.
     pub fn in_words(&self) -> String {
         let verdict = &self.verdict;
         if let Some(error) = &verdict.error {
@@ -55,7 +55,7 @@ impl Exchange {
     }
 }
 
-/// The way that a delivery went, as it was when its exchange was over.
+/// State of a delivery's door when its exchange was over.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Carrier {
@@ -63,38 +63,38 @@ pub enum Carrier {
     Standing,
     /// A long connection that was lost before the answer came: nobody could have answered on it.
     Lost,
-    /// No connection was there to begin with.
+    /// There was no connection to send on.
     None,
 }
 
-/// Why nothing was sent.
+/// Reason why nothing was sent.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum SendError {
-    /// No such app here.
+    /// There is no app with that id here.
     #[error("the simulated platform has no app {id}")]
     UnknownApp {
-        /// The id asked for.
+        /// The id of the request.
         id: String,
     },
-    /// The platform has neither legacy cards nor URL checks on long connections.
+    /// Legacy cards and URL checks do not exist on long connections.
     #[error("legacy cards and URL checks do not travel over a long connection")]
     WebhookOnly,
-    /// Only a send by hand says so; a delivery shows it to the user instead.
+    /// The app has no connection. Only a send by hand reports this; a delivery shows it to the user instead.
     #[error("the app has no connection")]
     NotOnline,
-    /// Other ports of this machine may trust what comes from this machine.
+    /// The webhook is not one of this program's. Other ports of this machine may trust requests from this machine.
     #[error(
         "{url} is not one of this program's webhooks; the option `--webhook {url}` makes it one"
     )]
     UnknownWebhook {
-        /// The URL asked for.
+        /// The URL of the request.
         url: String,
     },
-    /// A simulator must not be a way to reach other machines.
+    /// The URL is not on loopback. A simulator must not be a way to reach other machines.
     #[error("{url} is not an http:// URL on loopback")]
     NotLoopback {
-        /// The URL asked for.
+        /// The URL of the request.
         url: String,
     },
 }

@@ -11,29 +11,29 @@ use crate::identifier;
 /// One official client reads 64-bit ids as floating point, which is exact below this.
 const MAX_ID: u64 = 1 << 53;
 
-/// What all fragments of one message have in common. Its fields may be changed at will.
+/// The values that all fragments of one message share. They may be changed at will.
 #[derive(Clone, Debug)]
 pub struct Envelope {
-    /// `Frame.service`.
+    /// The field `Frame.service` of every frame.
     pub service: i32,
     /// `SeqID` of the first frame; each further one counts up.
     pub seq_id: u64,
     /// `LogID` of every frame.
     pub log_id: u64,
-    /// The `type` header.
+    /// The `type` header of every frame.
     pub kind: String,
     /// The `message_id` header, on which fragments are joined and replies are matched.
     pub message_id: String,
-    /// The `trace_id` header.
+    /// The `trace_id` header of every frame.
     pub trace_id: String,
-    /// The `instance_id` header: which of the platform's machines the reply has to go back to.
+    /// The `instance_id` header: the machine of the platform that the reply has to go back to.
     pub instance_id: String,
     /// The `timestamp` header, milliseconds.
     pub timestamp: String,
 }
 
 impl Envelope {
-    /// An envelope with fresh identifiers and type `event`.
+    /// Creates an envelope with fresh identifiers and type `event`.
     pub fn new(service: i32) -> Self {
         Self {
             service,
@@ -48,7 +48,7 @@ impl Envelope {
         }
     }
 
-    /// The frame with this number, its headers in the order that was captured.
+    /// Returns the frame with this number, its headers in the order that was captured.
     pub fn frame(&self, sum: usize, seq: usize, payload: Bytes) -> Frame {
         let (sum, number) = (sum.to_string(), seq.to_string());
         let headers = [
@@ -75,7 +75,7 @@ impl Envelope {
         }
     }
 
-    /// All frames of a message in `parts` fragments, in order.
+    /// Returns all frames of a message in `parts` fragments, in order.
     pub fn frames(&self, payload: &Bytes, parts: usize) -> Vec<Frame> {
         let fragments = split(payload, parts);
         let sum = fragments.len();
@@ -87,7 +87,7 @@ impl Envelope {
     }
 }
 
-/// Cuts at random places, inside characters too. No fragment is empty, because one official client never completes a
+/// Cuts a payload at random places, inside characters too. No fragment is empty, because one official client never completes a
 /// message that has an empty one; a payload shorter than `parts` therefore gives fewer.
 pub fn split(payload: &Bytes, parts: usize) -> Vec<Bytes> {
     let cuts = parts.clamp(1, payload.len().max(1)) - 1;

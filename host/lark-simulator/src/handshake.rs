@@ -25,10 +25,10 @@ use crate::socket;
 use crate::state::State;
 use crate::ticket::Redemption;
 
-/// No usable credential: a ticket that is unknown, used or too old.
+/// The query has no usable credential: its ticket is unknown, used or too old.
 const NO_CREDENTIAL: i64 = 1_000_040_344;
 
-/// The handler.
+/// Handles the request, by the app's script.
 pub(super) async fn upgrade(
     extract::State(state): extract::State<Arc<State>>,
     mut request: Request,
@@ -60,7 +60,7 @@ fn accept_key(headers: &HeaderMap) -> Option<String> {
     upgrade.eq_ignore_ascii_case("websocket").then(|| derive_accept_key(key.as_bytes()))
 }
 
-/// The app whose ticket the query carries, with a place among its connections.
+/// Returns the app whose ticket the query carries, with a place among its connections.
 async fn admit(state: &State, query: &str) -> Result<(Arc<App>, Place), HandshakeRefusal> {
     let invalid = || HandshakeRefusal::authentication(NO_CREDENTIAL, "invalid ticket");
     let now = Instant::now();

@@ -1,4 +1,4 @@
-//! What a host in the same process says of itself, kept for the page. Without such a host there is nothing.
+//! Reports of a host in the same process about itself, kept for the page. Without such a host there are none.
 
 use std::time::Duration;
 
@@ -9,12 +9,12 @@ use serde_json::Value;
 
 use crate::changes::Changes;
 
-/// Callbacks that a host's words are kept for.
+/// Most callbacks whose records are kept.
 const MAX_TOLD: usize = 256;
-/// The line about a callback follows its answer at once.
+/// Time in which the record of a callback has to follow its answer.
 const TOLD_WITHIN: Duration = Duration::from_millis(500);
 
-/// Kept, and a bell for those who wait for it.
+/// The host's reports, with a notification for those who wait for one.
 pub(crate) struct HostWords {
     told: Mutex<Told>,
     changes: Changes,
@@ -23,7 +23,7 @@ pub(crate) struct HostWords {
 struct Told {
     surroundings: Option<Surroundings>,
     build: Option<Build>,
-    /// What was said of each callback, by event id.
+    /// Record of each callback, by event id.
     callbacks: Bounded<String, Value>,
     shown: Shown,
 }
@@ -35,44 +35,44 @@ impl Default for Told {
     }
 }
 
-/// What the page shows of a host beside its answers.
+/// Facts about a host that the page shows beside its answers.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Surroundings {
-    /// Where its webhook is.
+    /// Address of its webhook.
     pub webhook: String,
-    /// What is in its folder, as its admin port says.
+    /// List of the plugins in its folder, as on its admin port.
     pub plugins: Value,
 }
 
-/// How far the plugin is whose source is followed.
+/// Progress of the plugin whose source is followed.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(tag = "state", rename_all = "snake_case")]
 pub enum Build {
-    /// It is being built.
+    /// The plugin is being built.
     Running {
-        /// By this command.
+        /// The command that runs now.
         command: String,
     },
-    /// There is no new version.
+    /// The build or the new version failed.
     Failed {
-        /// Why.
+        /// Reason of the failure.
         why: String,
-        /// What its tools have said about it.
+        /// Output of the plugin's tools.
         said: String,
     },
-    /// What was built is live.
+    /// The new version is live.
     Live {
-        /// Milliseconds that its commands took.
+        /// Milliseconds from the first command until the version was live.
         took_ms: u64,
     },
 }
 
-/// Callbacks that a program has sent together, and not somebody on the page. Those before them are of no interest any more.
+/// Callbacks that a program has sent together, and not somebody on the page. They replace those before them.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Shown {
-    /// How often there were any, so that a page knows whether it has seen these.
+    /// Number of such groups so far, so that a page knows whether it has seen this one.
     pub(super) times: u64,
-    /// `{"name", "exchange"}` each.
+    /// A list of `{"name", "exchange"}` objects.
     pub(super) callbacks: Vec<Value>,
 }
 
@@ -88,7 +88,7 @@ impl HostWords {
     pub(crate) fn tell_surroundings(&self, surroundings: Surroundings) {
         {
             let known = &mut self.told.lock().surroundings;
-            // It is told again and again.
+            // The same facts are reported again and again.
             if known.as_ref() == Some(&surroundings) {
                 return;
             }
@@ -111,7 +111,7 @@ impl HostWords {
         self.changes.ring();
     }
 
-    /// What the host says of that callback, as soon as it does; none if there is no host here, or it says nothing.
+    /// Waits for the host's record of that callback. `None` if there is no host here, or it does not report in time.
     pub(crate) async fn of(&self, event_id: &str) -> Option<Value> {
         let mut changes = self.changes.subscribe();
         let found = async {

@@ -117,22 +117,22 @@ use crate::script::PongScript;
 use crate::script::TicketScript;
 use crate::state::State;
 
-/// Why the simulator did not start.
+/// Reason why the simulator did not start.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum SimulatorError {
-    /// The address is taken, or not ours to take.
+    /// The address is taken, or may not be used.
     #[error("cannot listen on {address}: {source}")]
     Listen {
-        /// The address that was asked for.
+        /// The address of the configuration.
         address: SocketAddr,
-        /// What the system said.
+        /// Error of the operating system.
         source: std::io::Error,
     },
-    /// Two apps with one id: no request could tell them apart.
+    /// Two apps have one id: no request could tell them apart.
     #[error("the app {id} is configured twice")]
     DuplicateApp {
-        /// The id.
+        /// The id that occurs twice.
         id: String,
     },
     /// The client that delivers webhooks could not be built.
@@ -162,12 +162,12 @@ impl Simulator {
         Ok(Self { state })
     }
 
-    /// The address that was bound.
+    /// Returns the address that was bound.
     pub fn address(&self) -> SocketAddr {
         self.state.address
     }
 
-    /// What an app's `domain` has to be for its host to find this platform: `http://127.0.0.1:PORT`, or https.
+    /// Returns the `domain` with which an app's host finds this platform: `http://127.0.0.1:PORT`, or https.
     pub fn domain(&self) -> String {
         format!("{}://{}", self.state.scheme("http"), self.state.address)
     }
@@ -190,30 +190,30 @@ impl Simulator {
     }
 }
 
-/// For the page at `/`, from a host in the same process.
+/// Reports for the page at `/`, from a host in the same process.
 impl Simulator {
-    /// Lets somebody on the page, or at the control endpoints, have deliveries sent to this webhook on this machine. They reach no
-    /// other. [`Simulator::send`], which only this program can call, needs no leave.
+    /// Lets somebody on the page, or at the control endpoints, have deliveries sent to this webhook on this machine, and to no
+    /// other that was not opened. [`Simulator::send`], which only this program can call, needs no permission.
     pub fn open_webhook(&self, url: &str) -> Result<(), SendError> {
         self.state.open_webhook(url)
     }
 
-    /// What there is beside the answers. Until it is told, the page knows of no host.
+    /// Reports a host's webhook and plugins. Before the first report the page knows of no host.
     pub fn tell_surroundings(&self, surroundings: Surroundings) {
         self.state.host_words.tell_surroundings(surroundings);
     }
 
-    /// What the host says of one callback.
+    /// Reports the host's record of one callback.
     pub fn tell_of_callback(&self, event_id: String, words: Value) {
         self.state.host_words.tell_of_callback(event_id, words);
     }
 
-    /// How far the plugin is whose source is followed.
+    /// Reports the progress of the plugin whose source is followed.
     pub fn tell_build(&self, build: Build) {
         self.state.host_words.tell_build(build);
     }
 
-    /// Callbacks that were sent under these names, and not by somebody on the page.
+    /// Shows callbacks on the page that a program has sent under these names, and not somebody on the page.
     pub async fn show(&self, callbacks: &[(String, Exchange)]) {
         let mut described = Vec::new();
         for (name, exchange) in callbacks {
@@ -224,27 +224,27 @@ impl Simulator {
     }
 }
 
-/// Faults, on purpose.
+/// Scripted faults, for tests and experiments.
 impl Simulator {
-    /// What discovery answers from now on.
+    /// Sets the answer of discovery from now on.
     pub fn set_discovery(&self, app_id: &str, script: DiscoveryScript) -> Result<(), SendError> {
         self.state.app(app_id)?.scripts().discovery = script;
         Ok(())
     }
 
-    /// What the WebSocket handshake answers from now on.
+    /// Sets the answer of the WebSocket handshake from now on.
     pub fn set_handshake(&self, app_id: &str, script: HandshakeScript) -> Result<(), SendError> {
         self.state.app(app_id)?.scripts().handshake = script;
         Ok(())
     }
 
-    /// What an update of a card answers from now on.
+    /// Sets the answer to updates of a card from now on.
     pub fn set_card_update(&self, app_id: &str, script: CardUpdateScript) -> Result<(), SendError> {
         self.state.app(app_id)?.scripts().card_update = script;
         Ok(())
     }
 
-    /// What the app reads of its own settings from now on.
+    /// Sets the answer to requests for the app's own settings from now on.
     pub fn set_application(
         &self,
         app_id: &str,
@@ -254,13 +254,13 @@ impl Simulator {
         Ok(())
     }
 
-    /// What pongs carry from now on.
+    /// Sets the payload of pongs from now on.
     pub fn set_pong(&self, app_id: &str, script: PongScript) -> Result<(), SendError> {
         self.state.app(app_id)?.scripts().pong = script;
         Ok(())
     }
 
-    /// The configuration that discovery and pongs carry from now on.
+    /// Sets the configuration that discovery and pongs carry from now on.
     pub fn set_client_config(&self, app_id: &str, config: ClientConfig) -> Result<(), SendError> {
         self.state.app(app_id)?.scripts().client_config = config;
         Ok(())
@@ -272,7 +272,7 @@ impl Simulator {
         Ok(())
     }
 
-    /// Cuts one connection of the app without a Close frame; they are counted round and round.
+    /// Cuts one connection of the app without a Close frame: the one at this number, modulo the number of connections.
     pub fn drop_connection(&self, app_id: &str, number: usize) -> Result<(), SendError> {
         self.state.app(app_id)?.connections.cut_one(number);
         Ok(())
@@ -297,7 +297,8 @@ impl Simulator {
         self.make_tokens_stale(app_id, 99_991_663)
     }
 
-    /// The same with any code. 99991664 says that the app's own token is invalid too, and 10012 that even its ticket is.
+    /// Makes tokens invalid with any code. 99991664 says that the app's own token is invalid too, and 10012 that even its ticket
+    /// is.
     pub fn make_tokens_stale(&self, app_id: &str, code: i64) -> Result<(), SendError> {
         let app = self.state.app(app_id)?;
         let with_own = matches!(code, APP_TOKEN_INVALID | TICKET_INVALID);
@@ -308,19 +309,19 @@ impl Simulator {
         Ok(())
     }
 
-    /// What a store app gets that asks for a ticket from now on.
+    /// Sets the reaction to a store app's requests for a ticket from now on.
     pub fn set_app_ticket(&self, app_id: &str, script: TicketScript) -> Result<(), SendError> {
         self.state.app(app_id)?.scripts().ticket = script;
         Ok(())
     }
 
-    /// Sends a store app a new ticket, as the platform does once an hour. The one before is good no more.
+    /// Sends a store app a new ticket, as the platform does once an hour. The one before becomes invalid.
     pub async fn push_app_ticket(&self, app_id: &str, door: &Door) -> Result<Exchange, SendError> {
         let delivery = self.state.app(app_id)?.app_tickets.push();
         self.send(app_id, door, &delivery).await
     }
 
-    /// Lets a card's update token run out its thirty minutes now.
+    /// Ends the thirty minutes of a card's update token now.
     pub fn expire_update_token(&self, token: &str) {
         self.state.update_tokens.expire(token, Instant::now());
     }
@@ -343,71 +344,72 @@ impl Simulator {
     async fn send_message(&self, app_id: &str, message: Message) -> Result<(), SendError> {
         let app = self.state.app(app_id)?;
         let connection = app.connections.pick().ok_or(SendError::NotOnline)?;
-        // A connection that ends over it is a finding, not a failure to send.
+        // A connection that ends because of the message is a finding, not a failure to send.
         let _: Sent = connection.send(message).await;
         Ok(())
     }
 
-    /// A fresh envelope for frames made by hand, as the platform would address them to this app.
+    /// Returns a fresh envelope for frames made by hand, as the platform would address them to this app.
     pub fn envelope(&self, app_id: &str) -> Result<Envelope, SendError> {
         Ok(Envelope::new(self.state.app(app_id)?.service_id))
     }
 }
 
-/// What was seen.
+/// Observations, and waiting for them.
 impl Simulator {
-    /// Counts of one app; all zero for an app that is not configured.
+    /// Returns the counts of one app; all zero for an app that is not configured.
     pub fn counters(&self, app_id: &str) -> Counters {
         self.state.app(app_id).map(|app| app.tally.counters()).unwrap_or_default()
     }
 
-    /// How many connections of the app are open, silenced ones included.
+    /// Returns the number of the app's open connections, silenced ones included.
     pub fn connected(&self, app_id: &str) -> usize {
         self.state.app(app_id).map(|app| app.connections.count()).unwrap_or_default()
     }
 
-    /// What somebody sent to this app through `POST /simulator/send` last, and through which door.
+    /// Returns the last delivery that somebody sent to this app through `POST /simulator/send`, and its door.
     pub fn last_by_hand(&self, app_id: &str) -> Option<(Door, Delivery)> {
         self.state.app(app_id).ok()?.last_by_hand().clone()
     }
 
-    /// The bytes of the last ping frame of the app.
+    /// Returns the bytes of the last ping frame of the app.
     pub fn last_ping(&self, app_id: &str) -> Option<Bytes> {
         self.state.app(app_id).ok()?.tally.last_ping()
     }
 
-    /// Answers that came after their user had been told that there was none, over all apps and both doors.
+    /// Returns the number of answers that came after their user had been told that there was none, over all apps and both doors.
     pub fn late_answers(&self) -> u64 {
         self.state.apps().map(|app| app.tally.counters().late_answers).sum()
     }
 
-    /// Reply frames to no callback of [`Simulator::send`], oldest first: what came back for a frame sent by hand.
+    /// Returns the reply frames to no callback of [`Simulator::send`], oldest first: the answers to frames that were sent by
+    /// hand.
     pub fn stray_answers(&self, app_id: &str) -> Vec<Frame> {
         self.state.app(app_id).map(|app| app.tally.stray_answers()).unwrap_or_default()
     }
 
-    /// Every card update that was asked for, oldest first, refused ones included.
+    /// Returns every request for a card update, oldest first, refused ones included.
     pub fn card_updates(&self) -> Vec<CardUpdate> {
         self.state.records.card_updates()
     }
 
-    /// The accepted card updates that came before the answer to their own callback: on the platform they fail or are
+    /// Returns the accepted card updates that came before the answer to their own callback: on the platform they fail or are
     /// reverted.
     pub fn early_card_updates(&self) -> Vec<CardUpdate> {
         self.card_updates().into_iter().filter(CardUpdate::is_early).collect()
     }
 
-    /// Every message that was sent, oldest first; a repeated `uuid` is one message.
+    /// Returns every message that was sent, oldest first; a repeated `uuid` is one message.
     pub fn messages(&self) -> Vec<SentMessage> {
         self.state.records.messages()
     }
 
-    /// Every call of the server API, oldest first, refused ones included.
+    /// Returns every call of the server API, oldest first, refused ones included.
     pub fn api_calls(&self) -> Vec<ApiCall> {
         self.state.records.api_calls()
     }
 
-    /// Waits until `condition` holds. It is looked at now and after everything the simulator sees.
+    /// Waits until `condition` holds. It is checked now and after everything that the simulator sees.
     pub async fn wait_until(
         &self,
         limit: Duration,

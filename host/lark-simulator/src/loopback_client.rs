@@ -19,37 +19,37 @@ use crate::exchange::SendError;
 use crate::identifier;
 use crate::sealing::Sealed;
 
-/// Two seconds to connect, as documented.
+/// Time to connect: two seconds, as documented.
 const CONNECT_LIMIT: Duration = Duration::from_secs(2);
-/// How long a late answer is waited for, so that it can be counted.
+/// Time in which a late answer is still counted.
 const LATE_LIMIT: Duration = Duration::from_secs(60);
-/// An answer holds a card of 30 KB; this only bounds what a broken host can send.
+/// Largest answer, in bytes. A card has 30 KB; this only bounds what a broken host can send.
 const MAX_ANSWER_BYTES: usize = 4 * 1024 * 1024;
 /// Idle connections kept open, so that a load test measures the host and not TCP.
 const MAX_IDLE_CONNECTIONS: usize = 64;
 
-/// Why the client could not be built.
+/// Reason why the client could not be built.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum ClientError {
-    /// No cipher suite that both libraries know.
+    /// There is no cipher suite that both libraries know.
     #[error(transparent)]
     Tls(#[from] rustls::Error),
-    /// Anything else.
+    /// The HTTP library refuses its settings.
     #[error(transparent)]
     Http(#[from] reqwest::Error),
 }
 
-/// What the call came to.
+/// Result of a request.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Response {
     /// An HTTP answer, read to its end.
     Answered { status: u16, body: Bytes },
-    /// No TCP connection.
+    /// No TCP connection came about.
     Unreachable,
     /// A connection, but nothing within [`LATE_LIMIT`].
     Silent,
-    /// Broken off, not HTTP, or too large.
+    /// The answer broke off, was not HTTP, or was too large.
     Broken,
 }
 
@@ -111,7 +111,7 @@ impl LoopbackClient {
     }
 }
 
-/// The URL, if it is plain HTTP to this machine.
+/// Returns the URL, if it is plain HTTP to this machine.
 pub(super) fn loopback_url(text: &str) -> Result<Url, SendError> {
     let is_loopback = |url: &Url| match url.host() {
         Some(Host::Ipv4(address)) => IpAddr::V4(address).is_loopback(),

@@ -1,4 +1,4 @@
-//! The program `lark-simulator`.
+//! Runs the simulated platform as the program `lark-simulator`.
 
 use std::io::IsTerminal as _;
 use std::process::ExitCode;
@@ -11,10 +11,10 @@ use tracing_subscriber::EnvFilter;
 
 /// The command line is wrong.
 const EXIT_USAGE: u8 = 64;
-/// A resource of this machine cannot be had.
+/// A port or another resource of this machine is not available.
 const EXIT_UNAVAILABLE: u8 = 69;
 
-/// Run the Feishu/Lark platform's side of the wire on this machine, for trying a bot without a tenant.
+/// Simulate the Feishu/Lark platform on this machine, to try a bot without a tenant.
 #[derive(Debug, Parser)]
 #[command(
     version,

@@ -33,7 +33,7 @@ use crate::script::ApplicationScript;
 use crate::script::CardUpdateScript;
 use crate::state::State;
 
-/// A card of 100 KB, in a message, with room to spare.
+/// Largest request, in bytes: a card of 100 KB, in a message, with room to spare.
 pub(super) const MAX_REQUEST_BYTES: usize = 1024 * 1024;
 
 const CARD_UPDATE_PATH: &str = "/open-apis/interactive/v1/card/update";
@@ -49,7 +49,7 @@ struct ApiError {
 }
 
 impl ApiError {
-    /// Most business errors come with HTTP 400.
+    /// Creates an error with HTTP 400, as most business errors have it.
     fn new(code: i64, msg: impl Into<String>) -> Self {
         Self { status: StatusCode::BAD_REQUEST, code, msg: msg.into() }
     }
@@ -71,7 +71,7 @@ impl Call<'_> {
     }
 }
 
-/// The handler.
+/// Handles every request to the server API, and records it.
 pub(super) async fn call(
     extract::State(state): extract::State<Arc<State>>,
     request: Request<Body>,
@@ -127,7 +127,7 @@ pub(super) async fn call(
     response
 }
 
-/// The app whose access token the request carries, and the tenant that the token is for.
+/// Returns the app whose access token the request carries, and the tenant that the token is for.
 fn bearer<'a>(
     state: &'a State,
     headers: &HeaderMap,

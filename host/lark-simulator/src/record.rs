@@ -1,4 +1,4 @@
-//! What the platform saw and did, kept for whoever asks afterwards.
+//! Records of the platform's requests and answers, for tests and pages that ask afterwards.
 
 use std::time::Duration;
 
@@ -12,8 +12,8 @@ use tokio::time::Instant;
 use crate::changes::Changes;
 use crate::update_token::AnswerMark;
 
-/// Records kept of each sort; the oldest go first. A soak test looks at ten thousand and their repeats, and must not fill
-/// memory.
+/// Most records of each sort; the oldest are dropped first. A soak test looks at ten thousand and their repeats, and must not
+/// fill memory.
 const MAX_RECORDS: usize = 50_000;
 /// An answer and the update after it travel on two sockets that two tasks read, so a busy machine may read them in the
 /// wrong order. An update that is early by no more than this is taken to have come afterwards.
@@ -23,11 +23,11 @@ const READING_ORDER_SLACK: Duration = Duration::from_millis(50);
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
 pub struct Counters {
-    /// Discovery requests with this app's id, whatever they were answered.
+    /// Discovery requests with this app's id, whatever the answer was.
     pub discoveries: u64,
-    /// Handshakes with a ticket of this app, whatever they were answered.
+    /// Handshakes with a ticket of this app, whatever the answer was.
     pub handshakes: u64,
-    /// Ping frames.
+    /// Ping frames from the app's clients.
     pub pings: u64,
     /// Answers that came after the user had given up.
     pub late_answers: u64,
@@ -35,30 +35,30 @@ pub struct Counters {
     pub duplicate_answers: u64,
     /// Reply frames to no known callback.
     pub stray_answers: u64,
-    /// WebSocket messages that are no frame.
+    /// WebSocket messages that are not frames.
     pub broken_frames: u64,
-    /// Access tokens asked for.
+    /// Requests for access tokens.
     pub token_requests: u64,
 }
 
 /// One request to update a card.
 #[derive(Clone, Debug)]
 pub struct CardUpdate {
-    /// Whose access token it came with.
+    /// App whose access token the request carried.
     pub app_id: String,
     /// The update token; empty if the body had none.
     pub token: String,
     /// The `card` of the body; null if it had none.
     pub card: Value,
-    /// What was answered; 0 is success.
+    /// Code of the answer; 0 is success.
     pub code: i64,
     pub(super) arrived: Instant,
     pub(super) answered: Option<AnswerMark>,
 }
 
 impl CardUpdate {
-    /// Whether it was accepted but came before the answer to its own callback. On the platform such an update fails or
-    /// is reverted.
+    /// Returns true if the update was accepted but came before the answer to its own callback. On the platform such an update
+    /// fails or is reverted.
     pub fn is_early(&self) -> bool {
         let Some(mark) = &self.answered else { return false };
         let in_order =
@@ -66,7 +66,7 @@ impl CardUpdate {
         self.code == 0 && !in_order
     }
 
-    /// As the control endpoints have it.
+    /// Describes the update for the control endpoints.
     pub(super) fn describe(&self) -> Value {
         json!({
             "app_id": self.app_id,
@@ -81,34 +81,34 @@ impl CardUpdate {
 /// One message that was sent.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct SentMessage {
-    /// Whose access token it came with.
+    /// App whose access token the request carried.
     pub app_id: String,
-    /// `om_…`, as it was answered.
+    /// Id from the answer, `om_…`.
     pub message_id: String,
-    /// `open_id`, `chat_id`, …
+    /// Type of the recipient's id: `open_id`, `chat_id`, …
     pub receive_id_type: String,
-    /// Whom it is for.
+    /// Id of the recipient.
     pub receive_id: String,
-    /// `text`, `interactive`, …
+    /// Type of the message: `text`, `interactive`, …
     pub msg_type: String,
     /// The content: JSON inside a string, as it was sent.
     pub content: String,
-    /// The sender's own key against sending twice.
+    /// The sender's own key against sending twice, if any.
     pub uuid: Option<String>,
 }
 
 /// One call of the server API.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct ApiCall {
-    /// Whose access token it came with, if it was a valid one.
+    /// App whose access token the request carried, if the token was valid.
     pub app_id: Option<String>,
-    /// And for which tenant that token is.
+    /// Tenant that the token is for.
     pub tenant_key: Option<String>,
-    /// `POST`, …
+    /// HTTP method: `POST`, …
     pub method: String,
-    /// Without the query.
+    /// Path of the URL, without the query.
     pub path: String,
-    /// Without the question mark; empty if there was none.
+    /// Query of the URL without the question mark; empty if there was none.
     pub query: String,
     /// The body, if it was JSON and does not carry a secret.
     pub body: Option<Value>,
@@ -186,7 +186,7 @@ impl Records {
         self.kept.lock().api_calls.iter().cloned().collect()
     }
 
-    /// How many card updates and messages there ever were.
+    /// Returns the numbers of card updates and messages since the start.
     pub(super) fn counts(&self) -> (u64, u64) {
         let kept = self.kept.lock();
         (kept.card_updates.count(), kept.messages.count())

@@ -7,26 +7,26 @@ use serde_json::json;
 
 use crate::identifier;
 
-/// What a user did to a card. Everything but the value has a usual default.
+/// A user's action on a card. Everything but the value has a usual default.
 #[derive(Clone, Debug)]
 pub struct CardAction {
     /// The component's own `value`: an object, or text.
     pub value: Value,
-    /// The component's kind.
+    /// The component's tag, for example `button`.
     pub tag: String,
-    /// The component's name.
+    /// The component's name, if any.
     pub name: Option<String>,
     /// The names and values of a submitted form.
     pub form_value: Option<Value>,
-    /// What was typed into an input outside a form.
+    /// Text that was typed into an input outside a form.
     pub input_value: Option<String>,
-    /// What was picked from a menu, a single select or a picker.
+    /// Value that was picked from a menu, a single select or a picker.
     pub option: Option<String>,
-    /// What was picked from a multiple select.
+    /// Values that were picked from a multiple select.
     pub options: Vec<String>,
-    /// Whether a checker is ticked now.
+    /// State of a checker after the click.
     pub checked: Option<bool>,
-    /// Who did it.
+    /// Id of the user, an `open_id`.
     pub open_id: String,
     /// The message that holds the card.
     pub open_message_id: String,
@@ -55,7 +55,7 @@ impl Default for CardAction {
     }
 }
 
-/// `card.action.trigger`.
+/// Returns the payload of `card.action.trigger`.
 pub fn card_action(action: CardAction) -> Value {
     let mut context = json!({
         "open_message_id": action.open_message_id,
@@ -76,7 +76,7 @@ pub fn card_action(action: CardAction) -> Value {
     json!({"schema": "2.0", "header": callback_header("card.action.trigger"), "event": event})
 }
 
-/// `url.preview.get`, for a message that was sent.
+/// Returns the payload of `url.preview.get` for a message that was sent.
 pub fn link_preview(url: &str) -> Value {
     json!({
         "schema": "2.0",
@@ -94,7 +94,7 @@ pub fn link_preview(url: &str) -> Value {
     })
 }
 
-/// `url.preview.get`, for a message that is being typed: there is nothing yet that could be updated.
+/// Returns the payload of `url.preview.get` for a message that is being typed: there is nothing yet that could be updated.
 pub fn link_preview_while_typing(url: &str) -> Value {
     let mut payload = link_preview(url);
     let context =
@@ -103,7 +103,7 @@ pub fn link_preview_while_typing(url: &str) -> Value {
     payload
 }
 
-/// `profile.view.get`.
+/// Returns the payload of `profile.view.get`.
 pub fn profile_view() -> Value {
     json!({
         "schema": "2.0",
@@ -112,7 +112,7 @@ pub fn profile_view() -> Value {
     })
 }
 
-/// `card.action.trigger_v1`: one flat object.
+/// Returns the payload of `card.action.trigger_v1`, one flat object.
 pub fn legacy_card(value: Value) -> Value {
     let action = CardAction { value, ..CardAction::default() };
     let mut payload = json!({
@@ -126,7 +126,7 @@ pub fn legacy_card(value: Value) -> Value {
     payload
 }
 
-/// An event of schema 2.0.
+/// Returns the payload of an event of schema 2.0.
 pub fn event(event_type: &str, body: Value) -> Value {
     let mut payload = json!({
         "schema": "2.0",
@@ -140,7 +140,7 @@ pub fn event(event_type: &str, body: Value) -> Value {
     payload
 }
 
-/// An event of schema 1.0. Its type goes into `body`, which is an object.
+/// Returns the payload of an event of schema 1.0. The type goes into `body`, which is an object.
 pub fn event_v1(event_type: &str, mut body: Value) -> Value {
     if let Some(body) = body.as_object_mut() {
         body.insert("type".into(), event_type.into());
@@ -155,7 +155,7 @@ pub fn event_v1(event_type: &str, mut body: Value) -> Value {
     payload
 }
 
-/// A callback's creation time is in microseconds, an event's in milliseconds.
+/// Builds the header. A callback's creation time is in microseconds, an event's in milliseconds.
 fn callback_header(event_type: &str) -> Value {
     json!({
         "event_id": identifier::event_id(),

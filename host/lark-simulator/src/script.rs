@@ -1,4 +1,4 @@
-//! What the platform can be told to do wrong: the two steps of connecting, and the update of a card.
+//! Scripts of the platform's faults: in connecting, tickets, pongs and settings, and in updating a card.
 
 use axum::http::StatusCode;
 use bytes::Bytes;
@@ -7,7 +7,7 @@ use serde_json::json;
 
 use crate::delivery::Door;
 
-/// What `POST /callback/ws/endpoint` does for one app.
+/// Behaviour of `POST /callback/ws/endpoint` for one app.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub enum DiscoveryScript {
     /// Check the credentials and hand out a URL.
@@ -15,47 +15,47 @@ pub enum DiscoveryScript {
     Normal,
     /// HTTP 200 with an error code.
     Refuse {
-        /// For example 1000040343 (try again) or 1000040345 (do not).
+        /// Error code, for example 1000040343 (try again) or 1000040345 (do not).
         code: i64,
-        /// `msg` of the answer.
+        /// Text of the answer's `msg`.
         msg: String,
     },
     /// Any HTTP answer: an outage, a body that is not JSON, a missing field.
     Reply {
-        /// The HTTP status.
+        /// HTTP status of the answer.
         status: u16,
-        /// The body, as it stands, but for [`FRESH_URL`], [`OWN_ADDRESS`] and [`FRESH_TICKET`].
+        /// Body of the answer, unchanged but for [`FRESH_URL`], [`OWN_ADDRESS`] and [`FRESH_TICKET`].
         body: String,
     },
-    /// Accept the request and say nothing.
+    /// Accept the request and never answer.
     Hang,
 }
 
 impl DiscoveryScript {
-    /// A gateway's error page.
+    /// Answers with a gateway's error page.
     pub fn status(status: u16) -> Self {
         Self::Reply { status, body: format!("{{\"code\":{status},\"msg\":\"gateway\"}}") }
     }
 
-    /// HTTP 200 and a body that is not JSON, as a captive portal answers.
+    /// Answers with HTTP 200 and a body that is not JSON, as a captive portal does.
     pub fn not_json() -> Self {
         Self::Reply { status: 200, body: "<html>sign in</html>".into() }
     }
 }
 
-/// In the body of a [`DiscoveryScript::Reply`]: the URL that an undisturbed discovery would hand out.
+/// Placeholder in the body of a [`DiscoveryScript::Reply`] for the URL that an undisturbed discovery would hand out.
 pub const FRESH_URL: &str = "$URL";
-/// Likewise: the address and port of the simulator, for a URL with a query of one's own.
+/// Placeholder for the address and port of the simulator, for a URL with a query of one's own.
 pub const OWN_ADDRESS: &str = "$ADDRESS";
-/// Likewise: a ticket of the app, for such a query.
+/// Placeholder for a ticket of the app, for such a query.
 pub const FRESH_TICKET: &str = "$TICKET";
 
-/// What `POST /open-apis/auth/v3/app_ticket/resend` leads to for one store app.
+/// Reaction to `POST /open-apis/auth/v3/app_ticket/resend` for one store app.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum TicketScript {
     /// A ticket comes through this door.
     Push(Door),
-    /// Nothing.
+    /// No ticket comes at all.
     Silent,
 }
 
@@ -65,17 +65,17 @@ impl Default for TicketScript {
     }
 }
 
-/// What a pong carries for one app.
+/// Payload of a pong for one app.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub enum PongScript {
     /// The whole configuration, as the platform does.
     #[default]
     Normal,
-    /// This payload.
+    /// These bytes instead of the configuration.
     Payload(Bytes),
 }
 
-/// What `GET /ws/v2` does for one app.
+/// Behaviour of `GET /ws/v2` for one app.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub enum HandshakeScript {
     /// Check the ticket and upgrade.
@@ -83,30 +83,30 @@ pub enum HandshakeScript {
     Normal,
     /// Answer without an upgrade.
     Refuse(HandshakeRefusal),
-    /// Accept the request and say nothing.
+    /// Accept the request and never answer.
     Hang,
 }
 
 /// An answer other than 101, and the headers that explain it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct HandshakeRefusal {
-    /// The HTTP status.
+    /// HTTP status of the answer.
     pub status: u16,
-    /// `Handshake-Status`; absent as from a proxy that knows nothing of it.
+    /// The header `Handshake-Status`; absent as from a proxy that knows nothing of it.
     pub handshake_status: Option<i64>,
-    /// `Handshake-Msg`, sent with `Handshake-Status`.
+    /// The header `Handshake-Msg`, sent with `Handshake-Status`.
     pub message: String,
-    /// `Handshake-Autherrcode`.
+    /// The header `Handshake-Autherrcode`, if any.
     pub auth_error_code: Option<i64>,
 }
 
 impl HandshakeRefusal {
-    /// 514 with 1000040350: more connections than an app may have.
+    /// Refuses with 514 and 1000040350: more connections than an app may have.
     pub fn too_many_connections() -> Self {
         Self::authentication(TOO_MANY_CONNECTIONS, "exceed conn limit")
     }
 
-    /// 403: the app is forbidden to connect.
+    /// Refuses with 403: the app is forbidden to connect.
     pub fn forbidden() -> Self {
         Self {
             status: StatusCode::FORBIDDEN.as_u16(),
@@ -116,7 +116,7 @@ impl HandshakeRefusal {
         }
     }
 
-    /// 514 with any other reason.
+    /// Refuses with 514 and another reason.
     pub fn authentication(auth_error_code: i64, message: &str) -> Self {
         Self {
             status: StatusCode::FORBIDDEN.as_u16(),
@@ -126,44 +126,44 @@ impl HandshakeRefusal {
         }
     }
 
-    /// A bare HTTP status, as a proxy on the way would answer.
+    /// Refuses with a bare HTTP status, as a proxy on the way would.
     pub fn bare(status: u16) -> Self {
         Self { status, handshake_status: None, message: String::new(), auth_error_code: None }
     }
 }
 
-/// What `GET /open-apis/application/v6/applications/me` answers for one app.
+/// Answer of `GET /open-apis/application/v6/applications/me` for one app.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum ApplicationScript {
     /// The app may not read its own settings.
     Forbid,
-    /// These are its settings: `data.app`.
+    /// The app reads these settings, as `data.app`.
     Tell(Value),
 }
 
 impl Default for ApplicationScript {
-    /// As the public documentation has it: that it is published, and nothing of what is subscribed.
+    /// The answer of the public documentation: the app is published, and the subscriptions are left out.
     fn default() -> Self {
         Self::Tell(json!({ "status": 1, "online_version_id": "oav_simulated" }))
     }
 }
 
-/// What `POST /open-apis/interactive/v1/card/update` does for one app.
+/// Behaviour of `POST /open-apis/interactive/v1/card/update` for one app.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub enum CardUpdateScript {
     /// Check the token and the card.
     #[default]
     Normal,
-    /// Take nothing, and say so. Costs no use of the token.
+    /// Refuse the update with an error. It costs no use of the token.
     Refuse {
-        /// The HTTP status.
+        /// HTTP status of the answer.
         status: u16,
-        /// For example 300000 (internal error) or 99991400 (too many requests).
+        /// Error code, for example 300000 (internal error) or 99991400 (too many requests).
         code: i64,
     },
-    /// Take nothing and say nothing.
+    /// Ignore the update and never answer.
     Hang,
-    /// Show the card and say nothing, as if the answer was lost on the way.
+    /// Show the card and never answer, as if the answer was lost on the way.
     TakeAndHang,
 }
 

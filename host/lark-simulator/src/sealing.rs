@@ -21,7 +21,7 @@ pub(super) struct Sealed {
     pub(super) signature: Option<SignatureHeaders>,
 }
 
-/// The request for `payload`, which is the delivery's body for this app.
+/// Returns the request for `payload`, which is the delivery's body for this app.
 pub(super) fn seal(app: &Settings, delivery: &Delivery, payload: &Bytes) -> Sealed {
     let body = encrypt(app, delivery, payload);
     let signature = sign(app, delivery, &body);

@@ -1,4 +1,4 @@
-//! The port: routes requests, turns strangers away, and ends with the simulator.
+//! The port: routes requests, refuses those of strangers, and ends with the simulator.
 
 use std::sync::Arc;
 
@@ -21,12 +21,12 @@ use crate::open_api::MAX_REQUEST_BYTES;
 use crate::playground;
 use crate::state::State;
 
-/// HTTP connections served at once, of a host under load and all its plugins on this machine.
+/// Most HTTP connections at once: those of a host under load and all its plugins on this machine.
 const MAX_HTTP_CONNECTIONS: usize = 1024;
 
 /// Serves `listener` until the state's stop token is cancelled. Connections are cut then.
 pub(super) async fn serve(listener: TcpListener, state: Arc<State>) {
-    // One host has all of them.
+    // One host may have all connections.
     let limits = Limits {
         max_connections: MAX_HTTP_CONNECTIONS,
         max_connections_per_client: None,
@@ -44,8 +44,8 @@ pub(super) async fn serve(listener: TcpListener, state: Arc<State>) {
     server.serve(listener).await;
 }
 
-/// The platform's side is behind the same guard as the page: its clients are programs on this machine, which send what the guard
-/// wants. A page of another site could otherwise take the place of a host, whose secrets are in the help text.
+/// Builds the router. The platform's side is behind the same guard as the page: its clients are programs on this machine, which
+/// pass the guard. A page of another site could otherwise take the place of a host, whose secrets are in the help text.
 fn router(state: Arc<State>) -> Router {
     let router = Router::new()
         .route("/callback/ws/endpoint", post(discovery::discover))

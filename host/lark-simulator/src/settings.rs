@@ -1,4 +1,4 @@
-//! What is configured of one app, complete.
+//! Settings of one app, complete.
 
 use lark_wire::secret::Secret;
 

@@ -1,4 +1,4 @@
-//! One long connection from the platform's end: pongs for pings, answers to whom they belong.
+//! One long connection from the platform's end: it answers pings, and hands replies to the senders that wait for them.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -24,25 +24,26 @@ use crate::connections::Place;
 use crate::connections::Queued;
 use crate::script::PongScript;
 
-/// An answer carries a card of 30 KB in base64, so this is generous; it only keeps a broken client from filling memory.
+/// Largest message from a client, in bytes. A reply carries a card of 30 KB in base64, so this is generous; it only keeps a
+/// broken client from filling memory.
 const MAX_INBOUND_BYTES: usize = 8 * 1024 * 1024;
-/// What is read at once. The library fills that much with zeros for every read; a reply has some hundred bytes.
+/// Bytes that are read at once. The library fills that much with zeros for every read; a reply has some hundred bytes.
 const READ_BYTES: usize = 16 * 1024;
-/// How long one message may take to leave. A peer that does not read for so long is gone.
+/// Time for one message to leave. A peer that does not read for so long is gone.
 const WRITE_LIMIT: Duration = Duration::from_secs(10);
-/// How long the peer has to answer a Close frame before TCP is dropped.
+/// Time for the peer to answer a Close frame before TCP is dropped.
 const CLOSE_LIMIT: Duration = Duration::from_secs(1);
 
 type Socket = WebSocketStream<TokioIo<Upgraded>>;
 
-/// Whether the connection goes on.
+/// The fate of the connection after a message.
 #[derive(PartialEq, Eq)]
 enum Flow {
     Continue,
     Stop,
 }
 
-/// Serves until either side ends it. Returning drops TCP, which is how the platform closes.
+/// Serves the connection until either side ends it. Returning drops TCP, which is how the platform closes.
 pub(super) async fn serve(upgraded: Upgraded, app: Arc<App>, mut place: Place) {
     let config = WebSocketConfig::default()
         .read_buffer_size(READ_BYTES)
@@ -62,7 +63,7 @@ pub(super) async fn serve(upgraded: Upgraded, app: Arc<App>, mut place: Place) {
             Some(Queued { message, written }) = place.outgoing.recv() => {
                 let flow = write(&mut socket, message).await;
                 if let Some(written) = written.filter(|_| flow == Flow::Continue) {
-                    // Whoever asked may have given up meanwhile.
+                    // The sender may have given up meanwhile.
                     let _ = written.send(());
                 }
                 flow
@@ -81,7 +82,7 @@ async fn write(socket: &mut Socket, message: Message) -> Flow {
         Ok(Ok(())) if closing => {
             // Dropping TCP over unread bytes would reset it and could overtake our own Close frame.
             let drain = async { while let Some(Ok(_)) = socket.next().await {} };
-            // Either way the connection ends here.
+            // Drained or not, the connection ends here.
             let _ = tokio::time::timeout(CLOSE_LIMIT, drain).await;
             Flow::Stop
         }
@@ -115,7 +116,7 @@ async fn read(
     }
 }
 
-/// Books what came in, and says what goes back.
+/// Records an incoming message, and returns the answer if it needs one.
 fn understand(app: &App, bytes: Bytes) -> Option<Message> {
     let Ok(frame) = Frame::parse(bytes.clone()) else {
         app.tally.count(|counters| counters.broken_frames += 1);
@@ -139,8 +140,8 @@ fn understand(app: &App, bytes: Bytes) -> Option<Message> {
     }
 }
 
-/// With the whole configuration, unless a script says otherwise: official clients stop pinging, or ping without pause,
-/// when a key is missing.
+/// Builds a pong with the whole configuration, unless a script says otherwise: official clients stop pinging, or ping without
+/// pause, when a key is missing.
 fn pong(app: &App, ping: &Frame) -> Frame {
     let scripts = app.scripts();
     let mut pong = Frame::control(ping.service, "pong");

@@ -1,4 +1,4 @@
-//! What every task of one simulator shares.
+//! State that all tasks of one simulator share.
 
 use std::collections::HashMap;
 use std::net::SocketAddr;
@@ -21,10 +21,10 @@ use crate::loopback_client::loopback_url;
 use crate::record::Records;
 use crate::update_token::UpdateTokens;
 
-/// `Frame.service` of the first app; the captured frames have this one.
+/// `Frame.service` of the first app, as in the captured frames.
 const FIRST_SERVICE_ID: i32 = 33_554_678;
 
-/// The whole platform.
+/// State of the whole platform.
 pub(super) struct State {
     pub(super) address: SocketAddr,
     pub(super) tls: Option<Arc<ServerConfig>>,
@@ -69,7 +69,7 @@ impl State {
         })
     }
 
-    /// `http` or `ws`, with an `s` where there is a certificate.
+    /// Returns `http` or `ws`, with an `s` where there is a certificate.
     pub(super) fn scheme(&self, plain: &str) -> String {
         if self.tls.is_some() { format!("{plain}s") } else { plain.to_owned() }
     }
@@ -84,12 +84,12 @@ impl State {
         Ok(())
     }
 
-    /// The first of those webhooks.
+    /// Returns the first of the opened webhooks.
     pub(super) fn first_webhook(&self) -> Option<String> {
         self.webhooks.lock().first().map(Url::to_string)
     }
 
-    /// The address as it was opened. Any other one on this machine belongs to somebody who may trust this machine.
+    /// Returns the URL as it was opened. Another port of this machine may trust requests from this machine.
     pub(super) fn opened_webhook(&self, url: &str) -> Result<String, SendError> {
         let wanted = loopback_url(url)?;
         let webhooks = self.webhooks.lock();

@@ -1,4 +1,4 @@
-//! What the platform counted of one app.
+//! Counts and observations of one app.
 
 use aviary_state::Latest;
 use aviary_state::Mutex;
@@ -8,7 +8,7 @@ use lark_wire::frame::Frame;
 use crate::changes::Changes;
 use crate::record::Counters;
 
-/// Stray answers kept per app: a test looks at a handful, and a runaway client must not fill memory.
+/// Most stray answers per app: a test looks at a handful, and a runaway client must not fill memory.
 const MAX_STRAY_ANSWERS: usize = 1024;
 
 /// The mutable half of an app's statistics.

@@ -29,7 +29,7 @@ use crate::sealing::Sealed;
 
 pub(super) const APP: &str = "cli_0123456789abcdef";
 pub(super) const SECRET: &str = "secret_abc";
-/// How long a test waits for what is about to happen. Only a failing test waits that long.
+/// Time limit of a test for what is about to happen. Only a failing test waits that long.
 pub(super) const SOON: Duration = Duration::from_secs(10);
 
 pub(super) async fn simulator() -> Simulator {
@@ -37,7 +37,7 @@ pub(super) async fn simulator() -> Simulator {
     Simulator::start(SimulatorConfig::on_loopback(vec![app])).await.unwrap()
 }
 
-/// POSTs JSON text; the answer's JSON.
+/// POSTs JSON text and returns the answer's JSON.
 pub(super) async fn post(simulator: &Simulator, path: &str, body: &str) -> Value {
     let url = loopback_url(&format!("{}{path}", simulator.domain())).unwrap();
     let sealed = Sealed { body: body.to_owned().into(), signature: None };
@@ -92,7 +92,7 @@ impl TestClient {
         }
     }
 
-    /// All frames of the next message in order of arrival, and the joined payload.
+    /// Returns all frames of the next message in order of arrival, and the joined payload.
     pub(super) async fn next_message(&mut self) -> (Vec<Frame>, Bytes) {
         let mut frames = vec![self.next_frame().await];
         let sum: usize = number(&frames[0], "sum");

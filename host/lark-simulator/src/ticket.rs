@@ -8,19 +8,19 @@ use tokio::time::Instant;
 
 use crate::identifier;
 
-/// How long a ticket opens the door. The platform's own value is not documented; clients use it at once.
+/// Lifetime of a ticket. The platform's own value is not documented; clients use a ticket at once.
 const LIFETIME: Duration = Duration::from_secs(60);
-/// Tickets remembered per app, so that a client which only ever discovers cannot fill memory.
+/// Most tickets per app, so that a client which only ever discovers cannot fill memory.
 const MAX_TICKETS: usize = 1024;
 
-/// What a ticket turned out to be.
+/// Result of redeeming a ticket.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Redemption {
-    /// Good, and now used up.
+    /// The ticket is good, and now used up.
     Accepted,
-    /// Ours, but used before or too old.
+    /// The ticket is this app's, but used before or too old.
     Stale,
-    /// Not one of this app's.
+    /// The ticket is not one of this app's.
     Unknown,
 }
 

@@ -10,14 +10,14 @@ use tokio::time::Instant;
 
 use crate::delivery::CardSchema;
 
-/// Thirty minutes, as documented.
+/// Lifetime of a token: thirty minutes, as documented.
 const LIFETIME: Duration = Duration::from_secs(30 * 60);
-/// Two uses, as documented (an old page says three).
+/// Uses of a token: two, as documented (an old page says three).
 const MAX_USES: u8 = 2;
-/// Tokens remembered; the oldest become unknown. Enough for a load test of some minutes.
+/// Most tokens that are remembered; the oldest become unknown. Enough for a load test of some minutes.
 const MAX_TOKENS: usize = 16_384;
 
-/// When the callback of a token was answered: set once by the door, read by whoever judges an update.
+/// The moment at which a token's callback was answered: set once by the door, read when an update is judged.
 #[derive(Clone, Debug, Default)]
 pub(super) struct AnswerMark(Arc<OnceLock<Instant>>);
 
@@ -32,7 +32,7 @@ impl AnswerMark {
     }
 }
 
-/// Why an update was not accepted on account of its token.
+/// Reason why a token does not permit an update.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum TokenFault {
     Unknown,
@@ -83,12 +83,12 @@ impl UpdateTokens {
         answered
     }
 
-    /// The mark of the token's callback, whatever state the token is in.
+    /// Returns the mark of the token's callback, whatever state the token is in.
     pub(super) fn answer_mark(&self, token: &str) -> Option<AnswerMark> {
         self.0.lock().get(token).map(|issued| issued.answered.clone())
     }
 
-    /// Spends one use, unless the token is no good or `check`, which is told what is on screen, refuses.
+    /// Spends one use, unless the token is not valid or `check` refuses; `check` is told the version of the card on screen.
     pub(super) fn redeem<E: From<TokenFault>>(
         &self,
         app_id: &str,

@@ -1,4 +1,4 @@
-//! What a user's client shows when a callback went wrong: the documented codes, in English words.
+//! Errors that a user's client shows when a callback went wrong: the documented codes, in English words.
 
 use serde::Serialize;
 
@@ -6,11 +6,11 @@ use serde::Serialize;
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
 pub struct UserError {
-    /// For example 200341.
+    /// The platform's code, for example 200341.
     pub code: u32,
-    /// What the user reads.
+    /// Text that the user reads.
     pub words: String,
-    /// What exactly was wrong, for the developer; may be empty.
+    /// The exact fault, for the developer; may be empty.
     pub reason: String,
 }
 
@@ -30,7 +30,7 @@ pub(super) enum Complaint {
 }
 
 impl Complaint {
-    /// The platform's number.
+    /// Returns the platform's code for the case.
     const fn code(self) -> u32 {
         match self {
             // Undocumented; users report it for an acknowledgement without data.

@@ -1,4 +1,4 @@
-//! Judges an answer as a user's client would: what is shown, or which error.
+//! Judges an answer as a user's client would: decides what is shown, or which error.
 
 mod shape;
 #[cfg(test)]
@@ -18,7 +18,7 @@ use crate::delivery::Viewer;
 use crate::user_error::Complaint;
 use crate::user_error::UserError;
 
-/// Success, as an HTTP status and as the code of a reply frame.
+/// Code of success, as an HTTP status and in a reply frame.
 const OK: i64 = 200;
 /// The fields that make the top level of a legacy answer a card.
 const LEGACY_CARD_FIELDS: [&str; 9] = [
@@ -33,7 +33,7 @@ const LEGACY_CARD_FIELDS: [&str; 9] = [
     "data",
 ];
 
-/// What the user sees. With an error, nothing else is shown.
+/// The answer as the user sees it. With an error, nothing else is shown.
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
 #[non_exhaustive]
 pub struct Verdict {
@@ -43,9 +43,9 @@ pub struct Verdict {
     pub card: Option<Value>,
     /// The `inline` part of a link preview, as answered.
     pub preview: Option<Value>,
-    /// Its title, in the viewer's locale.
+    /// The title of the preview, in the viewer's locale.
     pub preview_title: Option<String>,
-    /// Whether the service answered 200 in time. An event that was not acknowledged is delivered again.
+    /// True if the service answered 200 in time. An event that was not acknowledged is delivered again.
     pub acknowledged: bool,
     /// The error the client shows. Never set for an event, which nobody looks at.
     pub error: Option<UserError>,
@@ -54,36 +54,36 @@ pub struct Verdict {
 /// A toast on screen.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct ToastShown {
-    /// Its icon.
+    /// Icon of the toast.
     pub kind: ToastKind,
-    /// Its text.
+    /// Text of the toast.
     pub text: String,
 }
 
-/// The four icons.
+/// Icons of toasts; there are four.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum ToastKind {
-    /// What a toast without type gets.
+    /// The icon of a toast without a type.
     Info,
-    /// A tick.
+    /// A tick, for success.
     Success,
-    /// A cross.
+    /// A cross, for an error.
     Error,
-    /// An exclamation mark.
+    /// An exclamation mark, for a warning.
     Warning,
 }
 
-/// What came back, whichever door it came through.
+/// The answer of the service, from either door.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Answer {
-    /// No long connection to send to.
+    /// There was no long connection to send on.
     NotOnline,
-    /// No TCP connection to the webhook.
+    /// There was no TCP connection to the webhook.
     Unreachable,
     /// The webhook's connection broke, or it was not HTTP.
     Broken,
-    /// Nothing in time.
+    /// No answer came in time.
     None,
     /// A reply frame whose payload cannot be read.
     Garbled { code: Option<i64>, reason: String },
@@ -91,7 +91,7 @@ pub(super) enum Answer {
     Given { code: i64, body: Option<Bytes> },
 }
 
-/// The verdict on `answer` to `delivery`.
+/// Returns the verdict on `answer` to `delivery`.
 pub(super) fn judge(delivery: &Delivery, answer: &Answer) -> Verdict {
     let acknowledged = matches!(answer, Answer::Given { code: OK, .. });
     if delivery.kind == DeliveryKind::Event {
@@ -104,7 +104,7 @@ pub(super) fn judge(delivery: &Delivery, answer: &Answer) -> Verdict {
     }
 }
 
-/// The body of an answer with status 200.
+/// Returns the body of an answer with status 200.
 fn accepted_body(answer: &Answer) -> Result<&Bytes, UserError> {
     match answer {
         Answer::NotOnline => Err(Complaint::NotOnline.because("the app has no connection")),
@@ -145,7 +145,7 @@ fn judge_body(delivery: &Delivery, body: &Bytes) -> Result<Verdict, UserError> {
             Ok(Verdict {
                 preview,
                 preview_title: preview_title.flatten(),
-                // A preview's card replaces no card, so there is no version to match.
+                // The card of a preview replaces no other card, so there is no version to match.
                 card: wrapped_card(&fields, CardSchema::Unknown)?,
                 ..Verdict::default()
             })
@@ -167,7 +167,7 @@ fn wrapped_card(
     Ok(card.cloned())
 }
 
-/// The old protocol has the card itself at the top level, beside the toast.
+/// Judges an answer of the old protocol, which has the card itself at the top level, beside the toast.
 fn legacy(mut fields: Map<String, Value>, viewer: &Viewer) -> Result<Verdict, UserError> {
     let toast = shape::toast(&fields, &viewer.locale)?;
     fields.retain(|key, _| LEGACY_CARD_FIELDS.contains(&key.as_str()));

@@ -1,4 +1,4 @@
-//! The program `lark-simulator`, as a person starts it.
+//! Tests of the program `lark-simulator`, as a person starts it.
 
 use std::io::BufRead as _;
 use std::io::BufReader;
@@ -18,7 +18,7 @@ impl Program {
         command.args(arguments).stdout(Stdio::null()).stderr(Stdio::piped()).spawn().map(Self)
     }
 
-    /// The address in the line that says that it listens.
+    /// Returns the address from the line that says that the program listens.
     fn address(&mut self) -> Option<String> {
         let log = BufReader::new(self.0.stderr.take()?);
         let address = |line: String| Some(line.split_once("address=")?.1.trim().to_owned());

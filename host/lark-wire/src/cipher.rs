@@ -19,7 +19,7 @@ const BLOCK: usize = 16;
 /// Vector instructions where the processor has them: a body is two kilobytes.
 static BASE64: LazyLock<Simd> = LazyLock::new(|| Simd::standard(PAD));
 
-/// Why an encrypted body could not be read.
+/// Reason why an encrypted body could not be read.
 #[derive(Debug, thiserror::Error, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum CipherError {

@@ -1,4 +1,4 @@
-//! Which of the platform's domains an app lives on.
+//! The domain of the platform that an app belongs to.
 
 use serde::Deserialize;
 use url::Url;
@@ -8,26 +8,26 @@ use url::Url;
 #[serde(try_from = "String")]
 pub struct Domain(Url);
 
-/// Not a domain.
+/// The text does not name a domain.
 #[derive(Debug, thiserror::Error)]
 #[error("neither \"feishu\" nor \"lark\" nor an http(s) address without user, query and fragment")]
 pub struct DomainError;
 
 impl Domain {
-    /// The address of one of its endpoints; `path` begins with a slash. An address of one's own may have a path, as a
-    /// gateway's does.
+    /// Returns the address of an endpoint; `path` begins with a slash. An address of one's own may have a path, as a gateway's
+    /// does.
     pub fn endpoint(&self, path: &str) -> Url {
         let mut url = self.0.clone();
         url.set_path(&format!("{}{path}", self.0.path().trim_end_matches('/')));
         url
     }
 
-    /// Whether what is said to it, and what it says, is encrypted and from the one that it names.
+    /// Returns true if connections to the domain are encrypted and authenticated.
     pub fn is_https(&self) -> bool {
         self.0.scheme() == "https"
     }
 
-    /// The name or the address of its host, as the URL standard writes it.
+    /// Returns the name or the address of the domain's host, as the URL standard writes it.
     pub fn host(&self) -> &str {
         self.0.host_str().unwrap_or_default()
     }
@@ -50,7 +50,7 @@ impl TryFrom<String> for Domain {
         };
         match Url::parse(address) {
             Ok(url) if is_plain(&url) => Ok(Self(url)),
-            // It is not repeated: it may hold a password.
+            // The text is not repeated: it may hold a password.
             _ => Err(DomainError),
         }
     }

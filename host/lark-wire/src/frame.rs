@@ -11,24 +11,24 @@
 
 use prost::Message;
 
-/// `Frame.method`.
+/// The kind of a frame, from its field `method`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Method {
-    /// Ping and pong.
+    /// A ping or a pong.
     Control,
-    /// Events and callbacks.
+    /// An event, a callback, or the answer to one.
     Data,
-    /// A method this host does not know; such frames are ignored, as the official SDKs do.
+    /// Another method. The official SDKs ignore such frames.
     Unknown(i32),
 }
 
 /// One key and value. Keys may repeat; the first one counts.
 #[derive(Clone, PartialEq, Eq, Message)]
 pub struct Header {
-    /// For example `message_id`.
+    /// Name of the header, for example `message_id`.
     #[prost(string, required, tag = "1")]
     pub key: String,
-    /// Always text, numbers included.
+    /// Value of the header: always text, numbers included.
     #[prost(string, required, tag = "2")]
     pub value: String,
 }
@@ -46,27 +46,27 @@ pub struct Frame {
     /// The `service_id` of the connection's URL.
     #[prost(int32, required, tag = "3")]
     pub service: i32,
-    /// See [`Frame::kind`].
+    /// Number of the method; see [`Frame::kind`].
     #[prost(int32, required, tag = "4")]
     pub method: i32,
-    /// In wire order.
+    /// Headers in wire order.
     #[prost(message, repeated, tag = "5")]
     pub headers: Vec<Header>,
-    /// Echoed.
+    /// Encoding of the payload, echoed.
     #[prost(string, optional, tag = "6")]
     pub payload_encoding: Option<String>,
-    /// Echoed.
+    /// Type of the payload, echoed.
     #[prost(string, optional, tag = "7")]
     pub payload_type: Option<String>,
     /// JSON, or one fragment of it.
     #[prost(bytes = "bytes", optional, tag = "8")]
     pub payload: Option<bytes::Bytes>,
-    /// Echoed.
+    /// Log id as text, echoed.
     #[prost(string, optional, tag = "9")]
     pub log_id_new: Option<String>,
 }
 
-/// Why bytes are not a frame.
+/// Reason why bytes are not a frame.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum FrameError {
@@ -76,14 +76,14 @@ pub enum FrameError {
     /// A field that proto2 requires is not there. `prost` would read it as zero.
     #[error("the frame has no field number {0}, which is required")]
     Missing(u32),
-    /// The platform sends eight; each one costs many times its bytes once it is read.
+    /// There are too many headers. The platform sends eight; each one costs many times its bytes once it is read.
     #[error("the frame has more than {MAX_HEADERS} headers")]
     TooManyHeaders,
 }
 
-/// Headers of one frame.
+/// Most headers of one frame.
 const MAX_HEADERS: usize = 256;
-/// The field that carries them.
+/// Number of the field that carries the headers.
 const HEADERS_FIELD: u32 = 5;
 
 /// The number that [`Method::Control`] has on the wire.
@@ -102,12 +102,12 @@ impl Frame {
         Ok(Self::decode(bytes)?)
     }
 
-    /// The bytes of one binary WebSocket message.
+    /// Encodes the frame as one binary WebSocket message.
     pub fn to_bytes(&self) -> bytes::Bytes {
         self.encode_to_vec().into()
     }
 
-    /// A control frame of the given `type`, for the connection's service.
+    /// Creates a control frame of the given `type`, for the connection's service.
     pub fn control(service: i32, kind: &str) -> Self {
         Self {
             method: METHOD_CONTROL,
@@ -117,7 +117,7 @@ impl Frame {
         }
     }
 
-    /// What kind of frame this is.
+    /// Returns the kind of the frame.
     pub fn kind(&self) -> Method {
         match self.method {
             METHOD_CONTROL => Method::Control,
@@ -126,13 +126,13 @@ impl Frame {
         }
     }
 
-    /// The first header of that name.
+    /// Returns the value of the first header of that name.
     pub fn header(&self, key: &str) -> Option<&str> {
         self.headers.iter().find(|header| header.key == key).map(|header| header.value.as_str())
     }
 }
 
-/// Fields 1 to 4 are `required` in proto2: the official decoders refuse a frame without them, and so do we. Headers are
+/// Checks for fields 1 to 4, which are `required` in proto2: the official decoders refuse a frame without them. Headers are
 /// counted before anything is allocated for them.
 fn check_fields(bytes: &bytes::Bytes) -> Result<(), FrameError> {
     let mut seen = [false; 4];

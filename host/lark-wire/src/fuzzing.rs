@@ -8,7 +8,7 @@ use crate::frame::Frame;
 /// Headers that a frame may have. Each costs many times its bytes.
 const MOST_HEADERS: usize = 256;
 
-/// A frame that can be read is written and read again without a change, and never has too many headers.
+/// Checks that a frame that can be read is written and read again without a change, and never has too many headers.
 pub fn frame(bytes: &[u8]) {
     let Ok(frame) = Frame::parse(Bytes::copy_from_slice(bytes)) else { return };
     assert!(frame.headers.len() <= MOST_HEADERS, "{} headers", frame.headers.len());

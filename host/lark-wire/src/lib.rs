@@ -1,7 +1,7 @@
-//! What goes over the wire between the Feishu/Lark platform and the app that it calls: the formats, and nothing of what
-//! either side does with them. No I/O, no clock, no async runtime.
+//! The formats that the Feishu/Lark platform and the apps that it calls exchange, and nothing of what either side does with
+//! them. No I/O, no clock, no async runtime.
 //!
-//! | module | what it reads and writes |
+//! | module | contents |
 //! |---|---|
 //! | [`signature`] | the signatures of webhook requests, SHA-256 and SHA-1 |
 //! | [`cipher`] | the encrypted body of a webhook request |

@@ -6,27 +6,27 @@ use serde::Serialize;
 
 const CODES: &str = include_str!("platform_code/codes.toml");
 
-/// A number that the platform gives.
+/// An error code of the platform.
 #[derive(Clone, Debug, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct PlatformCode {
-    /// For example 200341.
+    /// The number, for example 200341.
     pub code: i64,
-    /// Where one meets it: a user's client, an API, the long connection.
+    /// Area in which it occurs: a user's client, an API, the long connection.
     pub area: String,
-    /// In English.
+    /// Explanation in English, for people.
     pub en: Explanation,
-    /// In Chinese.
+    /// Explanation in Chinese, for people.
     pub zh: Explanation,
 }
 
-/// One number in one language.
+/// Explanation of a code in one language.
 #[derive(Clone, Debug, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct Explanation {
-    /// What happened.
+    /// The meaning of the code.
     pub means: String,
-    /// What to do about it.
+    /// The next step, as advice.
     pub next: String,
 }
 
@@ -35,7 +35,7 @@ struct Table {
     code: Vec<PlatformCode>,
 }
 
-/// Every number that is known, those that a user meets first.
+/// Returns every known code; those that a user meets come first.
 ///
 /// # Errors
 ///

@@ -1,4 +1,4 @@
-//! Whatever a stranger sends: nothing panics, what was written is read as it was, and nothing grows.
+//! Properties that hold whatever a stranger sends: nothing panics, values survive writing and reading, and nothing grows.
 
 use bytes::Bytes;
 use proptest::prelude::*;
@@ -71,7 +71,7 @@ proptest! {
         let mut bytes = frame.to_bytes().to_vec();
         let at = at.index(bytes.len());
         bytes[at] ^= 1 << bit;
-        // It is not signed, so it may well be another frame; it must not be a panic.
+        // A frame is not signed, so that a damaged one may well parse as another frame; parsing must not panic.
         drop(Frame::parse(bytes.into()));
         let bytes = frame.to_bytes();
         drop(Frame::parse(bytes.slice(..at)));

@@ -11,12 +11,12 @@ use zeroize::Zeroizing;
 pub struct Secret(Zeroizing<String>);
 
 impl Secret {
-    /// Wraps `text`.
+    /// Creates a secret from its text.
     pub fn new(text: impl Into<String>) -> Self {
         Self(Zeroizing::new(text.into()))
     }
 
-    /// The text itself. A search for calls of this function finds every place where a secret leaves the type.
+    /// Returns the text itself. A search for calls of this function finds every place where a secret leaves the type.
     pub fn expose(&self) -> &str {
         &self.0
     }

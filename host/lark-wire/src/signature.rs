@@ -7,23 +7,23 @@ use subtle::ConstantTimeEq as _;
 
 use crate::secret::Secret;
 
-/// What the three `X-Lark-*` headers carry.
+/// Values of the three `X-Lark-*` headers.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct SignatureHeaders {
     /// `X-Lark-Request-Timestamp`: seconds since the Unix epoch, as text.
     pub timestamp: String,
-    /// `X-Lark-Request-Nonce`.
+    /// `X-Lark-Request-Nonce`: random text of the platform.
     pub nonce: String,
-    /// `X-Lark-Signature`: lower-case hex.
+    /// `X-Lark-Signature`: the signature in lower-case hex.
     pub signature: String,
 }
 
-/// `sha256(timestamp + nonce + encrypt key + body)`: events and the callbacks of schema 2.0.
+/// Computes `sha256(timestamp + nonce + encrypt key + body)`, the signature of events and of callbacks of schema 2.0.
 pub fn sha256_signature(timestamp: &str, nonce: &str, encrypt_key: &Secret, body: &[u8]) -> String {
     hex::encode(chain::<Sha256>(timestamp, nonce, encrypt_key, body))
 }
 
-/// `sha1(timestamp + nonce + verification token + body)`: the old card protocol.
+/// Computes `sha1(timestamp + nonce + verification token + body)`, the signature of the old card protocol.
 pub fn sha1_signature(
     timestamp: &str,
     nonce: &str,

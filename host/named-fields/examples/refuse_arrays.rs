@@ -1,5 +1,5 @@
-//! What a derived `Deserialize` accepts and this crate refuses:
-//! `cargo run --package named-fields --example refuse_arrays`.
+//! Reads an array in the place of a struct, which a derived `Deserialize` accepts and this crate refuses: `cargo run --package
+//! named-fields --example refuse_arrays`.
 #![expect(clippy::print_stdout, reason = "an example shows what it does")]
 
 use serde::Deserialize;

@@ -1,4 +1,4 @@
-//! The parts of a value on their way to a visitor: each is read by names again.
+//! Wrappers that hand the parts of a value to a visitor, so that each part is read by names again.
 
 use std::fmt;
 

@@ -57,12 +57,12 @@ pub fn from_toml<T: DeserializeOwned>(text: &str) -> Result<T, toml::de::Error> 
     T::deserialize(Named(toml::Deserializer::parse(text)?))
 }
 
-/// Reads what any other deserialiser gives.
+/// Reads a value from any other deserializer.
 pub fn from_any<'de, T: Deserialize<'de>, D: Deserializer<'de>>(source: D) -> Result<T, D::Error> {
     T::deserialize(Named(source))
 }
 
-/// A deserialiser that gives structs as objects only.
+/// A deserializer that gives structs as objects only.
 struct Named<D>(D);
 
 /// Methods that hand over a visitor for anything but a struct.

@@ -1,5 +1,5 @@
-//! Who may ask. Without a token, programs and browsers on this machine, and no page from elsewhere through them; with one, whoever
-//! shows it, or has shown it in a browser.
+//! Guards the admin port. Without a token it admits programs and browsers on this machine, but no web page from elsewhere through
+//! them. With one it admits requests that show the token, and browsers that have signed in with it.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -35,28 +35,28 @@ use url::form_urlencoded;
 use crate::admin::page;
 use crate::clock::since_epoch;
 
-/// Orchestrators ask these, and know no token.
+/// Paths that orchestrators probe without a token.
 const PROBES: [&str; 2] = ["/healthz", "/readyz"];
 const SIGN_IN: &str = "/sign-in";
 const SIGN_OUT: &str = "/sign-out";
 const COOKIE_NAME: &str = "aviary_admin";
-/// How long a browser stays signed in: a working day, and the evening after it.
+/// Time that a browser stays signed in: a working day, and the evening after it.
 const SESSION: Duration = Duration::from_secs(12 * 60 * 60);
-/// A wish to roll back and a token are all that is posted here.
+/// Largest request body, in bytes. Only rollback requests and tokens are posted here.
 const LARGEST_BODY: usize = 16 << 10;
 
-/// What is asked of whoever asks.
+/// The token that requests have to show, if one is configured.
 #[derive(Debug)]
 struct Access(Option<Token>);
 
 #[derive(Debug)]
 struct Token {
     token: Secret,
-    /// What sessions are signed with, so that a browser keeps no token, and the host no sessions.
+    /// Key that signs sessions, so that the browser does not store the token, and the host does not store sessions.
     key: [u8; 32],
 }
 
-/// Why somebody is turned away.
+/// Reason why a request is refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 enum TurnedAway {
     #[error("{0}{or_a_token}", or_a_token = or_a_token(*.0))]
@@ -67,7 +67,7 @@ enum TurnedAway {
     WrongToken,
 }
 
-/// What else helps who asks by another name.
+/// Names a further remedy for requests that use another name.
 fn or_a_token(stranger: Stranger) -> &'static str {
     match stranger {
         Stranger::OtherName => ", or set admin.token",
@@ -75,7 +75,7 @@ fn or_a_token(stranger: Stranger) -> &'static str {
     }
 }
 
-/// Puts the guard before everything in `router`, and the way to sign in beside it.
+/// Puts the guard before everything in `router`, and adds the routes for signing in and out.
 pub(super) fn guarded(router: Router, token: Option<&Secret>) -> Router {
     let access = Arc::new(Access(token.map(Token::new)));
     let ways = Router::new()
@@ -122,7 +122,7 @@ async fn sign_in(State(access): State<Arc<Access>>, form: Bytes) -> Response {
     page::sign_in(StatusCode::UNAUTHORIZED, "wrong")
 }
 
-/// With a cookie that lasts that long.
+/// Redirects to the dashboard and sets the session cookie with that lifetime.
 fn to_the_page(session: &str, lasts: Duration) -> Response {
     let seconds = lasts.as_secs();
     let cookie =
@@ -174,7 +174,7 @@ impl Token {
         if has_session { Ok(()) } else { Err(TurnedAway::NoToken) }
     }
 
-    /// Good until then, and worthless with another token.
+    /// Creates a session that is valid until then, in seconds since the epoch, and only with this token.
     fn session(&self, until: u64) -> String {
         format!("{until}.{}", blake3::keyed_hash(&self.key, &until.to_le_bytes()).to_hex())
     }

@@ -1,5 +1,5 @@
-//! `/dashboard.json`: everything that the page shows, in one piece. A page that is visible asks once a second. Nothing is pushed,
-//! so that a page that nobody looks at, or that is closed, costs nothing, and every proxy lets it through.
+//! `/dashboard.json`: everything that the page shows, in one answer. A visible page asks once a second. Nothing is pushed, so
+//! that hidden and closed pages cost nothing, and every proxy lets the requests through.
 
 use std::sync::Arc;
 
@@ -25,12 +25,11 @@ use crate::telemetry::history::History;
 use crate::telemetry::history::window::Figures;
 use crate::telemetry::history::window::Summary;
 
-/// Where it is.
 const PATH: &str = "/dashboard.json";
-/// Buckets of a plugin's hour that are one point of its small picture.
+/// Buckets of a plugin's hour that make one point of its small chart.
 const IN_A_POINT: usize = 4;
 
-/// What it is made of.
+/// State that the answer is made from.
 pub(super) struct Dashboard {
     pub(super) doors: Doors,
     pub(super) folders: Arc<[FolderHandle]>,
@@ -39,12 +38,12 @@ pub(super) struct Dashboard {
     pub(super) began: Instant,
 }
 
-/// What the page wants to know.
+/// Query parameters of the page.
 #[derive(Default)]
 struct Question {
-    /// The last callback it knows.
+    /// Number of the last callback that the page has.
     after: u64,
-    /// Whose hour it draws, if not that of all.
+    /// App and plugin whose hour is drawn; `None` for all plugins together.
     plugin: Option<(String, String)>,
 }
 
@@ -93,7 +92,7 @@ impl Dashboard {
         })
     }
 
-    /// As `/plugins` has them, each with its hour.
+    /// Lists the apps as `/plugins` does, each plugin with its hour.
     fn apps(&self) -> Vec<AppWithHours> {
         let with_hours = |folder: &FolderHandle| {
             let AppReport { app, folder, plugins } = folder.report();
@@ -130,7 +129,7 @@ struct PluginWithHour {
 struct PluginHour {
     #[serde(flatten)]
     summary: Summary,
-    /// Callbacks, the present ones last.
+    /// Callbacks for each point, the newest last.
     buckets: Vec<u64>,
 }
 

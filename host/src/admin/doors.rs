@@ -11,7 +11,7 @@ use crate::ingress::long_connection::status::Connections;
 use crate::ingress::long_connection::status::State;
 use crate::shutdown::Shutdown;
 
-/// What readiness depends on, and what the dashboard shows of it.
+/// State of the doors, for readiness and for the dashboard.
 #[derive(Clone, Debug)]
 pub struct Doors {
     connections: Arc<[Connections]>,
@@ -20,14 +20,14 @@ pub struct Doors {
     shutdown: Shutdown,
 }
 
-/// One app's webhook. That it listens needs no state: it does so before this is asked.
+/// One app's webhook. It has no state: the host listens before anybody can ask for the state.
 #[derive(Debug)]
 pub struct Webhook {
-    /// Whose.
+    /// Id of the app.
     pub app: String,
-    /// Where the platform posts to.
+    /// Path that the platform posts to.
     pub path: String,
-    /// None in a server that has mounted it.
+    /// Address that the host listens on; `None` in a server that has mounted the router.
     pub address: Option<SocketAddr>,
 }
 
@@ -43,7 +43,7 @@ impl Doors {
         Self { connections: connections.into(), webhooks: webhooks.into(), folders, shutdown }
     }
 
-    /// What is missing, in words; empty when the host is ready.
+    /// Names what is missing; empty when the host is ready.
     pub fn missing(&self) -> Vec<String> {
         let mut missing = Vec::new();
         if self.shutdown.has_begun() {
@@ -75,7 +75,7 @@ impl Doors {
         missing
     }
 
-    /// Each of them with its state.
+    /// Lists the doors with their states.
     pub fn to_json(&self) -> Vec<Value> {
         let webhooks = self.webhooks.iter().map(|webhook| {
             let Webhook { app, path, address } = webhook;

@@ -11,7 +11,6 @@ use axum::response::IntoResponse as _;
 use axum::response::Response;
 use axum::routing::get;
 
-/// Where it is.
 pub(super) const PATH: &str = "/";
 
 const SCRIPT: &str = "text/javascript; charset=utf-8";
@@ -27,10 +26,11 @@ const FILES: [(&str, &str, &str); 8] = [
     ("words.js", SCRIPT, include_str!("page/words.js")),
 ];
 const HTML: &str = "text/html; charset=utf-8";
-/// What plugins and users wrote is shown as text; should it ever be taken for more, it finds nothing to run.
+/// Policy of the dashboard. Text from plugins and users is shown as text; if it were ever taken for markup, it could not run
+/// scripts.
 const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src data:; \
                       base-uri 'none'; form-action 'self'; frame-ancestors 'none'";
-/// The form has no file beside it that could be had without the token, so its style stands in it.
+/// Policy of the form. Files beside it could not be loaded without the token, so its style is inline.
 const FORM_POLICY: &str = "default-src 'none'; style-src 'unsafe-inline'; img-src data:; base-uri 'none'; \
                            form-action 'self'; frame-ancestors 'none'";
 
@@ -45,7 +45,7 @@ pub(super) fn router() -> Router {
     Router::new().route(PATH, get(page)).route("/dashboard/{file}", get(file))
 }
 
-/// The form; `state` is a class of it.
+/// Serves the sign-in form; `state` is a class of it.
 pub(super) fn sign_in(status: StatusCode, state: &str) -> Response {
     let text =
         include_str!("page/sign-in.html").replace("{style}", STYLE).replace("{state}", state);

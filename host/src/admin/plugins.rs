@@ -1,4 +1,4 @@
-//! `/plugins`: what is loaded, and the way back to the version before.
+//! `/plugins`: lists the plugins, and rolls one back to the version before.
 
 use std::sync::Arc;
 
@@ -17,9 +17,9 @@ use crate::folder::report::HostReport;
 use crate::folder::status::FolderHandle;
 use crate::folder::status::RollbackError;
 
-/// Where the list is served.
+/// Path of the list of plugins.
 pub const LIST_PATH: &str = "/plugins";
-/// Where a wish is posted. As JSON, which a web page cannot post to another site without asking first.
+/// Path that rollbacks are posted to, as JSON, which a web page cannot post to another site without asking first.
 pub const ROLLBACK_PATH: &str = "/plugins/rollback";
 
 /// The body of a request to roll a plugin back.
@@ -36,9 +36,9 @@ pub struct RollbackBody {
 /// The answer to a rollback.
 #[derive(Debug, Deserialize, Serialize)]
 pub struct RollbackDone {
-    /// The plugin's app.
+    /// Id of the plugin's app.
     pub app: String,
-    /// The plugin's name.
+    /// Name of the plugin.
     pub name: String,
     /// The version that is live now.
     pub version: String,
@@ -47,7 +47,7 @@ pub struct RollbackDone {
 /// The answer to a request that the host refuses.
 #[derive(Debug, Deserialize, Serialize)]
 pub struct AdminRefusal {
-    /// The reason.
+    /// Reason of the refusal, in words.
     pub error: String,
 }
 
@@ -62,7 +62,7 @@ async fn list(State(folders): State<Arc<[FolderHandle]>>) -> Json<HostReport> {
     Json(in_turn::build(move || report(&folders)).await)
 }
 
-/// What `/plugins` answers.
+/// Returns the answer of `/plugins`.
 pub fn report(folders: &[FolderHandle]) -> HostReport {
     HostReport { apps: folders.iter().map(FolderHandle::report).collect() }
 }

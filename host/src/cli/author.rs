@@ -18,35 +18,35 @@ use crate::workshop::template::Language;
 use crate::workshop::template::NewError;
 use crate::workshop::tool::Follower;
 
-/// Begin a plugin: one that builds and answers, with callbacks to send it and a test.
+/// Create a plugin that builds and answers, with sample callbacks and a test.
 #[derive(Debug, Args)]
 #[command(
     after_help = "Example:\n  aviary new leave-approval --lang python\n  aviary build leave-approval --out plugins\n\nNothing that is there is overwritten. Exit codes: 0 it is there, 1 it could not be written, 64 the command line is\nwrong, or the folder holds such files already."
 )]
 pub(super) struct NewArgs {
-    /// What it is called: small letters, digits and hyphens. Its folder too, unless --folder says otherwise.
+    /// Name of the plugin, in small letters, digits and hyphens; also its folder, unless --folder is given.
     name: PluginName,
-    /// What it is written in.
+    /// Language to write it in.
     #[arg(long, value_enum)]
     lang: Language,
-    /// Where it is written to.
+    /// Folder to write it to; by default its name.
     #[arg(long)]
     folder: Option<PathBuf>,
 }
 
-/// Build a plugin with its own tools, as its plugin.toml says, and put it where a host looks.
+/// Build a plugin as its plugin.toml says, and put it into a plugins folder.
 #[derive(Debug, Args)]
 #[command(
     after_help = "Example:\n  aviary build leave-approval --out plugins\n\nWhat is missing on this machine is named, with what to type. Libraries and tools of the plugin go into its own\nfolder and nowhere else. Beside NAME.wasm go its callbacks/ as NAME.tests/, which a host sends it before it is live,\nand its sidecar.toml as NAME.toml, unless there is one. Exit codes: 0 it is there, 1 the build failed, 64 the folder\nhas no sound plugin.toml, 69 a tool is missing."
 )]
 pub(super) struct BuildArgs {
-    /// The plugin's folder, the one with plugin.toml.
+    /// Folder of the plugin, the one with plugin.toml.
     #[arg(default_value = ".")]
     dir: PathBuf,
-    /// The folder that a host watches.
+    /// Plugins folder that a host watches.
     #[arg(long, default_value = "plugins")]
     out: PathBuf,
-    /// Run its own tests too; only what passes them is put there.
+    /// Run the plugin's own tests too, and place it only if they pass.
     #[arg(long)]
     test: bool,
 }

@@ -31,10 +31,10 @@ use crate::terminal;
 
 /// Calls before anything is measured: memory that is touched for the first time costs more.
 const WARM_UP: u64 = 50;
-/// As many loads as it takes to tell the slowest of a hundred.
+/// Loads that are measured: enough for a 99th percentile.
 const LOADS: usize = 100;
 
-/// Measure a plugin with one callback: loading its code, calls per second, the time of a call, and its fuel.
+/// Measure a plugin with one callback: loading, calls per second, time and fuel of a call.
 #[derive(Debug, Args)]
 #[command(after_help = "Example:
   aviary bench plugins/approval.wasm click.json --json | jq .fresh.p99_us
@@ -46,11 +46,11 @@ NAME.toml says; how often an instance is used is what is compared, so `reuse` in
 Exit codes: 0 measured, 1 the plugin is refused or does not answer every call with a reply of its own, 64 a file cannot
 be read or is no callback.")]
 pub(super) struct BenchArgs {
-    /// The plugin: a component, or anything else that a host takes.
+    /// Plugin file: a component, or another form that a host takes.
     file: PathBuf,
-    /// The callback, a JSON file.
+    /// Callback to send, a JSON file.
     callback: PathBuf,
-    /// Calls in each measurement.
+    /// Number of calls in each measurement.
     #[arg(long, default_value_t = 1000, value_parser = clap::value_parser!(u64).range(1..=10_000_000))]
     calls: u64,
     /// Print one JSON object instead of text.
@@ -58,7 +58,7 @@ pub(super) struct BenchArgs {
     json: bool,
 }
 
-/// `--json`.
+/// The object that `--json` prints.
 #[derive(Serialize)]
 struct Report<'a> {
     plugin: &'a str,
@@ -66,19 +66,19 @@ struct Report<'a> {
     event_type: &'a str,
     calls: u64,
     threads: u32,
-    /// From the file to a plugin that may go live, its self-tests included.
+    /// Milliseconds from reading the file to a plugin that may go live, its self-tests included.
     load_ms: f64,
-    /// Of that, until its code was there.
+    /// Milliseconds of `load_ms` until the code was loaded.
     code_ms: f64,
     code: &'static str,
-    /// None where compiled code cannot be kept.
+    /// `None` where compiled code cannot be cached.
     cached: Option<Loads>,
     fresh: Measured,
-    /// None for a program, which begins anew with every callback.
+    /// `None` for a program, which starts anew with every callback.
     reused: Option<Measured>,
 }
 
-/// How long it takes to have its code where that was compiled before.
+/// Times of loading code that was compiled before.
 #[derive(Serialize)]
 struct Loads {
     loads: usize,
@@ -86,15 +86,15 @@ struct Loads {
     p99_ms: f64,
 }
 
-/// What came of one way to call it.
+/// Results for one kind of instance, fresh or reused.
 #[derive(Serialize)]
 struct Measured {
     calls_per_second: f64,
     p50_us: f64,
     p99_us: f64,
-    /// The least that a call took. Fresh instances take the same every time.
+    /// The least fuel that a call took. Fresh instances take the same every time.
     fuel: u64,
-    /// The most.
+    /// The most fuel that a call took.
     fuel_most: u64,
 }
 
@@ -117,7 +117,7 @@ pub(super) async fn run(arguments: &BenchArgs) -> ExitCode {
     }
 }
 
-/// Why there is no measurement.
+/// Reason why there is no measurement.
 enum Failed {
     Load(AloneError),
     Call(String),
@@ -132,7 +132,7 @@ async fn measure(
     let alone = load().await.map_err(Failed::Load)?;
     let (load_ms, code) = (milliseconds(alone.took), alone.plugin.provenance().code_source);
     let code_ms = milliseconds(alone.plugin.provenance().code_load_time);
-    // Code that somebody has is not loaded again.
+    // Code that is still in use would be shared instead of loaded again.
     drop(alone);
     let cached = load_again(load).await.map_err(Failed::Load)?;
     let first = &load().await.map_err(Failed::Load)?.plugin;
@@ -165,7 +165,7 @@ async fn measure(
     Ok(())
 }
 
-/// Has its code from the disk again and again. None if it is not kept there.
+/// Measures loading the code from the cache. `None` if the plugin is not cached.
 async fn load_again<L>(load: impl Fn() -> L) -> Result<Option<Loads>, AloneError>
 where
     L: Future<Output = Result<Alone, AloneError>>,
@@ -183,7 +183,7 @@ where
     Ok(Some(Loads { loads: LOADS, p50_ms, p99_ms }))
 }
 
-/// One at a time for the time of a call, then as many at once as there are threads.
+/// Makes calls one at a time to measure the time of a call, then on every thread at once to measure calls per second.
 async fn both_ways(
     desk: &Arc<Desk>,
     plugin: &Arc<Plugin>,
@@ -237,7 +237,7 @@ async fn call(desk: &Desk, plugin: &Arc<Plugin>, callback: &Callback) -> Result<
     Err(Failed::Call(format!("{}: {}: {why}", plugin.name(), played.outcome.as_str())))
 }
 
-/// Of sorted times, which are never none.
+/// Returns a percentile of sorted times, of which there is at least one.
 fn percentile(times: &[Duration], percent: usize) -> Duration {
     let index = (times.len() * percent).div_ceil(100).saturating_sub(1);
     times.get(index).copied().unwrap_or_default()

@@ -31,10 +31,10 @@ use crate::small_file::off_thread;
 use crate::telemetry::collector::Line;
 use crate::terminal;
 
-/// The largest callback that is read. The platform's own are a hundredth of that.
+/// Largest callback that is read, in bytes. The platform's own have about a hundredth of that.
 const MAX_CALLBACK_BYTES: u64 = 4 << 20;
 
-/// Give one callback to a plugin, here and now, and show what the platform would get.
+/// Call a plugin with one callback, offline, and show what the platform would get.
 #[derive(Debug, Args)]
 #[command(after_help = r#"Example:
   echo '{"schema":"2.0","header":{"event_type":"card.action.trigger"},"event":{"operator":{"open_id":"ou_1"},
@@ -48,11 +48,11 @@ that lists of who may click, seals, and what shall happen once do not stand befo
 Exit codes: 0 the plugin's own reply goes out, 1 it does not, or it took more than --max-fuel, 64 a file cannot be
 read or is no callback."#)]
 pub(super) struct CallArgs {
-    /// The plugin: a component, or anything else that a host takes.
+    /// Plugin file: a component, or another form that a host takes.
     file: PathBuf,
-    /// The callback, a JSON file.
+    /// Callback to send, a JSON file.
     callback: PathBuf,
-    /// Fail if the call takes more fuel than this. The same call takes the same on every machine.
+    /// Fail if the call takes more fuel than this; the same call takes the same on every machine.
     #[arg(long, value_name = "UNITS")]
     max_fuel: Option<u64>,
     /// Print one JSON object instead of text.
@@ -60,7 +60,7 @@ pub(super) struct CallArgs {
     json: bool,
 }
 
-/// `--json`.
+/// The object that `--json` prints.
 #[derive(Serialize)]
 struct Report<'a> {
     ok: bool,
@@ -71,7 +71,7 @@ struct Report<'a> {
     event_id: Option<&'a str>,
     outcome: &'static str,
     reason: Option<&'a str>,
-    /// What the platform gets; null where that is no more than "taken" or "send it again".
+    /// Body that the platform gets; null where the answer only says "taken" or "send it again".
     reply: Option<Value>,
     acknowledged: bool,
     fuel: Option<u64>,
@@ -99,7 +99,7 @@ pub(super) async fn run(arguments: &CallArgs) -> ExitCode {
         }
         Err(error) => return fail(EXIT_USAGE, &error.to_string()),
     };
-    // What it said while it was loaded is no part of this call.
+    // Log lines from loading are not part of this call.
     desk.log.take();
     let header = callback.header.clone();
     let played = patiently("waiting for the plugin", rehearse(&desk.engine, &plugin, callback));
@@ -151,7 +151,7 @@ fn sent(played: &Rehearsal) -> (Option<Value>, bool) {
     }
 }
 
-/// What the host has written is JSON; if it were not, it would still be shown.
+/// Parses JSON that the host has written. Text that is not JSON, which is not expected, is shown as it is.
 fn as_json(text: &str) -> Value {
     serde_json::from_str(text).unwrap_or_else(|_| text.into())
 }
@@ -175,7 +175,7 @@ fn print(report: &Report<'_>, budget: u64) {
     }
     terminal::result!("time      {:.2} ms, loaded in {:.0} ms", report.ms, report.load_ms);
     match &report.reply {
-        // Two spaces deep, as the rest of the page.
+        // Further lines are aligned with the first one's value.
         Some(reply) => {
             terminal::result!("reply     {}", format!("{reply:#}").replace('\n', "\n          "))
         }

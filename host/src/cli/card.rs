@@ -1,4 +1,4 @@
-//! `aviary card check`: is this a card the platform takes? For people and for their build pipelines; asks nobody.
+//! `aviary card check`: checks whether the platform would take a card, without asking it. For people and for build pipelines.
 
 use std::path::Path;
 use std::path::PathBuf;
@@ -15,10 +15,10 @@ use crate::cli::exit::EXIT_USAGE;
 use crate::small_file;
 use crate::terminal;
 
-/// The largest file that is checked. The platform takes cards of 30 KB.
+/// Largest file that is checked, in bytes. The platform takes cards of 30 KB.
 const MAX_CARD_BYTES: u64 = 4 << 20;
 
-/// What can be done with a card.
+/// Check cards.
 #[derive(Debug, Subcommand)]
 pub(super) enum CardCommand {
     /// Check a card against the platform's documented rules, without asking the platform.
@@ -45,7 +45,7 @@ struct Line<'a> {
     ok: bool,
     version: Option<&'static str>,
     faults: Vec<LineFault<'a>>,
-    /// Faults that are not listed any more.
+    /// Number of further faults that are not listed.
     beyond: usize,
 }
 
@@ -100,7 +100,7 @@ fn print_json(card: &Path, report: &FileReport) {
     };
     match serde_json::to_string(&line) {
         Ok(line) => terminal::result!("{line}"),
-        // A path that is not UTF-8 has no JSON.
+        // A path that is not UTF-8 cannot be written as JSON.
         Err(error) => terminal::notice!("aviary: {}: {error}", card.display()),
     }
 }

@@ -1,4 +1,4 @@
-//! `aviary check`: would a host take this file, as what, and what would it want? For people and for build pipelines.
+//! `aviary check`: says whether a host would take a file, as what, and what the file needs. For people and for build pipelines.
 
 use std::path::Path;
 use std::path::PathBuf;
@@ -24,13 +24,13 @@ use crate::small_file::off_thread;
 use crate::telemetry::collector::Line;
 use crate::terminal;
 
-/// Say what a file is, what it handles and needs, and whether a host would take it.
+/// Check whether a host takes a file, and show what it handles and needs.
 #[derive(Debug, Args)]
 #[command(
     after_help = "Example:\n  aviary check plugins/*.wasm\n\nNAME.toml and NAME.tests/ beside NAME.wasm count as they do in a host. What one of them\nimports and has no grant for is refused to it when it asks; a world in wit/ that does not import it does not need it.\nExit codes: 0 a host takes every one of them and grants what it imports, 1 it refuses one, 64 a file cannot be read,\n77 it takes every one, and one lacks a grant."
 )]
 pub(super) struct CheckArgs {
-    /// Files as they would be dropped into the folder.
+    /// Plugin files, as they would be put into the folder.
     #[arg(required = true)]
     files: Vec<PathBuf>,
     /// Print one JSON object for each file instead of text.
@@ -43,15 +43,15 @@ pub(super) struct CheckArgs {
 struct Report<'a> {
     file: String,
     ok: bool,
-    /// Why a host would not take it.
+    /// Reason why a host would not take the file.
     refused: Option<String>,
     form: Option<&'static str>,
     bytes: usize,
     #[serde(flatten)]
     taken: Option<Taken<'a>>,
-    /// What it imports and has no grant for.
+    /// Imports that it has no grant for.
     not_granted: Vec<String>,
-    /// What is worth knowing all the same.
+    /// Log lines from loading, without those of level INFO.
     warnings: Vec<String>,
 }
 
@@ -67,7 +67,7 @@ struct Taken<'a> {
 }
 
 pub(super) async fn run(arguments: &CheckArgs) -> ExitCode {
-    // How long it takes to compile is something to know.
+    // No cache: the report says how long compiling takes.
     let desk = match Desk::new(CachePath::Off) {
         Ok(desk) => desk,
         Err(error) => return fail(EXIT_UNAVAILABLE, &error.to_string()),
@@ -86,7 +86,7 @@ pub(super) async fn run(arguments: &CheckArgs) -> ExitCode {
     }
 }
 
-/// What a host makes of a file, the worst last.
+/// Verdict on a file, the worst last.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum Verdict {
     Sound,
@@ -146,7 +146,7 @@ fn words(line: &Line) -> String {
     more.map_or_else(|| line.message.clone(), |more| format!("{}: {more}", line.message))
 }
 
-/// Every program imports them, and nobody wants to read them.
+/// Recognizes interfaces of WASI. Every program imports them, so that they are only counted.
 fn is_standard(import: &str) -> bool {
     let package = import.split('/').next().unwrap_or_default();
     matches!(

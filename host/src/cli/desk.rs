@@ -1,4 +1,4 @@
-//! What the commands share that look at a plugin without a host: an engine, no platform, and a log that is kept.
+//! Engine, offline platform and collected log, for the commands that look at a plugin without a host.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -18,10 +18,10 @@ use crate::runtime::engine::GuestEngine;
 use crate::runtime::reuse::Reuse;
 use crate::telemetry::collector::Collector;
 
-/// Calls under way at once. There is one; the largest of components takes as many places.
+/// Places for calls. One call of the largest components takes all of them.
 const CALLS: u32 = 16;
 
-/// See the module.
+/// The parts that loading and calling a plugin takes without a host.
 pub(super) struct Desk {
     pub(super) engine: Arc<GuestEngine>,
     pub(super) notebook: Notebook,
@@ -29,12 +29,12 @@ pub(super) struct Desk {
 }
 
 impl Desk {
-    /// Compiled code is had from that folder where it lies there, and left there.
+    /// Creates the engine with the code cache at `path`: compiled code is read from it and kept there.
     pub(super) fn new(path: CachePath) -> Result<Self, EngineError> {
         let log = Collector::default();
         log.install();
         let cores = GuestsConfig::default().threads;
-        // Somebody is waiting for the compiler, and for nothing else.
+        // The user waits for the compiler and for nothing else, so it gets every core.
         let guests =
             GuestsConfig { max_calls: CALLS, compile_threads: cores, ..GuestsConfig::default() };
         let engine =
@@ -42,18 +42,18 @@ impl Desk {
         Ok(Self { engine, notebook: Notebook::default(), log })
     }
 
-    /// How many calls of it can be under way at once, one on each thread.
+    /// Returns the number of calls of a plugin that can be under way at once, one on each thread.
     pub(super) fn at_once(plugin: &Plugin) -> u32 {
         let threads = u32::try_from(GuestsConfig::default().threads).unwrap_or(CALLS);
         threads.min(CALLS / plugin.places()).max(1)
     }
 
-    /// The plugin, as a host would have it.
+    /// Loads a plugin as a host would.
     pub(super) async fn load(&self, file: &Path) -> Result<Alone, AloneError> {
         self.load_with(file, None).await
     }
 
-    /// The same, however often its sidecar file says that an instance is used.
+    /// Loads a plugin as a host would, with `reuse`, if given, in place of the sidecar file's.
     pub(super) async fn load_with(
         &self,
         file: &Path,

@@ -1,4 +1,4 @@
-//! `aviary dev`: follows a plugin's source until it is told to stop.
+//! `aviary dev`: follows a plugin's source until the command is told to stop.
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -11,16 +11,16 @@ use crate::cli::stop_signals::StopSignals;
 use crate::dev;
 use crate::dev::Page;
 
-/// Follow a plugin's source: build each change, make it live, send the last callback again and show what the user sees.
+/// Rebuild a plugin on each change, make it live and send the last callback again.
 #[derive(Debug, Args)]
 #[command(
     after_help = "Example:\n  aviary dev leave-approval --open\n\nThe host and a simulated platform run on loopback. After each change the callbacks in DIR/callbacks/*.json are sent,\nor, once somebody clicked on the platform's page or sent one by hand, that one again:\n  curl -s http://127.0.0.1:PORT/simulator/send -H 'Content-Type: application/json' -d '{\"app_id\":\"cli_0123456789abcdef\",\"kind\":\"card_action\",\"value\":{}}'\nEnds with Ctrl-C. Exit codes: 0 it was told to stop, 1 it could not begin, 69 signals cannot be had."
 )]
 pub(super) struct DevArgs {
-    /// The plugin's folder, the one with plugin.toml.
+    /// Folder of the plugin, the one with plugin.toml.
     #[arg(default_value = ".")]
     dir: PathBuf,
-    /// Open a chat in a browser whose clicks it answers. It shows the build, the version that is live, and what that answers.
+    /// Open a chat in a browser to click in; it shows the build, the live version and its answers.
     #[arg(long)]
     open: bool,
 }
@@ -34,7 +34,7 @@ pub(super) async fn run(arguments: &DevArgs) -> ExitCode {
     };
     let page = if arguments.open { Page::Open } else { Page::Leave };
     tokio::select! {
-        // Whatever is under way is dropped: nobody waits for its answer.
+        // Work under way is dropped: nobody waits for its answer.
         () = stop.received() => ExitCode::SUCCESS,
         result = dev::run(&arguments.dir, page) => match result {
             Ok(()) => ExitCode::SUCCESS,

@@ -1,4 +1,4 @@
-//! `aviary doctor`: prints what was found, worst last so that it stays on the screen.
+//! `aviary doctor`: prints the findings, worst last so that it stays on the screen.
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -12,13 +12,13 @@ use crate::doctor::finding::Finding;
 use crate::doctor::finding::Level;
 use crate::terminal;
 
-/// Look for what keeps the apps of a configuration from working, and say what to do about it.
+/// Find what keeps a set-up from working, and say what to do about it.
 #[derive(Debug, Args)]
 #[command(
     after_help = "Example:\n  aviary doctor --config aviary.toml\n\nIt changes nothing but the cache of compiled code, and may be run beside the host. Exit codes: 0 nothing keeps the host from working, 1 something does."
 )]
 pub(super) struct DoctorCommand {
-    /// The configuration file.
+    /// Read the configuration from this file.
     #[arg(long, default_value = "aviary.toml")]
     config: PathBuf,
     /// Print one JSON object instead of text.

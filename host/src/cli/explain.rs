@@ -1,4 +1,4 @@
-//! `aviary explain CODE`: what a number of the platform means, and what to do about it. Asks nobody.
+//! `aviary explain CODE`: explains a code of the platform and what to do about it, from a table, without asking the platform.
 
 use std::process::ExitCode;
 
@@ -9,15 +9,15 @@ use lark_wire::platform_code::PlatformCode;
 
 use crate::terminal;
 
-/// Explain a code of the platform: what happened, and what to do about it.
+/// Explain an error code of the platform, and what to do about it.
 #[derive(Debug, Args)]
 #[command(
     after_help = "Example:\n  aviary explain 200340\n  aviary explain --language zh 300040\n\nWithout a code all of them are listed. Exit codes: 0 it is known, 1 it is not."
 )]
 pub(super) struct ExplainCommand {
-    /// For example 200340, as a user's client shows it, or 99991663, as the server API answers.
+    /// Code that a user's client shows, like 200340, or that the server API answers, like 99991663.
     code: Option<i64>,
-    /// The language; without it that of the terminal.
+    /// Language of the explanation; by default the terminal's.
     #[arg(long)]
     language: Option<Language>,
     /// Print one JSON object for each code instead of text.
@@ -32,7 +32,7 @@ enum Language {
 }
 
 impl Language {
-    /// As the terminal's owner has set it, in the order in which POSIX looks.
+    /// Reads the language that is set for the terminal, in the order in which POSIX looks.
     fn of_the_terminal() -> Self {
         let set = ["LC_ALL", "LC_MESSAGES", "LANG"];
         let locale = set.iter().find_map(|name| std::env::var(name).ok().filter(|v| !v.is_empty()));

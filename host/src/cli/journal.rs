@@ -1,4 +1,4 @@
-//! `aviary journal`: what a host has written down, listed, shown and exported. It reads the files; the host need not run.
+//! `aviary journal`: lists, shows and exports journaled callbacks. It reads the files; the host need not run.
 
 mod when;
 
@@ -27,10 +27,10 @@ use crate::record::Outcome;
 use crate::steps::Span;
 use crate::tape::told::HostCall;
 
-/// Entries that are listed without being asked for more: a screen of them.
+/// Entries that are listed by default: a screen of them.
 const LISTED: usize = 40;
 
-/// See what a host has written down about its callbacks: [journal] in aviary.toml.
+/// Show the callbacks in a host's journal.
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:
   aviary journal --plugin approval --since 2h
@@ -65,19 +65,19 @@ pub(super) struct JournalCommand {
     action: Option<Action>,
 }
 
-/// Which journal.
+/// Options that say which journal to read.
 #[derive(Debug, Args)]
 pub(super) struct Place {
-    /// The journal's folder; without it, what the configuration file says.
+    /// Folder of the journal; by default the one in the configuration file.
     #[arg(long, global = true, value_name = "DIR")]
     journal: Option<PathBuf>,
-    /// Where the journal is configured.
+    /// Configuration file whose [journal] section names the folder.
     #[arg(long, global = true, default_value = "aviary.toml")]
     config: PathBuf,
 }
 
 impl Place {
-    /// The folder.
+    /// Returns the journal's folder, or an error if there is none.
     pub(super) fn folder(&self) -> anyhow::Result<PathBuf> {
         match &self.journal {
             Some(folder) if !folder.is_dir() => bail!("{} is not a folder", folder.display()),
@@ -89,22 +89,22 @@ impl Place {
     }
 }
 
-/// Which of its entries.
+/// Options that select entries.
 #[derive(Debug, Args)]
 struct Wanted {
-    /// Of this plugin.
+    /// Only callbacks of this plugin.
     #[arg(long, global = true, value_name = "NAME")]
     plugin: Option<String>,
-    /// Of this type, for example card.action.trigger.
+    /// Only callbacks of this type, for example card.action.trigger.
     #[arg(long = "type", global = true, value_name = "TYPE")]
     event_type: Option<String>,
-    /// That ended like this, for example trap.
+    /// Only callbacks with this outcome, for example trap.
     #[arg(long, global = true)]
     outcome: Option<Outcome>,
-    /// No older than this: 90s, 10m, 2h, 3d.
+    /// Only callbacks no older than this: 90s, 10m, 2h, 3d.
     #[arg(long, global = true, value_name = "AGE")]
     since: Option<Ago>,
-    /// The newest of them.
+    /// Only the newest N callbacks.
     #[arg(long, global = true, value_name = "N")]
     last: Option<usize>,
 }
@@ -123,19 +123,19 @@ impl Wanted {
 
 #[derive(Debug, Subcommand)]
 enum Action {
-    /// Everything about one callback.
+    /// Show everything about one callback.
     Show {
-        /// As it is listed, or the platform's event id.
+        /// Id from the list, or the platform's event id.
         id: String,
-        /// As JSON.
+        /// Print JSON instead of text.
         #[arg(long)]
         json: bool,
     },
-    /// All of them as JSON lines, oldest first.
+    /// Print callbacks as JSON lines, oldest first.
     Export,
 }
 
-/// Reads, and prints.
+/// Prints the list, one entry or the export to standard output.
 pub(super) fn run(command: &JournalCommand) -> anyhow::Result<()> {
     let folder = command.place.folder()?;
     let mut out = BufWriter::new(std::io::stdout().lock());
@@ -186,8 +186,8 @@ fn find(folder: &Path, id: &str) -> std::io::Result<Option<Entry>> {
     Ok(found)
 }
 
-/// In one line, whatever white space a callback came with. One that is nested as deep as it may be is too deep for the parser
-/// with the entry around it; its line breaks, which no text of JSON holds, become spaces then.
+/// Formats an entry as one line, whatever white space the callback came with. A callback of the greatest depth allowed is too
+/// deep for the parser once it is inside an entry; its line breaks, which no JSON string contains, then become spaces.
 fn compact(entry: &Entry) -> anyhow::Result<String> {
     let line = match serde_json::to_value(entry) {
         Ok(entry) => entry.to_string(),
@@ -229,7 +229,7 @@ fn describe(entry: &Entry) -> String {
         at_us += took_us;
     }
     add(format!("  callback  {}", entry.callback));
-    // Not through a value: the parser may find it too deep.
+    // Serialized directly: as a `Value` it could be too deep for the parser.
     add(format!("  reply     {}", serde_json::to_string(&entry.reply).unwrap_or_default()));
     if let Some(called) = &entry.called {
         for HostCall { call, asked, answered, span } in &called.told.calls {

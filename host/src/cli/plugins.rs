@@ -36,26 +36,26 @@ use crate::secret::SecretSource;
 use crate::tls;
 use crate::tls::ExtraRoots;
 
-/// A host that does not answer its admin port by then is not there, or not well.
+/// Time limit for an answer of the admin port. A host that takes longer is not there, or not well.
 const PATIENCE: Duration = Duration::from_secs(10);
 
-/// Where the token is for a host that no configuration file here speaks of.
+/// Environment variable with the token of a host that no configuration file here describes.
 const TOKEN: &str = "AVIARY_ADMIN_TOKEN";
 
-/// List the plugins of a running host, or take one back to the version before.
+/// List the plugins of a running host, or roll one back.
 #[derive(Debug, Args)]
 #[command(
     after_help = "Examples:\n  aviary plugins --admin 127.0.0.1:9090\n  aviary plugins --json | jq '.apps[].plugins[] | select(.live | not)'\n  aviary plugins rollback approval_card"
 )]
 pub(super) struct PluginsCommand {
-    /// Print the host's own JSON instead of a table.
+    /// Print the host's JSON instead of a table.
     #[arg(long, global = true)]
     json: bool,
-    /// The host's admin port; without it, what the configuration file says. If it wants a token, that is in
+    /// Address of the host's admin port; by default the one in the configuration file. With this option, a token is read from
     /// AVIARY_ADMIN_TOKEN.
     #[arg(long, global = true, value_name = "ADDRESS")]
     admin: Option<SocketAddr>,
-    /// Where the admin port is configured.
+    /// Configuration file that names the admin port.
     #[arg(long, global = true, default_value = "aviary.toml")]
     config: PathBuf,
     #[command(subcommand)]
@@ -64,20 +64,20 @@ pub(super) struct PluginsCommand {
 
 #[derive(Debug, Subcommand)]
 enum Action {
-    /// Make the version before live again, until the file changes.
+    /// Make the previous version live again, until the file changes.
     Rollback {
-        /// The file's name without its ending.
+        /// Name of the plugin: its file's name without the ending.
         name: String,
-        /// The app, where several have a plugin of that name.
+        /// App of the plugin, where several have one of that name.
         #[arg(long)]
         app: Option<String>,
     },
 }
 
-/// Asks, and returns what to print.
+/// Sends the request and returns the text to print.
 pub(super) async fn run(command: &PluginsCommand) -> anyhow::Result<String> {
     let AdminConfig { listen: admin, token } = match command.admin {
-        // No variable, no token: the host says so if it wants one.
+        // Without the variable no token is sent; the host says so if it wants one.
         Some(listen) => {
             let token = SecretSource::Env(TOKEN.to_owned()).read(Path::new(".")).ok();
             AdminConfig { listen, token }
@@ -126,7 +126,7 @@ pub(super) async fn run(command: &PluginsCommand) -> anyhow::Result<String> {
     })
 }
 
-/// Another version of the host may answer, or no host at all.
+/// Parses an answer, which may be that of another version of the host, or of another program.
 fn read<T: DeserializeOwned>(body: &[u8], admin: SocketAddr) -> anyhow::Result<T> {
     serde_json::from_slice(body)
         .with_context(|| format!("what answers at {admin} is not an admin port of this version"))
@@ -149,7 +149,7 @@ fn table(host: &HostReport) -> String {
 
 fn describe(text: &mut String, plugin: &PluginReport) {
     let PluginReport { name, live, not_live_because, canary, .. } = plugin;
-    // As above.
+    // Writing to a string cannot fail.
     let mut line = |words: String| {
         let _ = writeln!(text, "{}", escaped(&words, Keep::Nothing));
     };

@@ -1,14 +1,14 @@
-//! A word on standard error about what takes longer than a moment.
+//! Messages on standard error about work that takes longer than a second.
 
 use std::future::Future;
 use std::time::Duration;
 
 use crate::terminal;
 
-/// Nobody wonders before.
+/// Shorter waits need no explanation.
 const A_MOMENT: Duration = Duration::from_secs(1);
 
-/// Waits for it, and says what for if it takes longer than a moment.
+/// Waits for `work`, and prints `what` to standard error if it takes longer than a moment.
 pub(super) async fn patiently<T>(what: &str, work: impl Future<Output = T>) -> T {
     tokio::pin!(work);
     tokio::select! {

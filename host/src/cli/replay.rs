@@ -1,4 +1,4 @@
-//! `aviary replay`: the callbacks of a journal against a plugin file, and what would be different.
+//! `aviary replay`: plays the callbacks of a journal to a plugin file and reports the differences.
 
 use std::path::Path;
 use std::path::PathBuf;
@@ -26,7 +26,7 @@ use crate::runtime::code_cache::CachePath;
 use crate::steps::Step;
 use crate::terminal;
 
-/// Play a journal's callbacks to a plugin file, and name what differs.
+/// Replay a journal's callbacks against a plugin file, and show what differs.
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:
   aviary replay plugins/approval.wasm
@@ -38,17 +38,17 @@ the checker, the reply, later cards, and the fuel; the time is shown and is no d
 in time, or whose plugin was told more than the journal keeps, is left out and counted.
 Exit codes: 0 nothing differs, 1 something does, or there was nothing to play, 64 a file cannot be read.")]
 pub(super) struct ReplayArgs {
-    /// The plugin: NAME.wasm, with what is beside it.
+    /// Plugin file NAME.wasm, with NAME.toml and NAME.tests/ beside it.
     file: PathBuf,
     #[command(flatten)]
     place: Place,
-    /// Those of that plugin; without it, of the file's name.
+    /// Callbacks of this plugin; by default of the one with the file's name.
     #[arg(long, value_name = "NAME")]
     plugin: Option<String>,
-    /// The newest of them.
+    /// Only the newest N callbacks.
     #[arg(long, value_name = "N", default_value_t = 1000)]
     last: usize,
-    /// Fuel is a difference only where a call takes more than so many times what it took.
+    /// Report fuel only if it grew by more than this factor.
     #[arg(long, value_name = "FACTOR")]
     fuel_factor: Option<f64>,
     /// Print one JSON object instead of text.
@@ -56,7 +56,7 @@ pub(super) struct ReplayArgs {
     json: bool,
 }
 
-/// `--json`.
+/// The object that `--json` prints.
 #[derive(Serialize)]
 struct Report {
     ok: bool,
@@ -70,7 +70,7 @@ struct Report {
     callbacks: Vec<Different>,
 }
 
-/// Of all that were played.
+/// Totals of all callbacks that were played: in the journal, and in this run.
 #[derive(Default, Serialize)]
 struct Sum {
     was: f64,
@@ -84,7 +84,7 @@ impl Sum {
     }
 }
 
-/// One callback that is not as it was.
+/// One callback whose replay differs from the journal.
 #[derive(Serialize)]
 struct Different {
     id: String,
@@ -184,7 +184,7 @@ async fn replay(
     report
 }
 
-/// What its instance and its guest took then.
+/// Returns the milliseconds that the instance and the guest took according to the journal.
 fn guest_ms(entry: &Entry) -> f64 {
     let of_the_call = [Step::Instantiate, Step::Guest];
     let took_us = of_the_call.iter().filter_map(|step| entry.steps_us.get(step)).sum::<u64>();

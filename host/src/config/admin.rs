@@ -1,4 +1,4 @@
-//! `[admin]`: where operators ask, and what they have to show.
+//! `[admin]`: the address of the admin port, and the token that it asks for.
 
 use std::net::SocketAddr;
 use std::path::Path;
@@ -10,7 +10,7 @@ use crate::secret::SecretSource;
 use crate::setting::Section;
 use crate::setting::SettingError;
 
-/// Fewer characters could be guessed by asking.
+/// Shortest token, in characters: a shorter one could be guessed by trying.
 const SHORTEST_TOKEN: usize = 16;
 
 #[derive(Clone, Debug, Deserialize)]
@@ -20,12 +20,12 @@ pub(super) struct AdminFile {
     token: Option<SecretSource>,
 }
 
-/// The admin port, checked: who is not on this machine has to show a token.
+/// The admin port, checked: a port that other machines can reach has a token.
 #[derive(Clone, Debug)]
 pub struct AdminConfig {
     /// Address and port of the dashboard, `/healthz`, `/readyz`, `/metrics` and `/plugins`.
     pub listen: SocketAddr,
-    /// What whoever asks has to show.
+    /// Token that requests have to show, if one is configured.
     pub token: Option<Secret>,
 }
 

@@ -5,7 +5,7 @@ use std::path::Path;
 use crate::config::ConfigError;
 use crate::config::File;
 
-/// The error of a refused text names one of its lines. Only the text is read: no file, and no variable.
+/// Checks that the error of a refused text names one of its lines. Only the text is read: no file, and no variable.
 pub fn configuration(bytes: &[u8]) {
     let Ok(text) = std::str::from_utf8(bytes) else { return };
     let file = match File::parse(text, Path::new("aviary.toml")) {

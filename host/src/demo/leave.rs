@@ -1,4 +1,4 @@
-//! A leave from the request to the decision: what one plugin sends is what the next user clicks on.
+//! A leave request from its form to the decision: the next user clicks on the card that the plugin sent.
 
 use anyhow::Context as _;
 use lark_simulator::delivery::Delivery;
@@ -13,13 +13,13 @@ use crate::demo::scenario::shows_toast;
 use crate::stage::Recorded;
 use crate::stage::Stage;
 
-/// Who plays it.
+/// Plugin that has to answer the clicks.
 const PLUGIN: &str = "leave_approval";
-/// As its sidecar file has it.
+/// Approver that the plugin's sidecar file names.
 const APPROVER: &str = "ou_approver";
 const APPLICANT: &str = "ou_ana";
 
-/// Four clicks, on both doors in turns.
+/// Makes four clicks, on both doors in turns.
 pub(super) async fn play(stage: &mut Stage) -> anyhow::Result<Vec<Outcome>> {
     let form = CardAction {
         value: json!({ "leave": "request" }),
@@ -74,7 +74,7 @@ async fn click(
     ))
 }
 
-/// What is behind the first button of the card that the approver was sent.
+/// Returns the value of the first button on the card that the approver was sent.
 fn approve_value(stage: &Stage) -> anyhow::Result<Value> {
     let messages = stage.platform.messages();
     let sent = messages.iter().rev().find(|message| message.receive_id == APPROVER);

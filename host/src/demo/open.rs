@@ -10,7 +10,7 @@ use crate::stage::Stage;
 use crate::stage::browser;
 use crate::stage::narrator::has_changed;
 
-/// Shows the page until `stop`. `false` if something did not finish in time.
+/// Shows the page until `stop`. Returns `false` if something did not finish in time.
 pub(super) async fn play(
     components: &[PathBuf],
     stop: impl Future<Output = ()>,
@@ -27,7 +27,7 @@ pub(super) async fn play(
     Ok(stage.strike().await)
 }
 
-/// Sends what was clicked last to each version that takes another's place.
+/// Sends the last callback that was sent by hand to each version that replaces another.
 async fn ask_new_versions(stage: &Stage) -> anyhow::Result<()> {
     let mut changes = stage.follow_plugins();
     let mut known = versions(stage);
@@ -48,7 +48,7 @@ async fn ask_new_versions(stage: &Stage) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Of what is live.
+/// Returns the live version of each plugin.
 fn versions(stage: &Stage) -> BTreeMap<String, String> {
     let plugins = stage.plugin_list().into_iter();
     plugins.filter_map(|plugin| Some((plugin.name, plugin.live?.version))).collect()

@@ -10,17 +10,17 @@ use crate::stage::Stage;
 
 /// The platform's limit, which no answer may exceed.
 const THREE_SECONDS_MS: f64 = 3000.0;
-/// Healthy clicks while it spins.
+/// Clicks for a healthy plugin while the other spins.
 const HEALTHY_CLICKS: usize = 20;
 
-/// What came of it.
+/// Result of the scenario.
 #[derive(Debug, Serialize)]
 pub(super) struct Runaway {
-    /// When the user of the runaway got an answer.
+    /// Milliseconds until the user of the spinning plugin got an answer.
     pub(super) answered_ms: f64,
-    /// What that user saw.
+    /// Description of what that user saw.
     pub(super) outcome: String,
-    /// The slowest of the healthy clicks meanwhile.
+    /// Milliseconds that the slowest of the healthy clicks took meanwhile.
     pub(super) slowest_healthy_ms: f64,
     pub(super) ok: bool,
 }

@@ -1,4 +1,4 @@
-//! One delivery after the other: what is sent, and what the user must see.
+//! Scenarios of one delivery each: what is sent, and what the user must see.
 
 use lark_simulator::delivery::Delivery;
 use lark_simulator::delivery::Door;
@@ -24,7 +24,7 @@ pub(super) struct Outcome {
     pub(super) ok: bool,
 }
 
-/// What is sent, through which doors, and what must come of it.
+/// One delivery, the doors that it goes through, and the expected result.
 struct Scenario {
     name: &'static str,
     callback: &'static str,
@@ -43,7 +43,7 @@ enum Doors {
     LongConnection,
 }
 
-/// Every callback type, through every door that carries it, and what is not a callback at all.
+/// Every callback type, through every door that carries it, and deliveries that are not callbacks.
 const SCENARIOS: [Scenario; 15] = [
     Scenario {
         name: "approve a leave",
@@ -207,7 +207,7 @@ const SCENARIOS: [Scenario; 15] = [
     },
 ];
 
-/// Plays them all, in order.
+/// Plays all scenarios, in order.
 pub(super) async fn play_all(stage: &mut Stage) -> anyhow::Result<Vec<Outcome>> {
     let mut outcomes = Vec::new();
     for scenario in &SCENARIOS {

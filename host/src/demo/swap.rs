@@ -20,19 +20,19 @@ use crate::small_file;
 use crate::stage::APP_ID;
 use crate::stage::Stage;
 
-/// How often the plugin is replaced.
+/// Number of times that the plugin is replaced.
 const SWAPS: u8 = 3;
 /// Users who click as fast as they get their answers, half of them on each door.
 const USERS: usize = 4;
-/// How long a new version may take to answer its first click.
+/// Time in which a new version has to answer its first click.
 const LIVE: Duration = Duration::from_secs(20);
 
-/// What came of it.
+/// Result of the scenario.
 #[derive(Debug, Serialize)]
 pub(super) struct Swap {
     /// Clicks that saw the plugin's own answer.
     pub(super) answered: usize,
-    /// Clicks that did not.
+    /// Clicks that saw another answer, or none.
     pub(super) lost: usize,
     /// Versions of the plugin that answered, the first one included.
     pub(super) versions: usize,
@@ -91,8 +91,8 @@ async fn click_until(
     (answered, lost)
 }
 
-/// The same plugin with another stamp in it: a component may carry custom sections, and every byte counts for its
-/// version. Written beside the folder's own files and moved there, as a deployment would.
+/// Writes the same plugin with another stamp in it: a component may carry custom sections, and every byte counts for its version.
+/// It is written beside the folder's own files and moved there, as a deployment would.
 fn replace(file: &Path, original: &[u8], stamp: u8) -> anyhow::Result<()> {
     // Section 0 is custom: its size, then a name of one byte, then what it holds.
     let custom_section = [0, 3, 1, b'v', stamp];

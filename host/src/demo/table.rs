@@ -1,18 +1,18 @@
-//! How the demo speaks: progress on standard error, the result on standard output.
+//! Output of the demo: progress on standard error, the result on standard output.
 
 use std::path::Path;
 
 use crate::demo::Report;
 use crate::terminal;
 
-/// Columns of what the user saw; the rest of a long text is cut.
+/// Width of the column that shows what the user saw; longer texts are cut.
 const SEEN_WIDTH: usize = 44;
 
 pub(super) fn progress(text: &str) {
     terminal::notice!("· {text}");
 }
 
-/// Where the page is, and what can be done there.
+/// Prints the address of the page, and what can be done there.
 pub(super) fn invite(page: &str, plugins: &Path) {
     terminal::result!("Plugins: {}", plugins.display());
     terminal::result!(

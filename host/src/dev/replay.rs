@@ -1,4 +1,4 @@
-//! What is sent after each change: what somebody sent by hand last, or else the callbacks beside the source.
+//! Sends callbacks after each change: the last one that somebody sent by hand, or else those beside the source.
 
 use std::path::Path;
 
@@ -17,14 +17,14 @@ use crate::stage::Stage;
 use crate::telemetry::collector::Collector;
 use crate::terminal;
 
-/// Where an author keeps callbacks.
+/// Folder in which an author keeps callbacks.
 const CALLBACKS: &str = "callbacks";
-/// As many as a host takes for self-tests.
+/// Most callbacks that are sent: as many as a host takes for self-tests.
 const MAX_CALLBACKS: usize = 16;
-/// As large as a host takes for self-tests.
+/// Largest callback that is sent, in bytes: as large as a host takes for self-tests.
 const MAX_CALLBACK_BYTES: u64 = 1 << 20;
 
-/// Sends them, and prints what the user sees of each.
+/// Sends the callbacks, and prints what the user sees of each.
 pub(super) async fn play(stage: &Stage, folder: &Path, log: &Collector) -> anyhow::Result<()> {
     let deliveries = match stage.platform.last_by_hand(APP_ID) {
         Some((door, last)) => vec![("the last callback".to_owned(), door, last.anew())],

@@ -1,5 +1,5 @@
-//! When a source folder has changed: told by its contents, so that what a build writes beside the source only counts where
-//! it differs from what was there.
+//! Notices changes in a source folder. It compares contents, so that files that a build writes beside the source only count where
+//! they differ from what was there.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -17,23 +17,23 @@ use crate::small_file::off_thread;
 
 /// Quiet time after a change before the folder is read: an editor writes in several steps.
 const SETTLE: Duration = Duration::from_millis(50);
-/// How often it is read without any notice, which network file systems do not give.
+/// Interval at which the folder is read without a notification: network file systems send none.
 const POLL: Duration = Duration::from_secs(2);
-/// Where tools put what they make. Reading it would take longer than a build.
+/// Folders in which tools put their output. Reading them would take longer than a build.
 const NOT_SOURCE: [&str; 5] = ["target", "node_modules", "__pycache__", "dist", "build"];
-/// Endings of what is made, and of what somebody keeps of this very command's words.
+/// Endings of build outputs, and of files in which somebody keeps this command's own output.
 const NOT_SOURCE_ENDINGS: [&str; 2] = [".wasm", ".log"];
-/// Files that are looked at; a folder with more is not the source of one plugin.
+/// Most files that are looked at; a folder with more is not the source of one plugin.
 const MAX_FILES: usize = 10_000;
-/// A file that is larger is told by its size.
+/// Largest file that is read, in bytes; larger ones are compared by size.
 const MAX_FILE_BYTES: u64 = 8 << 20;
 
-/// What lies in a source folder, without what was made of it.
+/// Hash of each file in a source folder, without the outputs of builds.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Contents(BTreeMap<PathBuf, [u8; 32]>);
 
 impl Contents {
-    /// Blocks for as long as the file system does.
+    /// Reads the folder. Blocks for as long as the file system does.
     pub(super) fn of(folder: &Path) -> std::io::Result<Self> {
         let (mut files, mut folders) = (BTreeMap::new(), vec![folder.to_owned()]);
         while let Some(folder) = folders.pop() {
@@ -42,7 +42,7 @@ impl Contents {
                 if !is_source(&path) || files.len() == MAX_FILES {
                     continue;
                 }
-                // What went away between two calls is simply not there.
+                // A file that went away between two calls counts as absent.
                 let Ok(metadata) = std::fs::metadata(&path) else { continue };
                 if metadata.is_dir() {
                     folders.push(path);
@@ -67,11 +67,11 @@ fn is_source(path: &Path) -> bool {
     !is_made && !name.starts_with('.') && !NOT_SOURCE.contains(&name)
 }
 
-/// Follows a source folder.
+/// Watches a source folder for changes.
 pub(super) struct SourceWatch {
     folder: PathBuf,
     changes: watch::Receiver<()>,
-    /// Dropping it ends the notices. Without one the folder is read now and then.
+    /// Dropping the watcher ends the notifications. Without one the folder is read at intervals.
     _watcher: Option<RecommendedWatcher>,
 }
 
@@ -89,7 +89,7 @@ impl SourceWatch {
         Self { folder: folder.to_owned(), changes, _watcher: watcher.ok() }
     }
 
-    /// Returns the contents once they are others than these.
+    /// Returns the contents once they differ from `before`.
     pub(super) async fn differs_from(&mut self, before: &Contents) -> Contents {
         loop {
             let folder = self.folder.clone();

@@ -1,4 +1,4 @@
-//! What the console holds of an app, as far as the platform tells, beside what this host has for it.
+//! Compares the app's settings in the console, as far as the platform tells them, with this host's configuration.
 
 use std::sync::Arc;
 
@@ -12,14 +12,15 @@ use crate::doctor::finding::Finding;
 use crate::doctor::plugins::answers;
 use crate::plugin::loaded::Plugin;
 
-/// What the console offers to subscribe to. The last one is in the SDKs and not in the public list.
+/// Callbacks that the console offers. The last one is in the SDKs but not in the public list.
 const CALLBACKS: [&str; 4] = [CARD_ACTION, LINK_PREVIEW, LEGACY_CARD, "profile.view.get"];
 /// `status`: the tenant's administrator has switched it off.
 const STOPPED: i64 = 0;
 /// `status`: it was never switched on.
 const NOT_ENABLED: i64 = 2;
 
-/// `told` is the platform's word. `callback_info` is not in the public documentation, so that it is missing says nothing.
+/// Compares the platform's description of the app, `told`, with the configuration. `callback_info` is not in the public
+/// documentation, so that its absence means nothing.
 pub(super) fn compare(
     about: &str,
     app: &AppConfig,
@@ -112,7 +113,7 @@ fn subscriptions(
             "take card.action.trigger_v1 out in the console",
         ));
     }
-    // Without any, that has been said already.
+    // An app without plugins has a finding of its own already.
     let unanswered = names.iter().filter(|name| {
         !plugins.is_empty() && !plugins.iter().any(|plugin| answers(plugin, &app.id, name))
     });
@@ -130,7 +131,8 @@ fn subscriptions(
     findings
 }
 
-/// Where a plugin answers callbacks that the platform does not send. One that takes whatever comes is called for the others.
+/// Warns of a plugin that answers callbacks which the platform does not send. A plugin that takes any type is not named if it is
+/// called for at least one.
 fn never_called(about: &str, app: &AppConfig, plugin: &Plugin, names: &[&str]) -> Option<Finding> {
     let answered = CALLBACKS.into_iter().filter(|name| answers(plugin, &app.id, name));
     let (subscribed, missing): (Vec<_>, Vec<_>) = answered.partition(|name| names.contains(name));

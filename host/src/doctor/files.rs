@@ -13,7 +13,7 @@ use crate::runtime::code_cache::CachePath;
 use crate::store::Store;
 use crate::store::StorePlace;
 
-/// Everybody who has an account may write.
+/// Mode bit: every account of this machine may write.
 const OTHERS_WRITE: u32 = 0o002;
 
 pub(super) async fn examine(config: &Config) -> Vec<Finding> {
@@ -42,7 +42,7 @@ fn store(path: &Path) -> Finding {
     }
 }
 
-/// The journal's. A host makes it where it is missing.
+/// Checks the journal's folder, which the host creates where it is missing.
 fn writable_folder(folder: &Path) -> Finding {
     let about = format!("journal.path: {}", folder.display());
     let there = folder.ancestors().find(|place| place.exists()).unwrap_or(Path::new("."));

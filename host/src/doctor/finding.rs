@@ -1,31 +1,31 @@
-//! One thing that was looked at: what it is like, why that matters, and what to do.
+//! The result of one check: what was found, why that matters, and what to do.
 
 use serde::Serialize;
 
-/// How bad it is.
+/// Severity of a finding.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Level {
-    /// As it should be.
+    /// The subject is as it should be.
     Fine,
-    /// Good to know.
+    /// It works; the finding is good to know.
     Note,
-    /// It works, and may not for long or not for everybody.
+    /// It works, but may not for long or not for everybody.
     Warning,
     /// It does not work.
     Fault,
 }
 
-/// What was found.
+/// The result of one check.
 #[derive(Clone, Debug, Serialize)]
 pub struct Finding {
-    /// How bad it is.
+    /// Severity of the finding.
     pub level: Level,
-    /// What was looked at: a file, an app, a port.
+    /// Subject of the check: a file, an app, a port.
     pub about: String,
-    /// What it is like.
+    /// State of the subject.
     pub what: String,
-    /// Why that matters; empty if all is well.
+    /// Reason why that matters; empty if all is well.
     pub why: String,
     /// The next step; empty if all is well.
     pub next: String,

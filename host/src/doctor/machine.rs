@@ -1,4 +1,4 @@
-//! This machine: ports, open files, and what the kernel has that makes guests quick.
+//! This machine: ports, open files, and the kernel's features that make guests quick.
 
 use std::net::SocketAddr;
 
@@ -11,7 +11,7 @@ use crate::runtime::machine::swap::ADVICE;
 #[cfg(target_os = "linux")]
 use crate::runtime::machine::swap::Exposure;
 
-/// Since then the kernel says which pages an instance touched, so that only those are cleaned for the next one.
+/// The first kernel that reports which pages an instance touched, so that only those are cleaned for the next one.
 const PAGE_MAP_SCAN: (u64, u64) = (6, 7);
 
 pub(super) async fn examine(config: &Config) -> Vec<Finding> {
@@ -47,7 +47,7 @@ async fn port(key: &str, address: SocketAddr) -> Finding {
 }
 
 fn open_files(needed: u64) -> Finding {
-    // A host raises it likewise when it starts.
+    // The host raises its limit in the same way when it starts.
     match crate::open_files::raise_limit() {
         Some(limit) if limit < needed => Finding::warning(
             "open files",

@@ -1,4 +1,4 @@
-//! The platform, as one app finds it: the way there, the clock, the credentials, and its own settings in the console.
+//! The platform as one app sees it: the network, the clock, the credentials, and the app's settings in the console.
 
 use std::error::Error as _;
 use std::sync::Arc;
@@ -24,11 +24,11 @@ use crate::open_api::request::ApiRequest;
 use crate::open_api::transport::OpenApi;
 use crate::plugin::loaded::Plugin;
 
-/// A network that takes longer leaves no time for answers.
+/// Time limit for an answer. A network that takes longer leaves no time for callbacks.
 const PATIENCE: Duration = Duration::from_secs(10);
-/// A signature counts for five minutes; half of that is left for the way.
+/// Largest difference between the clocks. A signature is valid for five minutes; half of that is left for the network.
 const CLOCK_TOLERANCE: Duration = Duration::from_secs(150);
-/// Where the app describes itself.
+/// Path at which an app reads its own description.
 const APPLICATION_PATH: &str = "/open-apis/application/v6/applications/me";
 
 pub(super) async fn examine(
@@ -40,7 +40,7 @@ pub(super) async fn examine(
     let about = format!("app {}", app.id);
     let mut findings = match reach(&about, app, http).await {
         Ok(findings) => findings,
-        // What cannot be reached answers no other question either.
+        // A platform that cannot be reached answers no other question either.
         Err(unreachable) => return vec![unreachable],
     };
     if let Some(wanted) = &app.long_connection {
@@ -65,7 +65,7 @@ async fn reach(
     Ok(findings)
 }
 
-/// The time of a `Date` header: HTTP writes what mail writes.
+/// Parses the time of a `Date` header, which has the format of mail.
 fn http_date(text: &str) -> Option<SystemTime> {
     OffsetDateTime::parse(text, &Rfc2822).ok().map(SystemTime::from)
 }
@@ -142,7 +142,7 @@ async fn discovery(
     }
 }
 
-/// What to do about one of the platform's numbers.
+/// Returns the advice for a code of the platform, if the code is known.
 fn advice(code: i64) -> Option<String> {
     let known = platform_code::all().ok()?;
     known.into_iter().find(|known| known.code == code).map(|known| known.en.next)

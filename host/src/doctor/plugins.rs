@@ -18,7 +18,7 @@ use crate::open_api::transport::OpenApi;
 use crate::plugin::loaded::Plugin;
 use crate::runtime::engine::GuestEngine;
 
-/// All of them.
+/// Plugins of all apps, and the findings from loading them.
 #[derive(Default)]
 pub(super) struct Shelf {
     apps: Vec<(String, Vec<Arc<Plugin>>)>,
@@ -26,7 +26,7 @@ pub(super) struct Shelf {
 }
 
 impl Shelf {
-    /// Compiled code is had from the cache and left there, as by a host.
+    /// Loads the plugins of all apps. Compiled code is read from the cache and kept there, as by a host.
     pub(super) async fn load(config: &Config) -> Self {
         let mut shelf = Self::default();
         let engine = match GuestEngine::new(config.guests, &config.cache) {
@@ -52,12 +52,12 @@ impl Shelf {
         shelf
     }
 
-    /// What was found while they were loaded.
+    /// Returns the findings from loading the plugins.
     pub(super) fn findings(&self) -> Vec<Finding> {
         self.findings.clone()
     }
 
-    /// Those that a host would have live for that app.
+    /// Returns the plugins that a host would have live for that app.
     pub(super) fn of(&self, app: &AppConfig) -> &[Arc<Plugin>] {
         let found = self.apps.iter().find(|(id, _)| *id == app.id);
         found.map(|(_, plugins)| plugins.as_slice()).unwrap_or_default()
@@ -116,7 +116,7 @@ fn files(app: &AppConfig) -> Vec<PathBuf> {
     files
 }
 
-/// Whether a host gives callbacks of that type to that plugin, where their other contents are as its routes want them.
+/// Returns true if a host gives callbacks of that type to the plugin, provided that their other contents match its routes.
 pub(super) fn answers(plugin: &Plugin, app: &str, event_type: &str) -> bool {
     let kind = match event_type {
         CARD_ACTION => Kind::CardAction,
@@ -130,7 +130,7 @@ pub(super) fn answers(plugin: &Plugin, app: &str, event_type: &str) -> bool {
         let is_for_app = route.app_id.as_deref().is_none_or(|id| id == app);
         let named = route.event_type.as_deref();
         let is_for_type = named.is_none_or(|named| named == event_type);
-        // A type that the contract does not know is answered only by who names it.
+        // A type that the contract does not know is answered only by a plugin whose route names it.
         let takes = (is_known && handlers.typed(kind))
             || (handlers.json() && (is_known || named.is_some()));
         is_for_app && is_for_type && takes

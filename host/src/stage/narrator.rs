@@ -1,4 +1,4 @@
-//! What the page beside a stage is told of the host: what it says of each callback, and what is live in its folder.
+//! Tells the simulator's page about the host: the record of each callback, and the plugins that are live.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -15,14 +15,14 @@ use crate::record::CallbackRecord;
 use crate::stage::Stage;
 use crate::steps::Step;
 
-/// The record of a callback comes when its answer is decided, and how long sending it took is known a moment later. A bell
-/// for that would cost every callback something, so it is looked at.
+/// Interval at which a record is checked for the time that sending took. The record comes when the answer is decided, and sending
+/// ends a moment later; a notification of that would cost every callback something.
 const SENT_LOOK: Duration = Duration::from_millis(1);
-/// An answer that nobody takes is never sent.
+/// Time limit for that check. An answer that nobody takes is never sent.
 const SENT_WITHIN: Duration = Duration::from_millis(100);
 
 impl Stage {
-    /// Tells the page everything, for as long as it is polled.
+    /// Tells the page everything, for as long as the future is polled.
     pub async fn narrate(&self) {
         let plugins = async {
             let mut changes = self.follow_plugins();
@@ -36,7 +36,7 @@ impl Stage {
         tokio::join!(self.tell_of_callbacks(self.observe()), plugins);
     }
 
-    /// What is live now, so that a page knows it before it is shown what a new version answers.
+    /// Tells the page what is live, so that it knows a new version before it is shown that version's answers.
     pub fn tell_of_plugins(&self) {
         let webhook = self.webhook_url().to_owned();
         let plugins = json!(self.plugin_list());
@@ -59,10 +59,10 @@ impl Stage {
     }
 }
 
-/// Waits until some plugin has changed. `false`: none will any more.
+/// Waits until some plugin has changed. Returns `false` if none can change any more.
 pub async fn has_changed(changes: &mut Receiver<FolderEvent>) -> bool {
     match changes.recv().await {
-        // Which change it is does not matter to somebody who looks at all plugins then.
+        // The kind of change does not matter to a caller that looks at all plugins then.
         Ok(_) | Err(RecvError::Lagged(_)) => true,
         Err(RecvError::Closed) => false,
     }

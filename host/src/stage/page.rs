@@ -1,4 +1,4 @@
-//! A page of somebody else's, on loopback: what the example `http-preview` asks for.
+//! A page of another server, on loopback, which the example `http-preview` requests.
 
 use std::net::Ipv4Addr;
 
@@ -14,14 +14,14 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::sync::DropGuard;
 use tokio_util::task::TaskTracker;
 
-/// The example's file in the folder.
+/// File name of the example in the plugins folder.
 pub(super) const READER: &str = "http_preview.wasm";
-/// Where the page is on its server.
+/// Path of the page on its server.
 const PATH: &str = "/pages/roadmap";
-/// The page, with the title that takes the place of its link.
+/// The page. Its title takes the place of the link.
 const PAGE: &str = "<!doctype html><title>Roadmap &amp; release dates</title><p>Soon.";
 
-/// The page, until it is dropped.
+/// Server of the page, which stops when this is dropped.
 pub(super) struct Page {
     url: String,
     _stop: DropGuard,
@@ -50,7 +50,7 @@ impl Page {
         &self.url
     }
 
-    /// What lets the example ask for it.
+    /// Returns the sidecar file that lets the example request the page.
     pub(super) fn sidecar(&self) -> String {
         let url = &self.url;
         format!(

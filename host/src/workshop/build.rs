@@ -1,4 +1,4 @@
-//! From a plugin's source folder to a component where a host looks for it.
+//! Builds a plugin from its source folder and puts the component where a host looks for it.
 
 use std::io::ErrorKind;
 use std::io::Write as _;
@@ -21,72 +21,72 @@ use crate::workshop::tool::Follower;
 /// Callbacks to send a plugin, in its source folder. Beside the component they are its self-tests: a host takes it only
 /// if it answers all of them.
 const CALLBACKS: &str = "callbacks";
-/// In the folder of a plugin's self-tests: which of them its author's callbacks were. Those that he has taken away go with
-/// the next build, and what an operator put there stays.
+/// List in the folder of a plugin's self-tests that names the author's. Those that the author has taken away go with the next
+/// build; an operator's stay.
 const AUTHORS: &str = ".authors";
-/// The operator's file, as the author proposes it.
+/// The sidecar file that the author proposes to the operator.
 const SIDECAR: &str = "sidecar.toml";
-/// In the folder that an installation makes: what it was made from.
+/// File in the folder that an installation makes. It holds what the installation was made from.
 const STAMP: &str = ".aviary-installed";
 
-/// What a host takes of each kind of file.
+/// Largest sidecar file and callback that a host takes, in bytes.
 const MAX_SIDECAR_BYTES: u64 = 1 << 20;
 const MAX_CALLBACK_BYTES: u64 = 1 << 20;
-/// The list of an author's callbacks: 16 names, were it not for those that a host refuses.
+/// Largest list of an author's callbacks, in bytes. A host takes 16 of them, but the list may name more.
 const MAX_LIST_BYTES: u64 = 1 << 20;
-/// The largest lock file of a package manager has a few megabytes.
+/// Largest pinned file, in bytes. The largest lock file of a package manager has a few megabytes.
 const MAX_PIN_BYTES: u64 = 16 << 20;
-/// A stamp holds all pins of an installation.
+/// Pinned files of the largest size that fit into a stamp, which holds all of an installation.
 const MAX_PINS: u64 = 4;
 
 /// A plugin that was built.
 #[derive(Clone, Debug)]
 pub struct Built {
-    /// What it is called.
+    /// Name of the plugin.
     pub name: PluginName,
-    /// What its build left.
+    /// Path of the component that the build left.
     pub component: PathBuf,
     source: PathBuf,
 }
 
-/// Why there is no component.
+/// Reason why there is no component.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum BuildError {
-    /// Its folder does not say how.
+    /// The plugin's folder does not say how to build it.
     #[error(transparent)]
     Recipe(#[from] RecipeError),
-    /// Tools that it needs are not there.
+    /// Tools that the build needs are missing.
     #[error("to build this plugin, install what is missing:\n{}", list(.0))]
     Missing(Vec<Missing>),
-    /// One of its commands cannot be run.
+    /// One of the plugin's commands cannot be run.
     #[error("cannot run `{command}`: {error}")]
     Run {
-        /// Which.
+        /// The command, with its arguments.
         command: String,
-        /// The system's words.
+        /// Error of the operating system.
         error: std::io::Error,
     },
-    /// One of its commands did not succeed. It has said why on standard error.
+    /// One of the plugin's commands failed. It has said why on standard error.
     #[error("`{command}` failed with {status}; what it said is above")]
     Failed {
-        /// Which.
+        /// The command, with its arguments.
         command: String,
-        /// How it ended.
+        /// Exit status of the command.
         status: ExitStatus,
     },
-    /// Its commands went well and left nothing.
+    /// The commands succeeded and left no component.
     #[error("the build went well, but {} is not there; plugin.toml says so in build.output", .0.display())]
     NoOutput(PathBuf),
-    /// A file is not one that is read.
+    /// A file cannot be read.
     #[error(transparent)]
     Read(#[from] ReadError),
     /// A file cannot be written.
     #[error("{}: {error}", path.display())]
     File {
-        /// Which.
+        /// Path of the file.
         path: PathBuf,
-        /// The system's words.
+        /// Error of the operating system.
         error: std::io::Error,
     },
 }
@@ -95,12 +95,12 @@ fn list(missing: &[Missing]) -> String {
     missing.iter().map(|missing| format!("  {missing}")).collect::<Vec<_>>().join("\n")
 }
 
-/// Whether a plugin's own tests are run when it was built.
+/// Choice of running a plugin's own tests after the build.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Tests {
-    /// They are, and have to pass.
+    /// Run the tests, which have to pass.
     Run,
-    /// They are not.
+    /// Do not run the tests.
     Leave,
 }
 
@@ -128,9 +128,9 @@ pub async fn build(
 }
 
 impl Built {
-    /// Puts the component into a host's folder, and with it the author's callbacks as self-tests and proposal for the
-    /// sidecar; an operator's sidecar stays as it is. The component comes last and in one go, so that a host that looks
-    /// on sees all of it or nothing.
+    /// Copies the component into a plugins folder, with the author's callbacks as self-tests, and with the proposed sidecar file
+    /// unless the operator has one. The component is written last and atomically, so that a host that watches sees all of it or
+    /// nothing.
     pub fn place(&self, out: &Path) -> Result<PathBuf, BuildError> {
         std::fs::create_dir_all(out).map_err(at(out))?;
         let sidecar = self.source.join(SIDECAR);
@@ -146,14 +146,14 @@ impl Built {
 
     fn place_callbacks(&self, tests: &Path) -> Result<(), BuildError> {
         let list = tests.join(AUTHORS);
-        // Where there is none, nothing is known to be the author's.
+        // Without a list, no file is known to be the author's.
         let before = small_file::read_text(&list, MAX_LIST_BYTES).unwrap_or_default();
         let callbacks = json_files(&self.source.join(CALLBACKS))?;
         if callbacks.is_empty() && before.is_empty() {
             return Ok(());
         }
         std::fs::create_dir_all(tests).map_err(at(tests))?;
-        // A name is no path that leads elsewhere.
+        // Only the file name of a line is used, so that no line leads to another folder.
         for name in before.lines().filter_map(|line| Path::new(line).file_name()) {
             let old = tests.join(name);
             match std::fs::remove_file(&old) {
@@ -172,10 +172,10 @@ impl Built {
     }
 }
 
-/// Puts a file in place in one go. Whatever had the name, a FIFO or a link for example, is replaced and not written to.
+/// Writes a file atomically. Anything of that name, a FIFO or a link for example, is replaced and not written to.
 fn write_whole(path: &Path, bytes: &[u8]) -> Result<(), BuildError> {
     let folder = path.parent().unwrap_or(Path::new("."));
-    // A temporary file is its owner's alone; a plugin is not.
+    // A temporary file can be read by its owner only; a plugin can be read by everybody.
     let readable = std::fs::Permissions::from_mode(0o644);
     let mut whole =
         tempfile::Builder::new().permissions(readable).tempfile_in(folder).map_err(at(folder))?;
@@ -198,7 +198,8 @@ fn json_files(folder: &Path) -> Result<Vec<PathBuf>, BuildError> {
     Ok(found)
 }
 
-/// What every tool says about itself, or all that are missing: a person who has to install two wants to know at once.
+/// Returns what every tool says about itself, or all tools that are missing: a person who has to install two wants to know at
+/// once.
 async fn have(recipe: &Recipe) -> Result<String, BuildError> {
     let (mut said, mut missing) = (String::new(), Vec::new());
     for need in &recipe.needs {
@@ -229,11 +230,11 @@ async fn install_once(
     for step in &install.run {
         tool::run(source, step, follower).await?;
     }
-    // Last, so that an installation that was cut short begins again.
+    // Written last, so that an installation that was cut short begins again.
     std::fs::write(&stamp, wanted).map_err(at(&stamp))
 }
 
-/// The file that the build left. Cargo's target folder is where its variable says, or in the root of its workspace.
+/// Finds the file that the build left. Cargo's target folder is where its variable says, or in the root of its workspace.
 fn output(source: &Path, output: &Path) -> Result<PathBuf, BuildError> {
     let shared = std::env::var_os("CARGO_TARGET_DIR");
     let inside = output.strip_prefix("target").ok();
@@ -302,7 +303,7 @@ mod tests {
         let heard = std::cell::RefCell::new(Vec::new());
         let hears = |said: &[u8]| heard.borrow_mut().extend_from_slice(said);
         let follower = Follower { begins: &|_| {}, hears: Some(&hears) };
-        // It has left something running that could still speak.
+        // The command has left a process running that could still write.
         let built = tokio::time::timeout(
             std::time::Duration::from_secs(30),
             build(folder.path(), Tests::Run, &follower),

@@ -1,4 +1,4 @@
-//! Is a tool there, and new enough? And if not: what to type to get it.
+//! Checks that a tool is installed and new enough, and says how to get it if it is not.
 
 use std::process::Stdio;
 
@@ -11,19 +11,19 @@ use crate::workshop::recipe::Words;
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Need {
-    /// For people: "Node.js 20 or later".
+    /// Description for people: "Node.js 20 or later".
     pub what: String,
-    /// A command that succeeds where it is there.
+    /// Command that succeeds where the tool is installed.
     pub check: Words,
-    /// What the command prints holds at least this version.
+    /// Least version that the command has to print.
     pub at_least: Option<Version>,
-    /// What the command prints holds this text.
+    /// Text that the command has to print.
     pub says: Option<String>,
-    /// What to type to get it.
+    /// Instruction for getting the tool: a command or an address.
     pub install: String,
 }
 
-/// `20`, `3.10`, `1.95.0`: compared number by number.
+/// Version such as `20`, `3.10` or `1.95.0`, compared number by number.
 #[derive(Clone, Debug, Deserialize, PartialEq, Eq, PartialOrd, Ord)]
 #[serde(try_from = "String")]
 pub struct Version(Vec<u64>);
@@ -38,7 +38,7 @@ impl TryFrom<String> for Version {
 }
 
 impl Version {
-    /// The first one in what a tool prints about itself: 20.1.0 in `v20.1.0`, 3.11.7 in `Python 3.11.7`.
+    /// Returns the first version in what a tool prints about itself: 20.1.0 in `v20.1.0`, 3.11.7 in `Python 3.11.7`.
     fn first_in(text: &str) -> Option<Self> {
         let start = text.find(|c: char| c.is_ascii_digit())?;
         let rest = &text[start..];
@@ -47,19 +47,19 @@ impl Version {
     }
 }
 
-/// What is not there.
+/// A need that is not met.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Missing {
-    /// What it is.
+    /// Description of the tool, for people.
     pub what: String,
-    /// What was found in its place.
+    /// Reason why the need is not met.
     pub found: String,
-    /// What to type.
+    /// Instruction for getting the tool: a command or an address.
     pub install: String,
 }
 
 impl Need {
-    /// What the tool says about itself.
+    /// Runs the check and returns what the tool says about itself.
     pub async fn check(&self) -> Result<String, Missing> {
         let missing = |found: String| Missing {
             what: self.what.clone(),

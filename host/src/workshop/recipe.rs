@@ -1,4 +1,4 @@
-//! `plugin.toml` in a plugin's source folder: how it is built, what that needs, and what comes out. Not the sidecar
+//! `plugin.toml` in a plugin's source folder: how the plugin is built, what that needs, and what comes out. It is not the sidecar
 //! file beside a component, which is the operator's.
 
 use std::path::Path;
@@ -9,23 +9,23 @@ use crate::small_file::ReadError;
 use crate::workshop::need::Need;
 use serde::Deserialize;
 
-/// The file's name.
+/// Name of the file in the source folder.
 pub const FILE: &str = "plugin.toml";
 
-/// How a plugin is built.
+/// Instructions for building a plugin.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Recipe {
-    /// What its component is called in a host's folder, without `.wasm`.
+    /// Name of the component in a plugins folder, without `.wasm`.
     pub name: PluginName,
-    /// What has to be on the machine.
+    /// Tools that have to be on the machine.
     #[serde(default)]
     pub needs: Vec<Need>,
-    /// What is installed beside the plugin before its first build.
+    /// Tools and libraries that are installed beside the plugin before its first build.
     pub install: Option<Install>,
-    /// The build itself.
+    /// Commands and output of the build.
     pub build: BuildSteps,
-    /// Its own tests, if it has any.
+    /// Commands of the plugin's own tests, if it has any.
     #[serde(default)]
     pub test: TestSteps,
 }
@@ -36,23 +36,23 @@ pub struct Recipe {
 pub struct Install {
     /// The commands, one after the other, in the plugin's folder.
     pub run: Vec<Words>,
-    /// The folder they make. Without it they run again.
+    /// Folder that the commands make. They run again where it is missing.
     pub makes: PathBuf,
-    /// They run again when one of these files changes.
+    /// Files that pin versions. The commands run again when one of them changes.
     pub pins: Vec<PathBuf>,
 }
 
-/// The build.
+/// Commands and output of a build.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct BuildSteps {
     /// The commands, one after the other, in the plugin's folder.
     pub run: Vec<Words>,
-    /// The component or module. What begins with `target/` is in cargo's target folder, wherever that is.
+    /// Path of the component or module. A path that begins with `target/` is in cargo's target folder, wherever that is.
     pub output: PathBuf,
 }
 
-/// The tests.
+/// Commands of a plugin's tests.
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct TestSteps {
@@ -69,12 +69,12 @@ pub struct Words {
 }
 
 impl Words {
-    /// What is run.
+    /// Returns the program that is run.
     pub fn program(&self) -> &str {
         &self.program
     }
 
-    /// With what.
+    /// Returns the program's arguments.
     pub fn arguments(&self) -> &[String] {
         &self.arguments
     }
@@ -105,18 +105,18 @@ impl TryFrom<Vec<String>> for Words {
 #[serde(try_from = "String")]
 pub struct PluginName(String);
 
-/// npm has the lowest limit, 214; a file system's is 255. Nobody types as many.
+/// Longest name, in bytes. npm has the lowest limit, 214; a file system's is 255. Nobody types as many.
 const LONGEST_NAME: usize = 64;
-/// The largest `plugin.toml`. Those of the examples have one kilobyte.
+/// Largest `plugin.toml`, in bytes. Those of the examples have one kilobyte.
 const MAX_BYTES: u64 = 1 << 20;
 
 impl PluginName {
-    /// The name.
+    /// Returns the name as text.
     pub fn as_str(&self) -> &str {
         &self.0
     }
 
-    /// As a name inside a program.
+    /// Returns the name as an identifier in a program.
     pub fn as_identifier(&self) -> String {
         self.0.replace('-', "_")
     }
@@ -157,27 +157,27 @@ impl std::str::FromStr for PluginName {
     }
 }
 
-/// Why there is no recipe.
+/// Reason why there is no recipe.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum RecipeError {
-    /// The file is not there, or not one that is read.
+    /// The file does not exist or cannot be read.
     #[error(
         "{0}; a plugin's folder says in plugin.toml how it is built, and `aviary new` makes one"
     )]
     Read(#[from] ReadError),
-    /// Not what it should be.
+    /// The file is not a valid recipe.
     #[error("{}: {error}", path.display())]
     Toml {
-        /// Which file.
+        /// Path of the file.
         path: PathBuf,
-        /// Key and line.
+        /// Error with the key and its line.
         error: toml::de::Error,
     },
 }
 
 impl Recipe {
-    /// Reads the one in that folder.
+    /// Reads the recipe in that folder.
     pub fn read(folder: &Path) -> Result<Self, RecipeError> {
         let path = folder.join(FILE);
         let text = small_file::read_text(&path, MAX_BYTES)?;

@@ -1,4 +1,4 @@
-//! A plugin to begin with: one of the examples in `plugins/`, under another name, with what it needs to stand alone.
+//! Creates a plugin from one of the examples in `plugins/`, under another name, with what it needs to stand alone.
 
 mod embedded;
 
@@ -10,7 +10,7 @@ use crate::workshop::template::embedded::CONTRACT;
 use crate::workshop::template::embedded::SDK;
 use crate::workshop::template::embedded::WORKSPACE;
 
-/// What a plugin may be written in.
+/// Languages that a plugin may be written in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
 pub enum Language {
     /// With the SDK, a component of a hundred kilobytes.
@@ -19,7 +19,7 @@ pub enum Language {
     Typescript,
     /// On StarlingMonkey: the whole engine.
     Javascript,
-    /// CPython.
+    /// On CPython, which is part of the component.
     Python,
     /// With zig as its compiler, ten kilobytes.
     C,
@@ -29,24 +29,24 @@ pub enum Language {
     Zig,
 }
 
-/// Why there is no new plugin.
+/// Reason why no plugin was created.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum NewError {
-    /// Something is there already.
+    /// A file of that name exists already.
     #[error("{} is there already; nothing was written", .0.display())]
     Exists(PathBuf),
     /// A file cannot be written.
     #[error("cannot write {}: {error}", path.display())]
     Write {
-        /// Which.
+        /// Path of the file.
         path: PathBuf,
-        /// The system's words.
+        /// Error of the operating system.
         error: std::io::Error,
     },
 }
 
-/// A file and what is in it.
+/// Path and content of a file.
 type File = (PathBuf, Vec<u8>);
 
 /// Writes the plugin into that folder, which may be there already; no file in it is overwritten.
@@ -73,7 +73,7 @@ fn files(name: &PluginName, language: Language) -> Vec<File> {
     own.chain(companions(language)).collect()
 }
 
-/// What an example finds elsewhere in Aviary's source tree: the contract, and the SDK.
+/// Returns the files that an example takes from elsewhere in Aviary's source tree: the contract, and the SDK.
 fn companions(language: Language) -> Vec<File> {
     let contract = |below: &str| -> Vec<File> {
         let at = |path: &str| match path.strip_prefix("deps/") {
@@ -99,17 +99,17 @@ fn companions(language: Language) -> Vec<File> {
     }
 }
 
-/// The example's text with the plugin's name, and with its companions beside it.
+/// Returns the example's text with the plugin's name, and with paths to the companions beside it.
 fn renamed(bytes: &[u8], example: &str, name: &PluginName) -> Vec<u8> {
     let Ok(text) = std::str::from_utf8(bytes) else { return bytes.to_vec() };
     text.replace(example, name.as_str())
-        // What cargo calls the library.
+        // Cargo's name of the library.
         .replace("hello_rust", &name.as_identifier())
         .replace("../../plugin-sdk", "aviary-sdk")
         .into_bytes()
 }
 
-/// The SDK's manifest without what it inherits from Aviary's workspace.
+/// Returns the SDK's manifest with the values that it inherits from Aviary's workspace written out, and without its lints.
 fn standing_alone(manifest: &[u8]) -> Vec<u8> {
     let parse = |bytes: &[u8]| -> toml::Table {
         let text = std::str::from_utf8(bytes).unwrap_or_default();

@@ -1,4 +1,4 @@
-//! One command of a plugin's tools, run in its source folder.
+//! Runs one command of a plugin's tools in its source folder.
 
 use std::ffi::OsString;
 use std::path::Path;
@@ -13,23 +13,23 @@ use tokio::process::Command;
 use crate::workshop::build::BuildError;
 use crate::workshop::recipe::Words;
 
-/// How long what a command said may take to follow its end. Something that it left running may hold the pipe for ever.
+/// Time after a command's end in which its output may still arrive. A process that it left running may hold the pipe for ever.
 const LAST_WORDS: Duration = Duration::from_millis(200);
-/// What is read at once.
+/// Bytes that are read at once.
 const CHUNK_BYTES: usize = 8 << 10;
 
-/// Takes what a command says, as it comes.
+/// Takes the output of a command, as it comes.
 pub type Listener<'a> = &'a dyn Fn(&[u8]);
 
-/// Who follows a build.
+/// Observer of a build.
 pub struct Follower<'a> {
-    /// Is told each command before it runs.
+    /// Called with each command before it runs.
     pub begins: &'a dyn Fn(&str),
-    /// Hears what the commands say. Without it, they say it to this process's standard error themselves.
+    /// Called with the output of the commands. Without it, they write to this process's standard error themselves.
     pub hears: Option<Listener<'a>>,
 }
 
-/// Runs it to its end.
+/// Runs a command to its end, and fails unless it succeeds.
 pub(super) async fn run(
     source: &Path,
     step: &Words,
@@ -48,7 +48,7 @@ pub(super) async fn run(
 }
 
 fn command(source: &Path, step: &Words) -> Command {
-    // With a `/`, the system would look from where this process stands.
+    // The system would look for a path with a `/` from this process's own folder.
     let program = match step.program() {
         own if own.contains('/') => source.join(own).into_os_string(),
         name => OsString::from(name),
@@ -66,12 +66,12 @@ fn command(source: &Path, step: &Words) -> Command {
     command
 }
 
-/// Both of its outputs go through one pipe, so that they stay in order.
+/// Runs a command and passes its output on. Both of its outputs go through one pipe, so that they stay in order.
 async fn heard(mut command: Command, hears: Listener<'_>) -> std::io::Result<ExitStatus> {
     let (reader, writer) = std::io::pipe()?;
     let mut said = Receiver::from_owned_fd(reader.into())?;
     let mut child = command.stdout(writer.try_clone()?).stderr(writer).spawn()?;
-    // It holds the other end, without which there is no end of what is said.
+    // The command holds the pipe's other end: while it does, reading never ends.
     drop(command);
     let mut chunk = [0; CHUNK_BYTES];
     let status = loop {
@@ -89,7 +89,7 @@ async fn heard(mut command: Command, hears: Listener<'_>) -> std::io::Result<Exi
             hears(chunk.get(..length).unwrap_or_default());
         }
     };
-    // What is not there by then is not the command's.
+    // Output that comes later is not the command's.
     let _ = tokio::time::timeout(LAST_WORDS, rest).await;
     Ok(status)
 }

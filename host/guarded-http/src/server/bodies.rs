@@ -16,7 +16,7 @@ use tokio::time::Sleep;
 
 use crate::server::wire::Wire;
 
-/// Why a body ends before its end.
+/// Reason why a body ends early.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum BodyError {
     #[error("the body did not arrive within {0:?}")]
@@ -25,13 +25,13 @@ pub(super) enum BodyError {
     Broken(#[from] hyper::Error),
 }
 
-/// A request's body. Dropped early, it is not waited for any more either.
+/// A request's body, which has to arrive in time. Once it is dropped, the rest of it is not waited for.
 pub(super) struct ArrivingBody {
     body: Incoming,
     wire: Arc<Wire>,
     began: Instant,
     limit: Duration,
-    /// Made when the body is first waited for: most are there with their head.
+    /// Timer of the body, made when the body is first waited for: most bodies arrive with their head.
     patience: Option<Pin<Box<Sleep>>>,
 }
 

@@ -1,5 +1,5 @@
-//! The connections that are open, a bounded number of them. Where there is no place left, the connection goes that has waited
-//! for its client longest, so that silence keeps nobody out.
+//! The open connections, a bounded number of them. Where no place is left, the connection that has waited for its client longest
+//! is closed, so that silent connections keep nobody out.
 
 use std::collections::HashMap;
 use std::net::IpAddr;
@@ -17,11 +17,11 @@ use crate::server::wire::Wire;
 /// A request that is being answered keeps its place for this long without a byte of the answer. Callbacks are answered within
 /// three seconds; a page that listens for news may hear nothing for hours, and asks again when its connection goes.
 const LONGEST_ANSWER: Duration = Duration::from_secs(60);
-/// One in so many connections is put into order at a time, so that a flood of connections does not have all of them looked at
-/// for each of its own.
+/// One in this many connections is kept from a sorting, so that a flood of connections does not make the server look at all of
+/// them for each newcomer.
 const ORDERED_PART: usize = 8;
 
-/// Who is counted together: an IPv4 address, or what one subscriber has of IPv6, which is 2^64 addresses.
+/// Clients that are counted together: an IPv4 address, or the 2^64 IPv6 addresses of one subscriber.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(super) struct Client(IpAddr);
 
@@ -36,16 +36,16 @@ impl Client {
     }
 }
 
-/// Why a connection gets no place.
+/// Reason why a connection gets no place.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum NoPlace {
     /// Every connection has a request that is being answered.
     AllBusy,
-    /// The same is true of every connection that this client may have.
+    /// Every connection that this client may have has a request that is being answered.
     ClientBusy,
 }
 
-/// The table of one listener.
+/// Table of one listener's connections.
 pub(super) struct Places {
     most: usize,
     most_per_client: Option<usize>,
@@ -58,7 +58,7 @@ struct Held {
     next: u64,
     connections: HashMap<u64, Connection>,
     clients: HashMap<Client, usize>,
-    /// Those that have waited longest, the longest last, as they were found the last time: of one client, or of all.
+    /// Connections that had waited longest at the last sorting, the longest last: of one client, or of all.
     longest: HashMap<Option<Client>, Vec<(Instant, u64)>>,
 }
 
@@ -76,7 +76,7 @@ pub(super) struct Place {
 }
 
 impl Place {
-    /// Resolves once somebody else has got this place. Cancel safe.
+    /// Resolves once another connection has got this place. Cancel safe.
     pub(super) async fn lost(&self) {
         self.end.notified().await;
     }
@@ -94,7 +94,7 @@ impl Places {
         Arc::new(Self { most, most_per_client, held: Mutex::default(), freed: Notify::new() })
     }
 
-    /// A place for a new connection, if need be that of another one, and whether it was.
+    /// Returns a place for a new connection, and true if it was taken from another one.
     pub(super) fn take(
         self: &Arc<Self>,
         client: Client,
@@ -123,7 +123,7 @@ impl Places {
         Ok((Place { number, places: Arc::clone(self), end }, took))
     }
 
-    /// Ends the connection that has waited for its client longest, if there is one.
+    /// Ends the connection that has waited for its client longest. Returns false if none may be ended.
     pub(super) fn make_room(&self, now: Instant) -> bool {
         self.held.lock().end_longest(None, now)
     }
@@ -148,7 +148,8 @@ impl Held {
         true
     }
 
-    /// Who waited longest then and has heard nothing since waits longest now.
+    /// Returns the connection that waits longest now: the one that waited longest at the last sorting and has heard nothing
+    /// since.
     fn known_longest(&mut self, of: Option<Client>) -> Option<u64> {
         let longest = self.longest.get_mut(&of)?;
         while let Some((since, number)) = longest.pop() {
@@ -188,7 +189,7 @@ impl Held {
     }
 }
 
-/// In the future, if the connection must not go yet.
+/// Returns the moment since which the connection waits; one in the future means that it must not be closed yet.
 fn waits_since(wire: &Wire) -> Instant {
     match wire.turn() {
         Turn::Client(since) => since,

@@ -1,5 +1,5 @@
-//! What HTTP libraries hide and this product is about: when a request's first byte arrived, when its answer's last byte was
-//! given to the operating system, and whether the connection waits for its client.
+//! Records what HTTP libraries hide: when a request's first byte arrived, when its answer's last byte was given to the operating
+//! system, and whether the connection waits for its client.
 
 use std::fmt;
 use std::io;
@@ -16,25 +16,26 @@ use tokio::io::ReadBuf;
 use tokio::time::Instant;
 use tokio::time::Sleep;
 
-/// How long a client may take to read [`WRITE_STEP`] bytes, or all that is left of an answer. The platform has given up after
+/// Time in which a client has to read [`WRITE_STEP`] bytes, or all that is left of an answer. The platform has given up after
 /// three seconds; this is for a person who looks at the dashboard over a poor line.
 pub(super) const WRITE_TIMEOUT: Duration = Duration::from_secs(10);
-/// An answer of a few megabytes may take longer than [`WRITE_TIMEOUT`], at six kilobytes a second at least.
+/// Bytes after which [`WRITE_TIMEOUT`] begins anew: an answer of a few megabytes may take longer, at six kilobytes a second at
+/// least.
 const WRITE_STEP: usize = 64 << 10;
 
-/// For whom a connection waits.
+/// The side that a connection waits for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Turn {
-    /// For its client, since then: to begin a request, to finish it, or to read the answer.
+    /// The client, since then: to begin a request, to finish it, or to read the answer.
     Client(Instant),
-    /// For the server, which has the whole request, or has last written something, since then.
+    /// The server, since then: it has the whole request, or has last written something.
     Server(Instant),
 }
 
-/// What is called once an answer's last byte was written. It is dropped uncalled if that never happens.
+/// Called once an answer's last byte was written. It is dropped uncalled if that never happens.
 pub(super) type WhenFlushed = Box<dyn FnOnce() + Send>;
 
-/// What a connection's socket, its request handlers and the table of connections share.
+/// State that a connection's socket, its request handlers and the table of connections share.
 pub struct Wire(Mutex<Moments>);
 
 struct Moments {
@@ -58,12 +59,12 @@ impl Wire {
         }))
     }
 
-    /// When the request that is being read began to arrive.
+    /// Returns the moment at which the request that is being read began to arrive.
     pub fn first_byte(&self) -> Option<Instant> {
         self.0.lock().first_byte
     }
 
-    /// The answer's bytes are in hyper's buffer; the next flush that completes has written them.
+    /// Says that the answer's bytes are in hyper's buffer; the next flush that completes has written them.
     pub fn handed_over(&self, when_flushed: WhenFlushed) {
         self.0.lock().when_flushed = Some(when_flushed);
     }
@@ -72,7 +73,7 @@ impl Wire {
         self.0.lock().turn
     }
 
-    /// Nothing more of the request is waited for.
+    /// Says that nothing more of the request is waited for.
     pub(super) fn request_arrived(&self, now: Instant) {
         let mut moments = self.0.lock();
         if !std::mem::replace(&mut moments.has_request, true) {
@@ -80,7 +81,7 @@ impl Wire {
         }
     }
 
-    /// Hyper has taken the answer's last byte.
+    /// Says that hyper has taken the answer's last byte.
     pub(super) fn answer_ended(&self) {
         self.0.lock().has_answer = true;
     }
@@ -98,7 +99,7 @@ impl Wire {
         self.0.lock().written = true;
     }
 
-    /// The client does not read what is written to it.
+    /// Says that the client does not read what is written to it.
     fn stalled(&self) {
         self.0.lock().turn = Turn::Client(Instant::now());
     }
@@ -131,8 +132,8 @@ impl fmt::Debug for Wire {
     }
 }
 
-/// A socket that notes all of it, and ends when its client does not read. Hyper flushes the socket only once its own buffer
-/// is empty.
+/// A socket that reports its progress to a [`Wire`], and fails when its client does not read. Hyper flushes the socket only once
+/// its own buffer is empty.
 pub(super) struct WatchedStream<S> {
     stream: S,
     wire: Arc<Wire>,
@@ -147,7 +148,7 @@ impl<S> WatchedStream<S> {
         Self { stream, wire, write_timeout, patience: None, written: 0 }
     }
 
-    /// An error once the client has taken nothing for too long.
+    /// Fails once the client has taken nothing for too long.
     fn wait_for_client<T>(&mut self, context: &mut Context<'_>) -> Poll<io::Result<T>> {
         let (wire, limit) = (&self.wire, self.write_timeout);
         let patience = self.patience.get_or_insert_with(|| {

@@ -13,7 +13,7 @@ use crate::record::CardUpdate;
 use crate::script::CardUpdateScript;
 use crate::update_token::TokenFault;
 
-/// The record of an update that was neither taken nor answered.
+/// Recorded code of an update that was neither taken nor answered.
 const NEVER_SAID: i64 = -1;
 
 impl From<TokenFault> for ApiError {

@@ -1,6 +1,6 @@
 //! `/open-apis/auth/v3/`: tokens for apps and tenants, and tickets for store apps.
 //!
-//! Every request takes what is documented for it and nothing else, so that a client which sends a secret too many is seen.
+//! Every request takes the documented fields and no others, so that a client which sends a secret too many is noticed.
 
 use std::sync::Arc;
 
@@ -19,7 +19,7 @@ use serde_json::Value;
 use serde_json::json;
 use tokio::time::Instant;
 
-/// What is below this is asked for without a token.
+/// Paths of requests that need no token.
 pub(super) const TOKEN_PATHS: &str = "/open-apis/auth/v3/";
 
 #[derive(Deserialize)]
@@ -44,7 +44,7 @@ struct ForTenant {
     tenant_key: String,
 }
 
-/// Which of its fields a token is answered in.
+/// The field of the answer that holds the token.
 #[derive(Clone, Copy)]
 enum Field {
     Tenant,
@@ -120,7 +120,7 @@ fn obtain(app: &App, holder: &Holder, field: Field, now: Instant) -> Value {
     json!({ "code": 0, "msg": "ok", field: token.text, "expire": token.remaining(now).as_secs() })
 }
 
-/// The answer to the request does not wait for the ticket.
+/// Pushes a new ticket. The answer to the request does not wait for it.
 fn resend(state: &Arc<State>, app: &App) {
     let door = match app.scripts().ticket.clone() {
         TicketScript::Push(door) => door,
@@ -129,7 +129,7 @@ fn resend(state: &Arc<State>, app: &App) {
     let (delivery, state, id) =
         (app.app_tickets.push(), Arc::clone(state), app.settings.id.clone());
     state.tasks.clone().spawn(async move {
-        // Whoever is not there does not get it, and asks again.
+        // An app that is not connected does not get the ticket, and asks again.
         let _ = call::send(&state, &id, &door, &delivery).await;
     });
 }

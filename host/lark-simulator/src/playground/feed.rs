@@ -1,5 +1,4 @@
-//! What happens without anybody's clicking, as a page hears of it at once: connections, plugins, a build, and what the app
-//! has sent or updated.
+//! Tells a page at once of what happens without a click: connections, plugins, a build, and the app's messages and updates.
 
 use std::collections::VecDeque;
 use std::convert::Infallible;
@@ -32,7 +31,7 @@ pub(super) async fn follow(
     Sse::new(stream::unfold(reader, async |mut reader| Some((Ok(reader.next().await), reader))))
 }
 
-/// How far one page has heard.
+/// Position of one page in the records.
 struct Reader {
     changes: Listener,
     last: Value,
@@ -44,7 +43,7 @@ struct Reader {
 }
 
 impl Reader {
-    /// What was sent before is not on this page's screen, so that nothing can be done to it.
+    /// Starts after the present records: earlier messages are not on this page's screen, so that nothing can be done to them.
     fn new(state: Arc<State>) -> Self {
         let changes = state.changes.subscribe();
         let (updates, messages) = state.records.counts();
@@ -52,7 +51,7 @@ impl Reader {
         Self { changes, last, updates, messages, shown, waiting, state }
     }
 
-    /// Cancel safe: what was looked up waits for the next time.
+    /// Returns the next event. Cancel safe: events that were found wait for the next call.
     async fn next(&mut self) -> Event {
         loop {
             if let Some(event) = self.waiting.pop_front() {
@@ -87,7 +86,7 @@ impl Reader {
     }
 
     fn push(&mut self, name: &str, data: &impl Serialize) {
-        // JSON is one line, and every one of these can be written as JSON.
+        // JSON is one line, and all of these values can be written as JSON.
         self.waiting.extend(Event::default().event(name).json_data(data));
     }
 }

@@ -1,4 +1,4 @@
-//! Discovery, handshake, pings, callbacks and faults.
+//! Tests of discovery, handshake, pings, callbacks and faults.
 
 use bytes::Bytes;
 use serde_json::json;

@@ -1,4 +1,4 @@
-//! Access tokens, card updates and messages.
+//! Tests of access tokens, card updates and messages.
 
 use lark_wire::secret::Secret;
 use reqwest::Client;
@@ -23,7 +23,7 @@ const TOKEN: &str = "/open-apis/auth/v3/tenant_access_token/internal";
 
 /// A client with headers of its own, which the delivering one does not have.
 pub(super) fn client() -> Client {
-    // Another test may have been first; either provider will do.
+    // Another test may have installed a provider first; either will do.
     let _ = rustls::crypto::ring::default_provider().install_default();
     Client::builder().no_proxy().build().unwrap()
 }
@@ -48,7 +48,7 @@ fn card(schema: CardSchema) -> Value {
     }
 }
 
-/// Sends a click that is answered at once; its update token.
+/// Sends a click that is answered at once, and returns its update token.
 async fn answered_click(simulator: &Simulator, client: &mut TestClient) -> String {
     let delivery = Delivery::card_action(json!({})).on_screen(CardSchema::V2);
     let answering = async {

@@ -24,7 +24,7 @@ use crate::exchange::SendError;
 use crate::test_client::APP;
 use crate::test_client::SOON;
 
-/// Longer than a user waits.
+/// A time longer than a user waits.
 const TOO_LONG: Duration = Duration::from_millis(3300);
 
 async fn simulator() -> Simulator {

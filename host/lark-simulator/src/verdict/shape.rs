@@ -8,12 +8,12 @@ use crate::user_error::UserError;
 use crate::verdict::ToastKind;
 use crate::verdict::ToastShown;
 
-/// Where a link leads on each client.
+/// Fields of a link's address, one for each client and one for copying.
 const LINK_FIELDS: [&str; 5] = ["copy_url", "ios", "android", "pc", "web"];
 
 type Fields = Map<String, Value>;
 
-/// The toast of an answer. One without text is not shown.
+/// Returns the toast of an answer. One without text is not shown.
 pub(super) fn toast(answer: &Fields, locale: &str) -> Result<Option<ToastShown>, UserError> {
     let Some(toast) = object(answer, "toast")? else { return Ok(None) };
     let kind = match text(toast, "type")? {
@@ -28,7 +28,7 @@ pub(super) fn toast(answer: &Fields, locale: &str) -> Result<Option<ToastShown>,
     Ok(text.map(|text| ToastShown { kind, text }))
 }
 
-/// The `inline` part of a link preview, with its title.
+/// Returns the `inline` part of a link preview, with its title.
 pub(super) fn inline(
     answer: &Fields,
     locale: &str,
@@ -44,7 +44,7 @@ pub(super) fn inline(
     Ok(Some((Value::Object(inline.clone()), title)))
 }
 
-/// The viewer's language if there is one, then the untranslated text, then English, then whatever there is.
+/// Chooses the text in the viewer's language, else the untranslated text, else English, else any other.
 fn translated(
     translations: Option<&Fields>,
     locale: &str,

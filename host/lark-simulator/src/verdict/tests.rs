@@ -1,4 +1,4 @@
-//! The table from answers to what a user sees.
+//! Tests of the table from answers to what a user sees.
 
 use serde_json::json;
 

@@ -1,4 +1,4 @@
-//! Times as people write and read them.
+//! Ages and times, as people write and read them.
 
 use std::num::NonZero;
 use std::str::FromStr;
@@ -9,7 +9,7 @@ use time::format_description::well_known::iso8601::Config;
 use time::format_description::well_known::iso8601::EncodedConfig;
 use time::format_description::well_known::iso8601::TimePrecision;
 
-/// How long ago: `90s`, `10m`, `2h`, `3d`.
+/// Age of a callback: `90s`, `10m`, `2h`, `3d`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Ago(u64);
 

@@ -1,14 +1,14 @@
-//! The files that are in the program: what stands in the source tree is the only copy of them. `tests/tidy.rs` sees to it
-//! that none is left out.
+//! Files that are compiled into the program. The source tree has the only copy of them; `tests/tidy.rs` checks that none is left
+//! out.
 
 use crate::workshop::template::Language;
 
-/// Path inside its folder, and content.
+/// Path of a file inside its folder, and its content.
 type Embedded = (&'static str, &'static [u8]);
 
-/// A plugin of `plugins/`.
+/// An example plugin of `plugins/`.
 pub(super) struct Example {
-    /// Its name, which a new plugin's takes the place of.
+    /// Name that the new plugin's name replaces.
     pub(super) name: &'static str,
     pub(super) files: &'static [Embedded],
 }
@@ -20,7 +20,7 @@ macro_rules! folder {
     };
 }
 
-/// `[workspace.package]` is what the SDK's manifest inherits.
+/// Manifest of the workspace. The SDK's manifest inherits its `[workspace.package]`.
 pub(super) const WORKSPACE: &[u8] = include_bytes!("../../../../Cargo.toml");
 
 pub(super) const CONTRACT: &[Embedded] = folder!("wit":
