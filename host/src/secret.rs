@@ -31,7 +31,9 @@ pub enum SecretSource {
 /// The value is neither `{ env = "NAME" }` nor `{ file = "path" }`. The error does not repeat the value, which may be the
 /// secret itself.
 #[derive(Debug, thiserror::Error)]
-#[error("a secret does not stand in this file; give {{ env = \"NAME\" }} or {{ file = \"path\" }}")]
+#[error(
+    "a secret must not be written in this file; give {{ env = \"NAME\" }} or {{ file = \"path\" }}"
+)]
 pub struct NotASecretSource;
 
 /// The reason why a secret could not be read.

@@ -199,7 +199,10 @@ async fn a_grant_that_makes_no_sense_is_refused_in_words() -> anyhow::Result<()>
     let url = "https://a.example.com/";
     for (grant, reason) in [
         (json!("a.example.com"), "is no address"),
-        (json!({ "url": url, "headers": { "x": SECRET } }), "a secret does not stand in this file"),
+        (
+            json!({ "url": url, "headers": { "x": SECRET } }),
+            "a secret must not be written in this file",
+        ),
         (
             json!({ "url": url, "headers": { "x": { "env": "AVIARY_APP_SECRET" } } }),
             "only variables",

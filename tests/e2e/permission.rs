@@ -117,7 +117,7 @@ async fn a_forged_or_expired_value_is_refused() -> anyhow::Result<()> {
 async fn good_once(one: &Running, other: &Running) -> anyhow::Result<()> {
     let value = sealed(one, json!({ "once": true })).await?;
     let failed = said(one, &click("fail", "ou_e2e", value.clone())).await?;
-    ensure!(failed == "That did not work. Please try again later.", "{failed}");
+    ensure!(failed == "Something went wrong. Please try again later.", "{failed}");
     let (first, second) =
         (click("use", "ou_e2e", value.clone()), click("use", "ou_2", value.clone()));
     let (first, second) = tokio::join!(said(one, &first), said(other, &second));

@@ -106,7 +106,7 @@ fn refuse(why: TurnedAway) -> Response {
             (StatusCode::UNAUTHORIZED, [(WWW_AUTHENTICATE, "Bearer")], error).into_response()
         }
         TurnedAway::WrongToken => {
-            tracing::warn!("somebody showed the admin port a wrong token");
+            tracing::warn!("admin: request with an invalid token");
             (StatusCode::UNAUTHORIZED, [(WWW_AUTHENTICATE, "Bearer")], error).into_response()
         }
     }
@@ -118,7 +118,7 @@ async fn sign_in(State(access): State<Arc<Access>>, form: Bytes) -> Response {
     if shown.is_some_and(|(_, shown)| token.is(shown.trim())) {
         return to_the_page(&token.session(now() + SESSION.as_secs()), SESSION);
     }
-    tracing::warn!("somebody showed the admin port a wrong token");
+    tracing::warn!("admin: request with an invalid token");
     page::sign_in(StatusCode::UNAUTHORIZED, "wrong")
 }
 

@@ -69,7 +69,7 @@ pub enum FreshnessError {
     },
     /// The signed timestamp is not a number.
     #[error(
-        "X-Lark-Request-Timestamp is no number of seconds, so nobody can tell how old the request is"
+        "X-Lark-Request-Timestamp is not a number of seconds, so the age of the request is unknown"
     )]
     NoTime,
 }

@@ -46,7 +46,7 @@ pub struct Terms {
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 pub enum SealError {
     /// The value is not a JSON object.
-    #[error("the value is no JSON object")]
+    #[error("the value is not a JSON object")]
     NotAnObject,
     /// Two members have the same name, so two readers may see two values.
     #[error(

@@ -164,7 +164,7 @@ pub enum VerifyError {
     /// faults of a URL check, decryption included, give this one error: an answer that depended on the padding or on the
     /// decrypted text would give that text away.
     #[error(
-        "the request carries no signature though an `encrypt_key` is configured, and it is no URL check of this app: either a stranger sent it, or the keys here are not those in the console"
+        "the request carries no signature though an `encrypt_key` is configured, and it is not a URL check of this app: either a stranger sent it, or the keys here are not those in the console"
     )]
     Unsigned,
     /// The signature is correct, but its time is out of the window.

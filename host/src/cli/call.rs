@@ -43,10 +43,10 @@ const MAX_CALLBACK_BYTES: u64 = 4 << 20;
 
 CALLBACK is a callback as the platform sends it, decrypted: schema 2.0 or 1.0, or an old card. There are samples of each in
 wit/command/samples/. NAME.toml and NAME.tests/ beside NAME.wasm count as they do in a host. Nothing leaves this machine:
-requests to the server API and to others, and updates of cards, are shown instead of sent. Nobody vouches for who clicks, so
-that lists of who may click, seals, and what shall happen once do not stand before the call as they do in a host.
+requests to the server API and to others, and updates of cards, are shown instead of sent. The caller is not
+authenticated, so allow lists, seals and once-only checks are skipped.
 Exit codes: 0 the plugin's own reply goes out, 1 it does not, or it took more than --max-fuel, 64 a file cannot be
-read or is no callback."#)]
+read or is not a callback."#)]
 pub(super) struct CallArgs {
     /// Plugin file: a component, or another form that a host takes.
     file: PathBuf,

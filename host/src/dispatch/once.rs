@@ -119,7 +119,7 @@ impl Once {
                 Ok(Begun::Elsewhere) => {}
                 // Without the store the callback is answered now: twice is better than never.
                 Err(error) => {
-                    tracing::error!(%error, "cannot see whether this has happened before");
+                    tracing::error!(%error, "store: cannot check for a duplicate event");
                     metrics::record_store_failure();
                     return Some(Entered::First(ticket));
                 }
@@ -157,7 +157,7 @@ impl Ticket {
         match tokio::time::timeout_at(until, self.once.store.end(&self.mark, ended)).await {
             Ok(result) => complain(result),
             Err(_elapsed) => {
-                tracing::warn!("the store is slow: what has happened may happen again")
+                tracing::warn!("store: slow, duplicate delivery is possible")
             }
         }
         // Sending fails if nobody on this host waits.

@@ -69,7 +69,9 @@ pub enum ApiError {
     #[error("the callback names no tenant, and a store app acts for one")]
     NoTenant,
     /// The rate limit has no turn left before the deadline.
-    #[error("its turn does not come in time: plugins may make only so many requests a second")]
+    #[error(
+        "rate limit: no slot before the deadline, because plugins may send only so many requests per second"
+    )]
     RateLimited,
     /// The plugin runs without a platform.
     #[error("this plugin runs offline, nothing was sent")]

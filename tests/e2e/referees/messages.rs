@@ -56,12 +56,12 @@ fn answers() -> Vec<Scenario> {
             .each("200, {}", "200, no data", "200, no data")
             .fault("Without data, users have seen a timeout"),
         sent("a click, the handler fails", click("throw"))
-            .each("200, toast That did not work", "500, no data", "500, no data")
+            .each("200, toast Something went wrong", "500, no data", "500, no data")
             .fault(words),
         sent("a click, no handler", click("toast"))
             .without_handlers()
             .each(
-                "200, toast Nothing answers this button at the moment",
+                "200, toast This button is not available right now",
                 "500, no data",
                 "200, a string",
             )

@@ -45,11 +45,11 @@ fn callbacks() -> Vec<Scenario> {
             .each("200, {}", "refused (500)", "200, empty")
             .fault("Python fails on it; Node's body is empty, not JSON"),
         at(PLAIN, "a click, the handler fails", || sender::plain(click("throw").to_string()))
-            .each("200, toast That did not work", "refused (500)", "no answer")
+            .each("200, toast Something went wrong", "refused (500)", "no answer")
             .fault(silent),
         at(NONE, "a click, no handler", || sender::plain(click("toast").to_string()))
             .each(
-                "200, toast Nothing answers this button at the moment",
+                "200, toast This button is not available right now",
                 "refused (500)",
                 "200, a string",
             )
@@ -141,7 +141,7 @@ fn old_cards() -> Vec<Scenario> {
         at(LEGACY, "an old card, the handler fails", move || {
             sender::signed(old("throw"), Signer::VerificationToken)
         })
-        .each("200, toast That did not work", "refused (500)", "200, empty")
+        .each("200, toast Something went wrong", "refused (500)", "200, empty")
         .fault("Python's user sees an error code; Node's body is empty, not JSON"),
         at(LEGACY, "an old card, answered with a status and body of its own", move || {
             sender::signed(old("custom"), Signer::VerificationToken)

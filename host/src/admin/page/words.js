@@ -52,7 +52,7 @@ const WORDS = {
   sure: ['Take {0} back from {1} to {2}? It stays until its file changes.', '把 {0} 从 {1} 回滚到 {2}？在文件再次变化之前一直有效。'],
   leave_it: ['Leave it', '取消'],
   is_back: ['{0} is {1} again', '{0} 已回到 {1}'],
-  failed: ['That did not work: {0}', '操作失败：{0}'],
+  failed: ['Something went wrong: {0}', '操作失败：{0}'],
   doors: ['Doors', '通道'],
   webhook: ['Webhook', 'Webhook'],
   long_connection: ['Long connection', '长连接'],

@@ -68,7 +68,7 @@ pub enum HttpGrantError {
     Name(String),
     /// The value is written in the file, where everybody can read it, or is not a secret's source.
     #[error(
-        "grants.http: headers.{0}: give {{ env = \"AVIARY_PLUGIN_…\" }} or {{ file = \"…\" }}, with prefix = \"Bearer \" where one is needed; a secret does not stand in this file"
+        "grants.http: headers.{0}: give {{ env = \"AVIARY_PLUGIN_…\" }} or {{ file = \"…\" }}, with prefix = \"Bearer \" where one is needed; a secret must not be written in this file"
     )]
     NotASecret(String),
     /// The secret has a line break in it, or another byte that a header cannot hold.
@@ -281,8 +281,11 @@ mod tests {
     #[test]
     fn a_grant_that_makes_no_sense_is_refused() {
         for (header, why) in [
-            ("authorization = \"Bearer s3cret\"", "a secret does not stand in this file"),
-            ("authorization = { env = \"A\", prefix = 1 }", "a secret does not stand in this file"),
+            ("authorization = \"Bearer s3cret\"", "a secret must not be written in this file"),
+            (
+                "authorization = { env = \"A\", prefix = 1 }",
+                "a secret must not be written in this file",
+            ),
             ("authorization = { file = \"f\" }", "the file is empty"),
             ("host = { env = \"A\" }", "no header that can be added"),
             ("Content-Length = { env = \"A\" }", "no header that can be added"),

@@ -259,7 +259,7 @@ impl Session<'_> {
     }
 
     fn unanswered(&self, error: &dyn std::fmt::Display) {
-        tracing::error!(app = self.app(), %error, "a callback went unanswered by a mistake of this host");
+        tracing::error!(app = self.app(), %error, "long connection: internal error, a callback was not answered");
     }
 
     fn read(&mut self, message: Message) -> Result<(), EndReason> {

@@ -40,7 +40,10 @@ fn seconds(json: &Value, key: &'static str) -> Option<i64> {
     // A number too large for 64 bits is read as a float, and `as` makes that the largest integer there is.
     let number = value.as_i64().or_else(|| value.as_f64().map(|number| number as i64));
     if number.is_none() {
-        tracing::warn!(key, "the platform sent a setting that is no number, it is ignored");
+        tracing::warn!(
+            key,
+            "long connection: ignored a setting of the platform that is not a number"
+        );
     }
     number
 }
