@@ -10,22 +10,22 @@ impl Toast {
         Self { kind, content: content.into(), i18n: Vec::new() }
     }
 
-    /// Neutral news.
+    /// Reports neutral news.
     pub fn info(content: impl Into<String>) -> Self {
         Self::new(ToastKind::Info, content)
     }
 
-    /// It worked.
+    /// Reports success.
     pub fn success(content: impl Into<String>) -> Self {
         Self::new(ToastKind::Success, content)
     }
 
-    /// It worked, but the user should look twice.
+    /// Reports success with a caveat that the user should look at.
     pub fn warning(content: impl Into<String>) -> Self {
         Self::new(ToastKind::Warning, content)
     }
 
-    /// It did not work.
+    /// Reports a failure.
     pub fn error(content: impl Into<String>) -> Self {
         Self::new(ToastKind::Error, content)
     }
