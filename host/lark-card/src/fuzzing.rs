@@ -8,17 +8,17 @@ use crate::fault::Faults;
 
 /// Bytes of card JSON that the platform takes.
 const MAX_CARD_BYTES: usize = 30 * 1024;
-/// The wrapper of a template does not count.
+/// Extra bytes allowed for a template, whose wrapper does not count towards the limit.
 const WRAPPER_BYTES: usize = 64;
-/// Faults that are named.
+/// Maximum number of faults that the checker reports.
 const MOST_FAULTS: usize = 20;
 
-/// A card of JSON 1.0.
+/// Checks a card of JSON 1.0.
 pub fn card_1(bytes: &[u8]) {
     card(bytes, "1.0");
 }
 
-/// A card of JSON 2.0.
+/// Checks a card of JSON 2.0.
 pub fn card_2(bytes: &[u8]) {
     card(bytes, "2.0");
 }
@@ -31,7 +31,7 @@ fn card(bytes: &[u8], version: &str) {
     judge(&Value::Object(card).to_string());
 }
 
-/// Faults are few and lead to a place in the card, white space changes nothing, and a sound card is not too large.
+/// Asserts that faults are few and point into the card, that white space changes nothing, and that a sound card is not too large.
 fn judge(text: &str) {
     let report = check_file(text);
     named_well(&report.faults);

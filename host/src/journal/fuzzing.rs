@@ -10,15 +10,15 @@ use crate::journal::segment;
 
 /// Members whose values are masked wherever they stand.
 const MASKED: [&str; 5] = ["token", "access_token", "password", "secret", "name"];
-/// Where a value is masked in the callback.
+/// JSON pointer to a value that is masked in the callback.
 const POINTER: &str = "/event/operator/open_id";
-/// A shorter secret may come about by chance among the letters that replace another one.
+/// A shorter secret may occur by chance among the letters that mask another one.
 const LEAST_BYTES: usize = 12;
-/// Text inside text inside text: what lies deeper is not looked into.
+/// Levels of JSON texts inside JSON texts that are searched for secrets.
 const DEEPEST: usize = 4;
 
-/// Masked JSON has the shape and the lengths that it had, and none of the secrets, as the callback itself and as any other
-/// part of an entry.
+/// Asserts that masked JSON keeps its shape and lengths and contains none of the secrets, both as the callback itself and as any
+/// other part of an entry.
 pub fn mask(bytes: &[u8]) {
     let Ok(text) = std::str::from_utf8(bytes) else { return };
     let Ok(before) = serde_json::from_str::<Value>(text) else { return };
@@ -44,7 +44,7 @@ fn is_masked(before: &Value, masked: &str, secrets: &BTreeSet<String>) {
     holds_none(&after, secrets);
 }
 
-/// Numbers and texts under a masked member, however deep.
+/// Collects numbers and texts under a masked member, at any depth.
 fn collect(value: &Value, masked: bool, secrets: &mut BTreeSet<String>) {
     match value {
         Value::Object(members) => members.iter().for_each(|(name, value)| {
@@ -75,7 +75,7 @@ fn same_shape(before: &Value, after: &Value, depth: usize) {
     match (before, after) {
         (Value::Object(before), Value::Object(after)) => {
             if before.len() != after.len() {
-                // The few letters that replace a short name may be the name of another member by chance.
+                // The few letters that mask a short name may equal another member's name by chance.
                 let has_short_name = before.keys().any(|name| name.len() < LEAST_BYTES);
                 return assert!(has_short_name, "members are lost");
             }
@@ -103,7 +103,7 @@ fn same_shape(before: &Value, after: &Value, depth: usize) {
     }
 }
 
-/// A file of the ring. Its records are read as they were written, up to the first damaged one.
+/// Reads a file of the ring. Its records must come back as they were written, up to the first damaged one.
 pub fn ring(bytes: &[u8]) {
     reads_back(bytes);
     let mut file = segment::HEAD.to_vec();

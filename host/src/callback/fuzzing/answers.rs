@@ -17,13 +17,13 @@ use crate::callback::reply_check::check;
 use crate::callback::reply_check::check_late;
 use crate::callback::reply_check::check_update;
 
-/// Bytes of card JSON that the platform takes.
+/// Maximum bytes of card JSON that the platform accepts.
 const MAX_CARD_BYTES: usize = 30 * 1024;
-/// The wrapper of a template does not count.
+/// Extra bytes allowed for a template, whose wrapper does not count towards the limit.
 const WRAPPER_BYTES: usize = 64;
-/// Faults that are named.
+/// Maximum number of faults that the checker reports.
 const MOST_FAULTS: usize = 20;
-/// JSON writes one byte as six at most, and a few words of its own around it.
+/// JSON escapes one byte as at most six, plus a few bytes around the text.
 const MOST_ESCAPED: usize = 6;
 const OWN_WORDS_BYTES: usize = 512;
 
@@ -34,7 +34,8 @@ fn named_well(faults: &Faults) {
     );
 }
 
-/// Three bytes say to which kind of callback the answer is, of which form it is, and which card it replaces; text follows.
+/// Three bytes select the kind of callback, the form of the answer and the version of the card it replaces; the answer's text
+/// follows.
 pub fn reply(input: &[u8]) {
     let Some(([kind, form, replaces], text)) = input.split_first_chunk::<3>() else { return };
     let Ok(text) = std::str::from_utf8(text) else { return };
@@ -71,7 +72,7 @@ pub fn reply(input: &[u8]) {
     }
 }
 
-/// A checked answer is JSON without faults, and its card is not too large.
+/// Asserts that a checked answer is JSON without faults and that its card is not too large.
 fn leaves_as_it_should(kind: Kind, json: &[u8], replaces: Option<CardVersion>) {
     let text = std::str::from_utf8(json).expect("JSON is text");
     let answer = serde_json::from_str::<Value>(text).expect("an answer is JSON");
