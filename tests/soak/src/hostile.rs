@@ -1,5 +1,5 @@
-//! Every other callback goes to a plugin that does its worst. Each is answered, in time and well-formed, and the healthy
-//! plugin between them notices nothing.
+//! Every other callback goes to a plugin that does its worst. Each is answered, in time and well-formed, and the healthy plugin
+//! between them is not affected.
 
 use std::sync::atomic::AtomicUsize;
 use std::sync::atomic::Ordering;
@@ -16,12 +16,12 @@ use crate::clicks::Doors;
 use crate::clicks::Tally;
 use crate::memory::Gauge;
 
-/// People who click as fast as they get their answers.
+/// Users who click as fast as they get their answers.
 const PEOPLE: usize = 24;
-/// What the healthy plugin says to each.
+/// Text of the healthy plugin's toast.
 const HEALTHY: &str = "1";
-/// How many of a hundred hostile callbacks each guest gets: fewer where one costs a tenth of a second of a core, or
-/// keeps a person waiting until the deadline.
+/// Share of each guest in a hundred hostile callbacks: smaller if one call costs a tenth of a second of a core, or keeps a user
+/// waiting until the deadline.
 const MIX: [(&str, usize); 10] = [
     ("loop-forever", 15),
     ("eat-memory", 5),
@@ -35,7 +35,7 @@ const MIX: [(&str, usize); 10] = [
     ("log-flood", 5),
 ];
 
-/// What came of it.
+/// Counts of this part.
 pub(crate) struct Hostile {
     pub(crate) tally: Tally,
     /// Healthy callbacks that the host answered in place of their plugin.
@@ -111,7 +111,7 @@ async fn click_on(
     }
 }
 
-/// What a person presses to get there.
+/// Returns the button that reaches that guest.
 fn button(guest: &str) -> &str {
     // This one looks at the button to know which bad card is wanted.
     if guest == "invalid-card" { "too-large" } else { guest }

@@ -1,5 +1,5 @@
-//! The parts of a click by themselves. What a fresh instance costs is the difference between the two calls; a call of a
-//! reused one is the records lowered into the guest, its handler, and the reply lifted out.
+//! Benchmarks the parts of a click by themselves. The difference between the two calls is the cost of a fresh instance; a call of
+//! a reused one consists of lowering the records into the guest, its handler, and lifting the reply out.
 
 use std::hint::black_box;
 use std::time::SystemTime;

@@ -28,27 +28,27 @@ pub use crate::instructions::recorded::Comparison;
 pub use crate::instructions::recorded::compare;
 pub use crate::instructions::recorded::record;
 
-/// What is counted, and by what.
+/// Counts of a build, and the tools that made them.
 #[derive(Clone, Debug, Deserialize, PartialEq, Eq, Serialize)]
 pub struct Counted {
-    /// `release`, or `dev`.
+    /// Cargo profile: `release` or `dev`.
     profile: String,
-    /// The compiler of both.
+    /// Version of the compiler of both programs.
     rustc: String,
-    /// What counts.
+    /// Version of valgrind.
     valgrind: String,
-    /// Of one click, by who answers it.
+    /// Instructions of one click, by the program that answers it.
     instructions: BTreeMap<String, u64>,
 }
 
 impl Counted {
-    /// Of one click, if that one was counted.
+    /// Returns the instructions of one click, if that program was counted.
     pub fn of(&self, who: Counts) -> Option<u64> {
         self.instructions.get(who.name()).copied()
     }
 }
 
-/// How many clicks are few, and how many are many.
+/// The two numbers of clicks whose difference is counted.
 #[derive(Clone, Copy, Debug)]
 pub struct Clicked {
     few: usize,
@@ -56,23 +56,23 @@ pub struct Clicked {
 }
 
 impl Clicked {
-    /// Enough for what happens now and then, like a look into the plugins folder, to be a thousandth.
+    /// Enough clicks for rare work, like a look into the plugins folder, to be a thousandth of the count.
     pub const FULL: Self = Self { few: 100, many: 1100 };
-    /// Enough to see that it works.
+    /// Enough clicks to see that counting works.
     pub const SMALL: Self = Self { few: 2, many: 4 };
 }
 
-/// Who is counted.
+/// A program whose instructions are counted.
 #[derive(Clone, Copy, Debug)]
 pub enum Counts {
-    /// The native ceiling.
+    /// The native ceiling, without a sandbox.
     Native,
     /// The host with the plugin in Rust, a fresh instance for each click.
     Aviary,
 }
 
 impl Counts {
-    /// Both.
+    /// Both programs.
     pub const ALL: [Self; 2] = [Self::Native, Self::Aviary];
 
     fn name(self) -> &'static str {
@@ -83,7 +83,7 @@ impl Counts {
     }
 }
 
-/// What `valgrind` calls itself; none where there is none.
+/// Returns the version that `valgrind` reports; `None` if it is not installed.
 pub fn valgrind() -> Option<String> {
     first_line(Command::new("valgrind").arg("--version"))
 }
@@ -93,7 +93,7 @@ fn first_line(command: &mut Command) -> Option<String> {
     said.lines().next().map(str::to_owned)
 }
 
-/// Counts those.
+/// Counts the instructions of these programs.
 pub async fn count(whom: &[Counts], clicked: Clicked) -> anyhow::Result<Counted> {
     let valgrind = valgrind().context("there is no valgrind; `apt install valgrind`")?;
     let rustc = first_line(Command::new("rustc").arg("--version")).context("there is no rustc")?;
@@ -114,7 +114,7 @@ pub async fn count(whom: &[Counts], clicked: Clicked) -> anyhow::Result<Counted>
     Ok(Counted { profile, rustc, valgrind, instructions })
 }
 
-/// Instructions of a whole process that answered so many clicks.
+/// Counts the instructions of a whole process that answers that many clicks.
 async fn total(who: Counts, code: &Path, clicks: usize) -> anyhow::Result<u64> {
     let folder = tempfile::tempdir()?;
     let counted = folder.path().join("counted");

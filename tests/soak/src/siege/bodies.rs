@@ -1,5 +1,5 @@
-//! Bodies that strangers send: encrypted without a signature, nested deeply, very long, and with signs in them that end a
-//! line or steer a terminal.
+//! Bodies from strangers: encrypted without a signature, nested deeply, very long, and with characters that end a line or control
+//! a terminal.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -13,18 +13,18 @@ use crate::siege::Target;
 use crate::siege::connections::address;
 use crate::siege::healthy;
 
-/// Between two attempts of one attack.
+/// Time between two attempts of one attack.
 const PACE: Duration = Duration::from_millis(20);
-/// Between two of those that are large.
+/// Time between two attempts with large bodies.
 const SLOW_PACE: Duration = Duration::from_millis(250);
-/// Deep enough for every stack that is not bounded.
+/// Levels of nesting that overflow a stack if recursion is not limited.
 const DEPTH: usize = 9000;
-/// Just below the largest body that the webhook takes.
+/// Bytes just below the limit of the webhook's bodies.
 const LONG_BYTES: usize = 3_900_000;
-/// Stands in a body for what `Value` cannot hold.
+/// Placeholder in a body for JSON that `Value` cannot represent.
 const PLACE: &str = "\"PLACE\"";
 
-/// Asks what an unsigned body decrypts to. Bad padding, bad JSON and a missing signature get one and the same answer.
+/// Sends changed ciphertexts to learn their plaintext. Bad padding, bad JSON and a missing signature get one and the same answer.
 pub(super) async fn unsigned_encrypted(target: &Target<'_>) -> anyhow::Result<()> {
     let body = |encrypted: Value| json!({ "encrypt": encrypted }).to_string();
     let not_json = sender::envelope("not JSON");
@@ -80,7 +80,7 @@ pub(super) async fn nested(target: &Target<'_>) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Unsigned bodies of four megabytes, each of which wants to be a line of the log.
+/// Sends unsigned bodies of four megabytes, each of which would be a line of the log.
 pub(super) async fn long(target: &Target<'_>) -> anyhow::Result<()> {
     let texts = ["event_id", "challenge", "encrypt"];
     for number in 0_usize.. {
@@ -93,7 +93,7 @@ pub(super) async fn long(target: &Target<'_>) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Event ids and paths that would end a line of the log, begin another one, or steer a terminal.
+/// Sends event ids and paths with characters that end a line of the log, forge another one, or control a terminal.
 pub(super) async fn escaping(target: &Target<'_>) -> anyhow::Result<()> {
     let forged = "\n{\"level\":\"ERROR\",\"message\":\"forged\"}\r\u{1b}[2J\u{9b}31m";
     for number in 0_usize.. {
