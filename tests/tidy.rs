@@ -375,7 +375,7 @@ fn every_file_of_a_template_is_in_the_program() -> anyhow::Result<()> {
             .with_context(|| format!("{folder} is no template"))?;
         let (list, _) = list.split_once(");").context("the list ends")?;
         for file in tracked(&folder)? {
-            // Elsewhere the contract is what is in `wit`, and of that only the contract.
+            // The list need not have the WASI interfaces in `wit/deps`, nor files of `wit` other than `.wit`.
             let own = !file.starts_with("wit/deps") && (folder != "wit" || file.ends_with(".wit"));
             ensure!(!own || list.contains(&format!("\"{file}\"")), "{folder}/{file} is not listed");
         }

@@ -1,4 +1,4 @@
-//! `Action`: what the touched component carried. Its typed fields need no help; these read the JSON ones.
+//! `Action`: the content of the touched component. Its typed fields need no help; these methods read the JSON ones.
 
 use serde::de::DeserializeOwned;
 use serde_json::Value;

@@ -71,7 +71,7 @@ pub struct Response {
     pub body: Vec<u8>,
 }
 
-/// Why there is no answer.
+/// Reason why there is no answer.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub enum HttpError {

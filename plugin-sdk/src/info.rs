@@ -1,4 +1,4 @@
-//! `Info` and `Route`: what a plugin says about itself when it is loaded.
+//! `Info` and `Route`: a plugin's description of itself, which the host reads when it loads the plugin.
 
 use crate::Info;
 use crate::Route;
@@ -61,7 +61,7 @@ impl Route {
         self
     }
 
-    /// Requires this tenant.
+    /// Requires this tenant of the callback.
     #[must_use]
     pub fn tenant_key(mut self, tenant_key: impl Into<String>) -> Self {
         self.tenant_key = Some(tenant_key.into());

@@ -39,7 +39,7 @@ pub fn warn(message: impl Display) {
     write(Level::Warn, "", message);
 }
 
-/// A failure.
+/// A failure that needs attention.
 pub fn error(message: impl Display) {
     write(Level::Error, "", message);
 }

@@ -19,7 +19,6 @@ use tokio::sync::watch;
 
 /// Users who click while the plugin is replaced.
 const CLICKERS: usize = 4;
-/// Number of replacements.
 const SWAPS: usize = 4;
 
 async fn with(app: App) -> anyhow::Result<Running> {

@@ -61,7 +61,7 @@ pub enum CaseSigner {
     VerificationToken,
 }
 
-/// The expected result.
+/// The expected result of a case.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Expect {

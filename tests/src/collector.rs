@@ -22,7 +22,7 @@ use tokio::net::TcpStream;
 /// The collector's reaction to a request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Manner {
-    /// Accepts every request.
+    /// Accepts every request with status 200.
     Takes,
     /// Answers every request with status 503.
     Refuses,
@@ -37,7 +37,7 @@ pub struct Export {
     pub line: String,
     /// Headers, with names in lower case.
     pub headers: Vec<(String, String)>,
-    /// The decoded body.
+    /// The decoded body of the request.
     pub body: ExportTraceServiceRequest,
 }
 

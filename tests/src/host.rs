@@ -63,7 +63,7 @@ impl Compiler {
 /// The end of a host process.
 #[derive(Debug)]
 pub struct Exit {
-    /// The exit status.
+    /// The exit status of the process.
     pub status: ExitStatus,
     /// Time from the signal to the end.
     pub took: Duration,

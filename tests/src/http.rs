@@ -120,10 +120,10 @@ pub async fn connect_from(from: IpAddr, to: SocketAddr) -> std::io::Result<TcpSt
     socket.connect(to).await
 }
 
-/// One answer.
+/// An answer that was received completely.
 #[derive(Clone, Debug)]
 pub struct Response {
-    /// The status code.
+    /// The HTTP status code.
     pub status: u16,
     /// Headers, with names in lower case.
     pub headers: Vec<(String, String)>,

@@ -43,7 +43,7 @@ impl Condition {
 pub struct Case {
     /// The case's name in the vectors.
     pub name: &'static str,
-    /// The platform's answer.
+    /// The platform's answer in this case.
     pub condition: Condition,
     /// Behaviour of the Python SDK.
     pub python: Course,

@@ -8,12 +8,12 @@ use std::path::PathBuf;
 
 use crate::artifacts;
 
-/// An official SDK.
+/// An official SDK that is compared with the host.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Sdk {
-    /// `lark-oapi` from PyPI.
+    /// The package `lark-oapi` from PyPI.
     Python,
-    /// `@larksuiteoapi/node-sdk` from npm.
+    /// The package `@larksuiteoapi/node-sdk` from npm.
     Node,
 }
 

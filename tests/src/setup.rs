@@ -132,7 +132,7 @@ impl App {
         self
     }
 
-    /// Removes the webhook.
+    /// Removes the app's webhook.
     #[must_use]
     pub fn long_connection_only(mut self) -> Self {
         self.webhook = false;
@@ -370,7 +370,7 @@ pub fn endless() -> Value {
 
 /// A running host, and the platform it is connected to.
 pub struct Running {
-    /// The host's process.
+    /// The process of the host.
     pub host: HostProcess,
     platform: Option<Platform>,
     apps: Vec<App>,

@@ -1,8 +1,8 @@
 //! Pages that an instance has written are swapped out while the instance is discarded: the next instance must not find their
 //! content.
 //!
-//! These tests turn real swap on, which only root may, and page the host out themselves. Hosts of other tests that start
-//! meanwhile wipe memory the slower way, and are right all the same.
+//! These tests turn real swap on, which only root may, and page the host out themselves. Hosts of other tests that start at
+//! the same time wipe memory the slower way, which does not change their results.
 
 use std::fs;
 use std::path::PathBuf;

@@ -55,11 +55,8 @@ pub(crate) const CONFIG: ClientConfig = ClientConfig {
 /// A client that takes part in the comparison.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Contestant {
-    /// Aviary itself.
     Aviary = 0,
-    /// The official Python SDK.
     Python = 1,
-    /// The official Node SDK.
     Node = 2,
 }
 

@@ -302,7 +302,7 @@ fn echo(frame: &Frame, reply: &Frame) -> String {
     format!("{}, {added}", if same { "all as they came" } else { "changed" })
 }
 
-/// Summarises a reply.
+/// Returns the code of a reply and a summary of its data.
 fn say(reply: &Frame) -> String {
     let payload: Value =
         serde_json::from_slice(reply.payload.as_deref().unwrap_or_default()).unwrap_or_default();
@@ -315,7 +315,7 @@ fn say(reply: &Frame) -> String {
     format!("{}, {data}", payload["code"])
 }
 
-/// Summarises an answer.
+/// Returns the toast or preview of an answer in a few words.
 pub(crate) fn summary(answer: &Value) -> String {
     let text = |pointer| answer.pointer(pointer).and_then(Value::as_str).map(first_sentence);
     match (text("/toast/content"), text("/inline/title"), answer) {

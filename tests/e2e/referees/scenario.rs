@@ -27,9 +27,7 @@ pub(crate) enum By {
 /// Handlers of the app.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Handlers {
-    /// Every handler is registered.
     Registered,
-    /// No handler is registered.
     Missing,
 }
 
@@ -94,7 +92,7 @@ impl Scenario {
         self
     }
 
-    /// Removes all handlers.
+    /// Removes every handler of the app.
     #[must_use]
     pub(crate) fn without_handlers(mut self) -> Self {
         self.handlers = Handlers::Missing;

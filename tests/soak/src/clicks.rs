@@ -44,7 +44,7 @@ impl Doors {
         number: usize,
     ) -> anyhow::Result<Click> {
         let delivery = Delivery::json(DeliveryKind::CardAction, body);
-        // Knuth's multiplicative hash: neighbours differ.
+        // Knuth's multiplicative hash gives neighbouring numbers different bits.
         let hash = (number as u32).wrapping_mul(2_654_435_761) >> 16;
         let door = if hash & 1 == 0 { &Door::LongConnection } else { &self.webhook };
         Ok(Click(running.platform()?.send_by(door, &delivery).await?))
@@ -82,7 +82,7 @@ impl Tally {
             Some(error) if error.code == NO_ANSWER => self.late += 1,
             Some(_) => self.malformed += 1,
             None if ms > LATEST_ANSWER_MS => self.late += 1,
-            // Whatever the plugin did: a click is answered with something to see.
+            // A click must be answered with something visible, whatever the plugin did.
             None if click.toast().is_empty() => self.malformed += 1,
             None => {}
         }

@@ -42,7 +42,7 @@ pub(crate) async fn run(updates: usize, killed: usize) -> anyhow::Result<Deferre
     let before_flush = simulator.early_card_updates().len();
     let before = shown(simulator).len();
 
-    // Nothing gets through until the host is dead, whatever it tries.
+    // Every update fails until the host is dead.
     script(&running, TRY_AGAIN)?;
     click(&running, killed, &mut tally).await?;
     running
@@ -58,7 +58,7 @@ pub(crate) async fn run(updates: usize, killed: usize) -> anyhow::Result<Deferre
     let in_time = running.platform()?.wait_until(|simulator| shown(simulator).len() >= all).await;
     let lost_after_kill = all - shown(running.platform()?.simulator()).len().min(all);
     ensure!(in_time.is_ok() == (lost_after_kill == 0), "the platform contradicts itself");
-    // A third start has nothing left to do; if it did something, that would be the second time.
+    // A third start has nothing left to do; any update that it sends would be the second of its card.
     nothing_waits(&running).await?;
     running.host.kill().await?;
     running.restart().await?;

@@ -52,7 +52,7 @@ pub(crate) async fn run(kills: usize) -> anyhow::Result<Kept> {
             }
         };
         tokio::time::timeout(PATIENCE, enough).await.context("the guests write nothing")?;
-        // In the middle of what all of them are at.
+        // The kill comes while all writers have calls under way.
         running.host.kill().await?;
         join_all(writers).await;
         running.restart().await.context("the host does not start again")?;
@@ -63,7 +63,7 @@ pub(crate) async fn run(kills: usize) -> anyhow::Result<Kept> {
             let asked = json!({ "do": "get", "key": text_key(writer, told_then) });
             let text = ask(address, &asked).await?;
             let has_text = told_then == 0 || text == format!("Some(\"{told_then}\")");
-            // One more may have been written and not told.
+            // The host may have written one more value without acknowledging it.
             if !(told_then..=told_then + 1).contains(&there) || !has_text {
                 kept.lost += 1;
             }

@@ -43,7 +43,7 @@ pub(crate) async fn run(seconds: u64) -> anyhow::Result<Runaways> {
     let mut app = App::default().guest("counter")?;
     for index in 0..RUNAWAYS {
         let name = spinner(index);
-        // Fuel for hours, and never paused: they spin until their time is over.
+        // The plugins have fuel for hours and are never paused: they spin until their time is over.
         let mut sidecar = endless();
         sidecar["route"] = json!([{ "action_name": name }]);
         sidecar["breaker"] = json!({ "failures": 1_000_000_000 });
@@ -65,7 +65,7 @@ pub(crate) async fn run(seconds: u64) -> anyhow::Result<Runaways> {
     let healthy = tokio::select! {
         ended = spinners => anyhow::bail!("the runaways ended: {ended:?}"),
         healthy = async {
-            // The first of them have begun by the time that their users would have given up.
+            // By the end of this wait the first users would have given up.
             click_steadily(&running, &doors, Duration::from_millis(500), &mut spun).await?;
             click_steadily(&running, &doors, length, &mut tally).await
         } => healthy?,

@@ -74,7 +74,7 @@ fn engine(criterion: &mut Criterion) -> anyhow::Result<()> {
     let guest = artifacts::guest("names-operator")?;
     aviary::compile_with(artifacts::host_binary()?);
     let drill = runtime.block_on(Drill::load(&guest, click, 1))?;
-    // So that a plugin that does not answer is an error, and not a fast one.
+    // A plugin that does not answer must be an error, and not a fast result.
     runtime.block_on(drill.run_reused(1))?;
     criterion.bench_function("call a fresh instance", |bencher| {
         bencher.iter_custom(|calls| {

@@ -43,7 +43,7 @@ impl Plan {
     /// Returns the same configuration without plugins.
     pub(crate) fn empty() -> Self {
         let settings = json!({
-            // What an earlier run compiled has nothing to do with this one.
+            // A cache of its own, so that no code of an earlier run is used.
             "cache": { "path": "cache" },
             "log": { "format": "json" },
         });

@@ -31,7 +31,7 @@ use crate::toolchain::Version;
 const ONCE: u32 = 1;
 const OFTEN: u32 = 1_000_000;
 
-/// A contestant.
+/// A client that is measured.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum Who {
@@ -83,7 +83,7 @@ impl Who {
     }
 }
 
-/// A running contestant.
+/// A contestant whose process runs.
 pub(crate) struct Contestant {
     pub(crate) who: Who,
     pub(crate) process: Process,
@@ -180,7 +180,7 @@ pub(crate) async fn long_connection(
             let door = json!({ "domain": platform.domain(), "long_connection": connections });
             Some(Plan::usual()?.start(&door, cores).await?)
         }
-        // Whoever is measured over the webhook alone.
+        // These are measured over the webhook only.
         Who::AviaryQuickjs
         | Who::AviaryQuickjsReused
         | Who::AviaryPython

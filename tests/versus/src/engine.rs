@@ -19,7 +19,7 @@ pub(crate) async fn time(size: Size) -> anyhow::Result<Option<(Spread, Spread)>>
     let click = Clicks::on("ok").next().body.into();
     aviary::compile_with(artifacts::host_binary()?);
     let drill = Drill::load(&artifacts::guest(GUEST)?, click, THREADS).await?;
-    // As much as a run: the others are warmed for as long as they are measured as well.
+    // A warm-up as long as a run, like that of the other measurements.
     drill.run(size.engine_calls).await?;
     let (mut p99, mut per_second) = (Vec::new(), Vec::new());
     for _ in 0..size.runs {

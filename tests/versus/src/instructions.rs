@@ -1,10 +1,10 @@
 //! The instructions of one click, counted by valgrind: what a change costs, on whatever machine and however busy it is.
 //!
-//! Both run as they are, with their sockets, and are clicked on one click after the other. What a process needs to begin
-//! and to end is the same whatever comes in between, so it is the difference between few clicks and many that is counted.
-//! It depends on the compiler, and on what valgrind says the processor can do; so counts are compared where compiler and
-//! valgrind are the same. Under valgrind a call takes fifty times as long and never counts as quick, so each is handed to a
-//! guest thread: that is in the count of the host, and not in what a click costs on a bare machine.
+//! Both programs run unchanged, with their sockets, and get one click after the other. Starting and stopping a process costs the
+//! same in every run, so the difference between many clicks and few is counted. The count depends on the compiler, and on the
+//! processor features that valgrind reports; counts are therefore compared only for the same compiler and valgrind. Under
+//! valgrind a call takes fifty times as long and never counts as quick, so each is handed to a guest thread: the host's count
+//! includes this, the cost of a click on a bare machine does not.
 
 mod recorded;
 
@@ -35,7 +35,6 @@ pub struct Counted {
     profile: String,
     /// Version of the compiler of both programs.
     rustc: String,
-    /// Version of valgrind.
     valgrind: String,
     /// Instructions of one click, by the program that answers it.
     instructions: BTreeMap<String, u64>,
@@ -72,7 +71,7 @@ pub enum Counts {
 }
 
 impl Counts {
-    /// Both programs.
+    /// All programs that are counted.
     pub const ALL: [Self; 2] = [Self::Native, Self::Aviary];
 
     fn name(self) -> &'static str {
@@ -101,7 +100,7 @@ pub async fn count(whom: &[Counts], clicked: Clicked) -> anyhow::Result<Counted>
     for who in whom {
         let code = tempfile::tempdir()?;
         if let Counts::Aviary = who {
-            // The plugin is compiled once, for the processor that valgrind pretends to be.
+            // Fills the code cache for the processor that valgrind emulates.
             total(*who, code.path(), 1).await?;
         }
         let few = total(*who, code.path(), clicked.few).await?;
@@ -123,7 +122,7 @@ async fn total(who: Counts, code: &Path, clicks: usize) -> anyhow::Result<u64> {
     let server = match who {
         Counts::Native => contestant::native(&wrapper, Cores::Shared).await?,
         Counts::Aviary => {
-            // One click at a time needs one place, and valgrind has no room for those of a hundred.
+            // One click at a time needs one place, and valgrind has no room for the memory of a hundred.
             let plan = Plan::usual()?.run_by(&wrapper).set("guests", "max_calls", 1);
             let plan = plan.set("cache", "path", code.display().to_string());
             contestant::aviary(&plan, Cores::Shared).await?

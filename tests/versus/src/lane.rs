@@ -53,7 +53,7 @@ impl Lane {
             Target::LongConnection { platform, app } => Way::LongConnection {
                 platform: Arc::clone(platform),
                 app: app.clone(),
-                // So that the lanes do not all send their long ones at once.
+                // A random start keeps the lanes from sending their long messages all at once.
                 sent: fastrand::usize(..EVERY_FRAGMENTED),
             },
         };

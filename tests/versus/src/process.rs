@@ -46,7 +46,7 @@ impl Process {
         folder: TempDir,
     ) -> anyhow::Result<Self> {
         for (name, _) in std::env::vars_os() {
-            // Everything is on this machine; neither its proxy nor its settings for Aviary have a say.
+            // The machine's proxy and its settings for Aviary must not influence a measurement, which stays on this machine.
             let text = name.to_string_lossy().to_ascii_uppercase();
             if text.starts_with("AVIARY_") || text.ends_with("_PROXY") {
                 command.env_remove(name);
@@ -117,7 +117,7 @@ impl Process {
 
     /// Sends SIGTERM, as a service manager does, and waits until the process has ended.
     pub(crate) async fn stop(mut self) -> anyhow::Result<()> {
-        // Only a program can send a signal without `unsafe`.
+        // Sending a signal without `unsafe` takes a program.
         let pid = self.child.id().to_string();
         Command::new("kill").args(["-TERM", &pid]).status().context("cannot run kill")?;
         let began = Instant::now();
@@ -133,7 +133,7 @@ impl Process {
         let mut ticks = HashMap::new();
         for entry in std::fs::read_dir("/proc")? {
             let Ok(pid) = entry?.file_name().to_string_lossy().parse::<u32>() else { continue };
-            // It may have ended in between.
+            // The process may have ended in between.
             let Ok(stat) = std::fs::read_to_string(format!("/proc/{pid}/stat")) else { continue };
             if let Some(used) = Used::parse(&stat) {
                 ticks.insert(pid, used);
@@ -164,13 +164,13 @@ impl Process {
 
 impl Drop for Process {
     fn drop(&mut self) {
-        // Both fail only if it has ended already, which is what they are for.
+        // Both fail only if the process has already ended, which is their purpose.
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
 }
 
-/// Fields of `/proc/PID/stat`.
+/// Processor time from `/proc/PID/stat`.
 struct Used {
     parent: u32,
     ticks: u64,

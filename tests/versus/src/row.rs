@@ -6,7 +6,7 @@ use crate::contestant::Who;
 use crate::load::Sample;
 use crate::spread::Spread;
 
-/// A scenario.
+/// A situation that is measured.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum Scenario {

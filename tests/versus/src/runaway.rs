@@ -69,7 +69,7 @@ async fn drive(
     for _ in 0..CONCURRENCY {
         lanes.push(Lane::open(&host.target, Arc::clone(&healthy)).await?);
     }
-    // Nobody is due to click in vain until the others have had their nine answers.
+    // No click on the failing plugin is due until the others have had their nine answers.
     let due = Arc::new(Semaphore::new(0));
     let attackers = if scenario == Scenario::Runaway { WAITING } else { 0 };
     let mut waiting = attack(host, attackers, &due).await?;
@@ -81,7 +81,7 @@ async fn drive(
             let mut taken: Vec<Duration> = Vec::new();
             while Instant::now() < until {
                 taken.push(lane.click().await?);
-                // Those who would have to queue for a place to wait in are not there at all.
+                // A click that would have to wait for one of the places is dropped.
                 if taken.len().is_multiple_of(HEALTHY_FOR_ONE) && due.available_permits() < WAITING
                 {
                     due.add_permits(1);
@@ -100,7 +100,7 @@ async fn drive(
     while let Some(attacker) = waiting.join_next().await {
         attacker?.with_context(context)?;
     }
-    // Calls go on after their answer. What is left of them is no part of the run after this.
+    // Calls continue after their answer. Their rest must not be part of the next run.
     rest(host, at_most).await?;
     host.process.forget_log()?;
     Ok(sample)

@@ -56,7 +56,7 @@ impl Size {
             runs: 5,
             run: Duration::from_secs(3),
             warm_up: Duration::from_secs(3),
-            // As long as a call may go on.
+            // The longest time that a call may take.
             rest: Duration::from_secs(30),
             concurrencies: &[1, CONCURRENCY, 64],
             connections: &[1, 8],
@@ -78,7 +78,7 @@ impl Size {
                 Toolchain::Starlingmonkey,
                 Toolchain::Python,
             ],
-            // A tenth less than the three quarters of a host's 1000 places that plugins with many calls share.
+            // Ten percent fewer calls than three quarters of a host's 1000 places, which plugins with many calls share.
             waiting_plugins: 25,
             calls_of_each: 28,
             weighed_plugins: 20,
@@ -98,10 +98,10 @@ impl Size {
             concurrencies: &[CONCURRENCY],
             connections: &[8],
             many_connections: &[8, 50],
-            // Hundreds would be compiled for half a minute.
+            // Compiling hundreds would take half a minute.
             plugins: &[1, 3],
             payloads: &[1_000, 100_000],
-            // Python differs by what is installed for it, and by the quarter of a minute that it takes to compile.
+            // Python is left out: not every machine has its tools, and it takes fifteen seconds to compile.
             interpreted: &[Who::AviaryQuickjs, Who::AviaryQuickjsReused, Who::Node],
             started_plugins: 3,
             edited: &[Toolchain::Rust],
@@ -109,7 +109,7 @@ impl Size {
             calls_of_each: 20,
             weighed_plugins: 1,
             engine_calls: 100,
-            // The others differ by what is installed for them.
+            // The other languages are left out, because not every machine has their tools.
             languages: &["rust"],
             language_calls: 20,
         }

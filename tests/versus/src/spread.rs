@@ -7,11 +7,11 @@ use serde::Serialize;
 pub struct Spread {
     /// The median of the values.
     pub median: f64,
-    /// The lowest value.
+    /// The lowest of the values.
     pub min: f64,
-    /// The highest value.
+    /// The highest of the values.
     pub max: f64,
-    /// Number of measurements.
+    /// Number of values, one for each run.
     pub runs: usize,
 }
 

@@ -45,7 +45,7 @@ pub(super) async fn unsigned_encrypted(target: &Target<'_>) -> anyhow::Result<()
         tokio::time::sleep(PACE).await;
         target.ledger.attempt("unsigned encrypted bodies");
         let request = sender::plain(&bodies[number % bodies.len()]);
-        // A stranger who asks too often is answered in another way, and so is one for whom there is no room.
+        // The host answers differently if a stranger asks too often, or if it has no room for another request.
         if let Ok(answer) = request.send_from(address(4, number), target.webhook).await
             && !matches!(answer.status, 429 | 503)
         {
@@ -59,7 +59,7 @@ pub(super) async fn unsigned_encrypted(target: &Target<'_>) -> anyhow::Result<()
 /// Genuine callbacks whose value is nested too deeply, as JSON and as text that is JSON.
 pub(super) async fn nested(target: &Target<'_>) -> anyhow::Result<()> {
     let lists = "[".repeat(DEPTH) + &"]".repeat(DEPTH);
-    // A member of this name is masked in the journal, which looks through everything below it.
+    // The journal masks a member of this name, and therefore walks through everything below it.
     let objects = "{\"token\":".repeat(DEPTH) + "1" + &"}".repeat(DEPTH);
     let as_text = Value::from(lists.as_str()).to_string();
     for number in 0_usize.. {

@@ -35,7 +35,7 @@ pub(super) async fn silent(target: &Target<'_>) -> anyhow::Result<()> {
         ticks.tick().await;
         let to = if number.is_multiple_of(4) { target.admin } else { target.webhook };
         target.ledger.attempt("silent connections");
-        // Where the host takes no more, the next one is tried.
+        // If the host accepts no more connections, the next one is tried.
         let Ok(Ok(mut stream)) =
             tokio::time::timeout(PACE * 10, connect_from(address(2, number), to)).await
         else {
@@ -72,7 +72,7 @@ pub(super) async fn never_reading(target: &Target<'_>) -> anyhow::Result<()> {
 async fn deaf(number: usize, to: std::net::SocketAddr, requests: &str) -> Option<TcpStream> {
     let mut stream = connect_from(address(3, number), to).await.ok()?;
     let sending = stream.write_all(requests.as_bytes());
-    // The host stops reading when nobody takes its answers.
+    // The host stops reading if its answers are not read.
     let _ = tokio::time::timeout(DEAF_FOR, sending).await;
     tokio::time::sleep(DEAF_FOR).await;
     Some(stream)

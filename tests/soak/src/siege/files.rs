@@ -66,7 +66,7 @@ fn place(target: &Target<'_>, sound: &Path, number: usize) -> anyhow::Result<()>
         }
         4 => {
             pipe(&file(target, "pipe"))?;
-            // One for each thread that a small machine has for sockets.
+            // One reader of the pipe for each I/O thread of a small machine.
             for name in ["it", "other", "third", "fourth"] {
                 std::fs::write(file(target, &format!("{name}.toml")), SECRET_FROM_A_PIPE)?;
                 std::fs::copy(sound, file(target, &format!("{name}.wasm")))?;

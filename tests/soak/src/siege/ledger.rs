@@ -21,7 +21,6 @@ const LONGEST_LINE: usize = 64 << 10;
 /// Number of attacks. Each counts its attempts under a name of its own.
 const ATTACKS: usize = 12;
 
-/// Counts, by name.
 type Counts = BTreeMap<&'static str, u64>;
 
 /// Shared counts of the attacks.
