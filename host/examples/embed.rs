@@ -4,7 +4,7 @@
 //! cargo run --example embed -- aviary.toml 127.0.0.1:8080
 //! ```
 //!
-//! The configuration is the program's own; without `[webhook] listen`, the webhook is where this server mounts it.
+//! The configuration file is that of `aviary run`. It needs no `[webhook] listen`: this server mounts the webhook.
 #![expect(clippy::print_stdout, reason = "an example shows what happens")]
 
 use std::net::SocketAddr;

@@ -148,7 +148,7 @@ impl Request {
     /// Sends the request and waits for the answer.
     ///
     /// # Errors
-    /// [`HttpError`] says what there is. A status of 400 or more is an answer and not an error.
+    /// [`HttpError`] if no complete answer arrived. A status of 400 or more is an answer and not an error.
     pub fn send(self) -> Result<Response, HttpError> {
         self.start()?.wait()
     }
@@ -156,7 +156,7 @@ impl Request {
     /// Sends the request without waiting for the answer.
     ///
     /// # Errors
-    /// As [`send`](Self::send), as far as it is known already.
+    /// As [`send`](Self::send), if the host refuses the request at once.
     pub fn start(self) -> Result<Pending, HttpError> {
         let (scheme, authority, path) = split(&self.url).ok_or(HttpError::Url)?;
         let fields = Fields::new();
@@ -221,7 +221,7 @@ impl Response {
     /// Parses the body as JSON.
     ///
     /// # Errors
-    /// [`JsonError::Malformed`] if it is something else than JSON.
+    /// [`JsonError::Malformed`] if the body is not JSON.
     pub fn json(&self) -> Result<Value, JsonError> {
         read("response.body", Some(&self.text()))
     }

@@ -48,7 +48,7 @@ impl Bucket {
     /// Stores the value, replacing an earlier one.
     ///
     /// # Errors
-    /// As [`get`](Self::get), and if that were more than the operator granted.
+    /// As [`get`](Self::get), and if the bucket would exceed the operator's grant.
     pub fn set(&self, key: &str, value: impl AsRef<[u8]>) -> Result<(), KeyValueError> {
         self.0.set(key, value.as_ref())
     }

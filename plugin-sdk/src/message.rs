@@ -135,7 +135,7 @@ impl From<ApiError> for MessageError {
 /// Sends a message and returns its id. Grant: `POST /open-apis/im/v1/messages`.
 ///
 /// # Errors
-/// [`MessageError`]
+/// [`MessageError`] if the platform did not carry out the request.
 pub fn send(to: &Receiver, content: &Content) -> Result<String, MessageError> {
     message_id(&call(&send_request(to, content))?)
 }
@@ -143,7 +143,7 @@ pub fn send(to: &Receiver, content: &Content) -> Result<String, MessageError> {
 /// Answers a message and returns the answer's id. Grant: `POST /open-apis/im/v1/messages/*/reply`.
 ///
 /// # Errors
-/// [`MessageError`]
+/// [`MessageError`] if the platform did not carry out the request.
 pub fn reply(message: &str, content: &Content) -> Result<String, MessageError> {
     let body = json!({ "msg_type": content.kind, "content": content.json });
     message_id(&call(&ApiRequest::post(
@@ -156,7 +156,7 @@ pub fn reply(message: &str, content: &Content) -> Result<String, MessageError> {
 /// (`update_multi`). Grant: `PATCH /open-apis/im/v1/messages/*`.
 ///
 /// # Errors
-/// [`MessageError`]
+/// [`MessageError`] if the platform did not carry out the request.
 pub fn patch(message: &str, card: impl Into<Card>) -> Result<(), MessageError> {
     let body = json!({ "content": Content::card(card).json });
     let path = format!("/open-apis/im/v1/messages/{message}");
@@ -167,7 +167,7 @@ pub fn patch(message: &str, card: impl Into<Card>) -> Result<(), MessageError> {
 /// asks. Grant: `POST /open-apis/im/v2/url_previews/batch_update`.
 ///
 /// # Errors
-/// [`MessageError`]
+/// [`MessageError`] if the platform did not carry out the request.
 pub fn refresh_previews(tokens: &[&str], open_ids: &[&str]) -> Result<(), MessageError> {
     let mut body = json!({ "preview_tokens": tokens });
     if !open_ids.is_empty() {

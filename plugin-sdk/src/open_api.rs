@@ -66,7 +66,7 @@ impl ApiResponse {
     /// The body, parsed. The platform's own verdict is its `code`: 0 means success.
     ///
     /// # Errors
-    /// [`JsonError::Malformed`] if the platform answered with something else than JSON.
+    /// [`JsonError::Malformed`] if the platform's answer is not JSON.
     pub fn body_json(&self) -> Result<Value, JsonError> {
         read("api-response.body", Some(&self.body))
     }

@@ -51,7 +51,7 @@ impl Seal {
     /// Returns the button's value: the object with a seal in it.
     ///
     /// # Errors
-    /// [`SealError`], if the value is no object or the terms cannot be kept.
+    /// [`SealError`] if the value is not an object, is too large or is already sealed, or if the terms are invalid.
     pub fn value(self, value: &Value) -> Result<Value, SealError> {
         let sealed = sealed_values::seal(&value.to_string(), &self.0)?;
         serde_json::from_str(&sealed).map_err(|error| SealError::InvalidValue(error.to_string()))
@@ -62,7 +62,7 @@ impl Seal {
 /// this rejects values without one.
 ///
 /// # Errors
-/// A [`Failure`] that tells the user so.
+/// A [`Failure`] that tells the user that the button is not genuine.
 pub fn require() -> Result<(), Failure> {
     if sealed_values::is_sealed() {
         Ok(())

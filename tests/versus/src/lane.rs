@@ -68,7 +68,7 @@ impl Lane {
         Ok(took)
     }
 
-    /// Clicks on a plugin that may be slow or never answer by itself: any answer of the server is accepted.
+    /// Clicks on a plugin that may be slow or never answer by itself: any toast of the server is accepted.
     pub(crate) async fn click_for_any_toast(&mut self) -> anyhow::Result<()> {
         let click = self.clicks.next();
         let (reply, _) = self.exchange(&click).await?;
