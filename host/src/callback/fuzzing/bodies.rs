@@ -102,8 +102,8 @@ pub fn verify(input: &[u8]) {
     }
 }
 
-/// Asserts which unsigned bodies are accepted: with an Encrypt Key only a URL check, and without one only bodies that carry the
-/// token.
+/// Asserts which unsigned bodies are accepted, all of which must carry the token: with an Encrypt Key only URL checks, without
+/// one callbacks too.
 fn unsigned(body: &[u8]) {
     let key = Cipher::new(&Secret::new(ENCRYPT_KEY));
     let plain = serde_json::from_slice::<Value>(body).ok().map(|value| {
