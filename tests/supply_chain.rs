@@ -1,5 +1,5 @@
-//! What the program is made of: no lock file of this tree holds a version with a known hole, or a package from anywhere but
-//! crates.io. It needs no network; what `cargo deny` knows besides is part of `.ci/run`.
+//! Checks the program's dependencies: no lock file of this tree has a version with a known vulnerability, or a package from
+//! anywhere but crates.io. It needs no network; `cargo deny`, which knows more, is part of `.ci/run`.
 
 use std::collections::BTreeMap;
 use std::collections::BTreeSet;
@@ -11,7 +11,7 @@ use anyhow::ensure;
 use aviary_e2e::artifacts::source_root;
 use serde::Deserialize;
 
-/// Where every package comes from that is not in this tree.
+/// Source of every package that is not in this tree.
 const CRATES_IO: &str = "registry+https://github.com/rust-lang/crates.io-index";
 /// Folders without a lock file of ours.
 const NOT_OURS: [&str; 3] = ["target", ".git", "node_modules"];
@@ -166,7 +166,7 @@ fn read(path: &Path) -> anyhow::Result<String> {
     std::fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))
 }
 
-/// `0.23.46` as numbers that can be compared. What follows a plus sign says nothing of the order.
+/// Parses a version such as `0.23.46` into numbers that can be compared. A part behind a plus sign has no order and is dropped.
 fn numbers(version: &str) -> anyhow::Result<Vec<u64>> {
     let release = version.split(['+', '-']).next().unwrap_or_default();
     let numbers = release.split('.').map(str::parse).collect::<Result<_, _>>();

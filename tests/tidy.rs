@@ -1,4 +1,4 @@
-//! Holds the source tree to its own rules: layers, sizes, names, and documents that say what is true.
+//! Checks the source tree's own rules: layers, sizes, names, and documents that match the code.
 
 #[path = "tidy/circles.rs"]
 mod circles;
@@ -15,7 +15,7 @@ use anyhow::ensure;
 use aviary_e2e::artifacts::source_root;
 use aviary_e2e::excuse;
 
-/// The host and the crates that it is made of. Cargo sees to it which of them uses which; the modules of each are in layers.
+/// The host and the crates that it consists of. Cargo enforces the dependencies between them; the modules of each are in layers.
 const CRATES: [&str; 7] = [
     "host",
     "host/guarded-http",
@@ -26,17 +26,17 @@ const CRATES: [&str; 7] = [
     "host/state",
 ];
 
-/// Lines of a Rust file. Longer ones hold two things.
+/// Maximum lines of a Rust file. A longer file has more than one purpose.
 const LONGEST_FILE: usize = 600;
 
-/// Names that say nothing about what is inside.
+/// Names that say nothing about their content.
 const BANNED_NAMES: [&str; 8] =
     ["mod", "util", "utils", "helper", "helpers", "common", "misc", "manager"];
 
-/// Folders whose contents are not ours.
+/// Folders with files of others.
 const NOT_OURS: [&str; 4] = ["target", ".git", "node_modules", "deps"];
 
-/// Subcommands of cargo that the documents may name; others have to be aliases in `.cargo/config.toml`.
+/// Subcommands of cargo that the documents may name; any other has to be an alias in `.cargo/config.toml`.
 const CARGO_COMMANDS: [&str; 11] =
     ["build", "clippy", "doc", "fmt", "fuzz", "install", "new", "run", "test", "add", "component"];
 
@@ -136,7 +136,7 @@ fn file_names_say_what_is_inside() -> anyhow::Result<()> {
     Ok(())
 }
 
-/// How a file is opened for reading, other than by `small_file`.
+/// Calls that open a file for reading, other than by `small_file`.
 const READS: [&str; 12] = [
     "fs::read(",
     "fs::read_to_string(",
@@ -152,7 +152,7 @@ const READS: [&str; 12] = [
     "pem_file_iter(",
 ];
 
-/// Modules that open files by themselves, and why.
+/// Modules that may open files themselves, with the reason.
 const OPENS_FILES: [(&str, &str); 6] = [
     ("small_file", "it is the one way"),
     ("runtime/code_cache", "it verifies who owns what it opens, below a folder that is held open"),
@@ -178,7 +178,7 @@ fn files_are_read_in_one_way() -> anyhow::Result<()> {
             if line.trim() == "#[cfg(test)]" {
                 break;
             }
-            // Nobody else puts a file into the file systems of the kernel.
+            // Only the kernel creates files in its own file systems.
             let is_the_kernels = line.contains("\"/proc/") || line.contains("\"/sys/");
             if READS.iter().any(|read| line.contains(read)) && !is_the_kernels {
                 wrong.push(format!(
@@ -192,7 +192,7 @@ fn files_are_read_in_one_way() -> anyhow::Result<()> {
     Ok(())
 }
 
-/// The layers that know the engine. Everything else sees plugins, calls and replies.
+/// Layers that know the engine. All others see plugins, calls and replies.
 const KNOW_WASMTIME: [&str; 3] = ["bindings", "capability", "runtime"];
 
 #[test]
@@ -220,7 +220,7 @@ fn few_layers_name_wasmtime() -> anyhow::Result<()> {
     Ok(())
 }
 
-/// What is printed passes the one place that takes control characters out of it.
+/// Printed text passes through the one function that removes control characters.
 #[test]
 fn commands_print_in_one_way() -> anyhow::Result<()> {
     for file in host_files()? {
@@ -235,8 +235,8 @@ fn commands_print_in_one_way() -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Modules that find the members of foreign JSON, headers and files by their names, and whose input it is. Everything that
-/// the host tells itself has a type: no line may be added for that, and a line that is not needed goes.
+/// Modules that look up members of foreign JSON, headers and files by name, because that is their input. Data of the host itself
+/// has a type: no line may be added for it, and an unused line is removed.
 const READS_BY_NAME: [(&str, &str); 10] = [
     ("callback/", "cards and callbacks are the platform's and the plugins'"),
     ("demo/leave.rs", "the card is the plugin's"),
@@ -250,7 +250,8 @@ const READS_BY_NAME: [(&str, &str); 10] = [
     ("workshop/template.rs", "the file is Cargo's"),
 ];
 
-/// A log message, a report and an outcome are for readers outside. What the host decides by them, it decides by a type.
+/// Log messages, reports and outcomes are for outside readers. The host makes its own decisions by types, never by comparing
+/// these texts.
 #[test]
 fn nothing_is_decided_by_the_host_s_own_words() -> anyhow::Result<()> {
     let (mut wrong, mut needed) = (Vec::new(), BTreeSet::new());
@@ -279,7 +280,7 @@ fn nothing_is_decided_by_the_host_s_own_words() -> anyhow::Result<()> {
     Ok(())
 }
 
-/// How a line compares a message or the word of a variant, or finds a member by its name.
+/// Code that compares a message or a variant's word, or finds a member by its name.
 const DECIDES_BY_WORDS: [&str; 8] = [
     ".message ==",
     ".message !=",
@@ -374,7 +375,7 @@ fn every_file_of_a_template_is_in_the_program() -> anyhow::Result<()> {
             .with_context(|| format!("{folder} is no template"))?;
         let (list, _) = list.split_once(");").context("the list ends")?;
         for file in tracked(&folder)? {
-            // Elsewhere the contract is what is in `wit`, and of that only the contract.
+            // The list need not have the WASI interfaces in `wit/deps`, nor files of `wit` other than `.wit`.
             let own = !file.starts_with("wit/deps") && (folder != "wit" || file.ends_with(".wit"));
             ensure!(!own || list.contains(&format!("\"{file}\"")), "{folder}/{file} is not listed");
         }
@@ -416,7 +417,7 @@ fn every_promise_names_a_test_that_exists() -> anyhow::Result<()> {
     Ok(())
 }
 
-/// A promise that nothing proves is a wish.
+/// Every promise in `ARCHITECTURE.md` names an end-to-end test.
 #[test]
 fn every_promise_names_a_test() -> anyhow::Result<()> {
     let text = read(&source_root().join("ARCHITECTURE.md"))?;
@@ -435,7 +436,7 @@ fn every_promise_names_a_test() -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Whether a line begins an entry of a numbered list.
+/// Returns true if the line begins an entry of a numbered list.
 fn is_numbered(line: &str) -> bool {
     let digits = line.trim_start_matches(|c: char| c.is_ascii_digit());
     digits.len() < line.len() && digits.starts_with(". ")
@@ -489,10 +490,10 @@ fn every_link_in_the_documents_leads_somewhere() -> anyhow::Result<()> {
     Ok(())
 }
 
-/// The sources of one crate.
+/// Source files of one crate.
 struct Source {
     folder: PathBuf,
-    /// How a path begins that names a module of this crate: in the library, and in the program beside it.
+    /// Prefixes of paths to a module of this crate: in the library, and in the program beside it.
     roots: [String; 2],
     /// The modules as `lib.rs` lists them, lowest first; the program itself is above them all.
     layers: Vec<String>,
@@ -518,7 +519,7 @@ impl Source {
         files_below(&self.folder, "rs")
     }
 
-    /// `plugin` for `host/src/plugin/engine.rs`; none for `lib.rs`, which lists the layers.
+    /// Returns the layer of a file: `plugin` for `host/src/plugin/engine.rs`, `None` for `lib.rs`, which lists the layers.
     fn layer_of(&self, file: &Path) -> anyhow::Result<Option<String>> {
         let inside = file.strip_prefix(&self.folder)?;
         let first = inside.iter().next().and_then(|part| part.to_str()).unwrap_or_default();
@@ -530,11 +531,11 @@ impl Source {
         let first = used.split("::").next().unwrap_or_default();
         let rank = |name: &str| self.layers.iter().position(|layer| layer == name);
         let own = rank(layer).with_context(|| format!("`{layer}` is not listed in lib.rs"))?;
-        // A macro or an item of the crate's root belongs to no layer.
+        // A macro or an item at the crate's root belongs to no layer.
         Ok(rank(first).is_none_or(|other| other <= own))
     }
 
-    /// The paths in a line that start at the crate's root: `callback::reply::Reply` for `crate::callback::reply::Reply`.
+    /// Returns the paths in a line that start at the crate's root: `callback::reply::Reply` for `crate::callback::reply::Reply`.
     fn uses(&self, line: &str) -> Vec<String> {
         let path = |rest: &str| {
             rest.chars()
@@ -545,7 +546,7 @@ impl Source {
     }
 }
 
-/// The sources of the host and of the crates that it is made of.
+/// Lists the source files of the host and of the crates that it consists of.
 fn host_files() -> anyhow::Result<Vec<PathBuf>> {
     let mut found = Vec::new();
     for folder in CRATES {
@@ -554,14 +555,14 @@ fn host_files() -> anyhow::Result<Vec<PathBuf>> {
     Ok(found)
 }
 
-/// The lines of a file that are code, with their numbers.
+/// Returns the lines of a file that are code, with their numbers.
 fn code_lines(file: &Path) -> anyhow::Result<Vec<(usize, String)>> {
     let text = read(file)?;
     let code = text.lines().enumerate().filter(|(_, line)| !line.trim_start().starts_with("//"));
     Ok(code.map(|(index, line)| (index + 1, line.to_owned())).collect())
 }
 
-/// `e2e::reload::a_swap_loses_no_callback` and the like, from the sources.
+/// Collects the names of all tests from the sources, such as `e2e::reload::a_swap_loses_no_callback`.
 fn known_tests() -> anyhow::Result<BTreeSet<String>> {
     let mut known = BTreeSet::new();
     let mut sources: Vec<_> =
@@ -580,7 +581,7 @@ fn known_tests() -> anyhow::Result<BTreeSet<String>> {
             } else if line.starts_with("#[test]") || line.starts_with("#[tokio::test") {
                 is_test = true;
             } else if line.starts_with("#[ignore") {
-                // A test that does not run keeps no promise.
+                // An ignored test keeps no promise.
                 is_test = false;
             }
         }
@@ -588,7 +589,7 @@ fn known_tests() -> anyhow::Result<BTreeSet<String>> {
     Ok(known)
 }
 
-/// `attacks::swap` for `tests/e2e/attacks/swap.rs`, and `tidy` for `tests/tidy.rs`.
+/// Returns the module of a test file: `attacks::swap` for `tests/e2e/attacks/swap.rs`, `tidy` for `tests/tidy.rs`.
 fn module_path(file: &Path) -> String {
     let tests = source_root().join("tests");
     let inside = file.strip_prefix(tests.join("e2e")).or(file.strip_prefix(&tests)).unwrap_or(file);
@@ -596,7 +597,7 @@ fn module_path(file: &Path) -> String {
     names.map(|name| name.trim_end_matches(".rs")).collect::<Vec<_>>().join("::")
 }
 
-/// The files below a folder that git knows; none without a repository.
+/// Lists the files below a folder that git tracks; empty without a repository.
 fn tracked(folder: &str) -> anyhow::Result<Vec<String>> {
     if !source_root().join(".git").exists() {
         excuse::skipped("no repository, as in a source archive, so nothing is tracked");
@@ -614,7 +615,7 @@ fn backticked(text: &str) -> impl Iterator<Item = &str> {
     text.split('`').skip(1).step_by(2)
 }
 
-/// The lines of the fenced blocks that are for a shell, without what the commands print.
+/// Returns the lines of the fenced shell blocks, without the commands' output.
 fn shell_commands(text: &str) -> Vec<String> {
     let mut commands = Vec::new();
     let mut inside = None;

@@ -1,11 +1,10 @@
-//! Aviary in a server of one's own: the webhook beside other routes, the long connection and the plugins in the same
-//! process.
+//! Embeds Aviary in another server: the webhook beside other routes, the long connection and the plugins in the same process.
 //!
 //! ```sh
 //! cargo run --example embed -- aviary.toml 127.0.0.1:8080
 //! ```
 //!
-//! The configuration is the program's own; without `[webhook] listen`, the webhook is where this server mounts it.
+//! The configuration file is that of `aviary run`. It needs no `[webhook] listen`: this server mounts the webhook.
 #![expect(clippy::print_stdout, reason = "an example shows what happens")]
 
 use std::net::SocketAddr;
@@ -53,13 +52,13 @@ async fn serve() -> anyhow::Result<()> {
         Router::new().route("/", get(|| async { "a page of my own" })).merge(host.router());
     let listener = TcpListener::bind(address).await?;
     println!("serving on http://{}", listener.local_addr()?);
-    // With the address of its peer, a request that is turned away is logged with who sent it.
+    // The peer's address is passed on so that the host can log who sent a rejected request.
     axum::serve(listener, routes.into_make_service_with_connect_info::<SocketAddr>())
         .with_graceful_shutdown(async move {
             stop.recv().await;
         })
         .await?;
-    // The server first, so that nothing comes in that nobody answers; then the host, which finishes what it has begun.
+    // The server has stopped by now, so no new callbacks arrive while the host finishes the ones it has begun.
     host.stop().await;
     aviary::telemetry::flush();
     Ok(())

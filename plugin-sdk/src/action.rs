@@ -1,4 +1,4 @@
-//! `Action`: what the touched component carried. Its typed fields need no help; these read the JSON ones.
+//! `Action`: the content of the touched component. Its typed fields need no help; these methods read the JSON ones.
 
 use serde::de::DeserializeOwned;
 use serde_json::Value;
@@ -25,8 +25,8 @@ impl Action {
         read("action.value", self.value.as_deref())
     }
 
-    /// What the user filled into the form that was submitted: component name to text, or to a list of
-    /// texts. Dates carry their zone, as in `2024-04-01 +0800`; people are open ids.
+    /// Content of the submitted form: component name to text, or to a list of texts. Dates carry their zone, as in `2024-04-01
+    /// +0800`; people are open ids.
     ///
     /// # Errors
     /// [`JsonError::Absent`] if no form was submitted.

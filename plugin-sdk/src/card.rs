@@ -47,18 +47,18 @@ pub struct CardBuilder {
 }
 
 impl CardBuilder {
-    /// An empty card.
+    /// Creates an empty card.
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// The coloured bar with the title.
+    /// Sets the header: the coloured bar with the title.
     pub fn header(mut self, header: CardHeader) -> Self {
         self.header = Some(header);
         self
     }
 
-    /// The line that stands for the card in the list of chats and in notifications.
+    /// Sets the line that represents the card in the list of chats and in notifications.
     pub fn summary(mut self, summary: impl Into<Text>) -> Self {
         self.summary = Some(summary.into());
         self
@@ -75,17 +75,17 @@ impl CardBuilder {
         self.element(Element::markdown(text))
     }
 
-    /// Adds text that is shown as it is, whatever signs it contains: the platform's `div`.
+    /// Adds text that is shown verbatim, without interpreting Markdown: the platform's `div`.
     pub fn text(self, text: impl Into<Text>) -> Self {
         self.element(Element::text(text))
     }
 
-    /// Adds a line across the card.
+    /// Adds a horizontal line across the card.
     pub fn hr(self) -> Self {
         self.element(Element::hr())
     }
 
-    /// Adds one button.
+    /// Adds a button below the earlier components.
     pub fn button(self, button: Button) -> Self {
         self.element(button)
     }
@@ -95,12 +95,12 @@ impl CardBuilder {
         self.element(Element::row(elements))
     }
 
-    /// The finished card, for a reply or a later update. [`Into<Card>`] does the same.
+    /// Returns the finished card, for a reply or a later update. [`Into<Card>`] does the same.
     pub fn build(self) -> Card {
         Card::Raw(self.into_json().to_string())
     }
 
-    /// The finished card as the platform's own JSON, for example to send it in a new message.
+    /// Returns the finished card as the platform's own JSON, for example to send it in a new message.
     pub fn into_json(self) -> Value {
         let body = object([("elements", self.elements.into())]);
         let mut card = object([("schema", "2.0".into()), ("body", body)]);
@@ -120,8 +120,8 @@ impl From<CardBuilder> for Card {
     }
 }
 
-/// A JSON object from parts that are moved in. `json!` would serialise each part again, once for every
-/// level of the card above it.
+/// Builds a JSON object from parts that are moved in. `json!` would serialise each part again, once for every level of the card
+/// above it.
 fn object<const N: usize>(fields: [(&str, Value); N]) -> Value {
     fields.into_iter().map(|(name, value)| (name.to_owned(), value)).collect()
 }

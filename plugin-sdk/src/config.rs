@@ -5,7 +5,7 @@ use crate::bindings::wasi::config::store;
 
 pub use crate::bindings::wasi::config::store::Error as ConfigError;
 
-/// One setting, or `None` if the operator did not write it.
+/// Reads one setting, or `None` if the operator did not write it.
 ///
 /// # Errors
 /// A host that keeps its settings elsewhere may fail to read them.
@@ -13,7 +13,7 @@ pub fn get(key: &str) -> Result<Option<String>, ConfigError> {
     store::get(key)
 }
 
-/// All settings, as (key, value).
+/// Reads all settings, as (key, value).
 ///
 /// # Errors
 /// As [`get`].

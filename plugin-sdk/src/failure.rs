@@ -1,4 +1,4 @@
-//! `Failure`: what a handler returns when it cannot answer, and what `?` makes of other errors.
+//! `Failure`: the error of a handler that cannot answer, and conversions from other errors for `?`.
 
 use core::fmt;
 

@@ -1,6 +1,6 @@
-//! Asking other servers over HTTP: `wasi:http`, in the few lines that a handler needs. The operator has to grant each
-//! address, and the host may add a credential that the plugin never holds. It asks the host, so it works in a component
-//! only; called from a native unit test it panics.
+//! Sends HTTP requests to other servers: `wasi:http`, in the few lines that a handler needs. The operator has to grant each
+//! address, and the host may add a credential that the plugin never holds. These functions ask the host, so they work in a
+//! component only; called from a native unit test they panic.
 //!
 //! ```no_run
 //! # fn title() -> Result<String, aviary_sdk::Failure> {
@@ -33,12 +33,12 @@ use crate::json::read;
 pub use wasip2::http::types::ErrorCode;
 pub use wasip2::http::types::Method;
 
-/// What one write takes, by the contract of `wasi:io`.
+/// Maximum bytes of one write, by the contract of `wasi:io`.
 const MOST_WRITTEN: usize = 4096;
-/// What one read asks for.
+/// Bytes that one read asks for.
 const MOST_READ: u64 = 64 * 1024;
 
-/// Asks for `url` and waits for the answer, within the time left for the callback.
+/// Sends a `GET` request to `url` and waits for the answer, within the time left for the callback.
 ///
 /// # Errors
 /// As [`Request::send`].
@@ -56,33 +56,33 @@ pub struct Request {
     patience: Option<Duration>,
 }
 
-/// One that is under way. Several can be at once.
+/// A request under way. Several can be under way at once.
 #[derive(Debug)]
 pub struct Pending(FutureIncomingResponse);
 
 /// An answer, whatever its status.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Response {
-    /// 200, 404, …
+    /// HTTP status code, such as 200 or 404.
     pub status: u16,
-    /// In lower case, in the order in which they came.
+    /// Headers with lower-case names, in the order in which they came.
     pub headers: Vec<(String, Vec<u8>)>,
-    /// All of it.
+    /// The complete body, in bytes.
     pub body: Vec<u8>,
 }
 
-/// Why there is no answer.
+/// Reason why there is no answer.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub enum HttpError {
-    /// Not something like `https://api.example.com/v1/things?id=7`.
+    /// The address is not a URL like `https://api.example.com/v1/things?id=7`.
     Url,
-    /// A header that cannot be sent, or that is the host's to write.
+    /// This header cannot be sent, or only the host may set it.
     Header(String),
-    /// What went wrong, in the words of `wasi:http`: [`ErrorCode::HttpRequestDenied`] where the operator granted nothing
-    /// that covers the address, [`ErrorCode::DestinationIpProhibited`] where its name stands for one that is not public.
+    /// The request failed with this code of `wasi:http`: [`ErrorCode::HttpRequestDenied`] if no grant covers the address,
+    /// [`ErrorCode::DestinationIpProhibited`] if its name resolves to an address that is not public.
     Code(ErrorCode),
-    /// The answer broke off; too much of it, or too late.
+    /// The answer broke off, was too large or came too late.
     Body(String),
 }
 
@@ -106,57 +106,57 @@ impl From<ErrorCode> for HttpError {
 }
 
 impl Request {
-    /// Any method.
+    /// Creates a request with any method.
     pub fn new(method: Method, url: impl Into<String>) -> Self {
         let (headers, body) = (Vec::new(), Vec::new());
         Self { method, url: url.into(), headers, body, patience: None }
     }
 
-    /// `GET`.
+    /// Creates a `GET` request.
     pub fn get(url: impl Into<String>) -> Self {
         Self::new(Method::Get, url)
     }
 
-    /// `POST` with a JSON body.
+    /// Creates a `POST` request with a JSON body.
     pub fn post(url: impl Into<String>, body: &Value) -> Self {
         let request = Self::new(Method::Post, url).header("content-type", "application/json");
         request.body(body.to_string())
     }
 
-    /// Adds a header.
+    /// Adds a header to the request.
     #[must_use]
     pub fn header(mut self, name: impl Into<String>, value: impl Into<Vec<u8>>) -> Self {
         self.headers.push((name.into(), value.into()));
         self
     }
 
-    /// Sets the body.
+    /// Sets the body, in bytes.
     #[must_use]
     pub fn body(mut self, body: impl Into<Vec<u8>>) -> Self {
         self.body = body.into();
         self
     }
 
-    /// Gives up on a server that does not connect, or says nothing, for that long. Without it the host gives up when the
-    /// call's time is nearly over, which may be long after the callback was answered.
+    /// Sets how long to wait for a server that does not connect or sends nothing. Without it the host gives up when the call's
+    /// time is nearly over, which may be long after the callback was answered.
     #[must_use]
     pub fn patience(mut self, patience: Duration) -> Self {
         self.patience = Some(patience);
         self
     }
 
-    /// Sends it and waits for the answer.
+    /// Sends the request and waits for the answer.
     ///
     /// # Errors
-    /// [`HttpError`] says what there is. A status of 400 or more is an answer and not an error.
+    /// [`HttpError`] if no complete answer arrived. A status of 400 or more is an answer and not an error.
     pub fn send(self) -> Result<Response, HttpError> {
         self.start()?.wait()
     }
 
-    /// Sends it and does not wait.
+    /// Sends the request without waiting for the answer.
     ///
     /// # Errors
-    /// As [`send`](Self::send), as far as it is known already.
+    /// As [`send`](Self::send), if the host refuses the request at once.
     pub fn start(self) -> Result<Pending, HttpError> {
         let (scheme, authority, path) = split(&self.url).ok_or(HttpError::Url)?;
         let fields = Fields::new();
@@ -173,7 +173,7 @@ impl Request {
         let options = RequestOptions::new();
         let patience = self.patience.map(|time| u64::try_from(time.as_nanos()).unwrap_or(u64::MAX));
         if patience.is_some() {
-            // Setting them cannot fail in any host that has them, and this one has.
+            // A host that supports these options accepts any value, and this host supports them.
             let _ = options.set_connect_timeout(patience);
             let _ = options.set_first_byte_timeout(patience);
             let _ = options.set_between_bytes_timeout(patience);
@@ -183,7 +183,7 @@ impl Request {
         }
         let body = request.body().map_err(|()| HttpError::Header("content-length".to_owned()))?;
         let pending = Pending(outgoing_handler::handle(request, Some(options))?);
-        // A server may answer before it has read everything: what it says is what counts.
+        // A server may answer before it has read the whole body; its answer counts.
         if write(&body, &self.body).is_ok() {
             OutgoingBody::finish(body, None)?;
         }
@@ -192,13 +192,13 @@ impl Request {
 }
 
 impl Pending {
-    /// Waits for the answer, all of it.
+    /// Waits for the complete answer.
     ///
     /// # Errors
     /// As [`Request::send`].
     pub fn wait(self) -> Result<Response, HttpError> {
         self.0.subscribe().block();
-        // It is ready, and nobody has taken it.
+        // The future is ready, and its result has not been taken yet.
         let answer = self.0.get().and_then(Result::ok);
         let answer = answer.unwrap_or(Err(ErrorCode::InternalError(None)))?;
         let headers = answer.headers().entries();
@@ -207,21 +207,21 @@ impl Pending {
 }
 
 impl Response {
-    /// The first header of that name, if it is text.
+    /// Returns the first header of that name, if it is text.
     pub fn header(&self, name: &str) -> Option<&str> {
         let found = self.headers.iter().find(|(found, _)| found.eq_ignore_ascii_case(name));
         found.and_then(|(_, value)| core::str::from_utf8(value).ok())
     }
 
-    /// The body as text. What is not UTF-8 in it is replaced.
+    /// Returns the body as text. Bytes that are not UTF-8 are replaced.
     pub fn text(&self) -> String {
         String::from_utf8_lossy(&self.body).into_owned()
     }
 
-    /// The body, parsed.
+    /// Parses the body as JSON.
     ///
     /// # Errors
-    /// [`JsonError::Malformed`] if it is something else than JSON.
+    /// [`JsonError::Malformed`] if the body is not JSON.
     pub fn json(&self) -> Result<Value, JsonError> {
         read("response.body", Some(&self.text()))
     }
@@ -253,7 +253,7 @@ fn body(answer: &IncomingResponse) -> Result<Vec<u8>, HttpError> {
     }
 }
 
-/// Scheme, host with port, path with query. The fragment is nobody's but the reader's.
+/// Splits a URL into scheme, host with port, and path with query. The fragment is dropped, because it is never sent.
 fn split(url: &str) -> Option<(Scheme, &str, String)> {
     let (scheme, rest) = url.split_once("://")?;
     let scheme = match scheme.to_ascii_lowercase().as_str() {

@@ -1,19 +1,19 @@
-//! `Info` and `Route`: what a plugin says about itself when it is loaded.
+//! `Info` and `Route`: a plugin's description of itself, which the host reads when it loads the plugin.
 
 use crate::Info;
 use crate::Route;
 use crate::Toast;
 
 impl Info {
-    /// A plugin that takes what no other plugin claims, until [`Info::route`] narrows it.
+    /// Describes a plugin that takes every callback no other plugin claims, until [`Info::route`] narrows it.
     ///
     /// `Info::new(env!("CARGO_PKG_NAME"), env!("CARGO_PKG_VERSION"))` says what `Cargo.toml` says.
     pub fn new(name: impl Into<String>, version: impl Into<String>) -> Self {
         Self { name: name.into(), version: version.into(), routes: Vec::new(), still_working: None }
     }
 
-    /// What the user is told when an answer is due and this plugin is still at it. Without it the
-    /// host has words of its own. The card that the plugin then returns late is still shown.
+    /// Sets the toast that the user sees when an answer is due and this plugin is still running. Without it the host shows a text
+    /// of its own. A card that the plugin then returns late is still shown.
     ///
     /// ```
     /// use aviary_sdk::{Info, Toast};
@@ -28,7 +28,7 @@ impl Info {
         self
     }
 
-    /// Claims what matches this route, besides what earlier routes claim.
+    /// Claims callbacks that match this route, in addition to those of earlier routes.
     #[must_use]
     pub fn route(mut self, route: Route) -> Self {
         self.routes.push(route);
@@ -47,56 +47,56 @@ impl Info {
 /// assert_eq!(info.routes.len(), 2);
 /// ```
 impl Route {
-    /// The callback's or event's type, such as `card.action.trigger`.
+    /// Requires this type of callback or event, such as `card.action.trigger`.
     #[must_use]
     pub fn event_type(mut self, event_type: impl Into<String>) -> Self {
         self.event_type = Some(event_type.into());
         self
     }
 
-    /// The app that received it (`cli_…`), where one host serves several.
+    /// Requires this receiving app (`cli_…`), where one host serves several.
     #[must_use]
     pub fn app_id(mut self, app_id: impl Into<String>) -> Self {
         self.app_id = Some(app_id.into());
         self
     }
 
-    /// The tenant it came from.
+    /// Requires this tenant of the callback.
     #[must_use]
     pub fn tenant_key(mut self, tenant_key: impl Into<String>) -> Self {
         self.tenant_key = Some(tenant_key.into());
         self
     }
 
-    /// The touched component's tag: `button`, `select_static`, `date_picker`, …
+    /// Requires this tag of the touched component: `button`, `select_static`, `date_picker`, …
     #[must_use]
     pub fn action_tag(mut self, tag: impl Into<String>) -> Self {
         self.action_tag = Some(tag.into());
         self
     }
 
-    /// The touched component's name.
+    /// Requires this name of the touched component.
     #[must_use]
     pub fn action_name(mut self, name: impl Into<String>) -> Self {
         self.action_name = Some(name.into());
         self
     }
 
-    /// The text found in `action.value` at a JSON pointer: `value_at("/kind", "leave")`.
+    /// Requires this text in `action.value` at a JSON pointer: `value_at("/kind", "leave")`.
     #[must_use]
     pub fn value_at(mut self, pointer: impl Into<String>, text: impl Into<String>) -> Self {
         self.value_at = Some((pointer.into(), text.into()));
         self
     }
 
-    /// The link that is previewed. `*` stands for any run of characters.
+    /// Requires a previewed link that matches this pattern. `*` stands for any run of characters.
     #[must_use]
     pub fn url_pattern(mut self, pattern: impl Into<String>) -> Self {
         self.url_pattern = Some(pattern.into());
         self
     }
 
-    /// The chat (`oc_…`) that the card or the link is shown in.
+    /// Requires the chat (`oc_…`) that the card or the link is shown in.
     #[must_use]
     pub fn chat_id(mut self, chat_id: impl Into<String>) -> Self {
         self.chat_id = Some(chat_id.into());

@@ -1,5 +1,5 @@
-//! Reading the JSON text that the contract carries. Nothing here runs unless a plugin asks for it:
-//! a handler that reads typed fields only never reaches the parser.
+//! Reads the JSON text that the contract carries. Nothing here runs unless a plugin asks for it: a handler that reads typed
+//! fields only never reaches the parser.
 
 use core::fmt;
 
@@ -7,7 +7,7 @@ use serde::de::DeserializeOwned;
 
 use crate::Failure;
 
-/// Why a JSON field could not be read.
+/// Reason why a JSON field could not be read.
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum JsonError {
@@ -20,7 +20,7 @@ pub enum JsonError {
     Malformed {
         /// The field's name in the contract.
         field: &'static str,
-        /// What the parser found, with line and column.
+        /// The parser's error, with line and column.
         source: serde_json::Error,
     },
 }

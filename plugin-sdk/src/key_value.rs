@@ -1,18 +1,18 @@
-//! Keeping things beyond a call: a bucket of the plugin's own, which a new version of it finds again, and buckets that it
-//! has in common with others. It asks the host, so it works in a component only; called from a native unit test it
-//! panics. The operator has to grant it.
+//! Stores values beyond a call: in a bucket of the plugin's own, which a new version of the plugin finds again, and in buckets
+//! shared with other plugins. These functions ask the host, so they work in a component only; called from a native unit test they
+//! panic. The operator has to grant each bucket.
 
 use crate::bindings::wasi::keyvalue::atomics;
 use crate::bindings::wasi::keyvalue::store;
 
 pub use crate::bindings::wasi::keyvalue::store::Error as KeyValueError;
 
-/// Keys and values. What a write has acknowledged survives the end of the host.
+/// A bucket of keys and values. An acknowledged write survives a crash of the host.
 #[derive(Debug)]
 pub struct Bucket(store::Bucket);
 
 impl Bucket {
-    /// The plugin's own.
+    /// Opens the plugin's own bucket.
     ///
     /// # Errors
     /// [`KeyValueError::AccessDenied`] unless the operator granted it.
@@ -20,7 +20,7 @@ impl Bucket {
         store::open("default").map(Self)
     }
 
-    /// One that other plugins of the app may have open too.
+    /// Opens a bucket that other plugins of the app may also open.
     ///
     /// # Errors
     /// [`KeyValueError::AccessDenied`] unless the operator granted that name.
@@ -28,7 +28,7 @@ impl Bucket {
         store::open(name).map(Self)
     }
 
-    /// The value, or `None` if there is no such key.
+    /// Reads a value. `None` means that there is no such key.
     ///
     /// # Errors
     /// [`KeyValueError::Other`] with the reason, if the store does not work or does not answer in time.
@@ -36,7 +36,7 @@ impl Bucket {
         self.0.get(key)
     }
 
-    /// The value as text, which it is unless it was set as something else.
+    /// Reads a value as text.
     ///
     /// # Errors
     /// As [`get`](Self::get), and if it is not UTF-8.
@@ -45,15 +45,15 @@ impl Bucket {
         text.map_err(|error| KeyValueError::Other(format!("{key}: {error}")))
     }
 
-    /// Keeps the value, in place of the one before.
+    /// Stores the value, replacing an earlier one.
     ///
     /// # Errors
-    /// As [`get`](Self::get), and if that were more than the operator granted.
+    /// As [`get`](Self::get), and if the bucket would exceed the operator's grant.
     pub fn set(&self, key: &str, value: impl AsRef<[u8]>) -> Result<(), KeyValueError> {
         self.0.set(key, value.as_ref())
     }
 
-    /// Forgets the key, if it is there.
+    /// Deletes the key, if it exists.
     ///
     /// # Errors
     /// As [`get`](Self::get).
@@ -61,7 +61,7 @@ impl Bucket {
         self.0.delete(key)
     }
 
-    /// Whether there is such a key.
+    /// Checks for the key without reading its value.
     ///
     /// # Errors
     /// As [`get`](Self::get).
@@ -69,8 +69,8 @@ impl Bucket {
         self.0.exists(key)
     }
 
-    /// Adds to a counter, which is zero before the first time, and returns the sum. However many callbacks do it at once,
-    /// each gets another number. The value reads as decimal digits.
+    /// Adds to a counter, which starts at zero, and returns the sum. Concurrent callbacks each get a different number. The value
+    /// reads as decimal digits.
     ///
     /// # Errors
     /// As [`set`](Self::set), and if the value is not a number.
@@ -78,7 +78,7 @@ impl Bucket {
         atomics::increment(&self.0, key, by)
     }
 
-    /// All keys, in no particular order.
+    /// Lists all keys, in no particular order.
     ///
     /// # Errors
     /// As [`get`](Self::get).
@@ -93,7 +93,7 @@ impl Bucket {
                 None => break,
             }
         }
-        // A server may name a key on two pages.
+        // A Redis server may list a key on two pages.
         keys.sort_unstable();
         keys.dedup();
         Ok(keys)

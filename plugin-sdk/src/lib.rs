@@ -1,6 +1,6 @@
-//! What the author of an Aviary plugin imports: the contract's types, with constructors; the functions a
-//! plugin may call; and [`export!`], which makes plain functions the plugin's handlers. Not for the
-//! host, which has bindings of its own.
+//! The library for authors of Aviary plugins: the contract's types with constructors, the functions that a plugin may call, and
+//! [`export!`], which turns plain functions into the plugin's handlers. The host does not use this crate; it has bindings of its
+//! own.
 //!
 //! A plugin is a library crate that is built as a WebAssembly component. This one is complete:
 //!

@@ -29,17 +29,17 @@ pub fn debug(message: impl Display) {
     write(Level::Debug, "", message);
 }
 
-/// What an operator may want to know.
+/// Normal operation that an operator may want to see.
 pub fn info(message: impl Display) {
     write(Level::Info, "", message);
 }
 
-/// Something is odd, and was coped with.
+/// An unexpected condition that the plugin handled.
 pub fn warn(message: impl Display) {
     write(Level::Warn, "", message);
 }
 
-/// Something did not work.
+/// A failure that needs attention.
 pub fn error(message: impl Display) {
     write(Level::Error, "", message);
 }

@@ -1,5 +1,5 @@
-//! The requests that handlers make most: sending, answering and changing messages, changing a card, refreshing link
-//! previews. Each needs its own grant, which its documentation names, and asks the host, so it works in a component only.
+//! The requests that handlers make most often: sending, answering and changing messages, changing a card, refreshing link
+//! previews. Each function names the grant that it needs. They ask the host, so they work in a component only.
 //!
 //! ```no_run
 //! # use aviary_sdk::{CardAction, CardReply, Failure, Toast};
@@ -22,7 +22,7 @@ use crate::open_api::ApiResponse;
 use crate::open_api::Method;
 use crate::open_api::call;
 
-/// Who gets a message.
+/// Recipient of a message.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Receiver {
     kind: &'static str,
@@ -30,28 +30,28 @@ pub struct Receiver {
 }
 
 impl Receiver {
-    /// `ou_…`: a person, for this app.
+    /// Addresses a person by an id of this app (`ou_…`).
     pub fn open_id(id: impl Into<String>) -> Self {
         Self { kind: "open_id", id: id.into() }
     }
 
-    /// `on_…`: a person, for all apps of one developer.
+    /// Addresses a person by an id that all apps of one developer share (`on_…`).
     pub fn union_id(id: impl Into<String>) -> Self {
         Self { kind: "union_id", id: id.into() }
     }
 
-    /// A person, by the id that the tenant knows.
+    /// Addresses a person by the tenant's own user id.
     pub fn user_id(id: impl Into<String>) -> Self {
         Self { kind: "user_id", id: id.into() }
     }
 
-    /// `oc_…`: a chat.
+    /// Addresses a chat (`oc_…`).
     pub fn chat_id(id: impl Into<String>) -> Self {
         Self { kind: "chat_id", id: id.into() }
     }
 }
 
-/// What a message says.
+/// Content of a message.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Content {
     kind: &'static str,
@@ -59,12 +59,12 @@ pub struct Content {
 }
 
 impl Content {
-    /// Plain text.
+    /// A plain text message.
     pub fn text(text: impl Into<String>) -> Self {
         Self { kind: "text", json: json!({ "text": text.into() }).to_string() }
     }
 
-    /// A card, from the builder, from JSON or from a template.
+    /// A card message, from the builder, from JSON or from a template.
     pub fn card(card: impl Into<Card>) -> Self {
         let json = match card.into() {
             Card::Raw(json) => json,
@@ -84,22 +84,22 @@ impl Content {
     }
 }
 
-/// Why the platform did not do it.
+/// Reason why the platform did not carry out the request.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum MessageError {
-    /// The request did not get through, or was not granted.
+    /// The request did not reach the platform, or was not granted.
     Api(ApiError),
-    /// The platform's own verdict.
+    /// The platform rejected the request.
     Refused {
-        /// Its code.
+        /// The platform's error code.
         code: i64,
-        /// Its words.
+        /// The platform's error message.
         message: String,
-        /// What its support asks for.
+        /// Log id that the platform's support asks for.
         log_id: Option<String>,
     },
-    /// An answer that says nothing.
+    /// The answer, with this HTTP status, could not be understood.
     Unreadable(u16),
 }
 
@@ -135,7 +135,7 @@ impl From<ApiError> for MessageError {
 /// Sends a message and returns its id. Grant: `POST /open-apis/im/v1/messages`.
 ///
 /// # Errors
-/// [`MessageError`]
+/// [`MessageError`] if the platform did not carry out the request.
 pub fn send(to: &Receiver, content: &Content) -> Result<String, MessageError> {
     message_id(&call(&send_request(to, content))?)
 }
@@ -143,7 +143,7 @@ pub fn send(to: &Receiver, content: &Content) -> Result<String, MessageError> {
 /// Answers a message and returns the answer's id. Grant: `POST /open-apis/im/v1/messages/*/reply`.
 ///
 /// # Errors
-/// [`MessageError`]
+/// [`MessageError`] if the platform did not carry out the request.
 pub fn reply(message: &str, content: &Content) -> Result<String, MessageError> {
     let body = json!({ "msg_type": content.kind, "content": content.json });
     message_id(&call(&ApiRequest::post(
@@ -152,11 +152,11 @@ pub fn reply(message: &str, content: &Content) -> Result<String, MessageError> {
     ))?)
 }
 
-/// Puts another card in the place of a message's card, for up to 14 days. The card before and after it must be shared
+/// Replaces the card of a message, for up to 14 days after it was sent. The card before and after it must be shared
 /// (`update_multi`). Grant: `PATCH /open-apis/im/v1/messages/*`.
 ///
 /// # Errors
-/// [`MessageError`]
+/// [`MessageError`] if the platform did not carry out the request.
 pub fn patch(message: &str, card: impl Into<Card>) -> Result<(), MessageError> {
     let body = json!({ "content": Content::card(card).json });
     let path = format!("/open-apis/im/v1/messages/{message}");
@@ -167,7 +167,7 @@ pub fn patch(message: &str, card: impl Into<Card>) -> Result<(), MessageError> {
 /// asks. Grant: `POST /open-apis/im/v2/url_previews/batch_update`.
 ///
 /// # Errors
-/// [`MessageError`]
+/// [`MessageError`] if the platform did not carry out the request.
 pub fn refresh_previews(tokens: &[&str], open_ids: &[&str]) -> Result<(), MessageError> {
     let mut body = json!({ "preview_tokens": tokens });
     if !open_ids.is_empty() {

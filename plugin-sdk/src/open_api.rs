@@ -1,5 +1,5 @@
-//! Calling the platform's server API. The host adds the app's token, and only for the methods and
-//! paths that its operator granted this plugin: a plugin never holds a credential.
+//! Calls the platform's server API. The host adds the app's token, and only for the methods and paths that the operator granted
+//! this plugin: a plugin never holds a credential.
 
 use serde_json::Value;
 
@@ -29,12 +29,12 @@ impl ApiRequest {
         Self { method, path: path.into(), query: Vec::new(), body: None, tenant_key: None }
     }
 
-    /// `GET`.
+    /// Creates a `GET` request. `path` begins with `/open-apis/`.
     pub fn get(path: impl Into<String>) -> Self {
         Self::new(Method::Get, path)
     }
 
-    /// `POST` with a JSON body.
+    /// Creates a `POST` request with a JSON body.
     pub fn post(path: impl Into<String>, body: &Value) -> Self {
         Self::new(Method::Post, path).body(body)
     }
@@ -66,7 +66,7 @@ impl ApiResponse {
     /// The body, parsed. The platform's own verdict is its `code`: 0 means success.
     ///
     /// # Errors
-    /// [`JsonError::Malformed`] if the platform answered with something else than JSON.
+    /// [`JsonError::Malformed`] if the platform's answer is not JSON.
     pub fn body_json(&self) -> Result<Value, JsonError> {
         read("api-response.body", Some(&self.body))
     }

@@ -1,4 +1,4 @@
-//! `PreviewRequest` and `PreviewReply`: what a link looks like in a message.
+//! `PreviewRequest` and `PreviewReply`: the look of a link in a message.
 
 use crate::Card;
 use crate::InlinePreview;
@@ -7,15 +7,15 @@ use crate::PreviewReply;
 use crate::PreviewRequest;
 
 impl PreviewRequest {
-    /// Whether the message with the link is still being typed. There is no message, chat or preview
-    /// token then, and the answer is shown to the writer alone.
+    /// Returns true while the message with the link is still being typed. There is no message, chat or preview token then, and
+    /// only the writer sees the answer.
     pub fn is_draft(&self) -> bool {
         self.location.preview_token.is_none()
     }
 }
 
 impl PreviewReply {
-    /// The link stays a bare link.
+    /// Leaves the link as it is.
     pub fn none() -> Self {
         Self { inline: None, card: None }
     }
@@ -25,8 +25,7 @@ impl PreviewReply {
         InlinePreview::new(title).into()
     }
 
-    /// Shows a card below the message as well. The platform documents card JSON 1.0 and templates
-    /// here; of 2.0 it says nothing.
+    /// Shows a card below the message as well. The platform documents card JSON 1.0 and templates here, but not card JSON 2.0.
     #[must_use]
     pub fn with_card(mut self, card: impl Into<Card>) -> Self {
         self.card = Some(card.into());
@@ -61,14 +60,14 @@ impl InlinePreview {
         self
     }
 
-    /// The small picture before the title, by the key the platform gave when it was uploaded.
+    /// Sets the small picture before the title, by the key that the platform gave when it was uploaded.
     #[must_use]
     pub fn image(mut self, image_key: impl Into<String>) -> Self {
         self.image_key = Some(image_key.into());
         self
     }
 
-    /// Where a click leads and what copying the link copies.
+    /// Sets the target of a click and the address that copying the link copies.
     #[must_use]
     pub fn urls(mut self, urls: LinkUrls) -> Self {
         self.urls = Some(urls);
@@ -77,7 +76,7 @@ impl InlinePreview {
 }
 
 impl LinkUrls {
-    /// The same address on every device, and for copying.
+    /// Uses the same address on every device, and for copying.
     pub fn everywhere(url: impl Into<String>) -> Self {
         let url = Some(url.into());
         Self {
@@ -91,7 +90,7 @@ impl LinkUrls {
 }
 
 impl Default for LinkUrls {
-    /// No address of its own: a click follows the link as it was sent.
+    /// Has no address of its own: a click follows the link as it was sent.
     fn default() -> Self {
         Self { copy_url: None, ios: None, android: None, pc: None, web: None }
     }

@@ -1,6 +1,6 @@
-//! Buttons that only work as they were meant: for those they were made for, until a time, once. The host makes the seal and
-//! checks it before the plugin sees the click. This asks the host, so it works in a component only; called from a native
-//! unit test it panics.
+//! Seals buttons: a sealed button works only for the people it was made for, only until a time, and, where wanted, only once. The
+//! host makes the seal and checks it before the plugin sees the click. These functions ask the host, so they work in a component
+//! only; called from a native unit test they panic.
 //!
 //! ```no_run
 //! # use aviary_sdk::{Failure, sealed::Seal, serde_json::json};
@@ -19,50 +19,50 @@ use crate::bindings::lark::callback::sealed_values;
 
 pub use crate::bindings::lark::callback::sealed_values::SealError;
 
-/// The terms of a button.
+/// Conditions under which a sealed button works.
 #[derive(Clone, Debug)]
 #[must_use]
 pub struct Seal(sealed_values::Terms);
 
 impl Seal {
-    /// Good for so long from now, 30 days at most.
+    /// Makes the button work for this long from now, 30 days at most.
     pub fn for_time(time: Duration) -> Self {
         let valid_secs = u32::try_from(time.as_secs()).unwrap_or(u32::MAX);
         Self(sealed_values::Terms { open_ids: Vec::new(), valid_secs, once: false })
     }
 
-    /// Good for so many days from now, 30 at most.
+    /// Makes the button work for this many days from now, 30 at most.
     pub fn for_days(days: u16) -> Self {
         Self::for_time(Duration::from_secs(u64::from(days) * 24 * 60 * 60))
     }
 
-    /// Good for this person and those named before; for anybody, if nobody is named.
+    /// Restricts the button to this person and those named before. Anybody may click if nobody is named.
     pub fn only(mut self, open_id: impl Into<String>) -> Self {
         self.0.open_ids.push(open_id.into());
         self
     }
 
-    /// Good for one click.
+    /// Makes the button work for one click only.
     pub fn once(mut self) -> Self {
         self.0.once = true;
         self
     }
 
-    /// The value for the button: the object, with a seal in it.
+    /// Returns the button's value: the object with a seal in it.
     ///
     /// # Errors
-    /// [`SealError`], if the value is no object or the terms cannot be kept.
+    /// [`SealError`] if the value is not an object, is too large or is already sealed, or if the terms are invalid.
     pub fn value(self, value: &Value) -> Result<Value, SealError> {
         let sealed = sealed_values::seal(&value.to_string(), &self.0)?;
         serde_json::from_str(&sealed).map_err(|error| SealError::InvalidValue(error.to_string()))
     }
 }
 
-/// Goes on only if the click that is being answered has a sealed value. What a seal says is checked already; this is for
-/// values that have none.
+/// Checks that the current click carries a sealed value, and fails otherwise. The host has already checked what the seal says;
+/// this rejects values without one.
 ///
 /// # Errors
-/// A [`Failure`] that tells the user so.
+/// A [`Failure`] that tells the user that the button is not genuine.
 pub fn require() -> Result<(), Failure> {
     if sealed_values::is_sealed() {
         Ok(())

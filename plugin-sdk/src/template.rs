@@ -6,19 +6,19 @@ use crate::Card;
 use crate::CardTemplate;
 
 impl CardTemplate {
-    /// The template's newest published version, without variables.
+    /// Uses the template's newest published version, without variables.
     pub fn new(id: impl Into<String>) -> Self {
         Self { id: id.into(), version_name: None, variables: None }
     }
 
-    /// A certain published version, such as `1.0.3`.
+    /// Pins a published version, such as `1.0.3`.
     #[must_use]
     pub fn version(mut self, name: impl Into<String>) -> Self {
         self.version_name = Some(name.into());
         self
     }
 
-    /// The template's variables: an object of name to value. They count towards the card's 30 KB.
+    /// Sets the template's variables: an object of name to value. They count towards the card's 30 KB.
     #[must_use]
     pub fn variables(mut self, variables: &Value) -> Self {
         self.variables = Some(variables.to_string());

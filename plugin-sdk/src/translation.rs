@@ -2,7 +2,7 @@
 
 use crate::Translations;
 
-/// Sets one locale's text. The platform reads these lists into an object, where a repeated key would
+/// Sets one locale's text, replacing an earlier one. The platform reads these lists into an object, where a repeated key would
 /// leave it to chance which text wins.
 pub(crate) fn put(translations: &mut Translations, locale: String, text: String) {
     match translations.iter_mut().find(|(known, _)| *known == locale) {

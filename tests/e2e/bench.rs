@@ -1,4 +1,4 @@
-//! `aviary bench`: what it says can be relied on, and it says so when there is nothing to measure.
+//! `aviary bench`: its figures are reliable, and it reports when there is nothing to measure.
 
 use std::process::Command;
 
@@ -8,7 +8,7 @@ use aviary_e2e::artifacts;
 use aviary_e2e::sender;
 use serde_json::Value;
 
-/// Its exit code, what it printed, and what it complained of.
+/// Runs `aviary bench` on a guest. Returns its exit code, standard output and standard error.
 fn bench(guest: &str, more: &[&str]) -> anyhow::Result<(Option<i32>, String, String)> {
     let folder = tempfile::tempdir()?;
     std::fs::copy(artifacts::guest(guest)?, folder.path().join("plugin.wasm"))?;

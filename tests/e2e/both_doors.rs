@@ -1,4 +1,4 @@
-//! A plugin cannot tell by which door a callback came, and a user cannot tell by which it was answered.
+//! A plugin cannot tell by which door a callback came, and a user cannot tell by which door it was answered.
 
 use anyhow::ensure;
 use aviary_e2e::setup::App;
@@ -72,7 +72,7 @@ async fn a_user_sees_what_the_plugin_said() -> anyhow::Result<()> {
     let old = Delivery::legacy_card(json!({ "answer": "toast" }));
     let old = platform.send_by(&Door::Webhook { url: url.clone() }, &old).await?;
     ensure!(old.toast() == "Noted", "{old:?}");
-    // A user behind a forger sees an error, and the plugin is not asked.
+    // The platform shows the user of a forged callback an error, and the plugin is not called.
     let forged =
         platform.send_by(&Door::Webhook { url }, &approve.signing(Signing::WrongKey)).await?;
     ensure!(forged.error().is_some_and(|error| error.code == 200_671), "{forged:?}");

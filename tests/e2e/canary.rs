@@ -1,4 +1,4 @@
-//! A new version with a share of the users: always the same ones, and it stays only if it does well.
+//! A new version for a share of the users: always the same users, and it is promoted only if it does well.
 
 use std::collections::BTreeSet;
 
@@ -13,7 +13,7 @@ use aviary_e2e::setup::Running;
 use aviary_e2e::setup::Setup;
 use serde_json::json;
 
-/// So many that each share is met, and is not half of them by chance.
+/// Enough users for every share to have some and none to have half of them by chance.
 const USERS: usize = 100;
 
 async fn with_canary(calls: u32) -> anyhow::Result<Running> {
@@ -22,14 +22,14 @@ async fn with_canary(calls: u32) -> anyhow::Result<Running> {
     Setup::new(app.webhook_only()).start().await
 }
 
-/// What that user sees after a click.
+/// Clicks as that user and returns the text of the toast.
 async fn click(running: &Running, user: usize) -> anyhow::Result<String> {
     let mut click = sender::click("b");
     click["event"]["operator"]["open_id"] = format!("ou_{user}").into();
     Ok(running.deliver(&click).await?.toast())
 }
 
-/// The users who do not see "a".
+/// Returns the users who see another answer than "a".
 async fn users_in_canary(running: &Running) -> anyhow::Result<BTreeSet<usize>> {
     let mut others = BTreeSet::new();
     for user in 0..USERS {
@@ -48,7 +48,7 @@ async fn begins(running: &Running, guest: &str, count: usize) -> anyhow::Result<
 
 #[tokio::test]
 async fn a_good_version_is_promoted_and_each_user_sees_one_version() -> anyhow::Result<()> {
-    // It has less than half of the users, so that two rounds are not enough to be judged.
+    // The canary has less than half of the users, so two rounds are not enough for a verdict.
     let running = with_canary(u32::try_from(USERS)?).await?;
     begins(&running, "version-b", 1).await?;
     let first = users_in_canary(&running).await?;
@@ -87,7 +87,7 @@ async fn a_failing_version_is_rolled_back_and_only_its_share_has_met_it() -> any
     ensure!(now["live"] == true && now["canary"].is_null(), "{now}");
     ensure!(reason.contains("canary: 3 of its 3 calls failed"), "{now}");
 
-    // The file is what it was, so it is not tried again; another one is.
+    // The file is unchanged, so it is not tried again; another version is.
     begins(&running, "version-b", 2).await?;
     let begun = running.host.log().lines(|line| line.is(events::CANARY_BEGINS, &[])).len();
     ensure!(begun == 2 && !users_in_canary(&running).await?.is_empty());

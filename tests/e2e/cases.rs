@@ -49,7 +49,7 @@ async fn every_case_has_its_answer() -> anyhow::Result<()> {
     Ok(())
 }
 
-/// What came back: the reply, or an acknowledgement without one.
+/// The answer: a reply, or an acknowledgement without one.
 #[derive(Debug)]
 struct Answer {
     accepted: bool,

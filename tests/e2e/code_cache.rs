@@ -1,4 +1,4 @@
-//! Compiled code on disk: used again where it is good, and only there.
+//! Compiled code on disk: reused where it is valid, and only there.
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
@@ -18,7 +18,7 @@ use serde_json::json;
 
 /// Plugins of a busy host.
 const MANY: usize = 50;
-/// How long it may take until all of them are live, alone on one core. A release build takes a tenth of a second.
+/// Time limit until all of them are live, on one core. A release build takes a tenth of a second.
 const READY: Duration = Duration::from_secs(2);
 
 /// Components that differ, each for a button of its own.
@@ -60,7 +60,7 @@ fn cached_files(folder: &Path) -> anyhow::Result<Vec<PathBuf>> {
         .collect())
 }
 
-/// The code of that many plugins was had from there.
+/// Waits until that many plugins are live with code from that source.
 async fn live_from(running: &Running, source: &str, count: usize) -> anyhow::Result<()> {
     running
         .host
@@ -70,7 +70,7 @@ async fn live_from(running: &Running, source: &str, count: usize) -> anyhow::Res
         .map(drop)
 }
 
-/// Nothing else is looked for, so nobody waits for it.
+/// Counts without waiting, because the callers have already waited for all plugins.
 fn count_live_from(running: &Running, source: &str) -> usize {
     running.host.log().lines(|line| line.is(events::PLUGIN_LIVE, &[("code", source)])).len()
 }
@@ -126,7 +126,7 @@ async fn the_code_of_a_program_is_used_again_too() -> anyhow::Result<()> {
     Ok(())
 }
 
-/// What lies there is compiled again, answers, and is good the next time.
+/// Checks that a damaged file is refused and compiled again, that the plugin answers, and that the new file is kept.
 async fn is_refused(running: &Running, reason: &str) -> anyhow::Result<()> {
     let refused = running.host.log().wait_for(events::CODE_REFUSED, &[]).await?;
     ensure!(refused.text_of("reason").contains(reason), "{}", refused.text());
@@ -148,7 +148,7 @@ async fn hosts_at_once_share_a_folder_and_apps_share_code() -> anyhow::Result<()
     };
     let (first, second) = tokio::join!(start()?, start()?);
     for running in [first?, second?] {
-        // The other app's component is the one with number 0.
+        // The other app's component has the number 0.
         live_from(&running, "shared", 1).await?;
         wait_until_kept(&running, count_live_from(&running, "compiled")).await?;
         let toast = running.deliver(&sender::click("button-1")).await?.toast().to_owned();

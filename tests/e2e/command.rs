@@ -1,4 +1,4 @@
-//! What else may be dropped into the folder: programs that read a callback and print a reply, and core modules.
+//! Other kinds of plugins: programs that read a callback and print a reply, and core modules.
 
 use std::path::PathBuf;
 
@@ -17,7 +17,7 @@ use lark_simulator::delivery::Door;
 use serde_json::Value;
 use serde_json::json;
 
-/// The program as a component, and as a module of WASI preview 1.
+/// Returns the program as a component, and as a module of WASI preview 1.
 fn both() -> anyhow::Result<[PathBuf; 2]> {
     Ok([artifacts::guest("as-command")?, as_module()?])
 }
@@ -87,7 +87,7 @@ async fn a_program_is_given_the_callback_and_its_settings_and_nothing_else() -> 
 
 #[tokio::test]
 async fn a_program_that_fails_is_answered_for_and_says_why() -> anyhow::Result<()> {
-    // A component knows success and failure only.
+    // A component can only report success or failure, without an exit code.
     let [component, module] = both()?;
     for (program, code) in [(component, "exit code 1"), (module, "exit code 3")] {
         let sidecar = json!({ "limits": { "fuel": 200_000_000 }, "breaker": { "failures": 100 } });

@@ -1,4 +1,4 @@
-//! `wit/command/`: the documented JSON of the command form says what callbacks and replies really are.
+//! `wit/command/`: the schemas of the command form match the real callbacks and replies.
 
 use anyhow::ensure;
 use aviary_e2e::artifacts;
@@ -10,7 +10,7 @@ use lark_simulator::sample::CardAction;
 use serde_json::Value;
 use serde_json::json;
 
-/// As a guest sees it: without the verification token. An old card's token is its own.
+/// Returns the callback as a guest sees it: without the verification token. The token of an old card is not secret and stays.
 fn without_secrets(mut callback: Value) -> Value {
     if let Some(header) = callback.get_mut("header").and_then(Value::as_object_mut) {
         header.remove("token");

@@ -1,4 +1,4 @@
-//! A configuration is understood as a whole or refused with the key's name, before anything listens.
+//! A configuration is either understood as a whole or refused with the key's name, before any port is bound.
 
 use anyhow::ensure;
 use aviary::telemetry::events;
@@ -12,10 +12,10 @@ use aviary_e2e::setup::App;
 use aviary_e2e::setup::Setup;
 use aviary_e2e::setup::environment;
 
-/// A resource of the machine that cannot be had (`EX_UNAVAILABLE`).
+/// Exit code for an unavailable resource of the machine (`EX_UNAVAILABLE`).
 const UNAVAILABLE: i32 = 69;
 
-/// `aviary run` ends with 64 and says everything in `named`, and nothing secret.
+/// Checks that `aviary run` ends with 64 and prints everything in `named`, and nothing secret.
 async fn is_refused(
     configuration: &str,
     environment: &[(String, String)],
@@ -70,10 +70,10 @@ async fn what_is_missing_is_named() -> anyhow::Result<()> {
     is_refused("", &environment(), &["app"]).await?;
     is_refused(&SMALLEST.replace("id = ", "# id = "), &environment(), &["id"]).await?;
     is_refused("[[app]", &environment(), &["aviary.toml"]).await?;
-    // Without a token or a key nothing that comes over HTTP could be believed.
+    // Without a token or a key, no HTTP request could be authenticated.
     let unguarded = SMALLEST.replace("verification_token = ", "# verification_token = ");
     is_refused(&unguarded, &environment(), &["verification_token"]).await?;
-    // An app that no door leads to answers nothing.
+    // An app without a door can never answer.
     is_refused(
         &SMALLEST.replace("webhook = { path", "# webhook = { path"),
         &environment(),
@@ -138,7 +138,7 @@ async fn a_port_that_is_taken_is_named() -> anyhow::Result<()> {
 #[tokio::test]
 async fn a_secret_may_come_from_a_file() -> anyhow::Result<()> {
     let folder = tempfile::tempdir()?;
-    // As an editor writes it, with a line end that is not part of it; the path is relative to the configuration.
+    // A secret as an editor writes it, with a line break that is not part of it; its path is relative to the configuration.
     std::fs::create_dir(folder.path().join("secrets"))?;
     std::fs::write(
         folder.path().join("secrets/token"),

@@ -1,5 +1,5 @@
-//! The contract in every language: one plugin each that does what a button's name says, and one table of buttons. What a
-//! language's tools get wrong is named, and asserted to go wrong, so that its mending is noticed.
+//! The contract in every language: one plugin each that does what a button's name says, and one table of buttons. Faults of a
+//! language's tools are named, and asserted to occur, so that a fix is noticed.
 
 mod cell;
 mod table;
@@ -22,16 +22,17 @@ use crate::conformance::cell::Doors;
 /// The plugin's name, in every language.
 const PLUGIN: &str = "conformance";
 
-/// How often the same callback is sent.
+/// Number of times that the same callback is sent.
 const TIMES: usize = 3;
-/// Go's runtime seeds its scheduler and its maps with random numbers, and what a program costs depends on them.
+/// Languages whose start draws random numbers: Go's runtime seeds its scheduler and its maps, and a program's fuel depends on
+/// them.
 const DRAWS_BEFORE_IT_BEGINS: [&str; 1] = ["go"];
 
 /// The languages, in the order of the table.
 pub(crate) const LANGUAGES: [&str; 7] =
     ["rust", "typescript", "javascript", "python", "c", "go", "zig"];
 
-/// Whose README shows how a message is sent; Rust has the SDK for it, and an example.
+/// Languages whose README shows how a message is sent; Rust has the SDK for it, and an example.
 const SEND: [&str; 3] = ["typescript", "javascript", "python"];
 
 #[tokio::test]
@@ -88,9 +89,9 @@ async fn started() -> anyhow::Result<Running> {
     let sidecar = json!({
         "settings": { "greeting": "a setting 😀" },
         "grants": { "key_value": {}, "open_api": ["POST /open-apis/im/v1/messages"] },
-        // Three times what any of them needs, and gone long before the answer is due: an endless loop ends with it.
+        // Three times the fuel that any plugin needs, so an endless loop ends long before the deadline.
         "limits": { "fuel": 1_000_000_000_u64 },
-        // What goes wrong on purpose is no reason to pause it.
+        // Intended failures must not pause the plugin.
         "breaker": { "failures": 100 },
     });
     let sidecar = to_toml(&sidecar)?;

@@ -1,4 +1,4 @@
-//! `wit/frozen.toml`: a version of the contract that was released stays what it was, because plugins were built against it.
+//! `wit/frozen.toml`: a released version of the contract never changes, because plugins were built against it.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -22,7 +22,7 @@ fn a_released_version_does_not_change() -> anyhow::Result<()> {
     let released: BTreeMap<String, Release> = toml::from_str(&text)?;
     let mut found = 0;
     for package in packages()? {
-        // A version that is not in the file is not released, and may change.
+        // A version that is missing from the file is not released and may change.
         let Some(Release { sha256 }) = released.get(&package.id) else { continue };
         found += 1;
         ensure!(
@@ -46,9 +46,9 @@ fn comments_and_white_space_are_free_to_change_and_nothing_else_is() {
     assert_ne!(of(before), hash([("a.wit", before), ("b.wit", "interface i {}")]));
 }
 
-/// One folder of `.wit` files.
+/// A folder of `.wit` files.
 struct Package {
-    /// `lark:callback@0.1.0`
+    /// Package name with version, such as `lark:callback@0.1.0`.
     id: String,
     sha256: String,
 }
@@ -84,7 +84,7 @@ fn package(folder: &Path) -> anyhow::Result<Package> {
     Ok(Package { id: id.to_owned(), sha256 })
 }
 
-/// Over what the files declare: their names and words, without comments.
+/// Hashes the declarations of the files, without comments and layout.
 fn hash<'a>(files: impl IntoIterator<Item = (&'a str, &'a str)>) -> String {
     let mut hash = Sha256::new();
     for (name, text) in files {

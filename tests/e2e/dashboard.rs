@@ -1,4 +1,4 @@
-//! The dashboard's figures are those of the callbacks, and only those who may see them do.
+//! The dashboard shows the figures of the callbacks, and only to authorised users.
 
 use std::net::SocketAddr;
 use std::process::Command;
@@ -25,7 +25,7 @@ use serde_json::json;
 const TOKEN: &str = "e2e-admin-token-QW72";
 const WHERE_THE_TOKEN_IS: &str = "AVIARY_ADMIN_TOKEN";
 
-/// What the page is told, once `holds` is true of it.
+/// Polls the page's data until `holds` accepts it, and returns it.
 async fn told(running: &Running, holds: impl Fn(&Value) -> bool) -> anyhow::Result<Value> {
     let admin = running.host.admin().await?;
     let mut last = Value::Null;
@@ -80,7 +80,7 @@ async fn the_figures_are_those_of_the_callbacks() -> anyhow::Result<()> {
         ensure!(one["plugin"] == "counts" && one["failed"] == false, "{one:#}");
         let journey = ["receive", "verify", "queue", "instantiate", "guest", "check", "send"];
         ensure!(steps(one, "steps", "step") == journey, "{one:#}");
-        // What was asked of the host, without a word of it.
+        // The calls of the host's functions are listed without their content.
         let calls = steps(one, "host_calls", "call");
         ensure!(calls.iter().any(|call| call.starts_with("keyvalue")), "{one:#}");
         ensure!(!one.to_string().contains("clicks"), "the key is the plugin's business: {one}");
@@ -89,7 +89,7 @@ async fn the_figures_are_those_of_the_callbacks() -> anyhow::Result<()> {
     let open = |door: &Value| door["state"] == "up" && door["app"] == APP_ID;
     ensure!(doors.len() == 2 && doors.iter().all(open), "{doors:?}");
 
-    // Only what is new is told twice.
+    // A second request returns only new entries.
     let last = recent.last().context("a last one")?["number"].to_string();
     let later = Request::get(&format!("/dashboard.json?after={last}")).send(admin).await?.json()?;
     ensure!(later["recent"] == json!([]) && later["hour"]["calls"] == 4, "{later:#}");
@@ -105,7 +105,7 @@ async fn what_is_wrong_is_shown_with_its_reason() -> anyhow::Result<()> {
     let app = App::default().webhook_only().guest_with("trap", breaker)?;
     let running = Setup::new(app).start().await?;
     std::fs::write(running.plugin_file("broken.wasm"), "this is text")?;
-    // What fails for one user alone is paused for that user alone.
+    // Failures of one user pause the plugin for that user alone.
     for user in ["ou_1", "ou_2", "ou_3", "ou_4"] {
         running.deliver(&sender::click_by("b", user)).await?;
     }
@@ -214,7 +214,7 @@ async fn the_command_line_shows_the_token() -> anyhow::Result<()> {
     ensure!(listed.0 == Some(0) && listed.1.contains("version-a"), "{listed:?}");
     let without = ask(&["--admin", &address], None).await?;
     ensure!(without.0 == Some(1) && without.1.contains("token"), "{without:?}");
-    // The file says where the token is; this host's port is another one than it says.
+    // The file names the token's source; this host's port is another one than in the file.
     let unset = ask(&[], None).await?;
     ensure!(unset.0 == Some(1) && unset.1.contains(WHERE_THE_TOKEN_IS), "{unset:?}");
     Ok(())
@@ -226,7 +226,7 @@ async fn a_page_from_elsewhere_cannot_do_anything() -> anyhow::Result<()> {
     let running = Setup::new(app).start().await?;
     let admin = running.host.admin().await?;
     let rollback = Request::post("/plugins/rollback", r#"{"name":"version-a"}"#);
-    // There is no version before, which is as far as only those come who may ask.
+    // There is no previous version, which is an error that only authorised requests reach.
     let own = format!("http://{admin}");
     for (name, value) in [("Origin", own.as_str()), ("Sec-Fetch-Site", "same-origin")] {
         let allowed = rollback.clone().header(name, value).send(admin).await?;
@@ -241,7 +241,7 @@ async fn a_page_from_elsewhere_cannot_do_anything() -> anyhow::Result<()> {
         let refused = rollback.clone().header(name, value).send(admin).await?;
         ensure!(refused.status == 403, "{name} {value}: {}", refused.status);
     }
-    // What a form can post without asking first is not taken.
+    // A content type that a form can send without a preflight request is refused.
     let as_text = vec![("Content-Type".to_owned(), "text/plain".to_owned())];
     let form = Request { headers: as_text, ..rollback.clone() }.send(admin).await?;
     ensure!(form.status == 415, "{} {}", form.status, form.text());
@@ -267,7 +267,7 @@ async fn a_name_that_leads_here_by_a_stranger_s_doing_is_refused() -> anyhow::Re
     Ok(())
 }
 
-/// With this in `[admin]`, a host does not start; what it says.
+/// Checks that a host with this `[admin]` section does not start, and returns its output.
 async fn refused(admin: &str, token: &str) -> anyhow::Result<String> {
     let folder = tempfile::tempdir()?;
     let smallest = "[admin]\nlisten = \"127.0.0.1:0\"";

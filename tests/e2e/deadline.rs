@@ -1,4 +1,4 @@
-//! The answer is sent when it is due, whatever the plugin does; what the plugin still has to say is shown afterwards.
+//! The answer is sent at the deadline, whatever the plugin does; a later reply of the plugin is shown afterwards.
 
 use std::time::Duration;
 use std::time::Instant;
@@ -26,7 +26,7 @@ use tokio::net::TcpStream;
 
 /// The soft deadline of these tests.
 const SOFT: Duration = Duration::from_millis(400);
-/// What an answer may take beyond the deadline where nothing else wants the machine.
+/// Tolerated delay of an answer beyond the deadline on an idle machine.
 const SLACK: Duration = Duration::from_millis(150);
 /// Callbacks that are sent at once.
 const TRIES: usize = 5;
@@ -36,13 +36,13 @@ const ROUNDS: usize = 6;
 /// The platform waits no longer for any of them.
 const PLATFORM: Duration = Duration::from_secs(3);
 
-/// A host whose answers are due after [`SOFT`].
+/// Starts a host whose answers are due after [`SOFT`].
 pub(crate) async fn with_deadline(app: App) -> anyhow::Result<Running> {
     Setup::new(app).set("deadline", "soft_ms", 400).set("deadline", "late_ms", 10_000).start().await
 }
 
-/// By the host's own clock, which starts with the first byte: no answer came before the deadline or after the platform had
-/// given up, and the quickest one came at the deadline.
+/// Checks latencies by the host's own clock, which starts with the first byte: no answer came before the deadline or after the
+/// platform had given up, and the quickest one came at the deadline.
 fn are_on_time(what: &str, lines: &[LogLine]) -> anyhow::Result<()> {
     let mut took = Vec::new();
     for line in lines {
@@ -200,11 +200,11 @@ async fn a_spinning_plugin_does_not_delay_the_answer() -> anyhow::Result<()> {
 
 /// The deadline of the two tests below, where a callback arrives in parts, as over a slow line.
 const SLOW_LINE_SOFT: Duration = Duration::from_millis(1500);
-/// How long the first part is alone.
+/// Time between the first part and the rest.
 const FIRST_PART_ALONE: Duration = Duration::from_millis(1200);
 
-/// By the host's clock the callback took as long as by the sender's, who began with the first part. Had its clock started
-/// with the second, it would have missed what came before.
+/// Checks that the host's clock started with the first part. Had it started with the second, its time would miss the pause
+/// between them.
 async fn the_first_part_counts(running: &Running, elapsed: Duration) -> anyhow::Result<()> {
     let line = running.host.log().wait_for(events::CALLBACK, &[("outcome", "deadline")]).await?;
     let ms = line.number_of("ms").context("the line says how long it took")?;
@@ -281,7 +281,7 @@ async fn an_answer_is_sent_once() -> anyhow::Result<()> {
     let platform = running.platform()?;
     let seen = platform.click("b").await?;
     ensure!(seen.toast_kind() == "info", "{seen:?}");
-    // The plugin has ended: whatever it said, it said too late.
+    // The plugin has ended, and its reply came after the answer.
     running.host.log().wait_for(events::LATE_REPLY, &[]).await?;
     let again = platform.click("b").await?;
     ensure!(again.toast_kind() == "info", "{again:?}");

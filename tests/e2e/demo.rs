@@ -1,4 +1,4 @@
-//! `aviary demo` shows everything on a machine where nothing is configured, and says in JSON what it showed.
+//! `aviary demo` shows every feature on a machine where nothing is configured, and reports in JSON what it showed.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -9,12 +9,12 @@ use aviary_e2e::artifacts;
 use aviary_e2e::host::HostProcess;
 use serde_json::Value;
 
-/// It may have to build the example plugins.
+/// Time limit, long enough to build the example plugins.
 const LONGEST: Duration = Duration::from_secs(300);
 
 #[tokio::test]
 async fn the_demo_ends_well_and_says_so_in_json() -> anyhow::Result<()> {
-    // Built before, so that the time is the demo's own.
+    // Built in advance, so that the time limit covers only the demo.
     artifacts::plugin("approval-card")?;
     let environment = [(
         "CARGO_TARGET_DIR".to_owned(),
@@ -35,7 +35,7 @@ async fn the_demo_ends_well_and_says_so_in_json() -> anyhow::Result<()> {
         for field in ["name", "door", "callback", "outcome"] {
             ensure!(scenario[field].is_string(), "{field}: {scenario}");
         }
-        // Nobody handles one of the buttons.
+        // One of the buttons has no handler.
         let plugin = &scenario["plugin"];
         ensure!(plugin.is_string() || plugin.is_null(), "{scenario}");
         for field in ["ms", "fuel"] {

@@ -9,7 +9,7 @@ use aviary_e2e::http::Request;
 use aviary_e2e::sender;
 use serde_json::json;
 
-/// A build that takes no compiler: the source is a component already.
+/// A build that needs no compiler: the source already is a component.
 const RECIPE: &str = r#"
 name = "copied"
 [build]
@@ -35,10 +35,10 @@ async fn a_change_is_built_live_and_answers_the_last_callback() -> anyhow::Resul
     said.wait_for_text("the user sees  toast “a”").await?;
     write_source(&source, "version-b")?;
     said.wait_for_text("the user sees  toast “b”").await?;
-    // What cannot be loaded is said, and the next change is waited for.
+    // A file that cannot be loaded is reported, and `dev` waits for the next change.
     std::fs::write(source.join("source.bin"), "text")?;
     dev.log().wait_for_text("the host refuses it: not WebAssembly").await?;
-    // What somebody sends by hand is the last callback from then on.
+    // A callback sent by hand is the last callback from then on.
     write_source(&source, "as-command")?;
     said.wait_for_text("the user sees  toast “clicked b”").await?;
     let by_hand =

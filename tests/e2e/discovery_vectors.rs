@@ -1,5 +1,5 @@
-//! What the official SDKs were seen to do when connecting fails, and what the host does then: the same, or better. These
-//! need no SDK; `referees` repeats them with all three.
+//! Observed behaviour of the official SDKs when connecting fails, and the host's behaviour: the same, or better. These tests need
+//! no SDK; `referees` repeats them with all three.
 
 use std::collections::BTreeSet;
 
@@ -10,7 +10,7 @@ use crate::referees::connecting;
 use crate::referees::contestant::Contestant;
 use crate::referees::surprises;
 
-/// The captured cases that are more than one condition, and where each is told.
+/// Captured cases with more than one condition, and the scenario that covers each.
 const STORIES: [(&str, &str); 5] = [
     ("ReconnectCount=0, connect ok, server close", "closed, then 502, ReconnectCount 0"),
     (
@@ -22,7 +22,7 @@ const STORIES: [(&str, &str); 5] = [
         "closed, then refused for good",
     ),
     ("node bad appid", "an app id that is not cli_ and 16 hex digits"),
-    // Among the pongs.
+    // Covered by the scenarios of pongs.
     ("PingInterval=1 then pong payload {}", ""),
 ];
 

@@ -1,4 +1,4 @@
-//! `aviary doctor` names the cause in each of many broken set-ups, and finds nothing where nothing is wrong.
+//! `aviary doctor` names the cause in each of many broken set-ups, and finds nothing in a sound one.
 
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
@@ -22,7 +22,7 @@ use tokio::io::AsyncReadExt as _;
 use tokio::io::AsyncWriteExt as _;
 use tokio::net::TcpListener;
 
-/// A folder with a configuration that works, and the platform that it is for.
+/// A folder with a working configuration, and its platform.
 struct Clinic {
     platform: Platform,
     folder: TempDir,
@@ -57,7 +57,7 @@ impl Clinic {
         &mut self.configuration["app"][0]
     }
 
-    /// The app gets its callbacks over a webhook, and over nothing else.
+    /// Configures the app for callbacks over a webhook only.
     fn by_webhook(&mut self) -> anyhow::Result<()> {
         if let Some(app) = self.app().as_object_mut() {
             app.remove("long_connection");
@@ -79,7 +79,7 @@ impl Clinic {
         Ok(self.platform.simulator().set_application(APP_ID, script)?)
     }
 
-    /// Whether the doctor is content, and what it found.
+    /// Runs the doctor. Returns true if it found no problem, and its findings.
     async fn diagnosis(&self) -> anyhow::Result<(bool, Vec<Value>)> {
         std::fs::write(self.path().join("aviary.toml"), to_toml(&self.configuration)?)?;
         self.diagnosis_of("aviary.toml").await
@@ -97,7 +97,7 @@ impl Clinic {
     }
 }
 
-/// One finding of that level says `what`, and what to do holds `next`.
+/// Checks that one finding of that level contains `what`, and that its advice contains `next`.
 fn finds(findings: &[Value], level: &str, what: &str, next: &str) -> anyhow::Result<()> {
     let text =
         |finding: &Value, key: &str| finding[key].as_str().unwrap_or_default().to_lowercase();
@@ -125,7 +125,7 @@ async fn nothing_is_wrong_where_nothing_is_wrong() -> anyhow::Result<()> {
     }))?;
     let (ok, findings) = clinic.diagnosis().await?;
     ensure!(ok, "{findings:#?}");
-    // The machine's own, which no configuration changes.
+    // Findings about the machine, which no configuration changes.
     let of_the_machine = ["kernel", "swap"];
     let harmless = |finding: &Value| {
         finding["level"] == "fine" || of_the_machine.iter().any(|about| finding["about"] == *about)
@@ -174,7 +174,7 @@ async fn a_configuration_that_does_not_start_is_explained() -> anyhow::Result<()
             Ok(())
         }),
         ("cannot be had", "address of this machine", |clinic| {
-            // Kept for documentation: nobody has it.
+            // An address that is reserved for documentation: no machine has it.
             let token = json!({ "file": "secret" });
             clinic.configuration["admin"] = json!({ "listen": "192.0.2.1:80", "token": token });
             Ok(())
@@ -270,7 +270,7 @@ async fn a_platform_that_cannot_be_reached_is_explained() -> anyhow::Result<()> 
     ensure!(!ok);
     finds(&findings, "fault", "cannot be reached", "firewall")?;
 
-    // No name may be that long, so that no network is asked for it.
+    // A name of that length is invalid, so no network is queried for it.
     clinic.app()["domain"] = format!("http://{}.example", "x".repeat(64)).into();
     let (ok, findings) = clinic.diagnosis().await?;
     ensure!(!ok);

@@ -1,4 +1,4 @@
-//! What the documents tell people to run can be run, and what they tell people to write is accepted.
+//! Commands in the documents can be run, and examples in them are accepted.
 
 use std::collections::BTreeMap;
 use std::collections::BTreeSet;
@@ -16,7 +16,7 @@ use aviary_e2e::setup::Setup;
 use serde_json::Value;
 use serde_json::json;
 
-/// Pages that tell people to run `aviary`. A page that loses its commands, or whose commands are not found any more, fails.
+/// Pages with calls of `aviary`. A page fails if it has no such calls any more, or if they are not found.
 const WITH_COMMANDS: [&str; 11] = [
     "README.md",
     "plugins/README.md",
@@ -34,10 +34,10 @@ const WITH_COMMANDS: [&str; 11] = [
 const WITH_CONFIGURATIONS: [&str; 1] = ["README.md"];
 const WITH_SIDECARS: [&str; 1] = ["plugins/http-preview/README.md"];
 
-/// Folders whose pages are not ours.
+/// Folders with pages of others.
 const NOT_OURS: [&str; 4] = ["target", ".git", "node_modules", "deps"];
 
-/// What was true of earlier versions.
+/// The page about earlier versions.
 const HISTORY: &str = "CHANGELOG.md";
 
 /// A page with its path from the root.
@@ -65,7 +65,7 @@ fn pages() -> anyhow::Result<Vec<Page>> {
 }
 
 impl Page {
-    /// The fenced blocks in one of these languages, as they are without the indentation of a list.
+    /// Returns the fenced blocks in one of these languages, without the indentation of a list.
     fn blocks(&self, languages: &[&str]) -> Vec<String> {
         let (mut blocks, mut inside) = (Vec::new(), None);
         for line in self.text.lines() {
@@ -86,7 +86,7 @@ impl Page {
         blocks
     }
 
-    /// Every call of `aviary`, in blocks for a shell and in the text: the words behind the program's name.
+    /// Returns every call of `aviary`, in shell blocks and in the text: the words behind the program's name.
     fn commands(&self) -> Vec<Vec<String>> {
         let shell = self.blocks(&["sh", "console", "shell", "bash"]).concat();
         let spans = self.text.split('`').skip(1).step_by(2).filter(|span| !span.contains('\n'));
@@ -94,7 +94,7 @@ impl Page {
     }
 }
 
-/// The words behind `aviary` where a line of a shell calls it.
+/// Returns the words behind `aviary` if the line of a shell calls it.
 fn called(line: &str) -> Option<Vec<String>> {
     let line = line.split(" #").next().unwrap_or_default();
     let mut words = line.split_whitespace().skip_while(|word| *word != "aviary");
@@ -106,7 +106,7 @@ fn called(line: &str) -> Option<Vec<String>> {
     words.first()?.starts_with(|c: char| c.is_ascii_lowercase()).then_some(words)
 }
 
-/// What `--help` says of one command, by name: its own commands and its options.
+/// The commands and options that `--help` lists for one command.
 #[derive(Default)]
 struct Help {
     commands: BTreeSet<String>,
@@ -114,7 +114,7 @@ struct Help {
 }
 
 impl Help {
-    /// From the short help, which has one line for each of them.
+    /// Parses the short help, which has one line for each command and option.
     fn of(path: &[String]) -> anyhow::Result<Self> {
         let arguments: Vec<_> = path.iter().map(String::as_str).chain(["-h"]).collect();
         let said = aviary(&source_root(), &arguments)?;
@@ -142,7 +142,7 @@ impl Help {
     }
 }
 
-/// Which command these words call; an error if there is none, or if it does not have one of the options.
+/// Checks that these words call a command that exists, with options that it has.
 fn exists(words: &[String], known: &mut BTreeMap<Vec<String>, Help>) -> anyhow::Result<()> {
     let mut path = Vec::new();
     let mut rest = words.iter();
@@ -168,7 +168,7 @@ fn exists(words: &[String], known: &mut BTreeMap<Vec<String>, Help>) -> anyhow::
     Ok(())
 }
 
-/// Fails for a page of the list on which nothing was found to be checked.
+/// Fails for a page of the list without anything to check.
 fn all_found(expected: &[&str], found: &BTreeSet<String>, what: &str) -> anyhow::Result<()> {
     for page in expected {
         ensure!(found.contains(*page), "{page}: no {what} was found");
@@ -189,11 +189,11 @@ fn every_command_of_aviary_exists_with_its_options() -> anyhow::Result<()> {
     all_found(&WITH_COMMANDS, &found, "call of aviary")
 }
 
-/// What a block of TOML is part of.
+/// A TOML block by its kind.
 enum Toml {
     Configuration(Value),
     Sidecar(Value),
-    /// `Cargo.toml`, of which only cargo can judge.
+    /// `Cargo.toml`, which only cargo can check.
     Manifest,
 }
 
@@ -237,12 +237,12 @@ async fn every_configuration_is_accepted() -> anyhow::Result<()> {
     all_found(&WITH_SIDECARS, &sidecars, "sidecar")
 }
 
-/// A host with this configuration opens its doors.
+/// Checks that a host with this configuration opens its doors.
 async fn runs(mut configuration: Value) -> anyhow::Result<()> {
     let folder = tempfile::tempdir()?;
     let mut environment = Vec::new();
     for app in configuration["app"].as_array_mut().context("apps")? {
-        // Whatever it says there, a test talks to nobody outside this machine.
+        // Replaces the page's domain, because a test must not contact anything outside this machine.
         app["domain"] = json!("http://127.0.0.1:1");
         let plugins = app["plugins"].as_str().context("plugins")?;
         std::fs::create_dir_all(folder.path().join(plugins))?;

@@ -1,5 +1,5 @@
-//! Connections that break while there is much to do. `AVIARY_E2E_DROPS=1000` makes it as many as that, and
-//! `AVIARY_E2E_SEED` repeats one run's moments.
+//! Connections that break under load. `AVIARY_E2E_DROPS=1000` sets the number of breaks, and `AVIARY_E2E_SEED` repeats the
+//! moments of one run.
 
 use std::cell::Cell;
 use std::time::Duration;
@@ -21,18 +21,18 @@ use lark_simulator::delivery::DeliveryKind;
 use lark_simulator::exchange::Carrier;
 use serde_json::json;
 
-/// Enough to meet every moment of a callback's life, few enough for every build.
+/// Enough breaks to hit every moment of a callback's life, few enough for every build.
 const DROPS: u64 = 60;
 /// Long connections of a host.
 const CONNECTIONS: u32 = 4;
 /// Users who click one button after the other.
 const USERS: usize = 12;
-/// Callbacks after which a host has what it keeps: threads, instances, buffers.
+/// Callbacks after which a host has allocated what it keeps: threads, instances, buffers.
 const WARM_UP: usize = 400;
 /// Enough callbacks for a host to be busy when it is asked to stop, or to have taken over.
 const SOME: usize = 50;
-/// What an allocator keeps of what it had, and a busy machine's noise; a leak of one callback's worth for each drop of a
-/// long run is more.
+/// Tolerated memory growth in bytes: free memory that an allocator keeps, and the noise of a busy machine. A leak of one
+/// callback's memory for each break of a long run is more.
 const MEMORY_NOISE: u64 = 48 << 20;
 
 fn from_environment(name: &str, otherwise: u64) -> anyhow::Result<u64> {
@@ -43,13 +43,13 @@ fn from_environment(name: &str, otherwise: u64) -> anyhow::Result<u64> {
 }
 
 fn app() -> anyhow::Result<App> {
-    // Long enough to be under way when its connection breaks.
+    // The plugin takes long enough for its connection to break during a call.
     let slow = json!({ "route": [{ "action_name": "slow" }], "settings": { "millis": "120" } });
     let app = App::default().long_connection_only().connections(CONNECTIONS);
     app.guest("version-a")?.guest_with("slow", slow)
 }
 
-/// Users who click until `enough` says so, quick and slow ones, whole and in fragments. Returns what they saw.
+/// Clicks on quick and slow buttons, whole and in fragments, until `enough` is true. Returns what the users saw.
 async fn clicks(platform: &Platform, enough: &Cell<bool>) -> anyhow::Result<Vec<Seen>> {
     let user = async |number: usize| {
         let mut seen = Vec::new();
@@ -58,7 +58,7 @@ async fn clicks(platform: &Platform, enough: &Cell<bool>) -> anyhow::Result<Vec<
             let click = Delivery::json(DeliveryKind::CardAction, sender::click(button));
             let click = click.fragments(1 + (number + seen.len()) % 3);
             seen.push(platform.send(&click).await?);
-            // One thread plays everybody, and the others want their turn.
+            // All users share one thread, and each must get a turn.
             tokio::task::yield_now().await;
         }
         anyhow::Ok(seen)
@@ -67,7 +67,7 @@ async fn clicks(platform: &Platform, enough: &Cell<bool>) -> anyhow::Result<Vec<
     Ok(seen?.into_iter().flatten().collect())
 }
 
-/// What users see while something else happens, and what that came to.
+/// Clicks while `meanwhile` runs. Returns what the users saw, and the result of `meanwhile`.
 async fn while_clicking<T>(
     platform: &Platform,
     meanwhile: impl Future<Output = T>,
@@ -81,7 +81,7 @@ async fn while_clicking<T>(
     tokio::join!(clicks(platform, &enough), meanwhile)
 }
 
-/// Whoever could be answered was. Returns how many could not.
+/// Checks that every click with a standing connection was answered. Returns the number of the others.
 fn all_were_answered(seen: &[Seen]) -> anyhow::Result<usize> {
     let mut lost = 0;
     for seen in seen {
@@ -165,8 +165,8 @@ async fn a_host_that_stops_leaves_its_callbacks_to_another() -> anyhow::Result<(
     let lost = all_were_answered(&seen)?;
     let exit = first.host.wait_at_most(PATIENCE).await?;
     ensure!(exit.status.code() == Some(0), "{exit:?}");
-    // A message and a goodbye may cross on the wire, the more of them the busier the machine; the protocol has no word
-    // for "send no more". Nothing else may be lost, and the host says how many these were.
+    // A message and a close may cross on the wire, the more of them the busier the machine; the protocol has no word for "send no
+    // more". Nothing else may be lost, and the host counts these messages.
     let crossed = first.host.log().lines(|line| line.is(events::MESSAGES_AFTER_CLOSE, &[]));
     let crossed: f64 = crossed.iter().filter_map(|line| line.number_of("missed")).sum();
     ensure!(lost as f64 <= crossed, "{lost} of {} lost, {crossed} crossed", seen.len());

@@ -1,4 +1,4 @@
-//! The webhook mounted in somebody else's server: `host/examples/embed.rs`, run as it stands.
+//! The webhook mounted in another server: `host/examples/embed.rs`, run unchanged.
 
 use anyhow::ensure;
 use aviary::telemetry::events;
@@ -61,7 +61,7 @@ format = "json"
     }
     let challenge = platform.send_by(&door, &Delivery::challenge()).await?;
     ensure!(challenge.error().is_none(), "{challenge:?}");
-    // Cards follow the answers, though nobody here sees them leave.
+    // Card updates follow the answers, although this server does not report when an answer was sent.
     platform.wait_until(|simulator| simulator.card_updates().len() >= 2).await?;
     let early = platform.simulator().early_card_updates();
     ensure!(early.is_empty(), "{early:?}");

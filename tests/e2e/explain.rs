@@ -7,7 +7,7 @@ use anyhow::ensure;
 use aviary_e2e::artifacts;
 use serde_json::Value;
 
-/// What is documented, or was seen: where one meets it, and the number.
+/// Documented or observed numbers: the place where each occurs, and the number.
 const KNOWN: [(&str, &[i64]); 6] = [
     (
         "a user's client",

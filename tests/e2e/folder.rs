@@ -1,5 +1,5 @@
-//! Everything that happens to a plugins folder: copies in many steps, moves, links, mounts that come and go, and an
-//! operator who wants to know, or wants the version before.
+//! Everything that happens to a plugins folder: copies in many steps, moves, links, mounts that come and go, and an operator who
+//! asks for the status or the previous version.
 
 use std::fs;
 use std::io::Write as _;
@@ -22,7 +22,7 @@ use aviary_e2e::setup::Setup;
 use serde_json::Value;
 use serde_json::json;
 
-/// Plugins dropped at once. One is good and the others are not, because what is tested is that all of them are seen.
+/// Plugins dropped at once. Only one is good, because the test only checks that the host sees all of them.
 const BURST: usize = 1000;
 
 async fn with_a() -> anyhow::Result<Running> {
@@ -38,7 +38,7 @@ fn times_live(running: &Running) -> usize {
     running.host.log().lines(|line| line.is(events::PLUGIN_LIVE, &[("plugin", "answer")])).len()
 }
 
-/// The entry of one plugin, once `holds` is true of it.
+/// Waits until `holds` accepts the entry of one plugin, and returns it.
 async fn status(
     running: &Running,
     name: &str,
@@ -51,7 +51,7 @@ async fn status(
     .await
 }
 
-/// `aviary plugins …` against that host: its exit code and what it printed.
+/// Runs `aviary plugins …` against that host. Returns its exit code and what it printed.
 async fn ask(running: &Running, arguments: &[&str]) -> anyhow::Result<(Option<i32>, String)> {
     let admin = running.host.admin().await?.to_string();
     let arguments = [&["plugins"], arguments, &["--admin", &admin]].concat();
@@ -67,7 +67,7 @@ async fn a_slow_copy_is_live_once_it_is_whole() -> anyhow::Result<()> {
     let mut file = fs::File::create(running.plugin_file("answer.wasm"))?;
     file.write_all(half)?;
     file.sync_all()?;
-    // The copy halts until the host has looked at the half that is there.
+    // The copy pauses until the host has seen the incomplete file.
     status(&running, "answer", |plugin| plugin["not_live_because"].is_string()).await?;
     ensure!(running.toast("b").await? == "a", "half a plugin answers");
     for piece in rest.chunks(rest.len() / 12 + 1) {
@@ -91,7 +91,7 @@ async fn a_file_that_is_moved_over_it_is_live() -> anyhow::Result<()> {
     fs::rename(&outside, running.plugin_file("answer.wasm"))?;
     live(&running, 2).await?;
     ensure!(running.toast("b").await? == "b");
-    // Under another name it is another plugin, and the old one is gone.
+    // A renamed file is another plugin, and the old plugin is gone.
     fs::rename(running.plugin_file("answer.wasm"), running.plugin_file("other.wasm"))?;
     running.host.log().wait_for(events::PLUGIN_REMOVED, &[("plugin", "answer")]).await?;
     running.host.log().wait_for(events::PLUGIN_LIVE, &[("plugin", "other")]).await?;
@@ -109,7 +109,7 @@ async fn a_file_that_is_deleted_and_made_again_is_live() -> anyhow::Result<()> {
     Ok(())
 }
 
-/// A volume as Kubernetes mounts it: names lead through `..data`, which is exchanged as a whole.
+/// Publishes a volume like Kubernetes: the visible names lead through `..data`, which is replaced as a whole.
 fn publish_volume(folder: &Path, revision: &str, guest: &str) -> anyhow::Result<()> {
     fs::create_dir(folder.join(revision))?;
     fs::copy(artifacts::guest(guest)?, folder.join(revision).join("answer.wasm"))?;
@@ -140,7 +140,7 @@ async fn the_same_content_is_no_new_version() -> anyhow::Result<()> {
         running.drop_guest("version-a", "answer")?;
         running.host.log().wait_for(events::PLUGIN_UNCHANGED, &[("plugin", "answer")]).await?;
     }
-    // What was broken in between and is right again is the same version too.
+    // A file that was broken in between and is restored has the same version too.
     fs::write(running.plugin_file("answer.wasm"), "not a plugin")?;
     running.host.log().wait_for(events::PLUGIN_REFUSED, &[("plugin", "answer")]).await?;
     status(&running, "answer", |plugin| plugin["not_live_because"].is_string()).await?;
@@ -180,7 +180,7 @@ async fn a_folder_that_comes_back_is_followed_again() -> anyhow::Result<()> {
     fs::copy(artifacts::guest("version-b")?, folder.join("answer.wasm"))?;
     live(&running, 2).await?;
     ensure!(running.toast("b").await? == "b");
-    // Notices come from the new folder: this is seen sooner than the host would look by itself, or at least then.
+    // The host watches the new folder: it sees this change by a notification, or at the latest by its next scan.
     running.drop_guest("version-a", "answer")?;
     live(&running, 3).await?;
     ensure!(running.toast("b").await? == "a");
@@ -216,11 +216,11 @@ async fn an_operator_goes_back_to_the_version_before() -> anyhow::Result<()> {
     let now = status(&running, "answer", |plugin| plugin["rolled_back"] == true).await?;
     ensure!(said.contains(now["version"].as_str().context("a version")?), "{said}: {now}");
 
-    // The file is what it was, so nothing changes when the host looks at it again.
+    // The file is unchanged, so the next scan changes nothing.
     running.drop_guest("version-b", "answer")?;
     running.host.log().wait_for(events::PLUGIN_UNCHANGED, &[("plugin", "answer")]).await?;
     ensure!(running.toast("b").await? == "a" && times_live(&running) == 2);
-    // Until it changes.
+    // A different file is loaded.
     running.drop_guest("counter", "answer")?;
     live(&running, 3).await?;
     ensure!(running.toast("b").await? == "1");
@@ -270,12 +270,12 @@ async fn a_version_that_fails_its_own_test_does_not_go_live() -> anyhow::Result<
     ensure!(reason.contains("click.json") && reason.contains("crashed"), "{reason}");
     ensure!(running.toast("b").await? == "a");
     running.drop_guest("version-b", "answer")?;
-    // Perhaps once more in between: the tests beside version a made it another one as well.
+    // The tests beside version a may have caused one more load in between.
     status(&running, "answer", |plugin| plugin["not_live_because"].is_null()).await?;
     eventually_is("version b is live", async || Ok(running.toast("b").await? == "b")).await
 }
 
-/// A component of this text, without a toolchain for the language it is written in.
+/// Compiles this WebAssembly text to a component, without a language's toolchain.
 fn component(folder: &Path, text: &str) -> anyhow::Result<PathBuf> {
     let path = folder.join("made.wasm");
     fs::write(&path, wat::parse_str(text)?)?;

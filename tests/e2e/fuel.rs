@@ -1,4 +1,4 @@
-//! Fuel is a measure that can be relied on: the same callback costs the same plugin the same number on every run.
+//! Fuel is reproducible: the same callback costs the same plugin the same number on every run.
 
 use anyhow::ensure;
 use aviary::telemetry::events;
@@ -8,7 +8,7 @@ use aviary_e2e::setup::Running;
 use aviary_e2e::setup::Setup;
 use serde_json::json;
 
-/// What the next call of that callback costs.
+/// Sends the callback and returns its fuel.
 async fn cost(running: &Running, callback: &serde_json::Value) -> anyhow::Result<f64> {
     let fields = [("event_id", sender::event_id(callback))];
     let before = running.host.log().lines(|line| line.is(events::CALLBACK, &fields)).len();

@@ -1,4 +1,4 @@
-//! A long connection that heals itself: what is tried again, what is not and why, and how a dead peer is noticed.
+//! A long connection that recovers by itself: which errors are retried, which are not and why, and how a dead peer is noticed.
 
 use std::time::Duration;
 use std::time::Instant;
@@ -24,7 +24,7 @@ use lark_simulator::script::HandshakeScript;
 use lark_wire::frame::Frame;
 use serde_json::json;
 
-/// An app whose platform has nothing against it.
+/// An app that the platform does not refuse.
 const OTHER_APP: &str = "cli_fedcba9876543210";
 
 async fn connected(app: App) -> anyhow::Result<Running> {
@@ -120,7 +120,7 @@ async fn other_refusals_are_outlasted() -> anyhow::Result<()> {
     let platform = running.platform()?;
     let simulator = platform.simulator();
     for refusal in [
-        // Without the platform's own headers it may be anybody's answer.
+        // Without the platform's own headers, the answer may come from any server.
         HandshakeRefusal::bare(403),
         HandshakeRefusal::bare(502),
         HandshakeRefusal::authentication(1_000_040_344, "the ticket is used"),
@@ -197,11 +197,11 @@ async fn a_repeated_fragment_runs_nothing_twice() -> anyhow::Result<()> {
     for frame in frames.iter().chain(&frames) {
         simulator.send_frame(APP_ID, frame).await?;
     }
-    // What is answered after it was read after it.
+    // This click is answered after the earlier frames were read.
     answers(&running).await?;
     let callbacks = running.host.log().wait_for_count(2, events::CALLBACK, &[]).await?;
     ensure!(callbacks.len() == 2, "{callbacks:?}");
-    // The line about a callback may be read before its answer.
+    // The log line of a callback may be read before its answer arrives.
     platform.wait_until(|simulator| !simulator.stray_answers(APP_ID).is_empty()).await?;
     ensure!(simulator.stray_answers(APP_ID).len() == 1);
     Ok(())

@@ -1,5 +1,5 @@
-//! What a plugin may ask of other servers: what its operator granted, where it really is, with headers that it never sees,
-//! and no longer than its call.
+//! HTTP requests of plugins: only to granted addresses, only to where the name really leads, with headers that the plugin never
+//! sees, and no longer than its call.
 
 use anyhow::ensure;
 use aviary::telemetry::events;
@@ -12,7 +12,7 @@ use aviary_e2e::web_server::WebServer;
 use serde_json::Value;
 use serde_json::json;
 
-/// What the host adds, and no guest sees.
+/// The header value that the host adds and no guest sees.
 const SECRET: &str = "http-secret-4Xq9";
 
 fn setup(grants: &Value) -> anyhow::Result<Setup> {
@@ -25,7 +25,7 @@ fn near(url: &str) -> Value {
     json!({ "url": url, "private_addresses": true })
 }
 
-/// What the plugin says of it, in time for an answer or not.
+/// Clicks and returns the plugin's result, from the answer or from the log.
 async fn outcome(running: &Running, value: &Value) -> anyhow::Result<String> {
     let click = sender::click_with("b", value.clone());
     running.deliver(&click).await?;
@@ -54,7 +54,7 @@ async fn what_is_granted_is_asked_and_nothing_else() -> anyhow::Result<()> {
             json!({ "url": server.url(&format!("/v1/elsewhere?{}", server.url("/v1/z"))), "follow": true }),
             "status 200, 13 bytes: this is /v1/z",
         ),
-        // A server can tell what was added; then it is not in the log all the same.
+        // A server can repeat the added header; it must not be in the log even then.
         (json!({ "url": server.url("/v1/keyed/echo") }), "status 200, 23 bytes: Bearer …"),
         (json!({ "url": server.url("/v2/x") }), "Code(ErrorCode::HttpRequestDenied)"),
         (json!({ "url": server.url("/v1/../v2/x") }), "Code(ErrorCode::HttpRequestUriInvalid)"),
@@ -129,7 +129,7 @@ async fn an_address_that_is_not_public_is_refused() -> anyhow::Result<()> {
 #[tokio::test]
 async fn what_does_not_end_is_ended() -> anyhow::Result<()> {
     let server = WebServer::start().await?;
-    // Each request has a limit of its own. One that none of them ends is over with its call, long before the test gives up.
+    // Each request has a limit of its own. One that no limit ends is over with its call, long before the test gives up.
     let setup = setup(&json!([near(&server.url("/"))]))?.set("deadline", "late_ms", 15_000);
     let running = setup.start().await?;
     let many = json!({ "content-length": "2000000" });
@@ -150,15 +150,15 @@ async fn what_does_not_end_is_ended() -> anyhow::Result<()> {
         ),
         (json!({ "url": server.url("/silent"), "patience_ms": 100 }), "HttpResponseTimeout"),
         (json!({ "url": server.url("/halting"), "patience_ms": 100 }), "HTTP response timeout"),
-        // One more than a call may have under way.
+        // One request more than a call may have under way.
         (json!({ "url": server.url("/silent"), "at_once": 9 }), "ConnectionLimitReached"),
-        // And more than it may ask for.
+        // More requests than one call may send.
         (json!({ "url": "http://a.example.com/", "times": 65 }), "ConnectionLimitReached"),
     ] {
         let outcome = outcome(&running, &request).await?;
         ensure!(outcome.contains(said), "{request}: {outcome}");
     }
-    // Endless, announced, the long body, silent, halting, and eight at once: whatever was begun is over with its call.
+    // Endless, announced, the long body, silent, halting, and eight at once: every request ends with its call.
     server.wait_hung_up(13).await
 }
 
@@ -215,7 +215,7 @@ async fn a_grant_that_makes_no_sense_is_refused_in_words() -> anyhow::Result<()>
         ensure!(line.text_of("reason").contains(reason), "{grant}: {}", line.text());
         ensure!(!refused.host.log().text().contains(SECRET), "the secret is in the log");
     }
-    // What is no grant at all may be a secret too.
+    // A malformed grant may be a secret that was pasted into the wrong place.
     let sidecar = json!({ "authorization": SECRET });
     let app = App::default().webhook_only().guest_with("asks-elsewhere", sidecar)?;
     let refused = Setup::new(app).launch(false).await?;

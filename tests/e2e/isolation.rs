@@ -1,4 +1,4 @@
-//! Whatever a plugin does, its callback gets a well-formed answer, and nobody else notices.
+//! Whatever a plugin does, its callback gets a well-formed answer, and other callbacks are not affected.
 
 use std::cell::Cell;
 use std::time::Duration;
@@ -18,8 +18,8 @@ use serde_json::Value;
 use serde_json::json;
 use tokio::net::TcpListener;
 
-/// What the host may grow to while sixteen guests hoard: several times what it has when idle, and a fraction of what a
-/// megabyte of handles for each of them would take.
+/// Memory limit of the host in bytes while sixteen guests hoard: several times its idle memory, and a fraction of a megabyte of
+/// handles for each of them.
 #[cfg(target_os = "linux")]
 const MEMORY_OF_A_BUSY_HOST: u64 = 512 * 1024 * 1024;
 
@@ -27,7 +27,7 @@ async fn webhook(app: App) -> anyhow::Result<Running> {
     Setup::new(app.webhook_only()).start().await
 }
 
-/// One callback of every type, with its type's name.
+/// Returns one callback of every type, with its type's name.
 fn one_of_each() -> [(&'static str, Value); 4] {
     [
         ("card.action.trigger", sender::click("b")),
@@ -37,7 +37,7 @@ fn one_of_each() -> [(&'static str, Value); 4] {
     ]
 }
 
-/// The host's own answer has the shape that its callback's type wants, and says nothing that a guest said.
+/// Checks that the host's own answer has the shape of its callback's type and contains nothing from the guest.
 fn is_the_host_s_own_answer(kind: &str, response: &Response, toast: &str) -> anyhow::Result<()> {
     let text = response.text();
     match kind {
@@ -66,7 +66,7 @@ fn is_the_host_s_own_answer(kind: &str, response: &Response, toast: &str) -> any
     Ok(())
 }
 
-/// Sends one callback of every type; each is answered by the host, with this outcome in one line and in one count.
+/// Sends one callback of every type. The host answers each, with this outcome in one log line and one counter.
 async fn every_type_ends_as(running: &Running, outcome: &str, toast: &str) -> anyhow::Result<()> {
     for (kind, body) in one_of_each() {
         let response = running.deliver(&body).await?;
@@ -87,7 +87,7 @@ async fn every_type_ends_as(running: &Running, outcome: &str, toast: &str) -> an
 async fn a_trap_is_answered_for_every_type() -> anyhow::Result<()> {
     let running = webhook(App::default().guest("trap")?).await?;
     every_type_ends_as(&running, "trap", "error").await?;
-    // Its own words are for the operator.
+    // The guest's error message is for the operator.
     let printed = running.host.log().lines(|line| line.text().contains("a guest's own words"));
     ensure!(!printed.is_empty(), "the panic message is in no log line");
     Ok(())
@@ -144,7 +144,7 @@ async fn a_callback_without_a_handler_is_answered_for_every_type() -> anyhow::Re
     Ok(())
 }
 
-/// A click on this guest ends with that outcome, and with the host's own words.
+/// Checks that a click on this guest has that outcome and gets the host's own text.
 async fn ends_as(guest: &str, sidecar: Value, outcome: &str) -> anyhow::Result<()> {
     let running = webhook(App::default().guest_with(guest, sidecar)?).await?;
     let click = sender::click("b");
@@ -230,22 +230,22 @@ async fn every_callback_gets_a_fresh_instance() -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Clicks that show how quick a healthy plugin is.
+/// Clicks that measure a healthy plugin.
 const CLICKS: usize = 40;
-/// What runaways may do to it: each has a thread of lower priority, and two of them share the machine's two cores.
+/// Tolerated slowdown by runaways: each has a thread of lower priority, and two of them share the machine's two cores.
 const SLOWER: u32 = 5;
-/// Where a click takes so little that the scheduler's slices decide, it may take this much more.
+/// Additional tolerance where a click is so quick that the scheduler's time slices decide.
 const MARGIN: Duration = Duration::from_millis(100);
 
-/// Clicks on the healthy plugin "counter", one after the other, for as long as `goes_on` wants more: how long nineteen of
-/// twenty took at most.
+/// Clicks on the healthy plugin "counter", one after the other, while `goes_on` is true of the number of clicks. Returns the 95th
+/// percentile of the latencies.
 async fn healthy_clicks(
     running: &Running,
     goes_on: impl Fn(usize) -> bool,
 ) -> anyhow::Result<Duration> {
     let mut took = Vec::new();
     while goes_on(took.len()) {
-        // A click that waits for the runaways gets the host's words at the deadline.
+        // A click that waits for the runaways gets the host's own text at the deadline.
         let response = running.deliver(&sender::click("healthy")).await?;
         ensure!(response.toast() == "1", "{}", response.text());
         took.push(response.elapsed);
@@ -254,7 +254,7 @@ async fn healthy_clicks(
     took.get(took.len() * 95 / 100).copied().context("no click was timed")
 }
 
-/// A healthy plugin is as quick until all runaways have been answered as it was before they came.
+/// Checks that a healthy plugin stays about as quick as before until all runaways have been answered.
 async fn stays_quick<T>(running: &Running, runaways: impl Future<Output = T>) -> anyhow::Result<T> {
     let alone = healthy_clicks(running, |count| count < CLICKS).await?;
     let answered = Cell::new(false);
@@ -270,7 +270,8 @@ async fn stays_quick<T>(running: &Running, runaways: impl Future<Output = T>) ->
     Ok(responses)
 }
 
-/// Eight calls of this guest never return; a healthy plugin is answered as quickly as before, and they are answered too.
+/// Makes eight calls of this guest that never return. A healthy plugin must be answered as quickly as before, and the eight must
+/// be answered too.
 async fn does_not_slow_a_healthy_plugin(guest: &str) -> anyhow::Result<()> {
     let mut sidecar = endless();
     sidecar["route"] = json!([{ "action_name": "endless" }]);
@@ -281,7 +282,7 @@ async fn does_not_slow_a_healthy_plugin(guest: &str) -> anyhow::Result<()> {
     let endless = join_all((0..8).map(|_| running.deliver(&endless)));
     for response in stays_quick(&running, endless).await? {
         let response = response?;
-        // Cut off by its budget or by the clock, whichever was first.
+        // The call ends by its budget or by the clock, whichever is first.
         let kind = response.text_at("/toast/type");
         ensure!(matches!(kind.as_str(), "info" | "error"), "{guest}: {}", response.text());
         is_the_host_s_own_answer("card.action.trigger", &response, &kind)?;
@@ -294,7 +295,7 @@ async fn spinning_plugins_do_not_slow_a_healthy_one() -> anyhow::Result<()> {
     does_not_slow_a_healthy_plugin("loop-forever").await
 }
 
-/// Its calls begin where callbacks come in, as long as they are over at once. That must not hold up what else comes in.
+/// Calls of a plugin that was quick begin on the I/O threads. One that suddenly spins must not hold up other callbacks.
 #[tokio::test]
 async fn a_plugin_that_was_quick_may_still_begin_to_spin() -> anyhow::Result<()> {
     let mut sidecar = endless();
@@ -324,7 +325,7 @@ async fn calls_that_keep_the_host_busy_do_not_slow_a_healthy_plugin() -> anyhow:
     does_not_slow_a_healthy_plugin("shout").await
 }
 
-// Only Linux says in a file how much memory another process had at most.
+// Only Linux reports the peak memory of another process in a file.
 #[cfg(target_os = "linux")]
 #[tokio::test]
 async fn the_host_s_own_memory_is_limited() -> anyhow::Result<()> {

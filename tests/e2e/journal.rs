@@ -1,4 +1,4 @@
-//! What a host writes down about its callbacks: all of them, nothing secret, and so that a crash leaves it readable.
+//! The journal of a host: it has every callback, no secrets, and stays readable after a crash.
 
 use std::path::Path;
 use std::path::PathBuf;
@@ -17,20 +17,20 @@ use aviary_e2e::setup::Setup;
 use serde_json::Value;
 use serde_json::json;
 
-/// Where it is, beside the configuration.
+/// Folder of the journal, beside the configuration.
 const FOLDER: &str = "journal";
 
 fn journal(app: App) -> Setup {
     Setup::new(app).set("journal", "path", FOLDER)
 }
 
-/// `aviary journal …`: its exit code and what it printed.
+/// Runs `aviary journal …`. Returns its exit code and what it printed.
 fn ask(folder: &Path, arguments: &[&str]) -> anyhow::Result<(Option<i32>, String)> {
     let said = aviary(folder, &[&["journal"], arguments].concat())?;
     Ok((said.code, said.text()))
 }
 
-/// Everything in it, once there are that many.
+/// Waits until the journal has that many entries, and returns them.
 async fn entries(running: &Running, count: usize) -> anyhow::Result<Vec<Value>> {
     let lines = command::journal(running.folder(), |lines| lines.len() >= count).await?;
     lines.iter().map(|line| serde_json::from_str(line).with_context(|| line.clone())).collect()
@@ -70,7 +70,7 @@ async fn it_holds_every_callback_and_no_secret() -> anyhow::Result<()> {
     );
     ensure!(event["outcome"] == "no_handler" && event["called"].is_null(), "{event}");
 
-    // Who it was is masked, and is the same wherever it stands.
+    // The user is masked, by the same text in every place.
     let user = clicked["user"].as_str().context("a user")?;
     ensure!(user.len() == "ou_e2e".len() && user != "ou_e2e", "{clicked}");
     let toast = clicked["reply"]["body"]["body"]["toast"]["content"].as_str().unwrap_or_default();
@@ -119,7 +119,7 @@ async fn a_killed_host_leaves_a_readable_journal() -> anyhow::Result<()> {
         written = entries(&running, 50) => drop(written?),
     }
     running.host.kill().await?;
-    // As if the machine had died in the middle of a record.
+    // Truncates the newest file as if the machine had crashed in the middle of a record.
     let newest = files(&running)?.into_iter().max().context("a file")?;
     let length = newest.metadata()?.len();
     std::fs::File::options().write(true).open(&newest)?.set_len(length - 3)?;

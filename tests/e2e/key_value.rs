@@ -1,5 +1,5 @@
-//! What plugins keep: in a file or on a server, each plugin for itself, within what its operator granted, and beyond the
-//! end of a host.
+//! Stored values of plugins: in a file or on a server, each plugin for itself, within its operator's grant, and beyond the end of
+//! a host.
 
 use std::collections::BTreeSet;
 
@@ -24,7 +24,7 @@ async fn ask(running: &Running, asked: Value) -> anyhow::Result<String> {
     Ok(running.deliver(&sender::click_with("b", asked)).await?.toast())
 }
 
-/// What is asked, and what the answer has to be or to contain.
+/// Operations, each with its expected answer or a part of it.
 fn conversation() -> Vec<(Value, &'static str)> {
     vec![
         (json!({ "do": "get", "key": "a" }), "None"),
@@ -116,7 +116,7 @@ async fn a_server_behind_tls_keeps_it_too_if_somebody_vouches_for_it() -> anyhow
 async fn what_is_kept_outlives_versions_and_the_host() -> anyhow::Result<()> {
     let mut running = keeping(&json!({}))?.start().await?;
     ask(&running, json!({ "do": "set", "key": "a", "value": "first" })).await?;
-    // Another sidecar is another load.
+    // A changed sidecar makes the host load the plugin again.
     let sidecar = running.plugin_file("keeps.toml");
     let text = std::fs::read_to_string(&sidecar)?;
     std::fs::write(&sidecar, format!("{text}\n[settings]\nnew = \"1\"\n"))?;
@@ -181,7 +181,7 @@ async fn without_a_grant_nothing_is_kept_and_the_log_says_why() -> anyhow::Resul
     Ok(())
 }
 
-/// Two hosts that share a server: every counter's number is given once.
+/// Two hosts share a server: every number of a counter is given to one call only.
 #[tokio::test]
 async fn hosts_that_share_a_server_share_what_is_kept() -> anyhow::Result<()> {
     let Some(redis) = RedisServer::start().await? else { return Ok(()) };

@@ -1,5 +1,5 @@
-//! What comes after the answer: late cards, deferred updates, late previews. The simulated platform is the judge of
-//! their order and their number.
+//! Late cards, deferred updates and late previews, all of which follow the answer. The simulated platform checks their order and
+//! their number.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -21,13 +21,13 @@ use serde_json::json;
 
 use crate::deadline::with_deadline;
 
-/// Clicks of the test over both doors; each of them has two updates. The platform's 50 updates a second are the
-/// measure of how long it takes.
+/// Clicks of the test over both doors, each with two updates. The platform's limit of 50 updates a second determines how long it
+/// takes.
 const CLICKS: usize = 250;
 /// Clicks under way at once.
 const AT_ONCE: usize = 16;
 
-/// The texts of the cards that were shown, by update token, in order.
+/// Returns the texts of the cards that were shown, by update token, in order.
 fn shown(simulator: &Simulator) -> BTreeMap<String, Vec<String>> {
     let mut shown = BTreeMap::<_, Vec<_>>::new();
     for update in simulator.card_updates().iter().filter(|update| update.code == 0) {
@@ -164,7 +164,7 @@ async fn a_token_that_is_no_good_any_more_ends_it() -> anyhow::Result<()> {
     };
     platform.wait_until(|simulator| codes(simulator) == [300_030, 300_030]).await?;
 
-    // The second click of the same delivery brings the token that the first one has used up.
+    // The second click of the same delivery carries the token that the first one has used up.
     let twice = click("b");
     platform.send(&twice).await?;
     platform.wait_until(|simulator| shown_count(simulator) == 2).await?;
@@ -187,7 +187,7 @@ async fn an_answer_that_is_lost_does_not_cost_the_last_use() -> anyhow::Result<(
     platform.click("b").await?;
     platform.wait_until(|simulator| shown_count(simulator) == 1).await?;
     script(platform, CardUpdateScript::Normal)?;
-    // Sending the first once more would leave no use of the token for the second.
+    // Repeating the first update would leave no use of the token for the second.
     platform.wait_until(|simulator| shown_count(simulator) == 2).await?;
     let shown = shown(platform.simulator());
     ensure!(shown.values().all(|texts| texts == &["first b", "second b"]), "{shown:?}");
@@ -199,7 +199,7 @@ async fn an_answer_that_is_lost_does_not_cost_the_last_use() -> anyhow::Result<(
 async fn a_killed_host_keeps_its_promises_once() -> anyhow::Result<()> {
     const CLICKS: usize = 5;
     let mut running = Setup::new(App::default().guest("defers-twice")?).start().await?;
-    // Nothing gets through until the host is dead, whatever it tries.
+    // Every update fails until the host is dead.
     script(running.platform()?, CardUpdateScript::Refuse { status: 400, code: 300_000 })?;
     for number in 0..CLICKS {
         let seen = running.platform()?.click(&number.to_string()).await?;
@@ -210,7 +210,7 @@ async fn a_killed_host_keeps_its_promises_once() -> anyhow::Result<()> {
     ensure!(shown_count(running.platform()?.simulator()) == 0);
     script(running.platform()?, CardUpdateScript::Normal)?;
 
-    // The second start goes on, and the third has nothing left to do.
+    // The second start continues the updates, and the third has nothing left to do.
     for _ in 0..2 {
         running.restart().await?;
         running.platform()?.wait_until(|simulator| shown_count(simulator) == 2 * CLICKS).await?;
@@ -234,7 +234,7 @@ async fn a_killed_host_keeps_its_promises_once() -> anyhow::Result<()> {
 #[tokio::test]
 async fn what_may_be_there_already_does_not_cost_the_last_use() -> anyhow::Result<()> {
     let mut running = Setup::new(App::default().guest("defers-twice")?).start().await?;
-    // Nobody knows whether the platform has the first card when the host dies.
+    // When the host dies, it cannot know whether the platform has accepted the first card.
     script(running.platform()?, CardUpdateScript::Hang)?;
     running.platform()?.click("b").await?;
     running.platform()?.wait_until(|simulator| !simulator.card_updates().is_empty()).await?;
@@ -291,7 +291,7 @@ async fn a_late_preview_is_there_when_the_client_asks_again() -> anyhow::Result<
     let asked = refreshes(platform.simulator()).remove(0).body.unwrap_or_default();
     ensure!(asked["preview_tokens"].as_array().is_some_and(|tokens| tokens.len() == 1), "{asked}");
     ensure!(asked["open_ids"].as_array().is_some_and(|people| people.len() == 1), "{asked}");
-    // Both of the user's devices ask. A handler would be too slow again.
+    // Both of the user's devices ask. A call of the handler would be too slow again.
     for _ in 0..2 {
         let again = platform.send(&link).await?;
         ensure!(again.reply() == json!({ "inline": { "title": "done" } }), "{again:?}");

@@ -1,5 +1,5 @@
-//! The example that the platform's documentation ends with: a click that sends a message to a user of the tenant it came from,
-//! and is answered with a toast and a card. And only the approver may approve, once.
+//! The example at the end of the platform's documentation: a click that sends a message to a user of the tenant it came from, and
+//! is answered with a toast and a card. Only the approver may approve, and only once.
 
 use anyhow::Context as _;
 use anyhow::ensure;

@@ -1,4 +1,4 @@
-//! What one call may use up, and what a plugin may take from the others.
+//! Limits of one call, and of the resources that a plugin may take from others.
 
 use anyhow::ensure;
 use aviary::telemetry::events;
@@ -13,7 +13,7 @@ use aviary_e2e::setup::Setup;
 use serde_json::Value;
 use serde_json::json;
 
-/// Clicks, and returns what the user saw and what the log says.
+/// Clicks, and returns the answer and the log line.
 async fn click(running: &Running, button: &str) -> anyhow::Result<(Response, LogLine)> {
     let click = sender::click(button);
     let response = running.deliver(&click).await?;
@@ -89,7 +89,7 @@ async fn plugins_that_hang_leave_room_for_the_others() -> anyhow::Result<()> {
     let clicks: Vec<_> = (0..60).map(|index| sender::click(names[index % names.len()])).collect();
     let hanging = futures_util::future::join_all(clicks.iter().map(|click| running.deliver(click)));
     let healthy = async {
-        // Each of the three holds at least as many calls as it gets before the last quarter.
+        // Each of the three holds at least as many calls as it gets outside the last quarter.
         running
             .host
             .log()
@@ -126,7 +126,7 @@ async fn clicks_do_not_wait_behind_events() -> anyhow::Result<()> {
             running.deliver(&event).await
         },
         async {
-            // The event waits for the place by then.
+            // The event is waiting for the place by then.
             let waits = |metrics: &Metrics| metrics.sum("aviary_callbacks_waiting", &[]) == 1.0;
             running.host.wait_for_metrics("the event waits", waits).await?;
             running.deliver(&second).await

@@ -1,4 +1,4 @@
-//! The long connection stays up, answers each complete message once, and survives whatever comes over it.
+//! The long connection stays up, answers each complete message once, and survives every input.
 
 use std::time::Duration;
 use std::time::Instant;
@@ -42,7 +42,7 @@ async fn a_message_in_fragments_is_answered_once() -> anyhow::Result<()> {
     let running = connected(App::default().guest("echo-fields")?).await?;
     let platform = running.platform()?;
     let mut body = sender::click("b");
-    // Cuts fall inside these characters as well.
+    // Fragments are cut inside these characters as well.
     body["event"]["action"]["input_value"] = json!("按钮被点击了".repeat(50));
     for order in [FragmentOrder::InOrder, FragmentOrder::Reversed, FragmentOrder::Shuffled] {
         for fragments in [2, 7, 100] {
@@ -56,7 +56,7 @@ async fn a_message_in_fragments_is_answered_once() -> anyhow::Result<()> {
             );
         }
     }
-    // Two messages whose fragments come mixed are told apart.
+    // Fragments of two messages that arrive interleaved are told apart.
     let slowly = |button: &str| click(button).fragments(5).fragment_gap(Duration::from_millis(20));
     let (one, other) = (slowly("one"), slowly("other"));
     let (one, other) = tokio::join!(platform.send(&one), platform.send(&other));
@@ -103,7 +103,7 @@ async fn a_message_that_is_too_large_costs_nobody_anything() -> anyhow::Result<(
     let refused = [("door", "long_connection"), ("kind", "bad_fragment")];
     running.host.log().wait_for(events::REJECTED, &refused).await?;
     answers(&running).await?;
-    // In one piece it is more than the socket takes, so the connection ends, and another takes its place.
+    // In one piece the message exceeds the socket's limit, so the connection ends, and another replaces it.
     let huge = simulator.envelope(APP_ID)?.frame(1, 0, vec![b' '; 32 * 1024 * 1024].into());
     simulator.send_frame(APP_ID, &huge).await?;
     running.host.log().wait_for_count(2, events::CONNECTED, &[]).await?;
@@ -280,7 +280,7 @@ async fn pings_go_out_at_the_interval_the_platform_asks_for() -> anyhow::Result<
     platform.simulator().drop_connections(APP_ID)?;
     let started = Instant::now();
     platform.wait_until(|simulator| simulator.counters(APP_ID).pings >= 5).await?;
-    // The first of the four is sent on connecting, the others a second apart.
+    // The first of the four pings is sent on connecting, the others a second apart.
     ensure!(
         started.elapsed() >= Duration::from_millis(2500),
         "{:?} for four pings",

@@ -1,5 +1,5 @@
-//! What the README tells somebody who wants to write a plugin, done word for word in every language, and timed: begin,
-//! build, drop in, click, change.
+//! The README's section on writing a plugin, followed word for word in every language, and timed: begin, build, drop in, click,
+//! change.
 
 use std::io::Write as _;
 use std::time::Duration;
@@ -17,12 +17,12 @@ use lark_simulator::delivery::Delivery;
 use lark_simulator::sample::CardAction;
 use serde_json::json;
 
-/// The plugin in the README, and the language it is written in there.
+/// Name of the plugin in the README, and its language there.
 const PLUGIN: &str = "my-plugin";
 const LANGUAGE: &str = "--lang python";
-/// How long all of it may take, its tools installed.
+/// Time limit of the whole section, with the tools installed.
 const PATIENCE: Duration = Duration::from_secs(5 * 60);
-/// What makes a shell say how much of a processor everything took that it has run.
+/// Shell command that prints the processor time of everything the shell has run.
 const TIMES: &str = "; times";
 
 #[tokio::test]
@@ -82,7 +82,7 @@ async fn the_first_plugin_answers(language: &str) -> anyhow::Result<()> {
     a_change_is_seen(&desk).await
 }
 
-/// What the README says of `aviary dev`.
+/// Follows the README's section on `aviary dev`.
 async fn a_change_is_seen(desk: &Desk) -> anyhow::Result<()> {
     let mut dev = desk.develops(PLUGIN)?;
     let said = dev.stdout().clone();
@@ -93,8 +93,8 @@ async fn a_change_is_seen(desk: &Desk) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Other tests run meanwhile, and go before the tools: so it is the work that is bounded, by what a newcomer with one core
-/// would wait for. What was installed or built by an earlier run of the tests is not done again.
+/// Limits the processor time, by what a newcomer with one core would wait for, because other tests run at a higher priority.
+/// Anything that an earlier run has installed or built is not done again.
 fn said_to_be_quick(language: &str, took: Duration, worked: Duration) -> anyhow::Result<()> {
     // The test runner hides what macros print in a test that passes.
     let _ = writeln!(
@@ -105,7 +105,7 @@ fn said_to_be_quick(language: &str, took: Duration, worked: Duration) -> anyhow:
     Ok(())
 }
 
-/// The end of what a shell says of itself and of everything it has run: `0m1.50s 0m0.25s`, as user and as system.
+/// Parses the shell's times of itself and of its children: `0m1.50s 0m0.25s`, as user and as system.
 fn processor_time(said: &str) -> anyhow::Result<Duration> {
     let last = said.trim_end().lines().next_back().unwrap_or_default();
     let times = last.split_whitespace().map(|time| {
@@ -120,7 +120,7 @@ fn processor_time(said: &str) -> anyhow::Result<Duration> {
         .with_context(|| format!("no times: {last:?}"))
 }
 
-/// The commands of the README's section on writing a plugin.
+/// Returns the commands of the README's section on writing a plugin.
 fn commands() -> anyhow::Result<Vec<String>> {
     let readme = std::fs::read_to_string(artifacts::source_root().join("README.md"))?;
     let (_, section) = readme.split_once("\n## Write a plugin").context("the section is there")?;

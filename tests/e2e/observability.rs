@@ -1,4 +1,4 @@
-//! What an operator can see: one line for each callback, counters, health, and no secret in any of it.
+//! Information for an operator: one line for each callback, counters, health, and no secret in any of it.
 
 use anyhow::Context as _;
 use anyhow::ensure;
@@ -72,7 +72,7 @@ async fn callbacks_are_counted() -> anyhow::Result<()> {
         running.deliver(&sender::click("b")).await?;
     }
     running.platform()?.click("b").await?;
-    // However many types a stranger invents, they share one label.
+    // All types that a stranger invents share one label.
     for kind in ["moon.phase_v1", "moon.phase_v2"] {
         running.deliver(&sender::callback(kind, json!({}))).await?;
     }
@@ -107,7 +107,7 @@ async fn ready_means_every_door_is_open() -> anyhow::Result<()> {
     let health = Request::get("/healthz").send(admin).await?;
     ensure!(health.status == 200, "{} {}", health.status, health.text());
 
-    // The platform goes away: alive, and not ready, and it says what is missing.
+    // The platform goes away: the host is alive, not ready, and reports the reason.
     platform.simulator().set_discovery(APP_ID, DiscoveryScript::status(503))?;
     platform.simulator().drop_connections(APP_ID)?;
     let not_ready = running.host.wait_for_readyz(503).await?;
@@ -167,7 +167,7 @@ async fn no_secret_is_ever_in_the_log() -> anyhow::Result<()> {
     for secret in basic {
         ensure!(!log.contains(secret), "{secret} is in the log");
     }
-    // The access token and the ticket of the connection are the platform's to give out; they begin like this.
+    // Prefixes of the platform's credentials: the access token and the connection's ticket.
     for prefix in ["Bearer ", "ticket=", "access_key=", "\"t-"] {
         let leaking = running.host.log().lines(|line| line.text().contains(prefix));
         ensure!(
@@ -179,7 +179,7 @@ async fn no_secret_is_ever_in_the_log() -> anyhow::Result<()> {
     Ok(())
 }
 
-/// More lines than the operating system holds for a reader.
+/// Writes more lines than the operating system buffers for a reader.
 #[tokio::test]
 async fn nobody_waits_for_whoever_reads_the_log() -> anyhow::Result<()> {
     const CLICKS: usize = 600;

@@ -1,5 +1,5 @@
-//! Once only: events that are sent again, buttons that are clicked twice, promises of a host that is gone; on one host,
-//! and on several that share a store.
+//! Once-only handling: events that are sent again, buttons that are clicked twice, updates left by a host that is gone; on one
+//! host, and on several that share a store.
 
 use anyhow::ensure;
 use aviary::telemetry::events;
@@ -29,7 +29,7 @@ fn event(body: Value) -> Value {
 
 async fn count(running: &Running) -> anyhow::Result<String> {
     let mut click = sender::click("look");
-    // Another one each time, where the same click would be answered as before.
+    // A different click each time, because the host would repeat its answer to the same click.
     click["event"]["action"]["value"] = json!({ "look": sender::event_id(&click) });
     Ok(running.deliver(&click).await?.toast())
 }
@@ -72,7 +72,7 @@ async fn an_event_that_was_not_handled_is_handled_again() -> anyhow::Result<()> 
         ensure!(running.deliver(&failing).await?.status == 500);
     }
     ensure!(count(&running).await? == "2");
-    // It is not acknowledged in time, goes on, and is then as good as any other.
+    // The event is not acknowledged in time, but its call continues and counts like any other.
     let slow = event(json!({ "sleep_ms": 700 }));
     ensure!(running.deliver(&slow).await?.status == 500, "it may still fail");
     running.host.log().wait_for(events::LATE_REPLY, &[]).await?;
@@ -130,7 +130,7 @@ async fn hosts_that_share_a_server_see_an_event_once() -> anyhow::Result<()> {
     Ok(())
 }
 
-/// One host promises and is killed; the other one keeps it, once.
+/// One host promises an update and is killed; the other one sends it, once.
 #[tokio::test]
 async fn hosts_that_share_a_server_keep_each_other_s_promises() -> anyhow::Result<()> {
     let Some(redis) = RedisServer::start().await? else { return Ok(()) };

@@ -1,4 +1,4 @@
-//! What a plugin may ask of the platform's server: what its operator granted, with a token that it never sees.
+//! Requests of plugins to the platform's server API: only granted ones, with a token that the plugin never sees.
 
 use std::time::Duration;
 
@@ -68,7 +68,7 @@ async fn a_revoked_token_is_replaced() -> anyhow::Result<()> {
     let platform = running.platform()?;
     platform.click("b").await?;
     platform.simulator().revoke_access_tokens(APP_ID)?;
-    // Two official SDKs try again with the same token; two do not try again.
+    // Two official SDKs retry with the same token; two do not retry.
     let seen = platform.click("b").await?;
     ensure!(seen.toast().contains("\"code\":0"), "{seen:?}");
     ensure!(platform.simulator().messages().len() == 2, "{:?}", platform.simulator().messages());
@@ -102,17 +102,17 @@ async fn a_card_is_updated_twice_at_most() -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Replies of a mebibyte that are sent while nobody reads: more than the buffers of both sockets take, which are four on the
-/// host's side and next to nothing on the other.
+/// Number of replies of a mebibyte that are sent while the test does not read: more than the buffers of both sockets hold, four
+/// mebibytes on the host's side and almost nothing on the other.
 const LONG_REPLIES: usize = 8;
-/// What the deferring plugin takes, and when its answer is due: all long replies come first, in a build that is not
-/// optimised and on a busy machine too.
+/// Duration of the deferring plugin, and the deadline: all long replies are sent before it ends, even in a build that is not
+/// optimised and on a busy machine.
 const DEFERRING_MS: u64 = 2400;
 const DUE_MS: u64 = 2900;
-/// How long an update that does not wait for the answer would have to be seen.
+/// Time in which a premature update would be noticed.
 const SILENCE: Duration = Duration::from_millis(500);
 
-/// The platform undoes an update that overtakes its answer, so even an answer that is stuck in a socket is waited for.
+/// The platform undoes an update that overtakes its answer, so the host waits even for an answer that is stuck in a socket.
 #[tokio::test]
 async fn an_update_waits_until_the_answer_is_on_the_wire() -> anyhow::Result<()> {
     let mut wire = Wire::start().await?;
@@ -140,7 +140,7 @@ async fn an_update_waits_until_the_answer_is_on_the_wire() -> anyhow::Result<()>
     running.host.log().wait_for(events::CALLBACK, &deferring).await?;
     let lines = running.host.log().lines(|line| line.is(events::CALLBACK, &[]));
     ensure!(lines.len() == LONG_REPLIES + 1, "the long replies are ahead of it: {lines:?}");
-    // Nothing was read so far, so its answer is still on this side of the sockets.
+    // The test has read nothing so far, so the answer is still in a buffer of the host.
     tokio::time::sleep(SILENCE).await;
     ensure!(wire.requests().len() == 1, "asked besides discovery: {:?}", wire.requests());
 

@@ -1,5 +1,5 @@
-//! Who may click: what the operator allows, and what a sealed value says. Everybody else gets a toast, and the plugin is
-//! not called.
+//! Permission to click: the operator's lists, and the terms of a sealed value. All other users get a toast, and the plugin is not
+//! called.
 
 use anyhow::Context as _;
 use anyhow::ensure;
@@ -25,7 +25,7 @@ async fn said(running: &Running, click: &Value) -> anyhow::Result<String> {
     Ok(running.deliver(click).await?.toast())
 }
 
-/// A sealed value for order 17, on these terms.
+/// Returns a sealed value for order 17, on these terms.
 async fn sealed(running: &Running, mut terms: Value) -> anyhow::Result<Value> {
     terms["value"] = json!({ "order": 17 });
     let made = said(running, &click("make", "ou_e2e", terms)).await?;

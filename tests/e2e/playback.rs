@@ -1,5 +1,5 @@
-//! What was written down, played again: the same plugin differs in nothing, whatever it asks of the host, and what another one
-//! does differently is named.
+//! Replay of recorded callbacks: the same plugin shows no difference, whatever it asks of the host, and differences of another
+//! version are named.
 
 use std::path::Path;
 
@@ -19,10 +19,10 @@ use aviary_e2e::web_server::WebServer;
 use serde_json::Value;
 use serde_json::json;
 
-/// Enough for a difference in a clock or in randomness to show.
+/// Enough calls for a difference in a clock or in randomness to show.
 const CALLS: usize = 12;
 
-/// `aviary …` in that folder: its exit code and what it printed.
+/// Runs `aviary …` in that folder. Returns its exit code and what it printed.
 fn ask(folder: &Path, arguments: &[&str]) -> anyhow::Result<(Option<i32>, String)> {
     let said = aviary(folder, arguments)?;
     Ok((said.code, if said.stdout.is_empty() { said.stderr } else { said.stdout }))
@@ -32,7 +32,7 @@ pub(crate) async fn written(running: &Running, count: usize) -> anyhow::Result<(
     command::journal(running.folder(), |lines| lines.len() >= count).await.map(drop)
 }
 
-/// A host whose plugin has answered, as `answer.wasm`, and its journal.
+/// Starts a host and a journal, and makes its plugin `answer.wasm` answer.
 async fn answered(guest: &str, sidecar: Value) -> anyhow::Result<Running> {
     let app = App::default().component("answer", artifacts::guest(guest)?, Some(sidecar));
     let setup = Setup::new(app).set("journal", "path", "journal");
@@ -57,7 +57,7 @@ async fn the_same_plugin_differs_in_nothing_and_another_one_is_named() -> anyhow
     let messages = running.platform()?.simulator().messages().len();
     let file = running.plugin_file("answer.wasm");
     let file = file.to_str().context("a path of text")?.to_owned();
-    // It needs no host, and a host of another time leaves what it wrote as it is.
+    // A replay needs no running host, and a later host leaves the journal unchanged.
     running.host.terminate().await?;
     let (code, said) = ask(running.folder(), &["replay", &file, "--json"])?;
     let report: Value = serde_json::from_str(&said).with_context(|| said.clone())?;

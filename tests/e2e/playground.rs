@@ -1,4 +1,4 @@
-//! The playground in a real browser, as a person uses it. Screenshots are left in the build folder.
+//! The playground in a real browser, used by a script of a person's steps. Screenshots stay in the build folder.
 
 use std::time::Duration;
 
@@ -12,9 +12,9 @@ use aviary_e2e::sender;
 
 use crate::referees::table::UPDATE;
 
-/// The one in `README.md`.
+/// The screenshot in `README.md`.
 const PICTURE: &str = "playground.jpg";
-/// The demo compiles every example before it invites anybody.
+/// Time limit: the demo compiles every example before it shows the address.
 const LONGEST: Duration = Duration::from_secs(300);
 
 #[tokio::test]
@@ -40,7 +40,7 @@ async fn a_person_clicks_types_and_swaps_a_plugin() -> anyhow::Result<()> {
     Ok(())
 }
 
-/// A build that takes no compiler: the source is a component already, unless somebody has noted a mistake.
+/// A build that needs no compiler: the source already is a component, unless `notes.txt` reports a mistake.
 const RECIPE: &str = r#"
 name = "copied"
 [build]
@@ -67,7 +67,7 @@ async fn an_author_saves_changes_and_mistakes() -> anyhow::Result<()> {
     let source = source.to_str().context("a path that is text")?;
     let screenshots = artifacts::target_folder()?.join("screenshots/dev");
     browser.person("dev.js", &[&page, source], &screenshots).await?;
-    // Whoever looks at the terminal has seen it too.
+    // The mistake is in the terminal's output too.
     ensure!(dev.log().text().contains("notes.txt:1:a mistake"), "{}", dev.log().text());
     dev.stdout().wait_for_text("the user sees  toast “b”").await?;
     ensure!(dev.terminate().await?.status.success(), "{}", dev.log().text());

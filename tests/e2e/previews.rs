@@ -1,4 +1,4 @@
-//! Link previews that are kept: made once for all who ask, and made anew behind an old one.
+//! Cached link previews: made once for all users who ask, and refreshed while an old one is shown.
 
 use std::collections::BTreeSet;
 use std::time::Instant;

@@ -1,4 +1,4 @@
-//! The proxy that the environment names: for discovery, for the connection, and with credentials that no log shows.
+//! The proxy from the environment: for discovery and for the connection, with credentials that no log shows.
 
 use anyhow::ensure;
 use aviary::telemetry::events;
@@ -7,13 +7,13 @@ use aviary_e2e::setup::App;
 use aviary_e2e::setup::Running;
 use aviary_e2e::setup::Setup;
 
-/// `user:pass-XK77` in base64.
+/// The Base64 form of `user:pass-XK77`.
 const CREDENTIALS: &str = "Basic dXNlcjpwYXNzLVhLNzc=";
-/// What of it must never be logged.
+/// The parts of the credentials that must never be logged.
 const PASSWORDS: [&str; 2] = ["pass-XK77", "dXNlcjpwYXNzLVhLNzc="];
 
 fn setup() -> anyhow::Result<Setup> {
-    // The harness keeps proxies away from loopback, which is all there is here.
+    // The harness excludes loopback from proxies, and everything here is on loopback.
     Ok(Setup::new(App::default().long_connection_only().guest("version-a")?).env("NO_PROXY", ""))
 }
 

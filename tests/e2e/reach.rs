@@ -15,8 +15,8 @@ use aviary_e2e::setup::Running;
 use aviary_e2e::setup::Setup;
 use serde_json::json;
 
-/// What every function of the contract says to a plugin that was granted nothing. What needs a bucket is never reached,
-/// because there is none to open.
+/// Expected result of every function of the contract for a plugin without grants. Functions of a bucket are never reached,
+/// because none can be opened.
 const OUTCOMES: [(&str, &str); 10] = [
     ("request.remaining-ms", "true"),
     ("store.get", "Ok(None)"),
@@ -29,10 +29,10 @@ const OUTCOMES: [(&str, &str); 10] = [
     ("filesystem", "Err("),
     ("sockets", "Err("),
 ];
-/// What is in WASI and outside the contract.
+/// Functions of WASI that are outside the contract.
 const WASI: [&str; 5] =
     ["filesystem", "environment", "arguments", "sockets", "outgoing-handler.handle"];
-/// What only a bucket has.
+/// Functions that need an open bucket.
 const NEEDS_A_BUCKET: [&str; 6] = [
     "store.get",
     "store.set",
@@ -42,7 +42,7 @@ const NEEDS_A_BUCKET: [&str; 6] = [
     "atomics.increment",
 ];
 
-/// What the plugin has tried, and what came of it.
+/// Returns the functions that the plugin has tried, each with its result.
 async fn tried() -> anyhow::Result<(Running, Vec<(String, String)>)> {
     let app = App::default().encrypted().guest("tries-everything")?;
     let running = Setup::new(app).set("log", "level", "trace").start().await?;
@@ -60,7 +60,7 @@ async fn tried() -> anyhow::Result<(Running, Vec<(String, String)>)> {
     Ok((running, tried))
 }
 
-/// Every function that a plugin can import, from the contract's own text.
+/// Returns every function that a plugin can import, from the contract's own text.
 fn contract() -> anyhow::Result<BTreeSet<String>> {
     let wit = source_root().join("wit");
     let mut functions = BTreeSet::new();
@@ -105,7 +105,7 @@ async fn a_plugin_that_was_granted_nothing_can_do_nothing() -> anyhow::Result<()
     ensure!(missed.is_empty(), "nobody has tried {missed:?}");
     ensure!(WASI.iter().all(|part| functions.contains(*part)), "{functions:?}");
     let calls = running.platform()?.simulator().api_calls();
-    // The late card is the host's to show, with a token that it has to ask for.
+    // The host itself sends the late card, with a token that it has to request.
     let own = ["tenant_access_token/internal", "card/update"];
     let by_the_host = |path: &str| own.iter().any(|end| path.ends_with(end));
     ensure!(calls.iter().all(|call| by_the_host(&call.path)), "{calls:?}");
@@ -131,7 +131,7 @@ async fn a_guest_finds_no_secret_anywhere() -> anyhow::Result<()> {
     Ok(())
 }
 
-/// A setting's secret is the plugin's to use. If it says it aloud, nobody reads it in the log.
+/// A plugin may use the secret in its settings. If the plugin prints it, the log masks it.
 #[tokio::test]
 async fn a_secret_setting_reaches_the_plugin_and_not_the_log() -> anyhow::Result<()> {
     const SECRET: &str = "plugin-secret-7Q2m";

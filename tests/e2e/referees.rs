@@ -23,11 +23,11 @@ use crate::referees::contestant::Contestant;
 use crate::referees::contestant::Field;
 use crate::referees::scenario::Scenario;
 
-/// All of it, once everything is built, on a machine that does other things too. The scenarios run at the same time, and
-/// the slowest of them listens for half a minute.
+/// Time limit of all scenarios, once everything is built, on a busy machine. They run at the same time, and the slowest of them
+/// listens for half a minute.
 const WHOLE_MATCH: Duration = Duration::from_secs(240);
 
-/// Everything, in the order of the table.
+/// Returns all scenarios by chapter, in the order of the table.
 fn chapters() -> anyhow::Result<Vec<(&'static str, Vec<Scenario>)>> {
     Ok(vec![
         ("Connecting", dialing::conditions()?),
@@ -38,7 +38,7 @@ fn chapters() -> anyhow::Result<Vec<(&'static str, Vec<Scenario>)>> {
     ])
 }
 
-/// The scenarios of a chapter by themselves, for tests of the host alone.
+/// Returns the scenarios about connecting, for tests of the host alone.
 pub(crate) fn connecting() -> anyhow::Result<Vec<Scenario>> {
     Ok(dialing::conditions()?.into_iter().chain(dialing::stories()).collect())
 }
@@ -66,7 +66,7 @@ fn the_table_in_the_readme_is_current() -> anyhow::Result<()> {
     table::check(&chapters()?)
 }
 
-/// What came out otherwise than the table says.
+/// Returns the outcomes that differ from the table.
 pub(crate) async fn surprises(
     scenarios: &[Scenario],
     contestants: &[Contestant],

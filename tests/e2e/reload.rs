@@ -1,4 +1,4 @@
-//! What lies in the plugins folder is live, soon after it changed and only if it is sound; no callback is lost meanwhile.
+//! A file in the plugins folder goes live soon after it changed, if it is sound; no callback is lost meanwhile.
 
 use std::fs;
 
@@ -17,9 +17,8 @@ use serde_json::Value;
 use serde_json::json;
 use tokio::sync::watch;
 
-/// People who click while the plugin is exchanged.
+/// Users who click while the plugin is replaced.
 const CLICKERS: usize = 4;
-/// How often it is exchanged meanwhile.
 const SWAPS: usize = 4;
 
 async fn with(app: App) -> anyhow::Result<Running> {
@@ -32,7 +31,7 @@ async fn answers(running: &Running, toast: &str) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// The reason in the log why that plugin was refused, the `count`th time.
+/// Waits for the `count`th refusal of that plugin in the log, and returns its reason.
 async fn refusal(running: &Running, plugin: &str, count: usize) -> anyhow::Result<String> {
     let mut lines = running
         .host
@@ -57,7 +56,7 @@ async fn a_file_that_is_dropped_in_is_live() -> anyhow::Result<()> {
     Ok(())
 }
 
-/// A user clicks again and again, by the webhook or over the long connection, until told to stop.
+/// Clicks again and again, by the webhook or over the long connection, until told to stop.
 async fn clicks(
     running: &Running,
     door: Option<Door>,
@@ -164,7 +163,7 @@ async fn a_broken_file_changes_nothing_and_says_why() -> anyhow::Result<()> {
         ("damaged", &[&component[..1000], &[0xff; 64], &component[1064..]].concat()),
     ];
     for (count, (name, bytes)) in broken.into_iter().enumerate() {
-        // Once as a new plugin, once over the one that is live.
+        // Written once as a new plugin, and once over the live one.
         fs::write(running.plugin_file(&format!("{name}.wasm")), bytes)?;
         let reason = refusal(&running, name, 1).await?;
         ensure!(!reason.is_empty(), "{name} is refused without a reason");
@@ -174,7 +173,7 @@ async fn a_broken_file_changes_nothing_and_says_why() -> anyhow::Result<()> {
     }
     let reason = refusal(&running, "text", 1).await?;
     ensure!(reason.contains("WebAssembly"), "{reason}");
-    // The next good file is live again.
+    // The next good file goes live.
     running.drop_guest("version-b", "answer")?;
     running.host.log().wait_for_count(2, events::PLUGIN_LIVE, &[("plugin", "answer")]).await?;
     answers(&running, "b").await

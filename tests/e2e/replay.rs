@@ -1,4 +1,4 @@
-//! A request that somebody recorded is worth nothing: not later, and not twice.
+//! A recorded request is worthless: it is refused later, and it is refused a second time.
 
 use anyhow::ensure;
 use aviary::telemetry::events;
@@ -51,7 +51,7 @@ async fn a_signature_counts_for_five_minutes() -> anyhow::Result<()> {
     let line =
         running.host.log().wait_for(events::REJECTED, &[("kind", "stale_signature")]).await?;
     ensure!(line.text_of("reason").contains("clock"), "{}", line.text());
-    // A forger learns nothing of the clock.
+    // A forged request gets no information about the clock.
     let forged = sender::signed_ago("{}", Signer::Stranger, 310);
     is_refused_as(&running, forged, "bad_signature").await
 }
@@ -87,7 +87,7 @@ async fn a_signed_request_is_answered_once() -> anyhow::Result<()> {
     Ok(())
 }
 
-/// The platform sends an event again that was not handled, and may send the very same bytes.
+/// The platform repeats an event that was not handled, and may send the very same bytes.
 #[tokio::test]
 async fn an_event_that_was_not_handled_may_come_again() -> anyhow::Result<()> {
     let running = setup("failing")?.start().await?;

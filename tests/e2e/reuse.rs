@@ -1,4 +1,4 @@
-//! Instances that answer several calls, where the operator wants that: same answers, and nothing in the wrong hands.
+//! Instances that are reused for several calls, if the operator allows it: the same answers, and no data for the wrong user.
 
 use std::process::Command;
 
@@ -15,7 +15,7 @@ use serde_json::json;
 
 async fn reusing(sidecar: Value) -> anyhow::Result<Running> {
     let app = App::default().guest_with("remembers", sidecar)?.webhook_only();
-    // A call that hangs is over soon after it was answered.
+    // A call that hangs ends soon after it was answered.
     Setup::new(app).set("deadline", "late_ms", 3000).start().await
 }
 
@@ -40,11 +40,11 @@ async fn an_instance_answers_as_many_calls_as_it_may() -> anyhow::Result<()> {
     for count in ["1", "2", "3", "1", "2", "3", "1"] {
         ensure!(running.toast("b").await? == count);
     }
-    // A failure that the plugin itself speaks of is no reason to end it.
+    // An error that the plugin itself returns does not end its instance.
     running.toast("fail").await?;
     ensure!(running.toast("b").await? == "3");
     ensure!(counted(&running, "calls").await? == 9 && counted(&running, "instances").await? == 3);
-    // Each call has its own budget, and is charged for itself alone.
+    // Each call has its own budget, and is charged only for itself.
     let lines = running.host.log().wait_for_count(9, events::CALLBACK, &[]).await?;
     let fuel: Vec<_> = lines.iter().filter_map(|line| line.number_of("fuel")).collect();
     ensure!(fuel[1] == fuel[2] && fuel[1] == fuel[4] && fuel[0] == fuel[3], "{fuel:?}");
@@ -62,7 +62,7 @@ async fn a_call_that_ends_badly_ends_its_instance() -> anyhow::Result<()> {
         wait_for_failures(&running, failures).await?;
     }
     ensure!(running.toast("b").await? == "1");
-    // Nor is one kept that has more than half of its memory: the next call might miss it.
+    // An instance with more than half of its memory in use is not kept either: the next call might run out.
     ensure!(running.toast("leak").await? == "2");
     ensure!(running.toast("leak").await? == "3");
     ensure!(running.toast("b").await? == "1");

@@ -1,4 +1,4 @@
-//! The narrowest route wins; two plugins that claim the same are told apart by their operator or not at all.
+//! The narrowest route wins; two plugins with the same claim need the operator's decision, or neither gets the callback.
 
 use std::fs;
 
@@ -80,7 +80,7 @@ async fn every_field_of_a_route_must_match_and_the_narrowest_wins() -> anyhow::R
         ("value", click("x", "button", leave.clone(), "oc_1")),
         ("any", click("x", "input", leave, "oc_1")),
         ("chat", click("x", "input", json!({}), "oc_special")),
-        // A text instead of an object is no reason to stumble.
+        // A text instead of an object must not be an error.
         ("tag", click("x", "button", json!("leave"), "oc_1")),
     ] {
         let found = answering(&running, &body).await?;
@@ -101,7 +101,7 @@ async fn a_newcomer_cannot_take_what_another_plugin_has() -> anyhow::Result<()> 
         refused.text()
     );
     ensure!(running.deliver(&sender::click("b")).await?.toast() == "a", "nothing has changed");
-    // The way out that the reason names: a narrower route.
+    // The remedy that the reason names: a narrower route.
     fs::write(running.plugin_file("a-newcomer.toml"), "[[route]]\naction_name = \"new\"\n")?;
     running.host.log().wait_for(events::PLUGIN_LIVE, &[("plugin", "a-newcomer")]).await?;
     ensure!(

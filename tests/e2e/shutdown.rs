@@ -1,4 +1,4 @@
-//! SIGTERM lets what is under way finish, takes nothing new, and ends with 0.
+//! SIGTERM lets calls under way finish, accepts nothing new, and ends with exit code 0.
 
 use std::time::Duration;
 
@@ -14,12 +14,12 @@ use serde_json::json;
 use tokio::io::AsyncWriteExt as _;
 use tokio::net::TcpStream;
 
-/// An idle host has nothing to wait for, not even for as long as a callback may take.
+/// Time limit for an idle host: it does not even wait for as long as a callback may take.
 const AT_ONCE: Duration = Duration::from_secs(5);
-/// A guest that is still at it is not waited for longer than any callback may take.
+/// Time limit for a host with a guest that never returns: no longer than any callback may take.
 const NO_LONGER: Duration = Duration::from_secs(15);
 
-/// Waits until the host works on a callback, by the count that the guest's call takes in its log.
+/// Waits until a call is under way, by the guest's own log line.
 async fn is_under_way(running: &Running) -> anyhow::Result<()> {
     running.host.log().wait_for(events::PLUGIN_LOG, &[("text", "slow begins")]).await?;
     Ok(())
@@ -46,14 +46,14 @@ async fn idle_connections_do_not_keep_the_host_from_stopping() -> anyhow::Result
     let mut running = Setup::new(App::default().webhook_only().guest("version-a")?).start().await?;
     let address = running.webhook().await?;
     let _silent = TcpStream::connect(address).await?;
-    // One that has been answered and is kept for the next request.
+    // A connection that has been answered and is kept for the next request.
     let mut kept = TcpStream::connect(address).await?;
     let body = sender::click("b").to_string();
     let length = body.len();
     let head = format!("POST /callback HTTP/1.1\r\nHost: h\r\nContent-Length: {length}\r\n\r\n");
     kept.write_all((head + &body).as_bytes()).await?;
     running.host.log().wait_for(events::CALLBACK, &[]).await?;
-    // One that began a request and goes no further.
+    // A connection with an incomplete request.
     let mut half = TcpStream::connect(address).await?;
     half.write_all(b"POST /callback HTTP/1.1\r\nHost:").await?;
     running.host.ask_to_stop()?;
@@ -70,7 +70,7 @@ async fn a_webhook_callback_under_way_is_answered() -> anyhow::Result<()> {
     let under_way = tokio::spawn(async move { request.send(address).await });
     is_under_way(&running).await?;
     running.host.ask_to_stop()?;
-    // While it drains, nobody else gets in.
+    // A draining host accepts no connections.
     let is_closed = async || Ok(TcpStream::connect(address).await.is_err());
     eventually_is("the webhook takes no more connections", is_closed).await?;
     ensure!(!under_way.is_finished(), "it closed while a callback was under way");
@@ -126,7 +126,7 @@ async fn a_host_that_drains_is_not_ready() -> anyhow::Result<()> {
     let under_way = tokio::spawn(async move { request.send(address).await });
     is_under_way(&running).await?;
     running.host.ask_to_stop()?;
-    // A load balancer that asks meanwhile is told so: the admin port answers until the very end.
+    // The admin port answers until the very end, so that a load balancer learns of the shutdown.
     running.host.wait_for_readyz(503).await?;
     ensure!(!under_way.is_finished(), "it was asked while a callback was under way");
     ensure!(under_way.await??.toast() == "slow", "what was under way is answered");

@@ -1,4 +1,4 @@
-//! `aviary simulate` is a platform for people without a tenant: a host connects to it, and a person clicks with `curl`.
+//! `aviary simulate` is a platform for developers without a tenant: a host connects to it, and a person clicks with `curl`.
 
 use std::net::SocketAddr;
 
@@ -12,7 +12,7 @@ use aviary_e2e::setup::to_toml;
 use serde_json::Value;
 use serde_json::json;
 
-/// A platform and a host, both as a person starts them.
+/// A platform and a host, both started from the command line.
 struct Pair {
     simulator: HostProcess,
     host: HostProcess,
@@ -43,7 +43,7 @@ async fn start() -> anyhow::Result<Pair> {
         "admin": { "listen": "127.0.0.1:0" },
         "log": { "format": "json" },
     });
-    // What `aviary simulate --help` says the app's secrets are.
+    // The secrets of the app as `aviary simulate --help` lists them.
     for (file, secret) in
         [("secret", "simulated-secret"), ("token", "simulated-token"), ("key", "simulated-key")]
     {

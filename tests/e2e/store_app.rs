@@ -1,5 +1,5 @@
-//! An app from the platform's store: its tickets, which no plugin sees, and a token for each of its tenants. And what holds
-//! for every app's requests: which refusals are mended, what outlives the host, and how much may be asked.
+//! An app from the platform's store: its tickets, which no plugin sees, and a token for each of its tenants. Also the rules for
+//! every app's requests: which refusals are repaired, which credentials survive a restart, and the rate limit.
 
 use anyhow::Context as _;
 use anyhow::ensure;
@@ -30,13 +30,13 @@ fn store_app() -> anyhow::Result<App> {
     App::default().from_the_store().guest_with("calls-open-api", sidecar())
 }
 
-/// How often each of these was asked for.
+/// Counts the requests to each of these paths.
 fn asked<const N: usize>(running: &Running, paths: [&str; N]) -> anyhow::Result<[usize; N]> {
     let calls = running.platform()?.simulator().api_calls();
     Ok(paths.map(|path| calls.iter().filter(|call| call.path == path).count()))
 }
 
-/// The tenants that messages were sent for, in order.
+/// Returns the tenants that messages were sent for, in order.
 fn sent_for(running: &Running) -> anyhow::Result<Vec<String>> {
     let calls = running.platform()?.simulator().api_calls();
     let sent = calls.into_iter().filter(|call| call.path == MESSAGES && call.code == 0);
@@ -54,7 +54,7 @@ async fn click_in(running: &Running, tenant: &str) -> anyhow::Result<String> {
 #[tokio::test]
 async fn a_store_app_has_a_token_for_each_tenant_and_its_ticket_is_the_host_s() -> anyhow::Result<()>
 {
-    // A plugin that takes every event.
+    // The plugin takes every event.
     let app = store_app()?.component("event_logger", artifacts::plugin("event_logger")?, None);
     let running = Setup::new(app).start().await?;
     let platform = running.platform()?;
@@ -66,7 +66,7 @@ async fn a_store_app_has_a_token_for_each_tenant_and_its_ticket_is_the_host_s() 
     let all = [RESEND, OWN_TOKEN, TENANT_TOKEN];
     ensure!(asked(&running, all)? == [1, 1, 2], "{:?}", platform.simulator().api_calls());
 
-    // The next ticket comes through the other door, and nobody has to ask for it.
+    // The next ticket comes through the other door, without a request for it.
     let url = running.webhook_url(&running.apps()[0]).await?;
     let pushed = platform.simulator().push_app_ticket(APP_ID, &Door::Webhook { url }).await?;
     ensure!(pushed.verdict.error.is_none(), "{pushed:?}");
@@ -140,7 +140,7 @@ async fn plugins_ask_no_more_than_they_and_their_app_may() -> anyhow::Result<()>
     let platform = running.platform()?;
     let said = async |button: &str| anyhow::Ok(platform.click(button).await?.toast().to_owned());
     ensure!(said("twice").await?.matches("status 200").count() == 2);
-    // The next turn is in a minute, which is later than the end of the call.
+    // The next slot is in a minute, which is later than the end of the call.
     let third = said("twice").await?;
     ensure!(third.contains("status 200") && third.contains("RateLimited"), "{third}");
     ensure!(said("b").await?.contains("status 200"), "the other has its own limit");

@@ -1,5 +1,5 @@
-//! A thousand callbacks each, recorded of a plugin in Rust, on QuickJS and in Python, and played again: replies and fuel are
-//! the same to the last unit, whatever the plugin asked the host for. And the same callbacks tell another version apart.
+//! Records a thousand callbacks each of a plugin in Rust, on QuickJS and in Python, and replays them: replies and fuel are the
+//! same to the last unit, whatever the plugin asks the host for. The same callbacks reveal a different version.
 
 use std::path::Path;
 use std::process::Command;
@@ -21,12 +21,12 @@ use serde_json::json;
 
 use crate::playback::written;
 
-/// The plugin of the conformance table, which has a button for everything that a plugin can ask for.
+/// The plugin of the conformance table, which has a button for every function that a plugin can call.
 const PLUGIN: &str = "conformance";
 const CALLS: usize = 1000;
-/// Users at once.
+/// Number of concurrent users.
 const AT_ONCE: usize = 4;
-/// Those of its buttons that end well, or as they should.
+/// The plugin's buttons that end in a reply.
 const BUTTONS: [&str; 9] = [
     "toast",
     "raw card",
@@ -48,7 +48,7 @@ async fn rust() -> anyhow::Result<()> {
     })
     .await?;
     nothing_differs(&running)?;
-    // Another version, which says something else.
+    // A different version, which answers with another text.
     let file = running.plugin_file("conformance.wasm");
     std::fs::copy(artifacts::guest("version-b")?, &file)?;
     let (code, report) = replay(&running, &file)?;
@@ -71,7 +71,7 @@ async fn from_source(language: &str) -> anyhow::Result<()> {
     nothing_differs(&recorded(|running| desk.drop_in(PLUGIN, running)).await?)
 }
 
-/// A host whose plugin has answered a thousand clicks, all of which are written down.
+/// Starts a host and makes its plugin answer a thousand clicks, all of which are recorded.
 async fn recorded(drop_in: impl FnOnce(&Running) -> anyhow::Result<()>) -> anyhow::Result<Running> {
     let setup = desk::patient(App::default().webhook_only())?.set("journal", "path", "journal");
     let running = setup.start().await?;
@@ -102,7 +102,7 @@ fn nothing_differs(running: &Running) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// `aviary replay`, with what the host has compiled.
+/// Runs `aviary replay` with the host's cache of compiled code.
 fn replay(running: &Running, file: &Path) -> anyhow::Result<(Option<i32>, Value)> {
     let file = file.to_str().context("a path of text")?;
     let mut command = Command::new(artifacts::host_binary()?);

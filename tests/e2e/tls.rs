@@ -1,5 +1,5 @@
-//! TLS as on the real platform: https for discovery and the server API, wss for the connection, one setting for whom to
-//! trust.
+//! TLS as on the real platform: https for discovery and the server API, wss for the connection, and one setting for the trusted
+//! authority.
 
 use anyhow::ensure;
 use aviary::telemetry::events;
@@ -15,7 +15,7 @@ async fn a_root_from_the_configuration_is_trusted_everywhere() -> anyhow::Result
     ensure!(platform.domain().starts_with("https://"), "{}", platform.domain());
     let seen = platform.click("b").await?;
     ensure!(seen.error().is_none(), "{seen:?}");
-    // The card that follows is asked for over the server API.
+    // The later card update uses the server API.
     platform.wait_until(|simulator| !simulator.card_updates().is_empty()).await?;
     ensure!(platform.simulator().card_updates().iter().all(|update| update.code == 0));
     Ok(())
@@ -26,7 +26,7 @@ async fn a_stranger_s_certificate_is_refused_in_words() -> anyhow::Result<()> {
     let app = App::default().long_connection_only();
     let running = Setup::new(app).over_tls()?.launch(true).await?;
     running.host.wait_for_readyz(200).await?;
-    // The same platform, and a host that trusts another authority.
+    // The same platform, and a host that trusts a different authority.
     let another = tempfile::NamedTempFile::new()?;
     std::fs::write(another.path(), TestAuthority::new()?.root_pem())?;
     let setup = Setup::new(App::default().long_connection_only())

@@ -1,4 +1,4 @@
-//! What an author has at the desk: `aviary call` and `aviary check`, on real guests, without a host.
+//! Tools for an author: `aviary call` and `aviary check`, on real guests, without a host.
 
 use std::ffi::OsStr;
 use std::path::Path;
@@ -17,7 +17,7 @@ use serde_json::Value;
 use serde_json::json;
 use tempfile::TempDir;
 
-/// A folder with one plugin in it.
+/// A folder with one plugin.
 struct Desk(TempDir);
 
 impl Desk {
@@ -47,7 +47,7 @@ impl Desk {
 }
 
 fn aviary(words: &[&OsStr]) -> anyhow::Result<Output> {
-    // What it compiles is this test's own, and goes with it.
+    // The command keeps its compiled code in a temporary cache.
     let caches = tempfile::tempdir()?;
     let mut aviary = Command::new(artifacts::host_binary()?);
     aviary.args(words).env("XDG_CACHE_HOME", caches.path());
@@ -72,7 +72,7 @@ fn a_call_shows_what_the_platform_would_get_and_what_it_took() -> anyhow::Result
     let less = (fuel - 1).to_string();
     let (code, over) = desk.call_file(&sample("card-action.json"), &["--max-fuel", &less])?;
     ensure!(code == Some(1) && over["ok"] == false && over["fuel"] == fuel, "{over:#}");
-    // It takes clicks only: the host would speak for itself.
+    // The plugin takes only clicks: a host would answer with a reply of its own.
     let (code, preview) = desk.call_file(&sample("link-preview.json"), &[])?;
     ensure!(code == Some(1) && preview["outcome"] == "no_handler", "{preview:#}");
     Ok(())

@@ -1,4 +1,4 @@
-//! What a collector is told of each callback, and what becomes of the callbacks where it does not listen.
+//! Traces of callbacks: what a collector receives, and that callbacks do not suffer if it does not listen.
 
 use std::time::Duration;
 use std::time::Instant;
@@ -23,21 +23,21 @@ use opentelemetry_proto::tonic::trace::v1::span::SpanKind;
 use opentelemetry_proto::tonic::trace::v1::status::StatusCode;
 use serde_json::json;
 
-/// What every callback goes through that is answered by a plugin.
+/// Steps of every callback that a plugin answers.
 const STEPS: [&str; 7] = ["receive", "verify", "queue", "instantiate", "guest", "check", "send"];
-/// A stop that waits for a collector gives it two seconds.
+/// Time limit of a shutdown, which waits two seconds for a collector.
 const QUICK: Duration = Duration::from_secs(10);
 
 fn tracing(app: App, url: &str) -> Setup {
     Setup::new(app).set("trace", "otlp", url)
 }
 
-/// Nanoseconds.
+/// Returns the duration of a span in nanoseconds.
 fn took(span: &Span) -> u64 {
     span.end_time_unix_nano - span.start_time_unix_nano
 }
 
-/// The spans below that one, in the order in which they began.
+/// Returns the spans below that one, in the order in which they began.
 fn below<'a>(trace: &'a [Span], parent: &Span) -> Vec<&'a Span> {
     let mut below: Vec<_> =
         trace.iter().filter(|span| span.parent_span_id == parent.span_id).collect();
@@ -49,7 +49,7 @@ fn names(spans: &[&Span]) -> Vec<String> {
     spans.iter().map(|span| span.name.clone()).collect()
 }
 
-/// The root, the steps and the calls of the host, after everything that must hold of any trace was looked at.
+/// Checks everything that must be true of any trace. Returns the root, the steps and the calls of the host.
 fn looked_at(trace: &[Span]) -> anyhow::Result<(&Span, Vec<&Span>, Vec<&Span>)> {
     let root = trace.iter().find(|span| span.parent_span_id.is_empty()).context("a root")?;
     ensure!(root.trace_id.len() == 16 && trace.iter().all(|span| span.span_id.len() == 8));
@@ -102,7 +102,7 @@ async fn a_callback_is_a_trace_through_both_doors() -> anyhow::Result<()> {
         ensure!(names(&steps) == STEPS, "{steps:#?}");
         let expected = ["keyvalue.open", "keyvalue.increment", "open-api.call"];
         ensure!(names(&calls)[..3] == expected, "{calls:#?}");
-        // The clock of the trace is that of the machine, and its length what the log says.
+        // The trace has the machine's time, and its duration matches the log.
         let began = before.duration_since(SystemTime::UNIX_EPOCH)?.as_nanos();
         ensure!(u128::from(root.start_time_unix_nano) >= began - 1_000_000, "{root:#?}");
         ensure!(u128::from(root.start_time_unix_nano) < began + 60_000_000_000, "{root:#?}");
@@ -132,7 +132,7 @@ async fn what_went_wrong_and_where_the_time_went_is_in_the_trace() -> anyhow::Re
     let (bad, slow) = (sender::click("b"), sender::click("slow"));
     running.deliver(&bad).await?;
     running.deliver(&slow).await?;
-    // What was answered just before the end is told before the end.
+    // A callback that was answered just before the shutdown is exported before the host ends.
     running.host.terminate().await?;
     let trace = collector.trace(sender::event_id(&bad)).await?;
     let (root, _, _) = looked_at(&trace)?;
@@ -148,7 +148,7 @@ async fn what_went_wrong_and_where_the_time_went_is_in_the_trace() -> anyhow::Re
     Ok(())
 }
 
-/// Clicks, and waits until their traces are counted as lost.
+/// Clicks, and waits until the traces are counted as lost.
 async fn lost(running: &mut Running) -> anyhow::Result<()> {
     const CLICKS: usize = 20;
     for _ in 0..CLICKS {

@@ -1,5 +1,5 @@
-//! What was captured from the official SDKs: read alike, answered alike byte for byte where the protocol fixes the bytes,
-//! and answered better, with the fault named, where they fail.
+//! Captured traffic of the official SDKs: the host reads the same meaning, answers with the same bytes where the protocol fixes
+//! them, and answers better, with the fault named, where the SDKs fail.
 
 use std::time::Duration;
 
@@ -23,7 +23,7 @@ use lark_wire::signature::sha256_signature;
 use serde_json::Value;
 use serde_json::json;
 
-/// How long a host that answers at all may take to do so; after it, no answer is taken for silence.
+/// Time after which no answer counts as silence; a host that answers at all is faster.
 const SILENCE: Duration = Duration::from_millis(700);
 
 #[test]
@@ -35,7 +35,7 @@ fn captured_ciphertexts_decrypt() -> anyhow::Result<()> {
         let cipher = Cipher::new(&Secret::new(at("encrypt_key")?));
         ensure!(cipher.decrypt(at("encrypt_b64")?)? == at(plain)?.as_bytes(), "{vector}");
     }
-    // The platform's half, which the simulator plays, makes the captured bytes.
+    // The simulator, which plays the platform, produces the captured bytes.
     let at = |field: &str| vectors::text(&format!("/crypto/aes_256_cbc/{field}"));
     let iv = <[u8; 16]>::try_from(hex::decode(at("iv_hex")?)?).ok().context("16 bytes")?;
     let sealed =
@@ -151,7 +151,7 @@ async fn send(connection: &mut WireConnection, hex: &Value) -> anyhow::Result<Fr
     Ok(Frame::parse(bytes)?)
 }
 
-/// The `code` of a reply's payload, and the JSON inside its `data`.
+/// Returns the `code` of a reply's payload, and the JSON inside its `data`.
 fn payload(frame: &Frame) -> anyhow::Result<(Value, Option<Value>)> {
     let payload: Value = serde_json::from_slice(frame.payload.as_deref().unwrap_or_default())?;
     let data = payload
@@ -163,8 +163,8 @@ fn payload(frame: &Frame) -> anyhow::Result<(Value, Option<Value>)> {
     Ok((payload["code"].clone(), data))
 }
 
-/// The reply's bytes are the captured ones, but for the value of `biz_rt` and the JSON text of the payload, which say
-/// the same.
+/// Checks that the reply has the captured bytes, except for the value of `biz_rt` and the JSON text of the payload, which must be
+/// equal as JSON.
 fn is_the_captured_reply(reply: &Bytes, captured: &Value) -> anyhow::Result<()> {
     let captured = Bytes::from(hex::decode(captured.as_str().context("hex")?)?);
     let captured_frame = Frame::parse(captured.clone())?;
@@ -184,7 +184,7 @@ fn is_the_captured_reply(reply: &Bytes, captured: &Value) -> anyhow::Result<()> 
             let index = frame.headers.len() - 1;
             frame.headers[index] = last.clone();
         }
-        // One SDK leaves it out when it has an error to report.
+        // One SDK omits this member when it has an error to report.
         _ => {
             frame.headers.pop();
         }
@@ -198,7 +198,7 @@ fn is_the_captured_reply(reply: &Bytes, captured: &Value) -> anyhow::Result<()> 
     Ok(())
 }
 
-/// Everything of the request is in the reply, in its order, and `biz_rt` after it.
+/// Checks that the reply repeats everything of the request in its order, with `biz_rt` behind it.
 fn echoes(reply: &Bytes, request: &Frame) -> anyhow::Result<Frame> {
     let reply = Frame::parse(reply.clone())?;
     let mut expected = request.clone();
@@ -215,7 +215,7 @@ async fn captured_callbacks_get_the_captured_replies() -> anyhow::Result<()> {
     let (_wire, _running, mut connection) =
         connect(App::default().guest("captured-answers")?).await?;
     let frames = vectors::at("/data_frames/py")?;
-    // Plain ones, ids above 2^53, a header that comes twice, a payload that is not JSON.
+    // Plain frames, ids above 2^53, a duplicate header, a payload that is not JSON.
     for name in [
         "toast/card",
         "toast/preview",
@@ -241,7 +241,7 @@ async fn frames_of_unknown_kinds_are_passed_over() -> anyhow::Result<()> {
     for name in ["toast/unknown_type", "toast/method2"] {
         send(&mut connection, &frames[name]["sent_hex"]).await?;
     }
-    // The next answer is the one to the next callback: nothing was said to those before it.
+    // The next answer belongs to the next callback: the earlier ones were not answered.
     let alive = &frames["toast/alive"];
     send(&mut connection, &alive["sent_hex"]).await?;
     is_the_captured_reply(&connection.receive().await?, &alive["response_hex"])?;

@@ -1,4 +1,4 @@
-//! The webhook believes what is signed, and answers everything else with an error that says why.
+//! The webhook accepts signed requests, and answers everything else with an error that says why.
 
 use std::time::Duration;
 
@@ -21,7 +21,7 @@ use tokio::io::AsyncReadExt as _;
 use tokio::io::AsyncWriteExt as _;
 use tokio::net::TcpStream;
 
-/// Far more than any callback, and more than the limit of 4 MB.
+/// Bytes of a body, far above the limit of 4 MB.
 const HUNDRED_MEGABYTES: usize = 100 * 1024 * 1024;
 
 async fn with_token() -> anyhow::Result<Running> {
@@ -32,7 +32,7 @@ async fn with_encrypt_key() -> anyhow::Result<Running> {
     Setup::new(App::default().webhook_only().encrypted().guest("captured-answers")?).start().await
 }
 
-/// Every refusal has the right status, a body that is JSON with a message, a line in the log and a count.
+/// Checks that a refusal has the right status, a JSON body with a message, a log line and a counter.
 async fn is_refused(running: &Running, request: Request, status: u16) -> anyhow::Result<()> {
     let before = running.host.metrics().await?.sum("aviary_rejected_total", &[("door", "webhook")]);
     let response = running.post(request.clone()).await?;
@@ -92,7 +92,7 @@ async fn a_signature_is_over_the_bytes_as_they_came() -> anyhow::Result<()> {
     let running = Setup::new(App::default().webhook_only().encrypted().guest("captured-answers")?)
         .start()
         .await?;
-    // JSON that any serialiser would write differently: spaces, and a slash that is escaped for no reason.
+    // JSON that a serialiser would write differently: spaces, and a slash that is escaped needlessly.
     let envelope =
         sender::envelope(sender::click("b").to_string()).replace(':', " :  ").replace('/', "\\/");
     is_answered(&running.post(sender::signed(envelope, Signer::EncryptKey)).await?)
@@ -121,12 +121,12 @@ async fn a_forged_callback_is_refused() -> anyhow::Result<()> {
         sender::plain(sender::envelope(&body)),
         sender::plain(&body),
         sender::plain(&body).header("X-Lark-Signature", ""),
-        // SHA-1 with the token is for old cards; it must not open the door for others by a wrong token inside.
+        // SHA-1 with the token is for old cards; a body with a wrong token inside must not pass by it.
         sender::signed(
             body.replace(VERIFICATION_TOKEN, "another token"),
             Signer::VerificationToken,
         ),
-        // Not even looked at: the signature comes before the JSON.
+        // The body is not even parsed: the signature is checked first.
         sender::signed("not json", Signer::Stranger),
     ];
     for request in refused {
@@ -201,7 +201,7 @@ async fn bad_input_gets_a_clear_error_and_costs_nobody_else_anything() -> anyhow
     for request in broken {
         is_refused(&running, request, 400).await?;
     }
-    // A type that nobody knows is not an error: it is an event that no plugin takes.
+    // An unknown type is not an error: it is an event that no plugin takes.
     let unknown = running.deliver(&sender::callback("moon.phase.changed_v9", json!({}))).await?;
     ensure!(unknown.status == 200, "{} {}", unknown.status, unknown.text());
     is_answered_by_the_guest(&running).await
@@ -250,7 +250,7 @@ async fn a_body_of_100_mb_is_refused_and_others_are_answered_meanwhile() -> anyh
     ensure!(refused?.status == 413, "the host must not read a body of 100 MB");
     is_answered(&answered?)?;
 
-    // The same without saying in advance how much will come.
+    // The same body without a `Content-Length`.
     let mut stream = TcpStream::connect(running.webhook().await?).await?;
     let head = "POST /callback HTTP/1.1\r\nHost: h\r\nConnection: close\r\nTransfer-Encoding: chunked\r\n\r\n";
     stream.write_all(head.as_bytes()).await?;

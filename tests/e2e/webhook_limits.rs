@@ -1,4 +1,4 @@
-//! What a stranger can use up at the webhook, and that it is never what others need.
+//! Resources that a stranger can use up at the webhook, none of which others need.
 
 use std::time::Duration;
 use std::time::Instant;
@@ -24,7 +24,7 @@ use tokio::io::AsyncWriteExt as _;
 use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
 
-/// When the host answers in place of a plugin, if nothing else is set.
+/// Default deadline, at which the host answers in place of a plugin.
 const SOFT_DEADLINE: Duration = Duration::from_millis(2500);
 
 fn setup() -> anyhow::Result<Setup> {
@@ -64,7 +64,7 @@ async fn a_head_has_a_largest_size() -> anyhow::Result<()> {
     let with = |bytes| sender::plain("{}").header("X-Padding", "x".repeat(bytes));
     let refused = running.post(with(1024)).await?;
     ensure!(refused.status == 431 && !refused.text_at("/msg").is_empty(), "{}", refused.text());
-    // So large that the HTTP library does not read it.
+    // A head so large that the HTTP library does not read it.
     let refused = running.post(with(100_000)).await?;
     ensure!(refused.status == 431, "{}", refused.status);
     answers(&running).await
@@ -94,7 +94,7 @@ async fn connections_are_counted() -> anyhow::Result<()> {
     let (mut first, mut second) =
         (TcpStream::connect(address).await?, TcpStream::connect(address).await?);
     answers(&running).await?;
-    // The third has the place of the one that was idle longest, and of no other.
+    // The third connection replaces the one that was idle longest, and no other.
     ensure!(tokio::time::timeout(PATIENCE, first.read(&mut [0])).await?? == 0);
     let still_open = tokio::time::timeout(Duration::from_millis(100), second.read(&mut [0])).await;
     ensure!(still_open.is_err(), "{still_open:?}");

@@ -1,5 +1,4 @@
-//! Every case of the webhook that was run against the official SDKs: the same answer, or a better one with the fault
-//! named.
+//! Every webhook case that was run against the official SDKs: the same answer, or a better one with the fault named.
 
 mod node;
 mod python;
@@ -19,7 +18,7 @@ use aviary_e2e::vectors;
 use serde_json::Value;
 use serde_json::json;
 
-/// What the host is told and what answers.
+/// Keys of the host, and its handler.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum Host {
     Token,
@@ -34,14 +33,14 @@ enum Host {
     LegacyUnchanged,
 }
 
-/// Why the answer is not the captured one.
+/// Reason why the answer differs from the captured one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Difference {
-    /// It is.
+    /// The answer is the same.
     None,
-    /// A refusal says by its status whose fault it is: 400 and 401 are the sender's, 500 would be ours.
+    /// The status of a refusal names the party at fault: 400 and 401 the sender, 500 the receiver.
     Status,
-    /// The SDK is wrong: this.
+    /// This is a fault of the SDK.
     Fault(&'static str),
 }
 
@@ -53,17 +52,17 @@ struct Case {
     difference: Difference,
 }
 
-/// Answered as the SDK did.
+/// Builds a case that the host answers like the SDK.
 fn same(name: &'static str, host: Host, request: Request) -> Case {
     Case { name, host, request, status: 200, difference: Difference::None }
 }
 
-/// Refused as the SDK did, with a status that says whose fault it is.
+/// Builds a case that the host refuses like the SDK, with a status that names the party at fault.
 fn refused(name: &'static str, host: Host, request: Request, status: u16) -> Case {
     Case { name, host, request, status, difference: Difference::Status }
 }
 
-/// Answered better than by the SDK, whose fault is named.
+/// Builds a case that the host answers better than the SDK, whose fault is named.
 fn better(
     name: &'static str,
     host: Host,
@@ -132,7 +131,7 @@ fn check(case: &Case, response: &Response, captured: &Value) -> anyhow::Result<(
     match case.difference {
         Difference::None => {
             ensure!(same_status, "the SDK answered {captured_status}");
-            // What a handler said is its own; all else is the same JSON.
+            // The texts of a handler are its own; everything else is the same JSON.
             let own_words = body.get("toast").is_some();
             ensure!(
                 own_words || captured_body.as_ref() == Some(&body),
@@ -168,7 +167,7 @@ async fn run(
     let mut failures = Vec::new();
     for host in hosts {
         let running = Setup::new(app(host)?).start().await?;
-        // Signed anew: what was signed before a host started is not accepted.
+        // Signed anew, because the host refuses requests that were signed before its start.
         for case in cases().into_iter().filter(|case| case.host == host) {
             let response = running.post(case.request.clone()).await?;
             let captured = captured.get(case.name).with_context(|| case.name.to_owned())?;
@@ -185,7 +184,7 @@ async fn run(
 
 #[tokio::test]
 async fn every_case_run_against_the_python_sdk() -> anyhow::Result<()> {
-    // Without a token and without a key nobody can be believed: the configuration is refused.
+    // Without a token and a key no request can be authenticated: the configuration is refused.
     let not_configurable = ["v2 card plain, both empty", "challenge plain, both empty cfg"];
     run(python::cases, vectors::at("/webhook_matrix/python/dispatcher")?, &not_configurable).await
 }
@@ -195,7 +194,7 @@ async fn every_case_run_against_the_node_sdk() -> anyhow::Result<()> {
     run(node::cases, vectors::at("/webhook_matrix/node")?, &[]).await
 }
 
-/// What was recorded long ago is signed with a time long ago.
+/// Accepts signatures of any age, because the captured requests are old.
 fn recorded(app: App) -> Setup {
     Setup::new(app).set("webhook", "signature_window_secs", "off")
 }

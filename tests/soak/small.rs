@@ -1,5 +1,5 @@
-//! The soak at a size that every change can bear. How fast it is is not judged here: the build is not optimised, and
-//! others may use the machine at the same time.
+//! Runs the soak at a size that every change can bear. Speed is not judged here: the build is not optimised, and others may use
+//! the machine at the same time.
 
 use anyhow::ensure;
 use aviary_soak::SiegeSize;
@@ -7,10 +7,10 @@ use aviary_soak::Size;
 use serde::Serialize;
 use tokio::sync::Mutex;
 
-/// A machine that others use may stop everything for the half second that is left between deadline and promise. A host
-/// that is late by itself is late for every plugin that makes it wait, a hundredth of the callbacks.
+/// Tolerated share of late answers. A busy machine may stop everything for the half second that is left between deadline and
+/// promise. A host that is late by its own fault is late for every plugin that makes it wait, a hundredth of the callbacks.
 const LATE_SHARE: f64 = 0.001;
-/// Each test fills the machine by itself: two at once on two cores would measure each other.
+/// Serialises the tests, because each fills the machine: two at once on two cores would measure each other.
 static ALONE: Mutex<()> = Mutex::const_new(());
 
 #[tokio::test(flavor = "multi_thread")]
@@ -27,7 +27,7 @@ async fn every_attack_at_once_gives_nothing_away() -> anyhow::Result<()> {
     is_as_promised(report.nothing_went_wrong(), report.late_share(), &report)
 }
 
-/// The reason comes behind the report, because the end of the output is what is read.
+/// Asserts the result. The reason is printed behind the report, because readers look at the end of the output.
 fn is_as_promised(
     nothing_went_wrong: bool,
     late_share: f64,

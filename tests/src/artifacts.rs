@@ -1,5 +1,5 @@
-//! Builds what the tests run: the host binary, the hostile guests and the example plugins. Once per test process; cargo
-//! decides what is stale and locks its own folders.
+//! Builds the programs that the tests run: the host binary, the hostile guests and the example plugins. Each is built once per
+//! test process; cargo decides what is stale and locks its own folders.
 
 use std::path::Path;
 use std::path::PathBuf;
@@ -9,11 +9,11 @@ use std::sync::OnceLock;
 use anyhow::Context as _;
 use anyhow::bail;
 
-/// The target every guest and example plugin is compiled for.
+/// The target that every guest and example plugin is compiled for.
 const GUEST_TARGET: &str = "wasm32-wasip2";
 
-/// Set by cargo or a coverage tool for the test process. They would make a nested build compile everything anew, or for
-/// the wrong target.
+/// Variables that cargo or a coverage tool sets for the test process. They would make a nested build compile everything anew, or
+/// for the wrong target.
 const NOT_FOR_NESTED_BUILDS: [&str; 6] = [
     "CARGO_ENCODED_RUSTFLAGS",
     "RUSTFLAGS",
@@ -22,37 +22,37 @@ const NOT_FOR_NESTED_BUILDS: [&str; 6] = [
     "RUSTC_WORKSPACE_WRAPPER",
     "LLVM_PROFILE_FILE",
 ];
-/// How names begin that cargo sets for the package it runs a test of. The build script of a dependency that looks at one of
-/// them would run again in every nested build, and once more in the next build of these tests.
+/// Prefixes of variables that cargo sets for the package under test. The build script of a dependency that reads one of them
+/// would run again in every nested build, and once more in the next build of these tests.
 const OF_THIS_PACKAGE: [&str; 2] = ["CARGO_MANIFEST_", "CARGO_PKG_"];
 
-/// The binary `aviary`, built with the profile that these tests were built with.
+/// Returns the binary `aviary`, built with the profile of these tests.
 pub fn host_binary() -> anyhow::Result<PathBuf> {
     static BUILT: OnceLock<Result<PathBuf, String>> = OnceLock::new();
     once(&BUILT, || build_binary("aviary"))
 }
 
-/// The binary `versus-native`, built likewise: the host's own functions without a sandbox, for comparison.
+/// Returns the binary `versus-native`, built with the same profile: the host's own functions without a sandbox, for comparison.
 pub fn native_ceiling() -> anyhow::Result<PathBuf> {
     static BUILT: OnceLock<Result<PathBuf, String>> = OnceLock::new();
     once(&BUILT, || build_binary("versus-native"))
 }
 
-/// The example `embed` of the host's library, built likewise.
+/// Returns the example `embed` of the host's library, built with the same profile.
 pub fn embedding_server() -> anyhow::Result<PathBuf> {
     static BUILT: OnceLock<Result<PathBuf, String>> = OnceLock::new();
     once(&BUILT, build_example)
 }
 
-/// The compiled guest of that folder in `tests/guests/`.
+/// Returns the compiled guest of a folder in `tests/guests/`.
 pub fn guest(name: &str) -> anyhow::Result<PathBuf> {
     static BUILT: OnceLock<Result<PathBuf, String>> = OnceLock::new();
     let folder = once(&BUILT, || build_components("tests/guests"))?;
     component(&folder, name, "tests/guests")
 }
 
-/// The same guest compiled for another target: `wasm32-wasip1` for a command of WASI preview 1,
-/// `wasm32-unknown-unknown` for a core module with a component's types in it.
+/// Returns a guest compiled for another target: `wasm32-wasip1` for a command of WASI preview 1, `wasm32-unknown-unknown` for a
+/// core module with a component's types in it.
 pub fn guest_for(target: &str, name: &str) -> anyhow::Result<PathBuf> {
     // Cargo locks its folder, so tests that ask at the same time only wait for each other.
     require_guest_target(target)?;
@@ -60,7 +60,7 @@ pub fn guest_for(target: &str, name: &str) -> anyhow::Result<PathBuf> {
     component(&folder, name, "tests/guests")
 }
 
-/// The compiled example of that folder in `plugins/`.
+/// Returns the compiled example of a folder in `plugins/`.
 pub fn plugin(name: &str) -> anyhow::Result<PathBuf> {
     static BUILT: OnceLock<Result<PathBuf, String>> = OnceLock::new();
     let folder = once(&BUILT, || build_components("plugins"))?;
@@ -72,12 +72,12 @@ pub fn source_root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).parent().map(Path::to_path_buf).unwrap_or_default()
 }
 
-/// Where cargo put these tests, and where it puts everything that they build.
+/// Returns cargo's target folder of these tests, which also holds everything they build.
 pub fn target_folder() -> anyhow::Result<PathBuf> {
     Ok(BuildLayout::of_this_test()?.target)
 }
 
-/// The names of the folders that are packages below `folder`.
+/// Lists the folders below `folder` that are packages.
 pub fn package_names(folder: &str) -> anyhow::Result<Vec<String>> {
     let path = source_root().join(folder);
     let mut names = Vec::new();
@@ -144,7 +144,7 @@ fn component(folder: &Path, name: &str, workspace: &str) -> anyhow::Result<PathB
     Ok(path)
 }
 
-/// A toolchain without the target gets it, as a person would do it by hand; where that fails, the error says what to run.
+/// Installs the target if the toolchain lacks it, as a person would do by hand; the error says which command to run.
 fn require_guest_target(target: &str) -> anyhow::Result<()> {
     let printed = Command::new("rustc")
         .args(["--print", "target-libdir", "--target", target])
@@ -184,7 +184,7 @@ fn run(command: &mut Command, what: &str) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Where cargo put this very test, and therefore where everything else goes.
+/// Location of this test's executable, from which the folders of all other builds follow.
 struct BuildLayout {
     target: PathBuf,
     profile_folder: PathBuf,

@@ -1,4 +1,4 @@
-//! A headless Chromium that comes by npm, for pages that people use. It is installed into the build folder.
+//! A headless Chromium from npm, for pages that people use. It is installed into the build folder.
 
 use std::path::Path;
 use std::path::PathBuf;
@@ -12,16 +12,16 @@ use tokio::process::Command;
 use crate::artifacts;
 use crate::referee::install::npm;
 
-/// Every step of a person has a minute of its own; all of them together take seconds.
+/// Time limit of one script. Each of its steps has a limit of one minute; all of them together take seconds.
 const LONGEST: Duration = Duration::from_secs(300);
 
-/// A browser, and what people do with it.
+/// A browser that runs scripts of people's steps.
 pub struct Browser {
     folder: PathBuf,
     source: PathBuf,
 }
 
-/// Installs it unless it is there.
+/// Installs the browser unless it is already there.
 pub fn installed() -> anyhow::Result<Browser> {
     let source = artifacts::source_root().join("tests/browser");
     let folder = artifacts::target_folder()?.join("browser");
@@ -30,12 +30,12 @@ pub fn installed() -> anyhow::Result<Browser> {
 }
 
 impl Browser {
-    /// Where the scripts are, and the pictures that documents show.
+    /// Folder of the scripts and of the pictures that documents show.
     pub fn source(&self) -> &Path {
         &self.source
     }
 
-    /// Lets the person of that script do all of its steps. Its last argument is the folder for screenshots.
+    /// Runs a script until all of its steps are done. The folder for screenshots is its last argument.
     pub async fn person(
         &self,
         script: &str,
@@ -47,8 +47,8 @@ impl Browser {
         let steps = std::fs::read_to_string(&script)?.matches("await step(").count();
         let mut person = Command::new("node");
         person.arg(&script).args(arguments).arg(screenshots).current_dir(&self.folder);
-        // The browser is unpacked there, with the libraries it needs: the package does that where it takes the machine
-        // for one of those it was made for, which have none.
+        // The package unpacks the browser into `TMPDIR`. It unpacks the needed libraries only where it believes to run on AWS
+        // Lambda, which has none of them.
         person.env("TMPDIR", &self.folder).env("AWS_LAMBDA_JS_RUNTIME", "nodejs22.x");
         person.env("FONTCONFIG_FILE", self.fonts()?);
         person.stdin(Stdio::null()).kill_on_drop(true);
@@ -61,8 +61,8 @@ impl Browser {
         Ok(())
     }
 
-    /// The fonts that the package brings, which it looks for elsewhere, and those of the machine. Without one Chromium ends at the
-    /// first drop-down list.
+    /// Writes a font configuration with the package's fonts, which Chromium does not find by itself, and the machine's. Without
+    /// any font Chromium crashes at the first drop-down list.
     fn fonts(&self) -> anyhow::Result<PathBuf> {
         let (file, folder) = (self.folder.join("fonts.conf"), self.folder.display());
         let text = format!(

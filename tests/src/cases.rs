@@ -1,5 +1,5 @@
-//! The folders in `cases/`: a callback, the plugin that gets it, and what has to come out. They are data; adding one
-//! writes no Rust.
+//! The folders in `cases/`: a callback, the plugin that gets it, and the expected result. They are data: a new case needs no
+//! Rust.
 
 use std::path::Path;
 use std::path::PathBuf;
@@ -12,20 +12,20 @@ use serde_json::Value;
 
 use crate::artifacts;
 
-/// One folder.
+/// One folder of `cases/`.
 #[derive(Debug)]
 pub struct Case {
-    /// The folder's name.
+    /// Name of the case's folder.
     pub name: String,
     /// `callback.json`, byte for byte.
     pub callback: Bytes,
-    /// `plugin.toml`
+    /// Content of `plugin.toml`: the plugin and the doors.
     pub plugin: Plugin,
-    /// `expect.json`
+    /// Content of `expect.json`: the expected result.
     pub expect: Expect,
 }
 
-/// Which component answers, and by which doors the callback comes.
+/// The component that answers, and the doors by which the callback comes.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Plugin {
@@ -33,65 +33,65 @@ pub struct Plugin {
     plugin: Option<String>,
     /// Every door that carries this type of callback.
     pub doors: Vec<CaseDoor>,
-    /// How the webhook's body is signed.
+    /// The key that signs the webhook's body.
     #[serde(default)]
     pub signer: CaseSigner,
-    /// What stands in the sidecar file, where there is one.
+    /// Content of the sidecar file, if the case has one.
     pub sidecar: Option<Value>,
 }
 
-/// A door.
+/// A door that the callback comes by.
 #[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq)]
 #[serde(rename_all = "snake_case")]
 pub enum CaseDoor {
-    /// HTTP.
+    /// The callback is an HTTP request.
     Webhook,
-    /// WebSocket.
+    /// The callback is a message on a WebSocket.
     LongConnection,
 }
 
-/// What signs a webhook's body.
+/// The key that signs a webhook's body.
 #[derive(Clone, Copy, Debug, Default, Deserialize, PartialEq, Eq)]
 #[serde(rename_all = "snake_case")]
 pub enum CaseSigner {
-    /// Encrypted, and signed with the Encrypt Key: everything but old cards.
+    /// Encrypts the body and signs it with the Encrypt Key: everything but old cards.
     #[default]
     EncryptKey,
-    /// Plain, and signed with the Verification Token: old cards.
+    /// Leaves the body plain and signs it with the Verification Token: old cards.
     VerificationToken,
 }
 
-/// What has to come out.
+/// The expected result of a case.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Expect {
     /// The `outcome` in the log.
     pub outcome: String,
-    /// The whole reply.
+    /// The complete reply, compared for equality.
     pub reply: Option<Value>,
-    /// A part of the reply: objects may have more keys.
+    /// A part of the reply: objects may have more members.
     pub reply_contains: Option<Value>,
-    /// What the guest saw, which is JSON inside a text of the reply.
+    /// JSON that the guest received and repeated inside a text of the reply.
     pub saw: Option<Saw>,
-    /// What the guest saw, which is JSON in a line that it logged.
+    /// JSON that the guest received and repeated in a line of its log.
     pub logged: Option<Value>,
-    /// The answer is an acknowledgement without a reply, as events get it.
+    /// True if the answer is an acknowledgement without a reply, as for events.
     #[serde(default)]
     pub acknowledged: bool,
 }
 
-/// JSON in a text.
+/// JSON that is encoded in a text of the reply.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Saw {
     /// A JSON pointer to the text.
     pub at: String,
-    /// A part of what it says.
+    /// A part of the encoded JSON.
     pub fields: Value,
 }
 
 impl Plugin {
-    /// The compiled component.
+    /// Builds the component, unless that is done, and returns its path.
     pub fn component(&self) -> anyhow::Result<PathBuf> {
         match (&self.guest, &self.plugin) {
             (Some(guest), None) => artifacts::guest(guest),
@@ -100,13 +100,13 @@ impl Plugin {
         }
     }
 
-    /// The same for cases that can share a host.
+    /// Returns an equal text for cases that can share a host.
     pub fn group(&self) -> String {
         format!("{:?} {:?} {:?}", self.guest, self.plugin, self.sidecar)
     }
 }
 
-/// All of them, in the order of their names.
+/// Loads all cases, ordered by name.
 pub fn all() -> anyhow::Result<Vec<Case>> {
     let folder = artifacts::source_root().join("tests/cases");
     let mut cases = Vec::new();
@@ -132,7 +132,7 @@ fn load(folder: &Path) -> anyhow::Result<Case> {
     Ok(Case { name, callback, plugin, expect })
 }
 
-/// Does `found` say at least what `expected` says? The error is the JSON pointer where it does not.
+/// Checks that `found` contains `expected`. The error is the JSON pointer of the first difference.
 pub fn contains(found: &Value, expected: &Value) -> Result<(), String> {
     contains_at("", found, expected)
 }

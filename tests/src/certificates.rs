@@ -1,4 +1,4 @@
-//! A certificate authority that lives as long as a test, and a certificate of its for this machine.
+//! A certificate authority that lives as long as a test, and its certificate for this machine.
 
 use std::sync::Arc;
 
@@ -13,10 +13,10 @@ use rustls::ServerConfig;
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::PrivateKeyDer;
 
-/// Whom the certificates are for: this machine, by address and by name.
+/// Subjects of the certificate: this machine, by address and by name.
 const NAMES: [&str; 2] = ["127.0.0.1", "localhost"];
 
-/// Nobody but the test trusts it.
+/// A certificate authority that only the test trusts.
 pub struct TestAuthority {
     root_pem: String,
     root: CertificateDer<'static>,
@@ -26,7 +26,7 @@ pub struct TestAuthority {
 }
 
 impl TestAuthority {
-    /// A new one, with one certificate.
+    /// Creates an authority with one certificate.
     pub fn new() -> anyhow::Result<Self> {
         let mut params = CertificateParams::new(Vec::new())?;
         params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
@@ -51,7 +51,7 @@ impl TestAuthority {
         })
     }
 
-    /// What a client has to trust.
+    /// Returns the root certificate, which a client has to trust.
     pub fn root_pem(&self) -> &str {
         &self.root_pem
     }
@@ -61,12 +61,12 @@ impl TestAuthority {
         &self.certificate_pem
     }
 
-    /// Its key.
+    /// Returns the private key of the machine's certificate.
     pub fn key_pem(&self) -> &str {
         &self.key_pem
     }
 
-    /// Both, ready to serve.
+    /// Returns the certificate and its key as a server's configuration.
     pub fn server(&self) -> Arc<ServerConfig> {
         Arc::clone(&self.server)
     }

@@ -1,4 +1,4 @@
-//! A process that a test started: what it says on standard error, and that it does not outlive the test.
+//! A process that a test started: keeps its output and ends it with the test.
 
 use std::process::Child;
 use std::process::ChildStdin;
@@ -10,7 +10,7 @@ use anyhow::Context as _;
 
 use crate::log::Log;
 
-/// Lines of its log that a failed test shows.
+/// Lines of the log that a failed test shows.
 const LINES_SHOWN: usize = 300;
 
 /// A child of the test. Killed when dropped.
@@ -22,7 +22,7 @@ pub(crate) struct Supervised {
 }
 
 impl Supervised {
-    /// Starts it with both outputs followed.
+    /// Starts the process and reads both of its outputs.
     pub(crate) fn start(who: &'static str, command: &mut Command) -> anyhow::Result<Self> {
         command.stdout(Stdio::piped()).stderr(Stdio::piped());
         let mut child = command.spawn().with_context(|| format!("cannot start {command:?}"))?;
@@ -39,7 +39,7 @@ impl Supervised {
         &self.stdout
     }
 
-    /// The end of its log, for a person.
+    /// Returns the end of the log, for a person.
     pub(crate) fn last_words(&self) -> String {
         self.log.tail(LINES_SHOWN)
     }
@@ -48,12 +48,12 @@ impl Supervised {
         self.child.id()
     }
 
-    /// Where it reads; none if that was not piped, or is taken.
+    /// Returns the process's standard input; `None` if it was not piped or is already taken.
     pub(crate) fn take_stdin(&mut self) -> Option<ChildStdin> {
         self.child.stdin.take()
     }
 
-    /// How it ended; none if it runs.
+    /// Returns how the process ended; `None` while it runs.
     pub(crate) fn ended(&mut self) -> std::io::Result<Option<ExitStatus>> {
         self.child.try_wait()
     }
@@ -65,7 +65,7 @@ impl Supervised {
 
 impl Drop for Supervised {
     fn drop(&mut self) {
-        // Both fail only if it has ended already, which is what they are for.
+        // Both fail only if the process has already ended, which is their purpose.
         let _ = self.child.kill();
         let _ = self.child.wait();
         #[expect(

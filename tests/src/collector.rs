@@ -1,5 +1,5 @@
-//! An OpenTelemetry collector, on loopback: takes traces over HTTP, reads them with the protocol's own types, and misbehaves
-//! where it is told to.
+//! An OpenTelemetry collector on loopback: receives traces over HTTP, decodes them with the protocol's own types, and misbehaves
+//! on request.
 
 use aviary_state::Mutex;
 use std::net::SocketAddr;
@@ -19,37 +19,37 @@ use tokio::io::BufReader;
 use tokio::net::TcpListener;
 use tokio::net::TcpStream;
 
-/// What it does with what it is sent.
+/// The collector's reaction to a request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Manner {
-    /// Takes it.
+    /// Accepts every request with status 200.
     Takes,
-    /// Answers 503.
+    /// Answers every request with status 503.
     Refuses,
     /// Reads it and never answers.
     Hangs,
 }
 
-/// One request.
+/// One request of the host.
 #[derive(Clone, Debug)]
 pub struct Export {
-    /// Method and path.
+    /// Method and path of the request.
     pub line: String,
-    /// Names in lower case.
+    /// Headers, with names in lower case.
     pub headers: Vec<(String, String)>,
-    /// What it says.
+    /// The decoded body of the request.
     pub body: ExportTraceServiceRequest,
 }
 
 impl Export {
-    /// All spans in it.
+    /// Returns all spans of the request.
     pub fn spans(&self) -> Vec<Span> {
         let scopes = self.body.resource_spans.iter().flat_map(|resource| &resource.scope_spans);
         scopes.flat_map(|scope| scope.spans.clone()).collect()
     }
 }
 
-/// A running one. Dropped, it is gone.
+/// A running collector. Stops when dropped.
 pub struct Collector {
     address: SocketAddr,
     exports: Arc<Mutex<Vec<Export>>>,
@@ -66,24 +66,24 @@ impl Collector {
         let serving = tokio::spawn(async move {
             while let Ok((stream, _)) = listener.accept().await {
                 let exports = Arc::clone(&shared);
-                // A connection ends when the host ends it; what it was sent is in `exports`.
+                // The host ends its connections itself; what it sent is in `exports`.
                 tokio::spawn(async move { drop(serve(stream, manner, &exports).await) });
             }
         });
         Ok(Self { address, exports, serving })
     }
 
-    /// What `[trace] otlp` says.
+    /// Returns the value for `[trace] otlp`.
     pub fn url(&self) -> String {
         format!("http://{}", self.address)
     }
 
-    /// What it was sent so far.
+    /// Returns the requests received so far.
     pub fn exports(&self) -> Vec<Export> {
         self.exports.lock().clone()
     }
 
-    /// The trace of that event, root first, once it is there.
+    /// Waits for the trace of an event, and returns its spans with the root first.
     pub async fn trace(&self, event_id: &str) -> anyhow::Result<Vec<Span>> {
         eventually(&format!("the trace of {event_id}"), async || {
             let mut spans: Vec<_> = self.exports().iter().flat_map(Export::spans).collect();
@@ -102,7 +102,7 @@ impl Drop for Collector {
     }
 }
 
-/// An attribute of a span; empty where there is none, a number as its digits.
+/// Returns an attribute of a span as text: numbers as digits, an absent attribute as an empty text.
 pub fn text(span: &Span, key: &str) -> String {
     let attribute = span.attributes.iter().find(|attribute| attribute.key == key);
     match attribute.and_then(|attribute| attribute.value.clone()?.value) {

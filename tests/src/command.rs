@@ -1,4 +1,4 @@
-//! `aviary` as a person calls it, on files that a host has or had.
+//! Runs `aviary` as a person would, on the files of a host.
 
 use std::path::Path;
 use std::process::Command;
@@ -8,19 +8,19 @@ use anyhow::ensure;
 use crate::artifacts;
 use crate::eventually::eventually;
 
-/// What a command came to.
+/// The result of a command.
 #[derive(Debug)]
 pub struct Said {
-    /// Its exit code; none if a signal ended it.
+    /// The exit code; `None` if a signal ended the command.
     pub code: Option<i32>,
-    /// Standard output.
+    /// Text of standard output.
     pub stdout: String,
-    /// Standard error.
+    /// Text of standard error.
     pub stderr: String,
 }
 
 impl Said {
-    /// Both outputs.
+    /// Returns both outputs together.
     pub fn text(&self) -> String {
         self.stdout.clone() + &self.stderr
     }
@@ -39,7 +39,7 @@ pub fn aviary(folder: &Path, arguments: &[&str]) -> anyhow::Result<Said> {
     })
 }
 
-/// The lines of `aviary journal export` in that folder, once `holds` is true of them.
+/// Waits until `holds` accepts the lines of `aviary journal export` in that folder, and returns them.
 pub async fn journal(
     folder: &Path,
     holds: impl Fn(&[String]) -> bool,

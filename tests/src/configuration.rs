@@ -4,10 +4,10 @@ use std::path::Path;
 
 use crate::host::HostProcess;
 
-/// What the operating system calls a configuration error (`EX_USAGE` of sysexits).
+/// The operating system's exit code for a configuration error (`EX_USAGE` of sysexits).
 pub const BAD_CONFIGURATION: i32 = 64;
 
-/// The smallest configuration that runs.
+/// A minimal configuration that a host accepts.
 pub const SMALLEST: &str = r#"
 [[app]]
 id = "cli_0123456789abcdef"
@@ -27,13 +27,13 @@ listen = "127.0.0.1:0"
 format = "json"
 "#;
 
-/// Writes it into that folder, with the plugins folder that it names.
+/// Writes the configuration into that folder and creates the plugins folder that it names.
 pub fn write(folder: &Path, configuration: &str) -> anyhow::Result<()> {
     std::fs::create_dir_all(folder.join("plugins"))?;
     Ok(std::fs::write(folder.join("aviary.toml"), configuration)?)
 }
 
-/// Runs a host on it that is to end by itself: its exit code, and what it said.
+/// Runs a host that is expected to end by itself. Returns its exit code and its output.
 pub async fn run(
     folder: &Path,
     configuration: &str,

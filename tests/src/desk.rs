@@ -1,5 +1,5 @@
-//! The desk of somebody who writes a plugin: a folder of its own below the build folder, where the tools that a plugin
-//! brings are installed once and found again.
+//! The working folder of a plugin's author: each is below the build folder, and the tools that a plugin needs are installed into
+//! it once and reused.
 
 use std::fs::File;
 use std::path::Path;
@@ -19,14 +19,14 @@ use crate::setup::App;
 use crate::setup::Running;
 use crate::setup::Setup;
 
-/// How long a component of twenty megabytes may take to be compiled. It takes a quarter of a minute of a core, but a host's
-/// compiler stands behind everything else that the machine does. Only a failing test ever waits this long.
+/// Time limit for compiling a component of twenty megabytes. That takes fifteen seconds of a core, but compiler processes run at
+/// a lower priority than everything else on the machine. Only a failing test ever waits this long.
 pub const COMPILED: Duration = Duration::from_secs(900);
-/// In a desk's folder: what was built there.
+/// File in a desk's folder that holds the sources of its last build.
 const STAMP: &str = "built";
-/// What building a plugin installs into its folder.
+/// Folders that building a plugin creates in the plugin's folder.
 const INSTALLED: [&str; 3] = ["node_modules", ".venv", "build"];
-/// What another plugin in the same language needs of a new one: its tools, and the contract.
+/// Files that every plugin of a language shares: its tools, and the contract.
 const FOUNDATION: [&str; 5] =
     ["package.json", "package-lock.json", "requirements.txt", "go.mod", "wit"];
 
@@ -41,31 +41,31 @@ pub async fn wait_until_live(plugin: &str, running: &Running) -> anyhow::Result<
         .map(drop)
 }
 
-/// Where hosts and commands keep what they compiled of twenty megabytes for the next run of the tests: what
-/// `XDG_CACHE_HOME` is for.
+/// Returns the folder where hosts and commands keep compiled code of large components for the next run of the tests: a value for
+/// `XDG_CACHE_HOME`.
 pub fn caches() -> anyhow::Result<PathBuf> {
     Ok(artifacts::target_folder()?.join("desks/code"))
 }
 
-/// That app in a host which does.
+/// Sets up a host with that app which keeps compiled code in [`caches`].
 pub fn patient(app: App) -> anyhow::Result<Setup> {
     let folder = caches()?.join("aviary");
     Ok(Setup::new(app).set("cache", "path", folder.display().to_string()))
 }
 
-/// The same without plugins.
+/// Starts such a host without plugins.
 pub async fn patient_host() -> anyhow::Result<Running> {
     patient(App::default())?.start().await
 }
 
-/// One desk. Nobody else sits at it meanwhile, in this process or another.
+/// An author's folder, locked against other tests of this and other processes.
 pub struct Desk {
     folder: PathBuf,
     _lock: File,
 }
 
 impl Desk {
-    /// The one for that purpose; none if this machine is excused from having what the language needs.
+    /// Opens the desk of that purpose; `None` if this machine is excused from having the language's tools.
     pub fn open(purpose: &str, language: &str) -> anyhow::Result<Option<Self>> {
         let needed = match language {
             "typescript" | "javascript" => Some("node"),
@@ -86,7 +86,7 @@ impl Desk {
         Ok(Some(Self { folder, _lock: lock }))
     }
 
-    /// The plugin of the conformance table in that language, built into `plugins/`.
+    /// Opens a desk and builds the conformance plugin of that language into its `plugins/`.
     pub fn conformance(language: &str) -> anyhow::Result<Option<Self>> {
         const PLUGIN: &str = "conformance";
         let Some(desk) = Self::open(PLUGIN, language)? else { return Ok(None) };
@@ -96,12 +96,12 @@ impl Desk {
         Ok(Some(desk))
     }
 
-    /// The folder.
+    /// Returns the desk's folder.
     pub fn folder(&self) -> &Path {
         &self.folder
     }
 
-    /// Takes everything out of the plugin's folder but what was installed there.
+    /// Removes everything from the plugin's folder except the installed tools.
     pub fn clear(&self, plugin: &str) -> anyhow::Result<()> {
         self.remove_all_but(plugin, &INSTALLED)
     }
@@ -124,7 +124,7 @@ impl Desk {
         Ok(())
     }
 
-    /// Begins a plugin, and puts these folders in the place of what it answers.
+    /// Creates a plugin with `aviary new`, and replaces its sources by the content of these folders.
     pub fn begin(&self, plugin: &str, language: &str, over: &[PathBuf]) -> anyhow::Result<()> {
         self.clear(plugin)?;
         self.types(&format!("aviary new {plugin} --lang {language}"))?;
@@ -132,8 +132,9 @@ impl Desk {
         over.iter().try_for_each(|folder| copy_all(folder, &self.folder.join(plugin)))
     }
 
-    /// Types the line that builds it into `plugins/`, unless what is there was built from the same sources by the same
-    /// program: the slowest of the tools takes a quarter of a minute. Returns what was printed.
+    /// Runs the command that builds the plugin into `plugins/`, unless the existing build is of the same sources and the same
+    /// program: the slowest of the tools takes fifteen seconds. Returns the command's output, or `None` if nothing had to be
+    /// built.
     pub fn build(&self, plugin: &str, line: &str) -> anyhow::Result<Option<String>> {
         let stamp = self.folder.join(STAMP);
         let mut sources = sources(&self.folder.join(plugin))?;
@@ -147,7 +148,7 @@ impl Desk {
         Ok(Some(said))
     }
 
-    /// Drops what was built into a host's folder, the component last.
+    /// Copies the built plugin into a host's folder, the component last.
     pub fn drop_in(&self, plugin: &str, running: &Running) -> anyhow::Result<()> {
         let built = self.folder.join("plugins");
         let tests = format!("{plugin}.tests");
@@ -162,9 +163,9 @@ impl Desk {
         Ok(())
     }
 
-    /// Types a line into a shell, with `aviary` on its path, and returns what was printed.
+    /// Runs a command line in a shell, with `aviary` on its path, and returns its standard output.
     pub fn types(&self, line: &str) -> anyhow::Result<String> {
-        // Tests that look at the clock run meanwhile.
+        // Tests that measure time run at the same moment, hence the low priority.
         let mut command = Command::new("nice");
         command.args(["-n", "15", "sh", "-ec", line]).current_dir(&self.folder);
         let output = command.envs(environment()?).output().context("cannot run nice and sh")?;
@@ -178,14 +179,14 @@ impl Desk {
         Ok(said)
     }
 
-    /// Follows the plugin's source, as `aviary dev` does in a terminal that stays open.
+    /// Starts `aviary dev` on the plugin's source, as in a terminal that stays open.
     pub fn develops(&self, plugin: &str) -> anyhow::Result<HostProcess> {
         let mut environment = environment()?;
         environment.push(("XDG_CACHE_HOME".to_owned(), caches()?.display().to_string()));
         HostProcess::start(&["dev", plugin], &self.folder, &environment)
     }
 
-    /// Puts another word in the place of one, wherever it stands in the plugin's source.
+    /// Replaces a word by another one everywhere in the plugin's source.
     pub fn edits(&self, plugin: &str, word: &str, other: &str) -> anyhow::Result<()> {
         let mut folders = vec![self.folder.join(plugin)];
         let mut edited = 0;
@@ -207,14 +208,14 @@ impl Desk {
     }
 }
 
-/// What a shell at a desk knows.
+/// Returns the environment of a desk's shell.
 fn environment() -> anyhow::Result<Vec<(String, String)>> {
     let target = artifacts::target_folder()?;
     let aviary = artifacts::host_binary()?;
     let program_folder = aviary.parent().context("the binary is in a folder")?;
     let path = std::env::var("PATH").unwrap_or_default();
     let path = ("PATH".to_owned(), format!("{}:{path}", program_folder.display()));
-    // What tools keep for the next time stays in the build folder too.
+    // Caches of the tools stay in the build folder too.
     let kept = [
         ("CARGO_TARGET_DIR", "guests"),
         ("npm_config_cache", "caches/npm"),
@@ -243,7 +244,7 @@ fn copy_all(from: &Path, to: &Path) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// What lies in a folder and was not installed or built.
+/// Lists the entries of a folder that were neither installed nor built.
 fn source_entries(folder: &Path) -> anyhow::Result<Vec<PathBuf>> {
     let mut paths = Vec::new();
     for entry in std::fs::read_dir(folder)? {
@@ -256,7 +257,7 @@ fn source_entries(folder: &Path) -> anyhow::Result<Vec<PathBuf>> {
     Ok(paths)
 }
 
-/// Every file below a folder that was not installed or built, with its name.
+/// Returns the names and contents of all files below a folder that were neither installed nor built.
 fn sources(folder: &Path) -> anyhow::Result<Vec<u8>> {
     let mut all = Vec::new();
     for path in source_entries(folder)? {

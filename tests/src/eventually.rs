@@ -1,5 +1,5 @@
-//! Waiting for what can only be asked about: a file, a process, a page. What the host logs and what the platform sees is waited
-//! for by `Log` and `Platform`, which are told.
+//! Waits by polling, for conditions that announce nothing: files, processes, pages. For the host's log and the platform use `Log`
+//! and `Platform`, which are notified.
 
 use std::time::Duration;
 
@@ -7,10 +7,10 @@ use anyhow::Context as _;
 
 use crate::PATIENCE;
 
-/// Between two looks.
+/// Time between two polls.
 const PAUSE: Duration = Duration::from_millis(10);
 
-/// Looks until there is something, and fails with `what` if there is nothing for [`PATIENCE`]. A look that fails ends the wait.
+/// Polls until `look` finds something, and fails with `what` after [`PATIENCE`]. An error of `look` ends the wait.
 pub async fn eventually<T>(
     what: &str,
     mut look: impl AsyncFnMut() -> anyhow::Result<Option<T>>,
@@ -27,7 +27,7 @@ pub async fn eventually<T>(
     found.with_context(|| format!("not within {PATIENCE:?}: {what}"))?
 }
 
-/// Looks until it is true.
+/// Polls until the condition is true.
 pub async fn eventually_is(
     what: &str,
     mut look: impl AsyncFnMut() -> anyhow::Result<bool>,

@@ -23,7 +23,7 @@ use crate::metrics::Metrics;
 use crate::usage;
 use crate::usage::Usage;
 
-/// Between two looks at a process whose end is timed.
+/// Time between two polls of a process whose end is timed.
 const POLL: Duration = Duration::from_millis(10);
 
 /// A running host. Killed when dropped.
@@ -38,12 +38,12 @@ pub struct Compiler {
 }
 
 impl Compiler {
-    /// Whether it is still there. A process that has ended and that nobody has asked about yet is not.
+    /// Returns true while the process runs. A zombie does not count as running.
     pub fn is_running(self) -> bool {
         self.stat(0).is_some_and(|state| state != "Z" && state != "X")
     }
 
-    /// Bytes of memory that it has in use. None once it has ended.
+    /// Returns the memory in use, in bytes; 0 once the process has ended.
     pub fn memory(self) -> u64 {
         let status = std::fs::read_to_string(format!("/proc/{}/status", self.id));
         let status = status.unwrap_or_default();
@@ -52,7 +52,7 @@ impl Compiler {
         kilobytes.unwrap_or_default() * 1024
     }
 
-    /// A field of `proc(5)`, counted from the one behind the name of the program.
+    /// Returns a field of `/proc/PID/stat`, counted from the one behind the program's name; see `proc(5)`.
     fn stat(self, field: usize) -> Option<String> {
         let stat = std::fs::read_to_string(format!("/proc/{}/stat", self.id)).ok()?;
         let (_, fields) = stat.rsplit_once(") ")?;
@@ -60,18 +60,18 @@ impl Compiler {
     }
 }
 
-/// How a host ended.
+/// The end of a host process.
 #[derive(Debug)]
 pub struct Exit {
-    /// What the operating system says.
+    /// The exit status of the process.
     pub status: ExitStatus,
-    /// From the signal until the end.
+    /// Time from the signal to the end.
     pub took: Duration,
 }
 
 impl HostProcess {
-    /// Starts `aviary` with these arguments in that folder. Of the settings that its environment may
-    /// hold, it gets those in `environment` and no others.
+    /// Starts `aviary` with these arguments in that folder. It gets `environment`, and no other variables that could configure a
+    /// host.
     pub fn start(
         arguments: &[&str],
         folder: &Path,
@@ -80,7 +80,7 @@ impl HostProcess {
         Self::start_program(&artifacts::host_binary()?, arguments, folder, environment)
     }
 
-    /// Starts another program that is a host.
+    /// Starts another program that contains a host.
     pub fn start_program(
         program: &Path,
         arguments: &[&str],
@@ -89,35 +89,35 @@ impl HostProcess {
     ) -> anyhow::Result<Self> {
         let mut command = Command::new(program);
         for (name, _) in std::env::vars_os() {
-            // A proxy that this machine is configured with must not see what stays on loopback.
+            // A proxy of this machine must not see requests that stay on loopback.
             let text = name.to_string_lossy().to_ascii_uppercase();
             if text.starts_with("AVIARY_") || text.ends_with("_PROXY") {
                 command.env_remove(name);
             }
         }
-        // What it compiles is its own, and goes with its folder.
+        // The host keeps its compiled code in its own folder, which is deleted with the test.
         command.env("XDG_CACHE_HOME", folder.join("caches"));
         command.args(arguments).current_dir(folder).envs(environment.iter().cloned());
         command.stdin(Stdio::null());
         Ok(Self { child: Supervised::start("the host", &mut command)? })
     }
 
-    /// What it wrote to standard error.
+    /// Returns the host's standard error.
     pub fn log(&self) -> &Log {
         self.child.log()
     }
 
-    /// What it wrote to standard output.
+    /// Returns the host's standard output.
     pub fn stdout(&self) -> &Log {
         self.child.stdout()
     }
 
-    /// Where the webhook listens, once it does.
+    /// Waits until the webhook listens, and returns its address.
     pub async fn webhook(&self) -> anyhow::Result<SocketAddr> {
         self.address("webhook").await
     }
 
-    /// Where `/healthz`, `/readyz` and `/metrics` are served, once they are.
+    /// Waits until the admin port listens, and returns its address: it serves `/healthz`, `/readyz` and `/metrics`.
     pub async fn admin(&self) -> anyhow::Result<SocketAddr> {
         self.address("admin").await
     }
@@ -127,12 +127,12 @@ impl HostProcess {
         line.text_of("address").parse().with_context(|| format!("no address in {}", line.text()))
     }
 
-    /// The counters, now.
+    /// Reads the current counters.
     pub async fn metrics(&self) -> anyhow::Result<Metrics> {
         Metrics::scrape(self.admin().await?).await
     }
 
-    /// The counters, once `holds` is true of them.
+    /// Waits until `holds` accepts the counters, and returns them.
     pub async fn wait_for_metrics(
         &self,
         what: &str,
@@ -164,27 +164,27 @@ impl HostProcess {
         found.with_context(|| format!("/readyz is to be {status}, and was last {last}"))
     }
 
-    /// Bytes of memory that it has in use, as the operating system counts them.
+    /// Returns the host's resident memory, in bytes.
     pub fn memory(&self) -> anyhow::Result<u64> {
         usage::memory(self.child.id())
     }
 
-    /// Bytes of its memory that are swapped out.
+    /// Returns the bytes of the host's memory that are swapped out.
     pub fn swapped_memory(&self) -> anyhow::Result<u64> {
         usage::swapped_memory(self.child.id())
     }
 
-    /// Its process id.
+    /// Returns the process id.
     pub fn id(&self) -> u32 {
         self.child.id()
     }
 
-    /// What it and its children have of the machine.
+    /// Returns the resources that the host and its children use.
     pub fn usage(&self) -> anyhow::Result<Usage> {
         Usage::of(self.child.id())
     }
 
-    /// The processes in which it compiles plugins at this moment.
+    /// Returns the processes in which the host compiles plugins at this moment.
     #[cfg(target_os = "linux")]
     pub fn compilers(&self) -> anyhow::Result<Vec<Compiler>> {
         let parent = self.child.id().to_string();
@@ -199,11 +199,11 @@ impl HostProcess {
         Ok(found)
     }
 
-    /// How long its threads have had a core, all of them together: how long it would have taken alone on one.
+    /// Returns the processor time of all the host's threads together.
     pub fn processor_time(&self) -> anyhow::Result<Duration> {
         let mut total = Duration::ZERO;
         for thread in std::fs::read_dir(format!("/proc/{}/task", self.child.id()))? {
-            // One that has ended since has taken nothing that counts.
+            // A thread that has just ended has used a negligible time.
             let Ok(text) = std::fs::read_to_string(thread?.path().join("schedstat")) else {
                 continue;
             };
@@ -213,7 +213,7 @@ impl HostProcess {
         Ok(total)
     }
 
-    /// How many files it may have open now, and to how many it may raise that.
+    /// Returns the soft and the hard limit of open files.
     pub fn open_files_limit(&self) -> anyhow::Result<(String, String)> {
         let limits = std::fs::read_to_string(format!("/proc/{}/limits", self.child.id()))?;
         let line = limits.lines().find_map(|line| line.strip_prefix("Max open files"));
@@ -230,13 +230,13 @@ impl HostProcess {
             .context("cannot send SIGTERM")
     }
 
-    /// Ends it as the system does when memory runs out: at once, without a word.
+    /// Kills the host with SIGKILL, as the system does when memory runs out.
     pub async fn kill(&mut self) -> anyhow::Result<()> {
         self.child.kill().context("cannot kill the host")?;
         self.wait().await.map(drop)
     }
 
-    /// The first `127.0.0.1:…` in either output, as soon as it is there.
+    /// Waits for the first `127.0.0.1:…` in either output.
     pub async fn printed_address(&self) -> anyhow::Result<SocketAddr> {
         eventually("an address in what the host printed", async || {
             let said = self.stdout().text() + &self.log().text();
@@ -255,18 +255,18 @@ impl HostProcess {
         .await
     }
 
-    /// Waits for the end.
+    /// Waits until the host has ended.
     pub async fn wait(&mut self) -> anyhow::Result<Exit> {
         self.wait_at_most(PATIENCE).await
     }
 
-    /// Waits for the end for that long.
+    /// Waits until the host has ended, at most this long.
     pub async fn wait_at_most(&mut self, limit: Duration) -> anyhow::Result<Exit> {
         let started = Instant::now();
         loop {
             if let Some(status) = self.child.ended()? {
                 let took = started.elapsed();
-                // Its last words may still be on their way here.
+                // The last lines may still be in the pipe.
                 self.log().wait_for_end().await?;
                 self.stdout().wait_for_end().await?;
                 return Ok(Exit { status, took });
@@ -281,13 +281,13 @@ impl HostProcess {
         }
     }
 
-    /// Sends SIGTERM and waits for the end.
+    /// Sends SIGTERM and waits until the host has ended.
     pub async fn terminate(&mut self) -> anyhow::Result<Exit> {
         self.ask_to_stop()?;
         self.wait().await
     }
 
-    /// The most memory it ever had, in bytes, as Linux says.
+    /// Returns the peak of the host's resident memory, in bytes.
     #[cfg(target_os = "linux")]
     pub fn largest_memory(&self) -> anyhow::Result<u64> {
         let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id()))?;
@@ -296,7 +296,7 @@ impl HostProcess {
         Ok(kibibytes.context("/proc has VmHWM")?.parse::<u64>()? * 1024)
     }
 
-    /// Is it still there?
+    /// Returns true while the host runs.
     pub fn is_running(&mut self) -> bool {
         matches!(self.child.ended(), Ok(None))
     }

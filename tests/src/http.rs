@@ -15,19 +15,19 @@ use tokio::net::TcpStream;
 
 use crate::PATIENCE;
 
-/// No answer of the host is near this size.
+/// Maximum bytes of an answer, far more than the host ever sends.
 const LARGEST_RESPONSE: u64 = 16 * 1024 * 1024;
 
-/// One request.
+/// A request, with no check that it is valid.
 #[derive(Clone, Debug)]
 pub struct Request {
-    /// `GET`, `POST`, …
+    /// HTTP method, such as `GET`.
     pub method: &'static str,
     /// The path, with the query.
     pub path: String,
-    /// In the order in which they go out. `Content-Length` and `Connection` are added, and `Host` unless it is there.
+    /// Headers in the order in which they are sent. `Content-Length` and `Connection` are added, and `Host` unless it is there.
     pub headers: Vec<(String, String)>,
-    /// The body.
+    /// Bytes of the body.
     pub body: Bytes,
 }
 
@@ -37,26 +37,26 @@ impl Request {
         Self { method: "GET", path: path.to_owned(), headers: Vec::new(), body: Bytes::new() }
     }
 
-    /// A JSON body, as the platform sends it. It need not be JSON.
+    /// A `POST` request with a JSON content type, as the platform sends it. The body need not be JSON.
     pub fn post(path: &str, body: impl Into<Bytes>) -> Self {
         let headers =
             vec![("Content-Type".to_owned(), "application/json; charset=utf-8".to_owned())];
         Self { method: "POST", path: path.to_owned(), headers, body: body.into() }
     }
 
-    /// Adds a header.
+    /// Adds a header to the request.
     #[must_use]
     pub fn header(mut self, name: &str, value: impl Into<String>) -> Self {
         self.headers.push((name.to_owned(), value.into()));
         self
     }
 
-    /// Sends it, and waits for the whole answer.
+    /// Sends the request, and waits for the whole answer.
     pub async fn send(&self, to: SocketAddr) -> anyhow::Result<Response> {
         self.send_over(to, TcpStream::connect(to)).await
     }
 
-    /// Likewise, from that address of this machine.
+    /// Sends the request from that address of this machine, and waits for the whole answer.
     pub async fn send_from(&self, from: IpAddr, to: SocketAddr) -> anyhow::Result<Response> {
         self.send_over(to, connect_from(from, to)).await
     }
@@ -72,14 +72,14 @@ impl Request {
             let (mut reader, mut writer) = stream.into_split();
             let mut received = Vec::new();
             let write = async {
-                // A server that refuses early closes while this still writes; what it said is what counts.
+                // A server that refuses early closes the connection during this write; its answer still counts.
                 let _ = writer.write_all(self.head(to).as_bytes()).await;
                 let _ = writer.write_all(&self.body).await;
                 std::future::pending::<()>().await;
             };
             let read = async {
                 let read = (&mut reader).take(LARGEST_RESPONSE).read_to_end(&mut received).await;
-                // A reset after a complete answer is how an early refusal of a large body ends.
+                // After an early refusal of a large body the connection is reset behind a complete answer.
                 match read {
                     Err(error) if received.is_empty() => {
                         Err(anyhow::Error::new(error).context("no answer"))
@@ -113,29 +113,28 @@ impl Request {
     }
 }
 
-/// A connection from that address of this machine: on loopback there are many, and a limit on what one client may take
-/// counts each by itself.
+/// Connects from that address of this machine: loopback has many, and a limit for one client counts each by itself.
 pub async fn connect_from(from: IpAddr, to: SocketAddr) -> std::io::Result<TcpStream> {
     let socket = TcpSocket::new_v4()?;
     socket.bind(SocketAddr::new(from, 0))?;
     socket.connect(to).await
 }
 
-/// One answer.
+/// An answer that was received completely.
 #[derive(Clone, Debug)]
 pub struct Response {
-    /// The status code.
+    /// The HTTP status code.
     pub status: u16,
-    /// Names in lower case.
+    /// Headers, with names in lower case.
     pub headers: Vec<(String, String)>,
     /// The body, without its transfer encoding.
     pub body: Bytes,
-    /// From before the connection was opened until the last byte.
+    /// Time from before the connection was opened until the last byte.
     pub elapsed: Duration,
 }
 
 impl Response {
-    /// Reads the bytes of one answer.
+    /// Parses the bytes of one answer.
     pub fn parse(bytes: &[u8], elapsed: Duration) -> anyhow::Result<Self> {
         let end = bytes
             .windows(4)
@@ -159,30 +158,30 @@ impl Response {
         Ok(Self { status, headers, body: body.into(), elapsed })
     }
 
-    /// A header by its lower-case name.
+    /// Returns a header by its lower-case name.
     pub fn header(&self, name: &str) -> Option<&str> {
         self.headers.iter().find(|(found, _)| found == name).map(|(_, value)| value.as_str())
     }
 
-    /// The body as JSON.
+    /// Parses the body as JSON.
     pub fn json(&self) -> anyhow::Result<Value> {
         serde_json::from_slice(&self.body).with_context(|| {
             format!("the body is not JSON: {:?}", String::from_utf8_lossy(&self.body))
         })
     }
 
-    /// The text at a JSON pointer, empty if there is none.
+    /// Returns the text at a JSON pointer, empty if there is none.
     pub fn text_at(&self, pointer: &str) -> String {
         let json = self.json().unwrap_or_default();
         json.pointer(pointer).and_then(Value::as_str).unwrap_or_default().to_owned()
     }
 
-    /// What the toast in the answer says.
+    /// Returns the text of the toast in the answer.
     pub fn toast(&self) -> String {
         self.text_at("/toast/content")
     }
 
-    /// The body as text.
+    /// Returns the body as text.
     pub fn text(&self) -> String {
         String::from_utf8_lossy(&self.body).into_owned()
     }

@@ -32,15 +32,15 @@ pub mod wire;
 
 use std::time::Duration;
 
-/// How long a test waits for something that has to happen. Only a failing test ever waits this long; it is generous
-/// because two test threads, a compiler and several hosts may share two cores.
+/// Time limit for something that has to happen. Only a failing test ever waits this long; it is generous because two test
+/// threads, a compiler and several hosts may share two cores.
 pub const PATIENCE: Duration = Duration::from_secs(30);
 
 /// The app that the captured vectors are addressed to.
 pub const APP_ID: &str = "cli_0123456789abcdef";
 /// The tenant in the captured vectors.
 pub const TENANT_KEY: &str = "2df73991750b1234";
-/// What the host authenticates with. Recognisable, so that a leak into a log is found by searching for it.
+/// The app secret of the host. Recognisable, so that a leak into a log is found by searching for it.
 pub const APP_SECRET: &str = "e2e-app-secret-XK41bq";
 /// The Verification Token that the captured vectors carry.
 pub const VERIFICATION_TOKEN: &str = "066zT6pS4QCbgj5Do145GfDbbagCHGgF";

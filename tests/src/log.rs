@@ -1,4 +1,4 @@
-//! What the host wrote to its log, kept in a bounded buffer, and waiting for a line to appear in it.
+//! Reads the host's log into a bounded buffer, and waits for lines to appear in it.
 
 use std::collections::VecDeque;
 use std::io::BufRead;
@@ -14,16 +14,16 @@ use tokio::sync::watch;
 
 use crate::PATIENCE;
 
-/// Lines kept. A test that floods the log still sees its end, and the harness stays small.
+/// Lines that are kept. A test that floods the log still sees its end, and the harness stays small.
 const CAPACITY: usize = 50_000;
-/// What a host says once, at its start, and a test may ask for at any time: such lines are kept however many follow.
+/// Events that a host logs once, at its start, and that a test may ask for at any time: their lines are kept however many follow.
 const SAID_ONCE: [LogEvent; 1] = [events::LISTENING];
-/// Between two looks at whether reading goes on.
+/// Time between two checks whether reading goes on.
 const LOOK: Duration = Duration::from_millis(10);
-/// Lines shown when a wait fails.
+/// Lines that are shown when a wait fails.
 const SHOWN_ON_FAILURE: usize = 60;
 
-/// One line of the log.
+/// One line of a host's log.
 #[derive(Clone, Debug)]
 pub struct LogLine {
     text: String,
@@ -36,27 +36,27 @@ impl LogLine {
         Self { text, json }
     }
 
-    /// The line as it was written.
+    /// Returns the line as it was written.
     pub fn text(&self) -> &str {
         &self.text
     }
 
-    /// The line as JSON; null if it is not.
+    /// Returns the line as JSON; null if it is not JSON.
     pub fn json(&self) -> &Value {
         &self.json
     }
 
-    /// The `message` of the line.
+    /// Returns the `message` of the line.
     pub fn message(&self) -> &str {
         self.text_of("message")
     }
 
-    /// A field as text, empty if there is none.
+    /// Returns a field as text, empty if there is none.
     pub fn text_of(&self, field: &str) -> &str {
         self.json.get(field).and_then(Value::as_str).unwrap_or_default()
     }
 
-    /// A field as a number, however it was written.
+    /// Returns a field as a number, whether it was written as a number or as text.
     pub fn number_of(&self, field: &str) -> Option<f64> {
         match self.json.get(field)? {
             Value::Number(number) => number.as_f64(),
@@ -65,7 +65,7 @@ impl LogLine {
         }
     }
 
-    /// Whether the line says that, with these texts in these fields.
+    /// Returns true if the line reports that event, with these texts in these fields.
     pub fn is(&self, event: LogEvent, fields: &[(&str, &str)]) -> bool {
         self.message() == event.text()
             && fields.iter().all(|(name, text)| self.text_of(name) == *text)
@@ -89,7 +89,7 @@ pub struct Log {
 }
 
 impl Log {
-    /// Starts reading; the thread ends when the host closes its end.
+    /// Starts a thread that reads the log until the host closes its end.
     pub fn follow(source: impl std::io::Read + Send + 'static) -> Self {
         let log = Self { lines: Arc::default(), written: Arc::new(watch::Sender::new(0)) };
         let writer = log.clone();
@@ -109,7 +109,7 @@ impl Log {
         log
     }
 
-    /// Reads no more, as a log shipper that hangs, or goes on.
+    /// Stops reading, like a log shipper that hangs, or resumes.
     pub fn ignore(&self, ignored: bool) {
         self.lines.lock().ignored = ignored;
     }
@@ -127,23 +127,23 @@ impl Log {
         self.written.send_modify(|count| *count += 1);
     }
 
-    /// How many lines were written so far.
+    /// Returns the number of lines written so far.
     pub fn len(&self) -> usize {
         *self.written.borrow()
     }
 
-    /// Was nothing written yet?
+    /// Returns true if nothing was written yet.
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
 
-    /// The lines so far that `matches` accepts.
+    /// Returns the lines so far that `matches` accepts.
     pub fn lines(&self, matches: impl Fn(&LogLine) -> bool) -> Vec<LogLine> {
         let lines = self.lines.lock();
         lines.lasting.iter().chain(&lines.kept).filter(|line| matches(line)).cloned().collect()
     }
 
-    /// The lines after the first `count` that `matches` accepts, as far as they are still kept.
+    /// Returns the lines after the first `count` that `matches` accepts, as far as they are still kept.
     pub fn lines_after(&self, count: usize, matches: impl Fn(&LogLine) -> bool) -> Vec<LogLine> {
         let lines = self.lines.lock();
         let new = self.len().saturating_sub(count).min(lines.kept.len());
@@ -151,12 +151,12 @@ impl Log {
         lines.kept.iter().skip(skipped).filter(|line| matches(line)).cloned().collect()
     }
 
-    /// Everything so far, as text.
+    /// Returns the lines that are kept, as text.
     pub fn text(&self) -> String {
         self.lines.lock().kept.iter().map(LogLine::text).collect::<Vec<_>>().join("\n")
     }
 
-    /// The first line that says that, with these fields, as soon as it is there.
+    /// Waits for a line of that event with these fields, and returns the first.
     pub async fn wait_for(
         &self,
         event: LogEvent,
@@ -166,7 +166,7 @@ impl Log {
         Ok(found.swap_remove(0))
     }
 
-    /// The lines that say that, with these fields, as soon as there are `count` of them.
+    /// Waits for `count` lines of that event with these fields, and returns them.
     pub async fn wait_for_count(
         &self,
         count: usize,
@@ -176,7 +176,7 @@ impl Log {
         self.wait_for_count_within(PATIENCE, count, event, fields).await
     }
 
-    /// Likewise, for something that takes longer than anything else does.
+    /// Like [`Log::wait_for_count`], with a time limit of its own, for what takes longer than [`PATIENCE`].
     pub async fn wait_for_count_within(
         &self,
         patience: Duration,
@@ -188,7 +188,7 @@ impl Log {
         self.wait_for_lines(patience, count, &what, |line| line.is(event, fields)).await
     }
 
-    /// The first line that is what is looked for, as soon as it is there.
+    /// Waits for a line that `matches` accepts, and returns the first.
     pub async fn wait_for_line(
         &self,
         what: &str,
@@ -198,12 +198,12 @@ impl Log {
         Ok(found.swap_remove(0))
     }
 
-    /// The first line that holds that text, as soon as it is there: of output that is for people.
+    /// Waits for a line that contains the text, and returns the first: for output that is meant for people.
     pub async fn wait_for_text(&self, text: &str) -> anyhow::Result<LogLine> {
         self.wait_for_text_within(PATIENCE, text).await
     }
 
-    /// Likewise, for something that takes longer than anything else does.
+    /// Like [`Log::wait_for_text`], with a time limit of its own, for what takes longer than [`PATIENCE`].
     pub async fn wait_for_text_within(
         &self,
         patience: Duration,
@@ -254,7 +254,7 @@ impl Log {
         }
     }
 
-    /// The last lines, for a person.
+    /// Returns the last lines, for a person.
     pub fn tail(&self, count: usize) -> String {
         let lines = self.lines.lock();
         let skipped = lines.kept.len().saturating_sub(count);

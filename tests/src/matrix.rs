@@ -1,5 +1,5 @@
-//! `discovery_and_handshake_behaviour` of the vectors: under which conditions the official SDKs were run, and what they
-//! did. Those of its cases that are one condition can be repeated; the others are stories of their own.
+//! `discovery_and_handshake_behaviour` of the vectors: the conditions under which the official SDKs were run, and what they did.
+//! Cases with a single condition can be repeated; the others are sequences of events.
 
 use anyhow::Context as _;
 use lark_simulator::Simulator;
@@ -14,20 +14,20 @@ use serde_json::json;
 
 use crate::vectors;
 
-/// Where the cases are.
+/// JSON pointer to the cases.
 const CASES: &str = "/discovery_and_handshake_behaviour";
 
-/// What one attempt to connect meets.
+/// The platform's answer to an attempt to connect.
 #[derive(Clone, Debug)]
 pub enum Condition {
-    /// At discovery.
+    /// The discovery request is answered like this.
     Discovery(DiscoveryScript),
-    /// At the handshake; discovery is in order.
+    /// Discovery succeeds, and the handshake is answered like this.
     Handshake(HandshakeScript),
 }
 
 impl Condition {
-    /// From now on it is so for that app.
+    /// Makes the simulator answer that app like this from now on.
     pub fn arrange(&self, simulator: &Simulator, app: &str) -> anyhow::Result<()> {
         let (discovery, handshake) = match self.clone() {
             Self::Discovery(script) => (script, HandshakeScript::Normal),
@@ -38,32 +38,32 @@ impl Condition {
     }
 }
 
-/// One case.
+/// One case with a single condition.
 #[derive(Clone, Debug)]
 pub struct Case {
-    /// As the vectors call it.
+    /// The case's name in the vectors.
     pub name: &'static str,
-    /// What was arranged.
+    /// The platform's answer in this case.
     pub condition: Condition,
-    /// What the Python SDK did.
+    /// Behaviour of the Python SDK.
     pub python: Course,
-    /// What the Node SDK did.
+    /// Behaviour of the Node SDK.
     pub node: Course,
 }
 
-/// How attempts to connect go on.
+/// A client's behaviour after an attempt to connect.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Course {
-    /// A connection is up.
+    /// The client is connected.
     Connects,
-    /// Another attempt follows.
+    /// The client makes another attempt.
     TriesAgain,
-    /// No further attempt.
+    /// The client makes no further attempt.
     GivesUp,
 }
 
 impl Course {
-    /// For people.
+    /// Returns the words for reports.
     pub fn words(self) -> &'static str {
         match self {
             Self::Connects => "connects",
@@ -73,7 +73,7 @@ impl Course {
     }
 }
 
-/// The cases that are one condition.
+/// Returns the cases with a single condition.
 pub fn cases() -> anyhow::Result<Vec<Case>> {
     let all = vectors::at(CASES)?.as_object().context("the cases are an object")?;
     let repeatable = all.iter().filter_map(|(name, seen)| Some((name, condition(name)?, seen)));
@@ -86,13 +86,13 @@ pub fn cases() -> anyhow::Result<Vec<Case>> {
         .collect()
 }
 
-/// The names of the other cases.
+/// Returns the names of the other cases.
 pub fn stories() -> anyhow::Result<Vec<&'static str>> {
     let all = vectors::at(CASES)?.as_object().context("the cases are an object")?;
     Ok(all.keys().map(String::as_str).filter(|name| condition(name).is_none()).collect())
 }
 
-/// What was seen of one SDK. Its process ended with a code if it gave up, and ran on otherwise.
+/// Reads the behaviour of one SDK. Its process ended with a code if it gave up, and kept running otherwise.
 fn course(seen: &Value) -> Option<Course> {
     Some(match (seen.get("conns")?.as_u64()?, seen.get("rc")?) {
         (1.., _) => Course::Connects,
@@ -101,7 +101,7 @@ fn course(seen: &Value) -> Option<Course> {
     })
 }
 
-/// Reads the name of a case.
+/// Parses the name of a case; `None` if it is not a single condition.
 fn condition(name: &str) -> Option<Condition> {
     if let Some(rest) = name.strip_prefix("disc ") {
         return discovery(rest).map(Condition::Discovery);
@@ -140,7 +140,7 @@ fn discovery(what: &str) -> Option<DiscoveryScript> {
     })
 }
 
-/// The order of the parameters matters to one SDK, their presence to the other.
+/// One SDK depends on the order of the parameters, the other on their presence.
 fn url(what: &str) -> Option<DiscoveryScript> {
     let query = match what {
         "device_id first" => format!("device_id=7&service_id=9&ticket={FRESH_TICKET}"),
@@ -151,7 +151,7 @@ fn url(what: &str) -> Option<DiscoveryScript> {
     Some(with_query(&query))
 }
 
-/// Discovery that hands out a URL with that query.
+/// Makes discovery return a URL with that query.
 pub fn with_query(query: &str) -> DiscoveryScript {
     let body = json!({
         "code": 0,

@@ -7,7 +7,7 @@ use anyhow::ensure;
 
 use crate::http::Request;
 
-/// Everything `/metrics` said at one moment.
+/// All samples of `/metrics` at one moment.
 #[derive(Debug)]
 pub struct Metrics(Vec<Sample>);
 
@@ -19,7 +19,7 @@ struct Sample {
 }
 
 impl Metrics {
-    /// Asks the host.
+    /// Reads the host's `/metrics`.
     pub async fn scrape(admin: SocketAddr) -> anyhow::Result<Self> {
         let response = Request::get("/metrics").send(admin).await?;
         ensure!(response.status == 200, "/metrics answered {}", response.status);
@@ -32,7 +32,7 @@ impl Metrics {
             .map(Self)
     }
 
-    /// The sum of all samples of that name that carry these labels.
+    /// Returns the sum of all samples of that name that carry these labels.
     pub fn sum(&self, name: &str, labels: &[(&str, &str)]) -> f64 {
         let carries = |sample: &&Sample| {
             sample.name == name
@@ -43,20 +43,20 @@ impl Metrics {
         self.0.iter().filter(carries).map(|sample| sample.value).sum()
     }
 
-    /// Is there any sample of that name?
+    /// Returns true if there is any sample of that name.
     pub fn has(&self, name: &str) -> bool {
         self.0.iter().any(|sample| sample.name == name)
     }
 }
 
-/// `name{key="value",…} number`
+/// Parses a line of the form `name{key="value",…} number`.
 fn sample(line: &str) -> anyhow::Result<Sample> {
     let (series, value) = line.rsplit_once(' ').with_context(|| format!("not a sample: {line}"))?;
     let (name, labels) = match series.split_once('{') {
         Some((name, labels)) => (name, labels.trim_end_matches('}')),
         None => (series, ""),
     };
-    // No label value of the host contains a comma or an escaped quote, so text is enough.
+    // No label value of the host contains a comma or an escaped quote, so splitting the text suffices.
     let labels = labels
         .split("\",")
         .filter_map(|label| label.split_once("=\""))

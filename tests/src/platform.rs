@@ -26,7 +26,7 @@ use crate::sender;
 use crate::setup::App;
 use crate::setup::Keys;
 
-/// What the platform tells its clients, in seconds: tests do not wait two minutes for a reconnect or a ping.
+/// Settings that the platform sends to its clients, in seconds: tests do not wait two minutes for a reconnect or a ping.
 const CLIENT_CONFIG: ClientConfig = ClientConfig {
     reconnect_count: -1,
     reconnect_interval: 1,
@@ -41,7 +41,7 @@ pub struct Platform {
 }
 
 impl Platform {
-    /// With these apps, their secrets and keys; over TLS where there is a certificate.
+    /// Starts a platform with these apps, their secrets and keys; it speaks TLS if there is a certificate.
     pub async fn start(apps: &[App], tls: Option<Arc<ServerConfig>>) -> anyhow::Result<Self> {
         let simulated = apps.iter().map(|app| SimulatedApp {
             verification_token: Some(Secret::new(VERIFICATION_TOKEN)),
@@ -57,22 +57,22 @@ impl Platform {
         Ok(Self { simulator: Simulator::start(config).await?, first_app })
     }
 
-    /// What the host's `domain` is set to.
+    /// Returns the value for the host's `domain`.
     pub fn domain(&self) -> String {
         self.simulator.domain()
     }
 
-    /// The simulator itself.
+    /// Returns the underlying simulator.
     pub fn simulator(&self) -> &Simulator {
         &self.simulator
     }
 
-    /// The id of the first app.
+    /// Returns the id of the first app.
     pub fn app(&self) -> &str {
         &self.first_app
     }
 
-    /// A user of the first app clicks a button of that name; the click comes over the long connection.
+    /// Clicks a button of that name as a user of the first app; the click comes over the long connection.
     pub async fn click(&self, button: &str) -> anyhow::Result<Seen> {
         self.send(&click(button)).await
     }
@@ -87,7 +87,7 @@ impl Platform {
         Ok(Seen(self.simulator.send(&self.first_app, door, delivery).await?))
     }
 
-    /// Waits until that is true of what the platform saw.
+    /// Waits until the condition is true of the simulator.
     pub async fn wait_until(&self, condition: impl Fn(&Simulator) -> bool) -> anyhow::Result<()> {
         self.simulator
             .wait_until(PATIENCE, condition)
@@ -101,34 +101,34 @@ pub fn click(button: &str) -> Delivery {
     Delivery::json(DeliveryKind::CardAction, sender::click(button))
 }
 
-/// What came of one delivery.
+/// The result of one delivery.
 #[derive(Debug)]
 pub struct Seen(Exchange);
 
 impl Seen {
-    /// Everything about it.
+    /// Returns the complete exchange.
     pub fn exchange(&self) -> &Exchange {
         &self.0
     }
 
-    /// What the toast says, empty if there is none.
+    /// Returns the text of the toast, empty if there is none.
     pub fn toast(&self) -> &str {
         self.0.verdict.toast.as_ref().map(|toast| toast.text.as_str()).unwrap_or_default()
     }
 
-    /// `info`, `success`, `warning` or `error`; empty if there is no toast.
+    /// Returns the kind of the toast: `info`, `success`, `warning` or `error`; empty if there is none.
     pub fn toast_kind(&self) -> String {
         let kind =
             self.0.verdict.toast.as_ref().and_then(|toast| serde_json::to_value(toast.kind).ok());
         kind.and_then(|kind| kind.as_str().map(str::to_owned)).unwrap_or_default()
     }
 
-    /// The error that the user sees instead.
+    /// Returns the error that the user sees in place of a reply.
     pub fn error(&self) -> Option<&UserError> {
         self.0.verdict.error.as_ref()
     }
 
-    /// The reply as JSON, null if there is none.
+    /// Returns the reply as JSON, null if there is none.
     pub fn reply(&self) -> Value {
         self.0
             .received

@@ -1,4 +1,4 @@
-//! An HTTP proxy on loopback, as companies have them: it tunnels, forwards, and may want credentials.
+//! An HTTP proxy on loopback, like those of companies: it tunnels, forwards, and may require credentials.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -11,10 +11,10 @@ use tokio::io::AsyncWriteExt as _;
 use tokio::net::TcpListener;
 use tokio::net::TcpStream;
 
-/// The head of a request has some hundred bytes.
+/// Maximum bytes of a request's head; a real one has some hundred.
 const LARGEST_HEAD: usize = 64 * 1024;
 
-/// A running proxy.
+/// A running HTTP proxy.
 pub struct TestProxy {
     address: SocketAddr,
     seen: Arc<Mutex<Vec<String>>>,
@@ -22,7 +22,7 @@ pub struct TestProxy {
 }
 
 impl TestProxy {
-    /// Listens on a port of the system's choice. `wanted` is the value of `Proxy-Authorization` without which it refuses.
+    /// Listens on a port that the system assigns. With `wanted`, it refuses requests with another `Proxy-Authorization`.
     pub async fn start(wanted: Option<&'static str>) -> anyhow::Result<Self> {
         let listener = TcpListener::bind("127.0.0.1:0").await?;
         let address = listener.local_addr()?;
@@ -31,12 +31,12 @@ impl TestProxy {
         Ok(Self { address, seen, serving })
     }
 
-    /// Where it listens.
+    /// Returns the address it listens on.
     pub fn address(&self) -> SocketAddr {
         self.address
     }
 
-    /// The request lines so far.
+    /// Returns the request lines so far.
     pub fn seen(&self) -> Vec<String> {
         self.seen.lock().clone()
     }
@@ -51,7 +51,7 @@ impl Drop for TestProxy {
 async fn serve(listener: TcpListener, seen: Arc<Mutex<Vec<String>>>, wanted: Option<&'static str>) {
     while let Ok((stream, _)) = listener.accept().await {
         let seen = Arc::clone(&seen);
-        // A connection that breaks is the host's business; a test that needs it says so.
+        // Broken connections are ignored here; a test that needs the connection fails by itself.
         tokio::spawn(async move { drop(pass_on(stream, &seen, wanted).await) });
     }
 }
@@ -81,7 +81,7 @@ async fn pass_on(
         tokio::io::copy_bidirectional(&mut client, &mut server).await?;
         return Ok(());
     }
-    // A server has to understand the address of a forwarded request as it stands.
+    // The server must understand the address of a forwarded request, which is an absolute URL.
     let host = target.strip_prefix("http://").context("not for a proxy")?.split('/').next();
     let mut server = TcpStream::connect(host.unwrap_or_default()).await?;
     server.write_all(head.as_bytes()).await?;

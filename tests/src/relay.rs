@@ -1,4 +1,4 @@
-//! An address that is known before what it leads to: connections are passed on to a host that starts later.
+//! A relay whose address is known before its target: it passes connections on to a host that starts later.
 
 use std::net::Ipv4Addr;
 use std::net::SocketAddr;
@@ -8,14 +8,14 @@ use std::sync::OnceLock;
 use tokio::net::TcpListener;
 use tokio::net::TcpStream;
 
-/// A listener that passes everything on. It ends with the test.
+/// A listener that passes all connections on. It ends with the test.
 pub struct Relay {
     address: SocketAddr,
     target: Arc<OnceLock<SocketAddr>>,
 }
 
 impl Relay {
-    /// Listens. Connections that come before there is a target are closed.
+    /// Starts to listen. Connections that come before there is a target are closed.
     pub async fn start() -> anyhow::Result<Self> {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
         let (address, target) = (listener.local_addr()?, Arc::new(OnceLock::new()));
@@ -32,14 +32,14 @@ impl Relay {
         Ok(Self { address, target })
     }
 
-    /// Where it listens.
+    /// Returns the address it listens on.
     pub fn address(&self) -> SocketAddr {
         self.address
     }
 
-    /// Leads there from now on.
+    /// Sets the target of all further connections.
     pub fn leads_to(&self, target: SocketAddr) {
-        // It is set once; a test that sets it twice fails by what it then sees.
+        // The target is set once; a test that sets it twice notices the wrong target.
         let _ = self.target.set(target);
     }
 }

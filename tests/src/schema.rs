@@ -1,5 +1,5 @@
-//! As much of JSON Schema (draft 2020-12) as the schemas of this project use. A keyword that it does not know is an error,
-//! so that nothing in them is read over.
+//! The part of JSON Schema (draft 2020-12) that this project's schemas use. An unknown keyword is an error, so that no rule of a
+//! schema is ignored.
 
 use anyhow::Context as _;
 use anyhow::bail;
@@ -8,18 +8,18 @@ use serde_json::Value;
 
 use crate::artifacts;
 
-/// A schema and everything that it refers to within itself.
+/// A schema with its internal references.
 pub struct Schema(Value);
 
 impl Schema {
-    /// The file at that path of the source tree.
+    /// Loads the schema from that path of the source tree.
     pub fn of(path: &str) -> anyhow::Result<Self> {
         let file = artifacts::source_root().join(path);
         let text = std::fs::read(&file).with_context(|| format!("{}", file.display()))?;
         Ok(Self(serde_json::from_slice(&text).context(path.to_owned())?))
     }
 
-    /// Whether it takes that value. An error is a fault of the schema.
+    /// Returns true if the value is valid. An error means that the schema itself is faulty.
     pub fn takes(&self, value: &Value) -> anyhow::Result<bool> {
         self.holds(&self.0, value)
     }
@@ -47,7 +47,7 @@ impl Schema {
     ) -> anyhow::Result<bool> {
         let list = || wanted.as_array().with_context(|| format!("{keyword} is no list"));
         Ok(match keyword {
-            // Annotations, what others refer to, and what stands with `if`.
+            // Annotations, targets of references, and keywords that are handled with `if`.
             "$schema" | "$defs" | "title" | "description" | "then" => true,
             "$ref" => {
                 let at = wanted.as_str().and_then(|text| text.strip_prefix('#'));

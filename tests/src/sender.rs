@@ -1,4 +1,4 @@
-//! The platform's side of the webhook, by hand: bodies that are encrypted and signed as it does it, and as it never
+//! The platform's side of the webhook, by hand: bodies that are encrypted and signed as the platform does it, and as it never
 //! would.
 
 use std::sync::atomic::AtomicU64;
@@ -18,33 +18,33 @@ use crate::TENANT_KEY;
 use crate::VERIFICATION_TOKEN;
 use crate::http::Request;
 
-/// The path of the only app's webhook.
+/// Path of the webhook in the usual configuration.
 pub const PATH: &str = "/callback";
 /// A real IV is random; a fixed one makes a failing test repeat exactly.
 const IV: [u8; 16] = [7; 16];
 
-/// Which key signs.
+/// The key that signs a body.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Signer {
     /// SHA-256 with the Encrypt Key: events and new callbacks.
     EncryptKey,
     /// SHA-1 with the Verification Token: the old card protocol.
     VerificationToken,
-    /// SHA-256 with a key nobody has.
+    /// SHA-256 with a key that the host does not know.
     Stranger,
 }
 
-/// A plain body without a signature, as an app without an Encrypt Key gets it.
+/// Builds an unsigned request with a plain body, as an app without an Encrypt Key gets it.
 pub fn plain(body: impl AsRef<[u8]>) -> Request {
     Request::post(PATH, body.as_ref().to_vec())
 }
 
-/// The body as it is, signed.
+/// Builds a signed request with a plain body.
 pub fn signed(body: impl AsRef<[u8]>, signer: Signer) -> Request {
     signed_ago(body, signer, 0)
 }
 
-/// Signed that many seconds ago; a negative number is in the future.
+/// Builds a request that was signed that many seconds ago; a negative number is in the future.
 pub fn signed_ago(body: impl AsRef<[u8]>, signer: Signer, seconds: i64) -> Request {
     let body = body.as_ref();
     let timestamp = (unix_seconds() - seconds).to_string();
@@ -64,18 +64,18 @@ pub fn signed_ago(body: impl AsRef<[u8]>, signer: Signer, seconds: i64) -> Reque
         .header("X-Lark-Signature", signature)
 }
 
-/// Encrypted and signed with the Encrypt Key, as the platform sends everything but old cards.
+/// Builds a request that is encrypted and signed with the Encrypt Key, as the platform sends everything but old cards.
 pub fn sealed(body: impl AsRef<[u8]>) -> Request {
     signed(envelope(body), Signer::EncryptKey)
 }
 
-/// `{"encrypt":"…"}` around the body.
+/// Encrypts the body and returns `{"encrypt":"…"}`.
 pub fn envelope(body: impl AsRef<[u8]>) -> String {
     let encrypted = Cipher::new(&Secret::new(ENCRYPT_KEY)).encrypt(body.as_ref(), IV);
     json!({ "encrypt": encrypted }).to_string()
 }
 
-/// A callback or event of schema 2.0 with an event id of its own.
+/// Builds a callback or event of schema 2.0 with an event id of its own.
 pub fn callback(event_type: &str, event: Value) -> Value {
     let header = json!({
         "event_id": format!("e2e-{}", next()),
@@ -89,7 +89,7 @@ pub fn callback(event_type: &str, event: Value) -> Value {
     Value::Object(parts.map(|(key, value)| (key.to_owned(), value)).into_iter().collect())
 }
 
-/// A click on a button of that name.
+/// Builds a click on a button of that name.
 pub fn click(button: &str) -> Value {
     callback(
         "card.action.trigger",
@@ -103,21 +103,21 @@ pub fn click(button: &str) -> Value {
     )
 }
 
-/// A click on a button that carries this value.
+/// Builds a click on a button that carries this value.
 pub fn click_with(button: &str, value: impl Into<Value>) -> Value {
     let mut click = click(button);
     click["event"]["action"]["value"] = value.into();
     click
 }
 
-/// A click by that user.
+/// Builds a click by that user.
 pub fn click_by(button: &str, open_id: &str) -> Value {
     let mut click = click(button);
     click["event"]["operator"]["open_id"] = open_id.into();
     click
 }
 
-/// A request for the preview of that link.
+/// Builds a request for the preview of that link.
 pub fn preview(url: &str) -> Value {
     callback(
         "url.preview.get",
@@ -129,7 +129,7 @@ pub fn preview(url: &str) -> Value {
     )
 }
 
-/// An event of schema 2.0.
+/// Builds an event of schema 2.0.
 pub fn event() -> Value {
     callback(
         "im.message.receive_v1",
@@ -137,7 +137,7 @@ pub fn event() -> Value {
     )
 }
 
-/// A click on an old card.
+/// Builds a click on an old card.
 pub fn legacy_click(button: &str) -> Value {
     json!({
         "open_id": "ou_e2e",
@@ -148,7 +148,7 @@ pub fn legacy_click(button: &str) -> Value {
     })
 }
 
-/// The event id of a schema 2.0 body.
+/// Returns the event id of a schema 2.0 body.
 pub fn event_id(body: &Value) -> &str {
     body.pointer("/header/event_id").and_then(Value::as_str).unwrap_or_default()
 }

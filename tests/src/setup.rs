@@ -1,4 +1,4 @@
-//! Puts a simulated platform and a host together: apps, their plugins, and whatever a test wants different.
+//! Configures and starts a simulated platform and a host: apps, their plugins, and the settings of one test.
 
 use std::net::SocketAddr;
 use std::path::Path;
@@ -24,10 +24,10 @@ use crate::log::LogLine;
 use crate::platform::Platform;
 use crate::sender;
 
-/// An address where nobody answers, for hosts that have no business with the platform.
+/// An address where nothing listens, for hosts that do not need the platform.
 const NOBODY: &str = "http://127.0.0.1:1";
 
-/// How the webhook's callers prove who they are.
+/// Credentials that an app has for its webhook.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Keys {
     /// A Verification Token alone.
@@ -38,14 +38,14 @@ pub enum Keys {
     EncryptKey,
 }
 
-/// What vouches for a body that is sent to the webhook.
+/// Protection of a body that is sent to the webhook.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Seal {
-    /// The Verification Token inside it.
+    /// A plain body with the Verification Token in it.
     Plain,
-    /// A SHA-256 signature, and it is encrypted.
+    /// An encrypted body with a SHA-256 signature.
     Encrypted,
-    /// A SHA-1 signature: old cards.
+    /// A plain body with a SHA-1 signature: old cards.
     VerificationToken,
 }
 
@@ -58,7 +58,7 @@ impl From<Keys> for Seal {
     }
 }
 
-/// One app of the host, and what is in its folder.
+/// One app of the host, and the content of its plugins folder.
 #[derive(Clone, Debug)]
 pub struct App {
     id: String,
@@ -85,7 +85,7 @@ impl Default for App {
 }
 
 impl App {
-    /// Both doors, a Verification Token, no Encrypt Key, no plugins.
+    /// Creates an app with both doors, a Verification Token, no Encrypt Key and no plugins.
     pub fn new(id: &str, path: &str) -> Self {
         Self {
             id: id.to_owned(),
@@ -99,92 +99,92 @@ impl App {
         }
     }
 
-    /// With an Encrypt Key: everything but old cards comes encrypted, and everything signed.
+    /// Adds an Encrypt Key: everything but old cards comes encrypted, and everything signed.
     #[must_use]
     pub fn encrypted(self) -> Self {
         self.with_keys(Keys::TokenAndEncryptKey)
     }
 
-    /// With these keys.
+    /// Replaces the webhook's credentials.
     #[must_use]
     pub fn with_keys(mut self, keys: Keys) -> Self {
         self.keys = keys;
         self
     }
 
-    /// Without a long connection.
+    /// Removes the long connection.
     #[must_use]
     pub fn webhook_only(self) -> Self {
         self.connections(0)
     }
 
-    /// With that many long connections.
+    /// Sets the number of long connections.
     #[must_use]
     pub fn connections(mut self, count: u32) -> Self {
         self.connections = count;
         self
     }
 
-    /// Gives a silent platform up that long after it should have said something.
+    /// Sets how long, in milliseconds, a platform that should have sent something may stay silent.
     #[must_use]
     pub fn silence_ms(mut self, milliseconds: u64) -> Self {
         self.silence_ms = Some(milliseconds);
         self
     }
 
-    /// Without a webhook.
+    /// Removes the app's webhook.
     #[must_use]
     pub fn long_connection_only(mut self) -> Self {
         self.webhook = false;
         self
     }
 
-    /// With that setting of `[[app]]`.
+    /// Sets a key of `[[app]]`.
     #[must_use]
     pub fn set(mut self, key: &str, value: impl Into<Value>) -> Self {
         self.settings[key] = value.into();
         self
     }
 
-    /// From the platform's store, for many tenants.
+    /// Makes it an app of the platform's store, with many tenants.
     #[must_use]
     pub fn from_the_store(self) -> Self {
         self.set("kind", "store")
     }
 
-    /// Whether it is.
+    /// Returns true for an app of the platform's store.
     pub fn is_from_the_store(&self) -> bool {
         self.settings["kind"] == "store"
     }
 
-    /// With the guest of that folder in `tests/guests/`.
+    /// Adds the guest of that folder in `tests/guests/`.
     pub fn guest(self, name: &str) -> anyhow::Result<Self> {
         Ok(self.component(name, artifacts::guest(name)?, None))
     }
 
-    /// With that guest and a sidecar file beside it.
+    /// Adds that guest with a sidecar file.
     pub fn guest_with(self, name: &str, sidecar: Value) -> anyhow::Result<Self> {
         Ok(self.component(name, artifacts::guest(name)?, Some(sidecar)))
     }
 
-    /// With the example of that folder in `plugins/`.
+    /// Adds the example of that folder in `plugins/`.
     pub fn example(self, name: &str) -> anyhow::Result<Self> {
         Ok(self.component(name, artifacts::plugin(name)?, None))
     }
 
-    /// With any file as `<name>.wasm`, and a sidecar where there is one.
+    /// Adds any file as `<name>.wasm`, with an optional sidecar file.
     #[must_use]
     pub fn component(mut self, name: &str, component: PathBuf, sidecar: Option<Value>) -> Self {
         self.plugins.push(Dropped { name: name.to_owned(), component, sidecar });
         self
     }
 
-    /// The app's id.
+    /// Returns the app's id.
     pub fn id(&self) -> &str {
         &self.id
     }
 
-    /// The keys its webhook is checked against.
+    /// Returns the webhook's credentials.
     pub fn keys(&self) -> Keys {
         self.keys
     }
@@ -222,24 +222,24 @@ impl App {
     }
 }
 
-/// A host before it runs.
+/// A host that is not started yet.
 pub struct Setup {
     apps: Vec<App>,
     settings: Value,
     domain: Option<String>,
     environment: Vec<(String, String)>,
     authority: Option<TestAuthority>,
-    /// Files beside `aviary.toml`, with their text.
+    /// Files beside `aviary.toml`: name and text.
     files: Vec<(String, String)>,
 }
 
 impl Setup {
-    /// One app, both doors on ports of the system's choice, a log in JSON.
+    /// Sets up one app, ports that the system assigns, and a log in JSON.
     pub fn new(app: App) -> Self {
         Self::with_apps(vec![app])
     }
 
-    /// Several apps.
+    /// Sets up several apps.
     pub fn with_apps(apps: Vec<App>) -> Self {
         let settings = json!({
             "webhook": { "listen": "127.0.0.1:0" },
@@ -250,7 +250,7 @@ impl Setup {
         Self { apps, settings, domain: None, environment, authority: None, files: Vec::new() }
     }
 
-    /// Sets one setting of `aviary.toml`, for example `("deadline", "soft_ms", 300)`.
+    /// Sets a key of `aviary.toml`, for example `("deadline", "soft_ms", 300)`.
     #[must_use]
     pub fn set(mut self, table: &str, key: &str, value: impl Into<Value>) -> Self {
         self.settings[table][key] = value.into();
@@ -264,7 +264,7 @@ impl Setup {
         self
     }
 
-    /// With a platform that speaks https and wss, and a host that trusts its certificate.
+    /// Makes the platform speak https and wss, with a certificate that the host trusts.
     pub fn over_tls(mut self) -> anyhow::Result<Self> {
         let authority = TestAuthority::new()?;
         self.files.push(("ca.pem".to_owned(), authority.root_pem().to_owned()));
@@ -272,7 +272,7 @@ impl Setup {
         Ok(self.set("tls", "extra_roots", "ca.pem"))
     }
 
-    /// With a webhook that speaks TLS with this certificate.
+    /// Makes the webhook speak TLS with this certificate.
     #[must_use]
     pub fn webhook_over_tls(mut self, authority: &TestAuthority) -> Self {
         for (key, pem) in [("cert", authority.certificate_pem()), ("key", authority.key_pem())] {
@@ -283,7 +283,7 @@ impl Setup {
         self
     }
 
-    /// Against that address instead of the simulated platform.
+    /// Connects the host to that address instead of the simulated platform.
     #[must_use]
     pub fn against(mut self, domain: impl Into<String>) -> Self {
         self.domain = Some(domain.into());
@@ -306,7 +306,7 @@ impl Setup {
         Ok(running)
     }
 
-    /// Starts the platform, asked for or not, and the host, and waits for nothing.
+    /// Starts the host, and the platform if it is asked for, without waiting for plugins or doors.
     pub async fn launch(self, with_platform: bool) -> anyhow::Result<Running> {
         let tls = self.authority.as_ref().map(TestAuthority::server);
         let platform =
@@ -338,7 +338,7 @@ impl Setup {
     }
 }
 
-/// Where the configuration says the secrets are.
+/// Returns the variables with the secrets that the configuration refers to.
 pub fn environment() -> Vec<(String, String)> {
     [
         ("AVIARY_APP_SECRET", APP_SECRET),
@@ -349,7 +349,7 @@ pub fn environment() -> Vec<(String, String)> {
     .to_vec()
 }
 
-/// JSON written as TOML.
+/// Converts JSON to TOML.
 pub fn to_toml(value: &Value) -> anyhow::Result<String> {
     toml::to_string(value).with_context(|| format!("not representable as TOML: {value}"))
 }
@@ -362,15 +362,15 @@ fn drop_into(folder: &Path, dropped: &Dropped) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// A sidecar with more fuel than any machine burns while a test runs: what spins is then ended by the clock, and on a fast
-/// machine as on a slow one.
+/// A sidecar with more fuel than any machine uses while a test runs: a plugin that spins is then ended by the clock, on every
+/// machine.
 pub fn endless() -> Value {
     json!({ "limits": { "fuel": 1_000_000_000_000_000_u64 } })
 }
 
-/// A host that runs, and the platform it talks to.
+/// A running host, and the platform it is connected to.
 pub struct Running {
-    /// The host.
+    /// The process of the host.
     pub host: HostProcess,
     platform: Option<Platform>,
     apps: Vec<App>,
@@ -378,29 +378,29 @@ pub struct Running {
 }
 
 impl Running {
-    /// Starts the host again, on the same folder and against the same platform.
+    /// Starts the host again, in the same folder and with the same platform.
     pub async fn restart(&mut self) -> anyhow::Result<()> {
         self.host =
             HostProcess::start(&["run", "--config", "aviary.toml"], self.folder(), &environment())?;
         self.host.wait_for_readyz(200).await.map(drop)
     }
 
-    /// The simulated platform.
+    /// Returns the simulated platform; fails if the host has none.
     pub fn platform(&self) -> anyhow::Result<&Platform> {
         self.platform.as_ref().context("this host runs without a simulated platform")
     }
 
-    /// The first app's tenant.
+    /// Returns the first app's tenant.
     pub fn tenant_key(&self) -> &'static str {
         TENANT_KEY
     }
 
-    /// The folder everything of this host is in.
+    /// Returns the folder with all files of this host.
     pub fn folder(&self) -> &Path {
         self.folder.path()
     }
 
-    /// A file in the first app's plugins folder.
+    /// Returns the path of a file in the first app's plugins folder.
     pub fn plugin_file(&self, file: &str) -> PathBuf {
         self.folder.path().join(self.apps[0].folder()).join(file)
     }
@@ -411,12 +411,12 @@ impl Running {
         Ok(())
     }
 
-    /// Clicks on that button by the first app's webhook, and returns what the toast says.
+    /// Sends a click on that button to the first app's webhook, and returns the text of the toast.
     pub async fn toast(&self, button: &str) -> anyhow::Result<String> {
         Ok(self.deliver(&sender::click(button)).await?.toast())
     }
 
-    /// What `/plugins` says of that plugin of the first app; null if it does not list it.
+    /// Returns the entry of that plugin of the first app in `/plugins`; null if there is none.
     pub async fn plugin(&self, name: &str) -> anyhow::Result<Value> {
         let list = Request::get("/plugins").send(self.host.admin().await?).await?.json()?;
         let mut plugins = list["apps"][0]["plugins"].as_array().into_iter().flatten();
@@ -424,7 +424,7 @@ impl Running {
         Ok(found.cloned().unwrap_or_default())
     }
 
-    /// Sends a callback to the first app's webhook, sealed or signed as the platform would.
+    /// Sends a callback to the first app's webhook, encrypted or signed as the platform would.
     pub async fn deliver(&self, body: &Value) -> anyhow::Result<Response> {
         self.deliver_bytes(
             body.to_string(),
@@ -451,27 +451,27 @@ impl Running {
         self.post(request).await
     }
 
-    /// The one line that the host logs about a callback, by its event id.
+    /// Waits for the line that the host logs about a callback, by its event id.
     pub async fn callback_line(&self, event_id: &str) -> anyhow::Result<LogLine> {
         self.host.log().wait_for(events::CALLBACK, &[("event_id", event_id)]).await
     }
 
-    /// Sends to the first app's webhook.
+    /// Sends a request to the first app's webhook.
     pub async fn post(&self, request: Request) -> anyhow::Result<Response> {
         request.send(self.host.webhook().await?).await
     }
 
-    /// The address of an app's webhook.
+    /// Returns the URL of an app's webhook.
     pub async fn webhook_url(&self, app: &App) -> anyhow::Result<String> {
         Ok(format!("http://{}{}", self.host.webhook().await?, app.path))
     }
 
-    /// The address of the webhook as a socket address.
+    /// Returns the socket address of the webhook.
     pub async fn webhook(&self) -> anyhow::Result<SocketAddr> {
         self.host.webhook().await
     }
 
-    /// The apps of this host.
+    /// Returns the apps of this host.
     pub fn apps(&self) -> &[App] {
         &self.apps
     }

@@ -1,26 +1,26 @@
-//! What a process and its children have of the machine, as Linux says.
+//! Resources that a process and its children use, as Linux reports them.
 
 use std::path::Path;
 
 use anyhow::Context as _;
 
-/// What a process has of the machine at one moment.
+/// Resources of a process at one moment.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Usage {
-    /// Bytes of memory of the process itself.
+    /// Resident memory of the process itself, in bytes.
     pub memory: u64,
-    /// Bytes of memory of its children and of theirs.
+    /// Resident memory of all descendants, in bytes.
     pub memory_of_children: u64,
     /// Open files and sockets of the process itself.
     pub open_files: usize,
     /// Threads of the process itself.
     pub threads: usize,
-    /// Its children and theirs.
+    /// Number of all descendants.
     pub children: usize,
 }
 
 impl Usage {
-    /// Of the process with that id.
+    /// Measures the process with that id.
     pub fn of(process: u32) -> anyhow::Result<Self> {
         let folder = Path::new("/proc").join(process.to_string());
         let count = |name: &str| anyhow::Ok(std::fs::read_dir(folder.join(name))?.count());
@@ -33,7 +33,7 @@ impl Usage {
         let mut parents = vec![process];
         while let Some(parent) = parents.pop() {
             for child in children(parent) {
-                // A child that ends meanwhile has nothing any more.
+                // A child that has just ended uses nothing.
                 usage.memory_of_children += memory(child).unwrap_or_default();
                 usage.children += 1;
                 parents.push(child);
@@ -43,12 +43,12 @@ impl Usage {
     }
 }
 
-/// Bytes of memory that a process has in use.
+/// Returns the resident memory of a process, in bytes.
 pub(crate) fn memory(process: u32) -> anyhow::Result<u64> {
     status_bytes(process, "VmRSS:")
 }
 
-/// Bytes of a process's memory that are swapped out.
+/// Returns the bytes of a process's memory that are swapped out.
 pub(crate) fn swapped_memory(process: u32) -> anyhow::Result<u64> {
     status_bytes(process, "VmSwap:")
 }
@@ -60,7 +60,7 @@ fn status_bytes(process: u32, name: &str) -> anyhow::Result<u64> {
     Ok(kilobytes.with_context(|| format!("no {name}"))?.parse::<u64>()? * 1024)
 }
 
-/// The processes that were started by a thread of that process; none if it has ended.
+/// Lists the children of all threads of that process; none if it has ended.
 fn children(process: u32) -> Vec<u32> {
     let threads = std::fs::read_dir(format!("/proc/{process}/task"));
     let lists = threads

@@ -1,4 +1,4 @@
-//! `vectors/vectors.json`: what the official SDKs were seen to send, accept and answer.
+//! `vectors/vectors.json`: what the official SDKs were observed to send, accept and answer.
 
 use std::sync::OnceLock;
 
@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use crate::artifacts;
 
-/// The whole file.
+/// Returns the whole file.
 pub fn all() -> &'static Value {
     static VECTORS: OnceLock<Value> = OnceLock::new();
     VECTORS.get_or_init(|| {
@@ -17,17 +17,17 @@ pub fn all() -> &'static Value {
     })
 }
 
-/// The value at that JSON pointer.
+/// Returns the value at that JSON pointer.
 pub fn at(pointer: &str) -> anyhow::Result<&'static Value> {
     all().pointer(pointer).with_context(|| format!("vectors.json has no {pointer}"))
 }
 
-/// The text at that JSON pointer.
+/// Returns the text at that JSON pointer.
 pub fn text(pointer: &str) -> anyhow::Result<&'static str> {
     at(pointer)?.as_str().with_context(|| format!("{pointer} is not text"))
 }
 
-/// The bytes that the hex at that JSON pointer stands for.
+/// Decodes the hex text at that JSON pointer.
 pub fn bytes(pointer: &str) -> anyhow::Result<Vec<u8>> {
     hex::decode(text(pointer)?).with_context(|| format!("{pointer} is not hex"))
 }

@@ -1,5 +1,5 @@
-//! Somebody else's web server, on loopback: what a plugin asks over HTTP. It writes down who asks for what, and misbehaves
-//! where the path says so.
+//! Another party's web server, on loopback, for plugins that send HTTP requests. It records every request, and misbehaves if the
+//! path says so.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -17,27 +17,27 @@ use tokio_rustls::TlsAcceptor;
 
 use crate::eventually::eventually_is;
 
-/// The head of a request has some hundred bytes.
+/// Maximum bytes of a request's head; a real one has some hundred.
 const LARGEST_HEAD: usize = 64 * 1024;
-/// One of the parts of a body that does not end.
+/// Bytes of each chunk of an endless body.
 const ENDLESS_PART: usize = 64 * 1024;
 
-/// The body of an answer to whoever logs in, with credentials in several places and spellings.
+/// Body of the answer to `/login`, with credentials in several places and spellings.
 pub const LOGIN: &str = r#"{"accessToken":"s3cr3t-20","data":{"id_token":"s3cr3t-21","Password":"s3cr3t/22","expires_in":7200},"page":"<a href='https://a.example/?api_key=s3cr3t-23#access_token=s3cr3t-24'>say Bearer s3cr3t-25</a>"}"#;
-/// A cookie of that answer.
+/// Cookie of the answer to `/login`.
 pub const COOKIE: &str = "sid=s3cr3t-26; Path=/; HttpOnly";
 
-/// One request.
+/// One request of a plugin.
 #[derive(Clone, Debug)]
 pub struct Asked {
     /// Method and path with query.
     pub line: String,
-    /// Names in lower case.
+    /// Headers, with names in lower case.
     pub headers: Vec<(String, String)>,
 }
 
 impl Asked {
-    /// All values of a header.
+    /// Returns all values of a header.
     pub fn all(&self, name: &str) -> Vec<&str> {
         let found = self.headers.iter().filter(|(found, _)| found == name);
         found.map(|(_, value)| value.as_str()).collect()
@@ -51,10 +51,10 @@ struct Seen {
     hung_up: usize,
 }
 
-/// A running server. Paths that end in `/silent` get no answer, in `/halting` half of one, in `/endless` more than anybody
-/// wants, in `/announced` the announcement of it, in `/elsewhere?` a redirect to what follows; `.html` is a page whose title
-/// is its name; `/login` gives [`LOGIN`] and [`COOKIE`]; `/echo` gives the `Authorization` back; all others get `this is`, and
-/// themselves.
+/// A running server. The path selects the answer: `/silent` none, `/halting` half of one, `/endless` an endless body,
+/// `/announced` only the announcement of an endless body, `/elsewhere?` a redirect to the address behind it; `.html` is a page
+/// whose title is its name; `/login` gives [`LOGIN`] and [`COOKIE`]; `/echo` repeats the `Authorization` header; all others get
+/// `this is` and the path.
 pub struct WebServer {
     scheme: &'static str,
     address: SocketAddr,
@@ -63,12 +63,12 @@ pub struct WebServer {
 }
 
 impl WebServer {
-    /// Listens on a port of the system's choice.
+    /// Listens on a port that the system assigns.
     pub async fn start() -> anyhow::Result<Self> {
         Self::listen(None).await
     }
 
-    /// The same over TLS.
+    /// Listens on a port that the system assigns, with TLS.
     pub async fn over_tls(config: Arc<ServerConfig>) -> anyhow::Result<Self> {
         Self::listen(Some(config.into())).await
     }
@@ -83,7 +83,7 @@ impl WebServer {
             while let Ok((stream, _)) = listener.accept().await {
                 note(&shared, |seen| seen.connections += 1);
                 let (seen, tls) = (Arc::clone(&shared), tls.clone());
-                // A connection that breaks is the host's business; a test that needs it says so.
+                // Broken connections are ignored here; a test that needs the connection fails by itself.
                 tokio::spawn(async move {
                     match tls {
                         None => drop(serve(stream, &seen).await),
@@ -99,27 +99,27 @@ impl WebServer {
         Ok(Self { scheme, address, seen, serving })
     }
 
-    /// An address on it.
+    /// Returns the URL of a path on this server.
     pub fn url(&self, path: &str) -> String {
         format!("{}://{}{path}", self.scheme, self.address)
     }
 
-    /// Its port.
+    /// Returns the port it listens on.
     pub fn port(&self) -> u16 {
         self.address.port()
     }
 
-    /// What was asked so far.
+    /// Returns the requests so far.
     pub fn asked(&self) -> Vec<Asked> {
         note(&self.seen, |seen| seen.asked.clone())
     }
 
-    /// How often anybody connected.
+    /// Returns the number of connections so far.
     pub fn connections(&self) -> usize {
         note(&self.seen, |seen| seen.connections)
     }
 
-    /// Waits until so many have hung up before they had an answer.
+    /// Waits until that many clients have hung up before they had an answer.
     pub async fn wait_hung_up(&self, count: usize) -> anyhow::Result<()> {
         let enough = async || Ok(note(&self.seen, |seen| seen.hung_up) >= count);
         eventually_is(&format!("{count} connections are hung up"), enough).await
@@ -181,7 +181,7 @@ async fn serve(
         until_nobody_is_there(&mut stream).await;
     } else {
         stream.shutdown().await?;
-        // To close with something unread is a reset, which may overtake the answer.
+        // Closing a socket with unread bytes sends a reset, which may overtake the answer.
         until_nobody_is_there(&mut stream).await;
         return Ok(());
     }
@@ -194,7 +194,7 @@ async fn until_nobody_is_there(stream: &mut (impl AsyncRead + Unpin)) {
     while stream.read(&mut rest).await.is_ok_and(|read| read > 0) {}
 }
 
-/// Up to the empty line. What follows is not read: what these servers say does not depend on it.
+/// Reads up to the empty line. The body stays unread: no answer of this server depends on it.
 async fn head(stream: &mut (impl AsyncRead + Unpin)) -> anyhow::Result<String> {
     let mut head = Vec::new();
     while !head.ends_with(b"\r\n\r\n") {

@@ -1,5 +1,5 @@
-//! A platform that says exactly the bytes a test gives it and keeps exactly the bytes it gets. For everything else there
-//! is the simulator.
+//! A platform that sends exactly the bytes a test gives it and keeps exactly the bytes it receives. For everything else there is
+//! the simulator.
 
 use std::net::Ipv4Addr;
 use std::net::SocketAddr;
@@ -24,13 +24,13 @@ use tokio_tungstenite::tungstenite::Message;
 
 use crate::PATIENCE;
 
-/// The service of the captured frames.
+/// Service id of the captured frames.
 pub const SERVICE_ID: i32 = 33_554_678;
-/// More connections than any test opens.
+/// Maximum of pending connections, more than any test opens.
 const BACKLOG: u32 = 16;
-/// Bytes that arrive without being read.
+/// Receive buffer in bytes, which fills while a test does not read.
 const RECEIVE_BUFFER: u32 = 64 * 1024;
-/// A discovery request is a few hundred bytes.
+/// Maximum bytes of a request; a discovery request has a few hundred.
 const LARGEST_REQUEST: usize = 64 * 1024;
 
 /// The platform's address, and the connections that were opened to it.
@@ -45,7 +45,7 @@ impl Wire {
     /// Listens on a port of the system's choice.
     pub async fn start() -> anyhow::Result<Self> {
         let socket = TcpSocket::new_v4()?;
-        // What is not read by the test fills little here, so that the host soon notices that nobody reads.
+        // A small receive buffer fills quickly, so the host soon notices that the test does not read.
         socket.set_recv_buffer_size(RECEIVE_BUFFER)?;
         socket.bind(SocketAddr::from((Ipv4Addr::LOCALHOST, 0)))?;
         let listener = socket.listen(BACKLOG)?;
@@ -56,23 +56,23 @@ impl Wire {
         Ok(Self { address, requests, connections, serving })
     }
 
-    /// What the host's `domain` is set to.
+    /// Returns the value for the host's `domain`.
     pub fn domain(&self) -> String {
         format!("http://{}", self.address)
     }
 
-    /// The discovery requests so far, head and body.
+    /// Returns the discovery requests so far, head and body.
     pub fn discoveries(&self) -> Vec<String> {
         let discovery = |request: &String| request.starts_with("POST /callback/ws/endpoint ");
         self.requests().into_iter().filter(discovery).collect()
     }
 
-    /// The HTTP requests so far, head and body. Whatever is asked, discovery is answered.
+    /// Returns all HTTP requests so far, head and body. Each was answered as a discovery request.
     pub fn requests(&self) -> Vec<String> {
         self.requests.lock().clone()
     }
 
-    /// The next connection the host opens.
+    /// Waits for the next connection of the host.
     pub async fn connection(&mut self) -> anyhow::Result<WireConnection> {
         let next = tokio::time::timeout(PATIENCE, self.connections.recv()).await;
         next.context("the host does not connect")?.context("the platform stopped")
@@ -85,7 +85,7 @@ impl Drop for Wire {
     }
 }
 
-/// One WebSocket, from the platform's side.
+/// The platform's side of a WebSocket.
 pub struct WireConnection {
     socket: WebSocketStream<TcpStream>,
 }
@@ -101,7 +101,7 @@ impl WireConnection {
         Ok(self.socket.send(Message::text(text)).await?)
     }
 
-    /// The next binary message.
+    /// Waits for the next binary message.
     pub async fn receive(&mut self) -> anyhow::Result<Bytes> {
         match self.receive_within(PATIENCE).await? {
             Some(bytes) => Ok(bytes),
@@ -109,7 +109,7 @@ impl WireConnection {
         }
     }
 
-    /// The next binary message, or none if there is none in that time.
+    /// Waits for the next binary message; `None` if none comes within that time.
     pub async fn receive_within(&mut self, time: Duration) -> anyhow::Result<Option<Bytes>> {
         let next = async {
             loop {
@@ -133,7 +133,7 @@ async fn serve(
     opened: mpsc::Sender<WireConnection>,
 ) {
     while let Ok((stream, _)) = listener.accept().await {
-        // A connection that breaks is the host's business; a test that needs it waits for it and says so.
+        // Broken connections are ignored here; a test that needs the connection waits for it and fails.
         let _ = accept(stream, &listener, &requests, &opened).await;
     }
 }

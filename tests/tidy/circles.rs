@@ -1,4 +1,4 @@
-//! Files that import each other in a circle can only be read together, so circles stay small.
+//! Keeps import cycles small, because files that import each other can only be read together.
 
 use std::collections::BTreeMap;
 use std::collections::BTreeSet;
@@ -9,11 +9,11 @@ use anyhow::Context as _;
 use anyhow::ensure;
 use aviary_e2e::artifacts::source_root;
 
-/// Files of one circle. Two halves of one thing and what they share are fine.
+/// Maximum number of files in one cycle: two halves of one concept and what they share are acceptable.
 const LARGEST_CIRCLE: usize = 4;
 
-/// Circles that are larger, by the first of their files: how many files each has. A circle that has become smaller gets its
-/// new number here, or goes from the list.
+/// Exceptions: the first file of a larger cycle, and its number of files. Lower the number or remove the line when a cycle has
+/// become smaller.
 const LARGER_CIRCLES: [(&str, usize); 0] = [];
 
 #[test]
@@ -53,10 +53,10 @@ fn files_do_not_import_each_other_in_large_circles() -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Which files each file imports from.
+/// The files that each file imports from.
 type Imports = BTreeMap<PathBuf, BTreeSet<PathBuf>>;
 
-/// Reads the `use` lines of all files. What a module re-exports is imported from where it is declared.
+/// Reads the `use` lines of all files. An import of a re-exported item counts for the file that declares it.
 fn imports(files: &[PathBuf]) -> anyhow::Result<Imports> {
     let mut modules = BTreeMap::new();
     for file in files {
@@ -73,7 +73,7 @@ fn imports(files: &[PathBuf]) -> anyhow::Result<Imports> {
     Ok(imports)
 }
 
-/// A module with a file of its own: the `src` folder of its crate, and the names on the way to it.
+/// A module with a file of its own: the `src` folder of its crate, and the path of names to it.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 struct Module {
     source: PathBuf,
@@ -100,7 +100,7 @@ impl Module {
         self.source.join(inside + ".rs")
     }
 
-    /// What an import of this module names, from the root of the crate. `None` for what comes from another crate.
+    /// Resolves an import of this module to a path from the crate's root; `None` for another crate.
     fn absolute(&self, import: &str) -> Option<Self> {
         let mut names = import.split("::");
         let mut path = match names.next()? {
@@ -114,11 +114,11 @@ impl Module {
     }
 }
 
-/// The `use` lines of one file, without those of its tests.
+/// The `use` lines of one file, except those of its tests.
 #[derive(Debug, Default)]
 struct Parsed {
     imports: Vec<String>,
-    /// The path of each name that the file gives to others as its own.
+    /// Names that the file re-exports, each with its original path.
     re_exports: BTreeMap<String, String>,
 }
 
@@ -150,7 +150,8 @@ impl Parsed {
     }
 }
 
-/// The module that declares what a path names: the longest part of it that has a file, or where that file has it from.
+/// Finds the module that declares an item: the longest prefix of its path that has a file, or the module that this file
+/// re-exports it from.
 fn declared_in<'a>(modules: &'a BTreeMap<Module, Parsed>, named: &Module) -> Option<&'a Module> {
     let mut module = named.clone();
     loop {
@@ -167,7 +168,7 @@ fn declared_in<'a>(modules: &'a BTreeMap<Module, Parsed>, named: &Module) -> Opt
     }
 }
 
-/// Files that import each other, directly or by way of others, in groups of two and more.
+/// Groups files that import each other, directly or through others. Only groups of two or more are returned.
 fn circles(imports: &Imports) -> Vec<BTreeSet<&Path>> {
     let reached: BTreeMap<&Path, BTreeSet<&Path>> =
         imports.keys().map(|file| (file.as_path(), reached_from(imports, file))).collect();
@@ -186,7 +187,8 @@ fn circles(imports: &Imports) -> Vec<BTreeSet<&Path>> {
     circles
 }
 
-/// Every file that a file imports from, directly or by way of others: itself too, if one of them imports from it.
+/// Collects every file that a file imports from, directly or through others. It contains the file itself if the file is in a
+/// cycle.
 fn reached_from<'a>(imports: &'a Imports, file: &Path) -> BTreeSet<&'a Path> {
     let mut reached = BTreeSet::new();
     let mut ahead = vec![file];

@@ -1,5 +1,5 @@
-//! The benchmark at a size that every change can bear: everybody answers every click rightly, and everything is measured.
-//! How fast anybody is, is not judged: the build is not optimised, and others use the machine.
+//! Runs the benchmark at a size that every change can bear: every contestant answers every click rightly, and everything is
+//! measured. Speed is not judged: the build is not optimised, and others use the machine.
 
 use anyhow::ensure;
 use aviary_e2e::excuse;
@@ -11,7 +11,7 @@ use aviary_versus::instructions;
 use aviary_versus::instructions::Clicked;
 use aviary_versus::instructions::Counts;
 
-/// The others are these with other numbers.
+/// Names of results; all others have the same names with other numbers.
 const PARTS: [&str; 11] = [
     "engine",
     "languages",
@@ -25,9 +25,9 @@ const PARTS: [&str; 11] = [
     "memory",
     "in_flight",
 ];
-/// Less than any build needs for the two passes of a cipher and a hash over a click.
+/// A lower bound for any build: a click takes two passes of a cipher and a hash.
 const LEAST_INSTRUCTIONS: u64 = 10_000;
-/// What the Python SDK and the Node SDK are needed for.
+/// Results that need the Python SDK and the Node SDK.
 const WITH_NODE: [&str; 4] =
     ["webhook_vs_node", "webhook_p99_vs_node", "long_connection_vs_node", "quickjs_vs_node"];
 const WITH_PYTHON: [&str; 2] = ["webhook_vs_python", "long_connection_vs_python"];
@@ -45,8 +45,8 @@ const ALONE: [&str; 11] = [
     "edit_rust_p99_vs_quiet",
 ];
 
-/// What is recorded is of an optimised build, which would take as long as all of these tests: `cargo versus instructions`
-/// compares. Here it is seen that it counts at all.
+/// Only checks that counting works. The recorded counts are of an optimised build, which would take as long as all of these
+/// tests; `cargo versus instructions` compares with them.
 #[tokio::test]
 async fn instructions_are_counted() -> anyhow::Result<()> {
     if instructions::valgrind().is_none() {

@@ -8,9 +8,9 @@ use crate::fault::Faults;
 
 /// Largest card JSON that the platform takes, in bytes.
 const MAX_CARD_BYTES: usize = 30 * 1024;
-/// Bytes of a template's wrapper, which do not count.
+/// Extra bytes allowed for a template, whose wrapper does not count towards the limit.
 const WRAPPER_BYTES: usize = 64;
-/// Most faults that are named.
+/// Maximum number of faults that the checker reports.
 const MOST_FAULTS: usize = 20;
 
 /// Checks a card of JSON 1.0.
@@ -31,8 +31,7 @@ fn card(bytes: &[u8], version: &str) {
     judge(&Value::Object(card).to_string());
 }
 
-/// Checks that faults are few and lead to a place in the card, that white space changes nothing, and that a sound card is not too
-/// large.
+/// Asserts that faults are few and point into the card, that white space changes nothing, and that a sound card is not too large.
 fn judge(text: &str) {
     let report = check_file(text);
     named_well(&report.faults);

@@ -5,10 +5,10 @@ use bytes::Bytes;
 
 use crate::frame::Frame;
 
-/// Headers that a frame may have. Each costs many times its bytes.
+/// Maximum number of headers in a frame: each costs many times its bytes in memory.
 const MOST_HEADERS: usize = 256;
 
-/// Checks that a frame that can be read is written and read again without a change, and never has too many headers.
+/// Asserts that a frame survives decoding and encoding unchanged, and that it never has too many headers.
 pub fn frame(bytes: &[u8]) {
     let Ok(frame) = Frame::parse(Bytes::copy_from_slice(bytes)) else { return };
     assert!(frame.headers.len() <= MOST_HEADERS, "{} headers", frame.headers.len());

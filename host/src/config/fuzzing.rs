@@ -5,7 +5,7 @@ use std::path::Path;
 use crate::config::ConfigError;
 use crate::config::File;
 
-/// Checks that the error of a refused text names one of its lines. Only the text is read: no file, and no variable.
+/// Asserts that the error of a refused text names one of its lines. Parses only the text, without reading files or variables.
 pub fn configuration(bytes: &[u8]) {
     let Ok(text) = std::str::from_utf8(bytes) else { return };
     let file = match File::parse(text, Path::new("aviary.toml")) {
@@ -17,7 +17,7 @@ pub fn configuration(bytes: &[u8]) {
         }
         Err(error) => panic!("the text alone gives another error: {error}"),
     };
-    // Each of these looks at numbers alone.
+    // These validators only look at numbers.
     let _ = (file.deadline.validate(), file.guests.validate());
     let _ = (file.webhook.validate(), file.promote.validate());
 }

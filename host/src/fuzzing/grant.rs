@@ -1,4 +1,4 @@
-//! Patterns of requests that an operator grants to a plugin.
+//! The fuzz target for the patterns of requests that an operator grants to a plugin.
 
 use std::collections::BTreeSet;
 
@@ -13,7 +13,7 @@ const GIVE_OUT_CREDENTIALS: [(&str, &str); 4] = [
     ("POST", "/open-apis/auth/v3/app_ticket/resend"),
 ];
 
-/// The first line is a grant, the second one a method and the third one a path.
+/// The first line is a grant, the second a method and the third a path.
 pub fn grant(bytes: &[u8]) {
     let Ok(text) = std::str::from_utf8(bytes) else { return };
     let mut lines = text.splitn(3, '\n');
@@ -32,8 +32,8 @@ pub fn grant(bytes: &[u8]) {
     }
 }
 
-/// Whether a pattern stands for that text, worked out in another way than the host does: each fixed piece of the pattern is
-/// looked for behind the one before.
+/// Matches a text against a pattern by another algorithm than the host's: it searches for each fixed piece of the pattern behind
+/// the previous one.
 fn matches(pattern: &str, text: &str) -> bool {
     let mut pieces = pattern.split('*');
     let first = pieces.next().unwrap_or_default();

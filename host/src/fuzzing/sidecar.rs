@@ -1,4 +1,4 @@
-//! The sidecar file of a plugin.
+//! The fuzz target for the sidecar file of a plugin.
 
 use std::collections::BTreeSet;
 use std::convert::Infallible;
@@ -13,8 +13,8 @@ use crate::plugin::manifest::ManifestError;
 /// The secret that every grant of this target gets.
 const SECRET: &str = "fuzz-s3cret";
 
-/// An accepted file keeps every limit, grants no credential and shows no secret. The error of a refused file names one of
-/// its lines.
+/// Asserts that an accepted file keeps every limit, grants no credential and shows no secret, and that the error of a refused
+/// file names one of its lines.
 pub fn sidecar(bytes: &[u8]) {
     let Ok(text) = std::str::from_utf8(bytes) else { return };
     let manifest = match Manifest::parse(text) {

@@ -10,16 +10,15 @@ use crate::journal::segment;
 
 /// Members whose values are masked wherever they stand.
 const MASKED: [&str; 5] = ["token", "access_token", "password", "secret", "name"];
-/// Pointer to a value of the callback that is masked.
+/// JSON pointer to a value that is masked in the callback.
 const POINTER: &str = "/event/operator/open_id";
-/// Least length of a secret that the target looks for. A shorter one may occur by chance among the letters that replace
-/// another.
+/// A shorter secret may occur by chance among the letters that mask another one.
 const LEAST_BYTES: usize = 12;
-/// Levels of text inside text that the target parses.
+/// Levels of JSON texts inside JSON texts that are searched for secrets.
 const DEEPEST: usize = 4;
 
-/// Checks that masked JSON keeps its shape and its lengths and holds none of the secrets, both as the callback itself and as
-/// any other part of an entry.
+/// Asserts that masked JSON keeps its shape and lengths and contains none of the secrets, both as the callback itself and as any
+/// other part of an entry.
 pub fn mask(bytes: &[u8]) {
     let Ok(text) = std::str::from_utf8(bytes) else { return };
     let Ok(before) = serde_json::from_str::<Value>(text) else { return };
@@ -45,7 +44,7 @@ fn is_masked(before: &Value, masked: &str, secrets: &BTreeSet<String>) {
     holds_none(&after, secrets);
 }
 
-/// Collects the texts under a masked member, however deep.
+/// Collects numbers and texts under a masked member, at any depth.
 fn collect(value: &Value, masked: bool, secrets: &mut BTreeSet<String>) {
     match value {
         Value::Object(members) => members.iter().for_each(|(name, value)| {
@@ -76,7 +75,7 @@ fn same_shape(before: &Value, after: &Value, depth: usize) {
     match (before, after) {
         (Value::Object(before), Value::Object(after)) => {
             if before.len() != after.len() {
-                // The few letters that replace a short name may be the name of another member by chance.
+                // The few letters that mask a short name may equal another member's name by chance.
                 let has_short_name = before.keys().any(|name| name.len() < LEAST_BYTES);
                 return assert!(has_short_name, "members are lost");
             }
@@ -104,7 +103,7 @@ fn same_shape(before: &Value, after: &Value, depth: usize) {
     }
 }
 
-/// Checks that the records of a file of the ring are read as they were written, up to the first damaged one.
+/// Reads a file of the ring. Its records must come back as they were written, up to the first damaged one.
 pub fn ring(bytes: &[u8]) {
     reads_back(bytes);
     let mut file = segment::HEAD.to_vec();

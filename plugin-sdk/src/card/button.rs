@@ -1,4 +1,4 @@
-//! `Button`: what makes a card worth a callback.
+//! `Button`: a clickable component of a card.
 
 use serde_json::Value;
 
@@ -16,21 +16,21 @@ pub struct Button {
     confirmation: Option<(Text, Text)>,
 }
 
-/// How a button looks, which the platform calls its type.
+/// Look of a button, which the platform calls its type.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 pub enum ButtonStyle {
-    /// Black text in a frame.
+    /// Black text in a frame (the default).
     #[default]
     Default,
     /// Blue text in a frame.
     Primary,
     /// Red text in a frame.
     Danger,
-    /// Black text alone.
+    /// Black text without a frame.
     Text,
-    /// Blue text alone.
+    /// Blue text without a frame.
     PrimaryText,
-    /// Red text alone.
+    /// Red text without a frame.
     DangerText,
     /// White text on blue.
     PrimaryFilled,
@@ -54,7 +54,7 @@ impl ButtonStyle {
 }
 
 impl Button {
-    /// A button with this label.
+    /// Creates a button with this label.
     pub fn new(label: impl Into<Text>) -> Self {
         Self {
             label: label.into(),
@@ -65,13 +65,13 @@ impl Button {
         }
     }
 
-    /// How it looks.
+    /// Sets the button's look.
     pub fn style(mut self, style: ButtonStyle) -> Self {
         self.style = style;
         self
     }
 
-    /// The name that comes back as `action.name`. Inside a form it is required, and unique.
+    /// Sets the name that comes back as `action.name`. Inside a form it is required, and unique.
     pub fn name(mut self, name: impl Into<String>) -> Self {
         self.name = Some(name.into());
         self

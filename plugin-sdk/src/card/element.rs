@@ -19,7 +19,7 @@ impl Element {
         Self(fields.into())
     }
 
-    /// Text that is shown as it is, whatever signs it contains: the platform's `div`.
+    /// Text that is shown verbatim, without interpreting Markdown: the platform's `div`.
     pub fn text(text: impl Into<Text>) -> Self {
         Self(object([("tag", "div".into()), ("text", text.into().into_plain_text())]))
     }

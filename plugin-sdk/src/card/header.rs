@@ -62,13 +62,13 @@ impl CardHeader {
         Self { title: title.into(), subtitle: None, colour: HeaderColour::Default }
     }
 
-    /// A smaller line below the title.
+    /// Sets a smaller line below the title.
     pub fn subtitle(mut self, subtitle: impl Into<Text>) -> Self {
         self.subtitle = Some(subtitle.into());
         self
     }
 
-    /// The colour of the bar.
+    /// Sets the colour of the bar.
     pub fn colour(mut self, colour: HeaderColour) -> Self {
         self.colour = colour;
         self

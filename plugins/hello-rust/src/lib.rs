@@ -1,4 +1,5 @@
-//! A button says hello to whoever touched it, a form is shown as it was filled in, and a link as its host and path.
+//! Answers a button with a greeting for the user who touched it, shows a submitted form as it was filled in, and shows a link as
+//! its host and path.
 
 use aviary_sdk::card::{CardBuilder, CardHeader, HeaderColour};
 use aviary_sdk::serde_json::{self, Map, Value};

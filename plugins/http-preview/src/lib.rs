@@ -1,15 +1,15 @@
-//! Shows a page's own title in place of its link. What it may ask for is for the operator to say.
+//! Shows a page's own title in place of its link. The operator grants the addresses that it may request.
 
 use aviary_sdk::http::Request;
 use aviary_sdk::{Failure, PreviewReply, PreviewRequest};
 
 aviary_sdk::export!(link_preview: on_link);
 
-/// Nobody reads more of a title than that.
+/// Maximum characters of a title; readers do not look at more.
 const LONGEST: usize = 80;
 
 fn on_link(link: PreviewRequest) -> Result<PreviewReply, Failure> {
-    // However long that takes: whoever waits sees the link, and the host puts the title in its place when it comes.
+    // The request may take long: until then users see the bare link, and the host inserts the title when it arrives.
     let page = Request::get(&link.url).header("accept", "text/html").send()?;
     if page.status != 200 {
         return Err(Failure::internal(format_args!("{} for {}", page.status, link.url)));
@@ -18,9 +18,9 @@ fn on_link(link: PreviewRequest) -> Result<PreviewReply, Failure> {
     Ok(PreviewReply::titled(title))
 }
 
-/// What stands between `<title>` and its end, in one line.
+/// Extracts the text of `<title>` as one line.
 fn title(page: &str) -> Option<String> {
-    // Only ASCII letters change, so that a place in one is the same place in the other.
+    // Only ASCII letters change, so byte positions in both texts agree.
     let lower = page.to_ascii_lowercase();
     let start = lower.find("<title")?;
     let start = start + lower[start..].find('>')? + 1;

@@ -1,5 +1,5 @@
-//! Shows an issue's number in place of its link, and a card below the message. The tracker's own API is
-//! left out: what is shown comes from the address alone.
+//! Shows an issue's number in place of its link, and a card below the message. The example does not call the tracker's API:
+//! everything it shows comes from the address.
 
 use aviary_sdk::serde_json::json;
 use aviary_sdk::{
@@ -26,7 +26,7 @@ fn on_link(request: PreviewRequest) -> Result<PreviewReply, Failure> {
     Ok(PreviewReply::from(inline).with_card(card(key)))
 }
 
-/// `ABC-123` in `https://issues.example.com/browse/ABC-123?focus=7`.
+/// Finds `ABC-123` in `https://issues.example.com/browse/ABC-123?focus=7`.
 fn issue_key(url: &str) -> Option<&str> {
     let key = url.strip_prefix(ISSUES)?.split(['?', '#', '/']).next()?;
     let (project, number) = key.split_once('-')?;
@@ -36,7 +36,7 @@ fn issue_key(url: &str) -> Option<&str> {
     (project_is_named && number_is_one).then_some(key)
 }
 
-/// Card JSON 1.0: the platform documents nothing newer for previews.
+/// Builds a card of JSON 1.0: the platform documents nothing newer for previews.
 fn card(key: &str) -> Card {
     let card = json!({
         "config": {"wide_screen_mode": true},

@@ -1,5 +1,6 @@
-//! A leave request from end to end. Whoever asks fills in a form; the approver gets a card whose buttons work for nobody
-//! else and only once; whoever asked is told, in the tenant that the click came from; and the approver's card then says so.
+//! A leave request from end to end. The applicant fills in a form; the approver gets a card whose buttons work for nobody else
+//! and only once; the applicant is told the decision, in the tenant that the click came from; and the approver's card then shows
+//! it.
 
 use aviary_sdk::card::{Button, ButtonStyle, CardBuilder, CardHeader, HeaderColour};
 use aviary_sdk::key_value::Bucket;
@@ -10,7 +11,7 @@ use aviary_sdk::{CardAction, CardReply, Failure, Info, Route, Toast, config, def
 
 aviary_sdk::export!(card_action: on_click, info: describe);
 
-/// Longer than anybody waits for an answer.
+/// Validity of the buttons, longer than an applicant waits for an answer.
 const VALID_DAYS: u16 = 14;
 
 fn describe() -> Info {
@@ -24,7 +25,7 @@ fn on_click(action: CardAction) -> Result<CardReply, Failure> {
     if value["leave"] == "decide" { decide(&action, &value) } else { request(&action) }
 }
 
-/// Keeps the request and asks the approver.
+/// Stores the request and asks the approver.
 fn request(action: &CardAction) -> Result<CardReply, Failure> {
     let nobody =
         || Failure::user("Nobody is there to approve this. Please tell your administrator.");
@@ -54,7 +55,8 @@ fn request(action: &CardAction) -> Result<CardReply, Failure> {
         .with_toast(Toast::success("Sent").with("en_us", "Sent").with("zh_cn", "已提交")))
 }
 
-/// The host has looked at the seal: this is the approver, and the first click on this button.
+/// Handles the approver's click. The host has checked the seal, so the user is the approver and this is the first click on this
+/// button.
 fn decide(action: &CardAction, value: &Value) -> Result<CardReply, Failure> {
     sealed::require()?;
     let number = value["number"].as_u64().unwrap_or_default();
@@ -69,7 +71,7 @@ fn decide(action: &CardAction, value: &Value) -> Result<CardReply, Failure> {
         Some(before) if before != decision => {
             return Ok(Toast::info(format!("This request was {before} already")).into());
         }
-        // A message that did not get through is sent when the same button is clicked again.
+        // If the message could not be sent, clicking the same button again sends it.
         Some(_) | None => bucket.set(&key, decision)?,
     }
     let applicant = request["applicant"].as_str().unwrap_or_default();

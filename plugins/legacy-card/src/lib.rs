@@ -24,7 +24,7 @@ fn on_click(action: CardAction) -> Result<LegacyReply, Failure> {
     }
 }
 
-/// Card JSON 1.0, as the old protocol wants it.
+/// Builds a card of JSON 1.0, which the old protocol requires.
 fn card(who: &str) -> Card {
     let card = json!({
         "config": {"wide_screen_mode": true},

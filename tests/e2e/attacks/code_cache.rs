@@ -1,4 +1,4 @@
-//! The folder of compiled code in the hands of somebody who may rename things around it, or put links into it.
+//! The folder of compiled code, when an attacker can rename folders around it or put links into it.
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
@@ -23,7 +23,7 @@ use tempfile::TempDir;
 /// Plugins that are loaded while the folders change places: each is one try.
 const MANY: usize = 40;
 
-/// A folder that can be used, and those around it.
+/// A usable folder for compiled code, and the folders around it.
 struct Home {
     folder: TempDir,
 }
@@ -46,7 +46,7 @@ impl Home {
         Ok(fs::set_permissions(self.at(place), fs::Permissions::from_mode(mode))?)
     }
 
-    /// A host that keeps its code there.
+    /// Starts a host that keeps its code in the folder `place`.
     async fn start(&self, app: App, place: &str) -> anyhow::Result<Running> {
         let path = self.at(place);
         Setup::new(app).set("cache", "path", path.to_str().context("UTF-8")?).start().await
@@ -73,7 +73,7 @@ fn files(folder: &Path, ending: &str) -> anyhow::Result<Vec<PathBuf>> {
     Ok(paths.into_iter().filter(|path| path.extension().is_some_and(|e| e == ending)).collect())
 }
 
-/// Lets two folders change places without end, from another thread.
+/// Swaps two folders again and again, from another thread.
 struct Exchange {
     stop: Arc<AtomicBool>,
     thread: Option<std::thread::JoinHandle<std::io::Result<u64>>>,
@@ -97,7 +97,7 @@ impl Exchange {
         Self { stop, thread: Some(thread) }
     }
 
-    /// Ends it, and says how often they changed places.
+    /// Stops, and returns how often the folders were swapped.
     fn end(mut self) -> anyhow::Result<u64> {
         self.stop.store(true, Ordering::Relaxed);
         let thread = self.thread.take().context("it was not ended before")?;
@@ -114,7 +114,7 @@ impl Drop for Exchange {
     }
 }
 
-/// Plugins that differ, each for a button of its own.
+/// Writes plugins that differ, each for a button of its own.
 fn numbered(folder: &Path) -> anyhow::Result<()> {
     let component = fs::read(artifacts::guest("numbered")?)?;
     let place = component.windows(7).position(|bytes| bytes == b"number:").context("number")?;
@@ -123,7 +123,7 @@ fn numbered(folder: &Path) -> anyhow::Result<()> {
         version[place + 7..place + 15].copy_from_slice(format!("{index:08}").as_bytes());
         let route = format!("[[route]]\naction_name = \"button-{index}\"\n");
         fs::write(folder.join(format!("plugin-{index}.toml")), route)?;
-        // Under its own name once it is whole.
+        // The file gets its own name once it is complete.
         let unfinished = folder.join(format!("plugin-{index}.part"));
         fs::write(&unfinished, version)?;
         fs::rename(unfinished, folder.join(format!("plugin-{index}.wasm")))?;
@@ -139,7 +139,7 @@ async fn a_folder_that_changes_places_gets_no_code_into_the_host() -> anyhow::Re
     first.host.log().wait_for_count(MANY, events::CODE_KEPT, &[]).await?;
     drop(first);
 
-    // The code of one of them under the names of all: good code, and in the wrong place.
+    // The code of one plugin under the names of all: good code in the wrong place.
     let good = files(&home.at("parent/code"), "component")?;
     fs::create_dir_all(home.at("forged/code"))?;
     home.set_mode("forged/code", 0o700)?;
@@ -174,7 +174,7 @@ async fn a_parent_that_others_can_write_to_is_refused_in_words() -> anyhow::Resu
             ensure!(named && reason.contains("chmod go-w"), "{reason}");
         }
     }
-    // As in `/tmp`: nobody else can rename what is there.
+    // A folder like `/tmp`: its sticky bit keeps others from renaming what is there.
     home.set_mode("parent", 0o1777)?;
     let running = home.start_with_a("parent/code").await?;
     running.host.log().wait_for(events::CODE_KEPT, &[]).await?;
@@ -207,7 +207,7 @@ async fn a_link_in_the_folder_is_not_followed() -> anyhow::Result<()> {
     drop(first);
     let [component] = &files(&code, "component")?[..] else { anyhow::bail!("one plugin") };
 
-    // The very code that was kept, so that only the link can be the reason.
+    // The linked file is the code that was cached, so only the link can be the reason.
     let elsewhere = home.at("elsewhere");
     for (linked, reason) in [(false, "not a file"), (true, "hard link")] {
         fs::rename(component, &elsewhere)?;

@@ -15,18 +15,18 @@ use aviary_e2e::setup::Running;
 use aviary_e2e::setup::Setup;
 use tempfile::TempDir;
 
-/// What a compiler may use in the tests that wait for its end.
+/// Memory limit in bytes of a compiler, in the tests that wait for its end.
 const MEMORY: u64 = 256 << 20;
-/// Beside the compilers: a host with one plugin, in a build that is not optimised.
+/// Memory of everything but the compilers: a host with one plugin, in a build that is not optimised.
 const HOST_MEMORY: u64 = 400 << 20;
-/// Compilers at once: three of short compilations and one of a long one.
+/// Compilers at once: three for short compilations and one for a long one.
 const AT_ONCE: usize = 4;
-/// Between two looks at processes.
+/// Time between two looks at the processes.
 const LOOK: Duration = Duration::from_millis(20);
-/// More than a compiler that nobody ends takes on any machine.
+/// Time limit in seconds that no compilation reaches on any machine.
 const WITHOUT_END: u64 = 10_000;
 
-/// Opcodes, with the block type of a block that yields nothing.
+/// Opcodes; the second byte of `BLOCK` is the type of a block without a result.
 const BLOCK: [u8; 2] = [0x02, 0x40];
 const LOOP: [u8; 2] = [0x03, 0x40];
 const END: u8 = 0x0b;
@@ -51,7 +51,7 @@ fn section(id: u8, content: &[u8]) -> Vec<u8> {
     [vec![id], leb128(content.len()), content.to_vec()].concat()
 }
 
-/// A command of WASI preview 1: one function, `_start`, with that many locals and that body.
+/// Builds a command of WASI preview 1: one function, `_start`, with that many locals and that body.
 fn command(locals: usize, body: &[u8]) -> Vec<u8> {
     let code = [vec![1], leb128(locals), vec![I32], body.to_vec(), vec![END]].concat();
     [
@@ -64,7 +64,7 @@ fn command(locals: usize, body: &[u8]) -> Vec<u8> {
     .concat()
 }
 
-/// Each local is read behind all joins, so that each of them is a value of each block: 25 million values for 70 KB.
+/// Reads each local behind all joins, so that each of them is a value of each block: 25 million values for 70 KB.
 fn many_joins(count: usize) -> Vec<u8> {
     let join = [&BLOCK[..], &FIRST_LOCAL_BR_IF_0, &[END]].concat();
     let reads = (0..count).flat_map(|local| [vec![LOCAL_GET], leb128(local), vec![DROP]].concat());
@@ -76,7 +76,7 @@ fn nested_loops(depth: usize) -> Vec<u8> {
     command(1, &[LOOP.repeat(depth), vec![END; depth]].concat())
 }
 
-/// A host with one healthy plugin and one thread that compiles.
+/// Sets up a host with one healthy plugin and one compiler thread.
 fn host(memory: u64, seconds: u64) -> anyhow::Result<Setup> {
     let app = App::default().component("answer", artifacts::guest("version-a")?, None);
     Ok(limited(app, memory, seconds))
@@ -89,7 +89,7 @@ fn limited(app: App, memory: u64, seconds: u64) -> Setup {
         .set("guests", "compile_secs", seconds)
 }
 
-/// A host that has been compiling a bomb for longer than a short compilation takes.
+/// Starts a host that has been compiling a bomb for longer than a short compilation takes.
 async fn host_with_bomb() -> anyhow::Result<(Running, Compiler)> {
     let running = host(16 << 30, WITHOUT_END)?.start().await?;
     no_compiler(&running).await?;
@@ -107,7 +107,7 @@ async fn some_compiler(running: &Running) -> anyhow::Result<Compiler> {
     eventually("something is compiled in a child process", first).await
 }
 
-/// One that has answered keeps its code on disk before it ends.
+/// Waits until all compilers have ended. A compiler that has answered may still be writing its code to disk.
 async fn no_compiler(running: &Running) -> anyhow::Result<()> {
     for compiler in running.host.compilers()? {
         has_ended(compiler).await?;
@@ -119,12 +119,12 @@ async fn has_ended(compiler: Compiler) -> anyhow::Result<()> {
     eventually_is(&format!("{compiler:?} has ended"), async || Ok(!compiler.is_running())).await
 }
 
-/// What came of a bomb.
+/// The host's refusal of a bomb.
 struct Refusal {
     reason: String,
-    /// The most memory that host and compilers ever had together.
+    /// Peak memory in bytes of the host and its compilers together.
     memory: u64,
-    /// Whether it was seen to be compiled.
+    /// True if a compiler was seen.
     compiled: bool,
 }
 
@@ -243,7 +243,7 @@ async fn the_doors_open_and_what_is_missing_is_named() -> anyhow::Result<()> {
     );
     let setup = limited(app, 16 << 30, WITHOUT_END).set("guests", "start_wait_secs", 3);
     let running = setup.launch(false).await?;
-    // On a busy machine the healthy plugin takes more than the wait as well.
+    // On a busy machine the healthy plugin also needs more than that wait.
     running.host.log().wait_for(events::PLUGIN_LIVE, &[("plugin", "answer")]).await?;
     let missing = running.host.wait_for_readyz(503).await?.text();
     ensure!(missing.contains("plugin bomb: still being loaded"), "{missing}");

@@ -16,7 +16,7 @@ async fn with_every_grant() -> anyhow::Result<Running> {
     Setup::new(App::default().guest_with("calls-open-api", sidecar)?).start().await
 }
 
-/// The requests that the list in the source tree refuses.
+/// Returns the requests that the list in the source tree refuses.
 fn listed() -> anyhow::Result<Vec<String>> {
     let file = artifacts::source_root().join("host/src/open_api/credential_paths.toml");
     let list: toml::Value = toml::from_str(&std::fs::read_to_string(&file)?)?;
@@ -25,7 +25,7 @@ fn listed() -> anyhow::Result<Vec<String>> {
     Ok(requests.filter_map(toml::Value::as_str).map(str::to_owned).collect())
 }
 
-/// The same place to a server that is lenient in one way or another.
+/// Returns paths that lenient servers treat as the same path.
 fn spellings(request: &str) -> Vec<String> {
     let (method, path) = request.split_once(' ').unwrap_or_default();
     let rest = path.strip_prefix("/open-apis/").unwrap_or_default();
@@ -81,7 +81,7 @@ async fn no_request_for_a_credential_leaves_the_host() -> anyhow::Result<()> {
     let calls = platform.simulator().api_calls();
     ensure!(calls.is_empty(), "the platform was asked: {calls:?}");
 
-    // What gives out no credential is asked for under the same grants.
+    // A request that returns no credential is allowed under the same grants.
     let seen = platform.click("ask:POST /open-apis/im/v1/messages").await?;
     ensure!(seen.toast().starts_with("status "), "{seen:?}");
     ensure!(!platform.simulator().api_calls().is_empty(), "the platform was not asked");

@@ -1,5 +1,5 @@
-//! An answer to discovery that leads elsewhere: to another host, out of TLS, or by a redirect. Whoever can write one
-//! answer must not get the callbacks.
+//! A discovery answer that leads elsewhere: to another host, out of TLS, or by a redirect. An attacker who can forge one answer
+//! must not get the callbacks.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -20,7 +20,7 @@ use tokio::io::AsyncWriteExt as _;
 use tokio::net::TcpListener;
 use tokio_rustls::TlsAcceptor;
 
-/// Where an answer leads: counts who comes.
+/// A server that a forged answer leads to: counts its connections.
 struct Elsewhere {
     address: SocketAddr,
     came: Arc<AtomicUsize>,
@@ -89,7 +89,7 @@ impl Answering {
         Ok(Self { address, authority, roots, serving })
     }
 
-    /// Discovery succeeds and names that address.
+    /// Starts a platform whose discovery succeeds and names that address.
     async fn leading_to(url: &str) -> anyhow::Result<Self> {
         let config = json!({ "ReconnectCount": -1, "ReconnectInterval": 1, "ReconnectNonce": 0, "PingInterval": 120 });
         let data = json!({ "URL": url, "ClientConfig": config });
@@ -113,7 +113,7 @@ impl Drop for Answering {
 }
 
 async fn reason(running: &Running) -> anyhow::Result<String> {
-    // A host that dials says so only after the dialling has ended.
+    // The host logs a dial only after it has ended.
     let line = running.host.log().wait_for(events::DISCONNECTED, &[]).await?;
     Ok(line.text_of("reason").to_owned())
 }
@@ -121,7 +121,7 @@ async fn reason(running: &Running) -> anyhow::Result<String> {
 #[tokio::test]
 async fn another_host_is_dialled_only_if_the_operator_named_it() -> anyhow::Result<()> {
     let elsewhere = Elsewhere::open().await?;
-    // Its certificate is good for this name too, so nothing but the host's own rule keeps it away.
+    // The certificate is valid for this name too, so only the host's own rule rejects it.
     let url = format!("wss://localhost:{}/ws?ticket=secret-ticket", elsewhere.address.port());
     let platform = Answering::leading_to(&url).await?;
     ensure!(!platform.authority.root_pem().is_empty());

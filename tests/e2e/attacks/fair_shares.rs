@@ -1,4 +1,4 @@
-//! One user must not be able to take a plugin from everybody else.
+//! A single user must not be able to block a plugin for all others.
 
 use std::time::Duration;
 
@@ -13,12 +13,12 @@ use futures_util::future::join_all;
 use serde_json::Value;
 use serde_json::json;
 
-/// As many clicks as took a plugin from everybody: more than it may have calls.
+/// Clicks of the flood, as many as in the attack that worked: more than the plugin may have calls.
 const FLOOD: usize = 70;
-/// A flood makes the machine busy, and this much later is still in time.
+/// Tolerated delay: a flood makes the machine busy, and this much later is still in time.
 const BUSY: Duration = Duration::from_millis(1000);
 
-/// A plugin that sleeps in its handler, for shorter than an answer may take.
+/// Starts a host with a plugin that sleeps for shorter than the deadline.
 async fn slow(millis: u64) -> anyhow::Result<Running> {
     let sidecar = json!({ "settings": { "millis": millis.to_string() } });
     Setup::new(App::default().webhook_only().guest_with("slow", sidecar)?).start().await
@@ -148,7 +148,7 @@ async fn one_sender_s_events_pause_no_clicks_of_others() -> anyhow::Result<()> {
     let breaker = json!({ "breaker": { "pause_ms": 3_600_000, "max_pause_ms": 3_600_000 } });
     let running =
         Setup::new(App::default().webhook_only().guest_with("trap", breaker)?).start().await?;
-    // One person in as many chats as that person likes.
+    // One user clicks in any number of chats.
     let mut outcomes = Vec::new();
     for chat in 0..8 {
         let event = sender::callback(

@@ -1,4 +1,4 @@
-//! One user's or tenant's remembered answer must never be given to another.
+//! The remembered answer of one user or tenant must never be given to another.
 
 use anyhow::ensure;
 use aviary::telemetry::events;
@@ -12,7 +12,7 @@ use serde_json::json;
 
 const LINK: &str = "https://example.com/1";
 
-/// A plugin that says a number which it has never said before, and a host that remembers what it said.
+/// Starts a host that remembers answers, with a plugin that never gives the same number twice.
 async fn remembering() -> anyhow::Result<Running> {
     let sidecar = json!({
         "grants": { "key_value": {} },
@@ -22,7 +22,7 @@ async fn remembering() -> anyhow::Result<Running> {
     Setup::new(App::default().webhook_only().guest_with("counts", sidecar)?).start().await
 }
 
-/// With other texts at these places.
+/// Replaces the texts at these JSON pointers.
 fn with(mut callback: Value, changes: &[(&str, Value)]) -> anyhow::Result<Value> {
     for (pointer, value) in changes {
         let Some((parent, name)) = pointer.rsplit_once('/') else { continue };
@@ -41,7 +41,7 @@ async fn a_preview_is_one_tenant_s_alone() -> anyhow::Result<()> {
     let (header, operator) = ("/header/tenant_key", "/event/operator/tenant_key");
     let viewers: [&[(&str, Value)]; 4] = [
         &[],
-        // A visitor in a chat of the first tenant, and one of the first tenant in the visitor's.
+        // A visitor in a chat of the first tenant, and a user of the first tenant in the visitor's chat.
         &[(operator, json!("visitor"))],
         &[(header, json!("visitor"))],
         &[(header, json!("visitor")), (operator, json!("visitor"))],

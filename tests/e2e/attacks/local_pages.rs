@@ -25,7 +25,7 @@ use tokio::net::TcpStream;
 
 /// `demo` may have to build the example plugins, and compiles them.
 const LONGEST: Duration = Duration::from_secs(300);
-/// What a browser says for a page of another site, or for a page that hides where it is from.
+/// Headers that a browser sends for a page of another site, or for a page that hides its origin.
 const FOREIGN: [(&str, &str); 6] = [
     ("Origin", "https://evil.example"),
     ("Origin", "null"),
@@ -43,14 +43,14 @@ fn send(request: &Value) -> Request {
     Request::post("/simulator/send", request.to_string())
 }
 
-/// What the request is without that header, and with another one of that name.
+/// Replaces a header of the request.
 fn with(request: &Request, name: &str, value: &str) -> Request {
     let mut request = request.clone();
     request.headers.retain(|(known, _)| !known.eq_ignore_ascii_case(name));
     request.header(name, value)
 }
 
-/// The answer's head, of answers that do not end too.
+/// Returns the head of an answer, even if its body does not end.
 async fn head(to: SocketAddr, request: &str) -> anyhow::Result<Response> {
     let started = Instant::now();
     let mut stream = TcpStream::connect(to).await?;
@@ -66,13 +66,13 @@ async fn head(to: SocketAddr, request: &str) -> anyhow::Result<Response> {
     };
     tokio::time::timeout(PATIENCE, reading).await.context("no head of an answer")??;
     let end = received.windows(4).position(|window| window == b"\r\n\r\n").context("no head")?;
-    // What of the body has come is left out, and the end of one in chunks is put in its place.
+    // Cuts off the received part of the body; an empty last chunk ends a chunked body.
     received.truncate(end + 4);
     received.extend_from_slice(b"0\r\n\r\n");
     Response::parse(&received, started.elapsed())
 }
 
-/// Every way in which a page of another site could use this port.
+/// Sends every request that a page of another site could send to this port; all must be refused.
 async fn refuses_strangers(page: SocketAddr) -> anyhow::Result<()> {
     let port = page.port();
     let send = send(&click());
@@ -107,13 +107,13 @@ async fn refuses_strangers(page: SocketAddr) -> anyhow::Result<()> {
         let answer = with(&Request::get("/simulator/state"), "Host", &host).send(page).await?;
         ensure!(answer.status == 200, "Host: {host}: {}", answer.status);
     }
-    // What a form or a script can send to another site without asking that site first.
+    // Content types that a form or a script can send to another site without a preflight request.
     for kind in ["text/plain", "application/x-www-form-urlencoded", "multipart/form-data", ""] {
         let answer = with(&send, "Content-Type", kind).send(page).await?;
         ensure!(answer.status == 415, "{kind}: {} {}", answer.status, answer.text());
     }
     refuses_foreign_connections(page).await?;
-    // A struct that is written as an array.
+    // A struct that is encoded as an array.
     let as_array = Request::post("/simulator/send", json!([APP_ID, "card_action"]).to_string());
     let answer = as_array.send(page).await?;
     ensure!(answer.status == 400, "{} {}", answer.status, answer.text());
@@ -121,7 +121,7 @@ async fn refuses_strangers(page: SocketAddr) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// WebSocket handshakes and the page's feed, with heads as browsers write them.
+/// Opens WebSockets and the page's feed with foreign headers, as browsers write them; all must be refused.
 async fn refuses_foreign_connections(page: SocketAddr) -> anyhow::Result<()> {
     let handshake = |more: &str| {
         format!(
@@ -144,7 +144,7 @@ async fn refuses_foreign_connections(page: SocketAddr) -> anyhow::Result<()> {
     let subscribed =
         "Sec-Fetch-Site: cross-site\r\nSec-Fetch-Mode: cors\r\nSec-Fetch-Dest: empty\r\n";
     ensure!(head(page, &feed(subscribed)).await?.status == 403, "another site's page");
-    // A link of another site leads a person here; a frame or a script of it gets nothing.
+    // A link on another site may lead a person here; its frames and scripts get nothing.
     let visit = |dest: &str| {
         format!(
             "GET / HTTP/1.1\r\nHost: {page}\r\nSec-Fetch-Site: cross-site\r\nSec-Fetch-Mode: navigate\r\n\
@@ -158,7 +158,7 @@ async fn refuses_foreign_connections(page: SocketAddr) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Sends a delivery to that address, which has to be refused before anything is sent there.
+/// Asks for a delivery to that address, which must be refused before anything is sent there.
 async fn delivers_nothing_to(page: SocketAddr, url: &str) -> anyhow::Result<()> {
     let mut delivery = click();
     delivery["door"] = "webhook".into();
@@ -169,7 +169,7 @@ async fn delivers_nothing_to(page: SocketAddr, url: &str) -> anyhow::Result<()> 
     Ok(())
 }
 
-/// A port of this machine on which everybody is answered, and whether anybody came.
+/// A port of this machine that answers every request, and records whether one came.
 struct Trusting {
     address: SocketAddr,
     visitors: std::sync::Arc<std::sync::atomic::AtomicUsize>,
@@ -227,7 +227,7 @@ async fn the_simulator_turns_strangers_away() -> anyhow::Result<()> {
     for nearly in ["/callback/", "/callback?x=1", "/", "/callback%2f"] {
         delivers_nothing_to(page, &format!("http://{}{nearly}", relay.address())).await?;
     }
-    // Programs say neither where they come from nor by which page they are used.
+    // Programs send neither an origin nor a fetch context.
     let discovery = json!({ "AppID": APP_ID, "AppSecret": "simulated-secret" }).to_string();
     let form = "application/x-www-form-urlencoded";
     let by_curl = with(&Request::post("/callback/ws/endpoint", discovery), "Content-Type", form);
@@ -253,8 +253,8 @@ async fn a_webhook_elsewhere_is_refused_at_the_start() -> anyhow::Result<()> {
     Ok(())
 }
 
-/// The attack as it worked: a page has the simulator deliver an array to the tokenless admin port, where it was a request to roll
-/// a plugin back.
+/// Repeats the original attack: a page has the simulator deliver an array to the tokenless admin port, which reads it as a
+/// request to roll a plugin back.
 #[tokio::test]
 async fn a_delivery_rolls_no_plugin_back() -> anyhow::Result<()> {
     let running = Setup::new(App::default().webhook_only().guest("version-a")?).start().await?;
@@ -276,7 +276,7 @@ async fn a_delivery_rolls_no_plugin_back() -> anyhow::Result<()> {
     let answer = Request::post("/plugins/rollback", by_array).send(admin).await?;
     ensure!(answer.status == 400, "{} {}", answer.status, answer.text());
     ensure!(live_version(&running).await? == before, "it was rolled back");
-    // The test would see a rollback.
+    // A rollback is possible here, so the test would notice one.
     let wish = Request::post("/plugins/rollback", json!({ "name": "version-a" }).to_string());
     ensure!(wish.send(admin).await?.status == 200);
     ensure!(live_version(&running).await? != before);
@@ -312,7 +312,7 @@ async fn the_admin_port_turns_strangers_away_from_everything() -> anyhow::Result
     Ok(())
 }
 
-/// A build that takes no compiler.
+/// A build that needs no compiler.
 const RECIPE: &str = r#"
 name = "copied"
 [build]
@@ -333,7 +333,7 @@ async fn dev_turns_strangers_away() -> anyhow::Result<()> {
     refuses_strangers(page).await?;
     let stranger = Trusting::start().await?;
     stranger.is_left_alone_by(page).await?;
-    // What was refused is not the last callback, which goes to each new version.
+    // The refused request does not replace the last callback, which is sent to each new version.
     let mut again = click();
     again["name"] = "mine".into();
     let answer = send(&again).send(page).await?;
@@ -346,7 +346,7 @@ async fn dev_turns_strangers_away() -> anyhow::Result<()> {
 
 #[tokio::test]
 async fn demo_turns_strangers_away() -> anyhow::Result<()> {
-    // Built before, so that the time is the demo's own.
+    // Built in advance, so that the time limit covers only the demo.
     artifacts::plugin("approval-card")?;
     let environment = [(
         "CARGO_TARGET_DIR".to_owned(),

@@ -12,11 +12,11 @@ use lark_simulator::delivery::Delivery;
 use lark_simulator::delivery::DeliveryKind;
 use serde_json::Value;
 
-/// What the host promises for a line, without its end.
+/// Maximum bytes of a line that the host promises, without the line break.
 const LONGEST_LINE: usize = 16 * 1024;
-/// As large as the webhook takes bodies, but for what is around it.
+/// Bytes of text that fill a webhook body almost to its limit.
 const LARGE: usize = 3_900_000;
-/// Ends a line, forges another, clears a screen, reads from right to left, and ends a line for some.
+/// Characters that end a line, forge another, clear a screen, reverse the direction of text, and end a line for some readers.
 const NASTY: &str =
     "evt\n{\"level\":\"ERROR\",\"message\":\"forged\"}\u{1b}[2J\u{202e}\u{2028}\u{9b}\u{7f}";
 
@@ -24,20 +24,20 @@ async fn start(format: &str) -> anyhow::Result<Running> {
     let app = App::default().guest("failing")?;
     let running = Setup::new(app).set("log", "format", format).launch(true).await?;
     let platform = running.platform()?;
-    // Text has no fields to wait for; the platform knows when the connection is there, and the output where the doors are.
+    // The text format has no fields to wait for; the platform knows about the connection, and the output has the addresses.
     platform.wait_until(|simulator| simulator.connected(platform.app()) > 0).await?;
     running.host.log().wait_for_text(events::PLUGIN_LIVE.text()).await?;
     Ok(running)
 }
 
-/// A click whose event id, or another member, is this.
+/// Builds a click whose event id, or another member, is this text.
 fn click(button: &str, member: &str, text: &str) -> Value {
     let mut body = sender::click(button);
     body["header"][member] = text.into();
     body
 }
 
-/// Everything that somebody else may have the host write, through both doors.
+/// Sends text through both doors, in every member that the host may write to its log.
 async fn attack(running: &Running) -> anyhow::Result<()> {
     let webhook = running.host.printed_address().await?;
     let (large, platform) = ("x".repeat(LARGE), running.platform()?);
@@ -52,7 +52,7 @@ async fn attack(running: &Running) -> anyhow::Result<()> {
     bodies.push(serde_json::json!({ "schema": large }).to_string());
     bodies.push(click("long", "event_id", "long-by-webhook").to_string());
     for body in bodies {
-        // Any answer will do, and none as well: what counts is what is written.
+        // The answer does not matter: only the log counts.
         let _ = sender::plain(body).send(webhook).await;
     }
     for body in [
@@ -68,7 +68,7 @@ async fn attack(running: &Running) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Bounded, and without a character that a terminal acts on.
+/// Fails for a line that is too long or has a character that a terminal interprets.
 fn is_tame(line: &str) -> anyhow::Result<()> {
     let start: String = line.chars().take(300).collect();
     ensure!(line.len() <= LONGEST_LINE, "{} bytes: {start}", line.len());
@@ -111,7 +111,7 @@ async fn every_text_line_is_bounded_and_a_line() -> anyhow::Result<()> {
     running.host.terminate().await?;
     for line in log.lines(|_| true) {
         is_tame(line.text())?;
-        // `2026-11-20T18:04:05.006123Z  INFO …`: a line that began in the middle of another has no time.
+        // A line such as `2026-11-20T18:04:05.006123Z  INFO …`: one that began inside another has no time.
         let mut words = line.text().split_whitespace();
         let time = words.next().unwrap_or_default();
         ensure!(time.len() == 27 && time.ends_with('Z'), "{}", line.text());
@@ -121,7 +121,7 @@ async fn every_text_line_is_bounded_and_a_line() -> anyhow::Result<()> {
     Ok(())
 }
 
-/// The same words on their other ways: the list of plugins, and what commands print.
+/// The same text in the list of plugins and in the output of commands.
 #[tokio::test]
 async fn what_commands_print_is_tame() -> anyhow::Result<()> {
     let app = App::default().guest("failing")?;
@@ -133,7 +133,7 @@ async fn what_commands_print_is_tame() -> anyhow::Result<()> {
     running.host.log().wait_for(events::PLUGIN_REFUSED, &[]).await?;
     let admin = running.host.admin().await?.to_string();
     let mut running = running;
-    // What is written to the journal is on the disk once the host has ended; the list is asked for before.
+    // The journal is complete on disk once the host has ended; the list needs a running host.
     let list = printed(&running, &["plugins", "--admin", &admin]).await?;
     ensure!(list.contains("not WebAssembly"), "{list}");
     let json = printed(&running, &["plugins", "--json", "--admin", &admin]).await?;
@@ -149,7 +149,7 @@ async fn what_commands_print_is_tame() -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Runs the command, and sees that no line of its output acts on a terminal.
+/// Runs the command, and checks that a terminal interprets nothing in its output.
 async fn printed(running: &Running, arguments: &[&str]) -> anyhow::Result<String> {
     let mut command = std::process::Command::new(aviary_e2e::artifacts::host_binary()?);
     command.args(arguments).current_dir(running.folder());

@@ -1,5 +1,5 @@
-//! Credentials that a plugin sends, gets and says: none of them is written down, in whatever place and spelling, and what was
-//! written down can still be played again.
+//! Credentials that a plugin sends, receives and shows: none of them is recorded, in whatever place and spelling, and the
+//! recorded callbacks can still be replayed.
 
 use anyhow::Context as _;
 use anyhow::ensure;
@@ -18,11 +18,11 @@ use aviary_e2e::web_server::WebServer;
 use serde_json::Value;
 use serde_json::json;
 
-/// Stands in every credential of the guest and of the server that it asks.
+/// Part of every credential of the guest and of the server that it calls.
 const MARK: &str = "s3cr3t";
-/// What the guest sends as `Basic`, which holds one of them.
+/// The guest's `Basic` credential in Base64, which contains the mark only after decoding.
 const BASIC: &str = "YW5uOnMzY3IzdC01";
-/// One click of each kind.
+/// Buttons of the guest: one click of each kind.
 const BUTTONS: [&str; 3] = ["b", "log", "fail"];
 
 async fn host(server: &WebServer, collector: &Collector) -> anyhow::Result<Running> {
@@ -34,7 +34,7 @@ async fn host(server: &WebServer, collector: &Collector) -> anyhow::Result<Runni
     setup.set("trace", "otlp", collector.url()).start().await
 }
 
-/// Nothing of a credential is in that text.
+/// Fails if the text contains a part of a credential.
 fn holds_none(text: &str, place: &str) -> anyhow::Result<()> {
     for credential in [MARK, BASIC] {
         let line = text.lines().find(|line| line.contains(credential)).unwrap_or_default();
@@ -92,7 +92,7 @@ async fn no_credential_is_written_down_and_a_replay_is_exact() -> anyhow::Result
     ensure!(report["ok"] == true && report["played"] == BUTTONS.len(), "{report}");
     ensure!(report["fuel"]["was"] == report["fuel"]["now"], "{report}");
     ensure!(server.asked().len() == 4, "a replay asks nobody");
-    // Another plugin that asks for something else is named, and its credentials are not.
+    // A replay with another plugin reports the different requests without their credentials.
     std::fs::copy(artifacts::guest("asks-around")?, &file)?;
     let said = aviary(running.folder(), &["replay", &file])?.text();
     ensure!(said.contains("of which 3 differ"), "{said}");

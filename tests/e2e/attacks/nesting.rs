@@ -18,25 +18,25 @@ use serde_json::json;
 
 /// A parser that recurses has some hundred bytes of stack for each level, and a thread has 2 MiB.
 const DEPTH: usize = 100_000;
-/// A placeholder in JSON that a test then replaces by nested JSON: `serde_json` itself writes no value that is so deep.
+/// Placeholder that a test replaces by nested JSON: `serde_json` itself writes no value of that depth.
 const HERE: &str = "here";
 
-/// Lists inside lists.
+/// Returns nested lists as JSON.
 fn lists(depth: usize) -> String {
     format!("{}{}", "[".repeat(depth), "]".repeat(depth))
 }
 
-/// Objects inside objects, whose names are among those that are masked.
+/// Returns nested objects as JSON, whose member names are among those that are masked.
 fn secrets(depth: usize) -> String {
     format!("{}1{}", r#"{"token":"#.repeat(depth), "}".repeat(depth))
 }
 
-/// A callback with nested JSON in the place of [`HERE`].
+/// Replaces [`HERE`] in a callback by nested JSON.
 fn with_nested(callback: &Value, nested: &str) -> String {
     callback.to_string().replace(&json!(HERE).to_string(), nested)
 }
 
-/// Levels around [`HERE`].
+/// Counts the levels of nesting around [`HERE`].
 fn body_levels(callback: &Value) -> usize {
     let text = callback.to_string();
     let before = text.split(&json!(HERE).to_string()).next().unwrap_or_default();
@@ -44,14 +44,14 @@ fn body_levels(callback: &Value) -> usize {
     count(['{', '[']) - count(['}', ']'])
 }
 
-/// A message of a chat with that text as its content.
+/// Builds a chat message with that text as its content.
 fn message(content: &str) -> Value {
     let mut event = sender::event();
     event["event"]["message"]["content"] = content.into();
     event
 }
 
-/// A host with a journal that masks by pointer too, so that each way through the masker is taken.
+/// Starts a host with a journal that also masks by pointer, so that every path through the masker is taken.
 async fn host() -> anyhow::Result<Running> {
     let grants = json!({ "grants": { "open_api": ["POST /open-apis/im/v1/messages"] } });
     let app = App::default().encrypted().guest_with("nests", grants)?;
@@ -59,7 +59,7 @@ async fn host() -> anyhow::Result<Running> {
     setup.set("journal", "mask", json!(["/event/context/open_chat_id"])).start().await
 }
 
-/// The host answers a healthy click through both doors.
+/// Checks that the host answers a healthy click through both doors.
 async fn answers(running: &Running) -> anyhow::Result<()> {
     let toast = running.deliver(&sender::click("b")).await?.toast();
     ensure!(toast == "fine", "over the webhook: {toast:?}");
@@ -68,7 +68,7 @@ async fn answers(running: &Running) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// The lines of `aviary journal export`, once the journal holds that event.
+/// Waits until the journal holds that event, and returns the lines of `aviary journal export`.
 async fn journal_with(running: &Running, event_id: &str) -> anyhow::Result<Vec<String>> {
     let is_about = |line: &String| line.contains(event_id);
     command::journal(running.folder(), |lines| lines.iter().any(is_about)).await
@@ -116,7 +116,7 @@ async fn a_callback_that_is_nested_too_deep_is_refused_at_both_doors() -> anyhow
             ensure!(seen.exchange().code == Some(500), "{seen:?}");
             answers(&running).await?;
         }
-        // What every part of the host reads is taken.
+        // A depth that every part of the host can parse is accepted.
         let levels = 127 - body_levels(callback);
         let body = with_nested(callback, &lists(levels));
         let response = running.deliver_bytes(&body, running.apps()[0].keys().into()).await?;
@@ -163,7 +163,7 @@ async fn a_plugin_s_nested_reply_is_dropped_and_its_toast_is_kept() -> anyhow::R
     }
     let response = running.deliver(&sender::legacy_click("b")).await?;
     ensure!(!response.text().contains("[[["), "{response:?}");
-    // The body of a request to the platform is text to the host: the platform judges it.
+    // The host treats the body of a request to the platform as text: the platform judges it.
     let click = sender::click("json");
     let response = running.deliver(&click).await?;
     ensure!(response.status == 200 && !response.toast().is_empty(), "{response:?}");

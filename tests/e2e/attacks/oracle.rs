@@ -1,5 +1,5 @@
-//! A stranger who overheard an encrypted callback has the host decrypt changed copies of it, and learns the text from how
-//! the answers differ. With the Verification Token from that text, the stranger then signs as the old protocol does.
+//! A stranger who overheard an encrypted callback makes the host decrypt changed copies of it, and learns the plaintext from
+//! differences between the answers. With the Verification Token from that text, the stranger then signs like the old protocol.
 
 use std::collections::BTreeSet;
 
@@ -35,7 +35,7 @@ fn check(challenge: &str, token: &str) -> String {
     json!({ "challenge": challenge, "token": token, "type": "url_verification" }).to_string()
 }
 
-/// Everything of an answer that a stranger sees.
+/// Returns everything of an answer that a stranger sees.
 fn seen(response: &Response) -> String {
     let headers = response.headers.iter().filter(|(name, _)| name != "date");
     let headers: Vec<_> = headers.map(|(name, value)| format!("{name}: {value}")).collect();
@@ -46,13 +46,13 @@ fn wrapped(ciphertext: &[u8]) -> String {
     json!({ "encrypt": BASE64_STANDARD.encode(ciphertext) }).to_string()
 }
 
-/// What the platform sent, as it was on the wire.
+/// Returns a captured body of the platform, as it was on the wire.
 fn overheard() -> anyhow::Result<Vec<u8>> {
     let envelope: Value = serde_json::from_str(&sender::envelope(sender::click("b").to_string()))?;
     Ok(BASE64_STANDARD.decode(envelope["encrypt"].as_str().context("text")?)?)
 }
 
-/// Bodies that are no good URL check, each for another reason.
+/// Returns bodies that are not valid URL checks, each for another reason.
 fn bad_bodies() -> anyhow::Result<Vec<(&'static str, String)>> {
     let genuine = overheard()?;
     let sealed = |plain: &str| sender::envelope(plain);
@@ -116,7 +116,7 @@ async fn every_bad_unsigned_body_gets_the_same_answer() -> anyhow::Result<()> {
         answers.insert(answer.clone());
         ensure!(answers.len() == 1, "{what} is told apart: {answers:#?}");
     }
-    // A signature of which something is missing is none.
+    // An incomplete signature counts as none.
     let half = sender::sealed("not json");
     for dropped in ["X-Lark-Request-Timestamp", "X-Lark-Request-Nonce", "X-Lark-Signature"] {
         let mut request = half.clone();
@@ -135,7 +135,7 @@ async fn every_bad_unsigned_body_gets_the_same_answer() -> anyhow::Result<()> {
         (refused(&metrics, &[]), refused(&metrics, &[("reason", "missing_signature")]));
     ensure!(all == one && one == count as f64, "{all} refused, {one} by that label");
 
-    // The console's own is answered, encrypted and plain, and what is signed is told what is wrong with it.
+    // The console's own check is answered, encrypted and plain; a signed body gets the reason of its refusal.
     for good in
         [sender::envelope(check("Good-1", VERIFICATION_TOKEN)), check("Good-1", VERIFICATION_TOKEN)]
     {
@@ -148,7 +148,7 @@ async fn every_bad_unsigned_body_gets_the_same_answer() -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Each of the 256 bytes before a block is tried: for one of them the padding is good.
+/// Tries each of the 256 bytes before a block: for one of them the padding is good.
 #[tokio::test]
 async fn trying_every_byte_before_a_block_tells_nothing() -> anyhow::Result<()> {
     let running = start().await?;
@@ -175,7 +175,7 @@ async fn trying_every_byte_before_a_block_tells_nothing() -> anyhow::Result<()> 
     Ok(())
 }
 
-/// Who has the Verification Token, and not the Encrypt Key, may send old cards and nothing else.
+/// A sender with the Verification Token, and without the Encrypt Key, may send old cards and nothing else.
 #[tokio::test]
 async fn the_old_signature_vouches_for_old_cards_alone() -> anyhow::Result<()> {
     let running = start().await?;
@@ -210,7 +210,7 @@ async fn the_old_signature_vouches_for_old_cards_alone() -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Without a token to compare, only what decrypts is taken for the console's.
+/// Without a token to compare, only a check that decrypts is accepted as the console's.
 #[tokio::test]
 async fn an_app_without_a_token_answers_an_encrypted_check_alone() -> anyhow::Result<()> {
     let app =

@@ -1,4 +1,4 @@
-//! A request that was recorded is sent again to the process that was started after the one that answered it.
+//! A recorded request is sent again to a host that was started after the one that answered it.
 
 use anyhow::ensure;
 use aviary::telemetry::events;
@@ -49,7 +49,7 @@ async fn a_killed_host_s_requests_are_not_answered_by_the_next_one() -> anyhow::
     for request in &recorded {
         is_refused(&running, request).await?;
     }
-    // What is signed from now on is answered at once, and once.
+    // A request that is signed after the start is answered at once, and only once.
     let fresh = click();
     is_answered(&running, &fresh).await?;
     ensure!(running.post(fresh).await?.status == 401);
@@ -67,7 +67,7 @@ async fn nor_are_those_of_a_host_that_was_stopped() -> anyhow::Result<()> {
     is_answered(&running, &click()).await
 }
 
-/// Whether somebody has answered it, nobody knows.
+/// The new host cannot know whether the previous one has answered the request.
 #[tokio::test]
 async fn what_was_signed_before_the_start_is_refused_though_nobody_answered_it()
 -> anyhow::Result<()> {

@@ -1,5 +1,5 @@
-//! A sealed value with a member of the same name put beside one that the seal covers: the host looks at one of them, and
-//! a plugin with another parser acts on the other.
+//! A sealed value with a duplicate of a sealed member: the host checks one of the two, and a plugin with another parser acts on
+//! the other.
 
 use anyhow::Context as _;
 use anyhow::ensure;
@@ -12,7 +12,7 @@ use aviary_e2e::setup::Setup;
 use serde_json::Value;
 use serde_json::json;
 
-/// Stands for a value that no JSON library would write.
+/// Placeholder for a value that no JSON library would write.
 const PLACE: &str = "the value stands here";
 
 async fn use_value(running: &Running, value: &str) -> anyhow::Result<Response> {
@@ -57,7 +57,7 @@ async fn a_second_member_of_a_name_is_refused_before_the_plugin_sees_it() -> any
     Ok(())
 }
 
-/// Routes are chosen, and lists of who may click with them, by what stands in a value.
+/// Routes, and with them the lists of users who may click, are chosen by a value's members.
 #[tokio::test]
 async fn what_a_route_is_chosen_by_stands_there_once() -> anyhow::Result<()> {
     let sidecar = json!({

@@ -25,16 +25,17 @@ use tokio::net::TcpSocket;
 use tokio::net::TcpStream;
 use tokio::task::JoinSet;
 
-/// Places of the host under attack. A few hundred attackers fill them several times.
+/// Connection limit of the host under attack. A few hundred attackers fill it several times.
 const PLACES: usize = 64;
 /// Clicks that are timed, each over a connection of its own.
 const CLICKS: usize = 40;
 /// Connections of one attack: at 240 a second, as when it was found, they last longer than a second.
 const ATTACKERS: usize = 300;
 const BETWEEN_ATTACKERS: Duration = Duration::from_micros(4100);
-/// Places that nobody could have taken are had at once. Before, a click waited for a head's time-out of five seconds.
+/// Tolerated difference between latencies: places that cannot be taken are free at once. Before the fix, a click waited for a
+/// head's time-out of five seconds.
 const MARGIN: Duration = Duration::from_millis(250);
-/// A connection that makes way is closed at once, and one that is left alone is open this long later.
+/// A connection that makes way is closed within `AT_ONCE`; one that is left alone is still open after `STILL`.
 const AT_ONCE: Duration = Duration::from_secs(3);
 const STILL: Duration = Duration::from_millis(300);
 
@@ -43,19 +44,19 @@ fn setup() -> anyhow::Result<Setup> {
     Ok(Setup::new(app).set("webhook", "max_connections", PLACES))
 }
 
-/// Connects from that address of this machine: every one of `127.0.0.0/8` is its own.
+/// Connects from that address of this machine: all of `127.0.0.0/8` are local.
 async fn connect_from(address: [u8; 4], to: SocketAddr) -> anyhow::Result<TcpStream> {
     let socket = TcpSocket::new_v4()?;
     socket.bind(SocketAddr::from((IpAddr::from(address), 0)))?;
     Ok(socket.connect(to).await?)
 }
 
-/// One of sixteen attackers.
+/// Returns the address of one of sixteen attackers.
 fn attacker(number: usize) -> [u8; 4] {
     [127, 0, 1, u8::try_from(number % 16).unwrap_or_default() + 1]
 }
 
-/// How long half of the clicks and nine in ten of them took.
+/// Median and 90th percentile of the clicks' latencies.
 #[derive(Debug)]
 struct Times {
     median: Duration,
@@ -79,7 +80,7 @@ async fn clicks(to: SocketAddr) -> anyhow::Result<Times> {
     Ok(Times { median: times[CLICKS / 2], most: times[CLICKS * 9 / 10] })
 }
 
-/// Clicks while `attack` goes on, compared with clicks before.
+/// Asserts that clicks during `attack` are about as quick as before it.
 async fn clicks_stay_quick(
     to: SocketAddr,
     attack: impl Future<Output = anyhow::Result<()>>,
@@ -96,19 +97,19 @@ async fn clicks_stay_quick(
     Ok(())
 }
 
-/// Opens connections one after the other, says `words` on each, keeps all, and goes on for ever.
+/// Opens connections one after the other, sends `words` on each and keeps them, for ever.
 async fn keeps_saying(to: SocketAddr, words: &str) -> anyhow::Result<()> {
     let mut kept = Vec::new();
     for number in 0..ATTACKERS {
         let mut stream = connect_from(attacker(number), to).await?;
-        // Some are closed before they have said all of it, which is the point.
+        // Some are closed before they have sent everything, as they should be.
         let _ = stream.write_all(words.as_bytes()).await;
         kept.push(stream);
         tokio::time::sleep(BETWEEN_ATTACKERS).await;
     }
     loop {
         for (number, stream) in kept.iter_mut().enumerate() {
-            // Those that were closed come again.
+            // Closed connections are opened again.
             if is_closed_within(stream, Duration::ZERO).await {
                 *stream = connect_from(attacker(number), to).await?;
                 let _ = stream.write_all(words.as_bytes()).await;
@@ -163,7 +164,7 @@ async fn silence_before_tls_makes_way_too() -> anyhow::Result<()> {
     oldest_make_way(running.webhook().await?, PLACES).await
 }
 
-/// Fills a port twice with silent connections: the first ones go, and the last ones stay.
+/// Fills a port twice with silent connections: the oldest are closed, and the newest stay.
 async fn oldest_make_way(to: SocketAddr, places: usize) -> anyhow::Result<()> {
     let mut silent = Vec::new();
     for number in 0..places + 20 {
@@ -228,7 +229,7 @@ async fn who_never_reads_is_cut_off() -> anyhow::Result<()> {
     clicks(running.webhook().await?).await.map(drop)
 }
 
-/// Asks and asks and reads nothing, until the port has had enough of it.
+/// Sends requests without reading the answers until the port closes the connection.
 async fn never_reads(port: SocketAddr, path: &str) -> anyhow::Result<()> {
     let socket = TcpSocket::new_v4()?;
     socket.set_recv_buffer_size(4096)?;
@@ -253,7 +254,7 @@ async fn pages_without_end_delay_no_click() -> anyhow::Result<()> {
 
 #[tokio::test]
 async fn the_admin_port_is_served_with_the_same_care() -> anyhow::Result<()> {
-    /// As many as `guarded_http::server::Limits::FOR_PEOPLE` has.
+    /// The same number as in `guarded_http::server::Limits::FOR_PEOPLE`.
     const ADMIN_PLACES: usize = 256;
     let running = setup()?.start().await?;
     let admin = running.host.admin().await?;
@@ -266,19 +267,19 @@ async fn the_admin_port_is_served_with_the_same_care() -> anyhow::Result<()> {
     ensure!(is_closed_within(&mut silent[0], AT_ONCE).await, "the first one is still there");
     let last = silent.len() - 1;
     ensure!(!is_closed_within(&mut silent[last], STILL).await, "the last one is gone");
-    // Nobody has to come for it to end.
+    // A silent connection ends even if no other needs its place.
     ensure!(is_closed_within(&mut silent[last], PATIENCE).await, "silence has no end");
     Ok(())
 }
 
-/// The files of a host that does not run.
+/// Writes the files of a host that is not running.
 async fn written_down(app: App) -> anyhow::Result<Running> {
     let mut running = Setup::new(app).launch(false).await?;
     running.host.kill().await?;
     Ok(running)
 }
 
-/// A host on these files, with so many of its own: `limits` is what `ulimit` is told.
+/// Starts a host on these files with a limit of open files: `limits` are the arguments of `ulimit`.
 fn with_few_files(running: &Running, limits: &str, command: &str) -> anyhow::Result<HostProcess> {
     let binary = artifacts::host_binary()?;
     let script =

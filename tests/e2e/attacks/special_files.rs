@@ -26,11 +26,11 @@ use aviary_e2e::setup::environment;
 use rustix::fs::CWD;
 use rustix::fs::Mode;
 
-/// A host answers a click within microseconds. A test machine may be busy; a file that hangs would take for ever.
+/// Time limit for a click. A healthy host needs microseconds and a test machine may be busy; a file that hangs takes for ever.
 const SOON: Duration = Duration::from_secs(10);
-/// More than any machine has I/O threads to lose in this test.
+/// More files than any machine has I/O threads.
 const MANY: usize = 32;
-/// What lies beside the plugins folder, and must not be seen by anybody.
+/// Content of a file beside the plugins folder, which must never be revealed.
 const SECRET: &str = "host-secret-9fK2q";
 
 fn fifo(path: &Path) -> anyhow::Result<()> {
@@ -38,7 +38,7 @@ fn fifo(path: &Path) -> anyhow::Result<()> {
         .with_context(|| format!("cannot make the FIFO {}", path.display()))
 }
 
-/// A host with a plugin that answers "a", and a secret beside its plugins folder.
+/// Starts a host with a plugin that answers "a", and a secret beside its plugins folder.
 async fn healthy() -> anyhow::Result<Running> {
     let app = App::default().component("healthy", artifacts::guest("version-a")?, None);
     let running = Setup::new(app.webhook_only()).start().await?;
@@ -46,7 +46,7 @@ async fn healthy() -> anyhow::Result<Running> {
     Ok(running)
 }
 
-/// A healthy plugin answers and the host says that it is well, soon.
+/// Checks that a healthy plugin answers in time and the host reports that it is well.
 async fn goes_on(running: &Running, what: &str) -> anyhow::Result<()> {
     let going = async {
         ensure!(running.deliver(&sender::click("b")).await?.toast() == "a", "{what}: no answer");
@@ -57,14 +57,14 @@ async fn goes_on(running: &Running, what: &str) -> anyhow::Result<()> {
     tokio::time::timeout(SOON, going).await.with_context(|| format!("{what}: the host hangs"))?
 }
 
-/// The host ends at the first SIGTERM.
+/// Checks that the host ends at the first SIGTERM.
 async fn ends(running: &mut Running) -> anyhow::Result<()> {
     let exit = running.host.terminate().await?;
     ensure!(exit.took < SOON && exit.status.success(), "{exit:?}");
     Ok(())
 }
 
-/// Puts a plugin into the folder whose sidecar says this. The component comes last and in one go.
+/// Writes a plugin with this sidecar into the folder. The component comes last and in one step.
 fn drop_plugin(running: &Running, name: &str, sidecar: &str) -> anyhow::Result<()> {
     let file = |ending: &str| running.plugin_file(&format!("{name}.{ending}"));
     fs::write(file("toml"), format!("route = [{{ action_name = \"{name}\" }}]\n{sidecar}"))?;
@@ -94,7 +94,7 @@ async fn settings_that_are_fifos_stop_nothing() -> anyhow::Result<()> {
     }
     goes_on(&running, "FIFOs as settings").await?;
     ends(&mut running).await?;
-    // They are there when the next host starts, and its doors open all the same.
+    // The special files are there when the next host starts, and its doors open nevertheless.
     running.restart().await?;
     goes_on(&running, "FIFOs at the start").await?;
     ends(&mut running).await
@@ -123,7 +123,7 @@ async fn a_plugin_s_files_have_to_be_regular() -> anyhow::Result<()> {
     drop_plugin(&running, "tested", "")?;
     refused(&running, "tested", "click.json: is a FIFO").await?;
 
-    // Whatever takes the place of a live plugin's file changes nothing.
+    // A special file in the place of a live plugin's file changes nothing.
     fs::remove_file(file("healthy.wasm"))?;
     running.host.log().wait_for(events::PLUGIN_REMOVED, &[("plugin", "healthy")]).await?;
     running.drop_guest("version-a", "healthy")?;
@@ -162,7 +162,7 @@ async fn a_file_that_grows_while_it_is_read_is_bounded() -> anyhow::Result<()> {
     let (stop, stopped) = std::sync::mpsc::channel::<()>();
     let writer = std::thread::spawn(move || {
         let (piece, mut written) = (vec![b'#'; 256 << 10], 0_usize);
-        // Up to 1 GiB, which is more than a sidecar may have and less than a disk has.
+        // The limit of 1 GiB is more than a sidecar may have and less than a disk has.
         while written < 1 << 30 && stopped.try_recv().is_err() {
             growing.write_all(&piece)?;
             written += piece.len();
@@ -185,7 +185,7 @@ async fn a_link_out_of_the_folder_reveals_nothing() -> anyhow::Result<()> {
     let mut running = healthy().await?;
     let file = |name: &str| running.plugin_file(name);
     let secret = running.folder().join("secret");
-    // As a setting, by every kind of link.
+    // The secret as a setting, by every kind of link.
     symlink("../secret", file("relative.key"))?;
     symlink(&secret, file("absolute.key"))?;
     symlink("..", file("up"))?;
@@ -198,7 +198,7 @@ async fn a_link_out_of_the_folder_reveals_nothing() -> anyhow::Result<()> {
     }
     drop_plugin(&running, "hard", "[settings]\nkey = { file = \"hard.key\" }\n")?;
     refused(&running, "hard", "hard link").await?;
-    // As a self-test whose refusal would print it.
+    // The secret as a self-test, whose refusal would print it.
     let event =
         serde_json::json!({ "schema": "2.0", "header": { "event_type": SECRET }, "event": {} });
     fs::write(running.folder().join("event.json"), event.to_string())?;
@@ -206,7 +206,7 @@ async fn a_link_out_of_the_folder_reveals_nothing() -> anyhow::Result<()> {
     symlink(running.folder().join("event.json"), file("tested.tests/click.json"))?;
     drop_plugin(&running, "tested", "")?;
     refused(&running, "tested", "leads out of the folder").await?;
-    // As all tests at once, as a sidecar and as a component.
+    // The secret as the folder of tests, as a sidecar and as a component.
     fs::create_dir(running.folder().join("tests"))?;
     fs::write(running.folder().join("tests/click.json"), event.to_string())?;
     symlink("../tests", file("all.tests"))?;
@@ -249,8 +249,8 @@ async fn links_inside_the_folder_are_followed() -> anyhow::Result<()> {
     ends(&mut running).await
 }
 
-/// The name of a setting's file is an empty file and a link to the host's secret in turn. An empty file is no secret, and the
-/// link leads out, so none of the plugins may ever be live: one that is has got the host's secret.
+/// The file of a setting alternates between an empty file and a link to the host's secret. An empty file is not accepted as a
+/// secret, and the link leads out of the folder, so a plugin that goes live has read the host's secret.
 #[tokio::test]
 async fn a_secret_cannot_be_raced_for() -> anyhow::Result<()> {
     const ROUNDS: usize = 5;
@@ -298,7 +298,7 @@ async fn a_secret_cannot_be_raced_for() -> anyhow::Result<()> {
     ends(&mut running).await
 }
 
-/// A host whose configuration reads one special file ends at once and says which.
+/// Checks that a host whose configuration reads one special file ends at once and names the file.
 async fn does_not_start(change: &[(&str, &str)], named: &[&str]) -> anyhow::Result<()> {
     let folder = tempfile::tempdir()?;
     let at = |name: &str| folder.path().join(name);

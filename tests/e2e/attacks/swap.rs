@@ -1,7 +1,8 @@
-//! What an instance has written is swapped out while the instance is thrown away: the next one finds none of it.
+//! Pages that an instance has written are swapped out while the instance is discarded: the next instance must not find their
+//! content.
 //!
-//! These tests turn real swap on, which only root may, and page the host out themselves. Hosts of other tests that start
-//! meanwhile wipe memory the slower way, and are right all the same.
+//! These tests turn real swap on, which only root may, and page the host out themselves. Hosts of other tests that start at
+//! the same time wipe memory the slower way, which does not change their results.
 
 use std::fs;
 use std::path::PathBuf;
@@ -21,13 +22,13 @@ use serde_json::json;
 use tempfile::TempDir;
 use tokio::sync::Mutex;
 
-/// Room for all of a host's memory.
+/// Size of the swap file, with room for all of a host's memory.
 const SWAP_BYTES: usize = 256 << 20;
-/// What the guest writes.
+/// Bytes that the guest writes.
 const WRITTEN: u64 = 4 << 20;
-/// Long enough for swap to be turned on and the host to be paged out, on a machine with other things to do.
+/// Duration of the call: long enough to turn swap on and page the host out, on a busy machine.
 const CALL: Duration = Duration::from_secs(12);
-/// Swap belongs to the machine: one test has it at a time.
+/// Serialises the tests, because swap belongs to the whole machine.
 static ALONE: Mutex<()> = Mutex::const_new(());
 
 /// Pages the anonymous memory of a process out, as the system does when memory is short.
@@ -48,14 +49,14 @@ for line in open(f"/proc/{pid}/maps"):
         libc.syscall(PROCESS_MADVISE, process, ctypes.byref(area), 1, MADV_PAGEOUT, 0)
 "#;
 
-/// A swap file. Turned off when dropped, whatever became of the test.
+/// A swap file. Swap is turned off when this is dropped, even if the test fails.
 struct Swap {
     file: PathBuf,
     _folder: TempDir,
 }
 
 impl Swap {
-    /// `None` where swap cannot be turned on.
+    /// Prepares the file. Returns `None` where swap cannot be turned on.
     fn prepare() -> anyhow::Result<Option<Self>> {
         let folder = tempfile::tempdir()?;
         let file = folder.path().join("swap");
@@ -88,12 +89,12 @@ impl Swap {
 
 impl Drop for Swap {
     fn drop(&mut self) {
-        // It is off already in a test that came so far.
+        // Swap is already off if the test reached its end.
         let _ = self.off();
     }
 }
 
-/// Whether the machine swaps already, on behalf of somebody else.
+/// Returns true if the machine already uses swap for something else.
 fn swaps_already() -> anyhow::Result<bool> {
     Ok(fs::read_to_string("/proc/swaps")?.lines().count() > 1)
 }
@@ -104,7 +105,7 @@ async fn start() -> anyhow::Result<Running> {
     Setup::new(app).start().await
 }
 
-/// The memory of the call before is not necessarily what the next call gets, but what one of the next few gets.
+/// Clicks several times, because the next call need not get the memory of the previous one.
 async fn nothing_is_found(running: &Running) -> anyhow::Result<()> {
     for _ in 0..3 {
         let found = running.toast("count").await?;
@@ -132,7 +133,7 @@ fn page_out(running: &Running) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// The call that filled its memory is over, and its instance is gone.
+/// Waits until the call that filled its memory is over, and its instance is gone.
 async fn wait_for_end(running: &Running, calls: u64) -> anyhow::Result<()> {
     let ended = async {
         while calls_ended(running).await? < calls {
@@ -190,7 +191,7 @@ async fn nothing_is_left_where_swap_came_and_went_during_a_call() -> anyhow::Res
     swap.on()?;
     page_out(&running)?;
     wait_for_end(&running, 1).await?;
-    // What was missed when the instance was thrown away is in memory again.
+    // Turning swap off brings every page that was missed back into memory.
     swap.off()?;
     nothing_is_found(&running).await
 }

@@ -1,4 +1,4 @@
-//! The rows of the table: what is sent, and what has to come of it.
+//! The rows of the table: a callback and its expected result.
 
 use anyhow::Context as _;
 use aviary::telemetry::events;
@@ -11,63 +11,63 @@ use lark_simulator::sample;
 use serde_json::Value;
 use serde_json::json;
 
-/// Text that is cut in two by whoever counts bytes, ends early for whoever counts on NUL, or takes two of whatever a
-/// language has for a character.
+/// Text that is cut in two by code that counts bytes, ends early in code that stops at NUL, or counts double in a language whose
+/// characters are UTF-16 units.
 const TEXT: &str = "a\u{0}b 日志 😀 𠮷 e\u{301} \u{10ffff}";
 /// Characters in the large payload.
 const MANY: usize = 1 << 20;
 /// The largest time that a callback can carry.
 const LARGEST_TIME: &str = "18446744073709551615";
 
-/// What no command can do, in whatever language it is written.
+/// Reason for a cell that no command can pass, in any language.
 const NO_LEVELS: &str = "a command's log is its standard error, which has no levels";
-/// What no program of WASI preview 1 can do.
+/// Reason for a cell that no program of WASI preview 1 can pass.
 const NO_STORE: &str = "WASI preview 1, which Go and Zig are compiled for, has nothing of the kind";
 
-/// Where a callback of a row can come from.
+/// Doors that a row's callback can come by.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Doors {
     Both,
     WebhookOnly,
 }
 
-/// One row.
+/// One row of the table.
 pub(crate) struct Cell {
     pub(crate) name: &'static str,
     pub(crate) doors: Doors,
-    /// A fresh one each time: an event that was seen is not delivered again.
+    /// Builds a new delivery each time, because the host ignores an event that it has seen.
     delivery: fn() -> Delivery,
     reads: Reads,
     pub(crate) expected: String,
-    /// What a language's tools get wrong, by language.
+    /// Faults of a language's tools, as pairs of language and fault.
     faults: &'static [(&'static str, &'static str)],
 }
 
-/// Where it stands what came of it.
+/// Place where the result is read.
 #[derive(Clone, Copy)]
 enum Reads {
-    /// In what the platform saw.
+    /// The reply that the platform received.
     Reply(fn(&Seen) -> String),
-    /// In how the log says that the call ended.
+    /// The outcome of the call in the log.
     Outcome,
-    /// In the level and the text of what the plugin logged.
+    /// The level and the text of the plugin's log line.
     PluginLog,
 }
 
 impl Cell {
-    /// What is known to be wrong with it in that language.
+    /// Returns the known fault of this row in that language.
     pub(crate) fn fault(&self, language: &str) -> Option<&'static str> {
         self.faults.iter().find(|(of, _)| *of == language).map(|(_, fault)| *fault)
     }
 
-    /// Is that what had to come of it? What is JSON is compared as JSON.
+    /// Compares the outcome with the expected one; JSON is compared as JSON.
     pub(crate) fn expects(&self, outcome: &str) -> bool {
         let json = |text: &str| serde_json::from_str::<Value>(text).ok();
         outcome == self.expected
             || json(outcome).is_some_and(|found| Some(found) == json(&self.expected))
     }
 
-    /// Sends it through that door, and says what came of it.
+    /// Sends the callback through that door, and returns the outcome.
     pub(crate) async fn play(&self, running: &Running, door: &Door) -> anyhow::Result<String> {
         let delivery = (self.delivery)();
         let seen = running.platform()?.send_by(door, &delivery).await?;
@@ -91,7 +91,7 @@ impl Cell {
     }
 }
 
-/// All of them, in the order of the table.
+/// Returns all rows, in the order of the table.
 pub(crate) fn all() -> Vec<Cell> {
     let toast = json!({
         "type": "warning", "content": "toast", "i18n": { "zh_cn": "提示", "ja_jp": "トースト" },
@@ -208,6 +208,6 @@ fn card(seen: &Seen, kind: &str) -> String {
 }
 
 fn remaining(seen: &Seen) -> String {
-    // The host answers after 2.5 s by itself.
+    // The host itself answers after 2.5 s.
     seen.toast().parse::<u32>().is_ok_and(|ms| (1..=2500).contains(&ms)).to_string()
 }

@@ -1,4 +1,4 @@
-//! The table in `tests/README.md`: written by the test, from what the test asserts.
+//! The table in `tests/README.md`, written by the test from its own assertions.
 
 use std::fmt::Write as _;
 
@@ -11,7 +11,7 @@ const PLACE: Place = Place {
     end: "<!-- conformance: end -->",
 };
 
-/// Compares the table with what the cells say, or writes it.
+/// Compares the table with the cells, or writes it.
 pub(crate) fn check() -> anyhow::Result<()> {
     PLACE.holds(&table()?)
 }

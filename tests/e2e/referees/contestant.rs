@@ -1,4 +1,4 @@
-//! The three contestants at work, and what a scenario sees of one of them.
+//! The three contestants at work, and a scenario's view of one of them.
 
 use std::collections::BTreeMap;
 use std::collections::BTreeSet;
@@ -33,18 +33,18 @@ use crate::referees::scenario::By;
 use crate::referees::scenario::Handlers;
 use crate::referees::scenario::Scenario;
 
-/// Between two looks at what can only be polled.
+/// Time between two polls.
 const POLL: Duration = Duration::from_millis(20);
-/// A reply that nobody should send would come before, or right after, the one to a message that was sent later.
+/// Wait for an unexpected reply, which would come before, or right after, the reply to a later message.
 const STRAGGLERS: Duration = Duration::from_millis(300);
-/// How long one message is waited for before it is sent again: the client may have been reconnecting.
+/// Time to wait for one message's answer before it is sent again: the client may have been reconnecting.
 const ONE_TRY: Duration = Duration::from_secs(3);
 
-/// With a ping every second, the host notices a silent platform while the scenario still looks; a busy simulator is not
-/// silent for so long.
+/// Silence after which the host gives up on a connection. With a ping every second, it notices a silent platform while the
+/// scenario still observes; a busy simulator is never silent for so long.
 const SILENCE_MS: u64 = 3000;
 
-/// What discovery says: nobody waits two minutes for a reconnect.
+/// Settings that discovery returns: tests do not wait two minutes for a reconnect.
 pub(crate) const CONFIG: ClientConfig = ClientConfig {
     reconnect_count: -1,
     reconnect_interval: 1,
@@ -52,18 +52,15 @@ pub(crate) const CONFIG: ClientConfig = ClientConfig {
     ping_interval: 120,
 };
 
-/// Who.
+/// A client that takes part in the comparison.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Contestant {
-    /// This host.
     Aviary = 0,
-    /// The Python SDK.
     Python = 1,
-    /// The Node SDK.
     Node = 2,
 }
 
-/// Everybody, and the platform they are connected to.
+/// All contestants, and the platform they are connected to.
 pub(crate) struct Field {
     simulator: Arc<Simulator>,
     aviary: Option<Arc<Running>>,
@@ -72,7 +69,7 @@ pub(crate) struct Field {
 }
 
 impl Field {
-    /// The platform with an app for each scenario and contestant, the host, and whichever SDKs this machine has.
+    /// Starts the platform with an app for each scenario and contestant, the host, and the SDKs that this machine has.
     pub(crate) async fn start(
         scenarios: &[Scenario],
         contestants: &[Contestant],
@@ -89,7 +86,7 @@ impl Field {
         Ok(Self { simulator, aviary, python: python.map(Arc::new), node: node.map(Arc::new) })
     }
 
-    /// Who takes part.
+    /// Returns the contestants that were started.
     pub(crate) fn present(&self) -> impl Iterator<Item = Contestant> {
         let aviary = self.aviary.is_some().then_some(Contestant::Aviary);
         let python = self.python.is_some().then_some(Contestant::Python);
@@ -125,7 +122,7 @@ async fn platform(scenarios: &[Scenario], contestants: &[Contestant]) -> anyhow:
             contestants.iter().map(move |who| (scenario.app_id(index, *who), scenario))
         })
     };
-    // Some share an app.
+    // Some scenarios share an app.
     let ids: BTreeSet<_> = all().map(|(id, _)| id).collect();
     let apps = ids.into_iter().map(|id| SimulatedApp::new(id, Secret::new(APP_SECRET))).collect();
     let mut config = SimulatorConfig::on_loopback(apps);
@@ -137,7 +134,7 @@ async fn platform(scenarios: &[Scenario], contestants: &[Contestant]) -> anyhow:
     Ok(simulator)
 }
 
-/// One host with an app for each scenario, and one for each of the referees' webhooks.
+/// Starts a host with an app for each scenario, and one for each of the referees' webhooks.
 async fn host(scenarios: &[Scenario], simulator: &Simulator) -> anyhow::Result<Running> {
     let guest = artifacts::guest("as-asked")?;
     let answering = |app: App| app.component("as-asked", guest.clone(), None);
@@ -173,7 +170,7 @@ enum Client {
     Sdk(Arc<Referee>),
 }
 
-/// One contestant in one scenario.
+/// A contestant in one scenario.
 #[derive(Clone)]
 pub(crate) struct Line {
     simulator: Arc<Simulator>,
@@ -190,8 +187,8 @@ impl Line {
         &self.app
     }
 
-    /// Waits until nothing is in the way of the client's first step. The host takes one app after another, so the step
-    /// itself is waited for.
+    /// Waits until the client is ready for its first step. The host starts one app after another, so this waits for the step
+    /// itself.
     pub(crate) async fn started(&self) -> anyhow::Result<()> {
         match &self.client {
             Client::Aviary(_) => {
@@ -209,7 +206,7 @@ impl Line {
         self.simulator.connected(&self.app) > 0
     }
 
-    /// Whether the client said that it gives up.
+    /// Returns true if the client said that it gives up.
     pub(crate) fn has_given_up(&self) -> bool {
         match &self.client {
             Client::Aviary(running) => {
@@ -224,7 +221,7 @@ impl Line {
         }
     }
 
-    /// Whether it becomes true within that time.
+    /// Waits until `holds` is true; returns false after the limit.
     pub(crate) async fn sees(&self, limit: Duration, holds: impl Fn(&Self) -> bool) -> bool {
         let started = Instant::now();
         while !holds(self) {
@@ -236,7 +233,7 @@ impl Line {
         true
     }
 
-    /// Waits for what has to become true.
+    /// Waits until `holds` is true, and fails with `what` after the limit.
     pub(crate) async fn wait(
         &self,
         what: &str,
@@ -262,22 +259,21 @@ impl Line {
         Ok(self.simulator.send_frame(&self.app, frame).await?)
     }
 
-    /// What came back so far to the message with this id.
+    /// Returns the replies so far to the message with this id.
     pub(crate) fn replies(&self, message_id: &str) -> Vec<Frame> {
         let mut replies = self.simulator.stray_answers(&self.app);
         replies.retain(|reply| reply.header("message_id") == Some(message_id));
         replies
     }
 
-    /// Whether the client, which may be reconnecting, answers an ordinary click. Whatever it does with what was sent
-    /// before, it has done then.
+    /// Checks that the client, which may be reconnecting, answers an ordinary click. Earlier messages have been handled by then.
     pub(crate) async fn is_alive(&self) -> anyhow::Result<bool> {
         let started = Instant::now();
         while started.elapsed() < PATIENCE {
             self.connected().await?;
             let envelope = self.envelope()?;
             let payload = sender::click("alive").to_string().into();
-            // Not online any more: the next round waits for the connection.
+            // An error means that the client is not online; the next round waits for the connection.
             let _ = self.simulator.send_frame(&self.app, &envelope.frame(1, 0, payload)).await;
             let answered = |line: &Self| !line.replies(&envelope.message_id).is_empty();
             if self.sees(ONE_TRY, answered).await {
@@ -288,7 +284,7 @@ impl Line {
         Ok(false)
     }
 
-    /// Where the client's webhook is.
+    /// Returns the address of the client's webhook.
     pub(crate) async fn webhook(&self) -> anyhow::Result<SocketAddr> {
         match &self.client {
             Client::Aviary(running) => running.webhook().await,

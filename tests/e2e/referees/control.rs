@@ -11,9 +11,10 @@ use crate::referees::contestant::CONFIG;
 use crate::referees::contestant::Line;
 use crate::referees::scenario::Scenario;
 
-/// Long enough for three pings a second apart and for a flood on a busy machine, and for none of two minutes.
+/// Observation time: long enough for three pings a second apart and for a flood on a busy machine, too short for an interval of
+/// two minutes.
 const LISTEN: Duration = Duration::from_secs(15);
-/// More pings than any schedule of a second gives in that time.
+/// More pings than an interval of one second gives in that time.
 const FLOOD: u64 = 50;
 
 pub(crate) fn all() -> Vec<Scenario> {
@@ -29,7 +30,7 @@ pub(crate) fn all() -> Vec<Scenario> {
             line.wait("two pings", |line| line.counters().pings >= 2).await?;
             line.simulator().set_client_config(line.app(), CONFIG)?;
             let before = line.counters().pings;
-            // The next one is due already, and brings the news.
+            // The next ping is already due, and its pong carries the new configuration.
             line.wait("one more ping", |line| line.counters().pings > before).await?;
             pings(&line, before + 2).await
         })
@@ -78,13 +79,13 @@ async fn ping_after_reconnect(line: Line) -> anyhow::Result<String> {
     Ok(if again { "at once" } else { "later" }.to_owned())
 }
 
-/// Every pong carries this.
+/// Builds a scenario in which every pong carries this payload.
 fn with_pongs(name: &str, payload: &'static str) -> Scenario {
     Scenario::new(name, |line: Line| async move {
         line.wait("a ping", |line| line.counters().pings > 0).await?;
-        // One more may be on its way.
+        // One more ping may be on its way.
         let outcome = pings(&line, 2).await?;
-        // A flood would wash over the others.
+        // Ends a flood, which would disturb the other scenarios.
         line.simulator().set_pong(line.app(), PongScript::Normal)?;
         line.simulator().set_client_config(line.app(), CONFIG)?;
         Ok(outcome)
@@ -95,7 +96,7 @@ fn with_pongs(name: &str, payload: &'static str) -> Scenario {
     })
 }
 
-/// How often the client pings from now on, those up to `uncounted` not counted.
+/// Returns how often the client pings from now on, without counting the first `uncounted`.
 async fn pings(line: &Line, uncounted: u64) -> anyhow::Result<String> {
     line.connected().await?;
     let before = line.counters().pings.max(uncounted);

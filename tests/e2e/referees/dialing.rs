@@ -16,16 +16,17 @@ use crate::referees::contestant::CONFIG;
 use crate::referees::contestant::Line;
 use crate::referees::scenario::Scenario;
 
-/// A client that reconnects does so after a second; one that has not in this time is deaf.
+/// Time after which a client counts as deaf: one that reconnects does so after a second.
 const DEAF_AFTER: Duration = Duration::from_secs(8);
-/// The longest time limit among those who have one is 15 s, and the next attempt comes a second later.
+/// Time after which a client counts as waiting for ever: the longest time limit of any client is 15 s, and the next attempt comes
+/// a second later.
 const WAITS_FOR_EVER: Duration = Duration::from_secs(24);
-/// The handshake's code for an app that lives on the other domain: somebody has to change the configuration.
+/// The handshake's code for an app of the other domain: the operator has to change the configuration.
 const WRONG_DOMAIN: &str = "1000040351";
-/// Close code: the server goes away.
+/// WebSocket close code for a server that goes away.
 const GOING_AWAY: u16 = 1001;
 
-/// Every condition of the vectors, and those that they lack.
+/// Returns every condition of the vectors, and further ones that they lack.
 pub(crate) fn conditions() -> anyhow::Result<Vec<Scenario>> {
     let mut all = vec![under("discovery in order", None).all("connects")];
     for case in matrix::cases()? {
@@ -53,7 +54,7 @@ pub(crate) fn conditions() -> anyhow::Result<Vec<Scenario>> {
             line.started().await?;
             line.wait("discovery", |line| line.counters().discoveries > 0).await?;
             line.simulator().set_discovery(line.app(), DiscoveryScript::Hang)?;
-            // The one that is not answered, and the next.
+            // Counts the attempt without an answer, and the next one.
             let enough = line.counters().discoveries + 2;
             let again = |line: &Line| line.counters().discoveries >= enough;
             let outcome = line.sees(WAITS_FOR_EVER, again).await;
@@ -72,7 +73,7 @@ pub(crate) fn conditions() -> anyhow::Result<Vec<Scenario>> {
             .each("the URL's service", "the URL's service", "service 0")
             .fault("Node loses the first parameter of the URL"),
     );
-    // Whatever answers shows that a client is alive.
+    // Any answer shows that a client is alive.
     Ok(all.into_iter().map(Scenario::without_handlers).collect())
 }
 
@@ -89,7 +90,7 @@ fn readable(name: &str) -> String {
         .replace(" data=", ", data ")
 }
 
-/// What the host does under a condition of the vectors, and the fault of the SDK that does otherwise.
+/// Returns the host's behaviour under a condition of the vectors, and the fault of the SDK that behaves differently.
 fn aviary(name: &str, python: Course, node: Course) -> (Course, Option<&'static str>) {
     let fault = match (name, python == node) {
         (name, _) if name.contains(WRONG_DOMAIN) => {
@@ -110,12 +111,12 @@ fn aviary(name: &str, python: Course, node: Course) -> (Course, Option<&'static 
         }
         _ => "Node goes by whether `data` is an object, not by the code",
     };
-    // Whoever reads the code decides as Python does.
+    // The host reads the code and decides as the Python SDK does.
     (python, Some(fault))
 }
 
-/// A client that tries to connect under that condition. So that no two minutes pass between attempts, the first one gets
-/// a configuration with a second, and a handshake that fails in a way which all retry.
+/// Builds a scenario in which a client tries to connect under that condition. The first attempt gets a configuration with an
+/// interval of one second, and a handshake that fails in a way which all retry, so that no two minutes pass between attempts.
 fn under(name: &str, condition: Option<Condition>) -> Scenario {
     Scenario::new(name, move |line: Line| {
         let condition = condition.clone();
@@ -130,7 +131,7 @@ fn under(name: &str, condition: Option<Condition>) -> Scenario {
                 None => line.simulator().set_discovery(line.app(), DiscoveryScript::Normal)?,
             }
             let before = line.counters().discoveries;
-            // One of them may have begun before.
+            // One of the attempts may have begun earlier.
             let again = move |line: &Line| line.counters().discoveries >= before + 2;
             line.wait("a next step", |line| {
                 line.is_connected() || line.has_given_up() || again(line)
@@ -147,7 +148,7 @@ fn under(name: &str, condition: Option<Condition>) -> Scenario {
     .prepared(first_step)
 }
 
-/// Discovery gives a configuration with a second, and a ticket that is refused.
+/// Makes discovery return a configuration with an interval of one second, and a ticket that is refused.
 fn first_step(simulator: &Simulator, app: &str) -> anyhow::Result<()> {
     let refused = "fpid=1&device_id=7&service_id=9&ticket=nobody's";
     Ok(simulator.set_discovery(app, matrix::with_query(refused))?)
@@ -163,7 +164,7 @@ async fn service_of_the_ping(line: Line) -> anyhow::Result<String> {
     })
 }
 
-/// What happens to connections that were up.
+/// Returns the scenarios of clients whose connections were up.
 pub(crate) fn stories() -> Vec<Scenario> {
     let zombie = "Python's process stays, deaf, and tells nobody";
     vec![
@@ -215,8 +216,8 @@ pub(crate) fn stories() -> Vec<Scenario> {
     .collect()
 }
 
-/// The platform closes, refuses a few handshakes, and is well again. How often may be tried is only said once there is a
-/// connection: an SDK counts the very first attempt too, and on a busy machine that may fail.
+/// The platform closes, refuses a few handshakes, and recovers. The limit of attempts is only set once there is a connection: an
+/// SDK counts the very first attempt too, and on a busy machine that may fail.
 fn refused_while_away(name: &str, count: i64) -> Scenario {
     let every_second = ClientConfig { ping_interval: 1, ..CONFIG };
     let counted = ClientConfig { reconnect_count: count, ..every_second };
@@ -228,7 +229,7 @@ fn refused_while_away(name: &str, count: i64) -> Scenario {
         let bad_gateway = HandshakeScript::Refuse(HandshakeRefusal::bare(502));
         line.simulator().set_handshake(line.app(), bad_gateway)?;
         line.simulator().close_connections(line.app(), GOING_AWAY)?;
-        // As many as there may be, and one more.
+        // The first handshake, all attempts that are allowed, and one more.
         let refused = u64::try_from(count).unwrap_or_default() + 2;
         line.sees(DEAF_AFTER, |line| line.counters().handshakes > refused || line.has_given_up())
             .await;
@@ -238,7 +239,7 @@ fn refused_while_away(name: &str, count: i64) -> Scenario {
     .prepared(move |simulator, app| Ok(simulator.set_client_config(app, every_second)?))
 }
 
-/// What becomes of a client whose connection was ended.
+/// Observes a client whose connection was ended, and says whether it came back.
 async fn comes_back(line: &Line, attempts: u64) -> anyhow::Result<String> {
     let dialed = |line: &Line| line.counters().discoveries > attempts && line.is_connected();
     line.sees(DEAF_AFTER, |line| dialed(line) || line.has_given_up()).await;

@@ -1,4 +1,4 @@
-//! Messages in several frames: joined, once, whatever the order, and given up when they never become whole.
+//! Messages in several frames: joined, handled once in any order, and dropped if they never become complete.
 
 use std::time::Duration;
 
@@ -11,9 +11,9 @@ use crate::referees::messages::outcome;
 use crate::referees::messages::replies;
 use crate::referees::scenario::Scenario;
 
-/// A second more than the five after which most receivers forget an incomplete message.
+/// Pause between fragments that is too long: a second more than the five after which most receivers drop an incomplete message.
 const TOO_SLOW: Duration = Duration::from_secs(6);
-/// Slow, and in time for all of them.
+/// Pause between fragments that every receiver accepts.
 const SLOW: Duration = Duration::from_secs(1);
 
 pub(crate) fn all() -> Vec<Scenario> {
@@ -69,7 +69,7 @@ pub(crate) fn all() -> Vec<Scenario> {
     .collect()
 }
 
-/// An ordinary click in three frames, changed.
+/// Builds an ordinary click in three frames, and changes them.
 fn three(
     name: &str,
     change: impl Fn(Vec<Frame>) -> Vec<Frame> + Clone + Send + Sync + 'static,

@@ -1,4 +1,4 @@
-//! Messages of one frame: what is answered, and how the answer looks on the wire.
+//! Messages of one frame: the answers, and their form on the wire.
 
 use std::time::Duration;
 use std::time::Instant;
@@ -18,18 +18,18 @@ use serde_json::json;
 use crate::referees::contestant::Line;
 use crate::referees::scenario::Scenario;
 
-/// Two calls of more than a second each: closer together than this, they ran at the same time.
+/// Limit between two calls of more than a second each: closer together than this, they ran at the same time.
 const AT_ONCE: Duration = Duration::from_millis(1000);
-/// More than one SDK takes in one WebSocket message.
+/// A larger message than one SDK accepts on a WebSocket.
 const THREE_MEGABYTES: usize = 3 * 1024 * 1024;
-/// More than a floating point number holds.
+/// An integer beyond the precision of a floating point number.
 const LARGE_ID: u64 = 7_384_738_473_847_384_739;
 
 pub(crate) fn all() -> Vec<Scenario> {
     answers().into_iter().chain(odd_frames()).chain(wire()).map(Scenario::in_company).collect()
 }
 
-/// A click whose handler does that.
+/// Builds a click whose handler does that.
 pub(crate) fn click(asked: &str) -> Bytes {
     sender::click_with("referee", json!({ "do": asked })).to_string().into()
 }
@@ -218,7 +218,7 @@ async fn two_slow(line: Line) -> anyhow::Result<String> {
     Ok(if first.elapsed() < AT_ONCE { "at once" } else { "one after the other" }.to_owned())
 }
 
-/// A frame with this payload, and nothing odd about it.
+/// Builds a scenario with an ordinary frame that has this payload.
 fn sent(name: &str, payload: Bytes) -> Scenario {
     Scenario::new(name, move |line: Line| {
         let payload = payload.clone();
@@ -230,7 +230,7 @@ fn sent(name: &str, payload: Bytes) -> Scenario {
     })
 }
 
-/// A click of three megabytes. It may be answered later than a small one that was sent after it.
+/// Sends a click of three megabytes. It may be answered later than a small one that was sent after it.
 async fn three_megabytes(line: Line) -> anyhow::Result<String> {
     line.connected().await?;
     let mut click = sender::click("referee");
@@ -244,7 +244,7 @@ async fn three_megabytes(line: Line) -> anyhow::Result<String> {
     replies(&line, &[frame]).await
 }
 
-/// An ordinary click in a frame with something odd about it.
+/// Builds a scenario with an ordinary click whose frame is changed.
 fn changed(name: &str, change: impl Fn(&mut Frame) + Clone + Send + Sync + 'static) -> Scenario {
     Scenario::new(name, move |line: Line| {
         let change = change.clone();
@@ -263,7 +263,7 @@ fn set(frame: &mut Frame, key: &str, value: &str) {
     }
 }
 
-/// Sends these frames in a row, and says what is answered to them.
+/// Sends these frames in a row, and returns the replies in words.
 pub(crate) async fn outcome(line: &Line, frames: &[Frame]) -> anyhow::Result<String> {
     for frame in frames {
         line.send(frame).await?;
@@ -271,7 +271,7 @@ pub(crate) async fn outcome(line: &Line, frames: &[Frame]) -> anyhow::Result<Str
     replies(line, frames).await
 }
 
-/// What was answered to these frames when the client answers what was sent after them.
+/// Returns the replies to these frames, after the client has answered a later message.
 pub(crate) async fn replies(line: &Line, frames: &[Frame]) -> anyhow::Result<String> {
     anyhow::ensure!(line.is_alive().await?, "the client does not answer any more");
     let belongs = |reply: &Frame| frames.iter().any(|frame| frame.log_id == reply.log_id);
@@ -288,7 +288,7 @@ async fn reply_to(line: &Line, frame: &Frame) -> anyhow::Result<Frame> {
     line.replies(id).pop().context("there is one")
 }
 
-/// What of a frame came back, except what has to be different.
+/// Says whether the reply repeats the frame, except the parts that must differ.
 fn echo(frame: &Frame, reply: &Frame) -> String {
     let mut bare = Frame { payload: frame.payload.clone(), ..reply.clone() };
     let added = match bare.headers.last() {
@@ -302,7 +302,7 @@ fn echo(frame: &Frame, reply: &Frame) -> String {
     format!("{}, {added}", if same { "all as they came" } else { "changed" })
 }
 
-/// A reply in a few words.
+/// Returns the code of a reply and a summary of its data.
 fn say(reply: &Frame) -> String {
     let payload: Value =
         serde_json::from_slice(reply.payload.as_deref().unwrap_or_default()).unwrap_or_default();
@@ -315,7 +315,7 @@ fn say(reply: &Frame) -> String {
     format!("{}, {data}", payload["code"])
 }
 
-/// An answer in a few words.
+/// Returns the toast or preview of an answer in a few words.
 pub(crate) fn summary(answer: &Value) -> String {
     let text = |pointer| answer.pointer(pointer).and_then(Value::as_str).map(first_sentence);
     match (text("/toast/content"), text("/inline/title"), answer) {

@@ -1,4 +1,4 @@
-//! A scenario: what happens to a client, and what each of the three does then.
+//! A scenario: the events that a client meets, and the behaviour of each of the three.
 
 use std::sync::Arc;
 
@@ -8,46 +8,44 @@ use lark_simulator::Simulator;
 use crate::referees::contestant::Contestant;
 use crate::referees::contestant::Line;
 
-/// The host's app for scenarios that share one, and the one that has no handlers.
+/// The host's apps for scenarios that share one: with handlers, and without.
 const SHARED: &str = "00000000c0ffee00";
 const NOBODY: &str = "00000000c0ffee01";
 
 type Prepare = Arc<dyn Fn(&Simulator, &str) -> anyhow::Result<()> + Send + Sync>;
 type Observe = Arc<dyn Fn(Line) -> BoxFuture<'static, anyhow::Result<String>> + Send + Sync>;
 
-/// By which door it comes.
+/// The door of a scenario.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum By {
-    /// With an app of its own.
+    /// A long connection, with an app of its own.
     LongConnection,
-    /// With the webhook that all scenarios share.
+    /// The webhook that all scenarios share.
     Webhook,
 }
 
-/// Whether anything is registered to answer.
+/// Handlers of the app.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Handlers {
-    /// All of them.
     Registered,
-    /// None.
     Missing,
 }
 
-/// Whether the host may serve other scenarios over the same connection.
+/// Permission for the host to serve other scenarios over the same connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Company {
-    /// What happens concerns the connection.
+    /// The scenario affects the connection itself.
     Alone,
-    /// Only messages come and go.
+    /// The scenario only exchanges messages.
     OtherMessages,
 }
 
-/// What an app id looks like.
+/// Form of an app id.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum IdShape {
     /// `cli_` and 16 hex digits.
     Usual,
-    /// Shorter.
+    /// Fewer characters than usual.
     Short,
 }
 
@@ -66,7 +64,7 @@ pub(crate) struct Scenario {
 }
 
 impl Scenario {
-    /// Over a long connection. `observe` says in a few words what the client did.
+    /// Creates a scenario on a long connection. `observe` returns the client's behaviour in a few words.
     pub(crate) fn new<F>(
         name: impl Into<String>,
         observe: impl Fn(Line) -> F + Send + Sync + 'static,
@@ -87,36 +85,36 @@ impl Scenario {
         }
     }
 
-    /// Over the webhook.
+    /// Creates a scenario of the webhook.
     #[must_use]
     pub(crate) fn by_webhook(mut self) -> Self {
         self.by = By::Webhook;
         self
     }
 
-    /// With nothing that could answer.
+    /// Removes every handler of the app.
     #[must_use]
     pub(crate) fn without_handlers(mut self) -> Self {
         self.handlers = Handlers::Missing;
         self
     }
 
-    /// Needs no connection of its own, so that the host need not load the plugin once more. The SDKs' clients disturb each
-    /// other, and stay alone.
+    /// Lets the host use a shared connection, so that it need not load the plugin once more. The SDKs' clients disturb each
+    /// other, and always have one of their own.
     #[must_use]
     pub(crate) fn in_company(mut self) -> Self {
         self.company = Company::OtherMessages;
         self
     }
 
-    /// With an app id that is not `cli_` and 16 hex digits.
+    /// Uses an app id of another form than `cli_` and 16 hex digits.
     #[must_use]
     pub(crate) fn with_short_id(mut self) -> Self {
         self.id = IdShape::Short;
         self
     }
 
-    /// What is so before the client starts.
+    /// Sets a condition on the simulator before the client starts.
     #[must_use]
     pub(crate) fn prepared(
         mut self,
@@ -126,13 +124,13 @@ impl Scenario {
         self
     }
 
-    /// All three do this.
+    /// Expects this behaviour of all three.
     #[must_use]
     pub(crate) fn all(self, outcome: &'static str) -> Self {
         self.each(outcome, outcome, outcome)
     }
 
-    /// What each does. A fault has to be named unless that is the same.
+    /// Expects these behaviours. If they differ, a fault has to be named.
     #[must_use]
     pub(crate) fn each(
         mut self,
@@ -144,36 +142,36 @@ impl Scenario {
         self
     }
 
-    /// That SDK has no such thing.
+    /// Excludes an SDK that lacks the feature.
     #[must_use]
     pub(crate) fn impossible_for(mut self, who: Contestant) -> Self {
         self.outcomes[who as usize] = None;
         self
     }
 
-    /// Why the host is not like the SDKs: what is wrong with theirs.
+    /// Names the SDKs' fault, which is why the host behaves differently.
     #[must_use]
     pub(crate) fn fault(mut self, fault: &'static str) -> Self {
         self.fault = Some(fault);
         self
     }
 
-    /// For people.
+    /// Returns the name for the table.
     pub(crate) fn name(&self) -> &str {
         &self.name
     }
 
-    /// What that one does, if it takes part.
+    /// Returns the expected behaviour of that contestant, if it takes part.
     pub(crate) fn expected(&self, who: Contestant) -> Option<&'static str> {
         self.outcomes[who as usize]
     }
 
-    /// What is wrong with an SDK.
+    /// Returns the fault of an SDK, if one is named.
     pub(crate) fn named_fault(&self) -> Option<&'static str> {
         self.fault
     }
 
-    /// Does everybody who takes part do the same? What is in parentheses is a detail: one refuses with 500, another with
+    /// Returns true if all that take part behave the same. Details in parentheses are ignored: one refuses with 500, another with
     /// 401.
     pub(crate) fn is_equal_for_all(&self) -> bool {
         let without_detail = |outcome: &'static str| outcome.split(" (").next().unwrap_or(outcome);
@@ -190,7 +188,7 @@ impl Scenario {
         self.handlers
     }
 
-    /// The app of that contestant in the scenario of that number.
+    /// Returns the app id of that contestant in the scenario of that number.
     pub(crate) fn app_id(&self, index: usize, who: Contestant) -> String {
         let host = who == Contestant::Aviary;
         let who = who as usize;

@@ -1,4 +1,4 @@
-//! The table in `tests/README.md`: written by the test, from what the test asserts.
+//! The table in `tests/README.md`, written by the test from its own assertions.
 
 use std::fmt::Write as _;
 
@@ -10,23 +10,23 @@ use aviary_state::Mutex;
 use crate::referees::contestant::Contestant;
 use crate::referees::scenario::Scenario;
 
-/// If set, what the documents show is made anew: tables are written and not compared.
+/// Variable that makes the tests write the tables of the documents instead of comparing them.
 pub(crate) const UPDATE: &str = "AVIARY_UPDATE_TABLES";
 const PLACE: Place = Place {
     begin: "<!-- referees: begin, written by `AVIARY_UPDATE_TABLES=1 cargo test -p aviary-e2e referees` -->",
     end: "<!-- referees: end -->",
 };
 
-/// Where a table stands in `tests/README.md`.
+/// Place of a table in `tests/README.md`.
 pub(crate) struct Place {
     pub(crate) begin: &'static str,
     pub(crate) end: &'static str,
 }
 
 impl Place {
-    /// Compares what stands there with what should, or writes it.
+    /// Compares the text at that place with the table, or writes it.
     pub(crate) fn holds(&self, table: &str) -> anyhow::Result<()> {
-        // Two tables in one file are two tests at once.
+        // Two tests may write tables of the same file at the same time.
         static WRITING: Mutex<()> = Mutex::new(());
         let _one_at_a_time = WRITING.lock();
         let path = artifacts::source_root().join("tests/README.md");
@@ -47,7 +47,7 @@ impl Place {
     }
 }
 
-/// Compares the table with what the scenarios say, or writes it.
+/// Compares the table with the scenarios, or writes it.
 pub(crate) fn check(chapters: &[(&'static str, Vec<Scenario>)]) -> anyhow::Result<()> {
     PLACE.holds(&table(chapters)?)
 }

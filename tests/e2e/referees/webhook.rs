@@ -1,4 +1,4 @@
-//! Requests to the webhook: whom each of the three believes, and what it answers.
+//! Requests to the webhook: which of them each of the three accepts, and the answers.
 
 use std::sync::Arc;
 
@@ -14,13 +14,13 @@ use crate::referees::contestant::Line;
 use crate::referees::messages::summary;
 use crate::referees::scenario::Scenario;
 
-/// Takes encrypted, signed bodies.
+/// Path of an app that takes encrypted, signed bodies.
 const ENCRYPTED: &str = "/encrypted";
-/// Has a Verification Token and no Encrypt Key.
+/// Path of an app with a Verification Token and no Encrypt Key.
 const PLAIN: &str = "/plain";
-/// Like the plain one, with nothing registered.
+/// Path of an app like the plain one, without handlers.
 const NONE: &str = "/none";
-/// Takes old cards.
+/// Path of an app that takes old cards.
 const LEGACY: &str = "/legacy";
 
 pub(crate) fn all() -> Vec<Scenario> {
@@ -151,7 +151,7 @@ fn old_cards() -> Vec<Scenario> {
     ]
 }
 
-/// That request to that path.
+/// Builds a scenario of that request to that path.
 fn at(
     path: &'static str,
     name: &str,
@@ -162,7 +162,7 @@ fn at(
         let request = Arc::clone(&request);
         async move {
             let address = line.webhook().await?;
-            // Signed only now: what was signed before a host started is not accepted.
+            // Signed at the last moment: the host refuses requests that were signed before its start.
             let request = Request { path: path.to_owned(), ..request() };
             let Ok(response) = request.send(address).await else {
                 return Ok("no answer".to_owned());

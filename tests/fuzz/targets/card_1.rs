@@ -1,4 +1,4 @@
-//! See `lark_card::fuzzing::card_1`.
+//! Passes the fuzzer\'s bytes to `lark_card::fuzzing::card_1`.
 #![no_main]
 
 libfuzzer_sys::fuzz_target!(|bytes: &[u8]| lark_card::fuzzing::card_1(bytes));

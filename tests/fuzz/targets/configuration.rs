@@ -1,4 +1,4 @@
-//! See `aviary::fuzzing::configuration`.
+//! Passes the fuzzer\'s bytes to `aviary::fuzzing::configuration`.
 #![no_main]
 
 libfuzzer_sys::fuzz_target!(|bytes: &[u8]| aviary::fuzzing::configuration(bytes));

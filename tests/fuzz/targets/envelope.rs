@@ -1,4 +1,4 @@
-//! See `aviary::fuzzing::envelope`.
+//! Passes the fuzzer\'s bytes to `aviary::fuzzing::envelope`.
 #![no_main]
 
 libfuzzer_sys::fuzz_target!(|bytes: &[u8]| aviary::fuzzing::envelope(bytes));

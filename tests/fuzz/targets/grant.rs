@@ -1,4 +1,4 @@
-//! See `aviary::fuzzing::grant`.
+//! Passes the fuzzer\'s bytes to `aviary::fuzzing::grant`.
 #![no_main]
 
 libfuzzer_sys::fuzz_target!(|bytes: &[u8]| aviary::fuzzing::grant(bytes));

@@ -1,4 +1,4 @@
-//! See `aviary::fuzzing::mask`.
+//! Passes the fuzzer\'s bytes to `aviary::fuzzing::mask`.
 #![no_main]
 
 libfuzzer_sys::fuzz_target!(|bytes: &[u8]| aviary::fuzzing::mask(bytes));

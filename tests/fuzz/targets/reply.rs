@@ -1,4 +1,4 @@
-//! See `aviary::fuzzing::reply`.
+//! Passes the fuzzer\'s bytes to `aviary::fuzzing::reply`.
 #![no_main]
 
 libfuzzer_sys::fuzz_target!(|bytes: &[u8]| aviary::fuzzing::reply(bytes));

@@ -1,4 +1,4 @@
-//! See `aviary::fuzzing::seal`.
+//! Passes the fuzzer\'s bytes to `aviary::fuzzing::seal`.
 #![no_main]
 
 libfuzzer_sys::fuzz_target!(|bytes: &[u8]| aviary::fuzzing::seal(bytes));

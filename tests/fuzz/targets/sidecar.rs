@@ -1,4 +1,4 @@
-//! See `aviary::fuzzing::sidecar`.
+//! Passes the fuzzer\'s bytes to `aviary::fuzzing::sidecar`.
 #![no_main]
 
 libfuzzer_sys::fuzz_target!(|bytes: &[u8]| aviary::fuzzing::sidecar(bytes));

@@ -1,4 +1,4 @@
-//! See `aviary::fuzzing::verify`.
+//! Passes the fuzzer\'s bytes to `aviary::fuzzing::verify`.
 #![no_main]
 
 libfuzzer_sys::fuzz_target!(|bytes: &[u8]| aviary::fuzzing::verify(bytes));

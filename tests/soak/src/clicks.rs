@@ -12,10 +12,10 @@ use serde_json::Value;
 
 use crate::report::LATEST_ANSWER_MS;
 
-/// What the client shows when there was no answer.
+/// Error that the client shows when there was no answer.
 const NO_ANSWER: u32 = 200_341;
 
-/// How to reach the host.
+/// Addresses of the host's doors.
 pub(crate) struct Doors {
     webhook: Door,
 }
@@ -26,7 +26,7 @@ impl Doors {
         Ok(Self { webhook: Door::Webhook { url } })
     }
 
-    /// One click on a button of that name. Which door it takes depends on `number`, and on nothing that repeats with it.
+    /// Clicks a button of that name. The door depends on `number`, and on nothing that repeats with it.
     pub(crate) async fn click(
         &self,
         running: &Running,
@@ -36,7 +36,7 @@ impl Doors {
         self.deliver(running, sender::click(button), number).await
     }
 
-    /// One click as that body has it, by either door.
+    /// Delivers a click with that body, by either door.
     pub(crate) async fn deliver(
         &self,
         running: &Running,
@@ -44,14 +44,14 @@ impl Doors {
         number: usize,
     ) -> anyhow::Result<Click> {
         let delivery = Delivery::json(DeliveryKind::CardAction, body);
-        // Knuth's multiplicative hash: neighbours differ.
+        // Knuth's multiplicative hash gives neighbouring numbers different bits.
         let hash = (number as u32).wrapping_mul(2_654_435_761) >> 16;
         let door = if hash & 1 == 0 { &Door::LongConnection } else { &self.webhook };
         Ok(Click(running.platform()?.send_by(door, &delivery).await?))
     }
 }
 
-/// What came of one click.
+/// The result of one click.
 pub(crate) struct Click(Seen);
 
 impl Click {
@@ -64,7 +64,7 @@ impl Click {
     }
 }
 
-/// Counts of many clicks.
+/// Totals of many clicks.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Tally {
     pub(crate) sent: usize,
@@ -82,7 +82,7 @@ impl Tally {
             Some(error) if error.code == NO_ANSWER => self.late += 1,
             Some(_) => self.malformed += 1,
             None if ms > LATEST_ANSWER_MS => self.late += 1,
-            // Whatever the plugin did: a click is answered with something to see.
+            // A click must be answered with something visible, whatever the plugin did.
             None if click.toast().is_empty() => self.malformed += 1,
             None => {}
         }
@@ -100,7 +100,7 @@ pub(crate) fn milliseconds(duration: Duration) -> f64 {
     duration.as_secs_f64() * 1000.0
 }
 
-/// The value that 99 of 100 do not exceed.
+/// Returns the value that 99 of 100 samples do not exceed.
 pub(crate) fn p99(mut samples: Vec<f64>) -> f64 {
     samples.sort_by(f64::total_cmp);
     let index = (samples.len() * 99).div_ceil(100).saturating_sub(1);

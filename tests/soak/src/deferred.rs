@@ -1,4 +1,4 @@
-//! Cards that are to be shown after the answer: never before it was flushed, and once each, even if the host is killed in
+//! Cards that are to be shown after the answer: never before the answer was flushed, and once each, even if the host is killed in
 //! between. The simulated platform is the judge.
 
 use std::collections::BTreeMap;
@@ -16,14 +16,14 @@ use crate::QUIET;
 use crate::clicks::Doors;
 use crate::clicks::Tally;
 
-/// Between two clicks: an app may make 1,000 updates in a minute, and what waits is not what is tested.
+/// Time between two clicks: an app may make 1,000 updates in a minute, and queueing is not what is tested.
 const PACE: Duration = Duration::from_millis(61);
-/// What the guest says when its wish was taken.
+/// Text of the guest's toast after its update was accepted.
 const TAKEN: &str = "Ok(())";
-/// An error after which the platform may be asked again.
+/// A platform error after which the host may try again.
 const TRY_AGAIN: CardUpdateScript = CardUpdateScript::Refuse { status: 400, code: 300_000 };
 
-/// What came of it.
+/// Counts of this part.
 pub(crate) struct Deferred {
     pub(crate) tally: Tally,
     pub(crate) updates: usize,
@@ -42,7 +42,7 @@ pub(crate) async fn run(updates: usize, killed: usize) -> anyhow::Result<Deferre
     let before_flush = simulator.early_card_updates().len();
     let before = shown(simulator).len();
 
-    // Nothing gets through until the host is dead, whatever it tries.
+    // Every update fails until the host is dead.
     script(&running, TRY_AGAIN)?;
     click(&running, killed, &mut tally).await?;
     running
@@ -58,7 +58,7 @@ pub(crate) async fn run(updates: usize, killed: usize) -> anyhow::Result<Deferre
     let in_time = running.platform()?.wait_until(|simulator| shown(simulator).len() >= all).await;
     let lost_after_kill = all - shown(running.platform()?.simulator()).len().min(all);
     ensure!(in_time.is_ok() == (lost_after_kill == 0), "the platform contradicts itself");
-    // A third start has nothing left to do; if it did something, that would be the second time.
+    // A third start has nothing left to do; any update that it sends would be the second of its card.
     nothing_waits(&running).await?;
     running.host.kill().await?;
     running.restart().await?;
@@ -67,7 +67,8 @@ pub(crate) async fn run(updates: usize, killed: usize) -> anyhow::Result<Deferre
     Ok(Deferred { tally, updates, before_flush, lost_after_kill, twice_after_kill: twice })
 }
 
-/// Whoever is killed between an update and the note of it cannot know that it was made.
+/// Waits until no update is left. A host that is killed between an update and the note of it cannot know that the update was
+/// made.
 async fn nothing_waits(running: &Running) -> anyhow::Result<()> {
     let none = |metrics: &Metrics| metrics.sum("aviary_card_updates_waiting", &[]) == 0.0;
     running.host.wait_for_metrics("nothing waits", none).await?;
@@ -79,7 +80,7 @@ fn script(running: &Running, script: CardUpdateScript) -> anyhow::Result<()> {
     Ok(platform.simulator().set_card_update(platform.app(), script)?)
 }
 
-/// That many clicks by both doors, each of which defers one card.
+/// Makes that many clicks by both doors, each of which defers one card.
 async fn click(running: &Running, clicks: usize, tally: &mut Tally) -> anyhow::Result<()> {
     let doors = Doors::of(running).await?;
     let mut ticks = tokio::time::interval(PACE);
@@ -92,7 +93,7 @@ async fn click(running: &Running, clicks: usize, tally: &mut Tally) -> anyhow::R
     Ok(())
 }
 
-/// How often each card was shown, by its update token.
+/// Counts how often each card was shown, by its update token.
 fn shown(simulator: &Simulator) -> BTreeMap<String, usize> {
     let mut shown = BTreeMap::new();
     for update in simulator.card_updates().into_iter().filter(|update| update.code == 0) {

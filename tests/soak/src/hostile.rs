@@ -1,5 +1,5 @@
-//! Every other callback goes to a plugin that does its worst. Each is answered, in time and well-formed, and the healthy
-//! plugin between them notices nothing.
+//! Every other callback goes to a plugin that does its worst. Each is answered, in time and well-formed, and the healthy plugin
+//! between them is not affected.
 
 use std::sync::atomic::AtomicUsize;
 use std::sync::atomic::Ordering;
@@ -16,12 +16,12 @@ use crate::clicks::Doors;
 use crate::clicks::Tally;
 use crate::memory::Gauge;
 
-/// People who click as fast as they get their answers.
+/// Users who click as fast as they get their answers.
 const PEOPLE: usize = 24;
-/// What the healthy plugin says to each.
+/// Text of the healthy plugin's toast.
 const HEALTHY: &str = "1";
-/// How many of a hundred hostile callbacks each guest gets: fewer where one costs a tenth of a second of a core, or
-/// keeps a person waiting until the deadline.
+/// Share of each guest in a hundred hostile callbacks: smaller if one call costs a tenth of a second of a core, or keeps a user
+/// waiting until the deadline.
 const MIX: [(&str, usize); 10] = [
     ("loop-forever", 15),
     ("eat-memory", 5),
@@ -35,7 +35,7 @@ const MIX: [(&str, usize); 10] = [
     ("log-flood", 5),
 ];
 
-/// What came of it.
+/// Counts of this part.
 pub(crate) struct Hostile {
     pub(crate) tally: Tally,
     /// Healthy callbacks that the host answered in place of their plugin.
@@ -72,7 +72,8 @@ pub(crate) async fn run(callbacks: usize) -> anyhow::Result<Hostile> {
 
 fn sidecar(guest: &str) -> Value {
     let limits = match guest {
-        // Five milliseconds of a core are as endless as five seconds, and a hundred thousand of them are over today.
+        // Fuel for five milliseconds of a core is exhausted like that for five seconds, and a hundred thousand calls end in a
+        // reasonable time.
         "loop-forever" | "host-calls" => json!({ "fuel": 50_000_000 }),
         "hundred-megabytes" => json!({ "memory_bytes": 256 << 20, "calls": 2 }),
         "log-flood" => json!({ "log_bytes": 2048 }),
@@ -80,7 +81,7 @@ fn sidecar(guest: &str) -> Value {
     };
     let mut sidecar = json!({ "route": [{ "action_name": button(guest) }], "limits": limits });
     if guest != "trap" {
-        // One of them is paused, as it would be; the others are to do their worst every time.
+        // One of the guests is paused as by default; the others must do their worst every time.
         sidecar["breaker"] = json!({ "failures": 1_000_000_000 });
     }
     sidecar
@@ -104,15 +105,15 @@ async fn click_on(
             tally.add(&click);
             refused += usize::from(click.toast() != HEALTHY);
         } else {
-            // 37 has no factor in common with 100: every guest's share, and no two of one kind in a row.
+            // 37 and 100 have no common factor: every guest gets its share, and no two calls of one kind follow each other.
             let guest = hostile[(number / 2 * 37) % hostile.len()];
             tally.add(&doors.click(running, button(guest), number).await?);
         }
     }
 }
 
-/// What a person presses to get there.
+/// Returns the button that reaches that guest.
 fn button(guest: &str) -> &str {
-    // This one looks at the button to know which bad card is wanted.
+    // This guest reads the name of the bad card from the button.
     if guest == "invalid-card" { "too-large" } else { guest }
 }

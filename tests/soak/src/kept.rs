@@ -1,5 +1,5 @@
-//! What plugins keep, on a host that is killed while they write: what a guest was told is kept is there afterwards, and the
-//! file opens every time.
+//! Values that plugins store, on a host that is killed while they write: acknowledged writes survive, and the file opens every
+//! time.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -16,14 +16,14 @@ use futures_util::future::join_all;
 use serde_json::Value;
 use serde_json::json;
 
-/// Calls that write at once, each to a counter of its own. A commit holds writes of several of them.
+/// Concurrent writers, each with a counter of its own. One commit holds writes of several of them.
 const WRITERS: usize = 8;
-/// Writes between two kills, at most: some die in the first commit after the start, others far behind it.
+/// Maximum writes between two kills: some kills hit the first commit after the start, others a much later one.
 const MOST_WRITES: u64 = 120;
-/// So that every run kills at the same counts, and no two rounds of a run do.
+/// Makes the number of writes differ between the rounds of a run, but not between runs.
 const STRIDE: u64 = 37;
 
-/// What came of it.
+/// Counts of this part.
 #[derive(Default)]
 pub(crate) struct Kept {
     pub(crate) kills: usize,
@@ -31,7 +31,7 @@ pub(crate) struct Kept {
     pub(crate) lost: usize,
 }
 
-/// What the guests were told: how far each counter is.
+/// The highest acknowledged value of each counter.
 type Acknowledged = Arc<Vec<AtomicU64>>;
 
 pub(crate) async fn run(kills: usize) -> anyhow::Result<Kept> {
@@ -52,7 +52,7 @@ pub(crate) async fn run(kills: usize) -> anyhow::Result<Kept> {
             }
         };
         tokio::time::timeout(PATIENCE, enough).await.context("the guests write nothing")?;
-        // In the middle of what all of them are at.
+        // The kill comes while all writers have calls under way.
         running.host.kill().await?;
         join_all(writers).await;
         running.restart().await.context("the host does not start again")?;
@@ -63,7 +63,7 @@ pub(crate) async fn run(kills: usize) -> anyhow::Result<Kept> {
             let asked = json!({ "do": "get", "key": text_key(writer, told_then) });
             let text = ask(address, &asked).await?;
             let has_text = told_then == 0 || text == format!("Some(\"{told_then}\")");
-            // One more may have been written and not told.
+            // The host may have written one more value without acknowledging it.
             if !(told_then..=told_then + 1).contains(&there) || !has_text {
                 kept.lost += 1;
             }
@@ -81,7 +81,7 @@ fn total(acknowledged: &Acknowledged) -> u64 {
     acknowledged.iter().map(|told| told.load(Ordering::Relaxed)).sum()
 }
 
-/// Until the host is gone: counts one up, puts a text beside it, and goes on when both are acknowledged.
+/// Increments a counter, stores a text beside it, and continues when both are acknowledged, until the host is gone.
 async fn write_on(address: SocketAddr, writer: usize, acknowledged: Acknowledged) {
     while let Ok(Some(sum)) = add(address, writer, 1).await
         && set(address, writer, sum).await.is_ok_and(|said| said == "set")

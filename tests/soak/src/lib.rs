@@ -1,5 +1,5 @@
-//! The host under attack, at length: the real binary, the simulated platform, and guests that do their worst. What it
-//! finds is one [`Report`]; what is right for a single callback is tested in `e2e/`, not here.
+//! The host under attack, at length: the real binary, the simulated platform, and guests that do their worst. The result is one
+//! [`Report`]; `e2e/` tests what is right for a single callback.
 
 mod clicks;
 mod deferred;
@@ -18,8 +18,8 @@ pub use crate::report::Size;
 pub use crate::siege::SiegeReport;
 pub use crate::siege::SiegeSize;
 
-/// What the hosts log: that a door is open and a plugin is live. One line or more for each callback would be a test of the
-/// process that reads the log.
+/// Log filter of the hosts: only open doors and live plugins. With a line or more for each callback, the process that reads the
+/// log would limit the test.
 const QUIET: &str = "off,aviary::app=info,aviary::plugin=info";
 
 /// Runs every part, one after the other, each on a host of its own.

@@ -9,7 +9,7 @@ use aviary_soak::SiegeSize;
 use aviary_soak::Size;
 use serde::Serialize;
 
-/// What is said of arguments that are not known.
+/// Error message for unknown arguments.
 const USAGE: &str = "soak: the arguments are --hostile and --small, both, one or none";
 
 #[tokio::main]

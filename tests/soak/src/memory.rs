@@ -1,14 +1,14 @@
-//! How much memory the host has, over time.
+//! Samples the host's memory over time.
 
 use std::time::Duration;
 
 use aviary_e2e::host::HostProcess;
 use aviary_state::Mutex;
 
-/// Between two looks. A tenth of the smallest soak takes a second.
+/// Time between two samples. A tenth of the smallest soak takes a second.
 const INTERVAL: Duration = Duration::from_millis(50);
 
-/// Looks at a host for as long as it is polled.
+/// Samples a host's memory for as long as its future is polled.
 #[derive(Default)]
 pub(crate) struct Gauge {
     /// Sum and number of the samples in each tenth.
@@ -16,7 +16,7 @@ pub(crate) struct Gauge {
 }
 
 impl Gauge {
-    /// `progress` is 0 to 1. Never returns unless the process is gone.
+    /// Samples until the process is gone. `progress` goes from 0 to 1.
     pub(crate) async fn watch(
         &self,
         host: &HostProcess,
@@ -33,7 +33,7 @@ impl Gauge {
         }
     }
 
-    /// From the second tenth to the last, on average.
+    /// Returns the growth from the average of the second tenth to that of the last, in percent.
     pub(crate) fn growth_percent(&self) -> f64 {
         let tenths = self.tenths.lock();
         let average = |tenth: usize| tenths[tenth].0 / f64::from(tenths[tenth].1.max(1));

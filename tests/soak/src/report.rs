@@ -1,4 +1,4 @@
-//! How much is run, and what came of it.
+//! The size of a soak and its report.
 
 use serde::Serialize;
 
@@ -9,36 +9,36 @@ use crate::kept::Kept;
 use crate::runaways::Runaways;
 use crate::swaps::Swaps;
 
-/// The platform gives up after three seconds, network included; what is later than this is late.
+/// Limit of an answer's latency: the platform gives up after three seconds, network included.
 pub(crate) const LATEST_ANSWER_MS: f64 = 2900.0;
-/// How late a timer of the I/O threads may be in one of a hundred cases while guests spin.
+/// Limit of the 99th percentile of timer lateness on the I/O threads while guests spin, in milliseconds.
 const HEARTBEAT_MS: f64 = 10.0;
-/// How long a healthy callback may take in one of a hundred cases meanwhile.
+/// Limit of the 99th percentile of a healthy callback's latency at the same time, in milliseconds.
 const HEALTHY_MS: f64 = 25.0;
-/// And how many times what it takes when nobody spins.
+/// Limit of that latency relative to the latency without spinning plugins.
 const HEALTHY_FACTOR: f64 = 3.0;
-/// What memory may grow by between the second tenth and the last: what an allocator keeps is never quite the same.
+/// Tolerated memory growth between the second tenth and the last: memory that an allocator keeps is never quite the same.
 const MEMORY_GROWTH_PERCENT: f64 = 10.0;
 
-/// How much is run.
+/// Size of a soak.
 #[derive(Clone, Copy, Debug)]
 pub struct Size {
-    /// Half of them to hostile plugins.
+    /// Callbacks, half of them to hostile plugins.
     pub callbacks: usize,
-    /// New versions of a plugin under load.
+    /// New versions of a plugin that are loaded under load.
     pub swaps: usize,
-    /// Once quiet and once with plugins that spin.
+    /// Duration of each of two phases: without and with plugins that spin.
     pub runaway_seconds: u64,
-    /// Cards to be shown after the answer.
+    /// Cards that are shown after their answers.
     pub deferred: usize,
-    /// The same, with a host that is killed between answer and card.
+    /// Cards that are shown after their answers by a host that is killed in between.
     pub killed: usize,
-    /// Times that a host is killed while plugins write.
+    /// Number of times that a host is killed while plugins write.
     pub store_kills: usize,
 }
 
 impl Size {
-    /// What a release has to stand.
+    /// The size that a release has to pass.
     pub fn full() -> Self {
         Self {
             callbacks: 100_000,
@@ -50,7 +50,7 @@ impl Size {
         }
     }
 
-    /// What every change has to stand.
+    /// The size that every change has to pass.
     pub fn small() -> Self {
         Self {
             callbacks: 10_000,
@@ -63,10 +63,10 @@ impl Size {
     }
 }
 
-/// What came of it. Times are in milliseconds.
+/// The results. Times are in milliseconds.
 #[derive(Clone, Debug, Serialize)]
 pub struct Report {
-    /// Whether all of it is as promised, times included.
+    /// True if every result is as promised, times included.
     pub ok: bool,
     callbacks: usize,
     malformed: usize,
@@ -76,7 +76,7 @@ pub struct Report {
     heartbeat_p99_ms: f64,
     healthy_p99_ms: f64,
     quiet_p99_ms: f64,
-    /// What the machine itself makes of timers: where this is high, the others say little.
+    /// Timer lateness of the idle machine: if it is high, the other times say little.
     quiet_heartbeat_p99_ms: f64,
     swaps: usize,
     swap_callbacks: usize,
@@ -134,7 +134,7 @@ impl Report {
         }
     }
 
-    /// Whether every answer was right, and none was lost. Says nothing of time.
+    /// Returns true if every answer was right and none was lost, whatever the times.
     pub fn nothing_went_wrong(&self) -> bool {
         let wrong = [
             self.malformed,
@@ -150,12 +150,12 @@ impl Report {
         wrong.iter().all(|count| *count == 0)
     }
 
-    /// The share of callbacks whose answer came later than promised.
+    /// Returns the share of callbacks that were answered later than promised.
     pub fn late_share(&self) -> f64 {
         self.late as f64 / self.callbacks.max(1) as f64
     }
 
-    /// With `ok` as it is on a machine of its own, optimised.
+    /// Sets `ok`, with the time limits for an optimised build on a machine of its own.
     #[must_use]
     pub fn judged(mut self) -> Self {
         self.ok = self.nothing_went_wrong()

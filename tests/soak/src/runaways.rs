@@ -1,4 +1,4 @@
-//! Eight plugins spin for ever. Timers of the I/O threads stay on time, and a healthy callback hardly notices.
+//! Eight plugins spin for ever. Timers of the I/O threads stay on time, and a healthy callback hardly slows down.
 
 use std::time::Duration;
 
@@ -17,19 +17,19 @@ use crate::clicks::Tally;
 use crate::clicks::milliseconds;
 use crate::clicks::p99;
 
-/// Plugins that spin.
+/// Number of plugins that spin.
 const RUNAWAYS: usize = 8;
-/// Between two healthy clicks: a hundred in a second, so that thirty seconds are three thousand.
+/// Time between two healthy clicks: a hundred in a second, so that thirty seconds are three thousand.
 const PACE: Duration = Duration::from_millis(10);
-/// Where the host says how late its timers are.
+/// Histogram of the host's timer lateness.
 const LATENESS: &str = "aviary_io_late_seconds_bucket";
-/// The bounds of that histogram, in seconds.
+/// Upper bounds of that histogram's buckets, in seconds.
 const BOUNDS: [&str; 14] = [
     "0.001", "0.002", "0.003", "0.004", "0.005", "0.006", "0.008", "0.01", "0.015", "0.025",
     "0.05", "0.1", "0.25", "1",
 ];
 
-/// What came of it.
+/// Measurements of this part.
 pub(crate) struct Runaways {
     pub(crate) tally: Tally,
     pub(crate) quiet_p99_ms: f64,
@@ -43,7 +43,7 @@ pub(crate) async fn run(seconds: u64) -> anyhow::Result<Runaways> {
     let mut app = App::default().guest("counter")?;
     for index in 0..RUNAWAYS {
         let name = spinner(index);
-        // Fuel for hours, and never paused: they spin until their time is over.
+        // The plugins have fuel for hours and are never paused: they spin until their time is over.
         let mut sidecar = endless();
         sidecar["route"] = json!([{ "action_name": name }]);
         sidecar["breaker"] = json!({ "failures": 1_000_000_000 });
@@ -65,7 +65,7 @@ pub(crate) async fn run(seconds: u64) -> anyhow::Result<Runaways> {
     let healthy = tokio::select! {
         ended = spinners => anyhow::bail!("the runaways ended: {ended:?}"),
         healthy = async {
-            // The first of them have begun by the time that their users would have given up.
+            // By the end of this wait the first users would have given up.
             click_steadily(&running, &doors, Duration::from_millis(500), &mut spun).await?;
             click_steadily(&running, &doors, length, &mut tally).await
         } => healthy?,
@@ -92,7 +92,7 @@ async fn spin(running: &Running, doors: &Doors, index: usize) -> anyhow::Result<
     Ok(())
 }
 
-/// One click after the other, however long each takes. Returns how long, in milliseconds.
+/// Makes one click after the other, however long each takes. Returns their latencies in milliseconds.
 async fn click_steadily(
     running: &Running,
     doors: &Doors,
@@ -115,7 +115,7 @@ async fn click_steadily(
     Ok(taken)
 }
 
-/// The first bound of the histogram that 99 of 100 timers between the two looks kept.
+/// Returns the first bound of the histogram that 99 of 100 timers between the two scrapes kept.
 fn lateness_p99_ms(before: &Metrics, after: &Metrics) -> f64 {
     let since = |bound: &str| {
         let labels = [("le", bound)];

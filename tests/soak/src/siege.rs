@@ -34,33 +34,33 @@ use crate::siege::residue::Residue;
 
 pub use crate::siege::ledger::SiegeReport;
 
-/// What the host logs besides its start: each callback, whose line may hold what a stranger wrote.
+/// Log level of the host: each callback has a line, which may hold text of strangers.
 const LEVEL: &str = "info";
-/// The healthy people are used to the host before anything is measured.
+/// Clicks of the healthy people before anything is measured.
 const WARM_UP: Duration = Duration::from_secs(2);
-/// Lines of the log that are shown where a siege cannot go on.
+/// Lines of the log that are shown when a siege cannot go on.
 const LINES_SHOWN: usize = 60;
-/// The plugin that healthy people and hostile ones share. Its button says what it does.
+/// The plugin that healthy and hostile people share. The button's value says what it does.
 const SHARED: &str = "as-asked";
 /// The plugin whose buttons are sealed.
 const SEALING: &str = "seals";
 
-/// How long a siege is.
+/// Duration of a siege.
 #[derive(Clone, Copy, Debug)]
 pub struct SiegeSize {
-    /// Healthy people alone.
+    /// Time with healthy people alone.
     pub quiet: Duration,
-    /// Healthy people and every attack.
+    /// Time with healthy people and every attack.
     pub attack: Duration,
 }
 
 impl SiegeSize {
-    /// What a release has to stand.
+    /// The duration that a release has to pass.
     pub fn full() -> Self {
         Self { quiet: Duration::from_secs(60), attack: Duration::from_secs(300) }
     }
 
-    /// What every change has to stand.
+    /// The duration that every change has to pass.
     pub fn small() -> Self {
         Self { quiet: Duration::from_secs(3), attack: Duration::from_secs(12) }
     }
@@ -76,7 +76,7 @@ struct Target<'a> {
     ledger: Ledger,
 }
 
-/// Runs all of it.
+/// Runs a siege and returns its report.
 pub(crate) async fn run(size: SiegeSize) -> anyhow::Result<SiegeReport> {
     let temporary = tempfile::tempdir()?;
     let mut running = setup(temporary.path())?.start().await?;
@@ -146,7 +146,7 @@ fn log_end(host: &HostProcess) -> String {
     host.log().tail(LINES_SHOWN)
 }
 
-/// Runs until a file or a connection of the test itself fails.
+/// Runs all attacks until a file or a connection of the test itself fails.
 async fn every_attack(target: &Target<'_>) -> anyhow::Result<()> {
     tokio::try_join!(
         connections::silent(target),

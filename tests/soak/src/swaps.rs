@@ -1,5 +1,5 @@
-//! A plugin gets a new version, again and again, while people click. Every click is answered, by a version that was live
-//! at some moment between the click and its answer, and the versions before are freed.
+//! A plugin gets a new version again and again while people click. Every click is answered by a version that was live at some
+//! moment between the click and its answer, and earlier versions are freed.
 
 use std::path::Path;
 use std::sync::atomic::AtomicBool;
@@ -19,19 +19,19 @@ use crate::clicks::Doors;
 use crate::clicks::Tally;
 use crate::memory::Gauge;
 
-/// People who click.
+/// Number of people who click.
 const PEOPLE: usize = 4;
-/// Between an answer and the next click of a person. Without it, what is measured is how four of them share two cores
-/// with a compiler.
+/// Time between an answer and the next click of a person. Without it the test would measure how four people share two cores with
+/// a compiler.
 const PACE: Duration = Duration::from_millis(2);
-/// What stands in the guest's data, and is written over.
+/// Marker in the guest's data; the digits behind it are overwritten.
 const MARK: &str = "number:";
-/// The digits after it.
+/// Number of digits behind the marker.
 const DIGITS: usize = 8;
-/// What the host keeps of a plugin: the version that is live, and the one before.
+/// Versions that the host keeps of a plugin: the live one and the previous one.
 const KEPT: usize = 2;
 
-/// What came of it.
+/// Counts of this part.
 pub(crate) struct Swaps {
     pub(crate) tally: Tally,
     pub(crate) swaps: usize,
@@ -41,7 +41,7 @@ pub(crate) struct Swaps {
     pub(crate) memory_growth_percent: f64,
 }
 
-/// Versions by their number: what was written, and what is known to be live.
+/// Numbers of the versions: the last one written, and the last one known to be live.
 #[derive(Default)]
 struct History {
     written: AtomicUsize,
@@ -124,7 +124,7 @@ async fn click_on(
     Ok((tally, lost, wrong))
 }
 
-/// Writes that number into the guest, beside the folder's own files, and moves it there, as a deployment would.
+/// Writes a copy of the guest with that number under another name in the folder, and renames it, as a deployment would.
 fn replace(file: &Path, original: &[u8], number: usize) -> anyhow::Result<()> {
     let mark = MARK.as_bytes();
     let at = original.windows(mark.len()).position(|window| window == mark);

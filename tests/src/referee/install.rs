@@ -1,4 +1,4 @@
-//! Puts the pinned SDKs into the build folder, once for as long as the pins and the interpreter stay the same.
+//! Installs the pinned SDKs into the build folder, and reuses them while the pins and the interpreter stay the same.
 
 use std::fs::File;
 use std::io::ErrorKind;
@@ -16,16 +16,16 @@ use crate::excuse;
 use crate::excuse::SKIP;
 use crate::referee::Sdk;
 
-/// An SDK that a script can be run with.
+/// An installed SDK that can run a script.
 #[derive(Clone, Debug)]
 pub struct Installed {
-    /// What runs it.
+    /// Program that runs the script.
     pub interpreter: PathBuf,
-    /// Where the SDK is.
+    /// Folder of the SDK.
     pub folder: PathBuf,
 }
 
-/// Installs the SDK unless it is there; none if this machine is excused from having it, which is printed.
+/// Installs the SDK unless it is already there; `None` if this machine is excused from having it, which is printed.
 pub fn installed(sdk: Sdk) -> anyhow::Result<Option<Installed>> {
     static PYTHON: OnceLock<Result<Installed, String>> = OnceLock::new();
     static NODE: OnceLock<Result<Installed, String>> = OnceLock::new();
@@ -61,12 +61,12 @@ fn install_python(source: &Path, folder: &Path) -> anyhow::Result<Installed> {
     let requirements = source.join("requirements.txt");
     let interpreter = folder.join("bin/python");
     let stamp = Stamp::new(folder, &[&requirements], &version)?;
-    // The environment's interpreter is a link, and its target may be gone.
+    // The environment's interpreter is a link, whose target may have been removed.
     if !stamp.is_current() || !interpreter.is_file() {
         let mut venv = Command::new("python3");
         run(venv.args(["-m", "venv", "--clear"]).arg(folder), "python3 with venv", Sdk::Python)?;
         let mut pip = Command::new(&interpreter);
-        // Everything is pinned, so nothing is resolved.
+        // Every package is pinned, so pip must not resolve dependencies.
         pip.args([
             "-m",
             "pip",
@@ -86,7 +86,7 @@ fn install_node(source: &Path, folder: &Path) -> anyhow::Result<Installed> {
     Ok(Installed { interpreter: "node".into(), folder: folder.to_path_buf() })
 }
 
-/// Installs what the lock file in `source` names into `folder`, unless it is there.
+/// Installs the packages of the lock file in `source` into `folder`, unless they are there.
 pub(crate) fn npm(source: &Path, folder: &Path) -> anyhow::Result<()> {
     let version = run(Command::new("node").arg("--version"), "node", Sdk::Node)?;
     let (package, lock) = (source.join("package.json"), source.join("package-lock.json"));
@@ -104,7 +104,7 @@ pub(crate) fn npm(source: &Path, folder: &Path) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// What was installed, word for word, beside what was installed.
+/// A copy of the pins, kept beside the installation.
 struct Stamp {
     path: PathBuf,
     content: String,
@@ -124,7 +124,7 @@ impl Stamp {
         std::fs::read_to_string(&self.path).is_ok_and(|content| content == self.content)
     }
 
-    /// Last, so that an installation that was cut short begins again.
+    /// Writes the stamp; called last, so that an interrupted installation is repeated.
     fn write(&self) -> anyhow::Result<()> {
         Ok(std::fs::write(&self.path, &self.content)?)
     }

@@ -1,4 +1,4 @@
-//! One SDK at work: a process that opens any number of long connections and has a webhook.
+//! A running SDK: a process that opens any number of long connections and has a webhook.
 
 use anyhow::Context as _;
 use aviary_state::Mutex;
@@ -26,7 +26,7 @@ pub struct Referee {
 }
 
 impl Referee {
-    /// Starts the SDK; none if this machine is excused from having it.
+    /// Starts the SDK; `None` if this machine is excused from having it.
     pub fn start(sdk: Sdk) -> anyhow::Result<Option<Self>> {
         let Some(installed) = installed(sdk)? else { return Ok(None) };
         let keys = json!({ "encrypt_key": ENCRYPT_KEY, "verification_token": VERIFICATION_TOKEN });
@@ -36,7 +36,7 @@ impl Referee {
             Sdk::Node => "client.js",
         };
         command.arg(sdk.source().join(script)).arg(keys.to_string()).current_dir(&installed.folder);
-        // The platform is on this machine; a proxy of the machine's owner has nothing to do with it.
+        // The platform is on this machine; a proxy of the machine must not be used.
         command.env("NO_PROXY", "127.0.0.1").env("no_proxy", "127.0.0.1");
         command.stdin(Stdio::piped());
         let mut child = Supervised::start("the SDK", &mut command)?;
@@ -53,13 +53,13 @@ impl Referee {
         writeln!(orders, "{order}").context("the SDK's process has ended")
     }
 
-    /// Why the SDK gave that app up, if it said so.
+    /// Returns the reason why the SDK gave that app up, if it gave one.
     pub fn ended(&self, app: &str) -> Option<String> {
         let lines = self.child.stdout().lines(|line| line.text_of("app") == app);
         lines.iter().find_map(|line| line.json().get("ended")?.as_str().map(str::to_owned))
     }
 
-    /// Where its webhook is.
+    /// Waits until the webhook listens, and returns its address.
     pub async fn webhook(&self) -> anyhow::Result<SocketAddr> {
         let port = |line: &LogLine| u16::try_from(line.json()["webhook"].as_u64()?).ok();
         let has_port = |line: &LogLine| port(line).is_some();
@@ -69,7 +69,7 @@ impl Referee {
         Ok(SocketAddr::from((Ipv4Addr::LOCALHOST, port)))
     }
 
-    /// What it said, for a person.
+    /// Returns everything the SDK reported, for a person.
     pub fn said(&self) -> Vec<Value> {
         self.child.stdout().lines(|_| true).iter().map(|line| line.json().clone()).collect()
     }

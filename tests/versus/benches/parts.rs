@@ -1,5 +1,5 @@
-//! The parts of a click by themselves. What a fresh instance costs is the difference between the two calls; a call of a
-//! reused one is the records lowered into the guest, its handler, and the reply lifted out.
+//! Benchmarks the parts of a click by themselves. The difference between the two calls is the cost of a fresh instance; a call of
+//! a reused one consists of lowering the records into the guest, its handler, and lifting the reply out.
 
 use std::hint::black_box;
 use std::time::SystemTime;
@@ -74,7 +74,7 @@ fn engine(criterion: &mut Criterion) -> anyhow::Result<()> {
     let guest = artifacts::guest("names-operator")?;
     aviary::compile_with(artifacts::host_binary()?);
     let drill = runtime.block_on(Drill::load(&guest, click, 1))?;
-    // So that a plugin that does not answer is an error, and not a fast one.
+    // A plugin that does not answer must be an error, and not a fast result.
     runtime.block_on(drill.run_reused(1))?;
     criterion.bench_function("call a fresh instance", |bencher| {
         bencher.iter_custom(|calls| {

@@ -1,4 +1,4 @@
-//! An Aviary that takes part: what is in its folder, what it is told beyond its defaults, and how it starts.
+//! An Aviary that takes part: the files in its folder, its configuration, and its start.
 
 use std::path::Path;
 use std::process::Command;
@@ -16,10 +16,10 @@ use crate::process::Process;
 
 /// The guest that does what the SDKs' handlers do.
 pub(crate) const GUEST: &str = "names-operator";
-/// Its app on the simulated platform.
+/// Id of its app on the simulated platform.
 pub(crate) const APP: &str = "cli_a000000000000001";
 
-/// What an Aviary has in its folder, and its configuration.
+/// Files and configuration of an Aviary.
 #[derive(Clone, Debug)]
 pub(crate) struct Plan {
     plugins: Vec<Dropped>,
@@ -35,29 +35,29 @@ struct Dropped {
 }
 
 impl Plan {
-    /// The plugin in Rust, and everything as it is by default, but for a log that this program can read as well.
+    /// Returns the plugin in Rust and the default configuration, except for a log in a format that this program can parse.
     pub(crate) fn usual() -> anyhow::Result<Self> {
         Ok(Self::empty().with(GUEST, std::fs::read(artifacts::guest(GUEST)?)?, json!({})))
     }
 
-    /// The same without a plugin.
+    /// Returns the same configuration without plugins.
     pub(crate) fn empty() -> Self {
         let settings = json!({
-            // What an earlier run compiled has nothing to do with this one.
+            // A cache of its own, so that no code of an earlier run is used.
             "cache": { "path": "cache" },
             "log": { "format": "json" },
         });
         Self { plugins: Vec::new(), settings, wrapper: Vec::new() }
     }
 
-    /// One plugin more, with that in its sidecar file.
+    /// Adds a plugin with that sidecar.
     #[must_use]
     pub(crate) fn with(mut self, name: &str, component: Vec<u8>, sidecar: Value) -> Self {
         self.plugins.push(Dropped { name: name.to_owned(), component, sidecar });
         self
     }
 
-    /// That many copies of a component more, each for a button of its own.
+    /// Adds that many copies of a component, each for a button of its own.
     #[must_use]
     pub(crate) fn with_copies(mut self, component: &[u8], count: usize, sidecar: &Value) -> Self {
         for number in 0..count {
@@ -69,27 +69,27 @@ impl Plan {
         self
     }
 
-    /// That many further copies of the usual plugin.
+    /// Adds that many further copies of the usual plugin.
     pub(crate) fn with_further(self, count: usize) -> anyhow::Result<Self> {
         let guest = std::fs::read(artifacts::guest(GUEST)?)?;
         Ok(self.with_copies(&guest, count, &json!({})))
     }
 
-    /// A key in one of the configuration's tables.
+    /// Sets a key in one of the configuration's tables.
     #[must_use]
     pub(crate) fn set(mut self, table: &str, key: &str, value: impl Into<Value>) -> Self {
         self.settings[table][key] = value.into();
         self
     }
 
-    /// Run by another program.
+    /// Sets the program that runs the host, such as valgrind.
     #[must_use]
     pub(crate) fn run_by(mut self, wrapper: &[String]) -> Self {
         self.wrapper = wrapper.to_vec();
         self
     }
 
-    /// Starts it with these doors, and waits until all its plugins are live.
+    /// Starts the host with these doors, and waits until all its plugins are live.
     pub(crate) async fn start(&self, doors: &Value, cores: Cores) -> anyhow::Result<Process> {
         let folder = tempfile::tempdir()?;
         self.fill(&folder.path().join("plugins"))?;
@@ -134,7 +134,7 @@ impl Plan {
     }
 }
 
-/// `program`, or the wrapper that runs it.
+/// Returns a command for `program`, run by the wrapper if there is one.
 pub(crate) fn wrapped(wrapper: &[String], program: &Path) -> Command {
     match wrapper {
         [] => Command::new(program),
@@ -146,23 +146,23 @@ pub(crate) fn wrapped(wrapper: &[String], program: &Path) -> Command {
     }
 }
 
-/// In a sidecar file: clicks on that button alone.
+/// Returns a sidecar that claims only clicks on that button.
 pub(crate) fn route(button: &str) -> Value {
     json!([{ "action_name": button }])
 }
 
-/// The button of that copy.
+/// Returns the button of the copy with that number.
 pub(crate) fn button(number: usize) -> String {
     format!("button-{number}")
 }
 
-/// Does it say that a plugin is live?
+/// Returns true if the log line says that a plugin is live.
 pub(crate) fn is_live(line: &Value) -> bool {
     line["message"] == events::PLUGIN_LIVE.text()
 }
 
-/// The same component as another file: the host would share the code of two that are equal. What is added is a custom
-/// section, `number`, that means nothing to anybody.
+/// Makes the same component a different file by adding a custom section with `number`: the host would share the code of two equal
+/// files.
 fn distinct(guest: &[u8], number: usize) -> Vec<u8> {
     const CUSTOM: u8 = 0;
     let (name, content) = (b"number", (number as u32).to_le_bytes());

@@ -1,5 +1,5 @@
-//! What a change costs: a host that starts with everything compiled before, and a plugin that is edited while people
-//! click on another one. Host and generator share all cores: a host has a thread that compiles for every two of them.
+//! Measures the cost of a change: the start of a host with all code in its cache, and an edit of one plugin while people click on
+//! another one. Host and generator share all cores: a host has one compiler thread for every two of them.
 
 mod edit;
 mod start;
@@ -17,16 +17,16 @@ use crate::spread::Spread;
 
 pub(crate) use crate::change::edit::Edit;
 
-/// Everything about changes.
+/// Results for all changes.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Changes {
-    /// From its first instruction until all plugins are live and a click is answered, in seconds.
+    /// Seconds from the host's first instruction until all plugins are live and a click is answered.
     pub(crate) cached_start_s: Option<Spread>,
-    /// For each toolchain that this machine is not excused from.
+    /// One result for each toolchain that this machine is not excused from.
     pub(crate) edits: Vec<Edit>,
 }
 
-/// Measures all of it.
+/// Measures starts and edits.
 pub(crate) async fn run(size: Size) -> anyhow::Result<Changes> {
     let cached_start_s = start::time(size).await?;
     let mut edits = Vec::new();
@@ -36,7 +36,7 @@ pub(crate) async fn run(size: Size) -> anyhow::Result<Changes> {
     Ok(Changes { cached_start_s, edits })
 }
 
-/// Has everything that is in the plan compiled, and kept in `cache`.
+/// Compiles every plugin of the plan and keeps the code in `cache`.
 async fn compile_into(cache: &Path, plan: &Plan, plugins: usize) -> anyhow::Result<()> {
     let level = "info,aviary::plugin::compilers=debug";
     let plan = with_cache(plan, cache).set("log", "level", level);

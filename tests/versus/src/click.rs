@@ -1,4 +1,4 @@
-//! The click that everybody answers: about a kilobyte of it, as the platform sends it, and no two alike.
+//! Builds the benchmark's click: about a kilobyte, as the platform sends it, and different each time.
 
 use std::sync::atomic::AtomicU64;
 use std::sync::atomic::Ordering;
@@ -17,7 +17,7 @@ use lark_wire::signature::SignatureHeaders;
 use lark_wire::signature::sha256_signature;
 use serde::Deserialize;
 
-/// Where a card keeps what it wants back with the click. This much makes the whole of it a kilobyte.
+/// Bytes of the card's own value, which comes back with the click. They make the click about a kilobyte.
 const NOTE_BYTES: usize = 220;
 
 /// Clicks on one button.
@@ -27,10 +27,10 @@ pub struct Clicks {
     sealer: Sealer,
 }
 
-/// One of them.
+/// One click on the button.
 #[derive(Debug)]
 pub struct Click {
-    /// What is delivered, before it is sealed for the webhook.
+    /// The JSON body, before it is encrypted for the webhook.
     pub body: String,
     expected: String,
 }
@@ -48,12 +48,12 @@ struct Toast<'a> {
 }
 
 impl Clicks {
-    /// On a button of that name.
+    /// Creates clicks on a button of that name.
     pub fn on(button: &str) -> Self {
         Self { button: button.to_owned(), note: "n".repeat(NOTE_BYTES), sealer: Sealer::new() }
     }
 
-    /// With so much in the card's value that a click takes this many bytes.
+    /// Creates clicks of that many bytes, by padding the card's value.
     pub(crate) fn of_size(bytes: usize) -> Self {
         let mut clicks = Self::on("ok");
         let missing = bytes.saturating_sub(clicks.next().body.len());
@@ -61,7 +61,7 @@ impl Clicks {
         clicks
     }
 
-    /// Another person clicks.
+    /// Returns the click of another user.
     pub fn next(&self) -> Click {
         static NUMBER: AtomicU64 = AtomicU64::new(1);
         let number = NUMBER.fetch_add(1, Ordering::Relaxed);
@@ -73,12 +73,12 @@ impl Clicks {
         Click { body, expected: format!("Clicked by {who}") }
     }
 
-    /// Encrypted and signed now.
+    /// Encrypts and signs a click with the current time.
     pub fn seal(&self, click: &Click) -> Sealed {
         self.sealer.seal(&click.body)
     }
 
-    /// The whole HTTP request, encrypted and signed now.
+    /// Returns the whole HTTP request, encrypted and signed with the current time.
     pub(crate) fn request(&self, click: &Click) -> Vec<u8> {
         let Sealed { signature, body } = self.seal(click);
         let SignatureHeaders { timestamp, nonce, signature } = signature;
@@ -92,7 +92,7 @@ impl Clicks {
 }
 
 impl Click {
-    /// Is this the answer to this very click?
+    /// Checks that this is the answer to this click.
     pub(crate) fn check(&self, reply: &[u8]) -> anyhow::Result<()> {
         let shown = || String::from_utf8_lossy(reply).into_owned();
         let toast = serde_json::from_slice::<Reply<'_>>(reply)
@@ -107,12 +107,12 @@ impl Click {
     }
 }
 
-/// A click as the webhook gets it.
+/// A click as the webhook receives it.
 #[derive(Debug)]
 pub struct Sealed {
-    /// What its headers say.
+    /// Signature headers of the request.
     pub signature: SignatureHeaders,
-    /// The encrypted JSON in its wrapper.
+    /// The body: encrypted JSON in its wrapper.
     pub body: String,
 }
 

@@ -1,4 +1,4 @@
-//! Who takes part, and how each is started: as its own documentation has it, with the same handler.
+//! The contestants, and how each is started: as its own documentation recommends, with the same handler.
 
 use std::process::Command;
 use std::sync::Arc;
@@ -27,34 +27,34 @@ use crate::process::Process;
 use crate::toolchain::Toolchain;
 use crate::toolchain::Version;
 
-/// `reuse` of a sidecar file: a fresh instance for every call, and as often as may be.
+/// Value of `reuse` in a sidecar for a fresh instance in every call.
 const ONCE: u32 = 1;
 const OFTEN: u32 = 1_000_000;
 
-/// Who is measured.
+/// A client that is measured.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum Who {
     /// Aviary with a plugin in Rust, a fresh instance for every callback.
     AviaryRust,
-    /// The same with a plugin on QuickJS.
+    /// Aviary with a plugin on QuickJS, a fresh instance for every callback.
     AviaryQuickjs,
-    /// The same, instances reused.
+    /// Aviary with a plugin on QuickJS, instances reused.
     AviaryQuickjsReused,
     /// With a plugin in Python, a fresh instance for every callback.
     AviaryPython,
-    /// The same, instances reused.
+    /// Aviary with a plugin in Python, instances reused.
     AviaryPythonReused,
-    /// The host's own functions in an axum server, and no sandbox.
+    /// The host's own functions in an axum server, without a sandbox.
     Native,
-    /// The Node SDK.
+    /// The official Node SDK.
     Node,
-    /// The Python SDK.
+    /// The official Python SDK.
     Python,
 }
 
 impl Who {
-    /// For the table.
+    /// Returns the name for the table.
     pub(crate) fn words(self) -> &'static str {
         match self {
             Self::AviaryRust => "Aviary, Rust plugin, fresh instance",
@@ -68,7 +68,7 @@ impl Who {
         }
     }
 
-    /// The app that it answers for on the simulated platform: one official SDK wants 16 hex digits.
+    /// Returns the id of its app on the simulated platform: one official SDK requires 16 hex digits.
     pub(crate) fn app(self) -> &'static str {
         match self {
             Self::AviaryRust
@@ -83,14 +83,14 @@ impl Who {
     }
 }
 
-/// One that runs.
+/// A contestant whose process runs.
 pub(crate) struct Contestant {
     pub(crate) who: Who,
     pub(crate) process: Process,
     pub(crate) target: Target,
 }
 
-/// Starts `who` with a webhook; none for an SDK that this machine is excused from having.
+/// Starts `who` with a webhook; `None` for an SDK that this machine is excused from having.
 pub(crate) async fn webhook(who: Who, cores: Cores) -> anyhow::Result<Option<Contestant>> {
     let orders = json!({ "webhook": {
         "encrypt_key": ENCRYPT_KEY, "verification_token": VERIFICATION_TOKEN,
@@ -113,7 +113,7 @@ pub(crate) async fn webhook(who: Who, cores: Cores) -> anyhow::Result<Option<Con
     }
 }
 
-/// Starts the native ceiling, or what runs it.
+/// Starts the native ceiling, run by the wrapper if there is one.
 pub(crate) async fn native(wrapper: &[String], cores: Cores) -> anyhow::Result<Contestant> {
     let mut native = wrapped(wrapper, &artifacts::native_ceiling()?);
     let process = Process::start(cores, &mut native, &environment(), tempfile::tempdir()?)?;
@@ -133,12 +133,12 @@ pub(crate) async fn aviary(plan: &Plan, cores: Cores) -> anyhow::Result<Contesta
     Ok(Contestant { who: Who::AviaryRust, process, target })
 }
 
-/// In the configuration of an app: encrypted and signed callbacks over HTTP.
+/// Returns an app's configuration for encrypted and signed callbacks over HTTP.
 pub(crate) fn webhook_door() -> Value {
     json!({ "webhook": { "path": sender::PATH }, "encrypt_key": { "env": "AVIARY_ENCRYPT_KEY" } })
 }
 
-/// Where it listens.
+/// Waits until the webhook listens, and returns its address.
 pub(crate) async fn webhook_of(process: &mut Process) -> anyhow::Result<Target> {
     let address = |line: &Value| match line.get("what")?.as_str()? {
         "webhook" => line.get("address")?.as_str()?.parse().ok(),
@@ -147,8 +147,8 @@ pub(crate) async fn webhook_of(process: &mut Process) -> anyhow::Result<Target> 
     Ok(Target::Webhook(process.line(address).await?))
 }
 
-/// Starts an Aviary with a plugin that brings a runtime along. What was compiled of it is kept for the next time: it takes
-/// a quarter of a minute, and is not what is measured.
+/// Starts an Aviary with a plugin that includes a language runtime. Its compiled code is kept for the next run: compiling takes
+/// fifteen seconds and is not measured.
 async fn interpreted(
     who: Who,
     toolchain: Toolchain,
@@ -180,7 +180,7 @@ pub(crate) async fn long_connection(
             let door = json!({ "domain": platform.domain(), "long_connection": connections });
             Some(Plan::usual()?.start(&door, cores).await?)
         }
-        // Whoever is measured over the webhook alone.
+        // These are measured over the webhook only.
         Who::AviaryQuickjs
         | Who::AviaryQuickjsReused
         | Who::AviaryPython

@@ -1,27 +1,26 @@
-//! Who runs where: the generator has one core for itself, and every contestant the other; or all of them share what there
-//! is.
+//! Assigns cores: the generator gets one core and every contestant another; or all of them share the machine.
 
 use anyhow::Context as _;
 use anyhow::ensure;
 use core_affinity::CoreId;
 
-/// Where generator and contestants run.
+/// Cores of the generator and of the contestants.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Cores {
-    /// Everybody on whatever core is free, as the system has it.
+    /// All run on whatever core the system chooses.
     Shared,
-    /// Each on its own.
+    /// Each runs on a core of its own.
     Apart {
-        /// The load generator's, and the simulated platform's.
+        /// Core of the load generator and the simulated platform.
         generator: CoreId,
-        /// The contestants'.
+        /// Core of the contestants.
         servers: CoreId,
     },
 }
 
 impl Cores {
-    /// The first two that this process may use, or the one there is. The calling thread runs on the generator's from
-    /// now on, and so does every thread that it starts.
+    /// Takes the first two cores that this process may use, or the only one. The calling thread is pinned to the generator's
+    /// core, and so is every thread that it starts later.
     pub(crate) fn take() -> anyhow::Result<Self> {
         let allowed = core_affinity::get_core_ids().context("cannot see which cores there are")?;
         let generator = *allowed.first().context("no core to run on")?;
@@ -29,8 +28,8 @@ impl Cores {
         Ok(Self::Apart { generator, servers: *allowed.get(1).unwrap_or(&generator) })
     }
 
-    /// Runs `start` so that the process it starts is on the servers' core from its first instruction: that is how many
-    /// cores it then believes there are.
+    /// Runs `start` so that the process it starts is pinned to the servers' core from its first instruction: it then believes
+    /// that the machine has one core.
     pub(crate) fn on_the_servers<T>(self, start: impl FnOnce() -> T) -> anyhow::Result<T> {
         let Self::Apart { generator, servers } = self else { return Ok(start()) };
         pin(servers)?;
@@ -39,7 +38,7 @@ impl Cores {
         Ok(started)
     }
 
-    /// For the report.
+    /// Returns the words for the report.
     pub(crate) fn words(self) -> String {
         match self {
             Self::Shared => "generator and servers on whatever core is free".to_owned(),

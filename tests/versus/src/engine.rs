@@ -1,4 +1,4 @@
-//! What of a callback the engine alone takes: store, fresh instance, arguments in, fuel, reply out.
+//! Measures the engine's own share of a callback: store, fresh instance, arguments in, fuel, reply out.
 
 use std::time::Instant;
 
@@ -11,15 +11,15 @@ use crate::load::percentile;
 use crate::size::Size;
 use crate::spread::Spread;
 
-/// As many as the figure is wanted for.
+/// Threads that call the plugin; the target in the documents is for two.
 const THREADS: usize = 2;
 
-/// p99 of a call in microseconds, and calls in a second on both threads.
+/// Returns the 99th percentile of a call in microseconds, and calls per second on both threads.
 pub(crate) async fn time(size: Size) -> anyhow::Result<Option<(Spread, Spread)>> {
     let click = Clicks::on("ok").next().body.into();
     aviary::compile_with(artifacts::host_binary()?);
     let drill = Drill::load(&artifacts::guest(GUEST)?, click, THREADS).await?;
-    // As much as a run: the others are warmed for as long as they are measured as well.
+    // A warm-up as long as a run, like that of the other measurements.
     drill.run(size.engine_calls).await?;
     let (mut p99, mut per_second) = (Vec::new(), Vec::new());
     for _ in 0..size.runs {

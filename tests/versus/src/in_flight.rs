@@ -1,4 +1,4 @@
-//! What calls under way have in memory: plugins that wait, half of their callbacks through each door.
+//! Measures the memory of calls under way: plugins that wait, half of their callbacks through each door.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -24,15 +24,15 @@ use crate::scenarios::platform;
 use crate::size::Size;
 use crate::spread::Spread;
 
-/// A host keeps a quarter of its places for plugins with hardly a call under way: the most that it may have are not to be
-/// filled by fewer plugins.
+/// Limit of concurrent calls. A host keeps a quarter of its places for plugins with hardly a call under way, so few plugins
+/// cannot fill them all.
 const PLACES: u32 = 1000;
-/// How long each waits. However busy the machine is, all of them have begun by then; the host answers in their place.
+/// Time that each plugin waits. All calls have begun by then on the busiest machine; the host answers in their place.
 const WAIT: Duration = Duration::from_secs(20);
-/// What the guest logs when it begins to wait.
+/// Line that the guest logs when it begins to wait.
 const BEGINS: &str = "slow begins";
 
-/// Megabytes of a thousand calls under way, beyond what the host has without them.
+/// Returns the megabytes of a thousand calls under way, beyond the host's memory without them.
 pub(crate) async fn weigh(cores: Cores, size: Size) -> anyhow::Result<Option<Spread>> {
     let mut weighed = Vec::new();
     for _ in 0..size.runs {

@@ -1,10 +1,10 @@
 //! The instructions of one click, counted by valgrind: what a change costs, on whatever machine and however busy it is.
 //!
-//! Both run as they are, with their sockets, and are clicked on one click after the other. What a process needs to begin
-//! and to end is the same whatever comes in between, so it is the difference between few clicks and many that is counted.
-//! It depends on the compiler, and on what valgrind says the processor can do; so counts are compared where compiler and
-//! valgrind are the same. Under valgrind a call takes fifty times as long and never counts as quick, so each is handed to a
-//! guest thread: that is in the count of the host, and not in what a click costs on a bare machine.
+//! Both programs run unchanged, with their sockets, and get one click after the other. Starting and stopping a process costs the
+//! same in every run, so the difference between many clicks and few is counted. The count depends on the compiler, and on the
+//! processor features that valgrind reports; counts are therefore compared only for the same compiler and valgrind. Under
+//! valgrind a call takes fifty times as long and never counts as quick, so each is handed to a guest thread: the host's count
+//! includes this, the cost of a click on a bare machine does not.
 
 mod recorded;
 
@@ -28,27 +28,26 @@ pub use crate::instructions::recorded::Comparison;
 pub use crate::instructions::recorded::compare;
 pub use crate::instructions::recorded::record;
 
-/// What is counted, and by what.
+/// Counts of a build, and the tools that made them.
 #[derive(Clone, Debug, Deserialize, PartialEq, Eq, Serialize)]
 pub struct Counted {
-    /// `release`, or `dev`.
+    /// Cargo profile: `release` or `dev`.
     profile: String,
-    /// The compiler of both.
+    /// Version of the compiler of both programs.
     rustc: String,
-    /// What counts.
     valgrind: String,
-    /// Of one click, by who answers it.
+    /// Instructions of one click, by the program that answers it.
     instructions: BTreeMap<String, u64>,
 }
 
 impl Counted {
-    /// Of one click, if that one was counted.
+    /// Returns the instructions of one click, if that program was counted.
     pub fn of(&self, who: Counts) -> Option<u64> {
         self.instructions.get(who.name()).copied()
     }
 }
 
-/// How many clicks are few, and how many are many.
+/// The two numbers of clicks whose difference is counted.
 #[derive(Clone, Copy, Debug)]
 pub struct Clicked {
     few: usize,
@@ -56,23 +55,23 @@ pub struct Clicked {
 }
 
 impl Clicked {
-    /// Enough for what happens now and then, like a look into the plugins folder, to be a thousandth.
+    /// Enough clicks for rare work, like a look into the plugins folder, to be a thousandth of the count.
     pub const FULL: Self = Self { few: 100, many: 1100 };
-    /// Enough to see that it works.
+    /// Enough clicks to see that counting works.
     pub const SMALL: Self = Self { few: 2, many: 4 };
 }
 
-/// Who is counted.
+/// A program whose instructions are counted.
 #[derive(Clone, Copy, Debug)]
 pub enum Counts {
-    /// The native ceiling.
+    /// The native ceiling, without a sandbox.
     Native,
     /// The host with the plugin in Rust, a fresh instance for each click.
     Aviary,
 }
 
 impl Counts {
-    /// Both.
+    /// All programs that are counted.
     pub const ALL: [Self; 2] = [Self::Native, Self::Aviary];
 
     fn name(self) -> &'static str {
@@ -83,7 +82,7 @@ impl Counts {
     }
 }
 
-/// What `valgrind` calls itself; none where there is none.
+/// Returns the version that `valgrind` reports; `None` if it is not installed.
 pub fn valgrind() -> Option<String> {
     first_line(Command::new("valgrind").arg("--version"))
 }
@@ -93,7 +92,7 @@ fn first_line(command: &mut Command) -> Option<String> {
     said.lines().next().map(str::to_owned)
 }
 
-/// Counts those.
+/// Counts the instructions of these programs.
 pub async fn count(whom: &[Counts], clicked: Clicked) -> anyhow::Result<Counted> {
     let valgrind = valgrind().context("there is no valgrind; `apt install valgrind`")?;
     let rustc = first_line(Command::new("rustc").arg("--version")).context("there is no rustc")?;
@@ -101,7 +100,7 @@ pub async fn count(whom: &[Counts], clicked: Clicked) -> anyhow::Result<Counted>
     for who in whom {
         let code = tempfile::tempdir()?;
         if let Counts::Aviary = who {
-            // The plugin is compiled once, for the processor that valgrind pretends to be.
+            // Fills the code cache for the processor that valgrind emulates.
             total(*who, code.path(), 1).await?;
         }
         let few = total(*who, code.path(), clicked.few).await?;
@@ -114,7 +113,7 @@ pub async fn count(whom: &[Counts], clicked: Clicked) -> anyhow::Result<Counted>
     Ok(Counted { profile, rustc, valgrind, instructions })
 }
 
-/// Instructions of a whole process that answered so many clicks.
+/// Counts the instructions of a whole process that answers that many clicks.
 async fn total(who: Counts, code: &Path, clicks: usize) -> anyhow::Result<u64> {
     let folder = tempfile::tempdir()?;
     let counted = folder.path().join("counted");
@@ -123,7 +122,7 @@ async fn total(who: Counts, code: &Path, clicks: usize) -> anyhow::Result<u64> {
     let server = match who {
         Counts::Native => contestant::native(&wrapper, Cores::Shared).await?,
         Counts::Aviary => {
-            // One click at a time needs one place, and valgrind has no room for those of a hundred.
+            // One click at a time needs one place, and valgrind has no room for the memory of a hundred.
             let plan = Plan::usual()?.run_by(&wrapper).set("guests", "max_calls", 1);
             let plan = plan.set("cache", "path", code.display().to_string());
             contestant::aviary(&plan, Cores::Shared).await?

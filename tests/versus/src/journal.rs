@@ -1,4 +1,4 @@
-//! What a journal costs: a host that writes every callback down beside one that does not, in turns.
+//! Measures the cost of a journal: a host that records every callback against one that does not, in turns.
 
 use crate::aviary::Plan;
 use crate::contestant;

@@ -1,4 +1,4 @@
-//! One user of a contestant: clicks, waits for the answer, looks at it, clicks again.
+//! One user of a contestant: clicks, waits for the answer, checks it, clicks again.
 
 use std::borrow::Cow;
 use std::net::SocketAddr;
@@ -19,23 +19,23 @@ use tokio::net::TcpStream;
 use crate::click::Click;
 use crate::click::Clicks;
 
-/// No answer of a contestant is longer.
+/// Maximum bytes of a contestant's answer.
 const LARGEST_ANSWER: usize = 64 << 10;
-/// A message in ten is longer than a frame of the platform.
+/// Every tenth message is longer than a frame of the platform.
 const EVERY_FRAGMENTED: usize = 10;
-/// In how many frames such a message comes.
+/// Number of frames of such a message.
 const FRAGMENTS: usize = 3;
 
-/// Where clicks go.
+/// The door that clicks go to.
 #[derive(Clone)]
 pub(crate) enum Target {
-    /// HTTP, keep-alive.
+    /// An HTTP connection with keep-alive.
     Webhook(SocketAddr),
     /// Over one of the connections that the app has to the simulated platform.
     LongConnection { platform: Arc<Simulator>, app: String },
 }
 
-/// One user.
+/// A user with a connection of its own.
 pub(crate) struct Lane {
     clicks: Arc<Clicks>,
     way: Way,
@@ -53,14 +53,14 @@ impl Lane {
             Target::LongConnection { platform, app } => Way::LongConnection {
                 platform: Arc::clone(platform),
                 app: app.clone(),
-                // So that the lanes do not all send their long ones at once.
+                // A random start keeps the lanes from sending their long messages all at once.
                 sent: fastrand::usize(..EVERY_FRAGMENTED),
             },
         };
         Ok(Self { clicks, way })
     }
 
-    /// Clicks, and returns how long the answer took. Only the right answer is one.
+    /// Clicks and returns the latency. A wrong answer is an error.
     pub(crate) async fn click(&mut self) -> anyhow::Result<Duration> {
         let click = self.clicks.next();
         let (reply, took) = self.exchange(&click).await?;
@@ -68,7 +68,7 @@ impl Lane {
         Ok(took)
     }
 
-    /// Clicks where a plugin is not to be fast, or never answers by itself: whatever the server says, if it says it.
+    /// Clicks on a plugin that may be slow or never answer by itself: any toast of the server is accepted.
     pub(crate) async fn click_for_any_toast(&mut self) -> anyhow::Result<()> {
         let click = self.clicks.next();
         let (reply, _) = self.exchange(&click).await?;
@@ -98,7 +98,7 @@ impl Lane {
     }
 }
 
-/// One keep-alive connection: enough of HTTP/1.1 for servers that say how long their answers are.
+/// A keep-alive connection: enough of HTTP/1.1 for servers that send the length of their answers.
 struct Connection {
     stream: TcpStream,
     received: Vec<u8>,
@@ -111,7 +111,7 @@ impl Connection {
         Ok(Self { stream, received: Vec::with_capacity(LARGEST_ANSWER) })
     }
 
-    /// Sends a request and returns the body of its answer, which has to have status 200.
+    /// Sends a request and returns the body of its answer, which must have status 200.
     async fn exchange(&mut self, request: &[u8]) -> anyhow::Result<&[u8]> {
         self.stream.write_all(request).await.context("cannot send")?;
         self.received.clear();
@@ -126,7 +126,7 @@ impl Connection {
     }
 }
 
-/// Where the body begins, once all of it is there.
+/// Returns the offset of the body, once it is complete.
 fn body_of(received: &[u8]) -> anyhow::Result<Option<usize>> {
     let Some(end) = received.windows(4).position(|window| window == b"\r\n\r\n") else {
         return Ok(None);

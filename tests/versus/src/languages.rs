@@ -1,5 +1,5 @@
-//! What a plugin costs in each language: the one that `aviary new` begins with, built as a newcomer builds it, and one
-//! click, measured by `aviary bench`.
+//! Measures plugins by language: the one that `aviary new` creates, built as a newcomer builds it, and one click, measured by
+//! `aviary bench`.
 
 use std::fmt::Write as _;
 use std::path::Path;
@@ -16,32 +16,32 @@ use crate::machine::Machine;
 use crate::size::Size;
 use crate::table::number;
 
-/// The plugin's name, which is that of the newcomer's in the tests: what they built is found again.
+/// Name of the plugin, the same as in the test `new_user`, so that its build is reused.
 const PLUGIN: &str = "my-plugin";
 
-/// What one language came to.
+/// Results of one language.
 #[derive(Clone, Debug, Serialize)]
 pub(crate) struct Language {
     name: &'static str,
     tool: String,
     component_bytes: u64,
     compile_ms: f64,
-    /// Loading what is compiled already, again and again.
+    /// Time of loading code from the cache, repeatedly.
     cached: Value,
     fresh: Value,
-    /// Null for a program, which begins anew with every callback.
+    /// Time with reused instances; null for a command, which starts anew for every callback.
     reused: Value,
 }
 
-/// All that were measured, and how.
+/// Results of all measured languages, and their number of calls.
 #[derive(Clone, Debug, Serialize)]
 pub(crate) struct Languages {
     pub(crate) measured: Vec<Language>,
-    /// In each measurement.
+    /// Calls in each measurement.
     pub(crate) calls: u64,
 }
 
-/// Every language that this machine is not excused from.
+/// Measures every language that this machine is not excused from.
 pub(crate) fn measure(size: Size) -> anyhow::Result<Vec<Language>> {
     let mut measured = Vec::new();
     for name in size.languages {
@@ -81,7 +81,7 @@ fn bench(desk: &Path, cache: &Path, calls: u64) -> anyhow::Result<Value> {
     Ok(serde_json::from_slice(&output.stdout)?)
 }
 
-/// What built it, in the version that it pins.
+/// Returns the tool that built the plugin, in its pinned version.
 fn tool(language: &str, plugin: &Path) -> anyhow::Result<String> {
     let package = match language {
         "typescript" => "componentize-qjs",
@@ -110,7 +110,7 @@ fn tool(language: &str, plugin: &Path) -> anyhow::Result<String> {
     Ok(format!("{package} {version}"))
 }
 
-/// All of them as Markdown.
+/// Formats all languages as Markdown.
 pub(crate) fn markdown(languages: &Languages, machine: &Machine) -> String {
     let calls = languages.calls;
     let mut text = format!(

@@ -1,5 +1,5 @@
-//! The host against the published SDKs: the same handler, the same clicks, the same core, in turns. What is measured is
-//! one [`Report`]; it says nothing of whether that is enough.
+//! Compares the host with the published SDKs: the same handler, the same clicks, the same core, in turns. The result is one
+//! [`Report`]; it does not judge the figures.
 
 mod aviary;
 mod change;
@@ -39,7 +39,7 @@ pub use crate::table::write_readmes;
 use crate::cores::Cores;
 use crate::report::Measured;
 
-/// The parts by name.
+/// Names of the parts.
 pub const PARTS: [&str; 13] = [
     "engine",
     "languages",
@@ -56,10 +56,10 @@ pub const PARTS: [&str; 13] = [
     "in_flight",
 ];
 
-/// Those that have both cores. They go first, before the cores are shared out.
+/// Parts that use both cores. They run first, before the cores are assigned.
 const WITH_BOTH_CORES: [&str; 3] = ["engine", "languages", "change"];
 
-/// Runs the parts of these names, one after the other. Wants a runtime of one thread: the generator is to stay on its
+/// Runs the parts of these names, one after the other. Requires a runtime of one thread, because the generator has to stay on its
 /// core.
 pub async fn run(size: Size, parts: &[&str]) -> anyhow::Result<Report> {
     let began = Instant::now();

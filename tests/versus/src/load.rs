@@ -1,4 +1,4 @@
-//! A closed loop of clicks against one contestant, and what it measured.
+//! A closed loop of clicks against one contestant, and its measurements.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -13,15 +13,16 @@ use crate::contestant::Contestant;
 use crate::lane::Lane;
 use crate::size::Size;
 
-/// What one run of one contestant measured.
+/// Measurements of one run of one contestant.
 #[derive(Clone, Copy, Debug, Serialize)]
 pub(crate) struct Sample {
     pub(crate) calls_per_s: f64,
     pub(crate) p50_us: f64,
     pub(crate) p99_us: f64,
-    /// Processor time of the contestant for one call: what is left of a comparison on a machine that others use too.
+    /// Processor time of the contestant for one call, in microseconds: a comparison that stays valid on a machine that others use
+    /// too.
     pub(crate) server_cpu_us: f64,
-    /// The part of the time that the generator was at work. Near to one it is the limit, and not the contestant.
+    /// Share of the time that the generator was busy. Near one, the generator is the limit and not the contestant.
     pub(crate) generator_busy: f64,
 }
 
@@ -45,7 +46,7 @@ pub(crate) async fn in_turns(
     Ok(samples)
 }
 
-/// That many users at once who click as fast as they get their answers, for that long.
+/// Lets that many users click for that long, each as fast as it gets its answers.
 pub(crate) async fn drive(
     contestant: &Contestant,
     clicks: &Arc<Clicks>,
@@ -78,7 +79,7 @@ pub(crate) async fn drive(
     Ok(sample)
 }
 
-/// What is looked at before and after.
+/// Readings that are taken before and after a run.
 pub(crate) struct Meter {
     pub(crate) began: Instant,
     server: Duration,
@@ -111,13 +112,13 @@ impl Meter {
     }
 }
 
-/// The value that so many of a hundred do not exceed, in microseconds.
+/// Returns the value that this percentage of the samples does not exceed, in microseconds.
 pub(crate) fn percentile(sorted: &[Duration], percent: usize) -> f64 {
     let index = (sorted.len() * percent).div_ceil(100).saturating_sub(1);
     sorted.get(index).map_or(0.0, |took| took.as_secs_f64() * 1e6)
 }
 
-/// Processor time of this thread, which is all of the generator and of the simulated platform.
+/// Returns the processor time of this thread, which runs the generator and the simulated platform.
 fn own_time() -> anyhow::Result<Duration> {
     let text = std::fs::read_to_string("/proc/thread-self/schedstat")?;
     let nanoseconds = text.split_whitespace().next().context("schedstat is empty")?.parse()?;

@@ -1,4 +1,4 @@
-//! Where and when something was measured.
+//! Place and time of a measurement.
 
 use std::process::Command;
 
@@ -6,13 +6,13 @@ use serde::Serialize;
 
 use crate::cores::Cores;
 
-/// What the reader of a figure wants to know about the machine.
+/// Properties of the machine that a reader of the figures needs.
 #[derive(Clone, Debug, Serialize)]
 pub(crate) struct Machine {
     pub(crate) date: String,
     pub(crate) processor: String,
     pub(crate) cores: String,
-    /// Processes that wanted a core in the minute before, as the system says: more than a few, and others were at work.
+    /// Load average of the minute before: more than a few, and other work disturbed the measurement.
     pub(crate) load_before: String,
 }
 
@@ -32,7 +32,7 @@ impl Machine {
     }
 }
 
-/// As the system writes it; the standard library has no calendar.
+/// Returns the date as the program `date` prints it; the standard library has no calendar.
 fn today() -> String {
     let said = Command::new("date").args(["-u", "+%Y-%m-%d"]).output();
     said.map_or_else(

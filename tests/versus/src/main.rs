@@ -1,4 +1,4 @@
-//! `cargo versus`: all of it, in about twenty minutes. Progress goes to standard error; with `--json`, the last line of
+//! `cargo versus`: runs all parts, in about twenty minutes. Progress goes to standard error; with `--json`, the last line of
 //! standard output is one JSON object. `cargo versus instructions` counts instructions instead.
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "it is a program for a terminal")]
 
@@ -23,7 +23,7 @@ cargo versus instructions [--record]
   --record  writes that file instead
 Without --json or --readme, it prints the tables. Without a PART, all of them:";
 
-/// What becomes of the report.
+/// Destination of the report.
 enum Output {
     Tables,
     Json,

@@ -1,4 +1,4 @@
-//! What a host that does nothing has in memory.
+//! Measures the memory of an idle host.
 
 use std::time::Duration;
 
@@ -10,11 +10,11 @@ use crate::spread::Spread;
 
 /// Plugins of the idle host.
 const FEW: usize = 4;
-/// Until what was needed to compile has been given back.
+/// Time until the memory that compiling needed has been given back.
 pub(crate) const SETTLE: Duration = Duration::from_millis(500);
 pub(crate) const MEGABYTE: f64 = 1e6;
 
-/// Of a host with a few plugins, and of each further one.
+/// Returns the memory of a host with a few plugins, and of each further plugin.
 pub(crate) async fn weigh(cores: Cores, size: Size) -> anyhow::Result<Option<(Spread, Spread)>> {
     let (mut idle, mut each) = (Vec::new(), Vec::new());
     for _ in 0..size.runs {

@@ -1,5 +1,5 @@
-//! The native ceiling: the same axum server with the host's own functions compiled in, one handler, and no sandbox. What
-//! the host does beyond that, it costs.
+//! The native ceiling: the same axum server with the host's own functions compiled in, one handler, and no sandbox. The host's
+//! additional time is the cost of everything else it does.
 #![expect(clippy::print_stdout, reason = "it says where it listens to whoever started it")]
 
 use std::sync::Arc;
@@ -32,7 +32,7 @@ use lark_wire::secret::Secret;
 use lark_wire::signature::SignatureHeaders;
 use mimalloc::MiMalloc;
 
-/// As the host has it.
+/// The same allocator as in the host.
 #[global_allocator]
 static ALLOCATOR: MiMalloc = MiMalloc;
 

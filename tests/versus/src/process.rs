@@ -1,4 +1,4 @@
-//! A contestant's process: on its own core, its log in a file as a service's is, and what it has used so far.
+//! A contestant's process: on its own core, with its log in a file like that of a service, and with the resources it has used.
 
 use std::collections::HashMap;
 use std::fs::File;
@@ -19,14 +19,14 @@ use tempfile::TempDir;
 
 use crate::cores::Cores;
 
-/// Between two looks at what it wrote.
+/// Time between two polls of its log.
 const POLL: Duration = Duration::from_millis(10);
-/// What Linux counts processor time in, on every machine it runs on.
+/// Clock ticks in a second: Linux reports processor time in these on every architecture.
 const TICKS_PER_SECOND: f64 = 100.0;
-/// Bytes of its log that a failed start shows.
+/// Bytes of the log that a failed start shows.
 const SHOWN: usize = 4000;
-/// How long it may take to say what is waited for: a component of twenty megabytes may have to be compiled first, or
-/// valgrind runs all of it. Only a run that fails ever waits this long.
+/// Time limit for an expected line: a component of twenty megabytes may have to be compiled first, or valgrind runs all of it.
+/// Only a failing run ever waits this long.
 const PATIENCE: Duration = Duration::from_secs(900);
 
 /// A running contestant. Killed when dropped.
@@ -37,8 +37,8 @@ pub(crate) struct Process {
 }
 
 impl Process {
-    /// Starts it; its log, and whatever else it has, is in `folder`. Of the settings that its environment may hold, it gets
-    /// those in `environment` and no others.
+    /// Starts the process; its log and other files are in `folder`. It gets `environment`, and no other variables that could
+    /// configure it.
     pub(crate) fn start(
         cores: Cores,
         command: &mut Command,
@@ -46,7 +46,7 @@ impl Process {
         folder: TempDir,
     ) -> anyhow::Result<Self> {
         for (name, _) in std::env::vars_os() {
-            // Everything is on this machine; neither its proxy nor its settings for Aviary have a say.
+            // The machine's proxy and its settings for Aviary must not influence a measurement, which stays on this machine.
             let text = name.to_string_lossy().to_ascii_uppercase();
             if text.starts_with("AVIARY_") || text.ends_with("_PROXY") {
                 command.env_remove(name);
@@ -61,17 +61,17 @@ impl Process {
         Ok(Self { child, folder, started })
     }
 
-    /// When it was started.
+    /// Returns the moment of the start.
     pub(crate) fn started(&self) -> Instant {
         self.started
     }
 
-    /// What is in its working folder under that name.
+    /// Returns the path of that name in the working folder.
     pub(crate) fn path(&self, name: &str) -> PathBuf {
         self.folder.path().join(name)
     }
 
-    /// What `find` makes of a line of its log, as soon as it makes something.
+    /// Waits until `find` accepts a line of the log, and returns its result.
     pub(crate) async fn line<T>(
         &mut self,
         find: impl Fn(&Value) -> Option<T>,
@@ -79,7 +79,7 @@ impl Process {
         Ok(self.lines(1, find).await?.remove(0))
     }
 
-    /// The same of that many lines.
+    /// Waits until `find` accepts that many lines of the log, and returns its results.
     pub(crate) async fn lines<T>(
         &mut self,
         count: usize,
@@ -104,20 +104,20 @@ impl Process {
         }
     }
 
-    /// The end of its log.
+    /// Returns the end of the log.
     pub(crate) fn last_words(&self) -> String {
         let text = std::fs::read(log(self.folder.path())).unwrap_or_default();
         String::from_utf8_lossy(&text[text.len().saturating_sub(SHOWN)..]).into_owned()
     }
 
-    /// Empties its log, which would fill the disk in the end.
+    /// Truncates the log, which would fill the disk in the end.
     pub(crate) fn forget_log(&self) -> anyhow::Result<()> {
         Ok(OpenOptions::new().write(true).open(log(self.folder.path()))?.set_len(0)?)
     }
 
-    /// Asks it to end, as a service manager does, and waits until it has.
+    /// Sends SIGTERM, as a service manager does, and waits until the process has ended.
     pub(crate) async fn stop(mut self) -> anyhow::Result<()> {
-        // Only a program can send a signal without `unsafe`.
+        // Sending a signal without `unsafe` takes a program.
         let pid = self.child.id().to_string();
         Command::new("kill").args(["-TERM", &pid]).status().context("cannot run kill")?;
         let began = Instant::now();
@@ -128,12 +128,12 @@ impl Process {
         Ok(())
     }
 
-    /// Processor time that it and its children have used, those that have ended included.
+    /// Returns the processor time of the process and its children, including those that have ended.
     pub(crate) fn processor_time(&self) -> anyhow::Result<Duration> {
         let mut ticks = HashMap::new();
         for entry in std::fs::read_dir("/proc")? {
             let Ok(pid) = entry?.file_name().to_string_lossy().parse::<u32>() else { continue };
-            // It may have ended in between.
+            // The process may have ended in between.
             let Ok(stat) = std::fs::read_to_string(format!("/proc/{pid}/stat")) else { continue };
             if let Some(used) = Used::parse(&stat) {
                 ticks.insert(pid, used);
@@ -153,7 +153,7 @@ impl Process {
         Ok(Duration::from_secs_f64(used as f64 / TICKS_PER_SECOND))
     }
 
-    /// Bytes of memory that it has in use, without its children.
+    /// Returns the resident memory in bytes, without children.
     pub(crate) fn memory(&self) -> anyhow::Result<u64> {
         let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id()))?;
         let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
@@ -164,13 +164,13 @@ impl Process {
 
 impl Drop for Process {
     fn drop(&mut self) {
-        // Both fail only if it has ended already, which is what they are for.
+        // Both fail only if the process has already ended, which is their purpose.
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
 }
 
-/// One line of `/proc/PID/stat`.
+/// Processor time from `/proc/PID/stat`.
 struct Used {
     parent: u32,
     ticks: u64,

@@ -1,4 +1,4 @@
-//! What came of it, under the names that others look for.
+//! The report, under names that other programs look for.
 
 use std::collections::BTreeMap;
 
@@ -17,18 +17,18 @@ use crate::size::CONCURRENCY;
 use crate::size::Size;
 use crate::spread::Spread;
 
-/// Everything that was measured.
+/// All results of the benchmark.
 #[derive(Clone, Debug, Serialize)]
 pub struct Report {
-    /// Medians of one contestant against another, run by run, at concurrency 8.
+    /// Medians of the ratio of two contestants, run by run, at concurrency 8.
     ratios: BTreeMap<&'static str, f64>,
-    /// Medians of what has no opponent.
+    /// Medians of the results that have no opponent.
     figures: BTreeMap<&'static str, f64>,
-    /// The ends of both.
+    /// Minimum and maximum of ratios and figures.
     spread: BTreeMap<&'static str, Spread>,
-    /// What is in neither, and why.
+    /// Results that are missing, and the reason.
     left_out: BTreeMap<&'static str, String>,
-    /// What was timed, and how.
+    /// Description of the method.
     how: &'static str,
     machine: Machine,
     pub(crate) rows: Vec<Row>,
@@ -36,7 +36,7 @@ pub struct Report {
     pub(crate) edits: Vec<Edit>,
 }
 
-/// What the reader has to know about the figures.
+/// Description of the method for the reader.
 pub(crate) const HOW: &str = "closed loop, keep-alive, one core for the load generator and the simulated platform, one for \
     whoever is measured; bodies encrypted and signed one by one, each answer compared with its click; the same warm-up for \
     each; all contestants of a row run at once and are measured in turns (A B A B); Python: Flask adapter, gunicorn, one \
@@ -45,7 +45,7 @@ pub(crate) const HOW: &str = "closed loop, keep-alive, one core for the load gen
     closing the file to the log saying that it is live. Calls under way: 700 that wait in 25 plugins, half through each door, \
     guests.max_calls = 1000, scaled to 1000";
 
-/// Ratios that compare two rows: name, field, the one and the other.
+/// Ratios of two rows: name, field, and the two cells.
 const RATIOS: [(&str, Field, Cell, Cell); 12] = [
     ("webhook_vs_node", Field::CallsPerS, WEBHOOK_AVIARY, (Scenario::Webhook, Who::Node)),
     ("webhook_vs_python", Field::CallsPerS, WEBHOOK_AVIARY, (Scenario::Webhook, Who::Python)),
@@ -61,7 +61,7 @@ const RATIOS: [(&str, Field, Cell, Cell); 12] = [
     ("journal_vs_none", Field::CallsPerS, (journal(true), AVIARY), (journal(false), AVIARY)),
 ];
 
-/// Ratios that a part of the benchmark makes itself.
+/// Ratios that a part of the benchmark computes itself.
 const OTHER_RATIOS: [&str; 4] = [
     "edit_rust_p99_vs_quiet",
     "edit_quickjs_p99_vs_quiet",
@@ -69,7 +69,7 @@ const OTHER_RATIOS: [&str; 4] = [
     "edit_python_p99_vs_quiet",
 ];
 
-/// What has no opponent.
+/// Figures without an opponent.
 const FIGURES: [&str; 10] = [
     "engine_p99_us",
     "engine_calls_per_s",
@@ -83,11 +83,11 @@ const FIGURES: [&str; 10] = [
     "edit_to_live_python_s",
 ];
 
-/// What the parts of the benchmark measured.
+/// Results of the parts of the benchmark.
 #[derive(Debug, Default)]
 pub(crate) struct Measured {
     pub(crate) rows: Vec<Row>,
-    /// By the names above.
+    /// Figures under the names above.
     pub(crate) figures: Vec<(&'static str, Spread)>,
     pub(crate) languages: Vec<Language>,
     pub(crate) changes: Changes,
@@ -147,7 +147,7 @@ impl Field {
 }
 
 impl Report {
-    /// Of everything that was measured.
+    /// Builds the report of all results.
     pub(crate) fn new(machine: Machine, measured: Measured, size: Size) -> Self {
         let mut spread: BTreeMap<_, _> = measured.named().collect();
         for (name, field, one, other) in RATIOS {
@@ -171,27 +171,27 @@ impl Report {
         }
     }
 
-    /// A ratio or figure by its name.
+    /// Returns a ratio or figure by its name.
     pub fn spread(&self, name: &str) -> Option<Spread> {
         self.spread.get(name).copied()
     }
 
-    /// The ratios and the figures, in the order of their names.
+    /// Returns the ratios and the figures, ordered by name.
     pub fn measured(&self) -> impl Iterator<Item = (&'static str, Spread)> + '_ {
         self.spread.iter().map(|(name, spread)| (*name, *spread))
     }
 
-    /// How many languages were measured.
+    /// Returns the number of measured languages.
     pub fn languages(&self) -> usize {
         self.languages.measured.len()
     }
 
-    /// What could not be measured, and why.
+    /// Returns the results that could not be measured, with the reason.
     pub fn left_out(&self) -> impl Iterator<Item = (&'static str, &str)> + '_ {
         self.left_out.iter().map(|(name, why)| (*name, why.as_str()))
     }
 
-    /// Where and when.
+    /// Returns the place and time of the measurement.
     pub(crate) fn machine(&self) -> &Machine {
         &self.machine
     }

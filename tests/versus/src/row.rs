@@ -1,4 +1,4 @@
-//! What was measured: a row for each contestant in each scenario, and what one says about another.
+//! Rows of the report: one for each contestant in each scenario, and their ratios.
 
 use serde::Serialize;
 
@@ -6,32 +6,32 @@ use crate::contestant::Who;
 use crate::load::Sample;
 use crate::spread::Spread;
 
-/// What is done.
+/// A situation that is measured.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum Scenario {
-    /// One plugin, a click of a kilobyte.
+    /// One plugin, a click of a kilobyte over the webhook.
     Webhook,
-    /// The same with plugins in languages that bring a runtime along.
+    /// Plugins in languages that include a runtime, over the webhook.
     Interpreted,
-    /// The same over that many connections, fragments in a tenth of the messages.
+    /// That many long connections, with fragments in a tenth of the messages.
     LongConnection { connections: usize },
-    /// The same, Aviary alone, beside itself with other numbers of connections.
+    /// That many long connections of Aviary alone, against other numbers of connections.
     Connections { open: usize },
-    /// The same over the webhook with that many plugins.
+    /// That many loaded plugins, over the webhook.
     Plugins { loaded: usize },
-    /// The same with clicks of that size.
+    /// Clicks of that many bytes, over the webhook.
     Payload { bytes: usize },
-    /// The same with a plugin in the folder that never answers, and nobody who calls it.
+    /// A plugin in the folder that never answers and gets no clicks.
     Quiet,
-    /// The same with a tenth of all clicks for that plugin.
+    /// The same plugin with a tenth of all clicks.
     Runaway,
-    /// The first again, with a journal or without one.
+    /// The scenario `Webhook` with a journal or without one.
     Journal { kept: bool },
 }
 
 impl Scenario {
-    /// For the table.
+    /// Returns the words for the table.
     pub(crate) fn words(self) -> String {
         match self {
             Self::Webhook => "webhook".to_owned(),
@@ -48,7 +48,7 @@ impl Scenario {
     }
 }
 
-/// The runs of one contestant in one scenario.
+/// Runs of one contestant in one scenario.
 #[derive(Clone, Debug, Serialize)]
 pub(crate) struct Row {
     pub(crate) scenario: Scenario,
@@ -64,7 +64,7 @@ pub(crate) struct Row {
 }
 
 impl Row {
-    /// None without samples.
+    /// Returns `None` without samples.
     pub(crate) fn new(
         scenario: Scenario,
         who: Who,
@@ -85,7 +85,7 @@ impl Row {
         })
     }
 
-    /// How many times the other's this one's is, run by run.
+    /// Divides this row's field by the other row's, run by run.
     pub(crate) fn ratio(&self, other: &Self, field: fn(&Sample) -> f64) -> Option<Spread> {
         let pairs = self.samples.iter().zip(&other.samples);
         Spread::of(pairs.map(|(one, other)| field(one) / field(other)).collect())

@@ -1,5 +1,5 @@
-//! A plugin that never answers gets a tenth of the traffic. What matters is how long the others take. The host does what
-//! it does by default: it pauses the plugin after some failures, and tries it again now and then.
+//! A plugin that never answers gets a tenth of the traffic, and the latency of the others is measured. The host has its defaults:
+//! it pauses the plugin after some failures, and tries it again now and then.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -26,19 +26,19 @@ use crate::row::Scenario;
 use crate::size::CONCURRENCY;
 use crate::size::Size;
 
-/// Between two looks at whether the host has come to rest.
+/// Time between two polls of the host's processor time.
 const LOOK: Duration = Duration::from_millis(200);
-/// A host at rest takes less of its core than this.
+/// A host at rest uses a smaller share of its core.
 const AT_REST: f64 = 0.05;
-/// What people press who get no answer from the plugin.
+/// The button of the plugin that never answers.
 const BUTTON: &str = "runaway";
-/// A click in ten is theirs: one for nine answers of the others.
+/// One click in ten is for that plugin: one for nine answers of the others.
 const HEALTHY_FOR_ONE: usize = 9;
-/// How many of them may wait at once: one that waits until the host answers in the plugin's place waits for seconds, and
-/// a closed loop of eight would be full of them. More than these stay away, as people do.
+/// Maximum of such clicks that wait at once: one that waits until the host answers in the plugin's place waits for seconds, and a
+/// closed loop of eight would be full of them. Further users stay away, as people do.
 const WAITING: usize = 64;
 
-/// The same host, with the attack and without, in turns.
+/// Measures the same host with the attack and without it, in turns.
 pub(crate) async fn run(cores: Cores, size: Size) -> anyhow::Result<Vec<Row>> {
     let runaway = std::fs::read(artifacts::guest("loop-forever")?)?;
     let plan = Plan::usual()?.with("runaway", runaway, json!({ "route": route(BUTTON) }));
@@ -57,7 +57,7 @@ pub(crate) async fn run(cores: Cores, size: Size) -> anyhow::Result<Vec<Row>> {
     Ok(rows.filter_map(row).collect())
 }
 
-/// Samples the healthy ones alone. Those who click in vain are waited for, so that none is left for the next run.
+/// Samples only the healthy users. Pending clicks on the failing plugin are awaited, so that none is left for the next run.
 async fn drive(
     host: &Contestant,
     scenario: Scenario,
@@ -69,7 +69,7 @@ async fn drive(
     for _ in 0..CONCURRENCY {
         lanes.push(Lane::open(&host.target, Arc::clone(&healthy)).await?);
     }
-    // Nobody is due to click in vain until the others have had their nine answers.
+    // No click on the failing plugin is due until the others have had their nine answers.
     let due = Arc::new(Semaphore::new(0));
     let attackers = if scenario == Scenario::Runaway { WAITING } else { 0 };
     let mut waiting = attack(host, attackers, &due).await?;
@@ -81,7 +81,7 @@ async fn drive(
             let mut taken: Vec<Duration> = Vec::new();
             while Instant::now() < until {
                 taken.push(lane.click().await?);
-                // Those who would have to queue for a place to wait in are not there at all.
+                // A click that would have to wait for one of the places is dropped.
                 if taken.len().is_multiple_of(HEALTHY_FOR_ONE) && due.available_permits() < WAITING
                 {
                     due.add_permits(1);
@@ -100,13 +100,13 @@ async fn drive(
     while let Some(attacker) = waiting.join_next().await {
         attacker?.with_context(context)?;
     }
-    // Calls go on after their answer. What is left of them is no part of the run after this.
+    // Calls continue after their answer. Their rest must not be part of the next run.
     rest(host, at_most).await?;
     host.process.forget_log()?;
     Ok(sample)
 }
 
-/// That many who click in vain whenever one of them is due, until `due` is closed.
+/// Clicks on the failing plugin whenever `due` asks for it, with that many users, until `due` is closed.
 async fn attack(
     host: &Contestant,
     attackers: usize,
@@ -128,7 +128,7 @@ async fn attack(
     Ok(waiting)
 }
 
-/// Waits until the host does nothing any more.
+/// Waits until the host is idle.
 async fn rest(host: &Contestant, at_most: Duration) -> anyhow::Result<()> {
     let began = Instant::now();
     while began.elapsed() < at_most {

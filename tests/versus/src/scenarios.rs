@@ -1,4 +1,4 @@
-//! Everything that is measured with clicks from outside.
+//! All scenarios that are measured with clicks from outside.
 
 use std::sync::Arc;
 
@@ -21,13 +21,13 @@ use crate::row::Scenario;
 use crate::size::CONCURRENCY;
 use crate::size::Size;
 
-/// Everybody's webhook, and the ceiling.
+/// Measures every contestant's webhook, and the native ceiling.
 pub(crate) async fn webhook(cores: Cores, size: Size) -> anyhow::Result<Vec<Row>> {
     let contestants = [Who::AviaryRust, Who::Native, Who::Node, Who::Python];
     over_the_webhook(Scenario::Webhook, &contestants, size.concurrencies, cores, size).await
 }
 
-/// Plugins in the SDKs' languages against the SDKs, which have no sandbox.
+/// Measures plugins in the SDKs' languages against the SDKs, which have no sandbox.
 pub(crate) async fn interpreted(cores: Cores, size: Size) -> anyhow::Result<Vec<Row>> {
     let contestants = size.interpreted;
     over_the_webhook(Scenario::Interpreted, contestants, &[CONCURRENCY], cores, size).await
@@ -56,7 +56,7 @@ async fn over_the_webhook(
     Ok(rows)
 }
 
-/// Everybody's long connections.
+/// Measures every contestant's long connections.
 pub(crate) async fn long_connection(cores: Cores, size: Size) -> anyhow::Result<Vec<Row>> {
     let mut rows = Vec::new();
     for connections in size.connections {
@@ -77,7 +77,7 @@ pub(crate) async fn long_connection(cores: Cores, size: Size) -> anyhow::Result<
     Ok(rows)
 }
 
-/// Aviary with few connections and with many: each its own host, all of them there at once.
+/// Measures Aviary with few connections and with many: each on a host of its own, all hosts running at once.
 pub(crate) async fn connections(cores: Cores, size: Size) -> anyhow::Result<Vec<Row>> {
     let mut contestants = Vec::new();
     for connections in size.many_connections {
@@ -89,7 +89,7 @@ pub(crate) async fn connections(cores: Cores, size: Size) -> anyhow::Result<Vec<
     compare(&contestants, size).await
 }
 
-/// Aviary with few plugins and with many.
+/// Measures Aviary with few plugins and with many.
 pub(crate) async fn plugins(cores: Cores, size: Size) -> anyhow::Result<Vec<Row>> {
     let mut contestants = Vec::new();
     for loaded in size.plugins {
@@ -100,7 +100,7 @@ pub(crate) async fn plugins(cores: Cores, size: Size) -> anyhow::Result<Vec<Row>
     compare(&contestants, size).await
 }
 
-/// Aviary with small clicks and with large ones.
+/// Measures Aviary with small clicks and with large ones.
 pub(crate) async fn payloads(cores: Cores, size: Size) -> anyhow::Result<Vec<Row>> {
     let one = contestant::aviary(&Plan::usual()?, cores).await?;
     let mut rows = Vec::new();
@@ -114,7 +114,7 @@ pub(crate) async fn payloads(cores: Cores, size: Size) -> anyhow::Result<Vec<Row
     Ok(rows)
 }
 
-/// The same clicks for each, in turns.
+/// Runs the same clicks against each contestant, in turns.
 pub(crate) async fn compare(
     contestants: &[(Scenario, Contestant)],
     size: Size,
@@ -127,7 +127,7 @@ pub(crate) async fn compare(
     Ok(rows.collect())
 }
 
-/// One on which every contestant has an app of its own.
+/// Starts a platform on which every contestant has an app of its own.
 pub(crate) async fn platform() -> anyhow::Result<Arc<Simulator>> {
     let apps = [Who::AviaryRust, Who::Node, Who::Python].map(|who| SimulatedApp {
         verification_token: Some(Secret::new(VERIFICATION_TOKEN)),

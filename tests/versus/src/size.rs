@@ -1,40 +1,40 @@
-//! How much is run.
+//! The size of a benchmark.
 
 use std::time::Duration;
 
 use crate::contestant::Who;
 use crate::toolchain::Toolchain;
 
-/// How much is run.
+/// Amount of work in each part.
 #[derive(Clone, Copy, Debug)]
 pub struct Size {
-    /// Of each contestant in each row, in turns.
+    /// Runs of each contestant in each row, in turns.
     pub runs: usize,
-    /// Each.
+    /// Duration of each run.
     pub run: Duration,
-    /// Before them, for everybody.
+    /// Duration of the warm-up before the runs of a contestant.
     pub warm_up: Duration,
-    /// How long a host that was attacked may take to come to rest before it is measured again.
+    /// Time limit for an attacked host to come to rest before it is measured again.
     pub rest: Duration,
-    /// Users at once who click as fast as they get their answers.
+    /// Numbers of concurrent users who click as fast as they get their answers.
     pub concurrencies: &'static [usize],
-    /// Connections to the platform, for everybody.
+    /// Numbers of connections to the platform, for every contestant.
     pub connections: &'static [usize],
-    /// Connections to the platform, for Aviary alone.
+    /// Numbers of connections to the platform, for Aviary alone.
     pub many_connections: &'static [usize],
-    /// Plugins in the folder.
+    /// Numbers of plugins in the folder.
     pub plugins: &'static [usize],
-    /// Bytes of a click.
+    /// Sizes of a click in bytes.
     pub payloads: &'static [usize],
-    /// Those that are compared over the webhook because of their language.
+    /// Contestants that are compared over the webhook because of their language.
     pub(crate) interpreted: &'static [Who],
-    /// Plugins of a host that starts with everything compiled before.
+    /// Plugins of a host that starts with all code in its cache.
     pub started_plugins: usize,
-    /// What makes the plugins that are edited.
+    /// Toolchains of the plugins that are edited.
     pub(crate) edited: &'static [Toolchain],
     /// Plugins that wait, for the memory of calls under way.
     pub waiting_plugins: usize,
-    /// Calls of each of them.
+    /// Calls of each waiting plugin.
     pub calls_of_each: usize,
     /// Plugins beyond four whose memory is weighed.
     pub weighed_plugins: usize,
@@ -42,21 +42,21 @@ pub struct Size {
     pub engine_calls: usize,
     /// Languages whose plugins are measured.
     pub languages: &'static [&'static str],
-    /// Calls of each of them, in each measurement.
+    /// Calls of each language's plugin, in each measurement.
     pub language_calls: u64,
 }
 
-/// Users at once in every comparison that is a ratio.
+/// Concurrent users in every comparison that is a ratio.
 pub(crate) const CONCURRENCY: usize = 8;
 
 impl Size {
-    /// What the README says.
+    /// The size of the published figures.
     pub fn full() -> Self {
         Self {
             runs: 5,
             run: Duration::from_secs(3),
             warm_up: Duration::from_secs(3),
-            // As long as a call may go on.
+            // The longest time that a call may take.
             rest: Duration::from_secs(30),
             concurrencies: &[1, CONCURRENCY, 64],
             connections: &[1, 8],
@@ -78,7 +78,7 @@ impl Size {
                 Toolchain::Starlingmonkey,
                 Toolchain::Python,
             ],
-            // A tenth less than the three quarters of a host's 1000 places that plugins with many calls share.
+            // Ten percent fewer calls than three quarters of a host's 1000 places, which plugins with many calls share.
             waiting_plugins: 25,
             calls_of_each: 28,
             weighed_plugins: 20,
@@ -88,7 +88,7 @@ impl Size {
         }
     }
 
-    /// What every change has to bear: whether all of it works, and never how fast.
+    /// The size that every change has to pass: it shows that everything works, and never how fast.
     pub fn small() -> Self {
         Self {
             runs: 1,
@@ -98,10 +98,10 @@ impl Size {
             concurrencies: &[CONCURRENCY],
             connections: &[8],
             many_connections: &[8, 50],
-            // Hundreds would be compiled for half a minute.
+            // Compiling hundreds would take half a minute.
             plugins: &[1, 3],
             payloads: &[1_000, 100_000],
-            // Python differs by what is installed for it, and by the quarter of a minute that it takes to compile.
+            // Python is left out: not every machine has its tools, and it takes fifteen seconds to compile.
             interpreted: &[Who::AviaryQuickjs, Who::AviaryQuickjsReused, Who::Node],
             started_plugins: 3,
             edited: &[Toolchain::Rust],
@@ -109,7 +109,7 @@ impl Size {
             calls_of_each: 20,
             weighed_plugins: 1,
             engine_calls: 100,
-            // The others differ by what is installed for them.
+            // The other languages are left out, because not every machine has their tools.
             languages: &["rust"],
             language_calls: 20,
         }

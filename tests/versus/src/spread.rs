@@ -1,22 +1,22 @@
-//! A figure that was measured several times.
+//! Median and range of a figure that was measured several times.
 
 use serde::Serialize;
 
-/// Its middle and its ends.
+/// Median, minimum and maximum.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
 pub struct Spread {
-    /// As many are above as below.
+    /// The median of the values.
     pub median: f64,
-    /// The lowest.
+    /// The lowest of the values.
     pub min: f64,
-    /// The highest.
+    /// The highest of the values.
     pub max: f64,
-    /// How often it was measured.
+    /// Number of values, one for each run.
     pub runs: usize,
 }
 
 impl Spread {
-    /// None of nothing.
+    /// Returns `None` if there are no values.
     pub(crate) fn of(mut values: Vec<f64>) -> Option<Self> {
         values.sort_by(f64::total_cmp);
         let (min, max) = (*values.first()?, *values.last()?);
@@ -29,7 +29,7 @@ impl Spread {
         Some(Self { median, min, max, runs: values.len() })
     }
 
-    /// Whether it is something that can have been measured.
+    /// Returns true if the values are plausible measurements.
     pub fn is_sound(self) -> bool {
         [self.median, self.min, self.max].iter().all(|value| value.is_finite() && *value > 0.0)
     }

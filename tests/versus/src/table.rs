@@ -1,4 +1,4 @@
-//! The report for people: the tables of the README, and their place in it.
+//! The report for people: tables as Markdown, and their places in the documents.
 
 use std::fmt::Write as _;
 use std::path::Path;
@@ -10,11 +10,11 @@ use crate::report::HOW;
 use crate::report::Report;
 use crate::spread::Spread;
 
-/// Between these lines of a README stands what this program wrote.
+/// Marks the beginning of a section that this program writes.
 const BEGIN: &str = "<!-- written by `cargo versus --readme` -->";
 const END: &str = "<!-- end of what it wrote -->";
 
-/// Where a median falls short of or reaches something: name, what it says, what is wanted.
+/// Results with a target: name, description, and the wanted median.
 const WANTED: [(&str, &str, &str); 26] = [
     ("webhook_vs_node", "webhook, calls/s against the Node SDK", "≥ 2"),
     ("webhook_vs_python", "webhook, calls/s against the Python SDK", "≥ 15"),
@@ -44,7 +44,7 @@ const WANTED: [(&str, &str, &str); 26] = [
     ("edit_python_p99_vs_quiet", "Python", "≤ 1.25"),
 ];
 
-/// All of it as Markdown.
+/// Formats the whole report as Markdown.
 pub fn markdown(report: &Report) -> String {
     let mut text = comparison(report);
     if !report.languages.measured.is_empty() {
@@ -113,14 +113,14 @@ fn edits(report: &Report) -> String {
     text
 }
 
-/// Above this part of its core the generator can hardly do more.
+/// Share of its core above which the generator can hardly do more.
 const GENERATOR_IS_THE_LIMIT: f64 = 0.95;
 
 fn ends(spread: Spread) -> String {
     format!("{} – {}", number(spread.min), number(spread.max))
 }
 
-/// Three digits say enough.
+/// Formats a number with about three significant digits.
 pub(crate) fn number(value: f64) -> String {
     match value {
         value if value >= 10_000.0 => {
@@ -133,7 +133,7 @@ pub(crate) fn number(value: f64) -> String {
     }
 }
 
-/// Replaces what an earlier run wrote into the READMEs of that source tree, as far as this one has measured the same.
+/// Replaces the sections that an earlier run wrote into the READMEs of that source tree, as far as this run has measured them.
 pub fn write_readmes(root: &Path, report: &Report) -> anyhow::Result<()> {
     if !report.rows.is_empty() {
         replace(&root.join("README.md"), &comparison(report))?;

@@ -1,4 +1,4 @@
-//! A log followed while it grows, without reading it again from its beginning.
+//! Follows a log while it grows, without reading it again from its beginning.
 
 use std::fs::File;
 use std::io::Read as _;
@@ -6,21 +6,21 @@ use std::io::Seek as _;
 use std::io::SeekFrom;
 use std::path::Path;
 
-/// The end of a log.
+/// Reader of a log's new lines.
 pub(crate) struct Tail {
     file: File,
     unfinished: Vec<u8>,
 }
 
 impl Tail {
-    /// From where it ends now.
+    /// Starts at the log's current end.
     pub(crate) fn of(log: &Path) -> anyhow::Result<Self> {
         let mut file = File::open(log)?;
         file.seek(SeekFrom::End(0))?;
         Ok(Self { file, unfinished: Vec::new() })
     }
 
-    /// Does one of the lines that were finished since the last look hold that text?
+    /// Returns true if a line that was completed since the last call contains the text.
     pub(crate) fn has_said(&mut self, text: &str) -> anyhow::Result<bool> {
         self.file.read_to_end(&mut self.unfinished)?;
         let end = self.unfinished.iter().rposition(|byte| *byte == b'\n').map_or(0, |end| end + 1);

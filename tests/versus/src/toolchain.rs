@@ -5,40 +5,40 @@ use aviary_e2e::artifacts::source_root;
 use aviary_e2e::desk::Desk;
 use serde::Serialize;
 
-/// The plugin's name. Cargo puts all guests into one folder by their names, so it is none of theirs.
+/// Name of the plugin. Cargo puts all guests into one folder by their names, so it must differ from theirs.
 const PLUGIN: &str = "versus-plugin";
-/// What every source file has in it once, and says in the toast.
+/// Text that every source file contains once, and that its toast shows.
 const WORDS: &str = "Clicked by ";
-/// The same after an edit.
+/// Replacement for that text in the edited version.
 const EDITED_WORDS: &str = "Touched by ";
-/// What the plugin exports; Rust has it from its SDK.
+/// World of the plugins; Rust has it from its SDK.
 const WORLD: &str = "tests/versus/contestants/world.wit";
 
-/// What makes a component of a source.
+/// Tools that build a component from a source.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum Toolchain {
-    /// The compiler of the host itself.
+    /// Rust, with the compiler of the host itself.
     Rust,
-    /// TypeScript on QuickJS.
+    /// TypeScript, compiled for QuickJS.
     Quickjs,
-    /// JavaScript on StarlingMonkey.
+    /// JavaScript, compiled for StarlingMonkey.
     Starlingmonkey,
-    /// CPython.
+    /// Python, with CPython as its runtime.
     Python,
 }
 
-/// Which version of the source.
+/// Version of the plugin's source.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Version {
-    /// What the SDKs' handlers say.
+    /// The same text as the SDKs' handlers show.
     Original,
-    /// Other words in its toast.
+    /// Another text in its toast.
     Edited,
 }
 
 impl Toolchain {
-    /// For the table.
+    /// Returns the name for the table.
     pub(crate) fn words(self) -> &'static str {
         match self {
             Self::Rust => "Rust",
@@ -48,7 +48,7 @@ impl Toolchain {
         }
     }
 
-    /// What the time from an edit to its being live is called in the report.
+    /// Returns the report's name for the time from an edit until the new version is live.
     pub(crate) fn live(self) -> &'static str {
         match self {
             Self::Rust => "edit_to_live_rust_s",
@@ -58,7 +58,7 @@ impl Toolchain {
         }
     }
 
-    /// And how much longer than before others wait meanwhile.
+    /// Returns the report's name for the additional latency of other plugins meanwhile.
     pub(crate) fn meanwhile(self) -> &'static str {
         match self {
             Self::Rust => "edit_rust_p99_vs_quiet",
@@ -68,7 +68,7 @@ impl Toolchain {
         }
     }
 
-    /// As `aviary new` calls it.
+    /// Returns the language's name in `aviary new`.
     fn language(self) -> &'static str {
         match self {
             Self::Rust => "rust",
@@ -78,7 +78,7 @@ impl Toolchain {
         }
     }
 
-    /// The source here, and its place in the plugin.
+    /// Returns the source file in this folder, and its path in the plugin.
     fn source(self) -> (&'static str, &'static str) {
         match self {
             Self::Rust => ("tests/guests/names-operator/src/lib.rs", "src/lib.rs"),
@@ -88,8 +88,8 @@ impl Toolchain {
         }
     }
 
-    /// The component, built in the same folder whatever the version, as an author does it; none if this machine is excused
-    /// from having what the language needs.
+    /// Builds the component, in the same folder for both versions, as an author does; `None` if this machine is excused from the
+    /// language's tools.
     pub(crate) fn component(self, version: Version) -> anyhow::Result<Option<Vec<u8>>> {
         let words = match version {
             Version::Original => WORDS,

@@ -17,13 +17,13 @@ use crate::callback::reply_check::check;
 use crate::callback::reply_check::check_late;
 use crate::callback::reply_check::check_update;
 
-/// Largest card JSON that the platform takes, in bytes.
+/// Maximum bytes of card JSON that the platform accepts.
 const MAX_CARD_BYTES: usize = 30 * 1024;
-/// Room for the wrapper around a template, which does not count towards the limit.
+/// Extra bytes allowed for a template, whose wrapper does not count towards the limit.
 const WRAPPER_BYTES: usize = 64;
-/// The most faults that an answer lists one by one.
+/// Maximum number of faults that the checker reports.
 const MOST_FAULTS: usize = 20;
-/// JSON writes one byte as six at most, and adds a few names and brackets.
+/// JSON escapes one byte as at most six, plus a few bytes around the text.
 const MOST_ESCAPED: usize = 6;
 const OWN_WORDS_BYTES: usize = 512;
 
@@ -34,8 +34,8 @@ fn named_well(faults: &Faults) {
     );
 }
 
-/// Fuzzes the checks of an answer. Three bytes choose the kind of callback, the form of the answer and the card that it replaces;
-/// text follows.
+/// Three bytes select the kind of callback, the form of the answer and the version of the card it replaces; the answer's text
+/// follows.
 pub fn reply(input: &[u8]) {
     let Some(([kind, form, replaces], text)) = input.split_first_chunk::<3>() else { return };
     let Ok(text) = std::str::from_utf8(text) else { return };
@@ -72,7 +72,7 @@ pub fn reply(input: &[u8]) {
     }
 }
 
-/// Asserts that a checked answer is JSON without faults, and that its card is not too large.
+/// Asserts that a checked answer is JSON without faults and that its card is not too large.
 fn leaves_as_it_should(kind: Kind, json: &[u8], replaces: Option<CardVersion>) {
     let text = std::str::from_utf8(json).expect("JSON is text");
     let answer = serde_json::from_str::<Value>(text).expect("an answer is JSON");

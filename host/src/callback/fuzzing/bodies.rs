@@ -28,14 +28,14 @@ const TOKEN: &str = "fuzz-token";
 const NOW: u64 = 1_732_699_047;
 const IV_BYTES: usize = 16;
 
-/// Fuzzes a body over the long connection: nothing of it is lost, and a guest gets it without the verification token.
+/// Parses a body from the long connection: no member may be lost, and a guest must not see the verification token.
 pub fn envelope(body: &[u8]) {
     let raw = RawCallback { source: Source::LongConnection, body: Bytes::copy_from_slice(body) };
     let Some(callback) = understood(raw, &keys()) else { return };
     assert_eq!(callback.body_bytes(), body, "the body is not kept as it came");
     let event = callback.event_json();
     assert!(serde_json::from_str::<IgnoredAny>(&event).is_ok(), "the event is not JSON: {event}");
-    // serde_json refuses a body that is nested too deeply, and then no guest is shown it.
+    // serde_json refuses a body that is nested too deeply; a guest never sees such a body.
     let Ok(mut expected) = serde_json::from_slice::<Value>(body) else { return };
     let holds_token = match expected.get("header") {
         Some(Value::Object(_)) => expected.get_mut("header"),
@@ -63,7 +63,7 @@ pub fn envelope(body: &[u8]) {
     assert_eq!(again.tenant_key(), callback.tenant_key());
 }
 
-/// Fuzzes a body with the signature of the old card protocol.
+/// Parses a body with the signature of the old card protocol.
 pub fn legacy_card(body: &[u8]) {
     let raw = RawCallback { source: signed_with_token(body), body: Bytes::copy_from_slice(body) };
     let Some(callback) = understood(raw, &keys()) else { return };
@@ -91,7 +91,7 @@ pub fn legacy_card(body: &[u8]) {
     assert_eq!(callback.event_json().as_bytes(), body, "an old card is shown whole");
 }
 
-/// Fuzzes the webhook's verification. The first byte chooses how the rest is sent.
+/// The first byte selects how the rest is sent to the webhook.
 pub fn verify(input: &[u8]) {
     let Some((way, rest)) = input.split_first() else { return };
     match way % 4 {
@@ -102,8 +102,8 @@ pub fn verify(input: &[u8]) {
     }
 }
 
-/// Asserts that an unsigned body is believed only if it is a URL check where there is an Encrypt Key, or holds the token where
-/// there is none.
+/// Asserts which unsigned bodies are accepted, all of which must carry the token: with an Encrypt Key only URL checks, without
+/// one callbacks too.
 fn unsigned(body: &[u8]) {
     let key = Cipher::new(&Secret::new(ENCRYPT_KEY));
     let plain = serde_json::from_slice::<Value>(body).ok().map(|value| {
@@ -130,7 +130,7 @@ fn unsigned(body: &[u8]) {
     }
 }
 
-/// Two bytes choose a bit of the signed body; with that bit changed, the body is not believed any more.
+/// Two bytes select a bit of the signed body to flip; the changed body must be rejected.
 fn signed(input: &[u8]) {
     let Some((place, body)) = input.split_first_chunk::<2>() else { return };
     let verified = |body: &[u8], signature: SignatureHeaders| {
@@ -155,7 +155,7 @@ fn signed(input: &[u8]) {
     }
 }
 
-/// Asserts that an encrypted and signed body means the same as its plain, signed form.
+/// Asserts that an encrypted and signed body parses to the same result as the same body that is only signed.
 fn encrypted(plain: &[u8]) {
     let sealed = Cipher::new(&Secret::new(ENCRYPT_KEY)).encrypt(plain, [7; IV_BYTES]);
     let envelope = serde_json::json!({ "encrypt": sealed }).to_string();
@@ -174,7 +174,7 @@ fn encrypted(plain: &[u8]) {
     }
 }
 
-/// Takes any text as ciphertext: if it can be decrypted, encrypting the result gives the same text.
+/// Uses any text as ciphertext: if it decrypts, encrypting the plaintext must give the same text.
 fn ciphertext(text: &[u8]) {
     let Ok(text) = std::str::from_utf8(text) else { return };
     let cipher = Cipher::new(&Secret::new(ENCRYPT_KEY));

@@ -1,4 +1,4 @@
-//! The fuzz target for sealed values.
+//! The fuzz target for sealed values of buttons.
 
 use lark_wire::secret::Secret;
 use serde_json::Value;
@@ -15,8 +15,8 @@ const USER: &str = "ou_fuzz";
 const NOW: u64 = 1_732_699_047;
 const VALID_SECS: u64 = 60;
 
-/// Fuzzes seals. Four bytes choose a byte of the sealed value and its replacement; the value follows. A seal holds for the value
-/// that was sealed, and for nothing with another meaning.
+/// The first two bytes select a byte of the sealed value, the third its new content, the fourth the terms; the value follows. A
+/// seal must hold for the value that was sealed, and for no value that means something else.
 pub fn seal(input: &[u8]) {
     let Some(([low, high, changed_to, flags], value)) = input.split_first_chunk::<4>() else {
         return;
@@ -59,12 +59,12 @@ fn without_seal(mut value: Value) -> Option<Value> {
     Some(value)
 }
 
-/// Compares the meaning of two values for any reader: 1 equals 1.0, and the order of members does not count.
+/// Compares two values by meaning: 1 equals 1.0, and the order of members does not count.
 fn means_the_same(one: &Value, other: &Value) -> bool {
     alike(one, other, |one, other| one == other)
 }
 
-/// Compares like `means_the_same`, but tolerates the loss of writing and reading a float.
+/// Compares like [`means_the_same`], but tolerates the precision that a float loses when it is written and read.
 fn is_nearly(one: &Value, other: &Value) -> bool {
     alike(one, other, |one, other| one == other || ((one - other) / other).abs() < 1e-12)
 }

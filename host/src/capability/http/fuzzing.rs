@@ -5,7 +5,7 @@ use url::Url;
 
 use crate::capability::http::target::Target;
 
-/// Checks that the host reads an address as the `url` crate does: the same scheme, host, port and number of path segments.
+/// Asserts that the host reads an address as the `url` crate does: the same scheme, host, port and number of path segments.
 pub fn http_target(bytes: &[u8]) {
     let Ok(text) = std::str::from_utf8(bytes) else { return };
     if let Ok(granted) = Target::read(text) {
@@ -22,7 +22,7 @@ pub fn http_target(bytes: &[u8]) {
     assert!(url.username().is_empty() && url.password().is_none(), "{text:?}");
     let climbs = |path: &str| path.split(['/', '\\']).any(|step| matches!(step, "." | ".."));
     assert!(!climbs(&target.path), "{text:?} leads upwards");
-    // Some servers take a backslash for a slash. A grant must cover the same targets then.
+    // Some servers read a backslash as a slash. A grant that covers the path must cover it in that reading too.
     let steps = |path: &str| path.split(['/', '\\']).count();
     assert_eq!(steps(url.path()), steps(&target.path), "{text:?} has another path for others");
 }

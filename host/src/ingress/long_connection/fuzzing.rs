@@ -10,17 +10,17 @@ use tokio::time::Instant;
 use crate::ingress::long_connection::reassembly::Place;
 use crate::ingress::long_connection::reassembly::Reassembler;
 
-/// The most incomplete messages of one connection, and the most bytes of their fragments.
+/// Maximum number of incomplete messages of one connection.
 const MOST_PENDING: usize = 256;
 const MOST_PENDING_BYTES: usize = 64 << 20;
 /// A fragment of this length stands for one of a mebibyte, so that a short input can reach the limits.
 const LARGE: u8 = 0xff;
-/// Bytes of input for each fragment.
+/// Bytes of input that describe one fragment.
 const STEP_BYTES: usize = 5;
 
-/// Fuzzes the joining of a few messages. Each fragment takes five bytes: its message, that message's number of fragments, its own
-/// number, its length, and the time since the one before. A joined message must consist of the first fragment that came for each
-/// place, and waiting fragments must stay within the limits.
+/// Joins the fragments of a few messages. Five bytes describe each fragment: its message, the number of fragments in that
+/// message, its index, its length, and the time since the previous one. A complete message must consist of the first fragment
+/// received for each index, and the waiting fragments must keep to the limits.
 pub fn reassembly(input: &[u8]) {
     let mut joined = Reassembler::default();
     let mut came: BTreeMap<(u8, u8), BTreeMap<u8, Bytes>> = BTreeMap::new();

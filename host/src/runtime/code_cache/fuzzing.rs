@@ -13,15 +13,15 @@ use crate::runtime::code_cache::key::Key;
 
 const KEY: Key = [7; 32];
 
-/// The folder with the one file that every input is written to.
+/// A temporary folder with the one file that every input is written to.
 static PLACE: LazyLock<(TempDir, Folder)> = LazyLock::new(|| {
     let parent = tempfile::tempdir().expect("the machine has room for a folder");
     let folder = Folder::open(parent.path().join("cache"), u64::MAX);
     (parent, folder.expect("the folder is the host's own"))
 });
 
-/// The first two bytes say which byte of a valid file is damaged, and how; the code follows. Checks that only an undamaged
-/// file is used, and that the positions in a pack never lead outside of it.
+/// Two bytes select which byte of a good file is damaged and how; the code follows. Only an undamaged file may be used, and the
+/// positions of functions in a pack must never lead outside of it.
 pub fn code_cache(input: &[u8]) {
     is_trusted_as_written(input);
     let Some(([at, bits], code)) = input.split_first_chunk::<2>() else { return };
@@ -50,7 +50,7 @@ fn is_trusted_as_written(bytes: &[u8]) {
     }
 }
 
-/// Writes the contents to the file and opens it.
+/// Writes these bytes to the file and opens it.
 fn written(bytes: &[u8]) -> File {
     let (folder, name) = (&PLACE.1, Folder::pack(&KEY));
     std::fs::write(folder.place(&name), bytes).expect("the machine has room for a file");

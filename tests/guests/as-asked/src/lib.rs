@@ -11,7 +11,7 @@ use aviary_sdk::Toast;
 use aviary_sdk::serde_json::Value;
 use aviary_sdk::serde_json::json;
 
-/// As long as in the referees' handlers.
+/// The same time as in the referees' handlers.
 const SLOW: Duration = Duration::from_millis(1200);
 
 aviary_sdk::export!(
@@ -25,7 +25,7 @@ fn click(action: CardAction) -> Result<CardReply, Failure> {
     let asked = asked(&action.action.value_json().unwrap_or_default());
     act(&asked);
     Ok(match asked.as_str() {
-        // The contract has no way to say nothing: that is the same answer.
+        // The contract cannot express a missing answer; an unchanged card means the same.
         "none" | "empty" => CardReply::unchanged(),
         _ => Toast::success("ok").into(),
     })
@@ -49,7 +49,7 @@ fn act(asked: &str) {
     match asked {
         "throw" => panic!("as asked"),
         "slow" => std::thread::sleep(SLOW),
-        // Of no referee: it has no deadline.
+        // The referees do not have this one: they have no deadline.
         "spin" => loop {
             std::hint::spin_loop();
         },

@@ -1,5 +1,5 @@
-//! A command: callback JSON on standard input, reply JSON on standard output. The name of the button that was clicked
-//! asks for something else.
+//! A command: callback JSON on standard input, reply JSON on standard output. The name of the clicked button selects other
+//! behaviour.
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "that is how a command speaks")]
 
 use std::process::ExitCode;
@@ -7,7 +7,7 @@ use std::process::ExitCode;
 use serde_json::Value;
 use serde_json::json;
 
-/// More than any reply may have.
+/// More bytes than any reply may have.
 const FLOOD: usize = 1 << 20;
 
 fn main() -> ExitCode {
@@ -15,7 +15,7 @@ fn main() -> ExitCode {
         return ExitCode::FAILURE;
     };
     eprintln!("asked");
-    // An old card has no envelope.
+    // A callback of an old card has no envelope.
     let event = callback.get("event").unwrap_or(&callback);
     let event_type = callback.pointer("/header/event_type").and_then(Value::as_str);
     match event.pointer("/action/name").and_then(Value::as_str) {

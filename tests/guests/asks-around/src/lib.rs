@@ -1,6 +1,5 @@
-//! Answers with everything that no two calls are told alike: clocks, randomness, how long there is left, what its bucket
-//! holds, what the platform says, and another server. And it takes as many steps as the clock says, so that its fuel
-//! differs as well.
+//! Answers with every source of data that differs between two calls: clocks, randomness, the time left, its bucket, the
+//! platform's answers, and another server. It also loops as often as the clock says, so that its fuel differs as well.
 
 use std::collections::hash_map::RandomState;
 use std::hash::BuildHasher as _;

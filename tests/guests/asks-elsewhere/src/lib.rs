@@ -1,5 +1,6 @@
-//! Asks over HTTP for what the button's value says, and answers with what came of it: `url`, with `method`, `body_bytes`,
-//! `headers`, `patience_ms`, `follow` for a redirect, `times` for one after the other, `at_once` for all at once.
+//! Sends the HTTP request that the button's value describes, and answers with its result: `url`, with `method`, `body_bytes`,
+//! `headers`, `patience_ms`, `follow` for a redirect, `times` for requests in sequence, `at_once` for all of them at the same
+//! time.
 
 use std::time::Duration;
 
@@ -16,7 +17,7 @@ use aviary_sdk::log;
 use aviary_sdk::log::Level;
 use aviary_sdk::serde_json::Value;
 
-/// As much of a body as fits into a toast that somebody reads.
+/// Bytes of a body that fit into a readable toast.
 const SHOWN: usize = 200;
 
 aviary_sdk::export!(card_action: answer);
@@ -38,7 +39,7 @@ fn answer(action: CardAction) -> Result<CardReply, Failure> {
         }
         Err(error) => format!("{error:?}"),
     };
-    // Whoever has no answer in time is not heard otherwise.
+    // A late answer reaches no user, so the result also goes to the log.
     log::write(Level::Info, "asked", &text);
     Ok(Toast::info(text).into())
 }

@@ -1,5 +1,5 @@
-//! Says in its plugin-info what users are told while it is at work, and then sleeps: a second for a button or a link, and
-//! what it returns has a toast and a card, or a title.
+//! Sets a `still_working` text in its plugin-info, and then sleeps: a second for a button or a link. Its reply has a toast and a
+//! card, or a title.
 
 use std::time::Duration;
 

@@ -1,6 +1,6 @@
-//! Sends a message through the platform's API and answers with what came of it. A button named `elsewhere` asks for
-//! another path, `twice` sends two messages, `for:` and a tenant's key sends one in that tenant's name, and `ask:` sends
-//! the requests that follow it, a method and a path on each line.
+//! Sends a message through the platform's API and answers with the result. A button named `elsewhere` requests another path,
+//! `twice` sends two messages, `for:` and a tenant's key sends one in that tenant's name, and `ask:` sends the requests that
+//! follow it, a method and a path on each line.
 
 use aviary_sdk::CardAction;
 use aviary_sdk::CardReply;

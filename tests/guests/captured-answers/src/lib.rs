@@ -1,5 +1,5 @@
-//! Answers as the handlers did whose reply frames were captured from the official SDKs. The setting `click` picks one of
-//! those: a toast without it, `nothing` or `card`.
+//! Gives the same answers as the handlers whose reply frames were captured from the official SDKs. The setting `click` selects
+//! the answer: a toast without it, `nothing` or `card`.
 
 use aviary_sdk::Card;
 use aviary_sdk::CardAction;

@@ -1,5 +1,5 @@
-//! Does what the button's name says: one cell of the conformance table each. The same plugin as in `tests/conformance/`,
-//! where it is written in the other languages.
+//! Does what the button's name says: each name is one cell of the conformance table. `tests/conformance/` has the same plugin in
+//! the other languages.
 
 use std::hint::black_box;
 

@@ -1,4 +1,4 @@
-//! Counts its calls in a static, and answers with the count: 1 for as long as every callback gets a fresh instance.
+//! Counts its calls in a static, and answers with the count: always 1 if every callback gets a fresh instance.
 
 use std::sync::atomic::AtomicU32;
 use std::sync::atomic::Ordering;

@@ -1,5 +1,5 @@
-//! Counts the events it was given, in its bucket, and fails or takes its time where an event asks for that. A click gets
-//! the number, and so does a link preview, which is counted too.
+//! Counts events in its bucket; an event can ask it to fail or to take its time. A click is answered with the number, and so is a
+//! link preview, which is counted too.
 
 use std::time::Duration;
 
@@ -26,7 +26,7 @@ fn count(event: Event) -> Result<(), Failure> {
 
 fn tell(action: CardAction) -> Result<CardReply, Failure> {
     let bucket = Bucket::open()?;
-    // A click that counts clicks, and one that only looks.
+    // One button counts its clicks, the other only reads the number.
     let number = match action.action.name.as_deref() {
         Some("count") => bucket.increment("clicks", 1)?,
         _ => bucket.increment("events", 0)?,
@@ -36,7 +36,7 @@ fn tell(action: CardAction) -> Result<CardReply, Failure> {
     Ok(Toast::info(number.to_string()).into())
 }
 
-/// How long it takes to look a link up, so that several ask meanwhile.
+/// Duration of a preview, long enough for several requests to overlap.
 const LOOKING_UP: Duration = Duration::from_millis(200);
 
 fn preview(request: PreviewRequest) -> Result<PreviewReply, Failure> {

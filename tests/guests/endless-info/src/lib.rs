@@ -1,4 +1,4 @@
-//! Never says what it is called.
+//! Never returns its plugin-info.
 
 use aviary_sdk::Toast;
 

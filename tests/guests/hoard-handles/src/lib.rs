@@ -1,4 +1,4 @@
-//! Asks for timers and never gives one back: each is a little of the host's own memory.
+//! Creates timers and never releases them: each takes a little of the host's own memory.
 
 use aviary_sdk::CardAction;
 use aviary_sdk::CardReply;

@@ -1,4 +1,4 @@
-//! Calls the host for ever, and does nothing else: almost no instructions of its own.
+//! Calls the host for ever and does nothing else, so that it executes almost no instructions of its own.
 
 use aviary_sdk::CardReply;
 use aviary_sdk::Toast;
@@ -6,7 +6,7 @@ use aviary_sdk::request;
 
 aviary_sdk::export!(card_action: |_| {
     let mut left = request::remaining();
-    // Never true: what is left cannot grow.
+    // Never true: the time left cannot grow.
     while left <= request::remaining().max(left) {
         left = request::remaining();
     }

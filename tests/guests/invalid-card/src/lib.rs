@@ -1,4 +1,4 @@
-//! Answers with a good toast and a card the platform would refuse; the button's name says what is wrong with it.
+//! Answers with a good toast and a card that the platform would refuse; the button's name selects the fault.
 
 use aviary_sdk::Card;
 use aviary_sdk::CardAction;

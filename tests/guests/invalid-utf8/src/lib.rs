@@ -1,4 +1,4 @@
-//! Answers with text that is no text.
+//! Answers with a text that is not valid UTF-8.
 
 use aviary_sdk::Toast;
 
@@ -9,6 +9,6 @@ aviary_sdk::export!(card_action: |_| Ok(Toast::info(no_text()).into()));
     reason = "a Rust guest has no other way to break the contract's rule for text"
 )]
 fn no_text() -> String {
-    // SAFETY: nothing in this guest looks into it; it goes to the host as it is.
+    // SAFETY: nothing in this guest reads the text; it goes to the host unchanged.
     unsafe { String::from_utf8_unchecked(vec![b'x', 0xff, 0xfe, b'x']) }
 }

@@ -1,4 +1,4 @@
-//! Takes any callback as JSON and answers with the JSON it got. `"please"` in the event asks for something else.
+//! Takes any callback as JSON and answers with the JSON it got. `"please"` in the event selects other behaviour.
 
 use std::time::Duration;
 

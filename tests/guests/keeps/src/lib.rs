@@ -1,4 +1,4 @@
-//! Does to its bucket what `do` in the action's value says, and answers with what came of it.
+//! Performs the bucket operation that `do` in the action's value names, and answers with its result.
 
 use aviary_sdk::CardAction;
 use aviary_sdk::CardReply;

@@ -1,5 +1,5 @@
-//! Counts the bytes of its static memory that are not zero. `fill` makes that all of them, and then waits for as long as
-//! the setting `millis` says.
+//! Counts the non-zero bytes of its static memory. `fill` makes all of them non-zero, and then waits for the milliseconds in the
+//! setting `millis`.
 
 use std::sync::atomic::AtomicU64;
 use std::sync::atomic::Ordering;

@@ -1,4 +1,4 @@
-//! Writes far more log than anybody wants: many lines, and one very long one.
+//! Floods the log: many lines, and one very long one.
 
 use aviary_sdk::Toast;
 use aviary_sdk::log;

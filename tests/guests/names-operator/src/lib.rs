@@ -1,4 +1,4 @@
-//! What the benchmark compares: a click in, a toast with the one who clicked out.
+//! The plugin that the benchmark measures: answers a click with a toast that names the user.
 
 use aviary_sdk::CardAction;
 use aviary_sdk::CardReply;

@@ -1,11 +1,10 @@
-//! Answers with a number that stands in its data, so that a test makes as many versions as it likes by writing another
-//! number over it.
+//! Answers with a number from its data section, so that a test makes as many versions as it likes by overwriting the number.
 
 use std::hint::black_box;
 
 use aviary_sdk::Toast;
 
-/// What a test looks for in the file.
+/// Marker that a test searches for in the file.
 static NUMBER: &str = "number:00000000";
 
 aviary_sdk::export!(card_action: |_| Ok(Toast::info(black_box(NUMBER)).into()));

@@ -1,4 +1,4 @@
-//! Recurses until the stack is gone.
+//! Recurses until the stack overflows.
 
 use std::hint::black_box;
 

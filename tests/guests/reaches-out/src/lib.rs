@@ -1,5 +1,5 @@
-//! Tries to read the host's files and environment and to open a connection, and answers with what it got: `nothing`, if
-//! all is well. The setting `address` says where somebody listens.
+//! Tries to read the host's files and environment and to open a connection, and answers with the results: `nothing` if all
+//! attempts failed. The setting `address` names a listening socket.
 
 use std::net::TcpStream;
 
@@ -9,7 +9,7 @@ use aviary_sdk::Failure;
 use aviary_sdk::Toast;
 use aviary_sdk::config;
 
-/// Files that are there on the machines this runs on, and the host's own configuration.
+/// Files that exist on the machines this runs on, and the host's own configuration.
 const FILES: [&str; 4] = ["/etc/passwd", "/proc/self/environ", "aviary.toml", "../aviary.toml"];
 
 aviary_sdk::export!(card_action: answer);

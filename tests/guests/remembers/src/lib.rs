@@ -1,4 +1,4 @@
-//! Counts its calls in a static and answers with the count, unless its button says how the call shall end.
+//! Counts its calls in a static and answers with the count, unless its button says how the call is to end.
 
 use std::sync::atomic::AtomicU32;
 use std::sync::atomic::Ordering;

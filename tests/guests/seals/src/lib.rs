@@ -1,4 +1,4 @@
-//! Answers a click named `make` with a sealed value, made as its own value says, and any other with what it carries.
+//! Answers a click named `make` with a sealed value on the terms in its own value, and any other click with the value it carries.
 
 use std::time::Duration;
 

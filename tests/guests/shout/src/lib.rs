@@ -1,10 +1,10 @@
-//! Keeps the host busy instead of itself: hands it the same long text for the log again and again, which costs the
-//! guest a few instructions and the host a copy.
+//! Keeps the host busy instead of itself: logs the same long text again and again, which costs the guest a few instructions and
+//! the host a copy.
 
 use aviary_sdk::CardAction;
 use aviary_sdk::CardReply;
 use aviary_sdk::Failure;
-// The SDK's own functions copy the text first, and pay for it; a hostile guest does not use them.
+// The SDK's own functions copy the text first, which costs the guest fuel; a hostile guest avoids them.
 use aviary_sdk::bindings::wasi::logging::logging::Level;
 use aviary_sdk::bindings::wasi::logging::logging::log;
 

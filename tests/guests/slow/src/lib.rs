@@ -1,4 +1,4 @@
-//! Sleeps longer than anybody waits, in every handler. The setting `millis` says how long; 4 s without it.
+//! Sleeps longer than any deadline, in every handler. The setting `millis` sets the time; 4 s by default.
 
 use std::time::Duration;
 

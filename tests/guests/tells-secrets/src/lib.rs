@@ -1,5 +1,5 @@
-//! Knows credentials by itself, sends them in every place where a request may have one, gets others, uses those, and says all
-//! of them to whoever clicks. The button `fail` makes it fail with them, `log` write them to the log.
+//! Holds credentials of its own, sends them in every place where a request may have one, obtains others, uses those, and shows
+//! all of them to the user who clicks. The button `fail` makes it fail with them, `log` write them to the log.
 
 use aviary_sdk::CardAction;
 use aviary_sdk::CardReply;
@@ -14,10 +14,10 @@ use aviary_sdk::open_api;
 use aviary_sdk::open_api::ApiRequest;
 use aviary_sdk::serde_json::json;
 
-/// In an address: parameters in several spellings, and one in the fragment of another address.
+/// Query of an address: parameters in several spellings, and one in the fragment of another address.
 const QUERY: &str = "access_token=s3cr3t-1&apiKey=s3cr3t-2&Password=s3cr3t%2F3&code=s3cr3t-4&page=7\
                      &next=https%3A%2F%2Fa.example%2F";
-/// `ann:s3cr3t-5` in Base64.
+/// The Base64 form of `ann:s3cr3t-5`.
 const BASIC: &str = "Basic YW5uOnMzY3IzdC01";
 
 aviary_sdk::export!(card_action: answer);
@@ -42,7 +42,7 @@ fn answer(action: CardAction) -> Result<CardReply, Failure> {
     let token = first.json()?["accessToken"].as_str().unwrap_or_default().to_owned();
     let cookie =
         first.header("set-cookie").unwrap_or_default().split(';').next().unwrap_or_default();
-    // Of a page, whose text is told and not only its credentials.
+    // For a page, the answer shows the text and not only the credentials.
     let second = Request::get(format!("{server}page?token={token}"))
         .header("authorization", format!("Bearer {token}"))
         .header("cookie", cookie);

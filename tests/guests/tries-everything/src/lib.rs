@@ -1,5 +1,5 @@
-//! Calls every function of the contract with whatever might get something, looks into everything WASI has, and writes to the
-//! log what came of each, as `function: outcome`. The log is the only thing it has.
+//! Calls every function of the contract with arguments that might succeed, tries everything in WASI, and writes each result to
+//! the log as `function: outcome`. Only the log is granted to it.
 
 use std::net::TcpStream;
 use std::net::ToSocketAddrs as _;
@@ -23,10 +23,10 @@ use aviary_sdk::sealed;
 use aviary_sdk::sealed::Seal;
 use aviary_sdk::serde_json::json;
 
-/// Where a host's secrets might be.
+/// Files that may hold the host's secrets.
 const FILES: [&str; 5] =
     ["/proc/self/environ", "/etc/passwd", "aviary.toml", "../aviary.toml", "aviary.redb"];
-/// Requests that give out tokens, if they are let through, with paths that mean the same to some.
+/// Requests that would return tokens if they were allowed, with paths that some servers treat as the same.
 const PATHS: [&str; 5] = [
     "/open-apis/auth/v3/tenant_access_token/internal",
     "/open-apis/im/v1/messages",
@@ -35,7 +35,7 @@ const PATHS: [&str; 5] = [
     "http://127.0.0.1/open-apis/im/v1/messages",
 ];
 
-/// Where somebody answers, and where clouds hand out credentials.
+/// Addresses of servers that answer, and of the services where clouds hand out credentials.
 const URLS: [&str; 4] = [
     "https://open.feishu.cn/open-apis/im/v1/messages",
     "http://127.0.0.1/",

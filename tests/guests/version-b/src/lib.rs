@@ -7,7 +7,7 @@ use aviary_sdk::CardReply;
 use aviary_sdk::Failure;
 use aviary_sdk::Toast;
 
-/// Long enough to overwrite a file and see the host take it, short of the deadline.
+/// Long enough to overwrite a file and see the host load it, short of the deadline.
 const A_WHILE: Duration = Duration::from_millis(1500);
 
 aviary_sdk::export!(card_action: answer);

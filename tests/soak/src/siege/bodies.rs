@@ -1,5 +1,5 @@
-//! Bodies that strangers send: encrypted without a signature, nested deeply, very long, and with signs in them that end a
-//! line or steer a terminal.
+//! Bodies from strangers: encrypted without a signature, nested deeply, very long, and with characters that end a line or control
+//! a terminal.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -13,18 +13,18 @@ use crate::siege::Target;
 use crate::siege::connections::address;
 use crate::siege::healthy;
 
-/// Between two attempts of one attack.
+/// Time between two attempts of one attack.
 const PACE: Duration = Duration::from_millis(20);
-/// Between two of those that are large.
+/// Time between two attempts with large bodies.
 const SLOW_PACE: Duration = Duration::from_millis(250);
-/// Deep enough for every stack that is not bounded.
+/// Levels of nesting that overflow a stack if recursion is not limited.
 const DEPTH: usize = 9000;
-/// Just below the largest body that the webhook takes.
+/// Bytes just below the limit of the webhook's bodies.
 const LONG_BYTES: usize = 3_900_000;
-/// Stands in a body for what `Value` cannot hold.
+/// Placeholder in a body for JSON that `Value` cannot represent.
 const PLACE: &str = "\"PLACE\"";
 
-/// Asks what an unsigned body decrypts to. Bad padding, bad JSON and a missing signature get one and the same answer.
+/// Sends changed ciphertexts to learn their plaintext. Bad padding, bad JSON and a missing signature get one and the same answer.
 pub(super) async fn unsigned_encrypted(target: &Target<'_>) -> anyhow::Result<()> {
     let body = |encrypted: Value| json!({ "encrypt": encrypted }).to_string();
     let not_json = sender::envelope("not JSON");
@@ -45,7 +45,7 @@ pub(super) async fn unsigned_encrypted(target: &Target<'_>) -> anyhow::Result<()
         tokio::time::sleep(PACE).await;
         target.ledger.attempt("unsigned encrypted bodies");
         let request = sender::plain(&bodies[number % bodies.len()]);
-        // A stranger who asks too often is answered in another way, and so is one for whom there is no room.
+        // The host answers differently if a stranger asks too often, or if it has no room for another request.
         if let Ok(answer) = request.send_from(address(4, number), target.webhook).await
             && !matches!(answer.status, 429 | 503)
         {
@@ -59,7 +59,7 @@ pub(super) async fn unsigned_encrypted(target: &Target<'_>) -> anyhow::Result<()
 /// Genuine callbacks whose value is nested too deeply, as JSON and as text that is JSON.
 pub(super) async fn nested(target: &Target<'_>) -> anyhow::Result<()> {
     let lists = "[".repeat(DEPTH) + &"]".repeat(DEPTH);
-    // A member of this name is masked in the journal, which looks through everything below it.
+    // The journal masks a member of this name, and therefore walks through everything below it.
     let objects = "{\"token\":".repeat(DEPTH) + "1" + &"}".repeat(DEPTH);
     let as_text = Value::from(lists.as_str()).to_string();
     for number in 0_usize.. {
@@ -80,7 +80,7 @@ pub(super) async fn nested(target: &Target<'_>) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Unsigned bodies of four megabytes, each of which wants to be a line of the log.
+/// Sends unsigned bodies of four megabytes, each of which would be a line of the log.
 pub(super) async fn long(target: &Target<'_>) -> anyhow::Result<()> {
     let texts = ["event_id", "challenge", "encrypt"];
     // Made once: the harness shares two cores with the host, and its own work must not delay the people whom it times.
@@ -96,7 +96,7 @@ pub(super) async fn long(target: &Target<'_>) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Event ids and paths that would end a line of the log, begin another one, or steer a terminal.
+/// Sends event ids and paths with characters that end a line of the log, forge another one, or control a terminal.
 pub(super) async fn escaping(target: &Target<'_>) -> anyhow::Result<()> {
     let forged = "\n{\"level\":\"ERROR\",\"message\":\"forged\"}\r\u{1b}[2J\u{9b}31m";
     let (log, mut seen) = (target.running.host.log(), 0);

@@ -1,4 +1,4 @@
-//! Plugins that are small and take the compiler minutes and gigabytes, dropped and deleted.
+//! Small plugins that cost a compiler minutes and gigabytes, dropped and deleted.
 
 use std::time::Duration;
 
@@ -6,19 +6,20 @@ use aviary_e2e::artifacts;
 
 use crate::siege::Target;
 
-/// How long each of them lies there, and how long none does.
+/// Time that each of them stays in the folder, and the pause without one.
 const THERE_FOR: Duration = Duration::from_secs(3);
-/// The file. It is deleted in the middle of its compilation.
+/// File name of the plugin. It is deleted in the middle of its compilation.
 const FILE: &str = "bomb.wasm";
-/// Locals that are read behind every join, and the joins: a compiler that keeps track of each behind each has the product.
+/// Number of locals that are read behind every join, and of joins: a compiler that tracks each local behind each join stores
+/// their product.
 const LOCALS: usize = 2000;
 const JOINS: usize = 8000;
-/// The section of a component that holds a core module.
+/// Id of the section of a component that holds a core module.
 const CORE_MODULE: u8 = 1;
-/// Ends what a compiler reads of a function.
+/// The opcode `end`.
 const END: u8 = 0x0b;
 
-/// Drops one, and deletes it before it is compiled.
+/// Drops a plugin, and deletes it before it is compiled.
 pub(super) async fn dropped(target: &Target<'_>) -> anyhow::Result<()> {
     let sound = std::fs::read(artifacts::guest("counter")?)?;
     for number in 0_u32.. {
@@ -32,7 +33,7 @@ pub(super) async fn dropped(target: &Target<'_>) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Takes it away again.
+/// Removes the plugin's file.
 pub(super) fn clear(target: &Target<'_>) -> anyhow::Result<()> {
     match std::fs::remove_file(target.running.plugin_file(FILE)) {
         Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(error.into()),
@@ -40,7 +41,7 @@ pub(super) fn clear(target: &Target<'_>) -> anyhow::Result<()> {
     }
 }
 
-/// A sound component with one more module in it. `number` makes each another file, which no cache knows.
+/// Adds one more module to a sound component. `number` makes every file different, so that no cache knows it.
 fn bomb(sound: &[u8], number: u32) -> Vec<u8> {
     let module = module(number);
     let mut bomb = sound.to_vec();
@@ -50,7 +51,7 @@ fn bomb(sound: &[u8], number: u32) -> Vec<u8> {
     bomb
 }
 
-/// One function: all its locals are read behind all its joins.
+/// Builds a module with one function that reads all its locals behind all its joins.
 fn module(number: u32) -> Vec<u8> {
     let mut body = vec![1];
     body.extend(length(LOCALS));
@@ -80,7 +81,7 @@ fn module(number: u32) -> Vec<u8> {
     module
 }
 
-/// A number as WebAssembly writes it: seven bits in a byte.
+/// Encodes a number as LEB128: seven bits per byte.
 fn length(mut number: usize) -> Vec<u8> {
     let mut bytes = Vec::new();
     loop {

@@ -1,4 +1,4 @@
-//! Connections that say nothing, and connections that never listen.
+//! Connections that send nothing, and connections that never read.
 
 use std::collections::VecDeque;
 use std::net::IpAddr;
@@ -11,19 +11,19 @@ use tokio::net::TcpStream;
 
 use crate::siege::Target;
 
-/// Between two silent connections: 250 in a second.
+/// Time between two silent connections: 250 in a second.
 const PACE: Duration = Duration::from_millis(4);
-/// Silent connections that are held at once: as many as the webhook takes by default.
+/// Silent connections that are held at once: the webhook's default limit.
 const HELD: usize = 1024;
-/// Addresses that they come from.
+/// Number of addresses that the attack comes from.
 const ADDRESSES: usize = 16;
-/// Half of a request's head.
+/// The first half of a request's head.
 const HALF: &[u8] = b"POST /callback HTTP/1.1\r\nHost: localhost\r\nContent-Le";
-/// Connections whose answers nobody reads, at each port.
+/// Connections to each port whose answers nobody reads.
 const DEAF: usize = 16;
-/// How long each of them is held, and how long it may take to send what it sends.
+/// Time that each of them is held, and the limit for sending its requests.
 const DEAF_FOR: Duration = Duration::from_secs(3);
-/// Requests behind each other, whose answers fill every buffer on the way.
+/// Pipelined requests, whose answers fill every buffer on the way.
 const REQUESTS: usize = 2000;
 
 /// Opens connections faster than they time out, and sends half a request or nothing.
@@ -35,7 +35,7 @@ pub(super) async fn silent(target: &Target<'_>) -> anyhow::Result<()> {
         ticks.tick().await;
         let to = if number.is_multiple_of(4) { target.admin } else { target.webhook };
         target.ledger.attempt("silent connections");
-        // Where the host takes no more, the next one is tried.
+        // If the host accepts no more connections, the next one is tried.
         let Ok(Ok(mut stream)) =
             tokio::time::timeout(PACE * 10, connect_from(address(2, number), to)).await
         else {
@@ -52,7 +52,7 @@ pub(super) async fn silent(target: &Target<'_>) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Asks again and again on one connection, and reads none of the answers.
+/// Sends requests on one connection again and again, and reads none of the answers.
 pub(super) async fn never_reading(target: &Target<'_>) -> anyhow::Result<()> {
     let metrics = "GET /metrics HTTP/1.1\r\nHost: localhost\r\n\r\n".repeat(REQUESTS);
     let refused = "POST /callback HTTP/1.1\r\nHost: localhost\r\nContent-Length: 2\r\n\r\n{}"
@@ -72,13 +72,13 @@ pub(super) async fn never_reading(target: &Target<'_>) -> anyhow::Result<()> {
 async fn deaf(number: usize, to: std::net::SocketAddr, requests: &str) -> Option<TcpStream> {
     let mut stream = connect_from(address(3, number), to).await.ok()?;
     let sending = stream.write_all(requests.as_bytes());
-    // The host stops reading when nobody takes its answers.
+    // The host stops reading if its answers are not read.
     let _ = tokio::time::timeout(DEAF_FOR, sending).await;
     tokio::time::sleep(DEAF_FOR).await;
     Some(stream)
 }
 
-/// One of the addresses of this machine that an attack comes from.
+/// Returns an address of this machine for an attack: one of `127.0.0.0/8`.
 pub(super) fn address(attack: u8, number: usize) -> IpAddr {
     let host = (number % ADDRESSES) as u8 + 1;
     IpAddr::V4(Ipv4Addr::new(127, 0, attack, host))

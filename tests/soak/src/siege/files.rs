@@ -1,4 +1,4 @@
-//! Files that are no files, in the plugins folder: pipes, devices, sockets, links, folders, and a file that grows.
+//! Special files in the plugins folder: pipes, devices, sockets, links, folders, and a file that grows.
 
 use std::io::Write as _;
 use std::os::unix::fs::symlink;
@@ -14,11 +14,11 @@ use rustix::fs::Mode;
 
 use crate::siege::Target;
 
-/// How long each of them lies there: the host looks into the folder every two seconds.
+/// Time that each file stays in the folder: the host looks into it every two seconds.
 const THERE_FOR: Duration = Duration::from_millis(2500);
-/// How their names begin.
+/// Prefix of the files' names.
 const PREFIX: &str = "siege-";
-/// A sidecar that gives a plugin a secret out of a pipe, and claims no button of anybody.
+/// A sidecar that reads a plugin's secret from a pipe, and claims no button that others use.
 const SECRET_FROM_A_PIPE: &str =
     "[settings]\nkey = { file = \"siege-pipe\" }\n\n[[route]]\naction_name = \"siege\"\n";
 
@@ -34,7 +34,7 @@ pub(super) async fn special(target: &Target<'_>) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Takes them all away again.
+/// Removes all special files.
 pub(super) fn clear(target: &Target<'_>) -> anyhow::Result<()> {
     let folder = file(target, "");
     for entry in std::fs::read_dir(folder.parent().context("a file has a folder")?)? {
@@ -66,7 +66,7 @@ fn place(target: &Target<'_>, sound: &Path, number: usize) -> anyhow::Result<()>
         }
         4 => {
             pipe(&file(target, "pipe"))?;
-            // One for each thread that a small machine has for sockets.
+            // One reader of the pipe for each I/O thread of a small machine.
             for name in ["it", "other", "third", "fourth"] {
                 std::fs::write(file(target, &format!("{name}.toml")), SECRET_FROM_A_PIPE)?;
                 std::fs::copy(sound, file(target, &format!("{name}.wasm")))?;
@@ -83,7 +83,7 @@ fn pipe(path: &Path) -> anyhow::Result<()> {
     Ok(rustix::fs::mkfifoat(CWD, path, Mode::RUSR | Mode::WUSR)?)
 }
 
-/// Larger than any plugin may be, and no room of the disk is taken.
+/// Makes a sparse file that is larger than any plugin may be and takes no room on the disk.
 fn grow(path: &Path) -> anyhow::Result<()> {
     let mut file = std::fs::File::create(path)?;
     file.write_all(b"\0asm\x0d\0\x01\0")?;

@@ -1,4 +1,4 @@
-//! Healthy people: they click a button of the plugin that hostile people use as well, by both doors, all the while.
+//! Healthy people: they click a button of the plugin that hostile people use as well, by both doors, during the whole siege.
 
 use std::time::Duration;
 
@@ -14,14 +14,14 @@ use crate::clicks::Tally;
 use crate::clicks::milliseconds;
 use crate::siege::SHARED;
 
-/// People who click.
+/// Number of people who click.
 const PEOPLE: usize = 4;
-/// Between two clicks of one of them.
+/// Time between two clicks of one person.
 const PACE: Duration = Duration::from_millis(25);
-/// What the plugin says to them.
+/// Text of the plugin's toast for them.
 const SAID: &str = "ok";
 
-/// What the healthy people saw.
+/// Counts of the healthy people's clicks.
 #[derive(Default)]
 pub(super) struct Seen {
     pub(super) tally: Tally,
@@ -40,7 +40,7 @@ impl<'a> Healthy<'a> {
         Ok(Self { running, doors: Doors::of(running).await? })
     }
 
-    /// All of them click for that long.
+    /// Makes all of them click for that long.
     pub(super) async fn click_for(&self, length: Duration) -> anyhow::Result<Seen> {
         let people = (0..PEOPLE).map(|person| self.click_as(person, length));
         let mut all = Seen::default();
@@ -71,7 +71,7 @@ impl<'a> Healthy<'a> {
     }
 }
 
-/// That user clicks the button of the shared plugin which does that.
+/// Builds a click of that user on the shared plugin's button, with the given action.
 pub(super) fn click(user: &str, does: &str) -> Value {
     let mut body = sender::click(SHARED);
     body["event"]["operator"]["open_id"] = user.into();

@@ -1,4 +1,4 @@
-//! What was tried, what gave way, and the report of a siege.
+//! Counts of attempts and failures, and the report of a siege.
 
 use std::collections::BTreeMap;
 
@@ -6,25 +6,24 @@ use aviary_e2e::log::Log;
 use aviary_state::Mutex;
 use serde::Serialize;
 
-/// How many times its quiet time a healthy callback may take in one of a hundred cases.
+/// Limit of a healthy callback's 99th percentile, relative to the quiet time.
 const HEALTHY_FACTOR: f64 = 3.0;
-/// Where the quiet time is so short that a scheduler's slice decides, a healthy callback may take this long.
+/// Limit of that percentile in milliseconds where the quiet time is so short that a scheduler's slice decides.
 const HEALTHY_MS: f64 = 10.0;
-/// What the host itself may have more at its peak than before: requests under way, guests of hostile people, the journal's
+/// Memory that the host itself may use at its peak beyond the start: requests under way, guests of hostile people, the journal's
 /// queue.
 const MOST_MORE_MEMORY: u64 = 512 << 20;
-/// Two compilers, each with the memory that `guests.compile_memory_bytes` lets one have by default.
+/// Memory of two compilers, each with the default of `guests.compile_memory_bytes`.
 const MOST_MEMORY_OF_CHILDREN: u64 = 2 * (2 << 30);
-/// No line of the log is longer, whatever strangers send.
+/// Maximum bytes of a line in the log, whatever strangers send.
 const LONGEST_LINE: usize = 64 << 10;
 
-/// How many attacks there are. Each notes its attempts under a name of its own.
+/// Number of attacks. Each counts its attempts under a name of its own.
 const ATTACKS: usize = 12;
 
-/// Counts, by name.
 type Counts = BTreeMap<&'static str, u64>;
 
-/// What the attacks note down.
+/// Shared counts of the attacks.
 #[derive(Default)]
 pub(super) struct Ledger {
     attempts: Mutex<Counts>,
@@ -32,17 +31,17 @@ pub(super) struct Ledger {
 }
 
 impl Ledger {
-    /// An attack tried once more.
+    /// Counts an attempt of an attack.
     pub(super) fn attempt(&self, attack: &'static str) {
         count(&self.attempts, attack);
     }
 
-    /// How often the host did what it must not do.
+    /// Returns how often the host broke each rule.
     pub(super) fn gave_way(&self) -> Counts {
         self.gave_way.lock().clone()
     }
 
-    /// Notes that the host did what it must not do, if it did.
+    /// Counts a broken rule, if `happened` is true.
     pub(super) fn must_not(&self, what: &'static str, happened: bool) {
         if happened {
             count(&self.gave_way, what);
@@ -53,7 +52,7 @@ impl Ledger {
         self.attempts.lock().clone()
     }
 
-    /// Whether strangers could write into the log what is no line of the host.
+    /// Searches the log for lines that strangers forged.
     pub(super) fn look_through(&self, log: &Log) {
         let long = log.lines(|line| line.text().len() > LONGEST_LINE).len();
         self.must_not("a log line is longer than 64 KiB", long > 0);
@@ -66,10 +65,10 @@ fn count(counts: &Mutex<Counts>, name: &'static str) {
     *counts.lock().entry(name).or_default() += 1;
 }
 
-/// What came of a siege. Times are in milliseconds, memory is in bytes.
+/// The results of a siege. Times are in milliseconds, memory is in bytes.
 #[derive(Clone, Debug, Serialize)]
 pub struct SiegeReport {
-    /// Whether all of it is as promised, times and memory included.
+    /// True if every result is as promised, times and memory included.
     pub ok: bool,
     pub(super) attempts: Counts,
     pub(super) gave_way: Counts,
@@ -84,14 +83,14 @@ pub struct SiegeReport {
     pub(super) memory_before: u64,
     pub(super) memory_peak: u64,
     pub(super) memory_peak_of_children: u64,
-    /// What the host has still of the machine that it did not have before.
+    /// Resources that the host uses after the siege beyond those before it.
     pub(super) left_behind: Vec<String>,
     pub(super) ready: bool,
     pub(super) stopped_cleanly: bool,
 }
 
 impl SiegeReport {
-    /// Whether every attack was tried and nothing gave way, leaked or stopped. Says nothing of time and memory.
+    /// Returns true if every attack was tried and nothing gave way, leaked or stopped, whatever the times and the memory.
     pub fn nothing_went_wrong(&self) -> bool {
         self.gave_way.is_empty()
             && self.left_behind.is_empty()
@@ -102,12 +101,12 @@ impl SiegeReport {
             && self.stopped_cleanly
     }
 
-    /// The share of healthy callbacks whose answer came later than promised.
+    /// Returns the share of healthy callbacks that were answered later than promised.
     pub fn late_share(&self) -> f64 {
         self.late as f64 / self.callbacks.max(1) as f64
     }
 
-    /// With `ok` as it is on a machine of its own, optimised.
+    /// Sets `ok`, with the limits for an optimised build on a machine of its own.
     #[must_use]
     pub fn judged(mut self) -> Self {
         let may_take = (HEALTHY_FACTOR * self.quiet_p99_ms).max(HEALTHY_MS);

@@ -1,4 +1,4 @@
-//! Pages of other sites, in a browser on the host's own machine, that ask its admin port.
+//! Pages of other sites that send requests to the admin port from a browser on the host's own machine.
 
 use std::time::Duration;
 
@@ -9,10 +9,11 @@ use crate::siege::SHARED;
 use crate::siege::Target;
 use crate::siege::connections::address;
 
-/// Between two attempts.
+/// Time between two attempts.
 const PACE: Duration = Duration::from_millis(50);
 
-/// Rolls a plugin back, and reads what an operator sees. Neither is done for a page from elsewhere.
+/// Tries to roll a plugin back and to read the dashboard, with the headers that browsers send. No page of another site may change
+/// anything, and no page whose own name resolves to this machine may read.
 pub(super) async fn from_another_site(target: &Target<'_>) -> anyhow::Result<()> {
     let rebound = format!("rebound.example:{}", target.admin.port());
     let disguises = [

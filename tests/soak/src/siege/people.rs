@@ -1,4 +1,4 @@
-//! People who use a plugin up that others need: by many slow clicks at once, and by making it crash.
+//! People who exhaust a plugin that others need: by many slow clicks at once, and by making it crash.
 
 use std::time::Duration;
 
@@ -11,11 +11,11 @@ use crate::siege::healthy;
 
 /// Slow clicks of one person at once: more than a plugin may have under way.
 const SLOW: usize = 70;
-/// Crashes of one person at once, and the time between two such rounds: twenty in a second where nothing else is to do.
+/// Crashes of one person at once, and the time between two such rounds: twenty in a second on an idle machine.
 const CRASHES: usize = 5;
 const BETWEEN_CRASHES: Duration = Duration::from_millis(250);
 
-/// One person keeps seventy slow calls under way.
+/// Keeps seventy slow calls of one person under way.
 pub(super) async fn flood(target: &Target<'_>) -> anyhow::Result<()> {
     loop {
         let clicks = (0..SLOW).map(|number| async move {
@@ -27,7 +27,7 @@ pub(super) async fn flood(target: &Target<'_>) -> anyhow::Result<()> {
     }
 }
 
-/// One person makes the plugin crash, again and again.
+/// Makes the plugin crash again and again, by clicks of one person.
 pub(super) async fn crash(target: &Target<'_>) -> anyhow::Result<()> {
     loop {
         tokio::time::sleep(BETWEEN_CRASHES).await;

@@ -1,4 +1,4 @@
-//! What the host has of the machine: before a siege, at its peak, and when it is over.
+//! Resources of the host: before a siege, at its peak, and after it.
 
 use std::path::Path;
 use std::sync::atomic::AtomicU64;
@@ -9,18 +9,18 @@ use aviary_e2e::host::HostProcess;
 use aviary_e2e::usage::Usage;
 use tokio::time::Instant;
 
-/// Between two looks.
+/// Time between two samples.
 const INTERVAL: Duration = Duration::from_millis(50);
-/// Threads that have nothing to do end after ten seconds, connections that say nothing after as long, and a call that is
-/// under way when its deadline is over.
+/// Time limit for the host to come to rest: idle threads end after ten seconds, silent connections after the same time, and a
+/// call when its deadline is over.
 const SETTLES_WITHIN: Duration = Duration::from_secs(60);
-/// A host that compiles something has one more file of compiled functions open; a look that falls into a click finds its
-/// connection.
+/// Tolerated number of additional open files: a host that compiles has one more file of compiled functions open, and a sample
+/// during a click counts its connection.
 const FILES_MORE: usize = 16;
-/// Threads that wait for work come and go.
+/// Tolerated number of additional threads, because waiting threads come and go.
 const THREADS_MORE: usize = 8;
 
-/// What there is at one moment.
+/// Resources at one moment.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Residue {
     usage: Usage,
@@ -33,7 +33,7 @@ impl Residue {
         Ok(Self { usage: host.usage()?, temporary_files })
     }
 
-    /// What is left when everything is over, as soon as that is no more than before; after a minute, whatever is left.
+    /// Waits until the host uses no more than before, and returns its resources; after a minute it returns them in any case.
     pub(super) async fn settled(
         host: &HostProcess,
         temporary: &Path,
@@ -53,7 +53,7 @@ impl Residue {
         self.usage.memory
     }
 
-    /// In words, what there is more of than there was.
+    /// Describes the resources that exceed those before.
     pub(super) fn beyond(&self, before: &Self) -> Vec<String> {
         let (now, then) = (&self.usage, &before.usage);
         let counts = [
@@ -67,7 +67,7 @@ impl Residue {
     }
 }
 
-/// The most memory that was seen.
+/// Peak of the observed memory, in bytes.
 #[derive(Default)]
 pub(super) struct Peak {
     host: AtomicU64,
@@ -75,7 +75,7 @@ pub(super) struct Peak {
 }
 
 impl Peak {
-    /// Never returns unless the process is gone.
+    /// Samples until the process is gone.
     pub(super) async fn watch(&self, host: &HostProcess) -> anyhow::Result<()> {
         loop {
             let usage = host.usage()?;

@@ -1,4 +1,4 @@
-//! Sealed values: forged, changed, and with a member twice.
+//! Sealed values: forged, changed, and with a duplicate member.
 
 use std::time::Duration;
 
@@ -11,12 +11,12 @@ use serde_json::json;
 use crate::siege::Target;
 use crate::siege::connections::address;
 
-/// Between two attempts.
+/// Time between two attempts.
 const PACE: Duration = Duration::from_millis(50);
-/// How the plugin begins to answer a click whose value it was given.
+/// Prefix of the plugin's answer to a click whose value it was given.
 const TAKEN: &str = "order";
 
-/// A value that the host has sealed.
+/// Returns a value that the host has sealed.
 pub(super) async fn genuine(running: &Running) -> anyhow::Result<String> {
     let mut click = sender::click("make");
     click["event"]["action"]["value"] = json!({ "secs": 86_400, "value": { "order": 1 } });
@@ -25,7 +25,7 @@ pub(super) async fn genuine(running: &Running) -> anyhow::Result<String> {
     Ok(said)
 }
 
-/// Clicks whose value nobody sealed like this. The plugin is given none of them.
+/// Sends clicks with forged seals. The plugin must not see any of them.
 pub(super) async fn forged(target: &Target<'_>) -> anyhow::Result<()> {
     let sealed = &target.sealed;
     let rest = sealed.trim_start_matches('{');

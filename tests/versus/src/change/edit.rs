@@ -1,5 +1,5 @@
-//! One plugin is edited while people click on another one: from the moment its new file is closed to its being live, and
-//! how long the others wait meanwhile.
+//! Edits one plugin while people click on another one. Measures the time from closing its new file until it is live, and the
+//! latency of the others meanwhile.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -34,16 +34,16 @@ use crate::toolchain::Version;
 
 /// The plugin that is edited.
 const PLUGIN: &str = "edited";
-/// People who click on the other one, and how often each does: two thousand clicks a second leave most of a core to the
-/// compiler, and are enough for a hundredth of them to be several in the shortest of edits.
+/// Users who click on the other plugin, and the pace of each: two thousand clicks a second leave most of a core to the compiler,
+/// and give several samples above the 99th percentile in the shortest edit.
 const USERS: u32 = 8;
 const PAUSE: Duration = Duration::from_millis(4);
-/// Between two looks at the log.
+/// Time between two polls of the log.
 const LOOK: Duration = Duration::from_millis(2);
 /// An edit that takes this long is a failure.
 const PATIENCE: Duration = Duration::from_secs(300);
 
-/// What an edit came to in one language.
+/// Results of an edit in one language.
 #[derive(Clone, Debug, Serialize)]
 pub(crate) struct Edit {
     pub(crate) toolchain: Toolchain,
@@ -54,8 +54,8 @@ pub(crate) struct Edit {
     pub(crate) p99_vs_quiet: Spread,
 }
 
-/// None if this machine is excused from having what the language needs. A new host in each run, which knows what another
-/// has compiled of the version before and nothing of the one after.
+/// Returns `None` if this machine is excused from the language's tools. Each run starts a new host whose cache has the code of
+/// the old version and not of the new one.
 pub(super) async fn measure(toolchain: Toolchain, size: Size) -> anyhow::Result<Option<Edit>> {
     let Some(before) = toolchain.component(Version::Original)? else { return Ok(None) };
     let Some(after) = toolchain.component(Version::Edited)? else { return Ok(None) };
@@ -87,7 +87,7 @@ pub(super) async fn measure(toolchain: Toolchain, size: Size) -> anyhow::Result<
     }))
 }
 
-/// Overwrites the plugin, and says how long it took from then until the new version was live.
+/// Overwrites the plugin, and returns the time until the new version was live.
 async fn put(host: &Contestant, component: &[u8]) -> anyhow::Result<Duration> {
     let mut log = Tail::of(&host.process.path("log"))?;
     std::fs::write(host.process.path(&format!("plugins/{PLUGIN}.wasm")), component)?;
@@ -99,8 +99,8 @@ async fn put(host: &Contestant, component: &[u8]) -> anyhow::Result<Duration> {
     Ok(closed.elapsed())
 }
 
-/// People who click at a steady pace while something happens: how long each waited, sorted. A person waits for one answer
-/// before the next click.
+/// Clicks at a steady pace while `happens` runs, and returns the sorted latencies. A user waits for one answer before the next
+/// click.
 async fn clicks_while<T>(
     host: &Contestant,
     happens: impl Future<Output = T>,
@@ -134,7 +134,7 @@ async fn clicks_while<T>(
     Ok((taken, happened))
 }
 
-/// A cache has no folders in it.
+/// Copies a cache folder, which has no subfolders.
 fn copy(from: &Path, to: &Path) -> anyhow::Result<()> {
     for entry in std::fs::read_dir(from)? {
         let entry = entry?;

@@ -1,4 +1,4 @@
-//! A start with a full folder and everything compiled before.
+//! Measures the start of a host with a full folder and all code in its cache.
 
 use std::sync::Arc;
 

@@ -1,4 +1,4 @@
-//! The counts that are in the source tree, and what has become of them.
+//! Compares counts with those in the source tree.
 
 use std::path::PathBuf;
 
@@ -9,11 +9,10 @@ use serde::Serialize;
 
 use crate::instructions::Counted;
 
-/// A count may be higher by so many of a hundred: what happens by the clock and not by the click, and the ways of two
-/// processors through `memcpy`, are less.
+/// Tolerated increase in percent: work that depends on the clock, and `memcpy` variants of two processors, differ by less.
 const TOLERANCE_PERCENT: u64 = 3;
 
-/// The file.
+/// Content of the file with the recorded counts.
 #[derive(Debug, Deserialize, Serialize)]
 struct Recorded {
     tolerance_percent: u64,
@@ -21,25 +20,25 @@ struct Recorded {
     counted: Counted,
 }
 
-/// What a count says beside the recorded one.
+/// The result of a comparison.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Comparison {
-    /// Nothing, because something else has changed.
+    /// The counts cannot be compared, for this reason.
     NotComparable(String),
-    /// Whoever takes more, or has no record, in words.
+    /// These programs take more instructions than tolerated, or have no record.
     More(Vec<String>),
-    /// Nobody takes more than is tolerated; who takes how much of what is recorded.
+    /// No program takes more than tolerated; each with its share of the recorded count.
     Good(Vec<String>),
 }
 
-/// Beside what is recorded.
+/// Compares the counts with the recorded ones.
 pub fn compare(counted: &Counted) -> anyhow::Result<Comparison> {
     let file = file();
     let text = std::fs::read_to_string(&file).with_context(|| file.display().to_string())?;
     Ok(against(counted, &serde_json::from_str(&text)?))
 }
 
-/// Records it in place of what is recorded.
+/// Replaces the recorded counts.
 pub fn record(counted: &Counted) -> anyhow::Result<()> {
     let recorded = Recorded { tolerance_percent: TOLERANCE_PERCENT, counted: counted.clone() };
     Ok(std::fs::write(file(), serde_json::to_string_pretty(&recorded)? + "\n")?)
