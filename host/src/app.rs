@@ -70,7 +70,7 @@ const ADMIN_DRAIN: Duration = Duration::from_millis(500);
 ///
 /// ```no_run
 /// # async fn embed(config: aviary::Config) -> Result<(), Box<dyn std::error::Error>> {
-/// let host = aviary::Host::builder(config).metrics(aviary::Metrics::TheServers).start().await?;
+/// let host = aviary::Host::builder(config).metrics(aviary::Metrics::Installed).start().await?;
 /// let routes = axum::Router::new().merge(host.router());
 /// let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await?;
 /// axum::serve(listener, routes).await?;
@@ -105,7 +105,7 @@ pub enum Metrics {
     #[default]
     Own,
     /// Into the recorder that the surrounding server has installed, or nowhere.
-    TheServers,
+    Installed,
 }
 
 /// Reason why a host did not start.
@@ -207,10 +207,10 @@ impl HostBuilder {
             stop
         });
         if self.metrics == Metrics::Own {
-            shutdown.spawn(keep_metrics_small(shutdown.clone()));
+            shutdown.spawn(fold_metrics(shutdown.clone()));
         }
         shutdown.spawn(renew_figures(shutdown.clone()));
-        shutdown.spawn(feel_the_pulse(shutdown.clone()));
+        shutdown.spawn(measure_timer_lateness(shutdown.clone()));
         let (observers, journal) = (parts.observers, parts.journal);
         Ok(Host { shutdown, doors, observers, router, webhook, admin, folders, journal, traces })
     }
@@ -290,7 +290,7 @@ fn warn_of_open_files(config: &Config) {
     }
 }
 
-async fn keep_metrics_small(shutdown: Shutdown) {
+async fn fold_metrics(shutdown: Shutdown) {
     loop {
         tokio::select! {
             // Cancel safe: both only wait.
@@ -311,7 +311,7 @@ async fn renew_figures(shutdown: Shutdown) {
 }
 
 /// Measures how late timers fire on the threads that do I/O. Anything that delays those delays every answer.
-async fn feel_the_pulse(shutdown: Shutdown) {
+async fn measure_timer_lateness(shutdown: Shutdown) {
     loop {
         let due = Instant::now() + metrics::HEARTBEAT;
         tokio::select! {
@@ -430,7 +430,7 @@ impl Parts {
     async fn forget_expired(&self, left: &[StoredUpdate]) {
         for left in left.iter().filter(|left| left.update.time_left().is_zero()) {
             if let Err(error) = self.store.done(left.id).await {
-                tracing::warn!(%error, "an expired card update stays in the store");
+                tracing::warn!(%error, "store: expired card update not removed");
             }
         }
     }

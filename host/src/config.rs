@@ -52,7 +52,7 @@ const MAX_BYTES: u64 = 1024 * 1024;
 /// The whole file as it is written.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-struct File {
+struct ConfigFile {
     #[serde(default, rename = "app")]
     apps: Vec<AppFile>,
     #[serde(default)]
@@ -213,7 +213,7 @@ impl Config {
     /// Reads and checks the file. Paths in it are relative to it.
     pub fn load(path: &Path) -> Result<Self, ConfigError> {
         let folder = path.parent().unwrap_or(Path::new("."));
-        File::read(path)?.check(folder)
+        ConfigFile::read(path)?.check(folder)
     }
 
     /// Checks the configuration for a host that listens by itself: an app's webhook needs an address to listen on. A server that
@@ -246,7 +246,7 @@ impl Config {
     /// Returns the folder in which a host with this file keeps its journal, or an error if it keeps none. Reads no secrets.
     pub fn journal_folder(path: &Path) -> Result<PathBuf, ConfigError> {
         let folder = path.parent().unwrap_or(Path::new("."));
-        let journal = File::read(path)?.journal;
+        let journal = ConfigFile::read(path)?.journal;
         let none = || invalid("journal.path", "there is none, so this host keeps no journal");
         Ok(journal.ok_or_else(none)?.folder(folder))
     }
@@ -254,12 +254,12 @@ impl Config {
     /// Returns the admin port of a host with this file, and its token. Reads no other secrets: asking a running host takes none.
     pub fn admin(path: &Path) -> Result<AdminConfig, ConfigError> {
         let folder = path.parent().unwrap_or(Path::new("."));
-        let admin = File::read(path)?.admin;
+        let admin = ConfigFile::read(path)?.admin;
         Ok(admin.ok_or_else(|| invalid("admin.listen", "there is none"))?.check(folder)?)
     }
 }
 
-impl File {
+impl ConfigFile {
     fn read(path: &Path) -> Result<Self, ConfigError> {
         let text = small_file::read_text(path, MAX_BYTES)?;
         Self::parse(&text, path)

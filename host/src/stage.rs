@@ -29,8 +29,8 @@ use crate::folder::report::PluginReport;
 use crate::folder::status::FolderHandle;
 use crate::record::CallbackRecord;
 use crate::small_file;
-use crate::stage::page::Page;
 use crate::stage::page::READER;
+use crate::stage::page::StagePage;
 
 /// Id of the app. It exists nowhere else, and neither do its secrets.
 pub const APP_ID: &str = "cli_0123456789abcdef";
@@ -54,7 +54,7 @@ pub struct Stage {
     folder: tempfile::TempDir,
     /// Status of the plugins folder, as the host sees it.
     watched: FolderHandle,
-    page: Option<Page>,
+    page: Option<StagePage>,
 }
 
 impl Stage {
@@ -75,7 +75,7 @@ impl Stage {
             let name = file.file_name().context("a file without a name")?;
             std::fs::write(plugins.join(name), small_file::read(file, MAX_FILE_BYTES)?)?;
             if name == READER {
-                let sidecar = page.insert(Page::serve().await?).sidecar();
+                let sidecar = page.insert(StagePage::serve().await?).sidecar();
                 std::fs::write(plugins.join(READER).with_extension("toml"), sidecar)?;
             }
         }
@@ -101,7 +101,7 @@ impl Stage {
 
     /// Returns the URL of the page that the example `http-preview` may request, if it is one of the plugins.
     pub fn page(&self) -> Option<&str> {
-        self.page.as_ref().map(Page::url)
+        self.page.as_ref().map(StagePage::url)
     }
 
     /// Lists the plugins that are live, and why the others are not.
@@ -143,7 +143,7 @@ impl Stage {
     }
 
     /// Stops everything. Returns `false` if something did not finish in time.
-    pub async fn strike(self) -> bool {
+    pub async fn stop(self) -> bool {
         let clean = self.host.stop().await;
         self.platform.shutdown().await;
         clean

@@ -23,9 +23,9 @@ use crate::callback::model::PreviewRequest;
 use crate::callback::nesting;
 use crate::callback::nesting::TOO_DEEP;
 use crate::callback::unique_members;
-use crate::callback::verify::Content;
 use crate::callback::verify::Proof;
 use crate::callback::verify::Verified;
+use crate::callback::verify::VerifiedContent;
 use crate::callback::verify::WebhookKeys;
 
 /// The content of a verified body.
@@ -180,8 +180,8 @@ struct WireEventV1 {
 /// Reads a verified body.
 pub fn parse(verified: Verified, keys: &WebhookKeys) -> Result<Inbound, EnvelopeError> {
     let (body, proof) = match verified.content {
-        Content::UrlCheck(challenge) => return Ok(Inbound::Challenge(challenge)),
-        Content::Body { body, proof, .. } => (body, proof),
+        VerifiedContent::UrlCheck(challenge) => return Ok(Inbound::Challenge(challenge)),
+        VerifiedContent::Body { body, proof, .. } => (body, proof),
     };
     // The parser does not look into values that it skips, but other parts of the host treat the whole body as text.
     let text = std::str::from_utf8(&body).map_err(|_| EnvelopeError::NotText)?;

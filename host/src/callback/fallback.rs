@@ -120,9 +120,9 @@ pub fn fallback(callback: &Callback, reason: Reason) -> Reply {
 
 /// A toast that a plugin or its operator chose in place of the host's text.
 #[derive(Clone, Debug)]
-pub struct OwnWords(Reply);
+pub struct CustomToast(Reply);
 
-impl OwnWords {
+impl CustomToast {
     /// Checks that the toast keeps to the platform's rules without changes.
     pub fn new(toast: &Toast) -> Result<Self, Faults> {
         check_toast(toast)?;

@@ -235,7 +235,7 @@ impl Callback {
     /// Returns the `event` object as it was sent; for an old card, which has none, the whole flat body.
     pub fn event_json(&self) -> Json {
         #[derive(serde::Deserialize)]
-        struct Envelope<'a> {
+        struct RawEnvelope<'a> {
             #[serde(borrow)]
             event: Option<&'a serde_json::value::RawValue>,
         }
@@ -243,7 +243,7 @@ impl Callback {
             return event.clone();
         }
         // The envelope's parser has checked both to be JSON.
-        let event = named_fields::from_slice::<Envelope<'_>>(&self.raw)
+        let event = named_fields::from_slice::<RawEnvelope<'_>>(&self.raw)
             .ok()
             .and_then(|envelope| envelope.event);
         event.map_or_else(

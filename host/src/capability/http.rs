@@ -44,7 +44,7 @@ use wasmtime_wasi_http::WasiHttpView;
 
 use crate::capability::access::PluginId;
 use crate::capability::context::CallContext;
-use crate::capability::http::body::Outgoing;
+use crate::capability::http::body::OutgoingBody;
 use crate::capability::http::body::Received;
 use crate::capability::http::exchange::Plan;
 use crate::capability::http::exchange::exchange;
@@ -52,7 +52,7 @@ use crate::capability::http::headers::is_forbidden;
 use crate::capability::http::limits::MAX_REQUEST_BYTES;
 use crate::capability::http::no_answer::NoAnswer;
 use crate::capability::http::target::Target;
-use crate::capability::http::told::Question;
+use crate::capability::http::told::RequestSummary;
 use crate::capability::http::told::Whole;
 use crate::capability::interface::RequiredGrant;
 use crate::telemetry::events::PLUGIN_REQUEST_FAILED;
@@ -187,7 +187,7 @@ impl HttpCalls {
 /// A request that passed the checks.
 struct Asking {
     plan: Plan,
-    request: Request<Outgoing>,
+    request: Request<OutgoingBody>,
     note: Note,
     shown: String,
     io: Handle,
@@ -230,10 +230,10 @@ impl WasiHttpHooks for HttpCalls {
         request: Request<WasiBody>,
         options: Option<RequestOptions>,
         _processed: Box<dyn Future<Output = Result<(), Error>> + Send>,
-    ) -> Box<dyn Future<Output = Result<Sent, Error>> + Send> {
+    ) -> Box<dyn Future<Output = Result<SentResponse, Error>> + Send> {
         const CALL: &str = "outgoing-handler.handle";
         let tape = self.context.tape.clone();
-        let asked = tape.asked(Question::of(&request));
+        let asked = tape.asked(RequestSummary::of(&request));
         let asking = match tape.is_playing() {
             true => Err(NoAnswer::NotAskedThen),
             false => self.admit(request, options.unwrap_or_default()),
@@ -256,7 +256,7 @@ impl WasiHttpHooks for HttpCalls {
 }
 
 /// An answer, and a future that has to run until its body is complete.
-type Sent = (Response<WasiBody>, Box<dyn Future<Output = Result<(), Error>> + Send>);
+type SentResponse = (Response<WasiBody>, Box<dyn Future<Output = Result<(), Error>> + Send>);
 
 fn content_length(request: &Request<WasiBody>) -> u64 {
     let value = request.headers().get(header::CONTENT_LENGTH);
@@ -272,7 +272,7 @@ fn as_sent(
     request: Request<WasiBody>,
     target: &Target,
     added: &[(HeaderName, HeaderValue)],
-) -> Result<Request<Outgoing>, NoAnswer> {
+) -> Result<Request<OutgoingBody>, NoAnswer> {
     const USER_AGENT: HeaderValue =
         HeaderValue::from_static(concat!("aviary/", env!("CARGO_PKG_VERSION")));
     let (mut parts, body) = request.into_parts();
@@ -285,7 +285,7 @@ fn as_sent(
     for (name, value) in added {
         parts.headers.insert(name, value.clone());
     }
-    Ok(Request::from_parts(parts, Outgoing::new(body)))
+    Ok(Request::from_parts(parts, OutgoingBody::new(body)))
 }
 
 /// Writes the log lines and metrics of a request.

@@ -26,7 +26,7 @@ use crate::store::bucket::BucketId;
 use crate::store::bucket::MAX_KEY_BYTES;
 use crate::store::bucket::Quota;
 use crate::store::bucket::WriteError;
-use crate::tape::Asked;
+use crate::tape::AskedBefore;
 use crate::tape::UNKNOWN;
 use crate::tape::told::Blob;
 
@@ -95,7 +95,7 @@ impl KeyValueView<'_> {
     async fn taped<T: Serialize + DeserializeOwned>(
         &self,
         call: &'static str,
-        asked: Asked,
+        asked: AskedBefore,
         asking: impl Future<Output = Result<T, Error>>,
     ) -> Result<T, Error> {
         let answered = self.context.tape.through(call, asked, asking).await;
@@ -175,7 +175,7 @@ fn said(error: WriteError) -> Error {
 }
 
 fn broken(error: &crate::store::StoreError) -> Error {
-    tracing::error!(%error, "a plugin could not use the store");
+    tracing::error!(%error, "plugin: store request failed");
     crate::telemetry::metrics::record_store_failure();
     Error::Other("the store does not work at the moment".to_owned())
 }
@@ -243,7 +243,7 @@ impl store::HostBucket for KeyValueView<'_> {
     ) -> Result<(), Error> {
         let asked = match self.context.tape.is_verbatim() {
             true => self.context.tape.asked((handle.rep(), &key, Blob::from(value.clone()))),
-            false => Asked::default(),
+            false => AskedBefore::default(),
         };
         self.taped("keyvalue.set", asked, self.set_value(&handle, key, value)).await
     }

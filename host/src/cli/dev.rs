@@ -9,7 +9,7 @@ use crate::cli::exit::EXIT_UNAVAILABLE;
 use crate::cli::exit::fail;
 use crate::cli::stop_signals::StopSignals;
 use crate::dev;
-use crate::dev::Page;
+use crate::dev::DevPage;
 
 /// Rebuild a plugin on each change, make it live and send the last callback again.
 #[derive(Debug, Args)]
@@ -32,7 +32,7 @@ pub(super) async fn run(arguments: &DevArgs) -> ExitCode {
             return fail(EXIT_UNAVAILABLE, &format!("cannot listen for signals: {error}"));
         }
     };
-    let page = if arguments.open { Page::Open } else { Page::Leave };
+    let page = if arguments.open { DevPage::Open } else { DevPage::Leave };
     tokio::select! {
         // Work under way is dropped: nobody waits for its answer.
         () = stop.received() => ExitCode::SUCCESS,

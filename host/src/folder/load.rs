@@ -107,14 +107,14 @@ impl LoadError {
 
 /// The files of one plugin, read.
 #[derive(Debug)]
-pub(super) struct Source {
+pub(super) struct PluginSource {
     folder: Arc<OpenFolder>,
     wasm: Wasm,
     sidecar: Option<String>,
     tests: Vec<SelfTest>,
 }
 
-impl Source {
+impl PluginSource {
     /// Reads the files, all from one folder even if another takes its place meanwhile.
     pub(super) async fn read(folder: &Path, name: &str) -> Result<Self, LoadError> {
         let (path, name) = (folder.to_owned(), name.to_owned());
@@ -192,10 +192,10 @@ impl Loader {
     pub(super) async fn load(
         &self,
         name: &str,
-        source: Source,
+        source: PluginSource,
         turn: Option<LongTurn>,
     ) -> Result<Arc<Plugin>, LoadError> {
-        let Source { folder, wasm, sidecar, tests } = source;
+        let PluginSource { folder, wasm, sidecar, tests } = source;
         let mut manifest = sidecar.as_deref().map(Manifest::parse).transpose()?.unwrap_or_default();
         let loading = self.engine.loader.load(wasm.clone(), turn);
         let (version, code) = tokio::join!(wasm.version(), loading);

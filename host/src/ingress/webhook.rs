@@ -51,8 +51,8 @@ use crate::ingress::webhook::body::WholeBody;
 use crate::ingress::webhook::client::client;
 use crate::ingress::webhook::replay::ReplayMemory;
 use crate::ingress::webhook::respond::Rejection;
-use crate::ingress::webhook::unsigned::Turn;
 use crate::ingress::webhook::unsigned::UnsignedLimit;
+use crate::ingress::webhook::unsigned::UnsignedTurn;
 use crate::record::Door;
 use crate::steps::Step;
 use crate::steps::Steps;
@@ -196,7 +196,7 @@ impl AppDoor {
         };
         let trusted = self.config.trusted_proxy_header.as_ref();
         let client = client(&head.headers, &head.extensions, trusted);
-        if let Turn::Refused { warn } = self.unsigned.take(client, Instant::now()) {
+        if let UnsignedTurn::Refused { warn } = self.unsigned.take(client, Instant::now()) {
             if warn {
                 let app = self.app.dispatcher.app();
                 tracing::warn!(

@@ -18,13 +18,13 @@ use crate::tape::told::Blob;
 
 /// A plugin's request, without the headers that the host adds and without its body, which is not there yet.
 #[derive(Debug, Serialize)]
-pub(super) struct Question {
+pub(super) struct RequestSummary {
     method: String,
     url: String,
     headers: Vec<(String, Blob)>,
 }
 
-impl Question {
+impl RequestSummary {
     pub(super) fn of(request: &Request<WasiBody>) -> Self {
         Self {
             method: request.method().to_string(),

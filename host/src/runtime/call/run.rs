@@ -17,7 +17,7 @@ use crate::capability::context::CallMode;
 use crate::deadline::Deadline;
 use crate::deadline::DeadlineConfig;
 use crate::runtime::call::command;
-use crate::runtime::call::command::Command;
+use crate::runtime::call::command::CommandHandler;
 use crate::runtime::call::error::CallError;
 use crate::runtime::call::guest::Guest;
 use crate::runtime::call::lift;
@@ -172,7 +172,7 @@ async fn invoke(
     timing.instantiated = Some(Instant::now());
     let header = &callback.header;
     let handlers = &runnable.handlers;
-    if let Some(Command::Run(indices)) = &handlers.command {
+    if let Some(CommandHandler::Run(indices)) = &handlers.command {
         let code = command::run(indices, store, &instance).await?;
         return Ok(command::answer(code, callback, &store.data().wasi, reply_bytes));
     }
