@@ -8,9 +8,11 @@ pub mod fallback;
 pub mod freshness;
 #[cfg(any(test, feature = "fuzzing"))]
 pub(crate) mod fuzzing;
+pub(crate) mod json_text;
 pub mod model;
 pub mod nesting;
 pub mod plain;
+mod raw_object;
 pub mod reply;
 pub mod reply_check;
 pub mod seal;

@@ -40,6 +40,28 @@ fn is_taken(response: &Response) -> anyhow::Result<()> {
 }
 
 #[tokio::test]
+async fn an_empty_id_is_no_id_and_equals_no_other() -> anyhow::Result<()> {
+    let running = counting(json!({}))?.start().await?;
+    let mut events = Vec::new();
+    for department in ["a", "b"] {
+        events.push(json!({
+            "ts": "", "uuid": "", "token": aviary_e2e::VERIFICATION_TOKEN, "type": "",
+            "event": { "type": "dept_delete", "app_id": aviary_e2e::APP_ID, "open_department_id": department },
+        }));
+        for id in [json!(""), json!(null)] {
+            let mut event = event(json!({ "department": department }));
+            event["header"]["event_id"] = id;
+            events.push(event);
+        }
+    }
+    for event in &events {
+        is_taken(&running.deliver(event).await?)?;
+    }
+    ensure!(count(&running).await? == events.len().to_string());
+    Ok(())
+}
+
+#[tokio::test]
 async fn an_event_is_handled_once_however_often_it_is_sent() -> anyhow::Result<()> {
     let mut running = counting(json!({}))?.start().await?;
     let (event, old) = (

@@ -3,12 +3,19 @@
 //! Every field but the type is optional on the wire, because the platform leaves out what it pleases; a field of the
 //! wrong type is an error that names it. Unknown fields are kept in the raw body, unknown types are values.
 
+mod wire;
+
 use std::borrow::Cow;
 
+use bytes::Bytes;
 use lark_wire::signature::same_text;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
+use crate::callback::envelope::wire::WireCallback;
+use crate::callback::envelope::wire::WireEventV1;
+use crate::callback::envelope::wire::WireLegacyCard;
+use crate::callback::json_text;
 use crate::callback::model::Action;
 use crate::callback::model::Body;
 use crate::callback::model::CARD_ACTION;
@@ -22,7 +29,6 @@ use crate::callback::model::Operator;
 use crate::callback::model::PreviewRequest;
 use crate::callback::nesting;
 use crate::callback::nesting::TOO_DEEP;
-use crate::callback::unique_members;
 use crate::callback::verify::Proof;
 use crate::callback::verify::Verified;
 use crate::callback::verify::VerifiedContent;
@@ -110,73 +116,6 @@ struct WireHeader<'a> {
     app_id: Option<String>,
 }
 
-#[derive(Default, Deserialize)]
-struct WireOperator {
-    open_id: Option<String>,
-    union_id: Option<String>,
-    user_id: Option<String>,
-    tenant_key: Option<String>,
-}
-
-#[derive(Default, Deserialize)]
-struct WireContext {
-    url: Option<String>,
-    preview_token: Option<String>,
-    open_message_id: Option<String>,
-    open_chat_id: Option<String>,
-}
-
-#[derive(Default, Deserialize)]
-struct WireAction {
-    tag: Option<String>,
-    name: Option<String>,
-    // Routes and seals are checked against these two, and plugins read them with parsers of their own.
-    #[serde(default, deserialize_with = "unique_members::raw")]
-    value: Option<Box<RawValue>>,
-    option: Option<String>,
-    options: Option<Vec<String>>,
-    checked: Option<bool>,
-    input_value: Option<String>,
-    #[serde(default, deserialize_with = "unique_members::raw")]
-    form_value: Option<Box<RawValue>>,
-    timezone: Option<String>,
-}
-
-/// The `event` of both callbacks of schema 2.0.
-#[derive(Deserialize)]
-struct WireCallback {
-    operator: Option<WireOperator>,
-    token: Option<String>,
-    action: Option<WireAction>,
-    host: Option<String>,
-    delivery_type: Option<String>,
-    context: Option<WireContext>,
-}
-
-/// The flat body of the old card protocol.
-#[derive(Deserialize)]
-struct WireLegacyCard {
-    open_id: Option<String>,
-    user_id: Option<String>,
-    union_id: Option<String>,
-    tenant_key: Option<String>,
-    app_id: Option<String>,
-    open_message_id: Option<String>,
-    open_chat_id: Option<String>,
-    token: Option<String>,
-    timezone: Option<String>,
-    action: Option<WireAction>,
-}
-
-/// The fields that the `event` object of every schema 1.0 event has.
-#[derive(Deserialize)]
-struct WireEventV1 {
-    #[serde(rename = "type")]
-    kind: Option<String>,
-    app_id: Option<String>,
-    tenant_key: Option<String>,
-}
-
 /// Reads a verified body.
 pub fn parse(verified: Verified, keys: &WebhookKeys) -> Result<Inbound, EnvelopeError> {
     let (body, proof) = match verified.content {
@@ -184,6 +123,7 @@ pub fn parse(verified: Verified, keys: &WebhookKeys) -> Result<Inbound, Envelope
         VerifiedContent::Body { body, proof, .. } => (body, proof),
     };
     // The parser does not look into values that it skips, but other parts of the host treat the whole body as text.
+    let body = mended(body)?;
     let text = std::str::from_utf8(&body).map_err(|_| EnvelopeError::NotText)?;
     let mut envelope: Envelope<'_> = named_fields::from_str(text)?;
     if let (Some("url_verification"), Some(challenge)) =
@@ -203,7 +143,7 @@ pub fn parse(verified: Verified, keys: &WebhookKeys) -> Result<Inbound, Envelope
             check_token(envelope.token.as_deref(), proof, keys, TokenRule::of(proof, keys)?)?;
             schema_1(&envelope, event)?
         }
-        (None, None, Some(_)) => legacy_card(&body, proof)?,
+        (None, None, Some(_)) => legacy_card(text, proof)?,
         (None, None, None) => return Err(EnvelopeError::UnknownShape),
     };
     // Checked only now, so that this error is told to authentic senders only. The parser has skipped all nested values so far,
@@ -212,6 +152,15 @@ pub fn parse(verified: Verified, keys: &WebhookKeys) -> Result<Inbound, Envelope
         return Err(EnvelopeError::TooDeep);
     }
     Ok(Inbound::Callback(Box::new(Callback { header, body: content, raw: body.clone() })))
+}
+
+/// Replaces what is no character, which most parsers, the plugins' among them, would refuse the whole body for.
+fn mended(body: Bytes) -> Result<Bytes, EnvelopeError> {
+    let text = std::str::from_utf8(&body).map_err(|_| EnvelopeError::NotText)?;
+    Ok(match json_text::mend_surrogates(text) {
+        Cow::Borrowed(_) => body,
+        Cow::Owned(mended) => mended.into(),
+    })
 }
 
 /// The rule for the token in a body.
@@ -270,17 +219,17 @@ fn schema_2(event_type: Option<&str>, event: Option<&RawValue>) -> Result<Body, 
     let event = event.map_or("{}", RawValue::get);
     match event_type {
         Some(CARD_ACTION) => {
-            let wire: WireCallback = named_fields::from_str(event)?;
+            let mut wire: WireCallback<'_> = named_fields::from_str(event)?;
             Ok(Body::CardAction(CardAction {
+                location: wire.take_location(),
                 operator: wire.operator.unwrap_or_default().into(),
                 action: wire.action.unwrap_or_default().into(),
-                location: location(wire.host, wire.delivery_type, wire.context),
                 update_token: wire.token.unwrap_or_default(),
             }))
         }
         Some(LINK_PREVIEW) => {
-            let wire: WireCallback = named_fields::from_str(event)?;
-            let location = location(wire.host, wire.delivery_type, wire.context);
+            let mut wire: WireCallback<'_> = named_fields::from_str(event)?;
+            let location = wire.take_location();
             let url = location.url.clone().unwrap_or_default();
             Ok(Body::LinkPreview(PreviewRequest {
                 operator: wire.operator.unwrap_or_default().into(),
@@ -296,7 +245,7 @@ fn schema_2(event_type: Option<&str>, event: Option<&RawValue>) -> Result<Body, 
 fn schema_1(envelope: &Envelope<'_>, event: &RawValue) -> Result<(Header, Body), EnvelopeError> {
     let common: WireEventV1 = named_fields::from_str(event.get())?;
     let header = Header {
-        event_id: envelope.uuid.as_deref().map(str::to_owned),
+        event_id: envelope.uuid.as_deref().filter(|id| !id.is_empty()).map(str::to_owned),
         event_type: common.kind.ok_or(EnvelopeError::UnknownShape)?,
         app_id: common.app_id.unwrap_or_default(),
         tenant_key: common.tenant_key.unwrap_or_default(),
@@ -305,14 +254,14 @@ fn schema_1(envelope: &Envelope<'_>, event: &RawValue) -> Result<(Header, Body),
     Ok((header, Body::Other(event.get().to_owned())))
 }
 
-fn legacy_card(body: &[u8], proof: Proof) -> Result<(Header, Body), EnvelopeError> {
+fn legacy_card(body: &str, proof: Proof) -> Result<(Header, Body), EnvelopeError> {
     match proof {
         Proof::LocalFile | Proof::Sha1 | Proof::Sha256 => {}
         Proof::Connection => return Err(EnvelopeError::LegacyOverLongConnection),
         // The flat body's `token` belongs to the card and not to the app: only a signature can authenticate this shape.
         Proof::TokenInBody => return Err(EnvelopeError::MissingSignature),
     }
-    let wire: WireLegacyCard = named_fields::from_slice(body)?;
+    let wire: WireLegacyCard = named_fields::from_str(body)?;
     let mut action: Action = wire.action.unwrap_or_default().into();
     action.timezone = action.timezone.or(wire.timezone);
     let header = Header {
@@ -338,53 +287,6 @@ fn legacy_card(body: &[u8], proof: Proof) -> Result<(Header, Body), EnvelopeErro
         update_token: wire.token.unwrap_or_default(),
     };
     Ok((header, Body::LegacyCard(card)))
-}
-
-fn location(
-    host: Option<String>,
-    delivery_type: Option<String>,
-    context: Option<WireContext>,
-) -> Location {
-    let context = context.unwrap_or_default();
-    Location {
-        host: host.unwrap_or_default(),
-        delivery_type,
-        url: context.url,
-        preview_token: context.preview_token,
-        open_message_id: context.open_message_id,
-        open_chat_id: context.open_chat_id,
-    }
-}
-
-impl From<WireOperator> for Operator {
-    fn from(wire: WireOperator) -> Self {
-        Self {
-            open_id: wire.open_id.unwrap_or_default(),
-            union_id: wire.union_id,
-            user_id: wire.user_id,
-            tenant_key: wire.tenant_key,
-        }
-    }
-}
-
-impl From<WireAction> for Action {
-    fn from(wire: WireAction) -> Self {
-        Self {
-            tag: wire.tag.unwrap_or_default(),
-            name: wire.name,
-            value: wire.value.map(text),
-            option: wire.option,
-            options: wire.options.unwrap_or_default(),
-            checked: wire.checked,
-            input_value: wire.input_value,
-            form_value: wire.form_value.map(text),
-            timezone: wire.timezone,
-        }
-    }
-}
-
-fn text(json: Box<RawValue>) -> String {
-    Box::<str>::from(json).into_string()
 }
 
 /// Reads a time in milliseconds, 0 if it cannot be read. The platform writes seconds (10 digits, with a fraction in schema 1.0),

@@ -3,7 +3,9 @@
 //! They mirror `wit/types.wit`. Free-form JSON stays text, so that it is parsed only if somebody asks for it.
 
 use bytes::Bytes;
-use serde_json::Value;
+use serde_json::value::RawValue;
+
+use crate::callback::raw_object::RawObject;
 
 /// `header.event_type` of a click on a card.
 pub const CARD_ACTION: &str = "card.action.trigger";
@@ -237,7 +239,7 @@ impl Callback {
         #[derive(serde::Deserialize)]
         struct RawEnvelope<'a> {
             #[serde(borrow)]
-            event: Option<&'a serde_json::value::RawValue>,
+            event: Option<&'a RawValue>,
         }
         if let Body::Other(event) = &self.body {
             return event.clone();
@@ -263,7 +265,8 @@ impl Callback {
         self.raw.clone()
     }
 
-    /// Returns the whole callback for a guest: the JSON as it was sent, without the verification token.
+    /// Returns the whole callback for a guest: the JSON as it was sent, without the verification token, and with U+FFFD in
+    /// the place of what is no character.
     pub fn raw(&self) -> RawJson {
         RawJson(self.raw.clone())
     }
@@ -274,18 +277,23 @@ impl Callback {
 pub struct RawJson(Bytes);
 
 impl RawJson {
-    /// Returns the JSON without the app's verification token. It is parsed here, and only here, because few guests ask.
+    /// Returns the JSON without the app's verification token. The other values stay as they came. It is parsed here, and only
+    /// here, because few guests ask.
     pub fn without_secrets(&self) -> Json {
-        // The envelope was parsed from these very bytes, so the empty object below is never what a guest sees.
-        let mut value = serde_json::from_slice(&self.0)
-            .unwrap_or_else(|_| Value::Object(serde_json::Map::new()));
-        if let Some(header) = value.get_mut("header").and_then(Value::as_object_mut) {
-            header.shift_remove("token");
-        } else if value.get("event").is_some()
-            && let Some(envelope) = value.as_object_mut()
-        {
-            envelope.shift_remove("token");
+        let whole = String::from_utf8_lossy(&self.0);
+        // The envelope was parsed from these very bytes, so only the empty callback that asks a plugin about itself has none.
+        let mut callback = RawObject::read(&whole).unwrap_or_default();
+        let header = callback.get("header").and_then(|header| RawObject::read(header).ok());
+        let cut = header.and_then(|mut header| {
+            header.remove("token");
+            RawValue::from_string(header.to_json()).ok()
+        });
+        match &cut {
+            Some(header) => callback.replace("header", header),
+            None if callback.has("event") => callback.remove("token"),
+            // The token of an old card is the card's, and no secret.
+            None => {}
         }
-        value.to_string()
+        callback.to_json()
     }
 }

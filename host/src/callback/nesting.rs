@@ -41,7 +41,7 @@ fn depth_reaches(json: &[u8], levels: usize) -> bool {
 }
 
 /// Returns the index behind the string that begins at `at`.
-fn behind_text(json: &[u8], mut at: usize) -> usize {
+pub(super) fn behind_text(json: &[u8], mut at: usize) -> usize {
     while let Some(ahead) = json.get(at..).and_then(|rest| memchr::memchr2(b'"', b'\\', rest)) {
         at += ahead;
         if json[at] == b'"' {

@@ -18,6 +18,8 @@ use serde_json::Map;
 use serde_json::Value;
 use sha2::Sha256;
 
+use crate::callback::json_text;
+use crate::callback::json_text::mend_surrogates;
 use crate::callback::unique_members;
 
 /// Name of the member of the value that holds the seal.
@@ -62,9 +64,6 @@ pub enum SealError {
     /// The validity is zero or longer than `LONGEST_SECS`.
     #[error("valid-secs must be between 1 and {LONGEST_SECS}")]
     Validity,
-    /// A number of the value changes each time it is written and read back.
-    #[error("a number in the value has more digits than a 64-bit float keeps; give it as text")]
-    Number,
     /// The seal would name more than `MOST_PEOPLE` people.
     #[error(
         "a seal names {MOST_PEOPLE} people at most; leave the list empty and let the operator allow a chat"
@@ -148,10 +147,11 @@ impl SealKey {
         if value.len() > MOST_BYTES {
             return Err(SealError::TooLarge(value.len()));
         }
-        let Ok(Value::Object(members)) = serde_json::from_str(value) else {
+        let value = mend_surrogates(value);
+        let Ok(Value::Object(members)) = json_text::read(&value) else {
             return Err(SealError::NotAnObject);
         };
-        if unique_members::check(value).is_err() {
+        if unique_members::check(&value).is_err() {
             return Err(SealError::RepeatedMember);
         }
         if members.contains_key(MEMBER) {
@@ -163,7 +163,6 @@ impl SealKey {
         if terms.open_ids.len() > MOST_PEOPLE {
             return Err(SealError::People);
         }
-        let mut members = stable(members).ok_or(SealError::Number)?;
         let mut seal = Seal {
             to: terms.open_ids,
             until: now_secs + terms.valid_secs,
@@ -172,8 +171,12 @@ impl SealKey {
         };
         let mac = self.mac(owner, &members, &seal).finalize().into_bytes();
         seal.mac = BASE64_URL_SAFE_NO_PAD.encode(mac);
-        members.insert(MEMBER.to_owned(), serde_json::json!(seal));
-        Ok(Value::Object(members).to_string())
+        // The plugin's own members stay as it wrote them, down to the last digit of a number.
+        let mut sealed = json_text::compact(&value);
+        sealed.truncate(sealed.len() - 1);
+        let comma = if members.is_empty() { "" } else { "," };
+        sealed += &format!(r#"{comma}"{MEMBER}":{}}}"#, serde_json::json!(seal));
+        Ok(sealed)
     }
 
     /// Checks the seal of a value that this person has clicked, at the time `now_secs` (seconds since the Unix epoch).
@@ -192,7 +195,7 @@ impl SealKey {
         if unique_members::check(value).is_err() {
             return SealCheck::Bad(SealFault::Forged);
         }
-        let Ok(Value::Object(mut members)) = serde_json::from_str(value) else {
+        let Ok(Value::Object(mut members)) = json_text::read(value) else {
             return SealCheck::Unsealed;
         };
         let Some(seal) = members.shift_remove(MEMBER) else { return SealCheck::Unsealed };
@@ -243,26 +246,6 @@ pub struct Owner<'a> {
 
 fn keyed(key: &[u8]) -> Hmac<Sha256> {
     Hmac::new_from_slice(key).unwrap_or_else(|_| unreachable!("a key of any length will do"))
-}
-
-/// The most rounds of writing and reading after which the value's numbers must be stable.
-const MOST_READINGS: usize = 8;
-
-/// Returns the members as they are after the platform has sent them back; `None` if they never become stable. Reading a float may
-/// give its neighbour, and a seal over the written number would not fit the number that is read.
-fn stable(mut members: Map<String, Value>) -> Option<Map<String, Value>> {
-    for _ in 0..MOST_READINGS {
-        let Ok(Value::Object(read)) =
-            serde_json::from_str(&Value::from(members.clone()).to_string())
-        else {
-            return None;
-        };
-        if read == members {
-            return Some(read);
-        }
-        members = read;
-    }
-    None
 }
 
 /// Writes the same text for the same JSON: members sorted, no white space, whole numbers without a fraction.
@@ -387,10 +370,23 @@ mod tests {
     }
 
     #[test]
-    fn a_number_with_too_many_digits_is_sealed_as_it_comes_back() {
-        let value = r#"{"n":900739850881987481986,"x":-0.0}"#;
+    fn numbers_stay_as_they_were_and_may_come_back_as_floats() {
+        let value = r#"{"n":900739850881987481986,"x":-0.0,"y":5e36,"z":1e400,"t":"\ud83d"}"#;
         let sealed = key().seal(OWNER, value, terms(), 1000, "7").unwrap();
+        let kept = r#"{"n":900739850881987481986,"x":-0.0,"y":5e36,"z":1e400,"t":""#;
+        assert!(sealed.starts_with(&format!("{kept}\u{fffd}\",")), "{sealed}");
         assert!(matches!(check(&sealed, "ou_1", 1010), SealCheck::Good { .. }), "{sealed}");
+        let floats = sealed.replace("900739850881987481986", "9.007398508819875e20");
+        let floats = floats.replace("5e36", "5000000000000000000000000000000000000");
+        assert!(matches!(check(&floats, "ou_1", 1010), SealCheck::Good { .. }), "{floats}");
+        let other = sealed.replace("1e400", "1e401");
+        assert_eq!(check(&other, "ou_1", 1010), SealCheck::Bad(SealFault::Forged));
+        assert!(
+            key()
+                .seal(OWNER, "{ }", terms(), 1000, "7")
+                .unwrap()
+                .starts_with(r#"{"aviary_seal":{"#)
+        );
     }
 
     #[test]

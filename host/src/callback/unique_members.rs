@@ -13,13 +13,15 @@ use serde::de::SeqAccess;
 use serde::de::Visitor;
 use serde_json::value::RawValue;
 
+use crate::callback::json_text;
+
 /// The number of members beyond which a set finds a repeated name faster than comparing with each.
 const FEW: usize = 16;
 
 /// Checks the objects of that text at every depth. Text that is not JSON, or is nested more deeply than the JSON library reads,
 /// is an error too.
 pub(super) fn check(json: &str) -> Result<(), serde_json::Error> {
-    serde_json::from_str::<Unique>(json).map(|Unique| ())
+    json_text::read::<Unique>(json).map(|Unique| ())
 }
 
 /// Reads a field as raw text, and checks that text.
@@ -128,6 +130,7 @@ mod tests {
             r#"{"x":{"a":1,"a":2}}"#,
             r#"[1,[{"x":[{"a":1,"a":2}]}]]"#,
             r#"{"":1,"":2}"#,
+            r#"{"a":1e400,"a":1}"#,
         ] {
             assert!(check(json).is_err(), "{json}");
         }
@@ -144,6 +147,8 @@ mod tests {
             r#""text""#,
             "17",
             "-1.5e3",
+            "1e400",
+            r#"{"a":[1e400,-1e999]}"#,
             "true",
             "null",
             "[]",

@@ -64,8 +64,9 @@ impl SealedValuesView<'_> {
                 SealError::NotAnObject
                 | SealError::RepeatedMember
                 | SealError::TooLarge(_)
-                | SealError::AlreadySealed
-                | SealError::Number => sealed_values::SealError::InvalidValue(error.to_string()),
+                | SealError::AlreadySealed => {
+                    sealed_values::SealError::InvalidValue(error.to_string())
+                }
                 SealError::Validity | SealError::People => {
                     sealed_values::SealError::InvalidTerms(error.to_string())
                 }

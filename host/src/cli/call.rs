@@ -8,6 +8,8 @@ use std::time::Duration;
 use clap::Args;
 use serde::Serialize;
 use serde_json::Value;
+use serde_json::value::RawValue;
+use serde_json::value::to_raw_value;
 
 use crate::callback::model::Callback;
 use crate::callback::plain;
@@ -72,13 +74,13 @@ struct CallOutput<'a> {
     outcome: &'static str,
     reason: Option<&'a str>,
     /// Body that the platform gets; null where the answer only says "taken" or "send it again".
-    reply: Option<Value>,
+    reply: Option<Box<RawValue>>,
     acknowledged: bool,
     fuel: Option<u64>,
     max_fuel: Option<u64>,
     ms: f64,
     load_ms: f64,
-    card_updates: Vec<Value>,
+    card_updates: Vec<Box<RawValue>>,
     open_api: Vec<Noted>,
     log: Vec<Line>,
 }
@@ -126,7 +128,9 @@ pub(super) async fn run(arguments: &CallArgs) -> ExitCode {
         log: desk.log.take(),
     };
     if arguments.json {
-        terminal::result!("{}", serde_json::json!(report));
+        // Not by way of a value, which would change numbers.
+        let json = serde_json::to_string(&report);
+        terminal::result!("{}", json.unwrap_or_else(|error| unreachable!("{error}")));
     } else {
         print(&report, plugin.limits().fuel);
     }
@@ -141,7 +145,7 @@ pub(super) async fn read(path: &Path) -> Result<Callback, String> {
     plain::read(body.into()).map_err(said)
 }
 
-fn sent(played: &Rehearsal) -> (Option<Value>, bool) {
+fn sent(played: &Rehearsal) -> (Option<Box<RawValue>>, bool) {
     match played.reply.outgoing() {
         Outgoing::Body { status, json } => {
             (Some(as_json(&String::from_utf8_lossy(json))), status == 200)
@@ -151,9 +155,18 @@ fn sent(played: &Rehearsal) -> (Option<Value>, bool) {
     }
 }
 
-/// Parses JSON that the host has written. Text that is not JSON, which is not expected, is shown as it is.
-fn as_json(text: &str) -> Value {
-    serde_json::from_str(text).unwrap_or_else(|_| text.into())
+/// Takes JSON that the host has written. Text that is not JSON, which is not expected, is shown as it is.
+fn as_json(text: &str) -> Box<RawValue> {
+    let json = RawValue::from_string(text.to_owned());
+    json.or_else(|_| to_raw_value(text)).unwrap_or_else(|error| unreachable!("{error}"))
+}
+
+/// Spreads JSON over lines, unless that would change a number in it.
+fn spread(json: &RawValue) -> String {
+    match serde_json::from_str::<Value>(json.get()) {
+        Ok(value) if value.to_string() == json.get() => format!("{value:#}"),
+        _ => json.get().to_owned(),
+    }
 }
 
 fn milliseconds(time: Duration) -> f64 {
@@ -177,13 +190,13 @@ fn print(report: &CallOutput<'_>, budget: u64) {
     match &report.reply {
         // Further lines are aligned with the first one's value.
         Some(reply) => {
-            terminal::result!("reply     {}", format!("{reply:#}").replace('\n', "\n          "))
+            terminal::result!("reply     {}", spread(reply).replace('\n', "\n          "))
         }
         None if report.acknowledged => terminal::result!("reply     taken"),
         None => terminal::result!("reply     not taken: the platform would send it again"),
     }
     for card in &report.card_updates {
-        terminal::result!("later     not sent: card {card}");
+        terminal::result!("later     not sent: card {}", card.get());
     }
     for Noted { method, path, result, .. } in &report.open_api {
         let what = match result {

@@ -7,6 +7,7 @@ use serde_json::Value;
 use wildmatch::WildMatchPattern;
 
 use crate::bindings::handlers::exports::lark::callback::plugin_info;
+use crate::callback::json_text;
 use crate::callback::model::Callback;
 use crate::plugin::allow::Allow;
 
@@ -142,7 +143,7 @@ impl ActionValue {
     pub(super) fn at(&mut self, callback: &Callback, pointer: &str) -> Option<&str> {
         if let Self::Unread = self {
             let text = callback.action().and_then(|action| action.value.as_deref());
-            let value = text.and_then(|text| serde_json::from_str(text).ok());
+            let value = text.and_then(|text| json_text::read(text).ok());
             *self = value.map_or(Self::Absent, Self::Is);
         }
         match self {

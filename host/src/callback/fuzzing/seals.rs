@@ -3,6 +3,8 @@
 use lark_wire::secret::Secret;
 use serde_json::Value;
 
+use crate::callback::json_text;
+use crate::callback::json_text::mend_surrogates;
 use crate::callback::seal::MEMBER;
 use crate::callback::seal::Owner;
 use crate::callback::seal::SealCheck;
@@ -39,16 +41,17 @@ pub fn seal(input: &[u8]) {
         !is_for_one,
         "a seal is for the users that it names"
     );
-    let written = serde_json::from_str::<Value>(&sealed).expect("a sealed value is JSON");
-    let asked = serde_json::from_str::<Value>(value).expect("a sealed value was JSON before");
-    let kept = without_seal(written.clone()).is_some_and(|kept| is_nearly(&kept, &asked));
+    let written = json_text::read::<Value>(&sealed).expect("a sealed value is JSON");
+    let asked =
+        json_text::read::<Value>(&mend_surrogates(value)).expect("a sealed value was JSON before");
+    let kept = without_seal(written.clone()).is_some_and(|kept| means_the_same(&kept, &asked));
     assert!(kept, "{value} became {sealed}");
     let mut changed = sealed.clone().into_bytes();
     let at = usize::from(u16::from_le_bytes([*low, *high])) % changed.len();
     changed[at] = *changed_to;
     let Ok(changed) = String::from_utf8(changed) else { return };
     if is_good(OWNER, &changed, USER, NOW) {
-        let value = serde_json::from_str::<Value>(&changed).expect("a genuine value is JSON");
+        let value = json_text::read::<Value>(&changed).expect("a genuine value is JSON");
         let as_sealed = means_the_same(&value, &written);
         assert!(as_sealed, "{sealed} is genuine after it became {changed}");
     }
@@ -61,27 +64,18 @@ fn without_seal(mut value: Value) -> Option<Value> {
 
 /// Compares two values by meaning: 1 equals 1.0, and the order of members does not count.
 fn means_the_same(one: &Value, other: &Value) -> bool {
-    alike(one, other, |one, other| one == other)
-}
-
-/// Compares like [`means_the_same`], but tolerates the precision that a float loses when it is written and read.
-fn is_nearly(one: &Value, other: &Value) -> bool {
-    alike(one, other, |one, other| one == other || ((one - other) / other).abs() < 1e-12)
-}
-
-fn alike(one: &Value, other: &Value, same: fn(f64, f64) -> bool) -> bool {
     match (one, other) {
         (Value::Number(a), Value::Number(b)) => {
-            a == b || a.as_f64().zip(b.as_f64()).is_some_and(|(a, b)| same(a, b))
+            a == b || a.as_f64().zip(b.as_f64()).is_some_and(|(a, b)| a == b)
         }
         (Value::Array(one), Value::Array(other)) => {
             one.len() == other.len()
-                && one.iter().zip(other).all(|(one, other)| alike(one, other, same))
+                && one.iter().zip(other).all(|(one, other)| means_the_same(one, other))
         }
         (Value::Object(one), Value::Object(other)) => {
             one.len() == other.len()
                 && one.iter().all(|(name, value)| {
-                    other.get(name).is_some_and(|other| alike(value, other, same))
+                    other.get(name).is_some_and(|other| means_the_same(value, other))
                 })
         }
         _ => one == other,
