@@ -139,7 +139,7 @@ pub struct CallbackRecord {
     pub elapsed: Duration,
     /// The way in which it ended.
     pub outcome: Outcome,
-    /// The reason for an outcome other than success.
+    /// The reason for an outcome other than success. With success, what was mended in the plugin's reply.
     pub reason: Option<String>,
     /// The time of each step. The time of sending is added when the answer is on the wire, a moment later.
     pub steps: Steps,

@@ -48,6 +48,7 @@ mod reach;
 mod referees;
 mod reload;
 mod replay;
+mod replies;
 mod reuse;
 mod routing;
 mod shutdown;

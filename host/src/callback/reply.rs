@@ -209,7 +209,11 @@ impl Reply {
     }
 
     pub(super) fn ok(value: &Value) -> Self {
-        Self(Answer::Body { status: 200, json: value.to_string().into() })
+        Self::json(value.to_string())
+    }
+
+    pub(super) fn json(text: Json) -> Self {
+        Self(Answer::Body { status: 200, json: text.into() })
     }
 }
 

@@ -20,6 +20,7 @@ use crate::callback::model::Json;
 use crate::callback::model::Kind;
 use crate::callback::reply::RawReply;
 use crate::callback::reply::Reply;
+use crate::callback::reply_check::Notes;
 use crate::callback::reply_check::card_as_preview;
 use crate::callback::reply_check::check;
 use crate::callback::reply_check::check_late;
@@ -290,35 +291,36 @@ impl CallContinuation {
 
     fn late_card(&self, raw: RawReply, plugin: &Plugin) -> Option<Json> {
         let late = check_late(self.callback.kind(), raw);
-        if !late.faults.is_empty() {
-            tracing::warn!(
-                app = %self.late.app, event_id = self.event_id(), plugin = plugin.name(), version = plugin.version(),
-                faults = %late.faults, "callback: late reply dropped in part"
-            );
-            metrics::record_late(LateResult::Invalid);
-        }
+        self.warn(&late.notes, plugin);
         if late.has_toast {
             metrics::record_late(LateResult::ToastDropped);
         }
         match &late.card {
             Some(_) => metrics::record_late(LateResult::Card),
-            None if late.has_toast || !late.faults.is_empty() => {}
+            None if late.has_toast || !late.notes.faults.is_empty() => {}
             None => metrics::record_late(LateResult::NothingToShow),
         }
         late.card
+    }
+
+    /// Says what was dropped of a late reply, and what was mended in it.
+    fn warn(&self, notes: &Notes, plugin: &Plugin) {
+        if let Some(reason) = notes.words() {
+            tracing::warn!(
+                app = %self.late.app, event_id = self.event_id(), plugin = plugin.name(), version = plugin.version(),
+                reason, "callback: late reply dropped in part, or mended"
+            );
+        }
+        if !notes.faults.is_empty() {
+            metrics::record_late(LateResult::Invalid);
+        }
     }
 
     /// Keeps a preview that came too late for a moment, and tells the client to ask again.
     async fn refresh(self, report: CallReport, plugin: &Arc<Plugin>, slot: Option<CacheSlot>) {
         let Ok(raw) = report.result else { return metrics::record_late(LateResult::Failed) };
         let checked = check(Kind::LinkPreview, raw, None);
-        if !checked.faults.is_empty() {
-            tracing::warn!(
-                app = %self.late.app, event_id = self.event_id(), plugin = plugin.name(), version = plugin.version(),
-                faults = %checked.faults, "callback: late reply dropped in part"
-            );
-            metrics::record_late(LateResult::Invalid);
-        }
+        self.warn(&checked.notes, plugin);
         if let (Some(slot), Some(reply)) = (slot, &checked.reply) {
             slot.fill(reply);
         }

@@ -37,7 +37,7 @@ pub struct Rehearsal {
     pub reply: Reply,
     /// The outcome that the log would show.
     pub outcome: Outcome,
-    /// The reason for an outcome other than success.
+    /// The reason for an outcome other than success. With success, what was mended in the reply.
     pub reason: Option<String>,
     /// True if the answer is the plugin's whole reply and was in time.
     pub as_said: bool,
@@ -99,7 +99,7 @@ fn shown_late(
         Ok(raw) => {
             let late = check_late(callback.kind(), raw);
             updates.extend(late.card);
-            (updates, (!late.faults.is_empty()).then(|| late.faults.to_string()))
+            (updates, late.notes.words())
         }
         Err(error) => (updates, Some(error.to_string())),
     }

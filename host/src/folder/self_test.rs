@@ -125,7 +125,7 @@ async fn answer(
     let report = try_out(engine, plugin.unit(), task).await;
     match report.result {
         Ok(raw) => {
-            let faults = check(kind, raw, None).faults;
+            let faults = check(kind, raw, None).notes.faults;
             if faults.is_empty() { Ok(()) } else { Err(SelfTestFault::Reply(faults.to_string())) }
         }
         // A failure that is meant for the user is an answer too.

@@ -14,7 +14,7 @@ use crate::runtime::call::error::CallError;
 pub struct Decision {
     pub reply: Reply,
     pub outcome: Outcome,
-    /// The error or the faults of the reply; `None` if all went well.
+    /// The error, the faults of the reply, or what was mended in it; `None` if all went well.
     pub reason: Option<String>,
 }
 
@@ -67,17 +67,14 @@ pub fn decide(callback: &Callback, result: Result<RawReply, CallError>) -> Decis
     }
 }
 
-/// Keeps the parts of a reply that obey the platform's rules, and names the others in the reason.
+/// Keeps the parts of a reply that obey the platform's rules. The reason names the others, and what was mended.
 fn checked(callback: &Callback, raw: RawReply, outcome: Outcome) -> Decision {
     // The platform does not say which schema version the card on screen has.
     let checked = check(callback.kind(), raw, None);
-    if checked.faults.is_empty()
-        && let Some(reply) = checked.reply
-    {
-        return Decision { reply, outcome, reason: None };
-    }
-    let reason = Some(checked.faults.to_string());
+    let is_whole = checked.notes.faults.is_empty();
+    let reason = checked.notes.words();
     match checked.reply {
+        Some(reply) if is_whole => Decision { reply, outcome, reason },
         Some(reply) => Decision { reply, outcome: Outcome::InvalidReply, reason },
         None => Decision::failed(callback, Outcome::InvalidReply, reason),
     }

@@ -94,8 +94,10 @@ pub(super) fn callback(record: &CallbackRecord) {
             )
         };
     }
-    // A refusal is a warning too, because a user who is refused again and again is worth a look.
-    if record.outcome.is_failure() || record.outcome == Outcome::Refused {
+    // A refusal is a warning too, because a user who is refused again and again is worth a look. So is a reply that was mended:
+    // its author should know.
+    let was_mended = record.outcome == Outcome::Answered && record.reason.is_some();
+    if record.outcome.is_failure() || record.outcome == Outcome::Refused || was_mended {
         line!(warn);
     } else {
         line!(info);

@@ -1,9 +1,9 @@
 //! The fuzz target for the answers of plugins.
 
 use lark_card::CardVersion;
-use lark_card::fault::Faults;
 use serde_json::Value;
 
+use crate::callback::json_text;
 use crate::callback::model::Kind;
 use crate::callback::reply::Card;
 use crate::callback::reply::InlinePreview;
@@ -13,6 +13,7 @@ use crate::callback::reply::RawReply;
 use crate::callback::reply::Reply;
 use crate::callback::reply::Toast;
 use crate::callback::reply::ToastKind;
+use crate::callback::reply_check::Notes;
 use crate::callback::reply_check::check;
 use crate::callback::reply_check::check_late;
 use crate::callback::reply_check::check_update;
@@ -27,7 +28,9 @@ const MOST_FAULTS: usize = 20;
 const MOST_ESCAPED: usize = 6;
 const OWN_WORDS_BYTES: usize = 512;
 
-fn named_well(faults: &Faults) {
+fn named_well(notes: &Notes) {
+    let faults = &notes.faults;
+    assert!(notes.words().is_none_or(|words| !words.is_empty()), "a reason without words");
     assert!(
         faults.found().len() <= MOST_FAULTS
             && (faults.beyond() == 0 || faults.found().len() == MOST_FAULTS)
@@ -46,7 +49,8 @@ pub fn reply(input: &[u8]) {
     let is_custom = matches!(raw, RawReply::Legacy(LegacyReply::Custom { .. }));
     let most_bytes = MOST_ESCAPED * raw.text_size() + OWN_WORDS_BYTES;
     let checked = check(kind, raw.clone(), replaces);
-    named_well(&checked.faults);
+    named_well(&checked.notes);
+    assert!(checked.reply.is_some() || checked.notes.words().is_some(), "refused without a reason");
     if let Some(reply) = &checked.reply {
         remembered_as_it_was(reply);
         if let Outgoing::Body { status, json } = reply.outgoing() {
@@ -60,9 +64,9 @@ pub fn reply(input: &[u8]) {
         }
     }
     let late = check_late(kind, raw.clone());
-    named_well(&late.faults);
+    named_well(&late.notes);
     if let Some(card) = late.card {
-        let value = serde_json::from_str::<Value>(&card).expect("a late card is JSON");
+        let value = json_text::read::<Value>(&card).expect("a late card is JSON");
         assert!(value.is_object() && card.len() <= MAX_CARD_BYTES + WRAPPER_BYTES, "{card}");
     }
     if let RawReply::Card { card: Some(card), .. } = raw
@@ -75,7 +79,7 @@ pub fn reply(input: &[u8]) {
 /// Asserts that a checked answer is JSON without faults and that its card is not too large.
 fn leaves_as_it_should(kind: Kind, json: &[u8], replaces: Option<CardVersion>) {
     let text = std::str::from_utf8(json).expect("JSON is text");
-    let answer = serde_json::from_str::<Value>(text).expect("an answer is JSON");
+    let answer = json_text::read::<Value>(text).expect("an answer is JSON");
     assert!(answer.is_object(), "{text}");
     if let Some(data) = answer.pointer("/card/data")
         && matches!(kind, Kind::CardAction | Kind::LinkPreview)
@@ -83,7 +87,7 @@ fn leaves_as_it_should(kind: Kind, json: &[u8], replaces: Option<CardVersion>) {
         assert!(data.to_string().len() <= MAX_CARD_BYTES, "{text}");
     }
     let again = check(kind, RawReply::Json(text.to_owned()), replaces);
-    assert!(again.faults.is_empty(), "{text}: {}", again.faults);
+    assert_eq!(again.notes.words(), None, "{text}");
     let Some(again) = again.reply else { panic!("{text}: nothing is left of it") };
     match again.outgoing() {
         Outgoing::Body { json: again, .. } => assert_eq!(again, json, "checking changes it again"),

@@ -78,8 +78,8 @@ pub(in crate::runtime) fn answer(
         let size = answer.len().saturating_add(usize::try_from(beyond).unwrap_or(usize::MAX));
         return Err(CallError::ReplyTooLarge { size, limit: reply_bytes });
     }
-    let answer = String::from_utf8(answer)
-        .map_err(|_| CallError::Unreadable("standard output is not UTF-8".to_owned()))?;
+    // A program that cuts a text at a byte leaves half a character, which is no reason to drop the rest.
+    let answer = String::from_utf8_lossy(&answer).into_owned();
     Ok(match (answer.trim(), callback.kind()) {
         // An event needs an acknowledgement only.
         ("", Kind::Other) => RawReply::Accepted,

@@ -1,7 +1,8 @@
 //! A command: callback JSON on standard input, reply JSON on standard output. The name of the clicked button selects other
-//! behaviour.
+//! behaviour. A `"reply"` in the event is text, and is printed.
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "that is how a command speaks")]
 
+use std::io::Write as _;
 use std::process::ExitCode;
 
 use serde_json::Value;
@@ -11,15 +12,31 @@ use serde_json::json;
 const FLOOD: usize = 1 << 20;
 
 fn main() -> ExitCode {
-    let Ok(callback) = serde_json::from_reader::<_, Value>(std::io::stdin()) else {
+    let Ok(input) = std::io::read_to_string(std::io::stdin()) else {
+        return ExitCode::FAILURE;
+    };
+    // Before anything is parsed, because parsing changes numbers.
+    if input.contains("show what you got") {
+        println!("{}", json!({ "toast": { "type": "info", "content": input } }));
+        return ExitCode::SUCCESS;
+    }
+    let Ok(callback) = serde_json::from_str::<Value>(&input) else {
         return ExitCode::FAILURE;
     };
     eprintln!("asked");
     // A callback of an old card has no envelope.
     let event = callback.get("event").unwrap_or(&callback);
     let event_type = callback.pointer("/header/event_type").and_then(Value::as_str);
+    if let Some(reply) = event.get("reply").and_then(Value::as_str) {
+        println!("{reply}");
+        return ExitCode::SUCCESS;
+    }
     match event.pointer("/action/name").and_then(Value::as_str) {
         Some("silent") => {}
+        Some("half a character") => {
+            let cut = [r#"{"toast":{"content":"cut "#.as_bytes(), b"\xf0\x9f", br#""}}"#].concat();
+            let _ = std::io::stdout().write_all(&cut);
+        }
         Some("fail") => {
             eprintln!("the third thing\nwent wrong");
             return ExitCode::from(3);
