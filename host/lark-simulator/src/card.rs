@@ -96,10 +96,11 @@ pub(super) fn check_template(data: &Value) -> Result<(), CardFault> {
     if fields.get("template_id").and_then(Value::as_str).is_none_or(str::is_empty) {
         return Err(wrong("`template_id` is missing"));
     }
-    if fields.get("template_version_name").is_some_and(|name| !name.is_string()) {
+    let given = |name| fields.get(name).filter(|value| !value.is_null());
+    if given("template_version_name").is_some_and(|name| !name.is_string()) {
         return Err(wrong("`template_version_name` is not text"));
     }
-    if fields.get("template_variable").is_some_and(|variables| !variables.is_object()) {
+    if given("template_variable").is_some_and(|variables| !variables.is_object()) {
         return Err(wrong("`template_variable` is not an object"));
     }
     check_size(data)

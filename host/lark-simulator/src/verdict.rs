@@ -126,13 +126,16 @@ fn not_ok(code: i64) -> UserError {
 fn judge_body(delivery: &Delivery, body: &Bytes) -> Result<Verdict, UserError> {
     let value: Value = serde_json::from_slice(body)
         .map_err(|error| Complaint::WrongFormat.because(format!("not JSON: {error}")))?;
-    let fields = match value {
+    let mut fields = match value {
         Value::Object(fields) => fields,
         // Two official clients answer `null` for a handler that returns nothing, which is common.
         Value::Null => Map::new(),
         _ => return Err(Complaint::WrongFormat.because("not a JSON object")),
     };
+    // Optional fields are `null` in the answers of many libraries.
+    fields.retain(|_, value| !value.is_null());
     let viewer = &delivery.viewer;
+    shape::only_documented(delivery.kind, &fields)?;
     match delivery.kind {
         DeliveryKind::CardAction => Ok(Verdict {
             toast: shape::toast(&fields, &viewer.locale)?,
@@ -160,7 +163,7 @@ fn wrapped_card(
     fields: &Map<String, Value>,
     on_screen: CardSchema,
 ) -> Result<Option<Value>, UserError> {
-    let card = fields.get("card").filter(|card| !card.is_null());
+    let card = fields.get("card");
     if let Some(card) = card {
         card::check_wrapped(card, on_screen).map_err(|fault| card_error(&fault))?;
     }

@@ -3,6 +3,7 @@
 use serde_json::Map;
 use serde_json::Value;
 
+use crate::delivery::DeliveryKind;
 use crate::user_error::Complaint;
 use crate::user_error::UserError;
 use crate::verdict::ToastKind;
@@ -12,6 +13,21 @@ use crate::verdict::ToastShown;
 const LINK_FIELDS: [&str; 5] = ["copy_url", "ios", "android", "pc", "web"];
 
 type Fields = Map<String, Value>;
+
+/// Refuses an answer with members that are not documented: a bare card, a `code` and a `msg`, and the like are documented to be a
+/// wrong format. In an answer of the old protocol, which is card JSON 1.0, only the new protocol's `card` is known to be wrong.
+pub(super) fn only_documented(kind: DeliveryKind, answer: &Fields) -> Result<(), UserError> {
+    let is_documented = |name: &str| match kind {
+        DeliveryKind::CardAction => matches!(name, "toast" | "card"),
+        DeliveryKind::LinkPreview => matches!(name, "inline" | "card"),
+        DeliveryKind::LegacyCard => name != "card",
+        DeliveryKind::Challenge | DeliveryKind::Event | DeliveryKind::Other => true,
+    };
+    match answer.keys().find(|name| !is_documented(name)) {
+        Some(name) => Err(wrong(&format!("`{name}` is no member of such an answer"))),
+        None => Ok(()),
+    }
+}
 
 /// Returns the toast of an answer. One without text is not shown.
 pub(super) fn toast(answer: &Fields, locale: &str) -> Result<Option<ToastShown>, UserError> {
@@ -51,7 +67,9 @@ fn translated(
     untranslated: Option<&str>,
 ) -> Result<Option<String>, UserError> {
     let mut texts = Vec::new();
-    for (language, translation) in translations.into_iter().flatten() {
+    let given =
+        translations.into_iter().flatten().filter(|(_, translation)| !translation.is_null());
+    for (language, translation) in given {
         let Some(translation) = translation.as_str() else {
             return Err(wrong(&format!("the translation to `{language}` is not text")));
         };

@@ -60,6 +60,12 @@ fn wrong_types_are_a_wrong_format() {
         json!({"toast": {"content": 7}}),
         json!({"toast": {"content": "x", "i18n": []}}),
         json!({"toast": {"content": "x", "i18n": {"en_us": 1}}}),
+        json!({"code": 0, "msg": "ok"}),
+        json!({"toast": {"content": "x"}, "code": 0}),
+        json!({"header": {}, "elements": []}),
+        json!({"schema": "2.0", "body": {"elements": []}}),
+        json!({"type": "raw", "data": {"elements": []}}),
+        json!({"inline": {"title": "x"}}),
     ] {
         assert_eq!(code_of(&body), Some(200_672), "{body}");
     }
@@ -71,6 +77,13 @@ fn an_empty_object_leaves_everything_as_it_is() {
     assert_eq!(judge(&click(), &given(&json!({}))), expected);
     assert_eq!(judge(&click(), &given(&json!(null))), expected);
     assert_eq!(judge(&click(), &given(&json!({"toast": null, "card": null}))), expected);
+    assert_eq!(judge(&click(), &given(&json!({"code": null}))), expected);
+    let nulls =
+        json!({"toast": {"type": null, "content": "x", "i18n": {"zh_cn": null, "en_us": null}}});
+    assert_eq!(toast_of(&nulls, "en_us"), Some((ToastKind::Info, "x".into())));
+    let template =
+        json!({"template_id": "A", "template_variable": null, "template_version_name": null});
+    assert_eq!(code_of(&json!({"card": {"type": "template", "data": template}})), None);
 }
 
 #[test]
@@ -151,6 +164,9 @@ fn link_previews() {
         json!({"inline": {"title": 1}}),
         json!({"inline": {"url": "https://x"}}),
         json!({"inline": {"url": {"pc": 1}}}),
+        json!({"title": "x"}),
+        json!({"toast": {"content": "x"}}),
+        json!({"inline": {"title": "x"}, "msg": "ok"}),
     ] {
         assert_eq!(error_code(&link, &given(&body)), Some(200_672), "{body}");
     }
@@ -174,6 +190,8 @@ fn legacy_cards_are_at_the_top_level() {
         assert_eq!(verdict, Verdict { acknowledged: true, ..Verdict::default() });
     }
     assert_eq!(error_code(&legacy, &given(&json!({"elements": 1}))), Some(200_673));
+    let wrapped = json!({"card": {"type": "raw", "data": {"elements": []}}});
+    assert_eq!(error_code(&legacy, &given(&wrapped)), Some(200_672));
     assert_eq!(error_code(&legacy, &given(&json!({"type": "template"}))), Some(200_673));
 }
 
