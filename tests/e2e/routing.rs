@@ -90,6 +90,37 @@ async fn every_field_of_a_route_must_match_and_the_narrowest_wins() -> anyhow::R
 }
 
 #[tokio::test]
+async fn a_general_handler_with_a_narrower_route_wins_over_a_typed_one() -> anyhow::Result<()> {
+    let narrow = json!({ "route": [{ "action_name": "approve", "event_type": "card.action.trigger" },
+        { "event_type": "url.preview.get" }, { "event_type": "im.message.receive_v1" }] });
+    let app = App::default()
+        .webhook_only()
+        .component("typed", artifacts::guest("echo-fields")?, None)
+        .component("button", artifacts::guest("version-a")?, Some(json!({ "route": [
+            { "action_name": "approve", "event_type": "card.action.trigger", "action_tag": "input" },
+            { "action_name": "same", "event_type": "card.action.trigger" }] })))
+        .component("program", artifacts::guest("as-command")?, Some(narrow))
+        .component("json", artifacts::guest("json-handler")?, Some(json!({ "route": [
+            { "action_name": "same", "event_type": "card.action.trigger" }] })));
+    let running = Setup::new(app).start().await?;
+    let mut input = sender::click("approve");
+    input["event"]["action"]["tag"] = json!("input");
+    for (expected, body) in [
+        ("program", sender::click("approve")),
+        ("button", input),
+        ("button", sender::click("same")),
+        ("typed", sender::click("another")),
+        ("program", sender::preview("https://example.com")),
+        ("program", sender::event()),
+        ("typed", sender::callback("contact.user.created_v3", json!({}))),
+    ] {
+        let found = answering(&running, &body).await?;
+        ensure!(found == expected, "{body}: {found} answered, not {expected}");
+    }
+    Ok(())
+}
+
+#[tokio::test]
 async fn a_newcomer_cannot_take_what_another_plugin_has() -> anyhow::Result<()> {
     let running = Setup::new(App::default().webhook_only().guest("version-a")?).start().await?;
     running.drop_guest("version-b", "a-newcomer")?;

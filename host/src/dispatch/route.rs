@@ -1,6 +1,7 @@
-//! Picks the plugin for a callback, and the route that leads there: the narrowest route wins, and a handler made for the
-//! callback's type comes before a general one.
+//! Picks the plugin for a callback, and the route that leads there: the narrowest route wins. Of two that are equally narrow, the
+//! one to a handler made for the callback's type comes before the one to a general handler.
 
+use std::cmp::Ordering;
 use std::sync::Arc;
 
 use crate::callback::model::Callback;
@@ -24,24 +25,27 @@ pub(super) struct Picked<'a> {
 pub(super) fn pick<'a>(live: &'a Live, callback: &Callback) -> Option<Picked<'a>> {
     let mut value = ActionValue::default();
     let kind = callback.kind();
-    let mut narrowest = |handler: Handler, may: &dyn Fn(&Route) -> bool| {
+    let mut narrowest = |handler: Handler| {
         let has_handler = |plugin: &Plugin| match handler {
             Handler::Typed => plugin.handlers().typed(kind),
             Handler::Json => plugin.handlers().json(),
         };
-        live.narrowest(callback, &mut value, |plugin, route| has_handler(plugin) && may(route))
+        live.narrowest(callback, &mut value, |plugin, _| has_handler(plugin))
             .map(|(plugin, route)| Picked { plugin, handler, route })
     };
-    // A type that the contract does not know may be a callback that wants an answer. A plugin that names the type in a route
-    // gives one; other plugins would take it only as an event.
-    let named = if kind == Kind::Other {
-        narrowest(Handler::Json, &|route| route.event_type.is_some())
-    } else {
-        None
-    };
-    named
-        .or_else(|| narrowest(Handler::Typed, &|_| true))
-        .or_else(|| narrowest(Handler::Json, &|_| true))
+    match (narrowest(Handler::Typed), narrowest(Handler::Json)) {
+        (Some(typed), Some(general)) => {
+            // A type that the contract does not know may be a callback that wants an answer. A plugin that names the type in
+            // a route gives one; a typed handler would take it only as an event.
+            let is_answered = kind == Kind::Other && general.route.event_type.is_some();
+            Some(match general.route.specificity().cmp(&typed.route.specificity()) {
+                Ordering::Greater => general,
+                Ordering::Equal if is_answered => general,
+                Ordering::Equal | Ordering::Less => typed,
+            })
+        }
+        (typed, general) => typed.or(general),
+    }
 }
 
 /// Picks the new version of a plugin, if the user is in its canary and the version takes that callback.
