@@ -55,6 +55,7 @@ use crate::runtime::call::timing::CallTiming;
 use crate::runtime::engine::GuestEngine;
 use crate::steps::Step;
 use crate::steps::Steps;
+use crate::store::Store;
 use crate::tape::Tape;
 use crate::tape::told::Told;
 use crate::telemetry::Observers;
@@ -163,6 +164,11 @@ impl Dispatcher {
     /// Returns the id of the app whose callbacks these are.
     pub fn app(&self) -> &str {
         &self.app
+    }
+
+    /// Returns the store of what the app's hosts remember.
+    pub fn store(&self) -> &Store {
+        self.late.store()
     }
 
     /// Answers by the soft deadline at the latest, whatever the plugin does. `steps` holds the steps until the callback was

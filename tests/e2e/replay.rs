@@ -99,3 +99,31 @@ async fn an_event_that_was_not_handled_may_come_again() -> anyhow::Result<()> {
     }
     Ok(())
 }
+
+/// The official SDKs check the signature over any text, and do not read it as a time.
+#[tokio::test]
+async fn a_request_without_a_readable_time_is_answered_once_by_all_hosts_of_a_store()
+-> anyhow::Result<()> {
+    let mut running = setup("version-a")?.start().await?;
+    let times = ["Monday, 30-Nov-26 23:56:42 CST", "timestamp", "2026-11-30T23:56:42+08:00"];
+    let old = |time| {
+        let body = sender::legacy_click(time).to_string();
+        sender::signed_at(body, Signer::VerificationToken, time)
+    };
+    let new = |time| {
+        let body = sender::envelope(sender::click(time).to_string());
+        sender::signed_at(body, Signer::EncryptKey, time)
+    };
+    let requests: Vec<_> = times.into_iter().flat_map(|time| [old(time), new(time)]).collect();
+    for request in &requests {
+        is_answered(&running, request.clone()).await?;
+        is_refused_as(&running, request.clone(), "replayed").await?;
+    }
+    running.host.kill().await?;
+    running.restart().await?;
+    for request in requests {
+        is_refused_as(&running, request, "replayed").await?;
+    }
+    let forged = sender::signed_at("{}", Signer::Stranger, times[0]);
+    is_refused_as(&running, forged, "bad_signature").await
+}

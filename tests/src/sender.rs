@@ -46,16 +46,20 @@ pub fn signed(body: impl AsRef<[u8]>, signer: Signer) -> Request {
 
 /// Builds a request that was signed that many seconds ago; a negative number is in the future.
 pub fn signed_ago(body: impl AsRef<[u8]>, signer: Signer, seconds: i64) -> Request {
+    signed_at(body, signer, &(unix_seconds() - seconds).to_string())
+}
+
+/// Builds a request that was signed at the time that this text says.
+pub fn signed_at(body: impl AsRef<[u8]>, signer: Signer, timestamp: &str) -> Request {
     let body = body.as_ref();
-    let timestamp = (unix_seconds() - seconds).to_string();
     let nonce = format!("n-{}", next());
     let signature = match signer {
-        Signer::EncryptKey => sha256_signature(&timestamp, &nonce, &Secret::new(ENCRYPT_KEY), body),
+        Signer::EncryptKey => sha256_signature(timestamp, &nonce, &Secret::new(ENCRYPT_KEY), body),
         Signer::Stranger => {
-            sha256_signature(&timestamp, &nonce, &Secret::new("a key nobody has"), body)
+            sha256_signature(timestamp, &nonce, &Secret::new("a key nobody has"), body)
         }
         Signer::VerificationToken => {
-            sha1_signature(&timestamp, &nonce, &Secret::new(VERIFICATION_TOKEN), body)
+            sha1_signature(timestamp, &nonce, &Secret::new(VERIFICATION_TOKEN), body)
         }
     };
     plain(body)

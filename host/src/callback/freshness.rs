@@ -67,11 +67,16 @@ pub enum FreshnessError {
         /// The allowed difference in seconds.
         window: u64,
     },
-    /// The signed timestamp is not a number.
-    #[error(
-        "X-Lark-Request-Timestamp is not a number of seconds, so the age of the request is unknown"
-    )]
-    NoTime,
+}
+
+/// The time of a signature.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SigningTime {
+    /// The time, which is within the window.
+    Known(UnixSeconds),
+    /// The signed timestamp is not a number of seconds: the official SDKs sign and check any text, and have samples with dates
+    /// in words.
+    Unreadable,
 }
 
 impl SignatureWindow {
@@ -80,12 +85,12 @@ impl SignatureWindow {
         self,
         timestamp: &str,
         now: UnixSeconds,
-    ) -> Result<Option<UnixSeconds>, FreshnessError> {
+    ) -> Result<Option<SigningTime>, FreshnessError> {
         let Self::Seconds(window) = self else { return Ok(None) };
-        let signed = seconds(timestamp).ok_or(FreshnessError::NoTime)?;
+        let Some(signed) = seconds(timestamp) else { return Ok(Some(SigningTime::Unreadable)) };
         let age = i128::from(now.0) - i128::from(signed);
         if age.unsigned_abs() <= u128::from(window) {
-            Ok(Some(UnixSeconds(signed)))
+            Ok(Some(SigningTime::Known(UnixSeconds(signed))))
         } else {
             Err(FreshnessError::Stale { age, window })
         }
@@ -114,15 +119,17 @@ mod tests {
         let window = SignatureWindow::default();
         for near in ["1732699047", "1732698747", "1732699347", "1732699047123", "1732699047123456"]
         {
-            let signed = window.check(near, NOW).unwrap().unwrap();
+            let Ok(Some(SigningTime::Known(signed))) = window.check(near, NOW) else {
+                panic!("{near} is not accepted")
+            };
             assert!(signed.0.abs_diff(NOW.0) <= 300, "{near}");
         }
         let stale = |age| Err(FreshnessError::Stale { age, window: 300 });
         assert_eq!(window.check("1732698746", NOW), stale(301));
         assert_eq!(window.check("1732699348", NOW), stale(-301));
         assert_eq!(window.check("0", NOW), stale(1_732_699_047));
-        for none in ["", "now", "-5", "99999999999999999999999"] {
-            assert_eq!(window.check(none, NOW), Err(FreshnessError::NoTime), "{none}");
+        for none in ["now", "-5", "99999999999999999999999", "Monday, 14-Nov-22 15:53:37 CST"] {
+            assert_eq!(window.check(none, NOW), Ok(Some(SigningTime::Unreadable)), "{none}");
         }
         assert_eq!(SignatureWindow::Off.check("whenever", NOW), Ok(None));
     }

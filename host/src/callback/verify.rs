@@ -16,6 +16,7 @@ use serde::Deserialize;
 
 use crate::callback::freshness::FreshnessError;
 use crate::callback::freshness::SignatureWindow;
+use crate::callback::freshness::SigningTime;
 use crate::callback::freshness::UnixSeconds;
 use crate::callback::url_check;
 
@@ -129,14 +130,15 @@ pub struct Signed {
     /// The text of the header.
     pub signature: String,
     /// The time of signing, by the sender's clock.
-    pub at: UnixSeconds,
+    pub at: SigningTime,
 }
 
 impl Signed {
-    /// Returns the time of signing as wall clock time.
-    pub fn time(&self) -> SystemTime {
-        let since_epoch = Duration::from_secs(self.at.0);
-        SystemTime::UNIX_EPOCH.checked_add(since_epoch).unwrap_or(SystemTime::UNIX_EPOCH)
+    /// Returns the time of signing as wall clock time; `None` if it cannot be read.
+    pub fn time(&self) -> Option<SystemTime> {
+        let SigningTime::Known(UnixSeconds(seconds)) = self.at else { return None };
+        let since_epoch = Duration::from_secs(seconds);
+        Some(SystemTime::UNIX_EPOCH.checked_add(since_epoch).unwrap_or(SystemTime::UNIX_EPOCH))
     }
 }
 

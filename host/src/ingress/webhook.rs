@@ -9,6 +9,7 @@ mod config;
 mod replay;
 mod respond;
 pub mod server;
+mod undated;
 mod unsigned;
 
 pub use crate::ingress::webhook::config::WebhookConfig;
@@ -51,6 +52,7 @@ use crate::ingress::webhook::body::WholeBody;
 use crate::ingress::webhook::client::client;
 use crate::ingress::webhook::replay::ReplayMemory;
 use crate::ingress::webhook::respond::Rejection;
+use crate::ingress::webhook::undated::Undated;
 use crate::ingress::webhook::unsigned::UnsignedLimit;
 use crate::ingress::webhook::unsigned::UnsignedTurn;
 use crate::record::Door;
@@ -166,6 +168,13 @@ impl AppDoor {
         let verified = verify(RawCallback { source, body }, &self.app.keys)?;
         let admission =
             verified.once().map(|signed| self.replays.admit(signed, Moment::now())).transpose()?;
+        let undated = match verified.once() {
+            Some(signed) => {
+                let dispatcher = &self.app.dispatcher;
+                Undated::admit(dispatcher.store(), dispatcher.app(), signed).await?
+            }
+            None => None,
+        };
         let (response, answered) = match parse(verified, &self.app.keys)? {
             Inbound::Challenge(challenge) => (respond::challenge(&challenge), true),
             Inbound::Callback(callback) => {
@@ -179,6 +188,9 @@ impl AppDoor {
         };
         if let Some(admission) = admission.filter(|_| answered) {
             admission.keep();
+        }
+        if let Some(undated) = undated {
+            undated.end(answered).await;
         }
         Ok(response)
     }

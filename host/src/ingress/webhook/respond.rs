@@ -67,11 +67,11 @@ impl Rejection {
             Self::NotOnce(NotOnce::BeforeStart { .. }) => {
                 (StatusCode::UNAUTHORIZED, "signed_before_start", "signature too old")
             }
+            Self::NotOnce(NotOnce::Unknown(_)) => {
+                (StatusCode::SERVICE_UNAVAILABLE, "store_failed", "signature cannot be checked now")
+            }
             Self::Verify(VerifyError::Freshness(FreshnessError::Stale { .. })) => {
                 (StatusCode::UNAUTHORIZED, "stale_signature", "signature too old")
-            }
-            Self::Verify(VerifyError::Freshness(FreshnessError::NoTime)) => {
-                (StatusCode::UNAUTHORIZED, "no_signature_time", "timestamp is not a time")
             }
             Self::Slow => (StatusCode::REQUEST_TIMEOUT, "slow", "body not received in time"),
             Self::Broken(_) => (StatusCode::BAD_REQUEST, "broken", "body not received"),
