@@ -73,7 +73,7 @@ fn verdict(error: &CallError) -> Verdict {
         | CallError::OutOfFuel { .. }
         | CallError::OutOfMemory { .. }
         | CallError::Stopped
-        | CallError::Trap(_)
+        | CallError::Trap { .. }
         | CallError::ReplyTooLarge { .. }
         | CallError::Unreadable(_) => Verdict::Failed,
         // The plugin works, and reports a failure of something else.
