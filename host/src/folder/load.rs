@@ -32,6 +32,7 @@ use crate::plugin::manifest::ManifestError;
 use crate::plugin::not_granted::not_granted;
 use crate::plugin::secrets::plugin_secret;
 use crate::plugin::settings::SettingsError;
+use crate::plugin::socket_modules::socket_modules;
 use crate::runtime::call::describe::describe;
 use crate::runtime::call::error::CallError;
 use crate::runtime::code::compile_error::CompileError;
@@ -45,6 +46,7 @@ use crate::runtime::unit::UnitConfig;
 use crate::small_file::OpenFolder;
 use crate::small_file::ReadError;
 use crate::small_file::off_thread;
+use crate::telemetry::events::PLUGIN_WITH_SOCKETS;
 
 /// The largest file that is loaded, in bytes. A Python component has 18 MB.
 pub const MAX_FILE_BYTES: u64 = 256 * 1024 * 1024;
@@ -112,6 +114,8 @@ pub(super) struct Source {
     wasm: Wasm,
     sidecar: Option<String>,
     tests: Vec<SelfTest>,
+    /// A sentence about what is in the file and cannot work.
+    unusable: Option<String>,
 }
 
 impl Source {
@@ -131,7 +135,8 @@ impl Source {
         };
         let wasm = folder.read(&file("wasm"), MAX_FILE_BYTES)?;
         let tests = self_test::read(&folder, &file("tests"))?;
-        Ok(Self { folder, wasm: Wasm::new(wasm.into()), sidecar, tests })
+        let unusable = socket_modules(&wasm);
+        Ok(Self { folder, wasm: Wasm::new(wasm.into()), sidecar, tests, unusable })
     }
 
     /// Returns a digest of all files of the plugin.
@@ -195,7 +200,7 @@ impl Loader {
         source: Source,
         turn: Option<LongTurn>,
     ) -> Result<Arc<Plugin>, LoadError> {
-        let Source { folder, wasm, sidecar, tests } = source;
+        let Source { folder, wasm, sidecar, tests, unusable } = source;
         let mut manifest = sidecar.as_deref().map(Manifest::parse).transpose()?.unwrap_or_default();
         let loading = self.engine.loader.load(wasm.clone(), turn);
         let (version, code) = tokio::join!(wasm.version(), loading);
@@ -204,6 +209,9 @@ impl Loader {
         for missing in &not_granted {
             let (version, missing) = (version.as_str().into(), missing.clone());
             self.announce(name, FolderChange::NotGranted { version, missing });
+        }
+        if let Some(reason) = unusable {
+            tracing::warn!(app = %self.app, plugin = name, version, reason, "{PLUGIN_WITH_SOCKETS}");
         }
         let id = PluginId { app: self.app.clone(), name: name.into(), version: version.into() };
         let access = self.access(id, &mut manifest, folder).await?;
