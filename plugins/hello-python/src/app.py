@@ -6,14 +6,17 @@ from wit_world.imports import logging
 from wit_world.imports.types import CardAction, CardReply, PreviewReply, PreviewRequest
 
 import handlers
+from boundary import exported
 
 
 class CardActionHandler(CardActions):
+    @exported
     def handle(self, action: CardAction) -> CardReply:
         logging.log(logging.Level.INFO, "hello", f"{action.action.tag} touched")
         return handlers.on_click(action)
 
 
 class LinkPreviewHandler(LinkPreviews):
+    @exported
     def handle(self, request: PreviewRequest) -> PreviewReply:
         return handlers.on_link(request)
