@@ -41,8 +41,8 @@ const SEND: [&str; 3] = ["typescript", "javascript", "python"];
 /// A part of the stack in the reason of a crash; C and Zig compile without the names that it would need.
 const FRAMES: [(&str, &str); 5] = [
     ("rust", "lib.rs"),
-    ("typescript", "crash"),
-    ("javascript", "crash"),
+    ("typescript", "buttons.js"),
+    ("javascript", "buttons.js"),
     ("python", "app.py\", line"),
     ("go", "main.click"),
 ];

@@ -30,9 +30,10 @@ const INSTALLED: [&str; 3] = ["node_modules", ".venv", "build"];
 const FOUNDATION: [&str; 6] =
     ["package.json", "package-lock.json", "tsconfig.json", "requirements.txt", "go.mod", "wit"];
 /// Files of the templates that the conformance plugins use as they are.
-const SHARED: [(&str, &str); 5] = [
+const SHARED: [(&str, &str); 6] = [
     ("typescript", "src/boundary.ts"),
     ("typescript", "src/host.d.ts"),
+    ("javascript", "src/boundary.js"),
     ("python", "src/boundary.py"),
     ("c", "src/text.c"),
     ("c", "src/text.h"),

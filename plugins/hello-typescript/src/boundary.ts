@@ -31,7 +31,7 @@ function isFailure(thrown: unknown): boolean {
 
 function shown(value: unknown): string {
   if (typeof value === "string") return value;
-  if (value instanceof Error) return `${value}\n${value.stack ?? ""}`;
+  if (value instanceof Error) return `${value}\n${value.stack ?? ""}`.trimEnd();
   try {
     return JSON.stringify(value) ?? String(value);
   } catch {

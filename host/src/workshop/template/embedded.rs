@@ -47,8 +47,8 @@ const TYPESCRIPT: &[Embedded] = folder!("plugins/hello-typescript":
 
 const JAVASCRIPT: &[Embedded] = folder!("plugins/hello-javascript":
     ".gitignore" "README.md" "build.js" "callbacks/click.json" "callbacks/form.json" "callbacks/link.json"
-    "package-lock.json" "package.json" "plugin.toml" "src/handlers.js" "src/plugin.js" "test/handlers.test.js"
-    "wit/world.wit"
+    "package-lock.json" "package.json" "plugin.toml" "src/boundary.js" "src/handlers.js" "src/plugin.js"
+    "test/handlers.test.js" "wit/world.wit"
 );
 
 const PYTHON: &[Embedded] = folder!("plugins/hello-python":
