@@ -1,12 +1,13 @@
 """The component's exports: one class for each interface of wit/world.wit, by the names that componentize-py looks for."""
 
+from boundary import exported  # isort: skip
+
 from wit_world.exports import CardActionHandler as CardActions
 from wit_world.exports import LinkPreviewHandler as LinkPreviews
 from wit_world.imports import logging
 from wit_world.imports.types import CardAction, CardReply, PreviewReply, PreviewRequest
 
 import handlers
-from boundary import exported
 
 
 class CardActionHandler(CardActions):

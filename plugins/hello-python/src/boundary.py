@@ -1,13 +1,29 @@
-"""Between the handlers and the host: what Python has no files for once it is a component, and text that is not UTF-8."""
+"""Between the handlers and the host: what a component lacks of Python, and text that is not UTF-8. Imported first."""
 
 import functools
 import importlib
 import pkgutil
+import socket
 from dataclasses import fields, is_dataclass, replace
 from zoneinfo import ZoneInfo, available_timezones
 
 import encodings
 from componentize_py_types import Err
+
+NO_SOCKETS = "a plugin has no sockets: ask with lark:callback/open-api, or with wasi:http"
+
+
+class NoSocket(socket.socket):
+    def __init__(self, *_, **__):
+        raise OSError(NO_SOCKETS)
+
+
+def no_address(*_, **__):
+    raise socket.gaierror(socket.EAI_FAIL, NO_SOCKETS)
+
+
+# urllib3 opens one when it is imported. It would be part of the component, and a crash of whoever asks for another.
+socket.socket, socket.getaddrinfo = NoSocket, no_address
 
 # Python imports these where they are first used, and a component has no files to import them from.
 LATE = ["_strptime", *(f"encodings.{codec.name}" for codec in pkgutil.iter_modules(encodings.__path__))]

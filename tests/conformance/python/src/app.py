@@ -1,11 +1,12 @@
 """Does what the button's name says: one cell of the conformance table each."""
 
+from boundary import exported  # isort: skip
+
 import datetime
 import json
 import random
 from zoneinfo import ZoneInfo
 
-from boundary import exported
 from componentize_py_types import Err
 from wit_world import exports
 from wit_world.imports import atomics, logging, open_api, request, wasi_config_store, wasi_keyvalue_store
