@@ -150,6 +150,12 @@ async fn conforms(language: &str, running: &Running) -> anyhow::Result<()> {
     if language == "javascript" {
         wrong.extend(fetches(running).await?);
     }
+    if language == "python" {
+        let seen = running.platform()?.send(&cell::click("sockets")).await?;
+        if !seen.toast().contains("a plugin has no sockets") {
+            wrong.push(format!("a socket is no exception: {seen:?}"));
+        }
+    }
     ensure!(wrong.is_empty(), "{language}:\n{}", wrong.join("\n"));
     the_same_callback_costs_the_same(language, running).await
 }

@@ -35,6 +35,7 @@ use crate::plugin::settings::SettingsError;
 use crate::plugin::socket_modules::socket_modules;
 use crate::runtime::call::describe::describe;
 use crate::runtime::call::error::CallError;
+use crate::runtime::code::CodeSource;
 use crate::runtime::code::compile_error::CompileError;
 use crate::runtime::code::wasm::Wasm;
 use crate::runtime::compiler_pool::LongTurn;
@@ -114,8 +115,6 @@ pub(super) struct Source {
     wasm: Wasm,
     sidecar: Option<String>,
     tests: Vec<SelfTest>,
-    /// A sentence about what is in the file and cannot work.
-    unusable: Option<String>,
 }
 
 impl Source {
@@ -135,8 +134,7 @@ impl Source {
         };
         let wasm = folder.read(&file("wasm"), MAX_FILE_BYTES)?;
         let tests = self_test::read(&folder, &file("tests"))?;
-        let unusable = socket_modules(&wasm);
-        Ok(Self { folder, wasm: Wasm::new(wasm.into()), sidecar, tests, unusable })
+        Ok(Self { folder, wasm: Wasm::new(wasm.into()), sidecar, tests })
     }
 
     /// Returns a digest of all files of the plugin.
@@ -200,7 +198,7 @@ impl Loader {
         source: Source,
         turn: Option<LongTurn>,
     ) -> Result<Arc<Plugin>, LoadError> {
-        let Source { folder, wasm, sidecar, tests, unusable } = source;
+        let Source { folder, wasm, sidecar, tests } = source;
         let mut manifest = sidecar.as_deref().map(Manifest::parse).transpose()?.unwrap_or_default();
         let loading = self.engine.loader.load(wasm.clone(), turn);
         let (version, code) = tokio::join!(wasm.version(), loading);
@@ -210,8 +208,11 @@ impl Loader {
             let (version, missing) = (version.as_str().into(), missing.clone());
             self.announce(name, FolderChange::NotGranted { version, missing });
         }
-        if let Some(reason) = unusable {
-            tracing::warn!(app = %self.app, plugin = name, version, reason, "{PLUGIN_WITH_SOCKETS}");
+        // Compiled code that is found in the cache was warned of when it was compiled, and is to be live at once.
+        if code.source == CodeSource::Compiled
+            && let Some(reason) = wasm.find_in(socket_modules).await?
+        {
+            tracing::warn!(app = %self.app, plugin = name, %version, reason, "{PLUGIN_WITH_SOCKETS}");
         }
         let id = PluginId { app: self.app.clone(), name: name.into(), version: version.into() };
         let access = self.access(id, &mut manifest, folder).await?;

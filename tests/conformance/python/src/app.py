@@ -5,6 +5,8 @@ from boundary import exported  # isort: skip
 import datetime
 import json
 import random
+import socket
+import urllib.request
 from zoneinfo import ZoneInfo
 
 from componentize_py_types import Err
@@ -73,6 +75,20 @@ def time_zone(_):
     return info(time.astimezone(ZoneInfo("Asia/Shanghai")).strftime("%H:%M:%S"))
 
 
+# As urllib3 does when it is imported.
+try:
+    socket.socket().bind(("127.0.0.1", 0))
+except OSError:
+    pass
+
+
+def sockets(_):
+    try:
+        urllib.request.urlopen("http://a.example/")
+    except OSError as error:
+        return info(str(error))
+
+
 def endless_loop(_):
     while True:
         pass
@@ -126,6 +142,7 @@ BUTTONS = {
     "crash": crash,
     "half an emoji": lambda _: info("cut 😀".encode("utf-16-le")[:10].decode("utf-16-le", "surrogatepass")),
     "random": lambda _: info(str(random.random())),
+    "sockets": sockets,
     "print": prints,
     "time zone": time_zone,
     "endless loop": endless_loop,
