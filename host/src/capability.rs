@@ -152,6 +152,11 @@ impl Services {
         &mut **state.http.get_or_insert_with(|| Box::new(HttpCalls::new(context.clone())))
     }
 
+    /// Returns the last error that the guest wrote to the log.
+    pub fn logged_error(&self) -> Option<&str> {
+        self.state.logging.last_error()
+    }
+
     /// Ends the call. Writes what its guest printed, and returns the cards to show once the answer is on the wire.
     pub fn finish(mut self, printed: &[u8], printed_beyond: u64) -> Vec<Json> {
         self.log().finish(printed, printed_beyond);

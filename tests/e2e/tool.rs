@@ -126,6 +126,21 @@ fn a_reply_that_breaks_a_rule_fails_the_call_and_names_the_rule() -> anyhow::Res
     Ok(())
 }
 
+#[test]
+fn modules_that_need_sockets_are_named_before_the_first_call() -> anyhow::Result<()> {
+    let folder = tempfile::tempdir()?;
+    let file = folder.path().join("plugin.wasm");
+    let mut component = std::fs::read(artifacts::guest("version-a")?)?;
+    // A component made of Python holds these in its memory; a custom section (id 0, length, name, contents) will do.
+    let held = b"\x04heldcomponentize_py_runtime\0/1/requests/sessions.py\0/python/http/client.py";
+    component.extend([&[0, u8::try_from(held.len())?][..], held].concat());
+    std::fs::write(&file, component)?;
+    let (code, reports) = check(&[file])?;
+    let warning = reports[0]["warnings"][0].as_str().context("there is no warning")?;
+    ensure!(code == Some(0) && warning.contains("imports requests, http.client:"), "{warning}");
+    Ok(())
+}
+
 fn check(files: &[PathBuf]) -> anyhow::Result<(Option<i32>, Vec<Value>)> {
     let mut words = vec!["check".as_ref(), "--json".as_ref()];
     words.extend(files.iter().map(|file| file.as_os_str()));

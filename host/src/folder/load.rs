@@ -32,8 +32,10 @@ use crate::plugin::manifest::ManifestError;
 use crate::plugin::not_granted::not_granted;
 use crate::plugin::secrets::plugin_secret;
 use crate::plugin::settings::SettingsError;
+use crate::plugin::socket_modules::socket_modules;
 use crate::runtime::call::describe::describe;
 use crate::runtime::call::error::CallError;
+use crate::runtime::code::CodeSource;
 use crate::runtime::code::compile_error::CompileError;
 use crate::runtime::code::wasm::Wasm;
 use crate::runtime::compiler_pool::LongTurn;
@@ -45,6 +47,7 @@ use crate::runtime::unit::UnitConfig;
 use crate::small_file::OpenFolder;
 use crate::small_file::ReadError;
 use crate::small_file::off_thread;
+use crate::telemetry::events::PLUGIN_WITH_SOCKETS;
 
 /// The largest file that is loaded, in bytes. A Python component has 18 MB.
 pub const MAX_FILE_BYTES: u64 = 256 * 1024 * 1024;
@@ -204,6 +207,12 @@ impl Loader {
         for missing in &not_granted {
             let (version, missing) = (version.as_str().into(), missing.clone());
             self.announce(name, FolderChange::NotGranted { version, missing });
+        }
+        // Compiled code that is found in the cache was warned of when it was compiled, and is to be live at once.
+        if code.source == CodeSource::Compiled
+            && let Some(reason) = wasm.find_in(socket_modules).await?
+        {
+            tracing::warn!(app = %self.app, plugin = name, %version, reason, "{PLUGIN_WITH_SOCKETS}");
         }
         let id = PluginId { app: self.app.clone(), name: name.into(), version: version.into() };
         let access = self.access(id, &mut manifest, folder).await?;

@@ -58,7 +58,7 @@ pub fn decide(callback: &Callback, result: Result<RawReply, CallError>) -> Decis
         CallError::Internal(_) | CallError::Exit { .. } => failed(Outcome::PluginFailure),
         CallError::OutOfFuel { .. } => failed(Outcome::OutOfFuel),
         CallError::OutOfMemory { .. } => failed(Outcome::OutOfMemory),
-        CallError::Trap(_) => failed(Outcome::Trap),
+        CallError::Trap { .. } => failed(Outcome::Trap),
         CallError::ReplyTooLarge { .. } | CallError::Unreadable(_) => failed(Outcome::InvalidReply),
         CallError::Stopped => failed(Outcome::Deadline),
         CallError::HostMemory | CallError::NoRoom(_) => {

@@ -74,6 +74,8 @@ pub const MESSAGES_AFTER_CLOSE: LogEvent =
 
 /// A version of a plugin answers callbacks from now on.
 pub const PLUGIN_LIVE: LogEvent = LogEvent("plugin: live");
+/// A plugin brings modules that need sockets.
+pub const PLUGIN_WITH_SOCKETS: LogEvent = LogEvent("plugin: parts of it cannot work");
 /// A file does not become a version, and why.
 pub const PLUGIN_REFUSED: LogEvent = LogEvent("plugin: refused");
 /// A file is gone, and its plugin with it.

@@ -20,6 +20,7 @@ use crate::runtime::call::command;
 use crate::runtime::call::command::CommandHandler;
 use crate::runtime::call::error::CallError;
 use crate::runtime::call::guest::Guest;
+use crate::runtime::call::last_words::last_words;
 use crate::runtime::call::lift;
 use crate::runtime::call::lower;
 use crate::runtime::call::report::CallReport;
@@ -139,10 +140,15 @@ async fn run(
             _ => Ok(reply),
         },
     };
-    let result = result.map_err(|error| error.without_secrets(&unit.access.settings));
     let fuel = limits.fuel - store.get_fuel().unwrap_or(0);
-    let (printed, beyond) = store.data().wasi.printed.take();
-    let call = store.data_mut().call.take();
+    let state = store.data_mut();
+    let ((printed, beyond), errors) = (state.wasi.printed.take(), state.wasi.printed.take_errors());
+    let call = state.call.take();
+    let settings = &unit.access.settings;
+    let result = result.map_err(|error| {
+        let logged = call.as_ref().and_then(|call| call.services.logged_error());
+        error.without_secrets(settings).with_last_words(|| last_words(logged, &errors, settings))
+    });
     let deferred = call.map_or_else(Vec::new, |call| call.end(&printed, beyond));
     (CallReport { result, fuel, deferred, timing }, guest)
 }
