@@ -50,6 +50,7 @@ mod reload;
 mod replay;
 mod reuse;
 mod routing;
+mod self_test;
 mod shutdown;
 mod simulate;
 mod store_app;

@@ -7,6 +7,7 @@ use lark_simulator::delivery::Delivery;
 use lark_simulator::delivery::Door;
 use serde_json::Value;
 
+use crate::folder::self_test::is_callback;
 use crate::printable::MAX_TEXT_BYTES;
 use crate::printable::clipped;
 use crate::small_file;
@@ -86,7 +87,7 @@ fn payloads(folder: &Path) -> anyhow::Result<Vec<(String, Value)>> {
     let mut paths = Vec::new();
     for entry in std::fs::read_dir(folder)? {
         let path = entry?.path();
-        if path.extension().is_some_and(|ending| ending == "json") {
+        if is_callback(&path) {
             paths.push(path);
         }
     }

@@ -18,6 +18,7 @@ use crate::callback::plain;
 use crate::callback::plain::PlainError;
 use crate::callback::reply::Outgoing;
 use crate::callback::reply::Reply;
+use crate::capability::context::CallMode;
 use crate::deadline::DeadlineConfig;
 use crate::journal::entry::Call;
 use crate::journal::entry::Entry;
@@ -155,7 +156,7 @@ pub async fn play(
     let began = Instant::now();
     let deadline = DeadlineConfig::default().starting(began);
     let task = Task { handler, callback: Arc::clone(&callback), deadline, tape: tape.clone() };
-    let report = try_out(engine, plugin.unit(), task).await;
+    let report = try_out(engine, plugin.unit(), task, CallMode::Trial).await;
     let took = began.elapsed();
     let CallReport { result, fuel, deferred, .. } = report;
     let decision = decide(&callback, result);
