@@ -1,5 +1,6 @@
 //! The real binary, over real sockets. One file for each behaviour; the harness is in `src/`.
 
+mod approval;
 mod attacks;
 mod bench;
 mod both_doors;

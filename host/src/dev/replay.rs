@@ -73,9 +73,7 @@ async fn beside(folder: &Path, stage: &Stage) -> anyhow::Result<Vec<(String, Doo
     let payloads = off_thread(folder, move || payloads(&place)).await?;
     let delivery = |(name, payload)| {
         let delivery = Delivery::recorded(payload);
-        let door =
-            if delivery.is_for_webhook_only() { stage.webhook() } else { Door::LongConnection };
-        (name, door, delivery)
+        (name, stage.door(&delivery), delivery)
     };
     Ok(payloads.into_iter().map(delivery).collect())
 }

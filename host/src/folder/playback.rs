@@ -154,7 +154,7 @@ pub async fn play(
     };
     let tape = Tape::playing(called.told.clone(), Duration::from_millis(entry.at_ms));
     let began = Instant::now();
-    let deadline = DeadlineConfig::default().starting(began);
+    let deadline = callback.kind().deadline(DeadlineConfig::default(), began);
     let task = Task { handler, callback: Arc::clone(&callback), deadline, tape: tape.clone() };
     let report = try_out(engine, plugin.unit(), task, CallMode::Trial).await;
     let took = began.elapsed();

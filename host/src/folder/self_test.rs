@@ -113,7 +113,7 @@ async fn answer(
         handlers if handlers.json() => Handler::Json,
         _ => return Err(SelfTestFault::NotHandled(callback.header.event_type)),
     };
-    let deadline = DeadlineConfig::default().starting(Instant::now());
+    let deadline = kind.deadline(DeadlineConfig::default(), Instant::now());
     let task = Task { handler, callback: callback.into(), deadline, tape: Tape::off() };
     let prepared = Arc::new(Prepared::new(answers, Store::open(&StorePlace::Memory).await?));
     let mode = CallMode::SelfTest(Arc::clone(&prepared));

@@ -210,6 +210,7 @@ async fn invoke(
                 .await?
                 .map(lift::legacy_reply)
         }
+        (Handler::Typed, Body::Approval(_)) => return Err(absent()),
         (Handler::Typed, Body::Other(event)) => {
             let guest = handlers.event.as_ref().ok_or_else(absent)?.load(&mut *store, &instance)?;
             guest
