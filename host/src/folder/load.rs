@@ -20,8 +20,8 @@ use crate::folder::event::FolderEvent;
 use crate::folder::promote::NotPromoted;
 use crate::folder::promote::rehearse;
 use crate::folder::self_test;
-use crate::folder::self_test::SelfTest;
 use crate::folder::self_test::SelfTestError;
+use crate::folder::self_test::SelfTests;
 use crate::open_api::rate_limit::RateLimit;
 use crate::plugin::breaker::Breaker;
 use crate::plugin::config::promote::PromoteConfig;
@@ -114,7 +114,7 @@ pub(super) struct PluginSource {
     folder: Arc<OpenFolder>,
     wasm: Wasm,
     sidecar: Option<String>,
-    tests: Vec<SelfTest>,
+    tests: SelfTests,
 }
 
 impl PluginSource {
@@ -133,7 +133,7 @@ impl PluginSource {
             Err(error) => return Err(error.into()),
         };
         let wasm = folder.read(&file("wasm"), MAX_FILE_BYTES)?;
-        let tests = self_test::read(&folder, &file("tests"))?;
+        let tests = SelfTests::read(&folder, &file("tests"))?;
         Ok(Self { folder, wasm: Wasm::new(wasm.into()), sidecar, tests })
     }
 
@@ -143,8 +143,8 @@ impl PluginSource {
         hash.update(self.wasm.digest());
         hash.update([u8::from(self.sidecar.is_some())]);
         hash.update(sha2::Sha256::digest(self.sidecar.as_deref().unwrap_or_default()));
-        for test in &self.tests {
-            hash.update(sha2::Sha256::digest(test.body()));
+        for content in self.tests.contents() {
+            hash.update(sha2::Sha256::digest(content));
         }
         hash.finalize().into()
     }

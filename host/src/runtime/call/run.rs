@@ -216,6 +216,7 @@ async fn invoke(
                 .await?
                 .map(lift::legacy_reply)
         }
+        (Handler::Typed, Body::Approval(_)) => return Err(absent()),
         (Handler::Typed, Body::Other(event)) => {
             let guest = handlers.event.as_ref().ok_or_else(absent)?.load(&mut *store, &instance)?;
             guest
@@ -227,12 +228,18 @@ async fn invoke(
     Ok(reply.map_err(CallError::from))
 }
 
-/// Runs one call for a self-test or a replay: without grants, uncounted, and stopped at the soft deadline.
-pub async fn try_out(engine: &GuestEngine, unit: &Arc<Unit>, task: Task) -> CallReport {
+/// Runs one call for a self-test or a replay: uncounted, and stopped at the soft deadline.
+pub async fn try_out(
+    engine: &GuestEngine,
+    unit: &Arc<Unit>,
+    task: Task,
+    mode: CallMode,
+) -> CallReport {
     let Task { handler, callback, deadline, tape } = task;
     let (CallThreads { io, long }, unit) = (CallThreads::of(engine), Arc::clone(unit));
     let trying = engine.threads().spawn(async move {
-        let guest = unit.fresh_guest(unit.trial(&callback, deadline, io, tape));
+        let context = CallContext { mode, ..unit.trial(&callback, deadline, io, tape) };
+        let guest = unit.fresh_guest(context);
         let call = run(&unit, handler, &callback, deadline, guest);
         let ((report, _), _) = take_turns(call, &long).await;
         report
