@@ -226,7 +226,7 @@ fn approval_in_file(
     match approval::kind_of(text).filter(|_| proof == Proof::LocalFile) {
         Some(kind) => {
             let body = approval::in_envelope(kind, "", None, text)?.into();
-            parse(Verified { content: Content::Body { body, proof, signature: None } }, keys)
+            parse(Verified { content: VerifiedContent::Body { body, proof, signature: None } }, keys)
         }
         None => Err(EnvelopeError::UnknownShape),
     }

@@ -189,7 +189,7 @@ impl HttpCalls {
 
     /// Reads the body of a request that is not sent, because a plugin's writing fails where nobody reads.
     fn discard(&self, body: WasiBody) {
-        let (mut body, until) = (Outgoing::new(body), self.context.deadline.hard());
+        let (mut body, until) = (OutgoingBody::new(body), self.context.deadline.hard());
         self.context.io.spawn(tokio::time::timeout_at(until, async move {
             while let Some(Ok(_part)) = body.frame().await {}
         }));
