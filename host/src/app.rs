@@ -20,6 +20,7 @@ use crate::callback::seal::SealKey;
 use crate::capability::access::Outside;
 use crate::capability::http::Outbound;
 use crate::config::AppConfig;
+use crate::config::ApprovalAddress;
 use crate::config::Config;
 use crate::deadline::DeadlineConfig;
 use crate::dispatch::Dispatcher;
@@ -37,6 +38,7 @@ use crate::ingress::long_connection::LongConnection;
 use crate::ingress::long_connection::Network;
 use crate::ingress::long_connection::status::Connections;
 use crate::ingress::webhook;
+use crate::ingress::webhook::ApprovalApp;
 use crate::ingress::webhook::Moment;
 use crate::ingress::webhook::WebhookApp;
 use crate::journal::writer::Journal;
@@ -164,7 +166,7 @@ impl HostBuilder {
         let mut left = parts.store.take_pending_updates();
         let (observers, http) = (&parts.observers, &parts.http);
         let traces = config.trace.map(|trace| Traces::start(trace, observers, http.clone()));
-        let (mut apps, mut webhooks) = (Vec::new(), Vec::new());
+        let (mut apps, mut approvals, mut webhooks) = (Vec::new(), Vec::new(), Vec::new());
         let mut connections = Vec::new();
         let mut folders = Vec::new();
         let loading = config.apps.iter().map(|app| {
@@ -181,13 +183,17 @@ impl HostBuilder {
                 webhooks.push(Webhook { app: app.id.clone(), path: path.clone(), address });
                 apps.push(WebhookApp { path, keys, dispatcher });
             }
+            approvals.extend(app.approval.iter().cloned().map(|address| {
+                let ApprovalAddress { kind, path, keys } = address;
+                ApprovalApp { kind, path, keys, dispatcher: Arc::clone(&dispatcher) }
+            }));
             connections.extend(parts.connect(app, &dispatcher, config.deadline));
         }
         parts.forget_expired(&left).await;
         if !apps.is_empty() && config.webhook.signature_window_secs != SignatureWindow::Off {
             began.second_is_over().await;
         }
-        let router = webhook::router(apps, &config.webhook, config.deadline, began);
+        let router = webhook::router(apps, approvals, &config.webhook, config.deadline, began);
         let webhook = webhook.map(|(listener, address)| {
             let (router, limits, tls) = (router.clone(), config.webhook, config.webhook_tls);
             shutdown.spawn(webhook::server::serve(listener, router, limits, tls, shutdown.clone()));

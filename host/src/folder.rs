@@ -7,7 +7,7 @@ mod watch;
 mod listing;
 mod load;
 pub mod alone;
-mod self_test;
+pub mod self_test;
 mod file;
 pub mod promote;
 pub mod playback;

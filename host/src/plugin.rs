@@ -17,5 +17,6 @@ pub mod settings;
 pub mod secrets;
 mod toast_config;
 pub mod not_granted;
+pub mod socket_modules;
 pub mod originator;
 pub mod rehearsed;

@@ -12,6 +12,7 @@ use std::time::Duration;
 
 use anyhow::Context as _;
 use lark_simulator::Simulator;
+use lark_simulator::approval::Approval;
 use lark_simulator::config::SimulatedApp;
 use lark_simulator::config::SimulatorConfig;
 use lark_simulator::delivery::Delivery;
@@ -39,6 +40,11 @@ const SECRETS: [(&str, &str); 3] = [
     ("token", "demo-verification-token"),
     ("key", "demo-encrypt-key"),
 ];
+/// Path of the app's webhook.
+const CALLBACKS: &str = "/callback";
+/// Paths at which the approval center calls.
+const OPTIONS: &str = "/approval/options";
+const DECISIONS: &str = "/approval/decisions";
 /// Time in which the host has to be ready.
 const READY: Duration = Duration::from_secs(30);
 /// Time in which the record of a callback has to follow its answer.
@@ -49,6 +55,7 @@ pub struct Stage {
     /// The platform's side of the wire.
     pub platform: Simulator,
     host: Host,
+    /// Beginning of the addresses that the host answers at.
     webhook: String,
     deadline: Duration,
     folder: tempfile::TempDir,
@@ -82,21 +89,34 @@ impl Stage {
         let config = Config::load(&write_config(folder.path(), &platform.domain())?)?;
         let deadline = Duration::from_millis(config.deadline.soft_ms);
         let host = Host::builder(config).start().await?;
-        let webhook = format!("http://{}/callback", host.webhook_address().context("no webhook")?);
-        platform.open_webhook(&webhook)?;
+        let webhook = format!("http://{}", host.webhook_address().context("no webhook")?);
+        for path in [CALLBACKS, OPTIONS, DECISIONS] {
+            platform.open_webhook(&format!("{webhook}{path}"))?;
+        }
         platform.wait_connected(APP_ID, 2, READY).await?;
         let watched = host.folders().first().context("the host has no app")?.clone();
         Ok(Self { platform, host, webhook, deadline, folder, watched, page })
     }
 
+    /// Returns the door by which the platform would send a delivery: a long connection, if that carries it.
+    pub fn door(&self, delivery: &Delivery) -> Door {
+        let path = match delivery.for_approval() {
+            _ if !delivery.is_for_webhook_only() => return Door::LongConnection,
+            Some(Approval::ExternalOptions) => OPTIONS,
+            Some(Approval::QuickApproval) => DECISIONS,
+            None => CALLBACKS,
+        };
+        Door::Webhook { url: format!("{}{path}", self.webhook) }
+    }
+
     /// Returns the webhook as a door.
     pub fn webhook(&self) -> Door {
-        Door::Webhook { url: self.webhook.clone() }
+        Door::Webhook { url: self.webhook_url() }
     }
 
     /// Returns the address of the webhook, for people.
-    pub fn webhook_url(&self) -> &str {
-        &self.webhook
+    pub fn webhook_url(&self) -> String {
+        format!("{}{CALLBACKS}", self.webhook)
     }
 
     /// Returns the URL of the page that the example `http-preview` may request, if it is one of the plugins.
@@ -189,7 +209,13 @@ encrypt_key = {{ file = "key" }}
 domain = "{domain}"
 plugins = "plugins"
 long_connection = {{ connections = 2 }}
-webhook = {{ path = "/callback" }}
+
+[app.webhook]
+path = "{CALLBACKS}"
+approval = [
+    {{ kind = "external_options", path = "{OPTIONS}", token = {{ file = "token" }}, key = {{ file = "key" }} }},
+    {{ kind = "quick_approval", path = "{DECISIONS}", token = {{ file = "token" }}, key = {{ file = "key" }} }},
+]
 
 [webhook]
 listen = "127.0.0.1:0"

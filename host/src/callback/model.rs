@@ -4,8 +4,13 @@
 
 use bytes::Bytes;
 use serde_json::value::RawValue;
+use tokio::time::Instant;
 
+use crate::callback::approval::ApprovalKind;
+use crate::callback::approval::ApprovalRequest;
 use crate::callback::raw_object::RawObject;
+use crate::deadline::Deadline;
+use crate::deadline::DeadlineConfig;
 
 /// `header.event_type` of a click on a card.
 pub const CARD_ACTION: &str = "card.action.trigger";
@@ -136,6 +141,8 @@ pub enum Body {
     LinkPreview(PreviewRequest),
     /// A click on an old card, `card.action.trigger_v1`.
     LegacyCard(CardAction),
+    /// A callback of the approval center.
+    Approval(ApprovalRequest),
     /// Every other type: an event, or a callback that this host does not know yet. Holds the `event` object as it was sent.
     Other(Json),
 }
@@ -149,8 +156,30 @@ pub enum Kind {
     LinkPreview,
     /// A click on an old card, `card.action.trigger_v1`.
     LegacyCard,
+    /// A callback of the approval center.
+    Approval(ApprovalKind),
     /// An event, or a callback of an unknown type.
     Other,
+}
+
+impl Kind {
+    /// Returns the kind of that type.
+    pub fn of_type(event_type: &str) -> Self {
+        match event_type {
+            CARD_ACTION => Self::CardAction,
+            LINK_PREVIEW => Self::LinkPreview,
+            LEGACY_CARD => Self::LegacyCard,
+            other => ApprovalKind::of_type(other).map_or(Self::Other, Self::Approval),
+        }
+    }
+
+    /// Returns the deadline of a callback of this kind whose first byte arrived at `received`.
+    pub fn deadline(self, config: DeadlineConfig, received: Instant) -> Deadline {
+        match self {
+            Self::Approval(ApprovalKind::QuickApproval) => config.of_quick_approval(received),
+            _ => config.starting(received),
+        }
+    }
 }
 
 impl Default for Body {
@@ -172,10 +201,11 @@ pub struct Callback {
 impl Callback {
     /// Returns the kind, which decides the shape of the answer.
     pub fn kind(&self) -> Kind {
-        match self.body {
+        match &self.body {
             Body::CardAction(_) => Kind::CardAction,
             Body::LinkPreview(_) => Kind::LinkPreview,
             Body::LegacyCard(_) => Kind::LegacyCard,
+            Body::Approval(request) => Kind::Approval(request.kind),
             Body::Other(_) => Kind::Other,
         }
     }
@@ -194,11 +224,12 @@ impl Callback {
         TenantPair { addressed, operator }
     }
 
-    /// Returns the person who clicked or who sees the link; `None` for an event.
+    /// Returns the person who clicked, who sees the link, or who decides; `None` for an event.
     pub fn operator(&self) -> Option<&Operator> {
         match &self.body {
             Body::CardAction(card) | Body::LegacyCard(card) => Some(&card.operator),
             Body::LinkPreview(preview) => Some(&preview.operator),
+            Body::Approval(request) => Some(&request.operator),
             Body::Other(_) => None,
         }
     }
@@ -212,7 +243,7 @@ impl Callback {
     pub fn card_action(&self) -> Option<&CardAction> {
         match &self.body {
             Body::CardAction(card) | Body::LegacyCard(card) => Some(card),
-            Body::LinkPreview(_) | Body::Other(_) => None,
+            Body::LinkPreview(_) | Body::Approval(_) | Body::Other(_) => None,
         }
     }
 
@@ -221,7 +252,7 @@ impl Callback {
         match &self.body {
             Body::CardAction(card) | Body::LegacyCard(card) => Some(&card.location),
             Body::LinkPreview(preview) => Some(&preview.location),
-            Body::Other(_) => None,
+            Body::Approval(_) | Body::Other(_) => None,
         }
     }
 
@@ -230,7 +261,7 @@ impl Callback {
         match &self.body {
             Body::LinkPreview(preview) => Some(&preview.url),
             Body::CardAction(card) | Body::LegacyCard(card) => card.location.url.as_deref(),
-            Body::Other(_) => None,
+            Body::Approval(_) | Body::Other(_) => None,
         }
     }
 

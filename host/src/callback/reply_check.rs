@@ -14,6 +14,7 @@ use lark_card::fault::At;
 use lark_card::fault::Faults;
 use lark_card::fault::Rule;
 
+use crate::callback::approval::answer;
 use crate::callback::model::Json;
 use crate::callback::model::Kind;
 use crate::callback::nesting;
@@ -43,6 +44,10 @@ pub struct Checked {
 /// Turns a plugin's reply to a callback of that kind into an answer. `replaces` is the version of the card on screen, if known.
 pub fn check(kind: Kind, raw: RawReply, replaces: Option<CardVersion>) -> Checked {
     let mut notes = Notes::default();
+    if let Kind::Approval(kind) = kind {
+        let reply = answer::check(kind, raw, &mut notes.faults);
+        return Checked { reply, notes };
+    }
     let known = CardContext { text_bytes: raw.text_size(), replaces };
     let reply = match raw {
         RawReply::Accepted => Some(Reply::accepted()),
@@ -106,7 +111,7 @@ pub fn check_late(kind: Kind, raw: RawReply) -> LateReply {
     parts.drop_faulty(kind, known, &mut notes);
     let card = match kind {
         Kind::CardAction | Kind::LegacyCard => parts.card.map(CardPart::into_update),
-        Kind::LinkPreview | Kind::Other => None,
+        Kind::LinkPreview | Kind::Approval(_) | Kind::Other => None,
     };
     LateReply { card, has_toast: parts.toast.is_some(), notes }
 }

@@ -106,6 +106,8 @@ pub(super) enum Proof {
     Sha256,
     /// A SHA-1 signature with the Verification Token.
     Sha1,
+    /// A token of its own, which was checked and taken out: a callback of the approval center.
+    OwnToken,
     /// No proof yet: the body must carry the Verification Token.
     TokenInBody,
 }
@@ -229,6 +231,11 @@ pub fn verify(raw: RawCallback, keys: &WebhookKeys) -> Result<Verified, VerifyEr
         (Some(encoded), _, Some(key)) => key.cipher.decrypt(&encoded)?.into(),
     };
     Ok(believed(body, proof, signature))
+}
+
+/// Marks a body as authentic that its own token has vouched for.
+pub(super) fn vouched_for(body: Bytes) -> Verified {
+    believed(body, Proof::OwnToken, None)
 }
 
 fn believed(body: Bytes, proof: Proof, signature: Option<Signed>) -> Verified {

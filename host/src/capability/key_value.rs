@@ -107,7 +107,10 @@ impl KeyValueView<'_> {
     }
 
     fn store(&self) -> Store {
-        self.context.access.privileges.store.clone()
+        match self.context.prepared() {
+            Some(prepared) => prepared.store().clone(),
+            None => self.context.access.privileges.store.clone(),
+        }
     }
 
     fn bucket(&self, handle: &Resource<Bucket>) -> Result<BucketId, Error> {
@@ -189,7 +192,11 @@ fn checked(key: String) -> Result<String, Error> {
 
 impl KeyValueView<'_> {
     fn number(&self, identifier: &str) -> Result<u32, Error> {
-        self.buckets()?.number(identifier).ok_or(Error::AccessDenied)
+        let number = self.buckets()?.number(identifier);
+        if let (None, Some(prepared)) = (number, self.context.prepared()) {
+            prepared.lacks(|| format!("the bucket {identifier:?} is not granted: write {} under [grants] in its sidecar file", grant::example(identifier)));
+        }
+        number.ok_or(Error::AccessDenied)
     }
 
     async fn read(&self, handle: &Resource<Bucket>, key: String) -> Result<Option<Vec<u8>>, Error> {

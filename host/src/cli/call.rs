@@ -43,8 +43,8 @@ const MAX_CALLBACK_BYTES: u64 = 4 << 20;
     "token":"c-1","action":{"tag":"button","value":{"kind":"leave"}},"context":{"open_chat_id":"oc_1"}}}' > click.json
   aviary call plugins/approval.wasm click.json
 
-CALLBACK is a callback as the platform sends it, decrypted: schema 2.0 or 1.0, or an old card. There are samples of each in
-wit/command/samples/. NAME.toml and NAME.tests/ beside NAME.wasm count as they do in a host. Nothing leaves this machine:
+CALLBACK is a callback as the platform sends it, decrypted: schema 2.0 or 1.0, an old card, or one of the approval center.
+There are samples of each in wit/command/samples/. NAME.toml and NAME.tests/ beside NAME.wasm count as they do in a host. Nothing leaves this machine:
 requests to the server API and to others, and updates of cards, are shown instead of sent. The caller is not
 authenticated, so allow lists, seals and once-only checks are skipped.
 Exit codes: 0 the plugin's own reply goes out, 1 it does not, or it took more than --max-fuel, 64 a file cannot be

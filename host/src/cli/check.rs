@@ -27,7 +27,7 @@ use crate::terminal;
 /// Check whether a host takes a file, and show what it handles and needs.
 #[derive(Debug, Args)]
 #[command(
-    after_help = "Example:\n  aviary check plugins/*.wasm\n\nNAME.toml and NAME.tests/ beside NAME.wasm count as they do in a host. What one of them\nimports and has no grant for is refused to it when it asks; a world in wit/ that does not import it does not need it.\nExit codes: 0 a host takes every one of them and grants what it imports, 1 it refuses one, 64 a file cannot be read,\n77 it takes every one, and one lacks a grant."
+    after_help = "Example:\n  aviary check plugins/*.wasm\n\nNAME.toml and NAME.tests/ beside NAME.wasm count as they do in a host: a file has to answer its\ntests, and what it asks meanwhile is answered from CALLBACK.api.json or succeeds. What one of them\nimports and has no grant for is refused to it when it asks; a world in wit/ that does not import it does not need it.\nExit codes: 0 a host takes every one of them and grants what it imports, 1 it refuses one, 64 a file cannot be read,\n77 it takes every one, and one lacks a grant."
 )]
 pub(super) struct CheckArgs {
     /// Plugin files, as they would be put into the folder.

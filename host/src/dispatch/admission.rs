@@ -99,7 +99,7 @@ impl Ask {
     /// Makes the request for one callback of that kind.
     pub fn new(plugin: &Arc<Plugin>, kind: Kind, from: Originator, deadline: Deadline) -> Self {
         let priority = match kind {
-            Kind::CardAction | Kind::LegacyCard => Priority::Click,
+            Kind::CardAction | Kind::LegacyCard | Kind::Approval(_) => Priority::Click,
             Kind::LinkPreview => Priority::Preview,
             Kind::Other => Priority::Event,
         };

@@ -262,7 +262,7 @@ impl CallContinuation {
             match self.callback.kind() {
                 Kind::LinkPreview => self.refresh(report, &plugin, slot).await,
                 Kind::CardAction | Kind::LegacyCard => self.late_cards(report, &plugin).await,
-                Kind::Other => metrics::record_late(LateResult::NothingToShow),
+                Kind::Approval(_) | Kind::Other => metrics::record_late(LateResult::NothingToShow),
             }
         });
     }

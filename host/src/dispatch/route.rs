@@ -35,9 +35,10 @@ pub(super) fn pick<'a>(live: &'a Live, callback: &Callback) -> Option<Picked<'a>
     };
     match (narrowest(Handler::Typed), narrowest(Handler::Json)) {
         (Some(typed), Some(general)) => {
-            // A type that the contract does not know may be a callback that wants an answer. A plugin that names the type in
-            // a route gives one; a typed handler would take it only as an event.
-            let is_answered = kind == Kind::Other && general.route.event_type.is_some();
+            // A type without an interface of its own may be a callback that wants an answer. A plugin that names the type in a
+            // route gives one; a typed handler would take it only as an event.
+            let is_answered = matches!(kind, Kind::Approval(_) | Kind::Other)
+                && general.route.event_type.is_some();
             Some(match general.route.specificity().cmp(&typed.route.specificity()) {
                 Ordering::Greater => general,
                 Ordering::Equal if is_answered => general,

@@ -29,7 +29,7 @@ struct Pattern(Vec<String>);
 /// Returns whether the answer to a request for this path may hold a credential. The platform's router may be more lenient than
 /// a comparison of texts, so the path is read as leniently: without regard to case, to empty segments, and to whatever follows
 /// the name in a segment.
-pub(super) fn gives_credentials(path: &str) -> bool {
+pub fn gives_credentials(path: &str) -> bool {
     let path = path.to_ascii_lowercase();
     let segments: Vec<&str> = segments(&path).map(name).collect();
     PATTERNS.iter().any(|pattern| matches(&pattern.0, &segments))

@@ -57,6 +57,7 @@ impl Originator {
                 of(Who::of(&card.operator, &card.location))
             }
             Body::LinkPreview(preview) => of(Who::of(&preview.operator, &preview.location)),
+            Body::Approval(request) => of(Who::of(&request.operator, &Location::default())),
             Body::Other(event) => of(EventIds::of(event).who()),
         }
     }

@@ -73,7 +73,7 @@ fn verdict(error: &CallError) -> CallVerdict {
         | CallError::OutOfFuel { .. }
         | CallError::OutOfMemory { .. }
         | CallError::Stopped
-        | CallError::Trap(_)
+        | CallError::Trap { .. }
         | CallError::ReplyTooLarge { .. }
         | CallError::Unreadable(_) => CallVerdict::Failed,
         // The plugin works, and reports a failure of something else.

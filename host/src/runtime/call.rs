@@ -5,6 +5,7 @@ pub mod running_call;
 pub mod describe;
 pub mod report;
 pub mod error;
+mod last_words;
 pub mod timing;
 pub(in crate::runtime) mod guest;
 pub(in crate::runtime) mod state;

@@ -53,6 +53,7 @@ impl Handlers {
             Kind::CardAction => self.card_action.is_some(),
             Kind::LinkPreview => self.link_preview.is_some(),
             Kind::LegacyCard => self.legacy_card.is_some(),
+            Kind::Approval(_) => false,
             Kind::Other => self.event.is_some(),
         }
     }

@@ -21,7 +21,10 @@ pub(super) fn only_documented(kind: DeliveryKind, answer: &Fields) -> Result<(),
         DeliveryKind::CardAction => matches!(name, "toast" | "card"),
         DeliveryKind::LinkPreview => matches!(name, "inline" | "card"),
         DeliveryKind::LegacyCard => name != "card",
-        DeliveryKind::Challenge | DeliveryKind::Event | DeliveryKind::Other => true,
+        DeliveryKind::Challenge
+        | DeliveryKind::Approval(_)
+        | DeliveryKind::Event
+        | DeliveryKind::Other => true,
     };
     match answer.keys().find(|name| !is_documented(name)) {
         Some(name) => Err(wrong(&format!("`{name}` is no member of such an answer"))),

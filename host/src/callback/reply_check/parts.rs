@@ -118,7 +118,7 @@ impl AnswerParts {
             Kind::CardAction => [toast, wrapped()],
             Kind::LinkPreview => [inline, wrapped()],
             Kind::LegacyCard => [toast, card.map(CardPart::legacy_members)],
-            Kind::Other => [None, None],
+            Kind::Approval(_) | Kind::Other => [None, None],
         };
         let members = members.into_iter().flatten().filter(|member| !member.is_empty());
         format!("{{{}}}", members.collect::<Vec<_>>().join(","))

@@ -133,7 +133,9 @@ impl<'a> SortedReply<'a> {
         let members = match kind {
             Kind::CardAction => "`toast` and `card`",
             Kind::LinkPreview => "`inline` and `card`",
-            Kind::LegacyCard | Kind::Other => "`toast` and the members of a card",
+            Kind::LegacyCard | Kind::Approval(_) | Kind::Other => {
+                "`toast` and the members of a card"
+            }
         };
         let has_parts =
             has_card || self.card.is_some() || self.toast.is_some() || self.inline.is_some();

@@ -118,9 +118,9 @@ fn made<'a>(
 }
 
 /// Calls that are not recorded use the system's clocks and random numbers directly, which costs nothing more.
-fn nothing_granted(errors: &Printed, taped: Option<&Taped>) -> WasiCtxBuilder {
+fn nothing_granted(printed: &Printed, taped: Option<&Taped>) -> WasiCtxBuilder {
     let mut builder = WasiCtxBuilder::new();
-    builder.max_random_size(MAX_RANDOM_BYTES).stderr(errors.clone());
+    builder.max_random_size(MAX_RANDOM_BYTES).stderr(printed.errors());
     builder.allow_tcp(false).allow_udp(false);
     if let Some(taped) = taped {
         taped.give_to(&mut builder);
