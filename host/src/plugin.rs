@@ -19,3 +19,4 @@ mod own_words;
 pub mod not_granted;
 pub mod originator;
 pub mod rehearsed;
+mod warned;

@@ -290,6 +290,7 @@ impl Afterwards {
 
     fn late_card(&self, raw: RawReply, plugin: &Plugin) -> Option<Json> {
         let late = check_late(self.callback.kind(), raw);
+        plugin.warn(late.faults.warnings());
         if !late.faults.is_empty() {
             tracing::warn!(
                 app = %self.late.app, event_id = self.event_id(), plugin = plugin.name(), version = plugin.version(),
@@ -312,6 +313,7 @@ impl Afterwards {
     async fn refresh(self, report: CallReport, plugin: &Arc<Plugin>, slot: Option<Slot>) {
         let Ok(raw) = report.result else { return metrics::record_late(LateResult::Failed) };
         let checked = check(Kind::LinkPreview, raw, None);
+        plugin.warn(checked.faults.warnings());
         if !checked.faults.is_empty() {
             tracing::warn!(
                 app = %self.late.app, event_id = self.event_id(), plugin = plugin.name(), version = plugin.version(),

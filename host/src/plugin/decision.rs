@@ -1,5 +1,7 @@
 //! Turns the result of a call into the answer, and its outcome and reason for the log.
 
+use lark_card::fault::Fault;
+
 use crate::callback::fallback::Reason;
 use crate::callback::fallback::fallback;
 use crate::callback::model::Callback;
@@ -16,12 +18,18 @@ pub struct Decision {
     pub outcome: Outcome,
     /// The error or the faults of the reply; `None` if all went well.
     pub reason: Option<String>,
+    /// The likely faults of the reply's card, which is sent all the same.
+    pub warnings: Vec<Fault>,
 }
 
 impl Decision {
+    pub fn new(reply: Reply, outcome: Outcome, reason: Option<String>) -> Self {
+        Self { reply, outcome, reason, warnings: Vec::new() }
+    }
+
     /// Makes the host's own answer, for a callback that no plugin was asked or has replied to.
     pub fn by_host(callback: &Callback, why: Reason, reason: Option<String>) -> Self {
-        Self { reply: fallback(callback, why), outcome: why.into(), reason }
+        Self::new(fallback(callback, why), why.into(), reason)
     }
 
     /// Makes the host's own answer to a call that failed with this outcome.
@@ -71,14 +79,13 @@ pub fn decide(callback: &Callback, result: Result<RawReply, CallError>) -> Decis
 fn checked(callback: &Callback, raw: RawReply, outcome: Outcome) -> Decision {
     // The platform does not say which schema version the card on screen has.
     let checked = check(callback.kind(), raw, None);
-    if checked.faults.is_empty()
-        && let Some(reply) = checked.reply
-    {
-        return Decision { reply, outcome, reason: None };
-    }
-    let reason = Some(checked.faults.to_string());
-    match checked.reply {
-        Some(reply) => Decision { reply, outcome: Outcome::InvalidReply, reason },
+    let warnings = checked.faults.warnings().to_vec();
+    let is_whole = checked.faults.is_empty();
+    let reason = (!is_whole).then(|| checked.faults.to_string());
+    let decision = match checked.reply {
+        Some(reply) if is_whole => Decision::new(reply, outcome, reason),
+        Some(reply) => Decision::new(reply, Outcome::InvalidReply, reason),
         None => Decision::failed(callback, Outcome::InvalidReply, reason),
-    }
+    };
+    Decision { warnings, ..decision }
 }
