@@ -13,6 +13,7 @@ pub mod key_value;
 pub mod logging;
 pub mod open_api;
 pub mod plugin_settings;
+pub mod prepared;
 pub mod request;
 pub mod sealed_values;
 pub mod stdio;
@@ -150,6 +151,11 @@ impl Services {
     pub fn http(&mut self) -> &mut dyn WasiHttpHooks {
         let Self { context, state } = self;
         &mut **state.http.get_or_insert_with(|| Box::new(HttpCalls::new(context.clone())))
+    }
+
+    /// Returns the last error that the guest wrote to the log.
+    pub fn logged_error(&self) -> Option<&str> {
+        self.state.logging.last_error()
     }
 
     /// Ends the call. Writes what its guest printed, and returns the cards to show once the answer is on the wire.

@@ -7,6 +7,8 @@ import (
 	"fmt"
 	"log"
 	"os"
+
+	_ "time/tzdata" // there are no files to read time zones from
 )
 
 func main() {

@@ -92,10 +92,10 @@ async fn a_program_that_fails_is_answered_for_and_says_why() -> anyhow::Result<(
     for (program, code) in [(component, "exit code 1"), (module, "exit code 3")] {
         let sidecar = json!({ "limits": { "fuel": 200_000_000 }, "breaker": { "failures": 100 } });
         let running = with(program, sidecar).await?;
-        let failed = format!("{code}: asked the third thing went wrong");
+        let failed = format!("{code}:\nasked\nthe third thing\nwent wrong");
         let cases = [
             ("fail", "plugin_failure", failed.as_str()),
-            ("panic", "trap", "unreachable"),
+            ("panic", "trap", "as asked"),
             ("flood", "invalid_reply", "the reply holds 1048576 bytes"),
             ("garbage", "invalid_reply", "the answer is not JSON"),
             ("spin", "out_of_fuel", "200000000 units"),

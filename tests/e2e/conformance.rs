@@ -8,12 +8,15 @@ use anyhow::Context as _;
 use anyhow::ensure;
 use aviary::telemetry::events;
 use aviary_e2e::artifacts;
+use aviary_e2e::desk::COMPILED;
 use aviary_e2e::desk::Desk;
 use aviary_e2e::desk::patient_host;
 use aviary_e2e::desk::wait_until_live;
 use aviary_e2e::setup::Running;
 use aviary_e2e::setup::to_toml;
+use aviary_e2e::web_server::WebServer;
 use lark_simulator::delivery::Door;
+use serde_json::Value;
 use serde_json::json;
 
 use crate::conformance::cell::Cell;
@@ -34,6 +37,15 @@ pub(crate) const LANGUAGES: [&str; 7] =
 
 /// Languages whose README shows how a message is sent; Rust has the SDK for it, and an example.
 const SEND: [&str; 3] = ["typescript", "javascript", "python"];
+
+/// A part of the stack in the reason of a crash; C and Zig compile without the names that it would need.
+const FRAMES: [(&str, &str); 5] = [
+    ("rust", "lib.rs"),
+    ("typescript", "buttons.js"),
+    ("javascript", "buttons.js"),
+    ("python", "app.py\", line"),
+    ("go", "main.click"),
+];
 
 #[tokio::test]
 async fn rust() -> anyhow::Result<()> {
@@ -84,18 +96,20 @@ async fn conforms_from_source(language: &str) -> anyhow::Result<()> {
     conforms(language, &running).await
 }
 
-async fn started() -> anyhow::Result<Running> {
-    let running = patient_host().await?;
-    let sidecar = json!({
+fn sidecar() -> Value {
+    json!({
         "settings": { "greeting": "a setting 😀" },
         "grants": { "key_value": {}, "open_api": ["POST /open-apis/im/v1/messages"] },
         // Three times the fuel that any plugin needs, so an endless loop ends long before the deadline.
         "limits": { "fuel": 1_000_000_000_u64 },
         // Intended failures must not pause the plugin.
         "breaker": { "failures": 100 },
-    });
-    let sidecar = to_toml(&sidecar)?;
-    std::fs::write(running.plugin_file(&format!("{PLUGIN}.toml")), sidecar)?;
+    })
+}
+
+async fn started() -> anyhow::Result<Running> {
+    let running = patient_host().await?;
+    std::fs::write(running.plugin_file(&format!("{PLUGIN}.toml")), to_toml(&sidecar())?)?;
     Ok(running)
 }
 
@@ -124,8 +138,44 @@ async fn conforms(language: &str, running: &Running) -> anyhow::Result<()> {
             wrong.push(format!("a message: {said:?}, {messages:?}"));
         }
     }
+    if let Some((_, frame)) = FRAMES.iter().find(|(of, _)| *of == language) {
+        let click = cell::click("crash");
+        running.platform()?.send(&click).await?;
+        let event_id = click.event_id().context("it has an event id")?;
+        let line = running.callback_line(&event_id).await?;
+        if !line.text_of("reason").contains(frame) {
+            wrong.push(format!("a crash without {frame}: {}", line.text()));
+        }
+    }
+    if language == "javascript" {
+        wrong.extend(fetches(running).await?);
+    }
+    if language == "python" {
+        let seen = running.platform()?.send(&cell::click("sockets")).await?;
+        if !seen.toast().contains("a plugin has no sockets") {
+            wrong.push(format!("a socket is no exception: {seen:?}"));
+        }
+    }
     ensure!(wrong.is_empty(), "{language}:\n{}", wrong.join("\n"));
     the_same_callback_costs_the_same(language, running).await
+}
+
+/// Asks a granted server and another one. Returns what went wrong.
+async fn fetches(running: &Running) -> anyhow::Result<Vec<String>> {
+    let [granted, other] = [WebServer::start().await?, WebServer::start().await?];
+    let mut sidecar = sidecar();
+    sidecar["grants"]["http"] = json!([{ "url": granted.url(""), "private_addresses": true }]);
+    let path = running.plugin_file(&format!("{PLUGIN}.toml"));
+    std::fs::write(path, to_toml(&sidecar)?)?;
+    running.host.log().wait_for_count_within(COMPILED, 2, events::PLUGIN_LIVE, &[]).await?;
+    let mut wrong = Vec::new();
+    for (url, expected) in [(granted.url("/a"), "this is /a"), (other.url("/b"), "caught: true")] {
+        let seen = running.platform()?.send(&cell::fetch(&url)).await?;
+        if seen.toast() != expected {
+            wrong.push(format!("a fetch of {url}: {seen:?}"));
+        }
+    }
+    Ok(wrong)
 }
 
 async fn the_same_callback_costs_the_same(language: &str, running: &Running) -> anyhow::Result<()> {

@@ -267,7 +267,7 @@ async fn a_version_that_fails_its_own_test_does_not_go_live() -> anyhow::Result<
     let refused =
         running.host.log().wait_for(events::PLUGIN_REFUSED, &[("plugin", "answer")]).await?;
     let reason = refused.text_of("reason");
-    ensure!(reason.contains("click.json") && reason.contains("crashed"), "{reason}");
+    ensure!(reason.contains("click.json") && reason.contains("a guest's own words"), "{reason}");
     ensure!(running.toast("b").await? == "a");
     running.drop_guest("version-b", "answer")?;
     // The tests beside version a may have caused one more load in between.

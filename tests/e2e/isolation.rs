@@ -90,6 +90,10 @@ async fn a_trap_is_answered_for_every_type() -> anyhow::Result<()> {
     // The guest's error message is for the operator.
     let printed = running.host.log().lines(|line| line.text().contains("a guest's own words"));
     ensure!(!printed.is_empty(), "the panic message is in no log line");
+    let line =
+        running.host.log().wait_for(events::CALLBACK, &[("type", "card.action.trigger")]).await?;
+    let reason = line.text_of("reason");
+    ensure!(reason.contains("a guest's own words"), "the reason does not say why: {reason}");
     Ok(())
 }
 

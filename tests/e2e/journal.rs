@@ -152,7 +152,7 @@ async fn it_is_listed_filtered_and_shown() -> anyhow::Result<()> {
     ensure!(none.lines().count() == 1, "{none}");
     let (code, shown) = list(&["show", sender::event_id(&badly)])?;
     ensure!(code == Some(0), "{shown}");
-    for said in ["trap", "because", "guest", "callback", "reply"] {
+    for said in ["trap", "because", "a guest's own words", "guest", "callback", "reply"] {
         ensure!(shown.contains(said), "{said} is not in {shown}");
     }
     let (code, unknown) = list(&["show", "nobody"])?;

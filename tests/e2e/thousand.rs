@@ -27,7 +27,7 @@ const CALLS: usize = 1000;
 /// Number of concurrent users.
 const AT_ONCE: usize = 4;
 /// The plugin's buttons that end in a reply.
-const BUTTONS: [&str; 9] = [
+const BUTTONS: [&str; 10] = [
     "toast",
     "raw card",
     "template card",
@@ -36,6 +36,7 @@ const BUTTONS: [&str; 9] = [
     "logging",
     "key-value",
     "settings",
+    "random",
     "remaining time",
 ];
 

@@ -92,7 +92,7 @@ fn a_program_can_be_called_with_every_sample() -> anyhow::Result<()> {
         );
         samples += 1;
     }
-    ensure!(samples == 5, "{samples} samples");
+    ensure!(samples == 7, "{samples} samples");
     let (code, failed) = desk.call(&sender::click("fail"), &[])?;
     ensure!(code == Some(1) && failed["outcome"] == "plugin_failure", "{failed:#}");
     ensure!(failed["reply"]["toast"]["type"] == "error", "the host's own words: {failed:#}");
@@ -133,6 +133,21 @@ fn a_call_names_what_is_likely_wrong_and_passes() -> anyhow::Result<()> {
     ensure!(code == Some(0) && report["outcome"] == "answered", "{report:#}");
     let warning = report["warnings"][0].as_str().unwrap_or_default();
     ensure!(warning.starts_with("/card/data/config/wide_screen_mode: "), "{report:#}");
+    Ok(())
+}
+
+#[test]
+fn modules_that_need_sockets_are_named_before_the_first_call() -> anyhow::Result<()> {
+    let folder = tempfile::tempdir()?;
+    let file = folder.path().join("plugin.wasm");
+    let mut component = std::fs::read(artifacts::guest("version-a")?)?;
+    // A component made of Python holds these in its memory; a custom section (id 0, length, name, contents) will do.
+    let held = b"\x04heldcomponentize_py_runtime\0/1/requests/sessions.py\0/python/http/client.py";
+    component.extend([&[0, u8::try_from(held.len())?][..], held].concat());
+    std::fs::write(&file, component)?;
+    let (code, reports) = check(&[file])?;
+    let warning = reports[0]["warnings"][0].as_str().context("there is no warning")?;
+    ensure!(code == Some(0) && warning.contains("imports requests, http.client:"), "{warning}");
     Ok(())
 }
 

@@ -27,8 +27,17 @@ const STAMP: &str = "built";
 /// Folders that building a plugin creates in the plugin's folder.
 const INSTALLED: [&str; 3] = ["node_modules", ".venv", "build"];
 /// Files that every plugin of a language shares: its tools, and the contract.
-const FOUNDATION: [&str; 5] =
-    ["package.json", "package-lock.json", "requirements.txt", "go.mod", "wit"];
+const FOUNDATION: [&str; 6] =
+    ["package.json", "package-lock.json", "tsconfig.json", "requirements.txt", "go.mod", "wit"];
+/// Files of the templates that the conformance plugins use as they are.
+const SHARED: [(&str, &str); 6] = [
+    ("typescript", "src/boundary.ts"),
+    ("typescript", "src/host.d.ts"),
+    ("javascript", "src/boundary.js"),
+    ("python", "src/boundary.py"),
+    ("c", "src/text.c"),
+    ("c", "src/text.h"),
+];
 
 /// Waits until the plugin is live, however large it is.
 pub async fn wait_until_live(plugin: &str, running: &Running) -> anyhow::Result<()> {
@@ -92,6 +101,10 @@ impl Desk {
         let Some(desk) = Self::open(PLUGIN, language)? else { return Ok(None) };
         let source = artifacts::source_root().join("tests/conformance");
         desk.begin(PLUGIN, language, &[source.join(language), source.join("any")])?;
+        for (_, file) in SHARED.iter().filter(|(of, _)| *of == language) {
+            let template = artifacts::source_root().join(format!("plugins/hello-{language}"));
+            std::fs::copy(template.join(file), desk.folder.join(PLUGIN).join(file))?;
+        }
         desk.build(PLUGIN, &format!("aviary build {PLUGIN} --out plugins"))?;
         Ok(Some(desk))
     }

@@ -21,6 +21,14 @@ const MAX_LINE: usize = 8 * 1024;
 pub struct LogShare {
     used: usize,
     dropped: u64,
+    last_error: Option<String>,
+}
+
+impl LogShare {
+    /// Returns the last line of level error or critical, without secrets.
+    pub fn last_error(&self) -> Option<&str> {
+        self.last_error.as_deref()
+    }
 }
 
 /// Writes the lines of one call's guest, up to its share. Secrets among the settings are not written.
@@ -51,7 +59,7 @@ impl LoggingView<'_> {
             let event_id = self.context.event_id();
             tracing::warn!(
                 %app, %plugin, %version, %event_id, lines = self.state.dropped, printed_bytes = printed_beyond,
-                "plugin log over {} bytes, the rest was dropped", self.context.access.log_bytes
+                "plugin: log over {} bytes, the rest was dropped", self.context.access.log_bytes
             );
         }
     }
@@ -64,6 +72,10 @@ impl LoggingView<'_> {
         );
         let text = &text[..text.floor_char_boundary(MAX_LINE)];
         let context = &context[..context.floor_char_boundary(MAX_LINE)];
+        if matches!(level, logging::Level::Error | logging::Level::Critical) {
+            // Kept even if the log has no room for it: if the guest crashes now, this says why.
+            self.state.last_error = Some(text.to_owned());
+        }
         let size = text.len() + context.len();
         if size > self.context.access.log_bytes - self.state.used {
             self.state.dropped += 1;

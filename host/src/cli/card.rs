@@ -31,7 +31,7 @@ A file holds card JSON 1.0 or 2.0, or a card inside something, which is named in
 "card": …}, or the card as text in "content"), an answer to a callback, a card entity, a file that the card builder exports.
 A fault is certain if the platform refuses the card for it. Otherwise it is a warning: documented as wrong, while its effect
 is unknown. Exit codes: 0 nothing is certainly wrong, 1 something is (with --strict: or likely), 64 a file cannot be read."#)]
-    Check(CheckArgs),
+    Check(CardCheckArgs),
     /// Print the rules as JSON Schema, so that an editor completes and checks cards.
     #[command(after_help = r#"Example:
   aviary card schema > card.schema.json
@@ -41,7 +41,7 @@ In Visual Studio Code: "json.schemas": [{ "fileMatch": ["*.card.json"], "url": "
 }
 
 #[derive(Debug, Args)]
-pub(super) struct CheckArgs {
+pub(super) struct CardCheckArgs {
     /// Files with one card each.
     #[arg(required = true)]
     cards: Vec<PathBuf>,
@@ -55,7 +55,7 @@ pub(super) struct CheckArgs {
 
 /// One line of `--json`.
 #[derive(Serialize)]
-struct Line<'a> {
+struct CardLine<'a> {
     card: &'a Path,
     ok: bool,
     version: Option<&'static str>,
@@ -85,7 +85,7 @@ pub(super) fn run(command: CardCommand) -> ExitCode {
     }
 }
 
-fn check(CheckArgs { cards, json, strict }: &CheckArgs) -> ExitCode {
+fn check(CardCheckArgs { cards, json, strict }: &CardCheckArgs) -> ExitCode {
     let mut texts = Vec::new();
     for card in cards {
         match small_file::read_text(card, MAX_CARD_BYTES) {
@@ -122,7 +122,7 @@ fn print_json(card: &Path, report: &FileReport, ok: bool) {
         severity: fault.severity.as_str(),
         words: &fault.words,
     });
-    let line = Line {
+    let line = CardLine {
         card,
         ok,
         version: report.version.map(CardVersion::as_str),

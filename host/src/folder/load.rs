@@ -20,8 +20,8 @@ use crate::folder::event::FolderEvent;
 use crate::folder::promote::NotPromoted;
 use crate::folder::promote::rehearse;
 use crate::folder::self_test;
-use crate::folder::self_test::SelfTest;
 use crate::folder::self_test::SelfTestError;
+use crate::folder::self_test::SelfTests;
 use crate::open_api::rate_limit::RateLimit;
 use crate::plugin::breaker::Breaker;
 use crate::plugin::config::promote::PromoteConfig;
@@ -32,8 +32,10 @@ use crate::plugin::manifest::ManifestError;
 use crate::plugin::not_granted::not_granted;
 use crate::plugin::secrets::plugin_secret;
 use crate::plugin::settings::SettingsError;
+use crate::plugin::socket_modules::socket_modules;
 use crate::runtime::call::describe::describe;
 use crate::runtime::call::error::CallError;
+use crate::runtime::code::CodeSource;
 use crate::runtime::code::compile_error::CompileError;
 use crate::runtime::code::wasm::Wasm;
 use crate::runtime::compiler_pool::LongTurn;
@@ -45,6 +47,7 @@ use crate::runtime::unit::UnitConfig;
 use crate::small_file::OpenFolder;
 use crate::small_file::ReadError;
 use crate::small_file::off_thread;
+use crate::telemetry::events::PLUGIN_WITH_SOCKETS;
 
 /// The largest file that is loaded, in bytes. A Python component has 18 MB.
 pub const MAX_FILE_BYTES: u64 = 256 * 1024 * 1024;
@@ -107,14 +110,14 @@ impl LoadError {
 
 /// The files of one plugin, read.
 #[derive(Debug)]
-pub(super) struct Source {
+pub(super) struct PluginSource {
     folder: Arc<OpenFolder>,
     wasm: Wasm,
     sidecar: Option<String>,
-    tests: Vec<SelfTest>,
+    tests: SelfTests,
 }
 
-impl Source {
+impl PluginSource {
     /// Reads the files, all from one folder even if another takes its place meanwhile.
     pub(super) async fn read(folder: &Path, name: &str) -> Result<Self, LoadError> {
         let (path, name) = (folder.to_owned(), name.to_owned());
@@ -130,7 +133,7 @@ impl Source {
             Err(error) => return Err(error.into()),
         };
         let wasm = folder.read(&file("wasm"), MAX_FILE_BYTES)?;
-        let tests = self_test::read(&folder, &file("tests"))?;
+        let tests = SelfTests::read(&folder, &file("tests"))?;
         Ok(Self { folder, wasm: Wasm::new(wasm.into()), sidecar, tests })
     }
 
@@ -140,8 +143,8 @@ impl Source {
         hash.update(self.wasm.digest());
         hash.update([u8::from(self.sidecar.is_some())]);
         hash.update(sha2::Sha256::digest(self.sidecar.as_deref().unwrap_or_default()));
-        for test in &self.tests {
-            hash.update(sha2::Sha256::digest(test.body()));
+        for content in self.tests.contents() {
+            hash.update(sha2::Sha256::digest(content));
         }
         hash.finalize().into()
     }
@@ -192,10 +195,10 @@ impl Loader {
     pub(super) async fn load(
         &self,
         name: &str,
-        source: Source,
+        source: PluginSource,
         turn: Option<LongTurn>,
     ) -> Result<Arc<Plugin>, LoadError> {
-        let Source { folder, wasm, sidecar, tests } = source;
+        let PluginSource { folder, wasm, sidecar, tests } = source;
         let mut manifest = sidecar.as_deref().map(Manifest::parse).transpose()?.unwrap_or_default();
         let loading = self.engine.loader.load(wasm.clone(), turn);
         let (version, code) = tokio::join!(wasm.version(), loading);
@@ -204,6 +207,12 @@ impl Loader {
         for missing in &not_granted {
             let (version, missing) = (version.as_str().into(), missing.clone());
             self.announce(name, FolderChange::NotGranted { version, missing });
+        }
+        // Compiled code that is found in the cache was warned of when it was compiled, and is to be live at once.
+        if code.source == CodeSource::Compiled
+            && let Some(reason) = wasm.find_in(socket_modules).await?
+        {
+            tracing::warn!(app = %self.app, plugin = name, %version, reason, "{PLUGIN_WITH_SOCKETS}");
         }
         let id = PluginId { app: self.app.clone(), name: name.into(), version: version.into() };
         let access = self.access(id, &mut manifest, folder).await?;

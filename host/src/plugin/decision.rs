@@ -2,9 +2,11 @@
 
 use lark_card::fault::Fault;
 
+use crate::callback::approval::answer;
 use crate::callback::fallback::Reason;
 use crate::callback::fallback::fallback;
 use crate::callback::model::Callback;
+use crate::callback::model::Kind;
 use crate::callback::reply::RawReply;
 use crate::callback::reply::Reply;
 use crate::callback::reply_check::check;
@@ -59,6 +61,10 @@ pub fn decide(callback: &Callback, result: Result<RawReply, CallError>) -> Decis
     let reason = Some(error.to_string());
     let failed = |outcome| Decision::failed(callback, outcome, reason.clone());
     match error {
+        CallError::User(toast) if let Kind::Approval(kind) = callback.kind() => {
+            let reply = answer::failed(kind, &toast.content);
+            Decision::new(reply, Outcome::PluginFailure, reason)
+        }
         CallError::User(toast) => match RawReply::from_toast(callback.kind(), toast) {
             Some(raw) => checked(callback, raw, Outcome::PluginFailure),
             None => failed(Outcome::PluginFailure),
@@ -66,7 +72,7 @@ pub fn decide(callback: &Callback, result: Result<RawReply, CallError>) -> Decis
         CallError::Internal(_) | CallError::Exit { .. } => failed(Outcome::PluginFailure),
         CallError::OutOfFuel { .. } => failed(Outcome::OutOfFuel),
         CallError::OutOfMemory { .. } => failed(Outcome::OutOfMemory),
-        CallError::Trap(_) => failed(Outcome::Trap),
+        CallError::Trap { .. } => failed(Outcome::Trap),
         CallError::ReplyTooLarge { .. } | CallError::Unreadable(_) => failed(Outcome::InvalidReply),
         CallError::Stopped => failed(Outcome::Deadline),
         CallError::HostMemory | CallError::NoRoom(_) => {

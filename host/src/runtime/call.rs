@@ -5,6 +5,7 @@ pub mod running_call;
 pub mod describe;
 pub mod report;
 pub mod error;
+mod last_words;
 pub mod timing;
 pub(in crate::runtime) mod guest;
 pub(in crate::runtime) mod state;
@@ -24,12 +25,12 @@ use crate::capability::context::CallContext;
 use crate::runtime::call::time_slice::TimeSlice;
 
 /// A call that is running.
-pub(super) struct Call {
+pub(super) struct CallData {
     pub(super) slice: TimeSlice,
     pub(super) services: Services,
 }
 
-impl Call {
+impl CallData {
     pub(super) fn begin(context: CallContext) -> Self {
         Self { slice: TimeSlice::begin(), services: Services::new(context) }
     }

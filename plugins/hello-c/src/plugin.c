@@ -11,7 +11,13 @@ static hello_string_t words(const char *text) {
   return copy;
 }
 
-static hello_string_t taken(struct text text) { return (hello_string_t){(uint8_t *)text.at, text.length}; }
+// The text as UTF-8, in memory that the bindings free.
+static hello_string_t taken(struct text text) {
+  struct text utf8 = {0};
+  add_utf8(&utf8, (struct part){text.at, text.length});
+  free(text.at);
+  return (hello_string_t){(uint8_t *)utf8.at, utf8.length};
+}
 
 static struct part part_of(hello_string_t string) { return (struct part){(char *)string.ptr, string.len}; }
 

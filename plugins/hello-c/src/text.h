@@ -19,6 +19,9 @@ struct part {
   size_t length;
 };
 
+// Adds text from anywhere. What is not UTF-8, half a character for example, becomes U+FFFD: the host takes nothing else.
+void add_utf8(struct text *text, struct part part);
+
 // The next field whose value is a string; false after the last. `rest` begins as the whole object.
 bool next_field(struct part *rest, struct part *name, struct part *value);
 

@@ -21,5 +21,11 @@ int main(void) {
   assert(is(host, "a.example") && is(path, "/b/c"));
   assert(split_link((struct part){"https://a.example", 17}, &host, &path) && is(path, "/"));
   assert(!split_link((struct part){"not a link", 10}, &host, &path));
+
+  struct text text = {0};
+  const char *cut = "é 😀 \xf0\x9f|\xed\xa0\x80|\xc0\xaf|\xe4";
+  add_utf8(&text, (struct part){cut, strlen(cut)});
+  const char *utf8 = "é 😀 �|���|��|�";
+  assert(is((struct part){text.at, text.length}, utf8));
   return 0;
 }

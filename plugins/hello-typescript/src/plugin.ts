@@ -1,16 +1,16 @@
 // The component's exports: one object for each interface of wit/world.wit.
 
-import logging from "wasi:logging/logging@0.1.0-draft";
+import { exported } from "./boundary.js";
 import type { CardAction, PreviewRequest } from "./contract";
 import { onClick, onLink } from "./handlers.js";
 
 export const cardActionHandler = {
-  handle(action: CardAction) {
-    logging.log("info", "hello", `${action.action.tag} touched`);
+  handle: exported((action: CardAction) => {
+    console.info(`${action.action.tag} touched`);
     return onClick(action);
-  },
+  }),
 };
 
 export const linkPreviewHandler = {
-  handle: (request: PreviewRequest) => onLink(request),
+  handle: exported((request: PreviewRequest) => onLink(request)),
 };

@@ -22,10 +22,17 @@ pub fn answer(arena: Allocator, callback: Callback, out: *Writer) !void {
         return onClick(arena, event.operator.open_id, event.action.form_value, out);
     }
     if (std.mem.eql(u8, callback.header.event_type, "url.preview.get")) {
-        const reply = .{ .@"inline" = .{ .title = try title(arena, event.context.url) } };
+        const shown = try utf8(arena, try title(arena, event.context.url));
+        const reply = .{ .@"inline" = .{ .title = shown } };
         return std.json.Stringify.value(reply, .{}, out);
     }
     return error.NothingHereAnswersThat;
+}
+
+/// Text from anywhere for a reply. What is not UTF-8, half a character for example, becomes U+FFFD; `Stringify` would write such a
+/// text as an array of numbers.
+fn utf8(arena: Allocator, text: []const u8) ![]const u8 {
+    return std.fmt.allocPrint(arena, "{f}", .{std.unicode.fmtUtf8(text)});
 }
 
 const Markdown = struct { tag: []const u8 = "markdown", content: []const u8 };
@@ -43,7 +50,7 @@ fn onClick(arena: Allocator, who: []const u8, form: std.json.Value, out: *Writer
                 .string => |text| try std.fmt.allocPrint(arena, "**{s}**: {s}", .{ name, text }),
                 else => |value| try std.fmt.allocPrint(arena, "**{s}**: {f}", .{ name, std.json.fmt(value, .{}) }),
             };
-            try elements.append(arena, .{ .content = line });
+            try elements.append(arena, .{ .content = try utf8(arena, line) });
         }
     }
     const hello = "Hello from Zig";
@@ -95,6 +102,12 @@ test "a link is shown as its host and its path" {
         };
         try expectReply(link, &.{case[1]});
     }
+}
+
+test "half a character is shown as such" {
+    var arena: std.heap.ArenaAllocator = .init(std.testing.allocator);
+    defer arena.deinit();
+    try std.testing.expectEqualStrings("cut \u{fffd}", try utf8(arena.allocator(), "cut 😀"[0..5]));
 }
 
 test "an unknown callback is a failure" {

@@ -5,9 +5,13 @@ package main
 import (
 	"encoding/json"
 	"fmt"
+	"math/rand/v2"
 	"os"
 	"strconv"
+	"time"
 	"unicode/utf8"
+
+	_ "time/tzdata" // as in the template
 )
 
 type object = map[string]any
@@ -86,6 +90,19 @@ func click(asked callback, about event) any {
 		return info(fmt.Sprint(utf8.RuneCountInString(text(about))))
 	case "failure":
 		return object{"toast": object{"type": "error", "content": "failure"}}
+	case "crash":
+		panic("the reason of a crash")
+	case "half an emoji":
+		return info("cut 😀"[:5])
+	case "random":
+		return info(fmt.Sprint(rand.Uint64()))
+	case "print":
+		fmt.Fprintln(os.Stderr, "printed 日志")
+		return info("printed")
+	case "time zone":
+		zone, err := time.LoadLocation("Asia/Shanghai")
+		must(err)
+		return info(time.Date(2026, 12, 1, 0, 0, 0, 0, time.UTC).In(zone).Format(time.TimeOnly))
 	case "endless loop":
 		// With so much to do in each turn that its fuel is gone before its time is.
 		for x := uint64(1); ; busy = x {

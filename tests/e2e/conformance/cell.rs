@@ -19,8 +19,13 @@ const MANY: usize = 1 << 20;
 /// The largest time that a callback can carry.
 const LARGEST_TIME: &str = "18446744073709551615";
 
+/// What the plugin says when it crashes.
+const CRASH: &str = "the reason of a crash";
+
 /// Reason for a cell that no command can pass, in any language.
 const NO_LEVELS: &str = "a command's log is its standard error, which has no levels";
+/// Reason for a cell that a language without a library of time zones cannot pass.
+const NO_ZONES: &str = "Rust, C and Zig have no time zones in their libraries, QuickJS and this StarlingMonkey no `Intl`";
 /// Reason for a cell that no program of WASI preview 1 can pass.
 const NO_STORE: &str = "WASI preview 1, which Go and Zig are compiled for, has nothing of the kind";
 
@@ -50,6 +55,10 @@ enum Reads {
     Reply(fn(&Seen) -> String),
     /// The outcome of the call in the log.
     Outcome,
+    /// Whether the reason in the log holds this text.
+    Reason(&'static str),
+    /// Whether a second click gets another toast.
+    Difference,
     /// The level and the text of the plugin's log line.
     PluginLog,
 }
@@ -71,11 +80,22 @@ impl Cell {
     pub(crate) async fn play(&self, running: &Running, door: &Door) -> anyhow::Result<String> {
         let delivery = (self.delivery)();
         let seen = running.platform()?.send_by(door, &delivery).await?;
-        if let Reads::Reply(read) = self.reads {
-            return Ok(read(&seen));
+        match self.reads {
+            Reads::Reply(read) => return Ok(read(&seen)),
+            Reads::Difference => {
+                let again = running.platform()?.send_by(door, &(self.delivery)()).await?;
+                let (first, second) = (seen.toast(), again.toast());
+                let differs = first != second && !first.is_empty() && !second.is_empty();
+                return Ok(differs.to_string());
+            }
+            Reads::Outcome | Reads::Reason(_) | Reads::PluginLog => {}
         }
         let event_id = delivery.event_id().context("it has an event id")?;
         let callback = running.callback_line(&event_id).await?;
+        if let Reads::Reason(said) = self.reads {
+            let reason = callback.text_of("reason");
+            return Ok(if reason.contains(said) { said } else { reason }.to_owned());
+        }
         let outcome = callback.text_of("outcome").to_owned();
         if matches!(self.reads, Reads::Outcome) || outcome != "answered" {
             return Ok(outcome);
@@ -137,10 +157,24 @@ pub(crate) fn all() -> Vec<Cell> {
         says("failure for the user", || click("failure"), "failure"),
         ends("trap", || click("trap"), "trap")
             .known(&[("go", "a Go program that panics ends itself with a code, which is no trap")]),
+        Cell { reads: Reads::Reason(CRASH), ..says("reason of a crash", || click("crash"), CRASH) },
+        says("half an emoji", || click("half an emoji"), "cut \u{fffd}"),
+        Cell {
+            reads: Reads::Difference,
+            ..says("random differs between two fresh instances", || click("random"), "true")
+        },
+        says("time zone", || click("time zone"), "08:00:00").known(&[
+            ("rust", NO_ZONES),
+            ("typescript", NO_ZONES),
+            ("javascript", NO_ZONES),
+            ("c", NO_ZONES),
+            ("zig", NO_ZONES),
+        ]),
         ends("endless loop", || click("endless loop"), "out_of_fuel"),
         ends("oversized allocation", || click("oversized allocation"), "out_of_memory"),
         logs("logging", || click("logging"), "WARN: logged 日志")
             .known(&[("go", NO_LEVELS), ("zig", NO_LEVELS)]),
+        logs("printing", || click("print"), "INFO: printed 日志"),
         says("key-value", || click("key-value"), "kept 日志 42")
             .known(&[("go", NO_STORE), ("zig", NO_STORE)]),
         says("settings", || click("settings"), "a setting 😀"),
@@ -181,6 +215,10 @@ pub(crate) fn click(name: &str) -> Delivery {
 
 fn with_text(name: &str, text: &str) -> Delivery {
     Delivery::click(sample::CardAction { value: json!({ "text": text }), ..button(name) })
+}
+
+pub(crate) fn fetch(url: &str) -> Delivery {
+    Delivery::click(sample::CardAction { value: json!({ "url": url }), ..button("fetch") })
 }
 
 fn text() -> Delivery {

@@ -16,20 +16,18 @@ use crate::runtime::call::error::CallError;
 use crate::runtime::call::state::GuestState;
 use crate::runtime::call::state::Wasi;
 
-/// Bytes of the end of standard error that a failure's log line repeats: the last line of a traceback.
-const TAIL: usize = 512;
 /// The reply of a command that prints nothing: the card stays, and there is no toast.
 const NOTHING: &str = "{}";
 
 /// The entry point of a plugin of the command form.
-pub(in crate::runtime) enum Command {
+pub(in crate::runtime) enum CommandHandler {
     /// A component's exported `run`.
     Run(GuestIndices),
     /// The start function of a core module.
     Program,
 }
 
-impl Command {
+impl CommandHandler {
     /// Finds the entry point in a component.
     pub(in crate::runtime) fn exported(instance_pre: &InstancePre<GuestState>) -> Option<Self> {
         GuestIndices::new(instance_pre).ok().map(Self::Run)
@@ -71,19 +69,19 @@ pub(in crate::runtime) fn answer(
     reply_bytes: usize,
 ) -> Result<RawReply, CallError> {
     if code != 0 {
-        return Err(CallError::Exit { code, tail: wasi.printed.tail(TAIL) });
+        return Err(CallError::Exit { code, said: String::new() });
     }
     let (answer, beyond) = wasi.answer.as_ref().map(Printed::take).unwrap_or_default();
     if beyond > 0 {
         let size = answer.len().saturating_add(usize::try_from(beyond).unwrap_or(usize::MAX));
         return Err(CallError::ReplyTooLarge { size, limit: reply_bytes });
     }
-    let answer = String::from_utf8(answer)
-        .map_err(|_| CallError::Unreadable("standard output is not UTF-8".to_owned()))?;
+    // A character that was cut in two becomes U+FFFD, as it does in the languages that have text of their own.
+    let answer = String::from_utf8_lossy(&answer);
     Ok(match (answer.trim(), callback.kind()) {
         // An event needs an acknowledgement only.
         ("", Kind::Other) => RawReply::Accepted,
         ("", _) => RawReply::Json(NOTHING.to_owned()),
-        (_, _) => RawReply::Json(answer),
+        (_, _) => RawReply::Json(answer.into_owned()),
     })
 }

@@ -9,6 +9,7 @@ use crate::callback::model::Callback;
 use crate::deadline::Deadline;
 use crate::runtime::call::error::CallError;
 use crate::runtime::call::guest::Guest;
+use crate::runtime::call::last_words::last_words;
 use crate::runtime::call::run::CallThreads;
 use crate::runtime::call::thread_sharing::take_turns;
 use crate::runtime::code::linked::Linked;
@@ -56,7 +57,11 @@ async fn ask(
         Err(_elapsed) => Err(CallError::Stopped),
         Ok(Ok(info)) => info,
         Ok(Err(error)) => {
-            Err(CallError::of(&error, &unit.limits, guest.store.data().limiter.refused()))
+            let state = guest.store.data();
+            let (errors, settings) = (state.wasi.printed.take_errors(), &unit.access.settings);
+            let logged = state.call.as_ref().and_then(|call| call.services.logged_error());
+            Err(CallError::of(&error, &unit.limits, state.limiter.refused())
+                .with_last_words(|| last_words(logged, &errors, settings)))
         }
     }
 }

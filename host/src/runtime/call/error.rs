@@ -9,7 +9,7 @@ use crate::callback::reply::Toast;
 use crate::capability::plugin_settings::PluginSettings;
 use crate::runtime::call::lift;
 use crate::runtime::limits::Limits;
-use crate::runtime::memory::Refused;
+use crate::runtime::memory::GrowthRefused;
 
 /// Why a handler did not return a reply.
 #[derive(Debug, thiserror::Error)]
@@ -22,12 +22,12 @@ pub enum CallError {
     #[error("the plugin failed: {0}")]
     Internal(String),
     /// A command ended with an exit code other than 0.
-    #[error("the plugin failed: exit code {code}{}{tail}", if tail.is_empty() { "" } else { ": " })]
+    #[error("the plugin failed: exit code {code}{}", after_colon(said))]
     Exit {
         /// Any code but 0.
         code: i32,
-        /// The end of standard error.
-        tail: String,
+        /// The guest's last words; empty if it said nothing.
+        said: String,
     },
     /// The guest has used up its fuel.
     #[error("the plugin used up its {limit} units of fuel")]
@@ -44,9 +44,14 @@ pub enum CallError {
     /// The guest was still running when its time was over.
     #[error("the plugin was stopped at the end of its time")]
     Stopped,
-    /// The guest trapped, for this reason.
-    #[error("the plugin crashed: {0}")]
-    Trap(String),
+    /// The guest trapped.
+    #[error("the plugin crashed: {trap}{}", after_colon(said))]
+    Trap {
+        /// The engine's reason.
+        trap: String,
+        /// The guest's last words, for example an exception with its stack; empty if it said nothing.
+        said: String,
+    },
     /// The reply holds more text than the plugin's limit.
     #[error("the reply holds {size} bytes; the plugin's limit is {limit}")]
     ReplyTooLarge {
@@ -66,6 +71,15 @@ pub enum CallError {
     NoRoom(String),
 }
 
+/// Returns a guest's words as the end of a sentence. Several lines begin on a line of their own.
+fn after_colon(said: &str) -> String {
+    match said {
+        "" => String::new(),
+        said if said.contains('\n') => format!(":\n{said}"),
+        said => format!(": {said}"),
+    }
+}
+
 impl From<types::Failure> for CallError {
     fn from(failure: types::Failure) -> Self {
         match failure {
@@ -80,7 +94,7 @@ impl CallError {
     pub(in crate::runtime) fn of(
         error: &wasmtime::Error,
         limits: &Limits,
-        refused: Option<Refused>,
+        refused: Option<GrowthRefused>,
     ) -> Self {
         let said = || format!("{error:#}");
         let trap = error.downcast_ref::<Trap>();
@@ -91,22 +105,22 @@ impl CallError {
             return want;
         }
         match trap {
-            Some(trap) => Self::Trap(trap.to_string()),
+            Some(trap) => Self::trap(trap),
             None if error.is::<PoolConcurrencyLimitError>() => Self::NoRoom(said()),
             // An error inside a guest has a backtrace; one from reading its result has none.
             None if error.downcast_ref::<WasmBacktrace>().is_none() => Self::Unreadable(said()),
-            None => Self::Trap(said()),
+            None => Self::trap(&said()),
         }
     }
 
     /// Returns the error for a guest that was refused memory, even if the guest then gave up in its own way.
     pub(in crate::runtime) fn for_want_of_memory(
         limits: &Limits,
-        refused: Option<Refused>,
+        refused: Option<GrowthRefused>,
     ) -> Option<Self> {
         Some(match refused? {
-            Refused::Own => Self::OutOfMemory { limit: limits.memory_bytes },
-            Refused::Host => Self::HostMemory,
+            GrowthRefused::Own => Self::OutOfMemory { limit: limits.memory_bytes },
+            GrowthRefused::Host => Self::HostMemory,
         })
     }
 
@@ -114,15 +128,25 @@ impl CallError {
     pub(in crate::runtime) fn without_secrets(self, settings: &PluginSettings) -> Self {
         match self {
             Self::Internal(text) => Self::Internal(settings.without_secrets(&text).into_owned()),
-            Self::Exit { code, tail } => {
-                Self::Exit { code, tail: settings.without_secrets(&tail).into_owned() }
-            }
             other => other,
         }
     }
 
+    /// Adds the guest's last words, which hold no secrets, to the reason of a crash.
+    pub(in crate::runtime) fn with_last_words(self, words: impl FnOnce() -> String) -> Self {
+        match self {
+            Self::Exit { code, .. } => Self::Exit { code, said: words() },
+            Self::Trap { trap, .. } => Self::Trap { trap, said: words() },
+            other => other,
+        }
+    }
+
+    fn trap(reason: &dyn std::fmt::Display) -> Self {
+        Self::Trap { trap: reason.to_string(), said: String::new() }
+    }
+
     /// Makes the error of a call that was lost because the host itself failed.
     pub(in crate::runtime) fn lost(error: &dyn std::fmt::Display) -> Self {
-        Self::Trap(format!("the guest's thread failed: {error}"))
+        Self::trap(&format_args!("the guest's thread failed: {error}"))
     }
 }

@@ -42,11 +42,20 @@ impl Wasm {
         &self.digest
     }
 
+    /// Searches the bytes on another thread, because that takes too long for an I/O thread.
+    pub async fn find_in<T: Send + 'static>(
+        &self,
+        search: impl FnOnce(&[u8]) -> T + Send + 'static,
+    ) -> std::io::Result<T> {
+        let bytes = self.bytes.clone();
+        let found = tokio::task::spawn_blocking(move || search(&bytes)).await;
+        found.map_err(std::io::Error::other)
+    }
+
     /// Returns the first 12 hex digits of the SHA-256, which people compare with `sha256sum`. Computing it takes longer than
     /// loading cached code, so both are done at the same time.
     pub async fn version(&self) -> std::io::Result<String> {
-        let bytes = self.bytes.clone();
-        let sha256 = tokio::task::spawn_blocking(move || sha2::Sha256::digest(&bytes)).await;
-        Ok(hex::encode(&sha256.map_err(std::io::Error::other)?[..6]))
+        let sha256 = self.find_in(|bytes| sha2::Sha256::digest(bytes)).await?;
+        Ok(hex::encode(&sha256[..6]))
     }
 }

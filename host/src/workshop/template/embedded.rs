@@ -41,19 +41,19 @@ const RUST: &[Embedded] = folder!("plugins/hello-rust":
 
 const TYPESCRIPT: &[Embedded] = folder!("plugins/hello-typescript":
     ".gitignore" "README.md" "callbacks/click.json" "callbacks/form.json" "callbacks/link.json" "package-lock.json"
-    "package.json" "plugin.toml" "src/contract.d.ts" "src/handlers.ts" "src/host.d.ts" "src/plugin.ts"
+    "package.json" "plugin.toml" "src/boundary.ts" "src/contract.d.ts" "src/handlers.ts" "src/host.d.ts" "src/plugin.ts"
     "test/handlers.test.js" "tsconfig.json" "wit/world.wit"
 );
 
 const JAVASCRIPT: &[Embedded] = folder!("plugins/hello-javascript":
     ".gitignore" "README.md" "build.js" "callbacks/click.json" "callbacks/form.json" "callbacks/link.json"
-    "package-lock.json" "package.json" "plugin.toml" "src/handlers.js" "src/plugin.js" "test/handlers.test.js"
-    "wit/world.wit"
+    "package-lock.json" "package.json" "plugin.toml" "src/boundary.js" "src/handlers.js" "src/plugin.js"
+    "test/handlers.test.js" "wit/world.wit"
 );
 
 const PYTHON: &[Embedded] = folder!("plugins/hello-python":
     ".gitignore" "README.md" "callbacks/click.json" "callbacks/form.json" "callbacks/link.json" "plugin.toml"
-    "requirements.txt" "src/app.py" "src/handlers.py" "tests/test_handlers.py" "wit/world.wit"
+    "requirements.txt" "src/app.py" "src/boundary.py" "src/handlers.py" "tests/test_handlers.py" "wit/world.wit"
 );
 
 const C: &[Embedded] = folder!("plugins/hello-c":

@@ -6,6 +6,8 @@
 #include <string.h>
 
 #include "conformance.h"
+// Of the template.
+#include "text.h"
 
 typedef conformance_string_t string;
 typedef exports_lark_callback_card_action_handler_card_action_t click;
@@ -21,6 +23,14 @@ static string copy_of(string text) {
   string copy;
   conformance_string_dup_n(&copy, (char *)text.ptr, text.len);
   return copy;
+}
+
+// As in the template.
+static string taken(struct text text) {
+  struct text utf8 = {0};
+  add_utf8(&utf8, (struct part){text.at, text.length});
+  free(text.at);
+  return (string){(uint8_t *)utf8.at, utf8.length};
 }
 
 static lark_callback_types_toast_t toast(uint8_t kind, string content) {
@@ -125,6 +135,21 @@ bool exports_lark_callback_card_action_handler_handle(click *action, reply *ret,
     return false;
   }
   if (is(action, "trap")) __builtin_trap();
+  if (is(action, "crash")) {
+    fprintf(stderr, "the reason of a crash\n");
+    abort();
+  }
+  if (is(action, "half an emoji")) {
+    struct text cut = {0};
+    add(&cut, "cut 😀", 5);
+    return info(ret, taken(cut));
+  }
+  if (is(action, "random")) return info(ret, number(arc4random()));
+  if (is(action, "print")) {
+    puts("printed 日志");
+    return fflush(stdout) == 0 && info(ret, words("printed"));
+  }
+  if (is(action, "time zone")) return info(ret, words("none"));
   if (is(action, "endless loop"))
     for (volatile int turns = 0;; turns++);
   if (is(action, "oversized allocation")) {

@@ -4,7 +4,7 @@
 const encoded = (text) => Uint8Array.from(unescape(encodeURIComponent(text)), (byte) => byte.charCodeAt(0));
 const decoded = (bytes) => decodeURIComponent(escape(String.fromCharCode(...bytes)));
 
-export function plugin(log, setting, remainingMs, open, addTwo, call) {
+export function plugin(log, setting, remainingMs, open, addTwo, call, exported) {
   // As the README of hello-javascript has it.
   const send = (openId, text) => {
     const message = { receive_id: openId, msg_type: "text", content: JSON.stringify({ text }) };
@@ -45,6 +45,27 @@ export function plugin(log, setting, remainingMs, open, addTwo, call) {
     trap: () => {
       throw new Error("trap");
     },
+    crash: () => {
+      throw new Error("the reason of a crash");
+    },
+    "half an emoji": () => info("cut 😀".slice(0, 5)),
+    random: () => info(String(Math.random())),
+    fetch: async ({ action }) => {
+      try {
+        const answer = await fetch(JSON.parse(action.value).url);
+        return info(await answer.text());
+      } catch (error) {
+        return info(`caught: ${error instanceof TypeError}`);
+      }
+    },
+    print: () => {
+      console.log("printed", "日志");
+      return info("printed");
+    },
+    "time zone": () => {
+      if (globalThis.Intl === undefined) return info("none");
+      return info(new Date(Date.UTC(2026, 11, 1)).toLocaleTimeString("en-GB", { timeZone: "Asia/Shanghai" }));
+    },
     "endless loop": () => {
       for (;;);
     },
@@ -68,18 +89,21 @@ export function plugin(log, setting, remainingMs, open, addTwo, call) {
     },
   };
   return {
-    cardActionHandler: { handle: (card) => buttons[card.action.name](card) },
+    cardActionHandler: { handle: exported((card) => buttons[card.action.name](card)) },
     linkPreviewHandler: {
-      handle: ({ url }) => ({
+      handle: exported(({ url }) => ({
         inline: { title: url, i18nTitle: [["zh_cn", "链接"]], imageKey: null, urls: null },
         card: null,
-      }),
+      })),
     },
     legacyCardHandler: {
-      handle: ({ operator }) => ({ tag: "toast", val: { kind: "success", content: operator.openId, i18n: [] } }),
+      handle: exported(({ operator }) => ({
+        tag: "toast",
+        val: { kind: "success", content: operator.openId, i18n: [] },
+      })),
     },
     eventHandler: {
-      handle: ({ body }) => log("info", "conformance", body),
+      handle: exported(({ body }) => log("info", "conformance", body)),
     },
   };
 }

@@ -7,10 +7,12 @@ import { open } from "wasi:keyvalue/store@0.2.0-draft";
 import { remainingMs } from "lark:callback/request@0.1.0";
 import { call } from "lark:callback/open-api@0.1.0";
 
+// Of the template.
+import { exported } from "./boundary.js";
 import { plugin } from "./buttons.js";
 
 const addTwo = (bucket, key) => increment(bucket, key, 2n);
-const all = plugin(log, get, remainingMs, open, addTwo, call);
+const all = plugin(log, get, remainingMs, open, addTwo, call, exported);
 export const cardActionHandler = all.cardActionHandler;
 export const linkPreviewHandler = all.linkPreviewHandler;
 export const legacyCardHandler = all.legacyCardHandler;

@@ -1,6 +1,13 @@
 """Does what the button's name says: one cell of the conformance table each."""
 
+from boundary import exported  # isort: skip
+
+import datetime
 import json
+import random
+import socket
+import urllib.request
+from zoneinfo import ZoneInfo
 
 from componentize_py_types import Err
 from wit_world import exports
@@ -50,6 +57,36 @@ def failure(_):
 
 def trap(_):
     raise RuntimeError("trap")
+
+
+def crash(_):
+    raise RuntimeError("the reason of a crash")
+
+
+def prints(_):
+    print("printed", "日志")
+    return info("printed")
+
+
+def time_zone(_):
+    """In a zone, a codec and a module that Python imports only here."""
+    time = datetime.datetime.strptime("2026-12-01 +0000", "%Y-%m-%d %z")
+    assert "é.example".encode("idna") == b"xn--9ca.example"
+    return info(time.astimezone(ZoneInfo("Asia/Shanghai")).strftime("%H:%M:%S"))
+
+
+# As urllib3 does when it is imported.
+try:
+    socket.socket().bind(("127.0.0.1", 0))
+except OSError:
+    pass
+
+
+def sockets(_):
+    try:
+        urllib.request.urlopen("http://a.example/")
+    except OSError as error:
+        return info(str(error))
 
 
 def endless_loop(_):
@@ -102,6 +139,12 @@ BUTTONS = {
     "1 MB payload": lambda card: info(str(len(json.loads(card.action.value)["text"]))),
     "failure": failure,
     "trap": trap,
+    "crash": crash,
+    "half an emoji": lambda _: info("cut 😀".encode("utf-16-le")[:10].decode("utf-16-le", "surrogatepass")),
+    "random": lambda _: info(str(random.random())),
+    "sockets": sockets,
+    "print": prints,
+    "time zone": time_zone,
     "endless loop": endless_loop,
     "oversized allocation": lambda _: info(str(len(bytearray(512 << 20)))),
     "logging": log,
@@ -113,20 +156,24 @@ BUTTONS = {
 
 
 class CardActionHandler(exports.CardActionHandler):
+    @exported
     def handle(self, action):
         return BUTTONS[action.action.name](action)
 
 
 class LinkPreviewHandler(exports.LinkPreviewHandler):
+    @exported
     def handle(self, request):
         return PreviewReply(InlinePreview(request.url, [("zh_cn", "链接")], None, None), None)
 
 
 class LegacyCardHandler(exports.LegacyCardHandler):
+    @exported
     def handle(self, action):
         return LegacyReply_Toast(Toast(ToastKind.SUCCESS, action.operator.open_id, []))
 
 
 class EventHandler(exports.EventHandler):
+    @exported
     def handle(self, event):
         logging.log(logging.Level.INFO, "conformance", event.body)

@@ -27,6 +27,11 @@ const Button = enum {
     @"1 MB payload",
     failure,
     trap,
+    crash,
+    @"half an emoji",
+    random,
+    print,
+    @"time zone",
     @"endless loop",
     @"oversized allocation",
     logging,
@@ -37,6 +42,7 @@ const Button = enum {
 /// What a plugin needs to read, to think and to answer.
 const Plugin = struct {
     arena: Allocator,
+    io: std.Io,
     environment: *std.process.Environ.Map,
     out: *std.Io.Writer,
 
@@ -88,6 +94,18 @@ const Plugin = struct {
             },
             .failure => try plugin.says("error", "failure"),
             .trap => @panic("trap"),
+            .crash => @panic("the reason of a crash"),
+            .@"half an emoji" => try plugin.says("info", try plugin.utf8("cut 😀"[0..5])),
+            .random => {
+                var number: [8]u8 = undefined;
+                plugin.io.random(&number);
+                try plugin.info("{d}", .{std.mem.readInt(u64, &number, .little)});
+            },
+            .print => {
+                std.debug.print("printed 日志\n", .{});
+                try plugin.says("info", "printed");
+            },
+            .@"time zone" => try plugin.says("info", "none"),
             .@"endless loop" => spin(),
             .@"oversized allocation" => {
                 const large = try std.heap.page_allocator.alloc(u8, 512 << 20);
@@ -110,6 +128,11 @@ const Plugin = struct {
 
     fn text(plugin: Plugin, event: Event) ![]const u8 {
         return (try plugin.read(struct { text: []const u8 }, event.action.value)).text;
+    }
+
+    /// As in the template.
+    fn utf8(plugin: Plugin, text_to_show: []const u8) ![]const u8 {
+        return std.fmt.allocPrint(plugin.arena, "{f}", .{std.unicode.fmtUtf8(text_to_show)});
     }
 
     fn info(plugin: Plugin, comptime format: []const u8, values: anytype) !void {
@@ -149,7 +172,7 @@ pub fn main(init: std.process.Init) !void {
 
     var output_buffer: [4096]u8 = undefined;
     var output = std.Io.File.stdout().writerStreaming(init.io, &output_buffer);
-    const plugin: Plugin = .{ .arena = arena, .environment = init.environ_map, .out = &output.interface };
+    const plugin: Plugin = .{ .arena = arena, .io = init.io, .environment = init.environ_map, .out = &output.interface };
     try plugin.answer(callback);
     try output.interface.flush();
 }

@@ -1,6 +1,9 @@
 //! Does what the button's name says: each name is one cell of the conformance table. `tests/conformance/` has the same plugin in
 //! the other languages.
+#![expect(clippy::print_stdout, reason = "one cell is about that")]
 
+use std::hash::BuildHasher as _;
+use std::hash::RandomState;
 use std::hint::black_box;
 
 use aviary_sdk::Card;
@@ -57,6 +60,14 @@ fn on_click(action: CardAction) -> Result<CardReply, Failure> {
         }
         Some("failure") => return Err(Failure::user("failure")),
         Some("trap") => panic!("trap"),
+        Some("crash") => panic!("the reason of a crash"),
+        Some("half an emoji") => String::from_utf8_lossy(&"cut 😀".as_bytes()[..5]).into_owned(),
+        Some("random") => RandomState::new().hash_one("").to_string(),
+        Some("print") => {
+            println!("printed 日志");
+            "printed".to_owned()
+        }
+        Some("time zone") => "none".to_owned(),
         Some("endless loop") => loop {
             black_box(());
         },
