@@ -229,6 +229,9 @@ impl Dispatcher {
         let Arrived { callback, door, deadline, mut steps } = arrived;
         let Handled { plugin, decision, call } = handled;
         note_steps(&mut steps, call.as_ref(), decision.outcome);
+        if let Some(plugin) = plugin {
+            plugin.warn(&decision.warnings);
+        }
         let record = CallbackRecord {
             app: Arc::clone(&self.app),
             door,
@@ -239,6 +242,7 @@ impl Dispatcher {
             elapsed: deadline.elapsed(),
             outcome: decision.outcome,
             reason: decision.reason,
+            warnings: decision.warnings,
             host_calls: call.as_ref().map(EndedCall::host_calls).unwrap_or_default(),
             steps,
         };
@@ -262,7 +266,7 @@ impl Dispatcher {
     ) -> Handled<'a> {
         let without_call = |decision| Handled { plugin: Some(plugin), decision, call: None };
         if let Some(reply) = self.late.preview(callback, plugin) {
-            return without_call(Decision { reply, outcome: Outcome::Answered, reason: None });
+            return without_call(Decision::new(reply, Outcome::Answered, None));
         }
         let tape = self.tape(deadline);
         let running = match self.start(plugin, handler, callback, deadline, tape.clone()).await {
@@ -401,7 +405,7 @@ fn still_working(callback: &Callback, plugin: &Plugin) -> Decision {
     let declared =
         plugin.policy().still_working.as_ref().and_then(|words| words.reply(callback.kind()));
     match declared {
-        Some(reply) => Decision { reply, outcome: Outcome::Deadline, reason: None },
+        Some(reply) => Decision::new(reply, Outcome::Deadline, None),
         None => Decision::by_host(callback, Reason::StillWorking, None),
     }
 }

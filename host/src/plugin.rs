@@ -20,3 +20,4 @@ pub mod not_granted;
 pub mod socket_modules;
 pub mod originator;
 pub mod rehearsed;
+mod warned;

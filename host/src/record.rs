@@ -5,6 +5,7 @@ use std::str::FromStr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use lark_card::fault::Fault;
 use serde::Deserialize;
 use serde::Serialize;
 use serde::de::IntoDeserializer as _;
@@ -141,6 +142,8 @@ pub struct CallbackRecord {
     pub outcome: Outcome,
     /// The reason for an outcome other than success. With success, what was mended in the plugin's reply.
     pub reason: Option<String>,
+    /// The likely faults of the reply's card, which was sent all the same.
+    pub warnings: Vec<Fault>,
     /// The time of each step. The time of sending is added when the answer is on the wire, a moment later.
     pub steps: Steps,
     /// The guest's calls of host functions, if a journal or an observer wants them.

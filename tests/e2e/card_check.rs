@@ -9,6 +9,7 @@ use anyhow::Context as _;
 use anyhow::ensure;
 use aviary_e2e::artifacts;
 use aviary_e2e::artifacts::source_root;
+use aviary_e2e::schema::Schema;
 use serde_json::Value;
 
 fn cards(folder: &str) -> anyhow::Result<Vec<PathBuf>> {
@@ -63,6 +64,67 @@ fn bad_cards_are_refused_for_the_right_reasons() -> anyhow::Result<()> {
         let expected = std::fs::read_to_string(card.with_extension("expect.json"))?;
         let expected: Value = serde_json::from_str(&expected)?;
         ensure!(found == expected, "{}: {line:#}", card.display());
+    }
+    Ok(())
+}
+
+#[test]
+fn doubtful_cards_pass_unless_strict() -> anyhow::Result<()> {
+    let cards = cards("warned")?;
+    let output = check(&["--json"], &cards)?;
+    let lines = lines(&output)?;
+    ensure!(output.status.code() == Some(0), "{lines:#?}");
+    for line in &lines {
+        let faults = line["faults"].as_array().context("faults is a list")?;
+        ensure!(line["ok"] == true && !faults.is_empty(), "{line:#}");
+        ensure!(faults.iter().all(|fault| fault["severity"] == "likely"), "{line:#}");
+    }
+    ensure!(check(&["--strict"], &cards)?.status.code() == Some(1));
+    let text = check(&[], &cards)?;
+    let text = String::from_utf8_lossy(&text.stdout).into_owned();
+    ensure!(
+        text.contains(
+            "v2-page-size-11.json: warning: /body/elements/0/page_size: must be from 1 to 10"
+        ),
+        "{text}"
+    );
+    Ok(())
+}
+
+#[test]
+fn what_was_around_a_card_is_named() -> anyhow::Result<()> {
+    let file = source_root().join("host/lark-card/cards/good/wrapped-message-body.json");
+    let output = check(&[], std::slice::from_ref(&file))?;
+    let text = String::from_utf8_lossy(&output.stdout).into_owned();
+    ensure!(text.ends_with(": card JSON 2.0, inside a message: nothing wrong\n"), "{text}");
+    ensure!(
+        lines(&check(&["--json"], &[file])?)?[0]["unwrapped"] == serde_json::json!(["message"])
+    );
+    Ok(())
+}
+
+/// A schema has no words for places, names and numbers in the whole card, and none for null.
+#[test]
+fn the_schema_takes_good_cards_and_refuses_misspelt_ones() -> anyhow::Result<()> {
+    let output = Command::new(artifacts::host_binary()?).args(["card", "schema"]).output()?;
+    ensure!(output.status.code() == Some(0));
+    let schema = Schema::read(&output.stdout)?;
+    for card in cards("good")? {
+        let name = card.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        let card = std::fs::read_to_string(&card)?;
+        if name.starts_with('v') && !card.contains("null") {
+            ensure!(schema.takes(&serde_json::from_str(&card)?)?, "{name}");
+        }
+    }
+    for name in [
+        "v2-unknown-properties",
+        "v2-unknown-tag",
+        "v2-unknown-in-persons",
+        "v2-chart-without-spec",
+    ] {
+        let card = source_root().join(format!("host/lark-card/cards/bad/{name}.json"));
+        let card = serde_json::from_slice(&std::fs::read(&card)?)?;
+        ensure!(!schema.takes(&card)?, "{name}");
     }
     Ok(())
 }

@@ -205,6 +205,24 @@ async fn a_bad_card_is_dropped_and_the_toast_stays() -> anyhow::Result<()> {
 }
 
 #[tokio::test]
+async fn a_doubtful_card_goes_out_and_is_warned_of_once() -> anyhow::Result<()> {
+    let running = webhook(App::default().guest("invalid-card")?).await?;
+    for _ in 0..3 {
+        let click = sender::click("doubtful");
+        let response = running.deliver(&click).await?;
+        ensure!(response.text_at("/card/type") == "raw", "{}", response.text());
+        let line = running.callback_line(sender::event_id(&click)).await?;
+        ensure!(line.text_of("outcome") == "answered", "{}", line.text());
+    }
+    let warned = running.host.log().lines(|line| line.is(events::CARD_WARNING, &[]));
+    ensure!(warned.len() == 1, "{} warnings", warned.len());
+    let path = "/card/data/config/wide_screen_mode";
+    ensure!(warned[0].text_of("path") == path, "{}", warned[0].text());
+    ensure!(warned[0].text_of("plugin") == "invalid-card", "{}", warned[0].text());
+    Ok(())
+}
+
+#[tokio::test]
 async fn json_handlers_are_checked_like_any_other() -> anyhow::Result<()> {
     let running = webhook(App::default().guest("json-handler")?).await?;
     for (please, outcome) in

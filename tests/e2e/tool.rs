@@ -127,6 +127,16 @@ fn a_reply_that_breaks_a_rule_fails_the_call_and_names_the_rule() -> anyhow::Res
 }
 
 #[test]
+fn a_call_names_what_is_likely_wrong_and_passes() -> anyhow::Result<()> {
+    let desk = Desk::with(&artifacts::guest("invalid-card")?, &json!({}))?;
+    let (code, report) = desk.call(&sender::click("doubtful"), &[])?;
+    ensure!(code == Some(0) && report["outcome"] == "answered", "{report:#}");
+    let warning = report["warnings"][0].as_str().unwrap_or_default();
+    ensure!(warning.starts_with("/card/data/config/wide_screen_mode: "), "{report:#}");
+    Ok(())
+}
+
+#[test]
 fn modules_that_need_sockets_are_named_before_the_first_call() -> anyhow::Result<()> {
     let folder = tempfile::tempdir()?;
     let file = folder.path().join("plugin.wasm");

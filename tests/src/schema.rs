@@ -19,6 +19,11 @@ impl Schema {
         Ok(Self(serde_json::from_slice(&text).context(path.to_owned())?))
     }
 
+    /// Reads a schema.
+    pub fn read(text: &[u8]) -> anyhow::Result<Self> {
+        Ok(Self(serde_json::from_slice(text)?))
+    }
+
     /// Returns true if the value is valid. An error means that the schema itself is faulty.
     pub fn takes(&self, value: &Value) -> anyhow::Result<bool> {
         self.holds(&self.0, value)
@@ -48,7 +53,7 @@ impl Schema {
         let list = || wanted.as_array().with_context(|| format!("{keyword} is no list"));
         Ok(match keyword {
             // Annotations, targets of references, and keywords that are handled with `if`.
-            "$schema" | "$defs" | "title" | "description" | "then" => true,
+            "$schema" | "$defs" | "title" | "description" | "then" | "else" => true,
             "$ref" => {
                 let at = wanted.as_str().and_then(|text| text.strip_prefix('#'));
                 let target = at.and_then(|at| self.0.pointer(at));
@@ -80,10 +85,16 @@ impl Schema {
             "anyOf" => self.count(list()?, value)? > 0,
             "oneOf" => self.count(list()?, value)? == 1,
             "not" => !self.holds(wanted, value)?,
-            "if" => match all.get("then") {
-                Some(then) if self.holds(wanted, value)? => self.holds(then, value)?,
-                _ => true,
-            },
+            "if" => {
+                let branch = if self.holds(wanted, value)? { "then" } else { "else" };
+                all.get(branch).map_or(Ok(true), |branch| self.holds(branch, value))?
+            }
+            "minimum" => value.as_f64().is_none_or(|number| Some(number) >= wanted.as_f64()),
+            "maximum" => value.as_f64().is_none_or(|number| Some(number) <= wanted.as_f64()),
+            "minLength" => length(value).is_none_or(|length| Some(length) >= wanted.as_u64()),
+            "maxLength" => length(value).is_none_or(|length| Some(length) <= wanted.as_u64()),
+            "minItems" => items(value).is_none_or(|items| Some(items) >= wanted.as_u64()),
+            "maxItems" => items(value).is_none_or(|items| Some(items) <= wanted.as_u64()),
             _ => bail!("the keyword {keyword} is not known here"),
         })
     }
@@ -117,12 +128,24 @@ impl Schema {
     }
 }
 
+/// Returns the number of characters of a text.
+fn length(value: &Value) -> Option<u64> {
+    value.as_str().map(|text| text.chars().count() as u64)
+}
+
+/// Returns the number of items of a list.
+fn items(value: &Value) -> Option<u64> {
+    value.as_array().map(|items| items.len() as u64)
+}
+
 fn is(name: &str, value: &Value) -> anyhow::Result<bool> {
     Ok(match name {
         "object" => value.is_object(),
         "array" => value.is_array(),
         "string" => value.is_string(),
         "boolean" => value.is_boolean(),
+        "number" => value.is_number(),
+        "integer" => value.is_i64() || value.is_u64(),
         _ => bail!("the type {name} is not known here"),
     })
 }

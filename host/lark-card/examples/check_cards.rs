@@ -21,8 +21,8 @@ fn main() -> std::io::Result<ExitCode> {
     for (name, text) in cards {
         let report = check_file(&text);
         is_sound &= report.faults.is_empty();
-        for fault in report.faults.found() {
-            println!("{name}: {fault} [{}]", fault.rule.as_str());
+        for fault in report.faults.found().iter().chain(report.faults.warnings()) {
+            println!("{name}: {fault} [{}, {}]", fault.rule.as_str(), fault.severity.as_str());
         }
         if report.faults.beyond() > 0 {
             println!("{name}: and {} more", report.faults.beyond());

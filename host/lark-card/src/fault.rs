@@ -4,6 +4,25 @@
 /// to see what it does; a log line stays a line.
 const MAX_FAULTS: usize = 20;
 
+/// What is known of the effect of a fault.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Severity {
+    /// Documented as wrong or unsupported, but the effect is unknown, or cards in use speak against it: a warning.
+    Likely,
+    /// The platform refuses the card: it is documented to, or was seen to.
+    Certain,
+}
+
+impl Severity {
+    /// Returns the name of the severity for programs, which stays the same over versions.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Likely => "likely",
+            Self::Certain => "certain",
+        }
+    }
+}
+
 /// The rules of the platform that can be checked without asking it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
@@ -44,6 +63,16 @@ pub enum Rule {
     DuplicateName,
     /// The locale is one of the documented ones.
     Locale,
+    /// A number, a text or a list is within its limits.
+    Limit,
+    /// Of the options of one component, each has its own value.
+    DuplicateValue,
+    /// The option that is selected first is one of the options.
+    Option,
+    /// A form has a button that submits it.
+    Submit,
+    /// A card that cannot be forwarded says so.
+    Forward,
 }
 
 impl Rule {
@@ -68,6 +97,11 @@ impl Rule {
             Self::Name => "name",
             Self::DuplicateName => "duplicate-name",
             Self::Locale => "locale",
+            Self::Limit => "limit",
+            Self::DuplicateValue => "duplicate-value",
+            Self::Option => "option",
+            Self::Submit => "submit",
+            Self::Forward => "forward",
         }
     }
 }
@@ -79,6 +113,8 @@ pub struct Fault {
     pub path: String,
     /// Rule that is broken there.
     pub rule: Rule,
+    /// What is known of the effect.
+    pub severity: Severity,
     /// Explanation for people: what is wrong there, and what the limit is.
     pub words: String,
 }
@@ -138,55 +174,90 @@ impl std::fmt::Display for At<'_> {
     }
 }
 
-/// The faults found so far: the first 20, and the number of those beyond.
+/// The faults found so far: what the platform refuses, and beside it the warnings. Of each the first 20 are kept, and those beyond
+/// are counted.
+///
+/// Whoever only decides whether a card may be sent need not know of the warnings: [`is_empty`](Self::is_empty),
+/// [`found`](Self::found), [`count`](Self::count) and the text are about certain faults alone.
 #[derive(Debug, Default)]
 pub struct Faults {
+    certain: Kept,
+    likely: Kept,
+}
+
+#[derive(Debug, Default)]
+struct Kept {
     found: Vec<Fault>,
     beyond: usize,
 }
 
 impl Faults {
-    /// Adds a fault; beyond the first 20 it is only counted.
+    /// Adds a fault that the platform refuses.
     pub fn push(&mut self, at: &At<'_>, rule: Rule, words: impl std::fmt::Display) {
-        if self.found.len() == MAX_FAULTS {
-            self.beyond += 1;
+        self.add(Severity::Certain, at, rule, words);
+    }
+
+    /// Adds a fault of that severity.
+    pub fn add(
+        &mut self,
+        severity: Severity,
+        at: &At<'_>,
+        rule: Rule,
+        words: impl std::fmt::Display,
+    ) {
+        let kept = match severity {
+            Severity::Certain => &mut self.certain,
+            Severity::Likely => &mut self.likely,
+        };
+        if kept.found.len() == MAX_FAULTS {
+            kept.beyond += 1;
             return;
         }
-        self.found.push(Fault { path: at.to_string(), rule, words: words.to_string() });
+        kept.found.push(Fault { path: at.to_string(), rule, severity, words: words.to_string() });
     }
 
-    /// Returns true if nothing is wrong.
+    /// Returns true if the platform refuses nothing.
     pub fn is_empty(&self) -> bool {
-        self.found.is_empty()
+        self.certain.found.is_empty()
     }
 
-    /// Returns the first 20 faults, in the order of the document.
+    /// Returns the first 20 certain faults, in the order of the document.
     pub fn found(&self) -> &[Fault] {
-        &self.found
+        &self.certain.found
     }
 
-    /// Returns the number of faults that were counted only.
+    /// Returns the number of certain faults beyond the first 20.
     pub fn beyond(&self) -> usize {
-        self.beyond
+        self.certain.beyond
     }
 
-    /// Returns the number of all faults, those included that were counted only.
+    /// Returns the number of certain faults.
     pub fn count(&self) -> usize {
-        self.found.len() + self.beyond
+        self.certain.found.len() + self.certain.beyond
+    }
+
+    /// Returns the first 20 likely faults, in the order of the document.
+    pub fn warnings(&self) -> &[Fault] {
+        &self.likely.found
+    }
+
+    /// Returns the number of likely faults beyond the first 20.
+    pub fn warnings_beyond(&self) -> usize {
+        self.likely.beyond
     }
 }
 
-/// Formats all of them in one line, for the log.
+/// Formats the certain ones in one line, for the log.
 impl std::fmt::Display for Faults {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        for (index, fault) in self.found.iter().enumerate() {
+        for (index, fault) in self.found().iter().enumerate() {
             if index > 0 {
                 formatter.write_str("; ")?;
             }
             fault.fmt(formatter)?;
         }
-        if self.beyond > 0 {
-            write!(formatter, "; and {} more", self.beyond)?;
+        if self.beyond() > 0 {
+            write!(formatter, "; and {} more", self.beyond())?;
         }
         Ok(())
     }
@@ -214,5 +285,17 @@ mod tests {
         assert_eq!(faults.found().len(), MAX_FAULTS);
         assert_eq!(faults.beyond(), 3);
         assert!(faults.to_string().ends_with("/19: wrong; and 3 more"));
+    }
+
+    #[test]
+    fn warnings_stay_beside_the_faults() {
+        let mut faults = Faults::default();
+        for index in 0..MAX_FAULTS + 1 {
+            faults.add(Severity::Likely, &At::Root.index(index), Rule::Limit, "long");
+        }
+        assert!(faults.is_empty() && faults.to_string().is_empty());
+        assert_eq!((faults.warnings().len(), faults.warnings_beyond()), (MAX_FAULTS, 1));
+        faults.push(&At::Root, Rule::Type, "wrong");
+        assert_eq!((faults.count(), faults.to_string().as_str()), (1, "/: wrong"));
     }
 }

@@ -10,44 +10,50 @@
 //!
 //! # What a fault is
 //!
-//! Only what the platform certainly refuses is a [`Fault`](fault::Fault): programs drop a card for one, so a rule that is not
-//! documented has no place here. A card without faults may still be refused, for example because an image key does not exist.
-//! A fault has a JSON pointer to its place, a [`Rule`] whose name stays the same over versions, and words for people.
+//! A fault has a JSON pointer to its place, a [`Rule`] whose name stays the same over versions, words for people, and a
+//! [`Severity`](fault::Severity). A *certain* one is a reason to drop the card: the platform refuses it, as it documents or
+//! as was seen. A *likely* one is a warning, kept beside the faults: documented as wrong, while its effect is unknown or cards in use speak against it.
+//! A card without faults may still be refused, for example because an image key does not exist.
+//!
+//! # Where the rules are
+//!
+//! In two files that need no knowledge of Rust, `rules/v1.toml` and `rules/v2.toml`: each component with its properties, limits,
+//! severities and sources. [`schema()`] gives the same rules as JSON Schema to editors, [`coverage()`] as a table to people.
 //!
 //! # Limits
 //!
-//! A card has at most 30 KiB of JSON, counted without white space; a file with more than 4 MiB is not read. Card JSON 2.0 has
-//! at most 200 elements, and either version five tables and five levels of containers. The first 20 faults are kept and the
-//! rest is counted. Checking a sound card of a kilobyte takes microseconds and allocates only the sets that tell whether a
-//! name is used twice.
+//! A card has at most 30 KiB of JSON, counted without white space; a file with more than 4 MiB is not read. The first 20 faults
+//! are kept and the rest is counted. Checking a sound card of a kilobyte takes microseconds and allocates only the set that
+//! tells whether a name is used twice. The first check of a version reads its rules, which takes milliseconds.
 
 pub mod fault;
 pub mod locale;
-mod behavior;
-mod component;
-mod tree;
-mod version_1;
-mod version_2;
+mod format;
+mod rules;
+mod walk;
+mod card;
+mod wrapper;
+mod schema;
+mod coverage;
 
 #[cfg(any(test, feature = "fuzzing"))]
 #[doc(hidden)]
 pub mod fuzzing;
 
-use serde_json::Map;
 use serde_json::Value;
 
 use crate::fault::At;
 use crate::fault::Faults;
 use crate::fault::Rule;
 
-/// Largest card JSON that the platform takes, in bytes: 30 KB, documented for answers and updates alike. The variables of a
-/// template count too.
-const MAX_CARD_BYTES: usize = 30 * 1024;
-/// Text of at most this many bytes cannot become a card that is too large: writing JSON makes a byte into six at most (`\u0000`).
-/// Most cards are small, and need not be written once more to be measured.
-const SURELY_SMALL: usize = MAX_CARD_BYTES / 6;
+pub use crate::coverage::coverage;
+pub use crate::schema::schema;
+pub use crate::wrapper::Wrapper;
+
 /// Largest text that [`check_file`] reads, in bytes: it may hold as much white space as people like to read.
 const MAX_FILE_BYTES: usize = 4 << 20;
+/// Wrappers around wrappers, of which the deepest in use is an update of an entity: `{"card": {"type": "card_json", …}}`.
+const MAX_WRAPPERS: usize = 4;
 
 /// The two generations of card JSON. A card is only ever replaced by one of its own.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -82,39 +88,54 @@ pub struct CardContext {
 pub struct FileReport {
     /// Version of the card; `None` for a template, and for text that is not a card.
     pub version: Option<CardVersion>,
-    /// Faults of the card; empty if no documented rule is broken.
+    /// What the card was in, from the outside to the inside; empty for a card alone.
+    pub unwrapped: Vec<Wrapper>,
+    /// Faults of the card, and warnings beside them.
     pub faults: Faults,
 }
 
-/// Checks the text of a file: a card alone, or `{"type": "raw" | "template", "data": {…}}`.
+/// Checks the text of a file: a card alone, or a card inside a message, an answer, or what the card builder exports. The places
+/// of faults begin at the outside; where the inside is JSON in a text, they go on inside that text.
 pub fn check_file(text: &str) -> FileReport {
-    let mut faults = Faults::default();
+    let mut report = FileReport { version: None, unwrapped: Vec::new(), faults: Faults::default() };
     if text.len() > MAX_FILE_BYTES {
-        faults.push(
-            &At::Root,
-            Rule::Size,
-            format_args!(
-                "{} bytes, which is no card; a card has {MAX_CARD_BYTES} at most",
-                text.len()
-            ),
-        );
-        return FileReport { version: None, faults };
+        let words = format_args!("{} bytes, which is no card", text.len());
+        report.faults.push(&At::Root, Rule::Size, words);
+        return report;
     }
-    let known = CardContext { text_bytes: text.len(), replaces: None };
-    let card = match serde_json::from_str::<Value>(text) {
-        Ok(card) => card,
+    match serde_json::from_str::<Value>(text) {
+        Ok(value) => report.check(&value, &At::Root, text.len()),
         Err(error) => {
-            faults.push(&At::Root, Rule::Json, format_args!("not JSON: {error}"));
-            return FileReport { version: None, faults };
+            report.faults.push(&At::Root, Rule::Json, format_args!("not JSON: {error}"));
         }
-    };
-    let is_wrapped = matches!(card.get("type").and_then(Value::as_str), Some("raw" | "template"));
-    let version = if is_wrapped {
-        check_wrapped(&card, &At::Root, known, &mut faults)
-    } else {
-        check_card(&card, &At::Root, known, &mut faults)
-    };
-    FileReport { version, faults }
+    }
+    report
+}
+
+impl FileReport {
+    fn check(&mut self, value: &Value, at: &At<'_>, text_bytes: usize) {
+        let known = CardContext { text_bytes, replaces: None };
+        let has_variables = self.unwrapped.contains(&Wrapper::BuilderExport);
+        let around = wrapper::around(value).filter(|_| self.unwrapped.len() < MAX_WRAPPERS);
+        let Some((wrapper, member)) = around else {
+            self.version = card::check(value, at, known, has_variables, &mut self.faults);
+            return;
+        };
+        self.unwrapped.push(wrapper);
+        if wrapper == Wrapper::Typed {
+            self.version = check_wrapped(value, at, known, &mut self.faults);
+            return;
+        }
+        let Some((inside, text_bytes)) = wrapper::inside(value, member, at, &mut self.faults)
+        else {
+            return;
+        };
+        // An entity that exists already is named by its id.
+        if wrapper == Wrapper::Entity && inside.get("card_id").is_some() {
+            return;
+        }
+        self.check(&inside, &at.key(member), text_bytes);
+    }
 }
 
 /// Checks `{"type": "raw" | "template", "data": {…}}`: the card in the answer to a click or a link preview. Adds faults to
@@ -126,10 +147,11 @@ pub fn check_wrapped(
     faults: &mut Faults,
 ) -> Option<CardVersion> {
     let data_at = at.key("data");
-    match (card.get("type").and_then(Value::as_str), card.get("data")) {
-        (Some("raw"), Some(data)) => return check_card(data, &data_at, known, faults),
+    let data = card.get("data").filter(|data| !data.is_null());
+    match (card.get("type").and_then(Value::as_str), data) {
+        (Some("raw"), Some(data)) => return check_alone(data, &data_at, known, faults),
         (Some("template"), Some(Value::Object(data))) => {
-            check_template(data, &data_at, known, faults);
+            card::check_template(data, &data_at, known, faults);
         }
         (Some("template"), Some(_)) => faults.push(&data_at, Rule::Type, "must be an object"),
         (Some("raw" | "template"), None) => {
@@ -151,118 +173,22 @@ pub fn check_legacy(
     if answer.get("type").and_then(Value::as_str) == Some("template") {
         return check_wrapped(answer, at, known, faults);
     }
-    check_card(answer, at, known, faults)
+    check_alone(answer, at, known, faults)
 }
 
-fn check_template(data: &Map<String, Value>, at: &At<'_>, known: CardContext, faults: &mut Faults) {
-    check_size(data, at, known, faults);
-    if data.get("template_id").and_then(Value::as_str).is_none_or(str::is_empty) {
-        faults.push(&at.key("template_id"), Rule::Required, "must be the id of a template");
-    }
-    if data.get("template_version_name").is_some_and(|name| !name.is_string()) {
-        faults.push(&at.key("template_version_name"), Rule::Type, "must be text");
-    }
-    if data.get("template_variable").is_some_and(|variables| !variables.is_object()) {
-        faults.push(&at.key("template_variable"), Rule::Type, "must be an object");
-    }
-}
-
-fn check_card(
-    card: &Value,
+/// Checks what must be a card itself, and nothing around one.
+fn check_alone(
+    value: &Value,
     at: &At<'_>,
     known: CardContext,
     faults: &mut Faults,
 ) -> Option<CardVersion> {
-    let Some(card) = card.as_object() else {
-        faults.push(at, Rule::Type, "the card must be a JSON object");
+    if let Some((wrapper, member)) = wrapper::around(value) {
+        let words = format_args!("this is {wrapper}, not a card; the card is in its {member}");
+        faults.push(at, Rule::Version, words);
         return None;
-    };
-    check_size(card, at, known, faults);
-    let version = match card.get("schema") {
-        None => CardVersion::V1,
-        Some(Value::String(schema)) if schema == "1.0" => CardVersion::V1,
-        Some(Value::String(schema)) if schema == "2.0" => CardVersion::V2,
-        Some(other) => {
-            faults.push(
-                &at.key("schema"),
-                Rule::Version,
-                format_args!("{other} is no card version: \"1.0\" or \"2.0\", as text"),
-            );
-            return None;
-        }
-    };
-    if let Some(replaced) = known.replaces.filter(|replaced| *replaced != version) {
-        faults.push(
-            &at.key("schema"),
-            Rule::Version,
-            format_args!(
-                "a card JSON {} cannot take the place of a {} (200830 for the user)",
-                version.as_str(),
-                replaced.as_str()
-            ),
-        );
     }
-    match version {
-        CardVersion::V1 => version_1::check(card, at, faults),
-        CardVersion::V2 => version_2::check(card, at, faults),
-    }
-    Some(version)
-}
-
-fn check_size(card: &Map<String, Value>, at: &At<'_>, known: CardContext, faults: &mut Faults) {
-    if known.text_bytes <= SURELY_SMALL {
-        return;
-    }
-    let mut counted = CountedBytes(0);
-    // Counting bytes cannot fail, and neither can writing JSON that has been read.
-    let _ = serde_json::to_writer(&mut counted, card);
-    if counted.0 > MAX_CARD_BYTES {
-        faults.push(
-            at,
-            Rule::Size,
-            format_args!("{} bytes of card JSON; the limit is {MAX_CARD_BYTES}", counted.0),
-        );
-    }
-}
-
-/// Counts the bytes as the platform gets them, without keeping any.
-struct CountedBytes(usize);
-
-impl std::io::Write for CountedBytes {
-    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
-        self.0 += bytes.len();
-        Ok(bytes.len())
-    }
-
-    fn flush(&mut self) -> std::io::Result<()> {
-        Ok(())
-    }
-}
-
-/// Checks that `value` is an object whose keys are all in `allowed`. Any other key is a fault in card JSON 2.0.
-fn only<'v>(
-    value: &'v Value,
-    allowed: &[&str],
-    what: &str,
-    at: &At<'_>,
-    faults: &mut Faults,
-) -> Option<&'v Map<String, Value>> {
-    let Some(object) = value.as_object() else {
-        faults.push(at, Rule::Type, "must be an object");
-        return None;
-    };
-    for key in object.keys() {
-        if !allowed.contains(&key.as_str()) {
-            faults.push(
-                &at.key(key),
-                Rule::UnknownProperty,
-                format_args!(
-                    "not a property of {what} in card JSON 2.0, which refuses unknown ones"
-                ),
-            );
-        }
-    }
-    Some(object)
+    card::check(value, at, known, false, faults)
 }
 
 #[cfg(test)]

@@ -17,33 +17,32 @@ pub const PREVIEW_TITLE: [&str; 16] = [
     "ko_kr", "de_de", "fr_fr", "it_it", "ru_ru", "hi_in",
 ];
 
-/// Adds a fault if `locale` is not in `allowed`, one of the two lists of this module.
-pub fn check(locale: &str, allowed: &[&str; 16], at: &At<'_>, faults: &mut Faults) {
+/// Returns what is wrong with a locale that is not in `allowed`, one of the two lists of this module.
+pub fn fault(locale: &str, allowed: &[&str; 16]) -> Option<String> {
     if allowed.contains(&locale) {
-        return;
+        return None;
     }
-    let words = match locale {
-        "ms_my" => "Malay is for toasts and cards; the title of a preview has hi_in instead",
-        "hi_in" => "Hindi is for the title of a preview; toasts and cards have ms_my instead",
-        _ => {
-            return faults.push(
-                at,
-                Rule::Locale,
-                format_args!("not one of {}", allowed.join(", ")),
-            );
+    Some(match locale {
+        "ms_my" => {
+            "Malay is for toasts and cards; the title of a preview has hi_in instead".to_owned()
         }
-    };
-    faults.push(at, Rule::Locale, words);
+        "hi_in" => {
+            "Hindi is for the title of a preview; toasts and cards have ms_my instead".to_owned()
+        }
+        _ => format!("not one of {}", allowed.join(", ")),
+    })
 }
 
-/// Checks an object of texts by locale, such as `i18n_content`.
+/// Checks the texts by locale of a toast or of a preview's title.
 pub fn check_texts(texts: &Value, allowed: &[&str; 16], at: &At<'_>, faults: &mut Faults) {
     let Some(texts) = texts.as_object() else {
         return faults.push(at, Rule::Type, "must be an object of texts by locale");
     };
     for (locale, text) in texts {
         let here = at.key(locale);
-        check(locale, allowed, &here, faults);
+        if let Some(words) = fault(locale, allowed) {
+            faults.push(&here, Rule::Locale, words);
+        }
         if !text.is_string() {
             faults.push(&here, Rule::Type, "must be text");
         }

@@ -47,7 +47,7 @@ pub(super) fn check_wrapped(card: &Value, on_screen: CardSchema) -> Result<(), C
     let Some(card) = card.as_object() else {
         return Err(wrong("`card` is not an object"));
     };
-    let Some(data) = card.get("data") else {
+    let Some(data) = present(card, "data") else {
         return Err(wrong("`card.data` is missing"));
     };
     match card.get("type").and_then(Value::as_str) {
@@ -63,7 +63,7 @@ pub(super) fn check_raw(card: &Value, on_screen: CardSchema) -> Result<(), CardF
         return Err(wrong("the card is not an object"));
     };
     check_size(card)?;
-    let schema = match fields.get("schema") {
+    let schema = match present(fields, "schema") {
         None => CardSchema::V1,
         Some(schema) if schema == "1.0" => CardSchema::V1,
         Some(schema) if schema == "2.0" => CardSchema::V2,
@@ -96,14 +96,18 @@ pub(super) fn check_template(data: &Value) -> Result<(), CardFault> {
     if fields.get("template_id").and_then(Value::as_str).is_none_or(str::is_empty) {
         return Err(wrong("`template_id` is missing"));
     }
-    let given = |name| fields.get(name).filter(|value| !value.is_null());
-    if given("template_version_name").is_some_and(|name| !name.is_string()) {
+    if present(fields, "template_version_name").is_some_and(|name| !name.is_string()) {
         return Err(wrong("`template_version_name` is not text"));
     }
-    if given("template_variable").is_some_and(|variables| !variables.is_object()) {
+    if present(fields, "template_variable").is_some_and(|variables| !variables.is_object()) {
         return Err(wrong("`template_variable` is not an object"));
     }
     check_size(data)
+}
+
+/// Returns a member that is there: null is what a program writes for one that is not.
+fn present<'a>(fields: &'a Map<String, Value>, key: &str) -> Option<&'a Value> {
+    fields.get(key).filter(|value| !value.is_null())
 }
 
 fn check_size(card: &Value) -> Result<(), CardFault> {
@@ -112,11 +116,11 @@ fn check_size(card: &Value) -> Result<(), CardFault> {
 }
 
 fn check_elements(card: &Map<String, Value>, schema: CardSchema) -> Result<(), CardFault> {
-    let elements = match (schema, card.get("body")) {
-        (CardSchema::V2, Some(Value::Object(body))) => body.get("elements"),
+    let elements = match (schema, present(card, "body")) {
+        (CardSchema::V2, Some(Value::Object(body))) => present(body, "elements"),
         (CardSchema::V2, Some(_)) => return Err(wrong("`body` is not an object")),
         (CardSchema::V2, None) => None,
-        (CardSchema::V1 | CardSchema::Unknown, _) => card.get("elements"),
+        (CardSchema::V1 | CardSchema::Unknown, _) => present(card, "elements"),
     };
     if elements.is_some_and(|elements| !elements.is_array()) {
         return Err(wrong("`elements` is not an array"));

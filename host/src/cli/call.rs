@@ -73,6 +73,8 @@ struct CallOutput<'a> {
     event_id: Option<&'a str>,
     outcome: &'static str,
     reason: Option<&'a str>,
+    /// What is likely wrong in the reply's card, which goes out all the same.
+    warnings: Vec<String>,
     /// Body that the platform gets; null where the answer only says "taken" or "send it again".
     reply: Option<Box<RawValue>>,
     acknowledged: bool,
@@ -117,6 +119,7 @@ pub(super) async fn run(arguments: &CallArgs) -> ExitCode {
         event_id: header.event_id.as_deref(),
         outcome: played.outcome.as_str(),
         reason: played.reason.as_deref(),
+        warnings: played.warnings.iter().map(ToString::to_string).collect(),
         reply,
         acknowledged,
         fuel: played.fuel,
@@ -180,6 +183,9 @@ fn print(report: &CallOutput<'_>, budget: u64) {
     terminal::result!("outcome   {outcome}");
     if let Some(reason) = report.reason {
         terminal::result!("because   {}", clipped(reason, MAX_TEXT_BYTES));
+    }
+    for warning in &report.warnings {
+        terminal::result!("warning   {}", clipped(warning, MAX_TEXT_BYTES));
     }
     if let Some(fuel) = report.fuel {
         let over = report.max_fuel.filter(|most| fuel > *most);

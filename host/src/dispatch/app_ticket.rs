@@ -38,5 +38,5 @@ pub(super) async fn take(callback: &Callback, app: &str, open_api: &OpenApi) -> 
             Some("the event holds no app ticket".to_owned())
         }
     };
-    Some(Decision { reply: Reply::accepted(), outcome: Outcome::Host, reason })
+    Some(Decision::new(Reply::accepted(), Outcome::Host, reason))
 }

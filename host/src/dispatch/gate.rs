@@ -149,7 +149,7 @@ impl Gate {
         callback: &Callback,
         deadline: Deadline,
     ) -> Passage {
-        let kept = |reply| Decision { reply, outcome: Outcome::Cached, reason: None };
+        let kept = |reply| Decision::new(reply, Outcome::Cached, None);
         match self.cached.find(plugin, callback) {
             None => Passage::Open(Tickets::default()),
             Some(CacheLookup::Nothing(slot)) => {
@@ -180,9 +180,7 @@ impl Gate {
     ) -> Result<Ticket, Decision> {
         match self.once.enter(mark, keep, deadline.hard(), deadline.soft()).await {
             Entered::First(ticket) => Ok(ticket),
-            Entered::Before(reply) => {
-                Err(Decision { reply, outcome: Outcome::Repeated, reason: None })
-            }
+            Entered::Before(reply) => Err(Decision::new(reply, Outcome::Repeated, None)),
             Entered::Meanwhile => {
                 let reason = Some("the same is being answered already".to_owned());
                 Err(Decision { reason, ..still_working(callback, plugin) })
@@ -244,7 +242,7 @@ fn not_too_old(plugin: &Plugin, callback: &Callback) -> Result<(), Decision> {
             let (age, oldest) = (age.as_secs(), oldest.as_secs());
             let reason = Some(format!("the event is {age} s old, and the plugin takes {oldest} s"));
             // The event is acknowledged, because it would be too old the next time, too.
-            Err(Decision { reply: Reply::accepted(), outcome: Outcome::TooOld, reason })
+            Err(Decision::new(Reply::accepted(), Outcome::TooOld, reason))
         }
         _ => Ok(()),
     }
@@ -256,7 +254,7 @@ fn not_allowed(callback: &Callback, allow: &Allow, reason: &str) -> Decision {
     // The toast was checked when the sidecar was read.
     let words = allow.refusal().ok().flatten();
     match words.and_then(|words| words.reply(callback.kind())) {
-        Some(reply) => Decision { reply, outcome: Outcome::Refused, reason },
+        Some(reply) => Decision::new(reply, Outcome::Refused, reason),
         None => Decision::by_host(callback, Reason::NotAllowed, reason),
     }
 }

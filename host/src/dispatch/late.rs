@@ -305,6 +305,7 @@ impl CallContinuation {
 
     /// Says what was dropped of a late reply, and what was mended in it.
     fn warn(&self, notes: &Notes, plugin: &Plugin) {
+        plugin.warn(notes.faults.warnings());
         if let Some(reason) = notes.words() {
             tracing::warn!(
                 app = %self.late.app, event_id = self.event_id(), plugin = plugin.name(), version = plugin.version(),

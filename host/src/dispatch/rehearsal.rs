@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use lark_card::fault::Fault;
 use tokio::time::Instant;
 
 use crate::callback::fallback::Reason;
@@ -39,6 +40,8 @@ pub struct Rehearsal {
     pub outcome: Outcome,
     /// The reason for an outcome other than success. With success, what was mended in the reply.
     pub reason: Option<String>,
+    /// The likely faults of the reply's card.
+    pub warnings: Vec<Fault>,
     /// True if the answer is the plugin's whole reply and was in time.
     pub as_said: bool,
     /// Fuel that the call used; `None` if the plugin was not called.
@@ -78,15 +81,15 @@ pub async fn rehearse(engine: &GuestEngine, plugin: &Arc<Plugin>, callback: Call
             (decision, false, report.fuel, updates)
         }
     };
-    let Decision { reply, outcome, reason } = decision;
+    let Decision { reply, outcome, reason, warnings } = decision;
     let (fuel, elapsed) = (Some(fuel), deadline.elapsed());
-    Rehearsal { reply, outcome, reason, as_said, fuel, elapsed, updates }
+    Rehearsal { reply, outcome, reason, warnings, as_said, fuel, elapsed, updates }
 }
 
 fn uncalled(decision: Decision) -> Rehearsal {
-    let Decision { reply, outcome, reason } = decision;
+    let Decision { reply, outcome, reason, warnings } = decision;
     let (as_said, fuel, elapsed, updates) = (false, None, Duration::ZERO, Vec::new());
-    Rehearsal { reply, outcome, reason, as_said, fuel, elapsed, updates }
+    Rehearsal { reply, outcome, reason, warnings, as_said, fuel, elapsed, updates }
 }
 
 /// Returns the cards that would be shown of a reply that missed the answer's deadline, and the reply's faults.

@@ -199,7 +199,7 @@ fn compare(
     took: Duration,
 ) -> Played {
     let Then { entry, called, mut stand_ins } = then;
-    let Decision { reply, outcome, reason } = decision;
+    let Decision { reply, outcome, reason, .. } = decision;
     let mut differences = Vec::new();
     if entry.outcome != *outcome {
         let (was, now) = (entry.outcome, *outcome);

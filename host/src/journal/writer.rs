@@ -263,6 +263,7 @@ mod tests {
             elapsed: Duration::ZERO,
             outcome: Outcome::NoHandler,
             reason: None,
+            warnings: Vec::new(),
             steps: Steps::starting(tokio::time::Instant::now()),
             host_calls: Arc::default(),
         };

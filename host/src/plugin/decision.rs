@@ -1,5 +1,7 @@
 //! Turns the result of a call into the answer, and its outcome and reason for the log.
 
+use lark_card::fault::Fault;
+
 use crate::callback::approval::answer;
 use crate::callback::fallback::Reason;
 use crate::callback::fallback::fallback;
@@ -18,12 +20,18 @@ pub struct Decision {
     pub outcome: Outcome,
     /// The error, the faults of the reply, or what was mended in it; `None` if all went well.
     pub reason: Option<String>,
+    /// The likely faults of the reply's card, which is sent all the same.
+    pub warnings: Vec<Fault>,
 }
 
 impl Decision {
+    pub fn new(reply: Reply, outcome: Outcome, reason: Option<String>) -> Self {
+        Self { reply, outcome, reason, warnings: Vec::new() }
+    }
+
     /// Makes the host's own answer, for a callback that no plugin was asked or has replied to.
     pub fn by_host(callback: &Callback, why: Reason, reason: Option<String>) -> Self {
-        Self { reply: fallback(callback, why), outcome: why.into(), reason }
+        Self::new(fallback(callback, why), why.into(), reason)
     }
 
     /// Makes the host's own answer to a call that failed with this outcome.
@@ -55,7 +63,7 @@ pub fn decide(callback: &Callback, result: Result<RawReply, CallError>) -> Decis
     match error {
         CallError::User(toast) if let Kind::Approval(kind) = callback.kind() => {
             let reply = answer::failed(kind, &toast.content);
-            Decision { reply, outcome: Outcome::PluginFailure, reason }
+            Decision::new(reply, Outcome::PluginFailure, reason)
         }
         CallError::User(toast) => match RawReply::from_toast(callback.kind(), toast) {
             Some(raw) => checked(callback, raw, Outcome::PluginFailure),
@@ -77,11 +85,13 @@ pub fn decide(callback: &Callback, result: Result<RawReply, CallError>) -> Decis
 fn checked(callback: &Callback, raw: RawReply, outcome: Outcome) -> Decision {
     // The platform does not say which schema version the card on screen has.
     let checked = check(callback.kind(), raw, None);
+    let warnings = checked.notes.faults.warnings().to_vec();
     let is_whole = checked.notes.faults.is_empty();
     let reason = checked.notes.words();
-    match checked.reply {
-        Some(reply) if is_whole => Decision { reply, outcome, reason },
-        Some(reply) => Decision { reply, outcome: Outcome::InvalidReply, reason },
+    let decision = match checked.reply {
+        Some(reply) if is_whole => Decision::new(reply, outcome, reason),
+        Some(reply) => Decision::new(reply, Outcome::InvalidReply, reason),
         None => Decision::failed(callback, Outcome::InvalidReply, reason),
-    }
+    };
+    Decision { warnings, ..decision }
 }

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::sync::OnceLock;
 use std::time::Duration;
 
+use lark_card::fault::Fault;
 use lark_wire::secret::Secret;
 
 use crate::callback::seal::SealKey;
@@ -13,6 +14,7 @@ use crate::plugin::policy::Policy;
 use crate::plugin::rehearsed::Rehearsed;
 use crate::plugin::route::Route;
 use crate::plugin::usage::Usage;
+use crate::plugin::warned::Warned;
 use crate::record::PluginVersion;
 use crate::runtime::code::CodeSource;
 use crate::runtime::handlers::Handlers;
@@ -45,6 +47,8 @@ struct Record {
     usage: Usage,
     /// The result of its rehearsal, if there was one.
     rehearsed: OnceLock<Rehearsed>,
+    /// The likely faults of its cards that the log has.
+    warned: Warned,
     /// Set when the plugin goes live for the first time.
     went_live: OnceLock<()>,
 }
@@ -76,6 +80,7 @@ impl Plugin {
             breaker: Arc::new(breaker),
             usage: Usage::default(),
             rehearsed: OnceLock::new(),
+            warned: Warned::default(),
             went_live: OnceLock::new(),
         };
         Self { id: unit.access().id.clone(), unit, policy, provenance, record }
@@ -149,6 +154,11 @@ impl Plugin {
 
     pub fn usage(&self) -> &Usage {
         &self.record.usage
+    }
+
+    /// Writes the likely faults of a reply's card to the log, each place once.
+    pub fn warn(&self, warnings: &[Fault]) {
+        self.record.warned.write(&self.id, warnings);
     }
 
     /// Returns the result of its rehearsal with the journal's callbacks, if there was one.

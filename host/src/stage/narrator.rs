@@ -87,6 +87,7 @@ async fn describe(record: &CallbackRecord, deadline: Duration) -> Value {
         "version": record.plugin.as_ref().map(|plugin| &*plugin.version),
         "outcome": record.outcome.as_str(),
         "reason": record.reason,
+        "warnings": record.warnings.iter().map(ToString::to_string).collect::<Vec<_>>(),
         "ms": record.elapsed.as_secs_f64() * 1000.0,
         "fuel": record.fuel,
         "deadline_ms": u64::try_from(deadline.as_millis()).unwrap_or(u64::MAX),

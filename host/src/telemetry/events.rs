@@ -54,6 +54,8 @@ pub const REJECTED: LogEvent = LogEvent("door: rejected");
 pub const UNSIGNED_LIMIT_REACHED: LogEvent = LogEvent(
     "webhook: too many unsigned requests, some are refused unread; a URL check from the console may be among them",
 );
+/// A card that a plugin has returned is likely wrong at `path`; written once for a version and place.
+pub const CARD_WARNING: LogEvent = LogEvent("card: likely wrong");
 /// A plugin returned after its callback had been answered.
 pub const LATE_REPLY: LogEvent = LogEvent("callback: late reply");
 /// The platform took a card update.

@@ -23,6 +23,7 @@ export function inspect(exchange) {
     ['took', `${exchange.elapsed_ms} ms`],
     ['code', exchange.code === 200 ? null : exchange.code],
     ['reason', host?.reason],
+    ['warnings', host?.warnings?.length ? host.warnings.join('; ') : null],
   ];
   find('facts').replaceChildren(...facts.filter(([, value]) => value !== undefined && value !== null).map(([key, value]) =>
     make('div', `fact ${key}`, [make('dt', '', [word(key)]), make('dd', '', [String(value)])])));

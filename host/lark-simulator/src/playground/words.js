@@ -43,6 +43,7 @@ const WORDS = {
   fuel: ['Fuel', '燃料'],
   outcome: ['Outcome', '结果'],
   reason: ['Because', '原因'],
+  warnings: ['Likely wrong', '可能有误'],
   in_the_host: ['In the host', '主机内耗时'],
   where_the_time_went: ['Where the time went: {0} from the first byte to the last', '时间花在哪里：从首字节到末字节共 {0}'],
   step: ['Step', '步骤'],

@@ -105,6 +105,15 @@ fn cards() {
     assert_eq!(judge(&click(), &given(&good)).card, Some(good["card"].clone()));
     let template = json!({"card": {"type": "template", "data": {"template_id": "AAq1"}}});
     assert_eq!(code_of(&template), None);
+    for absent in [
+        raw(json!({})),
+        raw(json!({"schema": null, "elements": null})),
+        raw(json!({"schema": "2.0", "body": {"elements": null}})),
+        raw(json!({"schema": "2.0", "body": null})),
+        json!({"card": {"type": "template", "data": {"template_id": "A", "template_variable": null}}}),
+    ] {
+        assert_eq!(code_of(&absent), None, "{absent}");
+    }
     for body in [
         json!({"card": "{}"}),
         json!({"card": {}}),

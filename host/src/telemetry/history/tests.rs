@@ -20,6 +20,7 @@ fn record(history: &History, after_ms: u64, plugin: &str, outcome: Outcome) -> C
         elapsed: Duration::from_millis(10),
         outcome,
         reason: None,
+        warnings: Vec::new(),
         steps: Steps::starting(history.began + Duration::from_millis(after_ms)),
         host_calls: Arc::default(),
     }

@@ -1,4 +1,4 @@
-//! Answers with a good toast and a card that the platform would refuse; the button's name selects the fault.
+//! Answers with a good toast and a card that the platform would refuse, or perhaps; the button's name selects the fault.
 
 use aviary_sdk::Card;
 use aviary_sdk::CardAction;
@@ -20,6 +20,11 @@ fn answer(action: CardAction) -> Result<CardReply, Failure> {
             format!(
                 r#"{{"schema":"2.0","body":{{"elements":[{{"tag":"markdown","content":"{text}"}}]}}}}"#
             )
+        }
+        // The documentation calls the property removed, and cards in use have it.
+        Some("doubtful") => {
+            r#"{"schema":"2.0","config":{"wide_screen_mode":true},"body":{"elements":[]}}"#
+                .to_owned()
         }
         _ => r#"{"schema":"2.0","body":{"elements":[]}}"#.to_owned(),
     };
