@@ -166,10 +166,11 @@ fn as_json(text: &str) -> Box<RawValue> {
 
 /// Spreads JSON over lines, unless that would change a number in it.
 fn spread(json: &RawValue) -> String {
-    match serde_json::from_str::<Value>(json.get()) {
-        Ok(value) if value.to_string() == json.get() => format!("{value:#}"),
-        _ => json.get().to_owned(),
-    }
+    let Ok(value) = serde_json::from_str::<Value>(json.get()) else {
+        return json.get().to_owned();
+    };
+    let again = value.to_string();
+    if again == json.get() { format!("{value:#}") } else { json.get().to_owned() }
 }
 
 fn milliseconds(time: Duration) -> f64 {
