@@ -184,7 +184,8 @@ impl HttpCalls {
             call: under_way.call.clone(),
             places: [place(&under_way.places)?, place(&destinations.places())?],
         };
-        Ok(Admitted::Live(Asking { plan, request, note, shown, io: self.context.io.clone() }))
+        let io = self.context.io.clone();
+        Ok(Admitted::Live(Box::new(Asking { plan, request, note, shown, io })))
     }
 
     /// Reads the body of a request that is not sent, because a plugin's writing fails where nobody reads.
@@ -206,7 +207,7 @@ impl HttpCalls {
 /// A request that passed the checks.
 enum Admitted {
     /// It goes to its server.
-    Live(Asking),
+    Live(Box<Asking>),
     /// A self-test has the answer.
     Prepared(Whole),
 }
