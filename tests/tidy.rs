@@ -2,8 +2,14 @@
 
 #[path = "tidy/circles.rs"]
 mod circles;
+#[path = "tidy/documents.rs"]
+mod documents;
+#[path = "tidy/names.rs"]
+mod names;
 #[path = "tidy/structs.rs"]
 mod structs;
+#[path = "tidy/words.rs"]
+mod words;
 
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -35,10 +41,6 @@ const BANNED_NAMES: [&str; 8] =
 
 /// Folders with files of others.
 const NOT_OURS: [&str; 4] = ["target", ".git", "node_modules", "deps"];
-
-/// Subcommands of cargo that the documents may name; any other has to be an alias in `.cargo/config.toml`.
-const CARGO_COMMANDS: [&str; 11] =
-    ["build", "clippy", "doc", "fmt", "fuzz", "install", "new", "run", "test", "add", "component"];
 
 #[test]
 fn a_layer_uses_only_lower_layers() -> anyhow::Result<()> {
@@ -235,94 +237,6 @@ fn commands_print_in_one_way() -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Modules that look up members of foreign JSON, headers and files by name, because that is their input. Data of the host itself
-/// has a type: no line may be added for it, and an unused line is removed.
-const READS_BY_NAME: [(&str, &str); 10] = [
-    ("callback/", "cards and callbacks are the platform's and the plugins'"),
-    ("demo/leave.rs", "the card is the plugin's"),
-    ("demo/scenario.rs", "the card is the plugin's"),
-    ("doctor/", "the answers are the platform's"),
-    ("ingress/long_connection/endpoint.rs", "the answer is the platform's"),
-    ("ingress/webhook.rs", "the headers are the platform's"),
-    ("open_api/wire.rs", "the headers are the platform's"),
-    ("plugin/route.rs", "the path is the operator's, and the value the plugin's"),
-    ("simulator/", "it plays the platform, and reads what the host sent"),
-    ("workshop/template.rs", "the file is Cargo's"),
-];
-
-/// Log messages, reports and outcomes are for outside readers. The host makes its own decisions by types, never by comparing
-/// these texts.
-#[test]
-fn nothing_is_decided_by_the_host_s_own_words() -> anyhow::Result<()> {
-    let (mut wrong, mut needed) = (Vec::new(), BTreeSet::new());
-    for file in rust_files("host/src")? {
-        let inside = file.strip_prefix(source_root().join("host/src"))?.to_string_lossy();
-        if inside.ends_with("tests.rs") || inside.contains("fuzzing") {
-            continue;
-        }
-        let reads_by_name = READS_BY_NAME.iter().find(|(module, _)| inside.starts_with(module));
-        for (number, line) in code_lines(&file)? {
-            // Tests stand at the end of a file.
-            if line.trim() == "#[cfg(test)]" {
-                break;
-            }
-            match reads_by_name {
-                _ if !decides_by_words(&line) => {}
-                Some((module, _)) => drop(needed.insert(*module)),
-                None => wrong.push(format!("{inside}:{number}: decide by a type: {}", line.trim())),
-            }
-        }
-    }
-    let listed = READS_BY_NAME.iter().map(|(module, _)| *module);
-    let idle = listed.filter(|module| !needed.contains(module)).collect::<Vec<_>>();
-    ensure!(idle.is_empty(), "READS_BY_NAME: no longer needed: {}", idle.join(", "));
-    ensure!(wrong.is_empty(), "{}", wrong.join("\n"));
-    Ok(())
-}
-
-/// Code that compares a message or a variant's word, or finds a member by its name.
-const DECIDES_BY_WORDS: [&str; 8] = [
-    ".message ==",
-    ".message !=",
-    ".what() ==",
-    ".what() !=",
-    ".as_str() == \"",
-    ".as_str() != \"",
-    ".get(\"",
-    ".pointer(",
-];
-
-fn decides_by_words(line: &str) -> bool {
-    let indexes = line.match_indices("[\"").any(|(at, _)| {
-        let before = line[..at].chars().next_back();
-        before.is_some_and(|before| before.is_alphanumeric() || matches!(before, '_' | ')' | ']'))
-    });
-    indexes || DECIDES_BY_WORDS.iter().any(|words| line.contains(words))
-}
-
-#[test]
-fn what_decides_by_words_is_found() {
-    for line in [
-        "if said.message != SAID[0] {",
-        "self.message == GUEST_LINE",
-        r#"line.message.as_str() == "plugin live""#,
-        r#"difference.what() == "asked""#,
-        r#"if plugin["live"] == true {"#,
-        r#"self.host.plugins().pointer("/apps/0/plugins")"#,
-        r#"if outcome.as_str() == "trap" {"#,
-    ] {
-        assert!(decides_by_words(line), "{line}");
-    }
-    for line in [
-        r#"Offer { functions: &["call"] }"#,
-        "if entry.outcome != outcome {",
-        r#"json!({ "message": message })"#,
-        "same(&self.app, entry.app.as_str())",
-    ] {
-        assert!(!decides_by_words(line), "{line}");
-    }
-}
-
 #[test]
 fn no_compiled_plugin_is_tracked() -> anyhow::Result<()> {
     if !source_root().join(".git").exists() {
@@ -401,95 +315,6 @@ fn every_fuzz_target_is_replayed() -> anyhow::Result<()> {
     Ok(())
 }
 
-#[test]
-fn every_promise_names_a_test_that_exists() -> anyhow::Result<()> {
-    let known = known_tests()?;
-    for document in ["ARCHITECTURE.md", "SECURITY.md"] {
-        let text = read(&source_root().join(document))?;
-        let named: Vec<_> = backticked(&text)
-            .filter(|text| text.starts_with("e2e::") || text.starts_with("tidy::"))
-            .collect();
-        ensure!(!named.is_empty(), "{document} names no test");
-        for name in named {
-            ensure!(known.contains(name), "{document} names `{name}`, and there is no such test");
-        }
-    }
-    Ok(())
-}
-
-/// Every promise in `ARCHITECTURE.md` names an end-to-end test.
-#[test]
-fn every_promise_names_a_test() -> anyhow::Result<()> {
-    let text = read(&source_root().join("ARCHITECTURE.md"))?;
-    let (_, promises) = text.split_once("\n## Promises").context("no promises")?;
-    let promises = promises.split("\n## ").next().unwrap_or_default();
-    let mut count = 0;
-    for promise in promises.split("\n").collect::<Vec<_>>().chunk_by(|_, next| !is_numbered(next)) {
-        let promise = promise.join("\n");
-        if is_numbered(&promise) {
-            count += 1;
-            let names_a_test = backticked(&promise).any(|name| name.starts_with("e2e::"));
-            ensure!(names_a_test, "no test is named for: {promise}");
-        }
-    }
-    ensure!(count > 0, "no promise was found");
-    Ok(())
-}
-
-/// Returns true if the line begins an entry of a numbered list.
-fn is_numbered(line: &str) -> bool {
-    let digits = line.trim_start_matches(|c: char| c.is_ascii_digit());
-    digits.len() < line.len() && digits.starts_with(". ")
-}
-
-#[test]
-fn every_command_in_the_documents_exists() -> anyhow::Result<()> {
-    let aliases = read(&source_root().join(".cargo/config.toml")).unwrap_or_default();
-    let aliases: toml::Table = aliases.parse()?;
-    let aliases = aliases.get("alias").and_then(toml::Value::as_table).cloned().unwrap_or_default();
-    let mut seen = 0;
-    for document in documents()? {
-        for command in shell_commands(&read(&document)?) {
-            seen += 1;
-            let mut words = command
-                .split_whitespace()
-                .filter(|word| !word.contains('='))
-                .skip_while(|word| *word == "$");
-            let (program, subcommand) =
-                (words.next().unwrap_or_default(), words.next().unwrap_or_default());
-            let exists = program != "cargo"
-                || CARGO_COMMANDS.contains(&subcommand)
-                || aliases.contains_key(subcommand);
-            ensure!(
-                exists,
-                "{}: `{command}`: there is no `cargo {subcommand}`",
-                document.display()
-            );
-        }
-    }
-    ensure!(seen > 0, "no document has a command");
-    Ok(())
-}
-
-#[test]
-fn every_link_in_the_documents_leads_somewhere() -> anyhow::Result<()> {
-    let mut seen = 0;
-    for document in documents()? {
-        let text = read(&document)?;
-        for target in text.split("](").skip(1).filter_map(|rest| rest.split(')').next()) {
-            let path = target.split('#').next().unwrap_or_default();
-            if path.is_empty() || path.contains("://") || path.contains(' ') {
-                continue;
-            }
-            let resolved = document.parent().unwrap_or(Path::new("")).join(path);
-            ensure!(resolved.exists(), "{}: {target} is not there", document.display());
-            seen += 1;
-        }
-    }
-    ensure!(seen > 0, "no document has a link");
-    Ok(())
-}
-
 /// Source files of one crate.
 struct Source {
     folder: PathBuf,
@@ -562,41 +387,6 @@ fn code_lines(file: &Path) -> anyhow::Result<Vec<(usize, String)>> {
     Ok(code.map(|(index, line)| (index + 1, line.to_owned())).collect())
 }
 
-/// Collects the names of all tests from the sources, such as `e2e::reload::a_swap_loses_no_callback`.
-fn known_tests() -> anyhow::Result<BTreeSet<String>> {
-    let mut known = BTreeSet::new();
-    let mut sources: Vec<_> =
-        rust_files("tests/e2e")?.into_iter().map(|file| ("e2e::", file)).collect();
-    sources.push(("", source_root().join("tests/tidy.rs")));
-    for (prefix, file) in sources {
-        let module = module_path(&file);
-        let text = read(&file)?;
-        let mut is_test = false;
-        for line in text.lines().map(str::trim) {
-            if let Some(rest) = line.strip_prefix("async fn ").or(line.strip_prefix("fn ")) {
-                if is_test && let Some(name) = rest.split('(').next() {
-                    known.insert(format!("{prefix}{module}::{name}"));
-                }
-                is_test = false;
-            } else if line.starts_with("#[test]") || line.starts_with("#[tokio::test") {
-                is_test = true;
-            } else if line.starts_with("#[ignore") {
-                // An ignored test keeps no promise.
-                is_test = false;
-            }
-        }
-    }
-    Ok(known)
-}
-
-/// Returns the module of a test file: `attacks::swap` for `tests/e2e/attacks/swap.rs`, `tidy` for `tests/tidy.rs`.
-fn module_path(file: &Path) -> String {
-    let tests = source_root().join("tests");
-    let inside = file.strip_prefix(tests.join("e2e")).or(file.strip_prefix(&tests)).unwrap_or(file);
-    let names = inside.iter().filter_map(|part| part.to_str());
-    names.map(|name| name.trim_end_matches(".rs")).collect::<Vec<_>>().join("::")
-}
-
 /// Lists the files below a folder that git tracks; empty without a repository.
 fn tracked(folder: &str) -> anyhow::Result<Vec<String>> {
     if !source_root().join(".git").exists() {
@@ -609,31 +399,6 @@ fn tracked(folder: &str) -> anyhow::Result<Vec<String>> {
         .output()
         .context("cannot run git")?;
     Ok(String::from_utf8_lossy(&listed.stdout).lines().map(str::to_owned).collect())
-}
-
-fn backticked(text: &str) -> impl Iterator<Item = &str> {
-    text.split('`').skip(1).step_by(2)
-}
-
-/// Returns the lines of the fenced shell blocks, without the commands' output.
-fn shell_commands(text: &str) -> Vec<String> {
-    let mut commands = Vec::new();
-    let mut inside = None;
-    for line in text.lines() {
-        match (inside, line.trim_start().strip_prefix("```")) {
-            (None, Some(language)) => {
-                inside = Some(matches!(language, "sh" | "shell" | "console" | "bash"))
-            }
-            (Some(_), Some(_)) => inside = None,
-            (Some(true), None) => commands.push(line.trim().trim_start_matches("$ ").to_owned()),
-            (None | Some(false), None) => {}
-        }
-    }
-    commands
-}
-
-fn documents() -> anyhow::Result<Vec<PathBuf>> {
-    files(".", "md")
 }
 
 fn all_rust_files() -> anyhow::Result<Vec<PathBuf>> {

@@ -39,7 +39,7 @@ async fn serve() -> anyhow::Result<()> {
 
     let config = Config::load(Path::new(&config))?;
     aviary::telemetry::init(&config.log)?;
-    let host = Host::builder(config).metrics(Metrics::TheServers).start().await?;
+    let host = Host::builder(config).metrics(Metrics::Installed).start().await?;
 
     let mut callbacks = host.observe();
     tokio::spawn(async move {

@@ -20,6 +20,7 @@ use crate::callback::seal::SealKey;
 use crate::capability::access::Outside;
 use crate::capability::http::Outbound;
 use crate::config::AppConfig;
+use crate::config::ApprovalAddress;
 use crate::config::Config;
 use crate::deadline::DeadlineConfig;
 use crate::dispatch::Dispatcher;
@@ -37,6 +38,7 @@ use crate::ingress::long_connection::LongConnection;
 use crate::ingress::long_connection::Network;
 use crate::ingress::long_connection::status::Connections;
 use crate::ingress::webhook;
+use crate::ingress::webhook::ApprovalApp;
 use crate::ingress::webhook::Moment;
 use crate::ingress::webhook::WebhookApp;
 use crate::journal::writer::Journal;
@@ -70,7 +72,7 @@ const ADMIN_DRAIN: Duration = Duration::from_millis(500);
 ///
 /// ```no_run
 /// # async fn embed(config: aviary::Config) -> Result<(), Box<dyn std::error::Error>> {
-/// let host = aviary::Host::builder(config).metrics(aviary::Metrics::TheServers).start().await?;
+/// let host = aviary::Host::builder(config).metrics(aviary::Metrics::Installed).start().await?;
 /// let routes = axum::Router::new().merge(host.router());
 /// let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await?;
 /// axum::serve(listener, routes).await?;
@@ -105,7 +107,7 @@ pub enum Metrics {
     #[default]
     Own,
     /// Into the recorder that the surrounding server has installed, or nowhere.
-    TheServers,
+    Installed,
 }
 
 /// Reason why a host did not start.
@@ -164,7 +166,7 @@ impl HostBuilder {
         let mut left = parts.store.take_pending_updates();
         let (observers, http) = (&parts.observers, &parts.http);
         let traces = config.trace.map(|trace| Traces::start(trace, observers, http.clone()));
-        let (mut apps, mut webhooks) = (Vec::new(), Vec::new());
+        let (mut apps, mut approvals, mut webhooks) = (Vec::new(), Vec::new(), Vec::new());
         let mut connections = Vec::new();
         let mut folders = Vec::new();
         let loading = config.apps.iter().map(|app| {
@@ -181,13 +183,17 @@ impl HostBuilder {
                 webhooks.push(Webhook { app: app.id.clone(), path: path.clone(), address });
                 apps.push(WebhookApp { path, keys, dispatcher });
             }
+            approvals.extend(app.approval.iter().cloned().map(|address| {
+                let ApprovalAddress { kind, path, keys } = address;
+                ApprovalApp { kind, path, keys, dispatcher: Arc::clone(&dispatcher) }
+            }));
             connections.extend(parts.connect(app, &dispatcher, config.deadline));
         }
         parts.forget_expired(&left).await;
         if !apps.is_empty() && config.webhook.signature_window_secs != SignatureWindow::Off {
             began.second_is_over().await;
         }
-        let router = webhook::router(apps, &config.webhook, config.deadline, began);
+        let router = webhook::router(apps, approvals, &config.webhook, config.deadline, began);
         let webhook = webhook.map(|(listener, address)| {
             let (router, limits, tls) = (router.clone(), config.webhook, config.webhook_tls);
             shutdown.spawn(webhook::server::serve(listener, router, limits, tls, shutdown.clone()));
@@ -207,10 +213,10 @@ impl HostBuilder {
             stop
         });
         if self.metrics == Metrics::Own {
-            shutdown.spawn(keep_metrics_small(shutdown.clone()));
+            shutdown.spawn(fold_metrics(shutdown.clone()));
         }
         shutdown.spawn(renew_figures(shutdown.clone()));
-        shutdown.spawn(feel_the_pulse(shutdown.clone()));
+        shutdown.spawn(measure_timer_lateness(shutdown.clone()));
         let (observers, journal) = (parts.observers, parts.journal);
         Ok(Host { shutdown, doors, observers, router, webhook, admin, folders, journal, traces })
     }
@@ -290,7 +296,7 @@ fn warn_of_open_files(config: &Config) {
     }
 }
 
-async fn keep_metrics_small(shutdown: Shutdown) {
+async fn fold_metrics(shutdown: Shutdown) {
     loop {
         tokio::select! {
             // Cancel safe: both only wait.
@@ -311,7 +317,7 @@ async fn renew_figures(shutdown: Shutdown) {
 }
 
 /// Measures how late timers fire on the threads that do I/O. Anything that delays those delays every answer.
-async fn feel_the_pulse(shutdown: Shutdown) {
+async fn measure_timer_lateness(shutdown: Shutdown) {
     loop {
         let due = Instant::now() + metrics::HEARTBEAT;
         tokio::select! {
@@ -430,7 +436,7 @@ impl Parts {
     async fn forget_expired(&self, left: &[StoredUpdate]) {
         for left in left.iter().filter(|left| left.update.time_left().is_zero()) {
             if let Err(error) = self.store.done(left.id).await {
-                tracing::warn!(%error, "an expired card update stays in the store");
+                tracing::warn!(%error, "store: expired card update not removed");
             }
         }
     }

@@ -3,6 +3,7 @@
 //! A body goes from `RawCallback` through [`verify`] to `Verified` and through [`envelope`] to `Inbound`; a plugin's `RawReply`
 //! goes through [`reply_check`] to a `Reply`. Only the step before can make the input of the next one.
 
+pub mod approval;
 pub mod envelope;
 pub mod fallback;
 pub mod freshness;

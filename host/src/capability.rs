@@ -13,6 +13,7 @@ pub mod key_value;
 pub mod logging;
 pub mod open_api;
 pub mod plugin_settings;
+pub mod prepared;
 pub mod request;
 pub mod sealed_values;
 pub mod stdio;

@@ -1,6 +1,7 @@
 //! `aviary.toml`: read, checked, and turned into values that cannot be wrong any more. No port is bound before that.
 
 mod admin;
+mod approval;
 #[cfg(any(test, feature = "fuzzing"))]
 pub(crate) mod fuzzing;
 
@@ -18,6 +19,7 @@ use serde::Deserialize;
 use crate::callback::freshness::SignatureWindow;
 use crate::callback::verify::WebhookKeys;
 use crate::config::admin::AdminFile;
+use crate::config::approval::ApprovalFile;
 use crate::deadline::DeadlineConfig;
 use crate::ingress::long_connection::LongConnectionConfig;
 use crate::ingress::webhook::WebhookConfig;
@@ -45,6 +47,7 @@ use crate::trace::config::TraceConfig;
 use crate::trace::config::TraceSettings;
 
 pub use crate::config::admin::AdminConfig;
+pub use crate::config::approval::ApprovalAddress;
 
 /// The largest `aviary.toml`: a thousand apps fit.
 const MAX_BYTES: u64 = 1024 * 1024;
@@ -52,7 +55,7 @@ const MAX_BYTES: u64 = 1024 * 1024;
 /// The whole file as it is written.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-struct File {
+struct ConfigFile {
     #[serde(default, rename = "app")]
     apps: Vec<AppFile>,
     #[serde(default)]
@@ -103,7 +106,16 @@ fn feishu() -> Domain {
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct AppWebhook {
-    path: String,
+    /// Absent where the approval center alone comes by HTTP.
+    path: Option<String>,
+    #[serde(default)]
+    approval: Vec<ApprovalFile>,
+}
+
+impl AppWebhook {
+    fn paths(&self) -> impl Iterator<Item = &String> {
+        self.path.iter().chain(self.approval.iter().map(|address| &address.path))
+    }
 }
 
 /// Everything the host needs to start, checked.
@@ -160,6 +172,8 @@ pub struct AppConfig {
     pub long_connection: Option<LongConnectionConfig>,
     /// Path of its webhook, if it has one.
     pub webhook_path: Option<String>,
+    /// Addresses at which the approval center calls.
+    pub approval: Vec<ApprovalAddress>,
 }
 
 /// Reason why a configuration is refused, with the key that is wrong.
@@ -213,13 +227,14 @@ impl Config {
     /// Reads and checks the file. Paths in it are relative to it.
     pub fn load(path: &Path) -> Result<Self, ConfigError> {
         let folder = path.parent().unwrap_or(Path::new("."));
-        File::read(path)?.check(folder)
+        ConfigFile::read(path)?.check(folder)
     }
 
     /// Checks the configuration for a host that listens by itself: an app's webhook needs an address to listen on. A server that
     /// mounts [`Host::router`](crate::Host::router) has an address of its own.
     pub fn for_listening(self) -> Result<Self, ConfigError> {
-        let has_webhook = self.apps.iter().any(|app| app.webhook_path.is_some());
+        let has_webhook = |app: &AppConfig| app.webhook_path.is_some() || !app.approval.is_empty();
+        let has_webhook = self.apps.iter().any(has_webhook);
         if has_webhook && self.webhook.listen.is_none() {
             return Err(invalid(
                 "webhook.listen",
@@ -246,7 +261,7 @@ impl Config {
     /// Returns the folder in which a host with this file keeps its journal, or an error if it keeps none. Reads no secrets.
     pub fn journal_folder(path: &Path) -> Result<PathBuf, ConfigError> {
         let folder = path.parent().unwrap_or(Path::new("."));
-        let journal = File::read(path)?.journal;
+        let journal = ConfigFile::read(path)?.journal;
         let none = || invalid("journal.path", "there is none, so this host keeps no journal");
         Ok(journal.ok_or_else(none)?.folder(folder))
     }
@@ -254,12 +269,12 @@ impl Config {
     /// Returns the admin port of a host with this file, and its token. Reads no other secrets: asking a running host takes none.
     pub fn admin(path: &Path) -> Result<AdminConfig, ConfigError> {
         let folder = path.parent().unwrap_or(Path::new("."));
-        let admin = File::read(path)?.admin;
+        let admin = ConfigFile::read(path)?.admin;
         Ok(admin.ok_or_else(|| invalid("admin.listen", "there is none"))?.check(folder)?)
     }
 }
 
-impl File {
+impl ConfigFile {
     fn read(path: &Path) -> Result<Self, ConfigError> {
         let text = small_file::read_text(path, MAX_BYTES)?;
         Self::parse(&text, path)
@@ -287,12 +302,14 @@ impl File {
             if !ids.insert(&app.id) {
                 return Err(invalid(format!("app {}: id", app.id), "two apps have this id"));
             }
-            let Some(webhook) = &app.webhook else { continue };
-            if !paths.insert(&webhook.path) {
-                return Err(invalid(
-                    format!("app {}: webhook.path", app.id),
-                    "another app has this path",
-                ));
+            for path in app.webhook.iter().flat_map(AppWebhook::paths) {
+                if !paths.insert(path) {
+                    let key = format!("app {}: webhook.path", app.id);
+                    return Err(invalid(
+                        key,
+                        "another app, or another address of this one, has this path",
+                    ));
+                }
             }
         }
         let extra_roots = self.tls.read(folder)?;
@@ -336,6 +353,11 @@ impl AppFile {
             let problem = format!("a limit is {} at most", ApiRate::MOST);
             return Err(SettingError::new("api", problem).of_app(&self.id).into());
         }
+        let addresses = self.webhook.iter().flat_map(|webhook| &webhook.approval);
+        let missing = |(key, error)| ConfigError::Secret { app: self.id.clone(), key, error };
+        let approval = addresses
+            .map(|address| address.read(folder).map_err(missing))
+            .collect::<Result<_, _>>()?;
         let plugins = folder.join(&self.plugins);
         if !plugins.is_dir() {
             let problem = format!("{} is not a folder", plugins.display());
@@ -350,7 +372,8 @@ impl AppFile {
             domain: self.domain.clone(),
             plugins,
             long_connection: self.long_connection.clone(),
-            webhook_path: self.webhook.as_ref().map(|webhook| webhook.path.clone()),
+            webhook_path: self.webhook.as_ref().and_then(|webhook| webhook.path.clone()),
+            approval,
         })
     }
 
@@ -367,11 +390,16 @@ impl AppFile {
                 .ok_or_else(|| SettingError::new("long_connection", problem));
         };
         let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"/_-.~".contains(&byte);
-        if !webhook.path.starts_with('/') || !webhook.path.bytes().all(is_plain) {
+        if webhook.paths().any(|path| !path.starts_with('/') || !path.bytes().all(is_plain)) {
             let problem = "must begin with / and hold letters, digits and / _ - . ~ only";
             return Err(SettingError::new("webhook.path", problem));
         }
-        if self.verification_token.is_none() && self.encrypt_key.is_none() {
+        if webhook.path.is_none() && webhook.approval.is_empty() {
+            return Err(SettingError::new("webhook.path", "missing; for example \"/callback\""));
+        }
+        // The approval center's addresses have tokens of their own.
+        let is_open = webhook.path.is_some();
+        if is_open && self.verification_token.is_none() && self.encrypt_key.is_none() {
             let problem = "set this or encrypt_key: without either, anybody could send callbacks";
             return Err(SettingError::new("verification_token", problem));
         }

@@ -12,12 +12,16 @@ use crate::setting::SettingError;
 /// The platform waits this long for an answer, network included. Not configurable, by its documentation.
 pub const PLATFORM_PATIENCE: Duration = Duration::from_secs(3);
 
+/// The platform waits this long for the answer to a quick approval, by its newer documentation; an older page says 5 s.
+const QUICK_APPROVAL_PATIENCE: Duration = Duration::from_secs(10);
+
 /// The point in time at which the host answers, with or without a plugin.
 #[derive(Clone, Copy, Debug)]
 pub struct Deadline {
     received: Instant,
     soft: Instant,
     hard: Instant,
+    given_up: Instant,
 }
 
 /// The `[deadline]` section of the configuration.
@@ -28,11 +32,13 @@ pub struct DeadlineConfig {
     pub soft_ms: u64,
     /// Milliseconds that a plugin may go on for, up to 600000; what it returns after `soft_ms` updates the card.
     pub late_ms: u64,
+    /// As `soft_ms`, for an approver's decision on a task of another system, 100 to 9900. The platform gives up at 10000.
+    pub quick_approval_ms: u64,
 }
 
 impl Default for DeadlineConfig {
     fn default() -> Self {
-        Self { soft_ms: 2500, late_ms: 30_000 }
+        Self { soft_ms: 2500, late_ms: 30_000, quick_approval_ms: 9000 }
     }
 }
 
@@ -41,6 +47,7 @@ impl DeadlineConfig {
     pub fn validate(&self) -> Result<(), SettingError> {
         let section = Section("deadline");
         section.in_range("soft_ms", self.soft_ms, 100..=2900)?;
+        section.in_range("quick_approval_ms", self.quick_approval_ms, 100..=9900)?;
         if !(self.soft_ms..=600_000).contains(&self.late_ms) {
             let problem = format!("{} is not between soft_ms and 600000", self.late_ms);
             return Err(section.wrong("late_ms", problem));
@@ -50,10 +57,20 @@ impl DeadlineConfig {
 
     /// Returns the deadline of a callback whose first byte arrived at `received`.
     pub fn starting(&self, received: Instant) -> Deadline {
+        self.within(self.soft_ms, PLATFORM_PATIENCE, received)
+    }
+
+    /// Returns the deadline of a quick approval whose first byte arrived at `received`.
+    pub fn of_quick_approval(&self, received: Instant) -> Deadline {
+        self.within(self.quick_approval_ms, QUICK_APPROVAL_PATIENCE, received)
+    }
+
+    fn within(&self, soft_ms: u64, patience: Duration, received: Instant) -> Deadline {
         Deadline {
             received,
-            soft: received + Duration::from_millis(self.soft_ms),
-            hard: received + Duration::from_millis(self.late_ms),
+            soft: received + Duration::from_millis(soft_ms),
+            hard: received + Duration::from_millis(self.late_ms.max(soft_ms)),
+            given_up: received + patience,
         }
     }
 }
@@ -76,7 +93,7 @@ impl Deadline {
 
     /// Returns the time after which the platform has told the user that no answer came.
     pub fn given_up(&self) -> Instant {
-        self.received + PLATFORM_PATIENCE
+        self.given_up
     }
 
     /// Returns the time since the first byte arrived.

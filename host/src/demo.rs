@@ -15,7 +15,7 @@ use anyhow::Context as _;
 use serde::Serialize;
 
 use crate::demo::runaway::Runaway;
-use crate::demo::scenario::Outcome;
+use crate::demo::scenario::ScenarioOutcome;
 use crate::demo::swap::Swap;
 use crate::guest_build;
 use crate::stage::Stage;
@@ -28,9 +28,9 @@ const PLUGINS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../plugins");
 
 /// The demo's results, as `--json` prints them.
 #[derive(Debug, Serialize)]
-struct Report {
+struct DemoReport {
     ok: bool,
-    scenarios: Vec<Outcome>,
+    scenarios: Vec<ScenarioOutcome>,
     swap: Swap,
     runaway: Runaway,
 }
@@ -68,9 +68,9 @@ pub async fn run(json: bool) -> anyhow::Result<bool> {
     let swap = swap::play(&mut stage).await?;
     table::progress("letting a plugin spin for ever");
     let runaway = runaway::play(&mut stage).await?;
-    let stopped = stage.strike().await;
+    let stopped = stage.stop().await;
     let ok = stopped && swap.ok() && runaway.ok && scenarios.iter().all(|outcome| outcome.ok);
-    let report = Report { ok, scenarios, swap, runaway };
+    let report = DemoReport { ok, scenarios, swap, runaway };
     if json {
         table::print_json(&report)?;
     } else {

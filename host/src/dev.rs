@@ -29,14 +29,15 @@ use anyhow::bail;
 use lark_simulator::host_words::Build;
 use tokio::sync::broadcast::Receiver;
 
-/// Time in which the host has to accept or refuse a component: the largest take half a minute to compile.
-const VERDICT: Duration = Duration::from_secs(120);
+/// Time after which the author is told, again and again, that the host still loads a component: the largest take half a minute
+/// to compile, and several minutes on a machine that has other work.
+const SLOW_LOAD: Duration = Duration::from_secs(60);
 /// Bytes that are kept of a build's output: its end, where the reason is.
 const MAX_SAID_BYTES: usize = 32 << 10;
 
 /// Choice of opening the platform's page in a browser. The page is served in any case.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Page {
+pub enum DevPage {
     /// Open it, and show the output of a build there too.
     Open,
     /// Do not open it, and leave the terminal to the build.
@@ -44,7 +45,7 @@ pub enum Page {
 }
 
 /// Follows the plugin in that folder until the future is dropped.
-pub async fn run(folder: &Path, page: Page) -> anyhow::Result<()> {
+pub async fn run(folder: &Path, page: DevPage) -> anyhow::Result<()> {
     let log = Collector::default();
     log.install();
     let contents =
@@ -54,10 +55,10 @@ pub async fn run(folder: &Path, page: Page) -> anyhow::Result<()> {
     let address = stage.platform.domain();
     terminal::result!("simulated platform  {address}");
     terminal::result!("webhook             {}", stage.webhook_url());
-    if page == Page::Open {
+    if page == DevPage::Open {
         browser::open(&address);
     }
-    let session = Session { folder, page, stage: &stage, log };
+    let session = DevSession { folder, page, stage: &stage, log };
     tokio::select! {
         // Neither ends, and both are dropped together.
         () = session.follow(contents, watch) => {}
@@ -66,14 +67,14 @@ pub async fn run(folder: &Path, page: Page) -> anyhow::Result<()> {
     Ok(())
 }
 
-struct Session<'a> {
+struct DevSession<'a> {
     folder: &'a Path,
-    page: Page,
+    page: DevPage,
     stage: &'a Stage,
     log: Collector,
 }
 
-impl Session<'_> {
+impl DevSession<'_> {
     async fn follow(&self, mut contents: Contents, mut watch: SourceWatch) {
         loop {
             if let Err(error) = self.turn().await {
@@ -116,8 +117,8 @@ impl Session<'_> {
             said.drain(..surplus);
         };
         let hears: Option<Listener<'_>> = match self.page {
-            Page::Open => Some(&hears),
-            Page::Leave => None,
+            DevPage::Open => Some(&hears),
+            DevPage::Leave => None,
         };
         let built =
             build::build(self.folder, Tests::Leave, &Follower { begins: &begins, hears }).await?;
@@ -159,22 +160,23 @@ enum HostVerdict {
     Removed,
 }
 
-/// Waits for the host's decision about that plugin's files.
+/// Waits for the host's decision about that plugin's files. It always comes, because the host limits the processor time of a
+/// compilation.
 async fn verdict(events: &mut Receiver<FolderEvent>, name: &str) -> anyhow::Result<HostVerdict> {
-    let reached = async {
-        loop {
-            let FolderEvent { plugin, change } = events.recv().await?;
-            match change {
-                _ if *plugin != *name => {}
-                FolderChange::Live(_) => return Ok(HostVerdict::Live),
-                FolderChange::Refused { reason, .. } => return Ok(HostVerdict::Refused(reason)),
-                FolderChange::Removed => return Ok(HostVerdict::Removed),
-                _ => {}
-            }
+    loop {
+        let Ok(event) = tokio::time::timeout(SLOW_LOAD, events.recv()).await else {
+            terminal::notice!("aviary: the host still loads {name}");
+            continue;
+        };
+        let FolderEvent { plugin, change } = event?;
+        match change {
+            _ if *plugin != *name => {}
+            FolderChange::Live(_) => return Ok(HostVerdict::Live),
+            FolderChange::Refused { reason, .. } => return Ok(HostVerdict::Refused(reason)),
+            FolderChange::Removed => return Ok(HostVerdict::Removed),
+            _ => {}
         }
-    };
-    let reached = tokio::time::timeout(VERDICT, reached).await;
-    reached.context("the host has said nothing about the plugin")?
+    }
 }
 
 fn absent_already(result: std::io::Result<()>) -> std::io::Result<()> {

@@ -25,11 +25,11 @@ use crate::deadline::Deadline;
 use crate::dispatch::admission::Admission;
 use crate::dispatch::admission::Ask;
 use crate::dispatch::admission::NotAdmitted;
-use crate::dispatch::cached::Slot;
+use crate::dispatch::cached::CacheSlot;
 use crate::dispatch::gate::Gate;
 use crate::dispatch::gate::Passage;
 use crate::dispatch::gate::Tickets;
-use crate::dispatch::late::Afterwards;
+use crate::dispatch::late::CallContinuation;
 use crate::dispatch::late::Late;
 use crate::dispatch::route::Picked;
 use crate::folder::registry::Registry;
@@ -148,7 +148,7 @@ struct EndedCall {
 enum InTime {
     /// The call has ended. The caller settles the tickets.
     Ended(CallReport, Tickets),
-    /// The call continues, and [`Afterwards`] waits for it.
+    /// The call continues, and [`CallContinuation`] waits for it.
     Continues,
 }
 
@@ -175,9 +175,9 @@ impl Dispatcher {
         steps: Steps,
     ) -> Answered {
         let callback = Arc::new(callback);
-        let (flushed, afterwards) = late::afterwards(&self.late, &callback, deadline, &steps);
+        let (flushed, continuation) = late::continuation(&self.late, &callback, deadline, &steps);
         let snapshot = self.registry.snapshot();
-        let handled = self.handle(&snapshot, &callback, deadline, afterwards).await;
+        let handled = self.handle(&snapshot, &callback, deadline, continuation).await;
         self.report(Arrived { callback, door, deadline, steps }, handled, flushed)
     }
 
@@ -187,7 +187,7 @@ impl Dispatcher {
         snapshot: &'a Snapshot,
         callback: &Arc<Callback>,
         deadline: Deadline,
-        afterwards: Afterwards,
+        continuation: CallContinuation,
     ) -> Handled<'a> {
         let open_api = self.late.open_api();
         if let Some(decision) = app_ticket::take(callback, &self.app, open_api).await {
@@ -201,7 +201,7 @@ impl Dispatcher {
         let picked = route::pick_canary(canary, callback).unwrap_or(picked);
         let handled = match self.gate.pass(picked, callback, deadline).await {
             Passage::Open(tickets) => {
-                self.ask(picked, callback, tickets, deadline, afterwards).await
+                self.ask(picked, callback, tickets, deadline, continuation).await
             }
             Passage::Closed(decision) => {
                 Handled { plugin: Some(picked.plugin), decision, call: None }
@@ -252,7 +252,7 @@ impl Dispatcher {
         callback: &Arc<Callback>,
         tickets: Tickets,
         deadline: Deadline,
-        afterwards: Afterwards,
+        continuation: CallContinuation,
     ) -> Handled<'a> {
         let without_call = |decision| Handled { plugin: Some(plugin), decision, call: None };
         if let Some(reply) = self.late.preview(callback, plugin) {
@@ -263,7 +263,7 @@ impl Dispatcher {
             Ok(running) => running,
             Err(why) => return without_call(not_started(callback, &why)),
         };
-        match in_time(running, plugin, deadline, afterwards, tickets).await {
+        match in_time(running, plugin, deadline, continuation, tickets).await {
             InTime::Continues => without_call(still_working(callback, plugin)),
             InTime::Ended(CallReport { result, fuel, deferred, timing }, tickets) => {
                 let decision = decide(callback, result);
@@ -282,7 +282,7 @@ impl Dispatcher {
         &self,
         Picked { plugin, handler, .. }: Picked<'_>,
         callback: &Arc<Callback>,
-        slot: Slot,
+        slot: CacheSlot,
         deadline: Deadline,
     ) {
         let (dispatcher, plugin, callback) =
@@ -377,15 +377,15 @@ async fn in_time(
     mut running: RunningCall,
     plugin: &Arc<Plugin>,
     deadline: Deadline,
-    afterwards: Afterwards,
+    continuation: CallContinuation,
     tickets: Tickets,
 ) -> InTime {
     let Some(report) = running.report_by(deadline.soft()).await else {
-        afterwards.follow(running, Arc::clone(plugin), tickets);
+        continuation.follow(running, Arc::clone(plugin), tickets);
         return InTime::Continues;
     };
     if !report.deferred.is_empty() {
-        afterwards.update(report.deferred.clone(), plugin).await;
+        continuation.update(report.deferred.clone(), plugin).await;
     }
     InTime::Ended(report, tickets)
 }

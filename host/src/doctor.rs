@@ -2,6 +2,7 @@
 //! files, and asks the platform the questions that a host asks when it starts. It changes nothing but the cache of compiled code,
 //! and opens no long connection, of which an app has a limited number.
 
+mod approval;
 mod console;
 mod files;
 pub mod finding;
@@ -46,6 +47,7 @@ pub async fn examine(path: &Path) -> Vec<Finding> {
         }
     };
     for app in &config.apps {
+        findings.extend(approval::compare(app, shelf.of(app)));
         findings.extend(platform::examine(app, shelf.of(app), &http, &tls).await);
     }
     findings

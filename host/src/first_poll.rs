@@ -9,7 +9,7 @@ use std::task::Poll;
 use std::task::Waker;
 
 /// The state of a future after its first poll.
-pub enum Begun<F: Future> {
+pub enum FirstPoll<F: Future> {
     /// The future has finished.
     Over(F::Output),
     /// The future waits or has yielded. The task that polls it next is the one that is woken.
@@ -19,12 +19,12 @@ pub enum Begun<F: Future> {
 }
 
 /// Polls `future` once on the current thread.
-pub fn begin<F: Future>(future: F) -> Begun<F> {
+pub fn begin<F: Future>(future: F) -> FirstPoll<F> {
     let mut future = Box::pin(future);
     let mut nobody = Context::from_waker(Waker::noop());
     match catch_unwind(AssertUnwindSafe(|| future.as_mut().poll(&mut nobody))) {
-        Ok(Poll::Ready(output)) => Begun::Over(output),
-        Ok(Poll::Pending) => Begun::Waits(future),
-        Err(_panic) => Begun::Panicked,
+        Ok(Poll::Ready(output)) => FirstPoll::Over(output),
+        Ok(Poll::Pending) => FirstPoll::Waits(future),
+        Err(_panic) => FirstPoll::Panicked,
     }
 }

@@ -7,7 +7,7 @@ mod watch;
 mod listing;
 mod load;
 pub mod alone;
-mod self_test;
+pub mod self_test;
 mod file;
 pub mod promote;
 pub mod playback;
@@ -34,21 +34,21 @@ use tokio::time::timeout_at;
 
 use crate::callback::seal::SealKey;
 use crate::capability::access::Outside;
+use crate::folder::canary::CanaryVerdict;
 use crate::folder::canary::Judged;
-use crate::folder::canary::Verdict;
 use crate::folder::event::FolderChange;
 use crate::folder::event::FolderEvent;
 use crate::folder::event::LiveVersion;
-use crate::folder::file::File;
-use crate::folder::file::Version;
+use crate::folder::file::FileVersion;
+use crate::folder::file::PluginFile;
 use crate::folder::listing::Identity;
 use crate::folder::listing::Listing;
 use crate::folder::listing::Stamps;
 use crate::folder::listing::list;
 use crate::folder::load::LoadError;
 use crate::folder::load::Loader;
+use crate::folder::load::PluginSource;
 pub use crate::folder::load::Promotion;
-use crate::folder::load::Source;
 use crate::folder::registry::Registry;
 use crate::folder::registry::Snapshot;
 use crate::folder::status::FolderHandle;
@@ -74,17 +74,17 @@ struct Finished {
     stamps: Stamps,
     /// When reading began. A file that was written just before may be written again without its stamps changing.
     began: SystemTime,
-    result: Result<Content, LoadError>,
+    result: Result<FolderContent, LoadError>,
 }
 
 /// A finished load with the id of its task.
 type Loaded = Result<(task::Id, Finished), task::JoinError>;
 
 /// The result of a load that went well.
-enum Content {
+enum FolderContent {
     /// The fingerprint of contents that are known already.
     Same([u8; 32]),
-    New(Version),
+    New(FileVersion),
 }
 
 /// Keeps the registry of one app up to date with its folder.
@@ -92,7 +92,7 @@ pub struct Folder {
     path: PathBuf,
     loader: Loader,
     registry: Registry,
-    files: BTreeMap<String, File>,
+    files: BTreeMap<String, PluginFile>,
     loads: JoinSet<Finished>,
     handle: FolderHandle,
     inbox: Inbox,
@@ -181,7 +181,7 @@ impl Folder {
         if !self.awaited.is_empty() {
             let plugins = self.awaited.iter().map(String::as_str).collect::<Vec<_>>().join(" ");
             let app = &self.loader.app;
-            tracing::warn!(%app, plugins, "the doors open before these plugins are loaded");
+            tracing::warn!(%app, plugins, "folder: doors open before these plugins are loaded");
         }
         self.settle();
     }
@@ -235,7 +235,7 @@ impl Folder {
         };
         if self.missing {
             let (app, folder) = (&self.loader.app, self.path.display());
-            tracing::info!(%app, %folder, "plugins folder is back");
+            tracing::info!(%app, %folder, "folder: readable again");
             self.missing = false;
         }
         let gone: Vec<_> =
@@ -243,7 +243,7 @@ impl Folder {
         self.remove(&gone);
         let mut wait = FOREVER;
         for (name, stamps) in found {
-            let file = self.files.entry(name.clone()).or_insert_with(|| File::new(stamps));
+            let file = self.files.entry(name.clone()).or_insert_with(|| PluginFile::new(stamps));
             match file.see(stamps) {
                 None => {}
                 Some(Duration::ZERO) => self.begin_load(name),
@@ -283,16 +283,16 @@ impl Folder {
             let _turn = engine.loading.acquire().await.ok();
             let began = SystemTime::now();
             let result = async {
-                let source = Source::read(&path, &name).await?;
+                let source = PluginSource::read(&path, &name).await?;
                 let fingerprint = source.fingerprint();
                 if known.contains(&fingerprint) {
-                    return Ok(Content::Same(fingerprint));
+                    return Ok(FolderContent::Same(fingerprint));
                 }
                 let plugin = loader.load(&name, source, long).await?;
                 if replaces {
                     loader.rehearse(&plugin).await?;
                 }
-                Ok(Content::New(Version { plugin, fingerprint }))
+                Ok(FolderContent::New(FileVersion { plugin, fingerprint }))
             };
             let result = result.await;
             Finished { name, stamps, began, result }
@@ -314,7 +314,7 @@ impl Folder {
             // The file was deleted or replaced.
             Err(error) if error.is_cancelled() => return,
             Err(error) => {
-                tracing::error!(app = %self.loader.app, %error, "loading a plugin failed");
+                tracing::error!(app = %self.loader.app, %error, "plugin: load failed");
                 return;
             }
         };
@@ -323,18 +323,18 @@ impl Folder {
         let Some(file) = file else { return };
         if result.as_ref().is_err_and(LoadError::waits_for_turn) {
             file.wait_for_turn();
-            tracing::info!(app = %self.loader.app, plugin = name, "compiling takes long, it waits for its turn");
+            tracing::info!(app = %self.loader.app, plugin = name, "plugin: compiling takes long and waits for its turn");
             self.begin_load(name);
             return;
         }
         file.finish_loading(stamps, began);
         self.awaited.remove(&name);
         match result {
-            Ok(Content::Same(fingerprint)) => {
+            Ok(FolderContent::Same(fingerprint)) => {
                 file.is_unchanged(fingerprint);
                 self.note(&name, FolderChange::Unchanged);
             }
-            Ok(Content::New(version)) => file.offer(version),
+            Ok(FolderContent::New(version)) => file.offer(version),
             Err(error) => {
                 if let Some(refused) = file.refuse(&error) {
                     self.note(&name, refused);
@@ -398,7 +398,7 @@ impl Folder {
         let live: Vec<_> =
             self.files.values().filter_map(|file| Some(Arc::clone(file.live()?))).collect();
         metrics::set_plugins_live(&self.loader.app, live.iter().map(|plugin| plugin.name()));
-        let canaries = self.files.values().filter_map(File::canary).cloned().collect();
+        let canaries = self.files.values().filter_map(PluginFile::canary).cloned().collect();
         self.registry.publish(Snapshot::new(Live::new(live), canaries));
         let statuses = self.files.iter().map(|(name, file)| file.status(name)).collect();
         self.handle.set_status(statuses, self.awaited.iter().cloned().collect());
@@ -423,22 +423,22 @@ impl Folder {
         let claimed = self
             .files
             .get(&*name)
-            .and_then(File::canary)
+            .and_then(PluginFile::canary)
             .and_then(|canary| self.conflicting(&name, canary.plugin()));
         let Some(file) = self.files.get_mut(&*name) else { return };
         let verdict = match (verdict, claimed) {
-            (Verdict::Promoted(_), Some(other)) => {
-                Verdict::RolledBack(LoadError::Conflict { other }.to_string())
+            (CanaryVerdict::Promoted(_), Some(other)) => {
+                CanaryVerdict::RolledBack(LoadError::Conflict { other }.to_string())
             }
             (verdict, _) => verdict,
         };
         match verdict {
-            Verdict::Promoted(reason) => {
+            CanaryVerdict::Promoted(reason) => {
                 let Some(plugin) = file.promote(&version, reason.clone()) else { return };
                 self.note(&name, FolderChange::CanaryPromoted { version, reason });
                 self.note(&name, FolderChange::Live(LiveVersion::of(&plugin)));
             }
-            Verdict::RolledBack(reason) => {
+            CanaryVerdict::RolledBack(reason) => {
                 if file.dismiss(&version, format!("canary: {reason}")).is_none() {
                     return;
                 }
@@ -449,12 +449,12 @@ impl Folder {
     }
 
     fn can_go_live(&self, name: &str) -> bool {
-        let candidate = self.files.get(name).and_then(File::candidate);
+        let candidate = self.files.get(name).and_then(PluginFile::candidate);
         candidate.is_some_and(|candidate| self.conflict(name, candidate).is_none())
     }
 
     /// Returns the name of another file's live plugin that claims the same callbacks.
-    fn conflict(&self, name: &str, candidate: &Version) -> Option<String> {
+    fn conflict(&self, name: &str, candidate: &FileVersion) -> Option<String> {
         self.conflicting(name, &candidate.plugin)
     }
 

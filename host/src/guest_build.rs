@@ -98,13 +98,13 @@ async fn succeed(tool: &'static str, command: &mut Command) -> Result<Vec<u8>, G
 /// Returns the components among the artifacts that cargo reports. Its output folder may hold those of other workspaces too.
 fn components(messages: &[u8]) -> Vec<PathBuf> {
     #[derive(Deserialize)]
-    struct Message {
+    struct CargoMessage {
         #[serde(default)]
         filenames: Vec<PathBuf>,
     }
     let mut found: Vec<_> = messages
         .split(|byte| *byte == b'\n')
-        .filter_map(|line| serde_json::from_slice::<Message>(line).ok())
+        .filter_map(|line| serde_json::from_slice::<CargoMessage>(line).ok())
         .flat_map(|message| message.filenames)
         .filter(|path| path.extension().is_some_and(|ending| ending == "wasm"))
         .collect();

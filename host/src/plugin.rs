@@ -15,7 +15,7 @@ mod route_index;
 pub mod live;
 pub mod settings;
 pub mod secrets;
-mod own_words;
+mod toast_config;
 pub mod not_granted;
 pub mod socket_modules;
 pub mod originator;

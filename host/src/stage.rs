@@ -12,6 +12,7 @@ use std::time::Duration;
 
 use anyhow::Context as _;
 use lark_simulator::Simulator;
+use lark_simulator::approval::Approval;
 use lark_simulator::config::SimulatedApp;
 use lark_simulator::config::SimulatorConfig;
 use lark_simulator::delivery::Delivery;
@@ -29,8 +30,8 @@ use crate::folder::report::PluginReport;
 use crate::folder::status::FolderHandle;
 use crate::record::CallbackRecord;
 use crate::small_file;
-use crate::stage::page::Page;
 use crate::stage::page::READER;
+use crate::stage::page::StagePage;
 
 /// Id of the app. It exists nowhere else, and neither do its secrets.
 pub const APP_ID: &str = "cli_0123456789abcdef";
@@ -39,6 +40,11 @@ const SECRETS: [(&str, &str); 3] = [
     ("token", "demo-verification-token"),
     ("key", "demo-encrypt-key"),
 ];
+/// Path of the app's webhook.
+const CALLBACKS: &str = "/callback";
+/// Paths at which the approval center calls.
+const OPTIONS: &str = "/approval/options";
+const DECISIONS: &str = "/approval/decisions";
 /// Time in which the host has to be ready.
 const READY: Duration = Duration::from_secs(30);
 /// Time in which the record of a callback has to follow its answer.
@@ -49,12 +55,13 @@ pub struct Stage {
     /// The platform's side of the wire.
     pub platform: Simulator,
     host: Host,
+    /// Beginning of the addresses that the host answers at.
     webhook: String,
     deadline: Duration,
     folder: tempfile::TempDir,
     /// Status of the plugins folder, as the host sees it.
     watched: FolderHandle,
-    page: Option<Page>,
+    page: Option<StagePage>,
 }
 
 impl Stage {
@@ -75,33 +82,46 @@ impl Stage {
             let name = file.file_name().context("a file without a name")?;
             std::fs::write(plugins.join(name), small_file::read(file, MAX_FILE_BYTES)?)?;
             if name == READER {
-                let sidecar = page.insert(Page::serve().await?).sidecar();
+                let sidecar = page.insert(StagePage::serve().await?).sidecar();
                 std::fs::write(plugins.join(READER).with_extension("toml"), sidecar)?;
             }
         }
         let config = Config::load(&write_config(folder.path(), &platform.domain())?)?;
         let deadline = Duration::from_millis(config.deadline.soft_ms);
         let host = Host::builder(config).start().await?;
-        let webhook = format!("http://{}/callback", host.webhook_address().context("no webhook")?);
-        platform.open_webhook(&webhook)?;
+        let webhook = format!("http://{}", host.webhook_address().context("no webhook")?);
+        for path in [CALLBACKS, OPTIONS, DECISIONS] {
+            platform.open_webhook(&format!("{webhook}{path}"))?;
+        }
         platform.wait_connected(APP_ID, 2, READY).await?;
         let watched = host.folders().first().context("the host has no app")?.clone();
         Ok(Self { platform, host, webhook, deadline, folder, watched, page })
     }
 
+    /// Returns the door by which the platform would send a delivery: a long connection, if that carries it.
+    pub fn door(&self, delivery: &Delivery) -> Door {
+        let path = match delivery.for_approval() {
+            _ if !delivery.is_for_webhook_only() => return Door::LongConnection,
+            Some(Approval::ExternalOptions) => OPTIONS,
+            Some(Approval::QuickApproval) => DECISIONS,
+            None => CALLBACKS,
+        };
+        Door::Webhook { url: format!("{}{path}", self.webhook) }
+    }
+
     /// Returns the webhook as a door.
     pub fn webhook(&self) -> Door {
-        Door::Webhook { url: self.webhook.clone() }
+        Door::Webhook { url: self.webhook_url() }
     }
 
     /// Returns the address of the webhook, for people.
-    pub fn webhook_url(&self) -> &str {
-        &self.webhook
+    pub fn webhook_url(&self) -> String {
+        format!("{}{CALLBACKS}", self.webhook)
     }
 
     /// Returns the URL of the page that the example `http-preview` may request, if it is one of the plugins.
     pub fn page(&self) -> Option<&str> {
-        self.page.as_ref().map(Page::url)
+        self.page.as_ref().map(StagePage::url)
     }
 
     /// Lists the plugins that are live, and why the others are not.
@@ -143,7 +163,7 @@ impl Stage {
     }
 
     /// Stops everything. Returns `false` if something did not finish in time.
-    pub async fn strike(self) -> bool {
+    pub async fn stop(self) -> bool {
         let clean = self.host.stop().await;
         self.platform.shutdown().await;
         clean
@@ -189,7 +209,13 @@ encrypt_key = {{ file = "key" }}
 domain = "{domain}"
 plugins = "plugins"
 long_connection = {{ connections = 2 }}
-webhook = {{ path = "/callback" }}
+
+[app.webhook]
+path = "{CALLBACKS}"
+approval = [
+    {{ kind = "external_options", path = "{OPTIONS}", token = {{ file = "token" }}, key = {{ file = "key" }} }},
+    {{ kind = "quick_approval", path = "{DECISIONS}", token = {{ file = "token" }}, key = {{ file = "key" }} }},
+]
 
 [webhook]
 listen = "127.0.0.1:0"

@@ -31,9 +31,9 @@ use crate::store::bucket::KeyPage;
 use crate::store::bucket::Quota;
 use crate::store::bucket::WriteError;
 use crate::store::file::FileStore;
-use crate::store::marks::Begun;
 use crate::store::marks::Ended;
 use crate::store::marks::Mark;
+use crate::store::marks::MarkState;
 use crate::store::server::ServerAddress;
 use crate::store::server::ServerStore;
 use crate::store::update::PendingUpdate;
@@ -175,7 +175,7 @@ impl Store {
     /// Begins something that must happen once, unless it was begun or done already. A host with a store of its own remembers by
     /// itself what it has begun; its store only knows what is done. On a server, a mark that is not ended within `lease` counts
     /// as not begun.
-    pub async fn begin(&self, mark: &Mark, lease: Duration) -> Result<Begun, StoreError> {
+    pub async fn begin(&self, mark: &Mark, lease: Duration) -> Result<MarkState, StoreError> {
         self.backend.begin(mark.clone(), lease).await
     }
 

@@ -53,7 +53,7 @@ enum Reel {
 
 /// The arguments of a host call as JSON, if the tape needs them. See [`Tape::asked`].
 #[derive(Debug, Default)]
-pub struct Asked(Option<Value>);
+pub struct AskedBefore(Option<Value>);
 
 impl Tape {
     /// Creates a tape that records nothing.
@@ -157,9 +157,9 @@ impl Tape {
     }
 
     /// Serializes the arguments of a host call, if the tape needs them.
-    pub fn asked(&self, asked: impl Serialize) -> Asked {
+    pub fn asked(&self, asked: impl Serialize) -> AskedBefore {
         // The arguments are records of text and numbers, which JSON can hold.
-        Asked(self.is_verbatim().then(|| serde_json::to_value(asked).unwrap_or_default()))
+        AskedBefore(self.is_verbatim().then(|| serde_json::to_value(asked).unwrap_or_default()))
     }
 
     /// Makes a host call and records its result, or returns the recorded result in a replay. `None` if the recording has no
@@ -167,7 +167,7 @@ impl Tape {
     pub async fn through<T: Serialize + DeserializeOwned>(
         &self,
         call: &'static str,
-        asked: Asked,
+        asked: AskedBefore,
         asking: impl Future<Output = T>,
     ) -> Option<T> {
         let (Some(shared), Some(asked)) = (&self.0, asked.0) else {
@@ -195,7 +195,7 @@ impl Tape {
     pub fn at_once<T: Serialize + DeserializeOwned>(
         &self,
         call: &'static str,
-        asked: Asked,
+        asked: AskedBefore,
         asking: impl FnOnce() -> T,
     ) -> Option<T> {
         let Some(shared) = &self.0 else { return Some(asking()) };

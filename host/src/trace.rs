@@ -52,7 +52,7 @@ pub struct Traces {
 }
 
 /// Callbacks of one request to the collector.
-struct Batch {
+struct SpanBatch {
     records: Vec<Arc<CallbackRecord>>,
     closed: Instant,
 }
@@ -63,7 +63,7 @@ impl Traces {
         let (batches, waiting) = mpsc::channel(MOST_WAITING);
         let last = CancellationToken::new();
         let gathering = tokio::spawn(gather(observers.subscribe(), batches, last.clone()));
-        let telling = tokio::spawn(Collector { settings, http }.tell(waiting));
+        let telling = tokio::spawn(TraceCollector { settings, http }.tell(waiting));
         Self { last, gathering, telling }
     }
 
@@ -85,7 +85,7 @@ impl Traces {
 /// Collects records into batches until the observers are closed or `last` is cancelled.
 async fn gather(
     mut records: broadcast::Receiver<Arc<CallbackRecord>>,
-    batches: mpsc::Sender<Batch>,
+    batches: mpsc::Sender<SpanBatch>,
     last: CancellationToken,
 ) {
     let mut batch = Vec::new();
@@ -122,16 +122,16 @@ async fn gather(
     }
 }
 
-fn hand_over(batches: &mpsc::Sender<Batch>, batch: &mut Vec<Arc<CallbackRecord>>) {
+fn hand_over(batches: &mpsc::Sender<SpanBatch>, batch: &mut Vec<Arc<CallbackRecord>>) {
     let records = std::mem::take(batch);
     let count = records.len();
-    if batches.try_send(Batch { records, closed: Instant::now() }).is_err() {
+    if batches.try_send(SpanBatch { records, closed: Instant::now() }).is_err() {
         metrics::record_trace_drop("queue_full", count as u64);
     }
 }
 
 /// The address of a collector, and the client that reaches it.
-struct Collector {
+struct TraceCollector {
     settings: TraceSettings,
     http: reqwest::Client,
 }
@@ -149,10 +149,10 @@ enum NotTaken {
     NotWritten,
 }
 
-impl Collector {
-    async fn tell(self, mut batches: mpsc::Receiver<Batch>) {
+impl TraceCollector {
+    async fn tell(self, mut batches: mpsc::Receiver<SpanBatch>) {
         let mut has_failed = false;
-        while let Some(Batch { records, closed }) = batches.recv().await {
+        while let Some(SpanBatch { records, closed }) = batches.recv().await {
             tokio::time::sleep_until(closed + MOMENT).await;
             let count = records.len() as u64;
             match self.post(records).await {

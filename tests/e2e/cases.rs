@@ -9,8 +9,11 @@ use aviary_e2e::cases;
 use aviary_e2e::cases::Case;
 use aviary_e2e::cases::CaseDoor;
 use aviary_e2e::cases::CaseSigner;
+use aviary_e2e::http::Request;
 use aviary_e2e::log::LogLine;
 use aviary_e2e::setup::App;
+use aviary_e2e::setup::DECISIONS;
+use aviary_e2e::setup::OPTIONS;
 use aviary_e2e::setup::Running;
 use aviary_e2e::setup::Seal;
 use aviary_e2e::setup::Setup;
@@ -29,9 +32,12 @@ async fn every_case_has_its_answer() -> anyhow::Result<()> {
     for (group, cases) in groups {
         let plugin = &cases[0].plugin;
         // A host for each door, because an event that comes a second time is not handled again.
-        for door in [CaseDoor::Webhook, CaseDoor::LongConnection] {
+        for door in [CaseDoor::Webhook, CaseDoor::LongConnection, CaseDoor::Approval] {
+            if !cases.iter().any(|case| case.plugin.doors.contains(&door)) {
+                continue;
+            }
             // Encrypted and signed at the webhook, plain on the long connection: the plugin must not be able to tell.
-            let app = App::default().encrypted().component(
+            let app = App::default().encrypted().calls_for_approval().component(
                 "plugin",
                 plugin.component()?,
                 plugin.sidecar.clone(),
@@ -61,6 +67,7 @@ async fn run(running: &Running, case: &Case, door: CaseDoor) -> anyhow::Result<(
     let answer = match door {
         CaseDoor::Webhook => by_webhook(running, case).await?,
         CaseDoor::LongConnection => by_long_connection(running, case).await?,
+        CaseDoor::Approval => by_approval(running, case).await?,
     };
     running.host.log().wait_for_count(lines_before + 1, events::CALLBACK, &[]).await?;
     let lines = callback_lines(running);
@@ -72,7 +79,7 @@ async fn run(running: &Running, case: &Case, door: CaseDoor) -> anyhow::Result<(
     let line = &lines[lines_before];
     ensure!(line.text_of("outcome") == case.expect.outcome, "the outcome is {}", line.text());
     let door = match door {
-        CaseDoor::Webhook => "webhook",
+        CaseDoor::Webhook | CaseDoor::Approval => "webhook",
         CaseDoor::LongConnection => "long_connection",
     };
     ensure!(line.text_of("door") == door, "{}", line.text());
@@ -98,6 +105,13 @@ async fn by_webhook(running: &Running, case: &Case) -> anyhow::Result<Answer> {
     let body = response.json()?;
     let bare = body == json!({ "msg": "success" });
     Ok(Answer { accepted: response.status == 200, reply: (!bare).then_some(body) })
+}
+
+async fn by_approval(running: &Running, case: &Case) -> anyhow::Result<Answer> {
+    let body: Value = serde_json::from_slice(&case.callback)?;
+    let path = if body.get("approval_code").is_some() { DECISIONS } else { OPTIONS };
+    let response = running.post(Request::post(path, case.callback.clone())).await?;
+    Ok(Answer { accepted: response.status == 200, reply: Some(response.json()?) })
 }
 
 async fn by_long_connection(running: &Running, case: &Case) -> anyhow::Result<Answer> {

@@ -3,6 +3,8 @@
 use anyhow::ensure;
 use aviary_e2e::artifacts;
 use aviary_e2e::cases;
+use aviary_e2e::cases::Case;
+use aviary_e2e::cases::CaseDoor;
 use aviary_e2e::schema::Schema;
 use aviary_e2e::vectors;
 use lark_simulator::sample;
@@ -36,7 +38,9 @@ fn callbacks_are_as_documented() -> anyhow::Result<()> {
     for entry in std::fs::read_dir(artifacts::source_root().join("wit/command/samples"))? {
         callbacks.push(serde_json::from_slice(&std::fs::read(entry?.path())?)?);
     }
-    for case in cases::all()? {
+    // The host puts what comes to the approval center's addresses into the envelope that the samples have.
+    let in_envelope = |case: &Case| !case.plugin.doors.contains(&CaseDoor::Approval);
+    for case in cases::all()?.into_iter().filter(in_envelope) {
         callbacks.push(serde_json::from_slice(&case.callback)?);
     }
     for callback in callbacks {

@@ -1,5 +1,6 @@
 //! The real binary, over real sockets. One file for each behaviour; the harness is in `src/`.
 
+mod approval;
 mod attacks;
 mod bench;
 mod both_doors;
@@ -50,6 +51,7 @@ mod reload;
 mod replay;
 mod reuse;
 mod routing;
+mod self_test;
 mod shutdown;
 mod simulate;
 mod store_app;

@@ -92,7 +92,7 @@ fn a_program_can_be_called_with_every_sample() -> anyhow::Result<()> {
         );
         samples += 1;
     }
-    ensure!(samples == 5, "{samples} samples");
+    ensure!(samples == 7, "{samples} samples");
     let (code, failed) = desk.call(&sender::click("fail"), &[])?;
     ensure!(code == Some(1) && failed["outcome"] == "plugin_failure", "{failed:#}");
     ensure!(failed["reply"]["toast"]["type"] == "error", "the host's own words: {failed:#}");

@@ -48,6 +48,8 @@ pub enum CaseDoor {
     Webhook,
     /// The callback is a message on a WebSocket.
     LongConnection,
+    /// The callback is an HTTP request to an address of its own.
+    Approval,
 }
 
 /// The key that signs a webhook's body.

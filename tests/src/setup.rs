@@ -27,6 +27,11 @@ use crate::sender;
 /// An address where nothing listens, for hosts that do not need the platform.
 const NOBODY: &str = "http://127.0.0.1:1";
 
+/// Path at which the approval center asks for options, if the app [calls for approval](App::calls_for_approval).
+pub const OPTIONS: &str = "/approval/options";
+/// Path at which it tells of decisions.
+pub const DECISIONS: &str = "/approval/decisions";
+
 /// Credentials that an app has for its webhook.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Keys {
@@ -66,7 +71,7 @@ pub struct App {
     keys: Keys,
     connections: u32,
     silence_ms: Option<u64>,
-    webhook: bool,
+    webhook: Value,
     settings: Value,
     plugins: Vec<Dropped>,
 }
@@ -93,7 +98,7 @@ impl App {
             keys: Keys::Token,
             connections: 1,
             silence_ms: None,
-            webhook: true,
+            webhook: json!({ "path": path }),
             settings: json!({}),
             plugins: Vec::new(),
         }
@@ -135,7 +140,29 @@ impl App {
     /// Removes the app's webhook.
     #[must_use]
     pub fn long_connection_only(mut self) -> Self {
-        self.webhook = false;
+        self.webhook = Value::Null;
+        self
+    }
+
+    /// Adds addresses for the approval center, with the Verification Token as their token and without a key.
+    #[must_use]
+    pub fn calls_for_approval(self) -> Self {
+        self.calls_for_approval_with(&json!({}))
+    }
+
+    /// Does the same with more members for each address, a key for example.
+    #[must_use]
+    pub fn calls_for_approval_with(mut self, more: &Value) -> Self {
+        let address = |kind: &str, path: &str| {
+            let token = json!({ "env": "AVIARY_VERIFICATION_TOKEN" });
+            let mut address = json!({ "kind": kind, "path": path, "token": token });
+            for (name, value) in more.as_object().into_iter().flatten() {
+                address[name] = value.clone();
+            }
+            address
+        };
+        self.webhook["approval"] =
+            [address("external_options", OPTIONS), address("quick_approval", DECISIONS)].into();
         self
     }
 
@@ -212,8 +239,8 @@ impl App {
                 app["long_connection"]["silence_ms"] = milliseconds.into();
             }
         }
-        if self.webhook {
-            app["webhook"] = json!({ "path": self.path });
+        if !self.webhook.is_null() {
+            app["webhook"] = self.webhook.clone();
         }
         for (key, value) in self.settings.as_object().into_iter().flatten() {
             app[key] = value.clone();

@@ -232,8 +232,10 @@ impl Connected {
         let what = self.server.name;
         match tokio::time::timeout(self.server.limits.header_timeout, tls.accept(stream)).await {
             Ok(Ok(stream)) => self.converse(stream, peer, wire).await,
-            Ok(Err(error)) => tracing::debug!(%error, %peer, what, "a connection began no TLS"),
-            Err(_elapsed) => tracing::debug!(%peer, what, "a connection was slow to begin TLS"),
+            Ok(Err(error)) => {
+                tracing::debug!(%error, %peer, what, "server: connection closed before TLS began")
+            }
+            Err(_elapsed) => tracing::debug!(%peer, what, "server: TLS handshake timed out"),
         }
     }
 
@@ -277,7 +279,7 @@ impl Connected {
             }
         };
         if let Err(error) = result {
-            tracing::debug!(%error, what = name, "a connection broke off");
+            tracing::debug!(%error, what = name, "server: connection broke off");
         }
     }
 }

@@ -16,6 +16,8 @@ use tokio_tungstenite::tungstenite::Message;
 use url::Url;
 
 use crate::app::App;
+use crate::approval::Approval;
+use crate::approval::open_options;
 use crate::connections::Connection;
 use crate::connections::Sent;
 use crate::delivery::Delivery;
@@ -65,6 +67,7 @@ pub(super) async fn send(
         }
     };
     let elapsed = start.elapsed();
+    let traffic = opened(traffic, app, delivery);
     let verdict = verdict::judge(delivery, &traffic.answer);
     let (code, received) = match traffic.answer {
         Answer::Given { code, body } => (Some(code), body),
@@ -89,6 +92,16 @@ struct Traffic {
     reply: Option<Frame>,
     carrier: Carrier,
     answer: Answer,
+}
+
+/// Decrypts what the approval center expects encrypted.
+fn opened(mut traffic: Traffic, app: &App, delivery: &Delivery) -> Traffic {
+    if let (Answer::Given { body: Some(body), .. }, Some(key), Some(Approval::ExternalOptions)) =
+        (&mut traffic.answer, &app.settings.encrypt_key, delivery.for_approval())
+    {
+        *body = open_options(key, body);
+    }
+    traffic
 }
 
 fn mark_update_token(state: &State, app: &App, delivery: &Delivery) -> AnswerMark {
@@ -202,8 +215,11 @@ async fn over_webhook(
             app.tally.count(|counters| counters.late_answers += 1);
         }
     });
-    let limit =
-        if delivery.kind == DeliveryKind::Challenge { CHALLENGE_LIMIT } else { ANSWER_LIMIT };
+    let limit = match delivery.kind {
+        DeliveryKind::Challenge => CHALLENGE_LIMIT,
+        DeliveryKind::Approval(approval) => approval.limit(),
+        _ => ANSWER_LIMIT,
+    };
     let response = tokio::time::timeout_at(start + limit, waiting).await;
     let answer = match response {
         Ok(Ok(Response::Answered { status, body })) => {

@@ -79,7 +79,7 @@ pub(super) fn check_raw(card: &Value, on_screen: CardSchema) -> Result<(), CardF
     }
     check_elements(fields, schema)?;
     let mut components = 0;
-    walk(card, Place::Card, &mut components)?;
+    walk(card, CardPlace::Card, &mut components)?;
     if components > MAX_COMPONENTS {
         return Err(wrong(&format!(
             "{components} components, of which {MAX_COMPONENTS} are allowed"
@@ -124,21 +124,21 @@ fn check_elements(card: &Map<String, Value>, schema: CardSchema) -> Result<(), C
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Place {
+enum CardPlace {
     Card,
     Form,
 }
 
 /// Counts components and looks for unnamed ones in forms. The JSON parser's own depth limit bounds the recursion.
-fn walk(value: &Value, place: Place, components: &mut usize) -> Result<(), CardFault> {
+fn walk(value: &Value, place: CardPlace, components: &mut usize) -> Result<(), CardFault> {
     match value {
         Value::Array(items) => items.iter().try_for_each(|item| walk(item, place, components)),
         Value::Object(fields) => {
             let tag = fields.get("tag").and_then(Value::as_str);
-            let inside = if tag == Some("form") { Place::Form } else { place };
+            let inside = if tag == Some("form") { CardPlace::Form } else { place };
             if let Some(tag) = tag.filter(|tag| !PARTS.contains(tag)) {
                 *components += 1;
-                if inside == Place::Form && needs_name(tag) && !is_named(fields) {
+                if inside == CardPlace::Form && needs_name(tag) && !is_named(fields) {
                     return Err(CardFault::EmptyName(tag.to_owned()));
                 }
             }

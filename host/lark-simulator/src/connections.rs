@@ -61,7 +61,7 @@ pub(super) struct Connections {
 }
 
 /// A connection's place in the list, given back on drop, and the queue that its task empties.
-pub(super) struct Place {
+pub(super) struct ConnectionPlace {
     pub(super) connection: Arc<Connection>,
     pub(super) outgoing: mpsc::Receiver<Queued>,
 }
@@ -72,7 +72,7 @@ impl Connections {
     }
 
     /// Takes a place, or `None` at the platform's limit.
-    pub(super) fn take_place(&self) -> Option<Place> {
+    pub(super) fn take_place(&self) -> Option<ConnectionPlace> {
         let (sender, outgoing) = mpsc::channel(QUEUE);
         let connection = Arc::new(Connection {
             outgoing: sender,
@@ -87,7 +87,7 @@ impl Connections {
             open.push(Arc::clone(&connection));
         }
         self.changes.ring();
-        Some(Place { connection, outgoing })
+        Some(ConnectionPlace { connection, outgoing })
     }
 
     pub(super) fn give_back(&self, connection: &Arc<Connection>) {

@@ -5,14 +5,14 @@
 //! | field | meaning |
 //! |---|---|
 //! | `app_id` | which app; required |
-//! | `kind` | `card_action`, `link_preview`, `legacy_card`, `event`, `event_v1`, `profile_view`, `challenge`, `other`; required |
+//! | `kind` | `card_action`, `link_preview`, `legacy_card`, `event`, `event_v1`, `profile_view`, `external_options`, `quick_approval`, `challenge`, `other`; required |
 //! | `door` | `long_connection` (default) or `webhook` |
 //! | `url` | the webhook, one of those that this program opened or was started with; required for `webhook` |
 //! | `value`, `tag`, `name`, `form_value`, `input_value`, `option`, `options`, `checked` | of a `card_action`; `value` of a `legacy_card` too |
 //! | `card_schema` | `1.0` or `2.0`: the version of the card on the screen, which the answer must fit |
 //! | `open_id`, `tenant_key` | who, and where |
 //! | `link`, `typing` | of a `link_preview`; `typing`: its message has not been sent yet |
-//! | `event_type`, `body` | of an `event` or `event_v1` |
+//! | `event_type`, `body` | of an `event` or `event_v1`; `body` of `external_options` and `quick_approval` too: members besides the usual ones |
 //! | `payload` | the whole payload, instead of a sample; required for `other` |
 //! | `fragments` | how many frames the payload is split into |
 //! | `locale` | of the user who looks; `en_us` by default |
@@ -39,6 +39,7 @@ use serde::Deserialize;
 use serde_json::Value;
 use serde_json::json;
 
+use crate::approval::Approval;
 use crate::call;
 use crate::delivery::CardSchema;
 use crate::delivery::Delivery;
@@ -89,6 +90,8 @@ enum KindName {
     Event,
     EventV1,
     ProfileView,
+    ExternalOptions,
+    QuickApproval,
     Challenge,
     Other,
 }
@@ -206,6 +209,10 @@ fn build(mut request: SendRequest) -> Result<Delivery, ControlError> {
         KindName::Event => sample::event(&event_type?, body),
         KindName::EventV1 => sample::event_v1(&event_type?, body),
         KindName::ProfileView => sample::profile_view(),
+        KindName::ExternalOptions => {
+            return Ok(Delivery::approval(Approval::ExternalOptions, &body));
+        }
+        KindName::QuickApproval => return Ok(Delivery::approval(Approval::QuickApproval, &body)),
         KindName::Challenge => return Ok(Delivery::challenge()),
         KindName::Other => return Err(ControlError::Missing("payload")),
     };
@@ -242,6 +249,8 @@ fn judged_as(kind: KindName) -> DeliveryKind {
         KindName::LinkPreview => DeliveryKind::LinkPreview,
         KindName::LegacyCard => DeliveryKind::LegacyCard,
         KindName::Event | KindName::EventV1 => DeliveryKind::Event,
+        KindName::ExternalOptions => DeliveryKind::Approval(Approval::ExternalOptions),
+        KindName::QuickApproval => DeliveryKind::Approval(Approval::QuickApproval),
         KindName::Challenge => DeliveryKind::Challenge,
         KindName::ProfileView | KindName::Other => DeliveryKind::Other,
     }

@@ -6,6 +6,7 @@ use bytes::Bytes;
 use serde_json::Value;
 use serde_json::json;
 
+use crate::approval::Approval;
 use crate::identifier;
 use crate::sample;
 use crate::settings::Settings;
@@ -38,6 +39,8 @@ pub enum DeliveryKind {
     Event,
     /// The URL check, webhook only.
     Challenge,
+    /// A callback of the approval center: flat, to an address of its own, webhook only.
+    Approval(Approval),
     /// Another callback: the answer only has to be a JSON object.
     Other,
 }
@@ -175,6 +178,15 @@ impl Delivery {
         Self::json(DeliveryKind::Other, sample::profile_view())
     }
 
+    /// Creates a callback of the approval center, with these members besides or instead of the usual ones.
+    pub fn approval(approval: Approval, members: &Value) -> Self {
+        let mut payload = approval.sample();
+        for (name, value) in members.as_object().into_iter().flatten() {
+            payload[name] = value.clone();
+        }
+        Self::json(DeliveryKind::Approval(approval), payload)
+    }
+
     /// Creates the URL check of the console.
     pub fn challenge() -> Self {
         let payload = json!({"challenge": identifier::hex(32), "type": "url_verification"});
@@ -189,6 +201,13 @@ impl Delivery {
 
     /// Creates a delivery from a recorded payload. Its kind follows from its content; its event id becomes a fresh one.
     pub fn recorded(mut payload: Value) -> Self {
+        if let Some((approval, mut payload)) = Approval::recorded(&payload) {
+            if let Some(members) = payload.as_object_mut() {
+                // It is filled in again, with the token that the app has here.
+                members.shift_remove("token");
+            }
+            return Self::json(DeliveryKind::Approval(approval), payload);
+        }
         let event_type = payload.pointer("/header/event_type").and_then(Value::as_str);
         let is_flat = payload.get("action").is_some() && payload.get("event").is_none();
         let kind = match event_type {
@@ -214,7 +233,16 @@ impl Delivery {
 
     /// Returns true if only the webhook carries such a delivery.
     pub fn is_for_webhook_only(&self) -> bool {
-        matches!(self.kind, DeliveryKind::LegacyCard | DeliveryKind::Challenge)
+        use DeliveryKind::{Approval, Challenge, LegacyCard};
+        matches!(self.kind, Approval(_) | LegacyCard | Challenge)
+    }
+
+    /// Returns the callback of the approval center that this is, which goes to an address of its own.
+    pub fn for_approval(&self) -> Option<Approval> {
+        match self.kind {
+            DeliveryKind::Approval(approval) => Some(approval),
+            _ => None,
+        }
     }
 
     /// Creates a delivery of exactly these bytes, JSON or not.

@@ -34,7 +34,10 @@ impl Exchange {
     pub fn in_words(&self) -> String {
         let verdict = &self.verdict;
         if let Some(error) = &verdict.error {
-            return format!("error {}: {}", error.code, error.words);
+            return match error.code {
+                0 => format!("error: {}", error.words),
+                code => format!("error {code}: {}", error.words),
+            };
         }
         let mut seen = Vec::new();
         seen.extend(
@@ -46,6 +49,9 @@ impl Exchange {
         }));
         seen.extend(
             verdict.preview_title.as_ref().map(|title| format!("preview \u{201c}{title}\u{201d}")),
+        );
+        seen.extend(
+            verdict.options.as_ref().map(|options| format!("options {}", options.join(", "))),
         );
         match (seen.is_empty(), verdict.acknowledged) {
             (false, _) => seen.join(", "),
@@ -77,8 +83,10 @@ pub enum SendError {
         /// The id of the request.
         id: String,
     },
-    /// Legacy cards and URL checks do not exist on long connections.
-    #[error("legacy cards and URL checks do not travel over a long connection")]
+    /// Legacy cards, callbacks of the approval center and URL checks do not exist on long connections.
+    #[error(
+        "legacy cards, callbacks of the approval center and URL checks do not travel over a long connection"
+    )]
     WebhookOnly,
     /// The app has no connection. Only a send by hand reports this; a delivery shows it to the user instead.
     #[error("the app has no connection")]

@@ -17,7 +17,7 @@ use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
 use url::form_urlencoded;
 
 use crate::app::App;
-use crate::connections::Place;
+use crate::connections::ConnectionPlace;
 use crate::discovery::HANG_LIMIT;
 use crate::script::HandshakeRefusal;
 use crate::script::HandshakeScript;
@@ -61,7 +61,10 @@ fn accept_key(headers: &HeaderMap) -> Option<String> {
 }
 
 /// Returns the app whose ticket the query carries, with a place among its connections.
-async fn admit(state: &State, query: &str) -> Result<(Arc<App>, Place), HandshakeRefusal> {
+async fn admit(
+    state: &State,
+    query: &str,
+) -> Result<(Arc<App>, ConnectionPlace), HandshakeRefusal> {
     let invalid = || HandshakeRefusal::authentication(NO_CREDENTIAL, "invalid ticket");
     let now = Instant::now();
     let ticket = form_urlencoded::parse(query.as_bytes())

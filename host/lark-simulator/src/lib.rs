@@ -44,6 +44,7 @@ mod changes;
 pub mod fragment;
 pub mod user_error;
 pub mod sample;
+pub mod approval;
 pub mod config;
 mod settings;
 pub mod delivery;

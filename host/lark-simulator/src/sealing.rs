@@ -8,6 +8,7 @@ use lark_wire::signature::sha1_signature;
 use lark_wire::signature::sha256_signature;
 use serde_json::json;
 
+use crate::approval::Approval;
 use crate::delivery::Delivery;
 use crate::delivery::DeliveryKind;
 use crate::delivery::Encryption;
@@ -36,7 +37,12 @@ pub(super) fn seal(app: &Settings, delivery: &Delivery, payload: &Bytes) -> Seal
 fn encrypt(app: &Settings, delivery: &Delivery, payload: &Bytes) -> Bytes {
     let other_key = Secret::new(identifier::hex(32));
     let key = match (delivery.sealing.encryption, delivery.kind) {
-        (Encryption::Plain, _) | (Encryption::Platform, DeliveryKind::LegacyCard) => None,
+        (Encryption::Plain, _)
+        | (
+            Encryption::Platform,
+            // Of these, the documentation has only the answer encrypted.
+            DeliveryKind::LegacyCard | DeliveryKind::Approval(Approval::ExternalOptions),
+        ) => None,
         (Encryption::Platform, _) => app.encrypt_key.as_ref(),
         (Encryption::WrongKey, _) => Some(&other_key),
     };
@@ -53,6 +59,8 @@ fn sign(app: &Settings, delivery: &Delivery, body: &[u8]) -> Option<SignatureHea
         Signing::Unsigned => None,
         // The official clients answer a URL check before they look at any signature.
         Signing::Platform if delivery.kind == DeliveryKind::Challenge => None,
+        // A token in the body is all that vouches for it.
+        Signing::Platform if delivery.for_approval().is_some() => None,
         Signing::Platform | Signing::Always | Signing::Tampered => own_key,
         Signing::WrongKey => Some(&other_key),
     }?;

@@ -20,7 +20,7 @@ use tokio_tungstenite::tungstenite::protocol::WebSocketConfig;
 use crate::answers::Arrival;
 use crate::app::App;
 use crate::connections::Connection;
-use crate::connections::Place;
+use crate::connections::ConnectionPlace;
 use crate::connections::Queued;
 use crate::script::PongScript;
 
@@ -44,7 +44,7 @@ enum Flow {
 }
 
 /// Serves the connection until either side ends it. Returning drops TCP, which is how the platform closes.
-pub(super) async fn serve(upgraded: Upgraded, app: Arc<App>, mut place: Place) {
+pub(super) async fn serve(upgraded: Upgraded, app: Arc<App>, mut place: ConnectionPlace) {
     let config = WebSocketConfig::default()
         .read_buffer_size(READ_BYTES)
         .max_message_size(Some(MAX_INBOUND_BYTES))

@@ -6,7 +6,7 @@ use serde::Serialize;
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
 pub struct UserError {
-    /// The platform's code, for example 200341.
+    /// The platform's code, for example 200341; 0 where it shows none.
     pub code: u32,
     /// Text that the user reads.
     pub words: String,
@@ -27,6 +27,8 @@ pub(super) enum Complaint {
     WrongFormat,
     WrongCard,
     Downgrade,
+    NoOptions,
+    NotDecided,
 }
 
 impl Complaint {
@@ -44,6 +46,8 @@ impl Complaint {
             Self::WrongFormat => 200_672,
             Self::WrongCard => 200_673,
             Self::Downgrade => 200_830,
+            // The documentation names no code.
+            Self::NoOptions | Self::NotDecided => 0,
         }
     }
 
@@ -58,6 +62,8 @@ impl Complaint {
             Self::NotOk => "The callback service returned an error.",
             Self::WrongFormat => "The callback service's response has the wrong format.",
             Self::WrongCard => "The card in the callback service's response is wrong.",
+            Self::NoOptions => "The options could not be loaded.",
+            Self::NotDecided => "The decision could not be submitted.",
             Self::Downgrade => "A JSON 2.0 card cannot be replaced by a JSON 1.0 card.",
         }
     }

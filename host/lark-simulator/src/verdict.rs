@@ -1,5 +1,6 @@
 //! Judges an answer as a user's client would: decides what is shown, or which error.
 
+mod approval;
 mod shape;
 #[cfg(test)]
 mod tests;
@@ -45,6 +46,8 @@ pub struct Verdict {
     pub preview: Option<Value>,
     /// The title of the preview, in the viewer's locale.
     pub preview_title: Option<String>,
+    /// The texts of a form's options, in the viewer's locale.
+    pub options: Option<Vec<String>>,
     /// True if the service answered 200 in time. An event that was not acknowledged is delivered again.
     pub acknowledged: bool,
     /// The error the client shows. Never set for an event, which nobody looks at.
@@ -93,6 +96,9 @@ pub(super) enum Answer {
 
 /// Returns the verdict on `answer` to `delivery`.
 pub(super) fn judge(delivery: &Delivery, answer: &Answer) -> Verdict {
+    if let Some(callback) = delivery.for_approval() {
+        return approval::judge(callback, &delivery.viewer, answer);
+    }
     let acknowledged = matches!(answer, Answer::Given { code: OK, .. });
     if delivery.kind == DeliveryKind::Event {
         return Verdict { acknowledged, ..Verdict::default() };
@@ -152,7 +158,9 @@ fn judge_body(delivery: &Delivery, body: &Bytes) -> Result<Verdict, UserError> {
         }
         DeliveryKind::LegacyCard => legacy(fields, viewer),
         DeliveryKind::Challenge => challenge(&fields, delivery.challenge_text().as_deref()),
-        DeliveryKind::Event | DeliveryKind::Other => Ok(Verdict::default()),
+        DeliveryKind::Event | DeliveryKind::Approval(_) | DeliveryKind::Other => {
+            Ok(Verdict::default())
+        }
     }
 }
 

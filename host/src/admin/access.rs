@@ -47,7 +47,7 @@ const LARGEST_BODY: usize = 16 << 10;
 
 /// The token that requests have to show, if one is configured.
 #[derive(Debug)]
-struct Access(Option<Token>);
+struct AdminAccess(Option<Token>);
 
 #[derive(Debug)]
 struct Token {
@@ -77,7 +77,7 @@ fn or_a_token(stranger: Stranger) -> &'static str {
 
 /// Puts the guard before everything in `router`, and adds the routes for signing in and out.
 pub(super) fn guarded(router: Router, token: Option<&Secret>) -> Router {
-    let access = Arc::new(Access(token.map(Token::new)));
+    let access = Arc::new(AdminAccess(token.map(Token::new)));
     let ways = Router::new()
         .route(SIGN_IN, post(sign_in))
         .route(SIGN_OUT, post(async || to_the_page("", Duration::ZERO)))
@@ -88,7 +88,7 @@ pub(super) fn guarded(router: Router, token: Option<&Secret>) -> Router {
         .layer(middleware::from_fn_with_state(access, guard))
 }
 
-async fn guard(State(access): State<Arc<Access>>, request: Request, next: Next) -> Response {
+async fn guard(State(access): State<Arc<AdminAccess>>, request: Request, next: Next) -> Response {
     match access.judge(request.method(), request.uri(), request.headers()) {
         Ok(()) => local_page::closed_to_other_sites(next.run(request).await),
         Err(TurnedAway::NoToken) if request.uri().path() == page::PATH => {
@@ -112,8 +112,8 @@ fn refuse(why: TurnedAway) -> Response {
     }
 }
 
-async fn sign_in(State(access): State<Arc<Access>>, form: Bytes) -> Response {
-    let Access(Some(token)) = &*access else { return StatusCode::NOT_FOUND.into_response() };
+async fn sign_in(State(access): State<Arc<AdminAccess>>, form: Bytes) -> Response {
+    let AdminAccess(Some(token)) = &*access else { return StatusCode::NOT_FOUND.into_response() };
     let shown = form_urlencoded::parse(&form).find(|(name, _)| name == "token");
     if shown.is_some_and(|(_, shown)| token.is(shown.trim())) {
         return to_the_page(&token.session(now() + SESSION.as_secs()), SESSION);
@@ -131,7 +131,7 @@ fn to_the_page(session: &str, lasts: Duration) -> Response {
     (StatusCode::SEE_OTHER, headers).into_response()
 }
 
-impl Access {
+impl AdminAccess {
     fn judge(&self, method: &Method, uri: &Uri, headers: &HeaderMap) -> Result<(), TurnedAway> {
         let path = uri.path();
         if PROBES.contains(&path) {

@@ -40,14 +40,14 @@ pub(super) struct Dashboard {
 
 /// Query parameters of the page.
 #[derive(Default)]
-struct Question {
+struct PageQuery {
     /// Number of the last callback that the page has.
     after: u64,
     /// App and plugin whose hour is drawn; `None` for all plugins together.
     plugin: Option<(String, String)>,
 }
 
-impl Question {
+impl PageQuery {
     fn read(uri: &Uri) -> Self {
         let (mut question, mut app, mut plugin) = (Self::default(), None, None);
         for (key, value) in form_urlencoded::parse(uri.query().unwrap_or_default().as_bytes()) {
@@ -68,12 +68,12 @@ pub(super) fn router(dashboard: Dashboard) -> Router {
 }
 
 async fn show(State(dashboard): State<Arc<Dashboard>>, uri: Uri) -> impl IntoResponse {
-    let answer = in_turn::build(move || dashboard.answer(&Question::read(&uri))).await;
+    let answer = in_turn::build(move || dashboard.answer(&PageQuery::read(&uri))).await;
     ([(CACHE_CONTROL, "no-store")], Json(answer))
 }
 
 impl Dashboard {
-    fn answer(&self, question: &Question) -> Value {
+    fn answer(&self, question: &PageQuery) -> Value {
         let hour = match &question.plugin {
             Some((app, plugin)) => self.history.of_plugin(app, plugin),
             None => Some(self.history.all()),

@@ -7,8 +7,8 @@ use serde_json::Value;
 use serde_json::json;
 
 use crate::folder::status::FolderHandle;
+use crate::ingress::long_connection::status::ConnectionState;
 use crate::ingress::long_connection::status::Connections;
-use crate::ingress::long_connection::status::State;
 use crate::shutdown::Shutdown;
 
 /// State of the doors, for readiness and for the dashboard.
@@ -62,11 +62,11 @@ impl Doors {
             for (index, state) in connections.states().into_iter().enumerate() {
                 let (app, number) = (connections.app(), index + 1);
                 match state {
-                    State::Up => {}
-                    State::Down(reason) => {
+                    ConnectionState::Up => {}
+                    ConnectionState::Down(reason) => {
                         missing.push(format!("app {app}, connection {number}: {reason}"))
                     }
-                    State::Fatal(reason) => {
+                    ConnectionState::Fatal(reason) => {
                         missing.push(format!("app {app}, connection {number}, given up: {reason}"));
                     }
                 }
@@ -84,9 +84,9 @@ impl Doors {
         let connections = self.connections.iter().flat_map(|connections| {
             connections.states().into_iter().enumerate().map(|(index, state)| {
                 let (state, reason) = match state {
-                    State::Up => ("up", None),
-                    State::Down(reason) => ("down", Some(reason)),
-                    State::Fatal(reason) => ("given_up", Some(reason)),
+                    ConnectionState::Up => ("up", None),
+                    ConnectionState::Down(reason) => ("down", Some(reason)),
+                    ConnectionState::Fatal(reason) => ("given_up", Some(reason)),
                 };
                 json!({
                     "door": "long_connection",

@@ -9,6 +9,9 @@ use lark_wire::signature::same_text;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
+use crate::callback::approval;
+use crate::callback::approval::ApprovalKind;
+use crate::callback::approval::ApprovalRequest;
 use crate::callback::model::Action;
 use crate::callback::model::Body;
 use crate::callback::model::CARD_ACTION;
@@ -23,9 +26,9 @@ use crate::callback::model::PreviewRequest;
 use crate::callback::nesting;
 use crate::callback::nesting::TOO_DEEP;
 use crate::callback::unique_members;
-use crate::callback::verify::Content;
 use crate::callback::verify::Proof;
 use crate::callback::verify::Verified;
+use crate::callback::verify::VerifiedContent;
 use crate::callback::verify::WebhookKeys;
 
 /// The content of a verified body.
@@ -180,8 +183,8 @@ struct WireEventV1 {
 /// Reads a verified body.
 pub fn parse(verified: Verified, keys: &WebhookKeys) -> Result<Inbound, EnvelopeError> {
     let (body, proof) = match verified.content {
-        Content::UrlCheck(challenge) => return Ok(Inbound::Challenge(challenge)),
-        Content::Body { body, proof, .. } => (body, proof),
+        VerifiedContent::UrlCheck(challenge) => return Ok(Inbound::Challenge(challenge)),
+        VerifiedContent::Body { body, proof, .. } => (body, proof),
     };
     // The parser does not look into values that it skips, but other parts of the host treat the whole body as text.
     let text = std::str::from_utf8(&body).map_err(|_| EnvelopeError::NotText)?;
@@ -204,7 +207,7 @@ pub fn parse(verified: Verified, keys: &WebhookKeys) -> Result<Inbound, Envelope
             schema_1(&envelope, event)?
         }
         (None, None, Some(_)) => legacy_card(&body, proof)?,
-        (None, None, None) => return Err(EnvelopeError::UnknownShape),
+        (None, None, None) => return approval_in_file(text, proof, keys),
     };
     // Checked only now, so that this error is told to authentic senders only. The parser has skipped all nested values so far,
     // which takes no stack.
@@ -212,6 +215,21 @@ pub fn parse(verified: Verified, keys: &WebhookKeys) -> Result<Inbound, Envelope
         return Err(EnvelopeError::TooDeep);
     }
     Ok(Inbound::Callback(Box::new(Callback { header, body: content, raw: body.clone() })))
+}
+
+/// Reads a file with a flat body of the approval center. Over HTTP such bodies come to an address of their own.
+fn approval_in_file(
+    text: &str,
+    proof: Proof,
+    keys: &WebhookKeys,
+) -> Result<Inbound, EnvelopeError> {
+    match approval::kind_of(text).filter(|_| proof == Proof::LocalFile) {
+        Some(kind) => {
+            let body = approval::in_envelope(kind, "", None, text)?.into();
+            parse(Verified { content: VerifiedContent::Body { body, proof, signature: None } }, keys)
+        }
+        None => Err(EnvelopeError::UnknownShape),
+    }
 }
 
 /// The rule for the token in a body.
@@ -227,7 +245,9 @@ impl TokenRule {
     /// Returns the rule for a body that is not an old card.
     fn of(proof: Proof, keys: &WebhookKeys) -> Result<Self, EnvelopeError> {
         match proof {
-            Proof::Connection | Proof::LocalFile | Proof::Sha256 => Ok(Self::IfConfigured),
+            Proof::Connection | Proof::LocalFile | Proof::OwnToken | Proof::Sha256 => {
+                Ok(Self::IfConfigured)
+            }
             Proof::Sha1 if keys.has_encrypt_key() => Err(EnvelopeError::WrongKindOfSignature),
             // Without an Encrypt Key the token in the body is all that the platform sends, signed or not.
             Proof::Sha1 | Proof::TokenInBody => Ok(Self::Required),
@@ -241,7 +261,7 @@ fn check_token(
     keys: &WebhookKeys,
     rule: TokenRule,
 ) -> Result<(), EnvelopeError> {
-    if matches!(proof, Proof::Connection | Proof::LocalFile) {
+    if matches!(proof, Proof::Connection | Proof::LocalFile | Proof::OwnToken) {
         return Ok(());
     }
     match (keys.verification_token(), found) {
@@ -288,7 +308,10 @@ fn schema_2(event_type: Option<&str>, event: Option<&RawValue>) -> Result<Body, 
                 location,
             }))
         }
-        Some(_) => Ok(Body::Other(event.to_owned())),
+        Some(other) => match ApprovalKind::of_type(other) {
+            Some(kind) => Ok(Body::Approval(ApprovalRequest::of(kind, event)?)),
+            None => Ok(Body::Other(event.to_owned())),
+        },
         None => Err(EnvelopeError::UnknownShape),
     }
 }
@@ -309,6 +332,7 @@ fn legacy_card(body: &[u8], proof: Proof) -> Result<(Header, Body), EnvelopeErro
     match proof {
         Proof::LocalFile | Proof::Sha1 | Proof::Sha256 => {}
         Proof::Connection => return Err(EnvelopeError::LegacyOverLongConnection),
+        Proof::OwnToken => return Err(EnvelopeError::UnknownShape),
         // The flat body's `token` belongs to the card and not to the app: only a signature can authenticate this shape.
         Proof::TokenInBody => return Err(EnvelopeError::MissingSignature),
     }

@@ -3,6 +3,8 @@
 use lark_card::fault::Faults;
 use serde_json::json;
 
+use crate::callback::approval::ApprovalKind;
+use crate::callback::approval::answer;
 use crate::callback::model::Callback;
 use crate::callback::model::Kind;
 use crate::callback::reply::Answer;
@@ -90,6 +92,20 @@ impl Reason {
         }
     }
 
+    /// Returns the words for somebody at a form or a task of the approval center, which shows one text in all languages.
+    fn to_approver(self, kind: ApprovalKind) -> String {
+        let (english, chinese) = match kind {
+            ApprovalKind::ExternalOptions => {
+                ("The options are not available right now.", "选项暂时无法加载，请稍后重试。")
+            }
+            ApprovalKind::QuickApproval => {
+                let (_, english, chinese, _) = self.words();
+                (english, chinese)
+            }
+        };
+        format!("{chinese} {english}")
+    }
+
     fn toast(self) -> Toast {
         let (kind, english, chinese, japanese) = self.words();
         let i18n = [("en_us", english), ("zh_cn", chinese), ("ja_jp", japanese)];
@@ -111,6 +127,7 @@ pub fn fallback(callback: &Callback, reason: Reason) -> Reply {
             let inline = InlinePreview { title: Some(title), ..InlinePreview::default() };
             Reply::ok(&json!({ "inline": inline.to_json() }))
         }
+        Kind::Approval(kind) => answer::failed(kind, &reason.to_approver(kind)),
         // No plugin takes this event: sending it again would change nothing.
         Kind::Other if reason == Reason::NoHandler => Reply::accepted(),
         // No plugin has handled the event yet: acknowledging it would lose it.
@@ -120,9 +137,9 @@ pub fn fallback(callback: &Callback, reason: Reason) -> Reply {
 
 /// A toast that a plugin or its operator chose in place of the host's text.
 #[derive(Clone, Debug)]
-pub struct OwnWords(Reply);
+pub struct CustomToast(Reply);
 
-impl OwnWords {
+impl CustomToast {
     /// Checks that the toast keeps to the platform's rules without changes.
     pub fn new(toast: &Toast) -> Result<Self, Faults> {
         check_toast(toast)?;
@@ -133,7 +150,7 @@ impl OwnWords {
     pub fn reply(&self, kind: Kind) -> Option<Reply> {
         match kind {
             Kind::CardAction | Kind::LegacyCard => Some(self.0.clone()),
-            Kind::LinkPreview | Kind::Other => None,
+            Kind::LinkPreview | Kind::Approval(_) | Kind::Other => None,
         }
     }
 }

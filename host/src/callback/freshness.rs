@@ -14,7 +14,7 @@ const DEFAULT_WINDOW: u64 = 300;
 
 /// The largest allowed difference between a signature's time and now, in either direction.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
-#[serde(try_from = "Written")]
+#[serde(try_from = "WrittenWindow")]
 pub enum SignatureWindow {
     /// The window in seconds; a signature is accepted once within it.
     Seconds(u64),
@@ -31,7 +31,7 @@ impl Default for SignatureWindow {
 /// The setting as the configuration file has it.
 #[derive(Deserialize)]
 #[serde(untagged)]
-enum Written {
+enum WrittenWindow {
     Seconds(u64),
     Word(String),
 }
@@ -41,14 +41,14 @@ enum Written {
 #[error("not between 1 and {LONGEST_WINDOW} seconds; write \"off\" to accept requests of any age")]
 pub struct SignatureWindowError;
 
-impl TryFrom<Written> for SignatureWindow {
+impl TryFrom<WrittenWindow> for SignatureWindow {
     type Error = SignatureWindowError;
 
-    fn try_from(written: Written) -> Result<Self, Self::Error> {
+    fn try_from(written: WrittenWindow) -> Result<Self, Self::Error> {
         match written {
-            Written::Seconds(seconds @ 1..=LONGEST_WINDOW) => Ok(Self::Seconds(seconds)),
-            Written::Word(word) if word == "off" => Ok(Self::Off),
-            Written::Seconds(_) | Written::Word(_) => Err(SignatureWindowError),
+            WrittenWindow::Seconds(seconds @ 1..=LONGEST_WINDOW) => Ok(Self::Seconds(seconds)),
+            WrittenWindow::Word(word) if word == "off" => Ok(Self::Off),
+            WrittenWindow::Seconds(_) | WrittenWindow::Word(_) => Err(SignatureWindowError),
         }
     }
 }

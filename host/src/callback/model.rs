@@ -4,6 +4,12 @@
 
 use bytes::Bytes;
 use serde_json::Value;
+use tokio::time::Instant;
+
+use crate::callback::approval::ApprovalKind;
+use crate::callback::approval::ApprovalRequest;
+use crate::deadline::Deadline;
+use crate::deadline::DeadlineConfig;
 
 /// `header.event_type` of a click on a card.
 pub const CARD_ACTION: &str = "card.action.trigger";
@@ -134,6 +140,8 @@ pub enum Body {
     LinkPreview(PreviewRequest),
     /// A click on an old card, `card.action.trigger_v1`.
     LegacyCard(CardAction),
+    /// A callback of the approval center.
+    Approval(ApprovalRequest),
     /// Every other type: an event, or a callback that this host does not know yet. Holds the `event` object as it was sent.
     Other(Json),
 }
@@ -147,8 +155,30 @@ pub enum Kind {
     LinkPreview,
     /// A click on an old card, `card.action.trigger_v1`.
     LegacyCard,
+    /// A callback of the approval center.
+    Approval(ApprovalKind),
     /// An event, or a callback of an unknown type.
     Other,
+}
+
+impl Kind {
+    /// Returns the kind of that type.
+    pub fn of_type(event_type: &str) -> Self {
+        match event_type {
+            CARD_ACTION => Self::CardAction,
+            LINK_PREVIEW => Self::LinkPreview,
+            LEGACY_CARD => Self::LegacyCard,
+            other => ApprovalKind::of_type(other).map_or(Self::Other, Self::Approval),
+        }
+    }
+
+    /// Returns the deadline of a callback of this kind whose first byte arrived at `received`.
+    pub fn deadline(self, config: DeadlineConfig, received: Instant) -> Deadline {
+        match self {
+            Self::Approval(ApprovalKind::QuickApproval) => config.of_quick_approval(received),
+            _ => config.starting(received),
+        }
+    }
 }
 
 impl Default for Body {
@@ -170,10 +200,11 @@ pub struct Callback {
 impl Callback {
     /// Returns the kind, which decides the shape of the answer.
     pub fn kind(&self) -> Kind {
-        match self.body {
+        match &self.body {
             Body::CardAction(_) => Kind::CardAction,
             Body::LinkPreview(_) => Kind::LinkPreview,
             Body::LegacyCard(_) => Kind::LegacyCard,
+            Body::Approval(request) => Kind::Approval(request.kind),
             Body::Other(_) => Kind::Other,
         }
     }
@@ -192,11 +223,12 @@ impl Callback {
         TenantPair { addressed, operator }
     }
 
-    /// Returns the person who clicked or who sees the link; `None` for an event.
+    /// Returns the person who clicked, who sees the link, or who decides; `None` for an event.
     pub fn operator(&self) -> Option<&Operator> {
         match &self.body {
             Body::CardAction(card) | Body::LegacyCard(card) => Some(&card.operator),
             Body::LinkPreview(preview) => Some(&preview.operator),
+            Body::Approval(request) => Some(&request.operator),
             Body::Other(_) => None,
         }
     }
@@ -210,7 +242,7 @@ impl Callback {
     pub fn card_action(&self) -> Option<&CardAction> {
         match &self.body {
             Body::CardAction(card) | Body::LegacyCard(card) => Some(card),
-            Body::LinkPreview(_) | Body::Other(_) => None,
+            Body::LinkPreview(_) | Body::Approval(_) | Body::Other(_) => None,
         }
     }
 
@@ -219,7 +251,7 @@ impl Callback {
         match &self.body {
             Body::CardAction(card) | Body::LegacyCard(card) => Some(&card.location),
             Body::LinkPreview(preview) => Some(&preview.location),
-            Body::Other(_) => None,
+            Body::Approval(_) | Body::Other(_) => None,
         }
     }
 
@@ -228,14 +260,14 @@ impl Callback {
         match &self.body {
             Body::LinkPreview(preview) => Some(&preview.url),
             Body::CardAction(card) | Body::LegacyCard(card) => card.location.url.as_deref(),
-            Body::Other(_) => None,
+            Body::Approval(_) | Body::Other(_) => None,
         }
     }
 
     /// Returns the `event` object as it was sent; for an old card, which has none, the whole flat body.
     pub fn event_json(&self) -> Json {
         #[derive(serde::Deserialize)]
-        struct Envelope<'a> {
+        struct RawEnvelope<'a> {
             #[serde(borrow)]
             event: Option<&'a serde_json::value::RawValue>,
         }
@@ -243,7 +275,7 @@ impl Callback {
             return event.clone();
         }
         // The envelope's parser has checked both to be JSON.
-        let event = named_fields::from_slice::<Envelope<'_>>(&self.raw)
+        let event = named_fields::from_slice::<RawEnvelope<'_>>(&self.raw)
             .ok()
             .and_then(|envelope| envelope.event);
         event.map_or_else(

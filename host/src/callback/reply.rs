@@ -98,7 +98,7 @@ impl RawReply {
         match kind {
             Kind::CardAction => Some(Self::Card { toast: Some(toast), card: None }),
             Kind::LegacyCard => Some(Self::Legacy(LegacyReply::Toast(toast))),
-            Kind::LinkPreview | Kind::Other => None,
+            Kind::LinkPreview | Kind::Approval(_) | Kind::Other => None,
         }
     }
 

@@ -12,6 +12,7 @@ use serde_json::Map;
 use serde_json::Value;
 use serde_json::json;
 
+use crate::callback::approval::answer;
 use crate::callback::model::Json;
 use crate::callback::model::Kind;
 use crate::callback::nesting;
@@ -45,6 +46,10 @@ pub struct Checked {
 /// Turns a plugin's reply to a callback of that kind into an answer. `replaces` is the version of the card on screen, if known.
 pub fn check(kind: Kind, raw: RawReply, replaces: Option<CardVersion>) -> Checked {
     let mut faults = Faults::default();
+    if let Kind::Approval(kind) = kind {
+        let reply = answer::check(kind, raw, &mut faults);
+        return Checked { reply, faults };
+    }
     let known = CardContext { text_bytes: raw.text_size(), replaces };
     let reply = match raw {
         RawReply::Accepted => Some(Reply::accepted()),
@@ -105,7 +110,7 @@ pub fn check_late(kind: Kind, raw: RawReply) -> LateReply {
     let card = match kind {
         Kind::CardAction => answer.shift_remove("card"),
         Kind::LegacyCard if !answer.is_empty() => Some(Value::Object(answer)),
-        Kind::LegacyCard | Kind::LinkPreview | Kind::Other => None,
+        Kind::LegacyCard | Kind::LinkPreview | Kind::Approval(_) | Kind::Other => None,
     };
     let card = card.map(|mut card| match card.get("type").and_then(Value::as_str) {
         Some("raw") => card["data"].take().to_string(),
@@ -177,7 +182,7 @@ fn drop_faulty_parts(
         Kind::CardAction => &["toast", "card"],
         Kind::LinkPreview => &["inline", "card"],
         Kind::LegacyCard => &["toast"],
-        Kind::Other => &[],
+        Kind::Approval(_) | Kind::Other => &[],
     };
     for part in parts {
         let Some(value) = answer.get_mut(*part) else { continue };

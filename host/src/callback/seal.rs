@@ -58,7 +58,7 @@ pub enum SealError {
     TooLarge(usize),
     /// The value already has a member of the seal's name.
     #[error("the value has a member {MEMBER} already")]
-    Sealed,
+    AlreadySealed,
     /// The validity is zero or longer than `LONGEST_SECS`.
     #[error("valid-secs must be between 1 and {LONGEST_SECS}")]
     Validity,
@@ -155,7 +155,7 @@ impl SealKey {
             return Err(SealError::RepeatedMember);
         }
         if members.contains_key(MEMBER) {
-            return Err(SealError::Sealed);
+            return Err(SealError::AlreadySealed);
         }
         if !(1..=LONGEST_SECS).contains(&terms.valid_secs) {
             return Err(SealError::Validity);
@@ -403,7 +403,7 @@ mod tests {
     fn what_cannot_be_sealed_is_named() {
         let seal = |value: &str, terms: Terms| key().seal(OWNER, value, terms, 1000, "7");
         assert_eq!(seal("\"text\"", terms()), Err(SealError::NotAnObject));
-        assert_eq!(seal(&sealed(), terms()), Err(SealError::Sealed));
+        assert_eq!(seal(&sealed(), terms()), Err(SealError::AlreadySealed));
         for repeated in [r#"{"a":1,"a":1}"#, r#"{"a":[{"b":1,"\u0062":2}]}"#] {
             assert_eq!(seal(repeated, terms()), Err(SealError::RepeatedMember), "{repeated}");
         }

@@ -81,8 +81,8 @@ impl<'de> Visitor<'de> for Looking {
     }
 
     fn visit_map<A: MapAccess<'de>>(self, mut members: A) -> Result<Unique, A::Error> {
-        let mut names = Names::default();
-        while let Some(Name(name)) = members.next_key()? {
+        let mut names = MemberNames::default();
+        while let Some(MemberName(name)) = members.next_key()? {
             if !names.insert(name) {
                 return Err(de::Error::custom("an object has two members of the same name"));
             }
@@ -94,15 +94,15 @@ impl<'de> Visitor<'de> for Looking {
 
 /// The name of a member, with escapes decoded: two spellings of a name are one name.
 #[derive(Deserialize)]
-struct Name<'a>(#[serde(borrow)] Cow<'a, str>);
+struct MemberName<'a>(#[serde(borrow)] Cow<'a, str>);
 
 #[derive(Default)]
-struct Names<'a> {
+struct MemberNames<'a> {
     few: Vec<Cow<'a, str>>,
     many: HashSet<Cow<'a, str>>,
 }
 
-impl<'a> Names<'a> {
+impl<'a> MemberNames<'a> {
     /// Adds a name. Returns false if it was there already.
     fn insert(&mut self, name: Cow<'a, str>) -> bool {
         if self.many.is_empty() && self.few.len() < FEW {

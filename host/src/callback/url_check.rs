@@ -17,7 +17,7 @@ pub const MAX_URL_CHECK_BYTES: usize = 1024;
 /// The encryption wrapper without any other member.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Sealed<'a> {
+struct EncryptedCheck<'a> {
     #[serde(borrow)]
     encrypt: Cow<'a, str>,
 }
@@ -40,7 +40,7 @@ pub(super) fn read(body: &[u8], cipher: &Cipher, token: Option<&Secret>) -> Opti
     if body.len() > MAX_URL_CHECK_BYTES {
         return None;
     }
-    match (named_fields::from_slice::<Sealed<'_>>(body), token) {
+    match (named_fields::from_slice::<EncryptedCheck<'_>>(body), token) {
         (Ok(sealed), _) => challenge(&cipher.decrypt(&sealed.encrypt).ok()?, token),
         (Err(_), Some(_)) => challenge(body, token),
         (Err(_), None) => None,

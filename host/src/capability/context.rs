@@ -7,16 +7,19 @@ use tokio::runtime::Handle;
 use crate::callback::model::Callback;
 use crate::capability::access::Access;
 use crate::capability::access::Privileges;
+use crate::capability::prepared::Prepared;
 use crate::deadline::Deadline;
 use crate::tape::Tape;
 
 /// The effect of the plugin's grants in a call.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 pub enum CallMode {
     /// The plugin reaches what its operator granted.
     Live,
-    /// A test, a replay or a measurement: the plugin reaches nothing beyond this host and this call.
+    /// A replay or a measurement: the plugin reaches nothing beyond this host and this call.
     Trial,
+    /// A self-test: what was granted is answered from the test's own surroundings.
+    SelfTest(Arc<Prepared>),
 }
 
 /// The subject of a call, and the means of the host to serve it. Each capability borrows it.
@@ -30,7 +33,7 @@ pub struct CallContext {
     pub deadline: Deadline,
     /// Runs the I/O of the call.
     pub io: Handle,
-    /// The mode of the call: live, or a trial without grants.
+    /// The mode of the call, which decides where its requests go.
     pub mode: CallMode,
     /// Records what the guest is told, or plays it.
     pub tape: Tape,
@@ -40,8 +43,16 @@ impl CallContext {
     /// Returns the plugin's privileges; `None` in a trial.
     pub fn privileges(&self) -> Option<&Privileges> {
         match self.mode {
-            CallMode::Live => Some(&self.access.privileges),
+            CallMode::Live | CallMode::SelfTest(_) => Some(&self.access.privileges),
             CallMode::Trial => None,
+        }
+    }
+
+    /// Returns the surroundings of a self-test, which answer in place of everything outside; `None` in any other call.
+    pub fn prepared(&self) -> Option<&Prepared> {
+        match &self.mode {
+            CallMode::SelfTest(prepared) => Some(prepared),
+            CallMode::Live | CallMode::Trial => None,
         }
     }
 

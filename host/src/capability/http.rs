@@ -44,7 +44,7 @@ use wasmtime_wasi_http::WasiHttpView;
 
 use crate::capability::access::PluginId;
 use crate::capability::context::CallContext;
-use crate::capability::http::body::Outgoing;
+use crate::capability::http::body::OutgoingBody;
 use crate::capability::http::body::Received;
 use crate::capability::http::exchange::Plan;
 use crate::capability::http::exchange::exchange;
@@ -52,9 +52,10 @@ use crate::capability::http::headers::is_forbidden;
 use crate::capability::http::limits::MAX_REQUEST_BYTES;
 use crate::capability::http::no_answer::NoAnswer;
 use crate::capability::http::target::Target;
-use crate::capability::http::told::Question;
+use crate::capability::http::told::RequestSummary;
 use crate::capability::http::told::Whole;
 use crate::capability::interface::RequiredGrant;
+use crate::capability::prepared::Answer;
 use crate::telemetry::events::PLUGIN_REQUEST_FAILED;
 use crate::telemetry::events::PLUGIN_REQUEST_REFUSED;
 use crate::telemetry::metrics;
@@ -130,7 +131,7 @@ impl HttpCalls {
         &mut self,
         request: Request<WasiBody>,
         options: RequestOptions,
-    ) -> Result<Asking, NoAnswer> {
+    ) -> Result<Admitted, NoAnswer> {
         self.asked += 1;
         if self.asked > MAX_IN_A_CALL {
             return Err(NoAnswer::TooMany);
@@ -144,7 +145,11 @@ impl HttpCalls {
         let destinations = &self.context.access.privileges.destinations;
         let Some(destination) = destinations.find(&target) else {
             let grant = toml::Value::from(shown.as_str());
-            note.refused(&shown, &format!("it is not granted: write http = [{grant}] under [grants] in its sidecar file if it shall be"));
+            let write = format!("write http = [{grant}] under [grants] in its sidecar file");
+            match self.context.prepared() {
+                Some(prepared) => prepared.lacks(|| format!("{shown} is not granted: {write}")),
+                None => note.refused(&shown, &format!("it is not granted: {write} if it shall be")),
+            }
             return Err(NoAnswer::NotGranted);
         };
         // CONNECT opens a tunnel, and TRACE returns the headers that the host added.
@@ -154,6 +159,12 @@ impl HttpCalls {
         }
         if content_length(&request) > MAX_REQUEST_BYTES {
             return Err(NoAnswer::RequestTooLong);
+        }
+        if let Some(prepared) = self.context.prepared() {
+            let Answer { status, body } =
+                prepared.http_answer(request.method().as_str(), &target.to_string());
+            self.discard(request.into_body());
+            return Ok(Admitted::Prepared(Whole::of(status, body)));
         }
         let outbound = self.context.privileges().map(|granted| granted.outbound.clone());
         let Some(Outbound::Network(tls)) = outbound else {
@@ -173,7 +184,15 @@ impl HttpCalls {
             call: under_way.call.clone(),
             places: [place(&under_way.places)?, place(&destinations.places())?],
         };
-        Ok(Asking { plan, request, note, shown, io: self.context.io.clone() })
+        Ok(Admitted::Live(Asking { plan, request, note, shown, io: self.context.io.clone() }))
+    }
+
+    /// Reads the body of a request that is not sent, because a plugin's writing fails where nobody reads.
+    fn discard(&self, body: WasiBody) {
+        let (mut body, until) = (OutgoingBody::new(body), self.context.deadline.hard());
+        self.context.io.spawn(tokio::time::timeout_at(until, async move {
+            while let Some(Ok(_part)) = body.frame().await {}
+        }));
     }
 
     /// Returns the target for the log: without the query, and without the secrets of the plugin's settings.
@@ -185,9 +204,17 @@ impl HttpCalls {
 }
 
 /// A request that passed the checks.
+enum Admitted {
+    /// It goes to its server.
+    Live(Asking),
+    /// A self-test has the answer.
+    Prepared(Whole),
+}
+
+/// A request on its way to its server.
 struct Asking {
     plan: Plan,
-    request: Request<Outgoing>,
+    request: Request<OutgoingBody>,
     note: Note,
     shown: String,
     io: Handle,
@@ -230,15 +257,20 @@ impl WasiHttpHooks for HttpCalls {
         request: Request<WasiBody>,
         options: Option<RequestOptions>,
         _processed: Box<dyn Future<Output = Result<(), Error>> + Send>,
-    ) -> Box<dyn Future<Output = Result<Sent, Error>> + Send> {
+    ) -> Box<dyn Future<Output = Result<SentResponse, Error>> + Send> {
         const CALL: &str = "outgoing-handler.handle";
         let tape = self.context.tape.clone();
-        let asked = tape.asked(Question::of(&request));
-        let asking = match tape.is_playing() {
+        let asked = tape.asked(RequestSummary::of(&request));
+        let admitted = match tape.is_playing() {
             true => Err(NoAnswer::NotAskedThen),
             false => self.admit(request, options.unwrap_or_default()),
         };
         Box::new(async move {
+            let asking = match admitted {
+                Ok(Admitted::Prepared(whole)) => return Ok((whole.into_answer()?, nothing_left())),
+                Ok(Admitted::Live(asking)) => Ok(asking),
+                Err(why) => Err(why),
+            };
             let answer = if tape.is_verbatim() {
                 let whole = async { Whole::read(asking?.send().await?).await };
                 let answered = tape.through(CALL, asked, whole).await;
@@ -248,15 +280,19 @@ impl WasiHttpHooks for HttpCalls {
                 answered.map(|body| body.map_err(Error::from).boxed_unsync())
             };
             // The connection ends with the body, so there is nothing else to keep going.
-            let nothing: Box<dyn Future<Output = Result<(), Error>> + Send> =
-                Box::new(std::future::ready(Ok(())));
-            Ok((answer, nothing))
+            Ok((answer, nothing_left()))
         })
     }
 }
 
-/// An answer, and a future that has to run until its body is complete.
-type Sent = (Response<WasiBody>, Box<dyn Future<Output = Result<(), Error>> + Send>);
+/// A future that has to run until the body of an answer is complete.
+type Rest = Box<dyn Future<Output = Result<(), Error>> + Send>;
+/// An answer, and the rest of its exchange.
+type SentResponse = (Response<WasiBody>, Rest);
+
+fn nothing_left() -> Rest {
+    Box::new(std::future::ready(Ok(())))
+}
 
 fn content_length(request: &Request<WasiBody>) -> u64 {
     let value = request.headers().get(header::CONTENT_LENGTH);
@@ -272,7 +308,7 @@ fn as_sent(
     request: Request<WasiBody>,
     target: &Target,
     added: &[(HeaderName, HeaderValue)],
-) -> Result<Request<Outgoing>, NoAnswer> {
+) -> Result<Request<OutgoingBody>, NoAnswer> {
     const USER_AGENT: HeaderValue =
         HeaderValue::from_static(concat!("aviary/", env!("CARGO_PKG_VERSION")));
     let (mut parts, body) = request.into_parts();
@@ -285,7 +321,7 @@ fn as_sent(
     for (name, value) in added {
         parts.headers.insert(name, value.clone());
     }
-    Ok(Request::from_parts(parts, Outgoing::new(body)))
+    Ok(Request::from_parts(parts, OutgoingBody::new(body)))
 }
 
 /// Writes the log lines and metrics of a request.

@@ -26,7 +26,7 @@ use crate::store::bucket::BucketId;
 use crate::store::bucket::MAX_KEY_BYTES;
 use crate::store::bucket::Quota;
 use crate::store::bucket::WriteError;
-use crate::tape::Asked;
+use crate::tape::AskedBefore;
 use crate::tape::UNKNOWN;
 use crate::tape::told::Blob;
 
@@ -95,7 +95,7 @@ impl KeyValueView<'_> {
     async fn taped<T: Serialize + DeserializeOwned>(
         &self,
         call: &'static str,
-        asked: Asked,
+        asked: AskedBefore,
         asking: impl Future<Output = Result<T, Error>>,
     ) -> Result<T, Error> {
         let answered = self.context.tape.through(call, asked, asking).await;
@@ -107,7 +107,10 @@ impl KeyValueView<'_> {
     }
 
     fn store(&self) -> Store {
-        self.context.access.privileges.store.clone()
+        match self.context.prepared() {
+            Some(prepared) => prepared.store().clone(),
+            None => self.context.access.privileges.store.clone(),
+        }
     }
 
     fn bucket(&self, handle: &Resource<Bucket>) -> Result<BucketId, Error> {
@@ -175,7 +178,7 @@ fn said(error: WriteError) -> Error {
 }
 
 fn broken(error: &crate::store::StoreError) -> Error {
-    tracing::error!(%error, "a plugin could not use the store");
+    tracing::error!(%error, "plugin: store request failed");
     crate::telemetry::metrics::record_store_failure();
     Error::Other("the store does not work at the moment".to_owned())
 }
@@ -189,7 +192,11 @@ fn checked(key: String) -> Result<String, Error> {
 
 impl KeyValueView<'_> {
     fn number(&self, identifier: &str) -> Result<u32, Error> {
-        self.buckets()?.number(identifier).ok_or(Error::AccessDenied)
+        let number = self.buckets()?.number(identifier);
+        if let (None, Some(prepared)) = (number, self.context.prepared()) {
+            prepared.lacks(|| format!("the bucket {identifier:?} is not granted: write {} under [grants] in its sidecar file", grant::example(identifier)));
+        }
+        number.ok_or(Error::AccessDenied)
     }
 
     async fn read(&self, handle: &Resource<Bucket>, key: String) -> Result<Option<Vec<u8>>, Error> {
@@ -243,7 +250,7 @@ impl store::HostBucket for KeyValueView<'_> {
     ) -> Result<(), Error> {
         let asked = match self.context.tape.is_verbatim() {
             true => self.context.tape.asked((handle.rep(), &key, Blob::from(value.clone()))),
-            false => Asked::default(),
+            false => AskedBefore::default(),
         };
         self.taped("keyvalue.set", asked, self.set_value(&handle, key, value)).await
     }

@@ -59,7 +59,7 @@ impl LoggingView<'_> {
             let event_id = self.context.event_id();
             tracing::warn!(
                 %app, %plugin, %version, %event_id, lines = self.state.dropped, printed_bytes = printed_beyond,
-                "plugin log over {} bytes, the rest was dropped", self.context.access.log_bytes
+                "plugin: log over {} bytes, the rest was dropped", self.context.access.log_bytes
             );
         }
     }

@@ -12,6 +12,8 @@ use crate::capability::context::CallContext;
 use crate::capability::interface::CONTRACT_VERSION;
 use crate::capability::interface::Interface;
 use crate::capability::interface::RequiredGrant;
+use crate::capability::prepared::Answer;
+use crate::open_api::grant::gives_credentials;
 use crate::open_api::grant::is_plain_path;
 use crate::open_api::request::ApiError;
 use crate::open_api::request::ApiRequest;
@@ -66,11 +68,18 @@ impl OpenApiView<'_> {
         let named = request.tenant_key;
         let request =
             ApiRequest { method, path: request.path, query: request.query, body: request.body };
-        let Some(tenant) = access.acts_for(&request, self.context.callback.tenant_key(), named)
-        else {
-            access.api.not_granted(&request);
+        let own = self.context.callback.tenant_key();
+        let Some(tenant) = access.acts_for(&request, own, named.as_deref()) else {
+            match self.context.prepared() {
+                Some(prepared) => prepared.lacks(|| lacks(&request, own, named.as_deref())),
+                None => access.api.not_granted(&request),
+            }
             return Err(open_api::ApiError::NotGranted);
         };
+        if let Some(prepared) = self.context.prepared() {
+            let Answer { status, body } = prepared.api_answer(request.method, &request.path);
+            return Ok(open_api::ApiResponse { status, body, log_id: None });
+        }
         let until = self.context.deadline.hard();
         let asking =
             async move { access.api.call_for(&access.rate, &request, &tenant, until).await };
@@ -99,6 +108,20 @@ impl open_api::Host for OpenApiView<'_> {
         let answered = tape.through("open-api.call", asked, self.ask(request)).await;
         answered.unwrap_or_else(|| Err(open_api::ApiError::Other(UNKNOWN.to_owned())))
     }
+}
+
+/// Says what the plugin asked for without a grant, and how it is granted.
+fn lacks(request: &ApiRequest, own: &str, named: Option<&str>) -> String {
+    let asked = format!("{} {}", request.method, request.path);
+    if gives_credentials(&request.path) {
+        return format!("{asked} gives out credentials, which only the host asks for");
+    }
+    let grant = toml::Value::from(asked.as_str());
+    let tenant = named.filter(|named| *named != own).map(toml::Value::from);
+    let tenants = tenant.map(|tenant| format!(" and tenants = [{tenant}]")).unwrap_or_default();
+    format!(
+        "{asked} is not granted: write open_api = [{grant}]{tenants} under [grants] in its sidecar file"
+    )
 }
 
 fn method_name(method: open_api::Method) -> &'static str {

@@ -64,7 +64,7 @@ impl SealedValuesView<'_> {
                 SealError::NotAnObject
                 | SealError::RepeatedMember
                 | SealError::TooLarge(_)
-                | SealError::Sealed
+                | SealError::AlreadySealed
                 | SealError::Number => sealed_values::SealError::InvalidValue(error.to_string()),
                 SealError::Validity | SealError::People => {
                     sealed_values::SealError::InvalidTerms(error.to_string())

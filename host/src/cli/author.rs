@@ -37,7 +37,7 @@ pub(super) struct NewArgs {
 /// Build a plugin as its plugin.toml says, and put it into a plugins folder.
 #[derive(Debug, Args)]
 #[command(
-    after_help = "Example:\n  aviary build leave-approval --out plugins\n\nWhat is missing on this machine is named, with what to type. Libraries and tools of the plugin go into its own\nfolder and nowhere else. Beside NAME.wasm go its callbacks/ as NAME.tests/, which a host sends it before it is live,\nand its sidecar.toml as NAME.toml, unless there is one. Exit codes: 0 it is there, 1 the build failed, 64 the folder\nhas no sound plugin.toml, 69 a tool is missing."
+    after_help = "Example:\n  aviary build leave-approval --out plugins\n\nWhat is missing on this machine is named, with what to type. Libraries and tools of the plugin go into its own\nfolder and nowhere else. Beside NAME.wasm go its callbacks/ as NAME.tests/, which a host sends it before it is live\n(CALLBACK.api.json there has answers for what it asks meanwhile), and its sidecar.toml as NAME.toml, unless there is\none. Exit codes: 0 it is there, 1 the build failed, 64 the folder\nhas no sound plugin.toml, 69 a tool is missing."
 )]
 pub(super) struct BuildArgs {
     /// Folder of the plugin, the one with plugin.toml.

@@ -18,7 +18,7 @@ use crate::cli::desk::Desk;
 use crate::cli::exit::EXIT_UNAVAILABLE;
 use crate::cli::exit::EXIT_USAGE;
 use crate::cli::exit::fail;
-use crate::cli::progress::patiently;
+use crate::cli::progress::with_progress;
 use crate::dispatch::rehearsal::Rehearsal;
 use crate::dispatch::rehearsal::rehearse;
 use crate::folder::alone::Alone;
@@ -60,7 +60,7 @@ pub(super) struct BenchArgs {
 
 /// The object that `--json` prints.
 #[derive(Serialize)]
-struct Report<'a> {
+struct BenchOutput<'a> {
     plugin: &'a str,
     version: &'a str,
     event_type: &'a str,
@@ -107,7 +107,7 @@ pub(super) async fn run(arguments: &BenchArgs) -> ExitCode {
         Ok(desk) => Arc::new(desk),
         Err(error) => return fail(EXIT_UNAVAILABLE, &error.to_string()),
     };
-    match patiently("measuring", measure(&desk, arguments, callback)).await {
+    match with_progress("measuring", measure(&desk, arguments, callback)).await {
         Ok(()) => ExitCode::SUCCESS,
         Err(Failed::Load(AloneError::Refused(reason))) => {
             fail(1, &format!("{}: {reason}", arguments.file.display()))
@@ -144,7 +144,7 @@ async fn measure(
     } else {
         None
     };
-    let report = Report {
+    let report = BenchOutput {
         plugin: first.name(),
         version: first.version(),
         event_type: &callback.header.event_type,
@@ -251,8 +251,9 @@ fn microseconds(time: Duration) -> f64 {
     (time.as_secs_f64() * 1e7).round() / 10.0
 }
 
-fn print(report: &Report<'_>) {
-    let Report { plugin, version, event_type, calls, threads, load_ms, code_ms, code, .. } = report;
+fn print(report: &BenchOutput<'_>) {
+    let BenchOutput { plugin, version, event_type, calls, threads, load_ms, code_ms, code, .. } =
+        report;
     terminal::result!(
         "plugin    {plugin} {version}, {code} in {code_ms:.1} ms, tested after {load_ms:.1} ms"
     );

@@ -16,7 +16,7 @@ use crate::cli::desk::Desk;
 use crate::cli::exit::EXIT_UNAVAILABLE;
 use crate::cli::exit::EXIT_USAGE;
 use crate::cli::exit::fail;
-use crate::cli::progress::patiently;
+use crate::cli::progress::with_progress;
 use crate::dispatch::rehearsal::Rehearsal;
 use crate::dispatch::rehearsal::rehearse;
 use crate::folder::alone::Alone;
@@ -41,8 +41,8 @@ const MAX_CALLBACK_BYTES: u64 = 4 << 20;
     "token":"c-1","action":{"tag":"button","value":{"kind":"leave"}},"context":{"open_chat_id":"oc_1"}}}' > click.json
   aviary call plugins/approval.wasm click.json
 
-CALLBACK is a callback as the platform sends it, decrypted: schema 2.0 or 1.0, or an old card. There are samples of each in
-wit/command/samples/. NAME.toml and NAME.tests/ beside NAME.wasm count as they do in a host. Nothing leaves this machine:
+CALLBACK is a callback as the platform sends it, decrypted: schema 2.0 or 1.0, an old card, or one of the approval center.
+There are samples of each in wit/command/samples/. NAME.toml and NAME.tests/ beside NAME.wasm count as they do in a host. Nothing leaves this machine:
 requests to the server API and to others, and updates of cards, are shown instead of sent. The caller is not
 authenticated, so allow lists, seals and once-only checks are skipped.
 Exit codes: 0 the plugin's own reply goes out, 1 it does not, or it took more than --max-fuel, 64 a file cannot be
@@ -62,7 +62,7 @@ pub(super) struct CallArgs {
 
 /// The object that `--json` prints.
 #[derive(Serialize)]
-struct Report<'a> {
+struct CallOutput<'a> {
     ok: bool,
     plugin: &'a str,
     version: &'a str,
@@ -102,11 +102,11 @@ pub(super) async fn run(arguments: &CallArgs) -> ExitCode {
     // Log lines from loading are not part of this call.
     desk.log.take();
     let header = callback.header.clone();
-    let played = patiently("waiting for the plugin", rehearse(&desk.engine, &plugin, callback));
+    let played = with_progress("waiting for the plugin", rehearse(&desk.engine, &plugin, callback));
     let played = played.await;
     let within = arguments.max_fuel.is_none_or(|most| played.fuel.is_none_or(|fuel| fuel <= most));
     let (reply, acknowledged) = sent(&played);
-    let report = Report {
+    let report = CallOutput {
         ok: played.as_said && within,
         plugin: plugin.name(),
         version: plugin.version(),
@@ -160,8 +160,8 @@ fn milliseconds(time: Duration) -> f64 {
     time.as_secs_f64() * 1000.0
 }
 
-fn print(report: &Report<'_>, budget: u64) {
-    let Report { plugin, version, event_type, outcome, .. } = report;
+fn print(report: &CallOutput<'_>, budget: u64) {
+    let CallOutput { plugin, version, event_type, outcome, .. } = report;
     terminal::result!("plugin    {plugin} {version}, {}", report.handles.join(", "));
     terminal::result!("callback  {event_type} {}", report.event_id.unwrap_or_default());
     terminal::result!("outcome   {outcome}");

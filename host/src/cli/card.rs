@@ -25,11 +25,11 @@ pub(super) enum CardCommand {
     #[command(
         after_help = "Example:\n  aviary card check card.json\n\nA file holds card JSON 1.0 or 2.0, or a card as an answer has it: {\"type\": \"raw\", \"data\": {…}} or\n{\"type\": \"template\", \"data\": {\"template_id\": …}}. Exit codes: 0 nothing is wrong, 1 something is, 64 a file cannot be read."
     )]
-    Check(CheckArgs),
+    Check(CardCheckArgs),
 }
 
 #[derive(Debug, Args)]
-pub(super) struct CheckArgs {
+pub(super) struct CardCheckArgs {
     /// Files with one card each.
     #[arg(required = true)]
     cards: Vec<PathBuf>,
@@ -40,7 +40,7 @@ pub(super) struct CheckArgs {
 
 /// One line of `--json`.
 #[derive(Serialize)]
-struct Line<'a> {
+struct CardLine<'a> {
     card: &'a Path,
     ok: bool,
     version: Option<&'static str>,
@@ -57,7 +57,7 @@ struct LineFault<'a> {
 }
 
 pub(super) fn run(command: CardCommand) -> ExitCode {
-    let CardCommand::Check(CheckArgs { cards, json }) = command;
+    let CardCommand::Check(CardCheckArgs { cards, json }) = command;
     let mut texts = Vec::new();
     for card in &cards {
         match small_file::read_text(card, MAX_CARD_BYTES) {
@@ -82,7 +82,7 @@ pub(super) fn run(command: CardCommand) -> ExitCode {
 }
 
 fn print_json(card: &Path, report: &FileReport) {
-    let line = Line {
+    let line = CardLine {
         card,
         ok: report.faults.is_empty(),
         version: report.version.map(CardVersion::as_str),

@@ -27,7 +27,7 @@ use crate::terminal;
 /// Check whether a host takes a file, and show what it handles and needs.
 #[derive(Debug, Args)]
 #[command(
-    after_help = "Example:\n  aviary check plugins/*.wasm\n\nNAME.toml and NAME.tests/ beside NAME.wasm count as they do in a host. What one of them\nimports and has no grant for is refused to it when it asks; a world in wit/ that does not import it does not need it.\nExit codes: 0 a host takes every one of them and grants what it imports, 1 it refuses one, 64 a file cannot be read,\n77 it takes every one, and one lacks a grant."
+    after_help = "Example:\n  aviary check plugins/*.wasm\n\nNAME.toml and NAME.tests/ beside NAME.wasm count as they do in a host: a file has to answer its\ntests, and what it asks meanwhile is answered from CALLBACK.api.json or succeeds. What one of them\nimports and has no grant for is refused to it when it asks; a world in wit/ that does not import it does not need it.\nExit codes: 0 a host takes every one of them and grants what it imports, 1 it refuses one, 64 a file cannot be read,\n77 it takes every one, and one lacks a grant."
 )]
 pub(super) struct CheckArgs {
     /// Plugin files, as they would be put into the folder.
@@ -40,7 +40,7 @@ pub(super) struct CheckArgs {
 
 /// One line of `--json`.
 #[derive(Serialize)]
-struct Report<'a> {
+struct CheckOutput<'a> {
     file: String,
     ok: bool,
     /// Reason why a host would not take the file.
@@ -72,7 +72,7 @@ pub(super) async fn run(arguments: &CheckArgs) -> ExitCode {
         Ok(desk) => desk,
         Err(error) => return fail(EXIT_UNAVAILABLE, &error.to_string()),
     };
-    let mut worst = Verdict::Sound;
+    let mut worst = CheckVerdict::Sound;
     for file in &arguments.files {
         match check(&desk, file, arguments.json).await {
             Ok(verdict) => worst = worst.max(verdict),
@@ -80,21 +80,21 @@ pub(super) async fn run(arguments: &CheckArgs) -> ExitCode {
         }
     }
     match worst {
-        Verdict::Sound => ExitCode::SUCCESS,
-        Verdict::NotGranted => ExitCode::from(EXIT_NOT_GRANTED),
-        Verdict::Refused => ExitCode::FAILURE,
+        CheckVerdict::Sound => ExitCode::SUCCESS,
+        CheckVerdict::NotGranted => ExitCode::from(EXIT_NOT_GRANTED),
+        CheckVerdict::Refused => ExitCode::FAILURE,
     }
 }
 
 /// Verdict on a file, the worst last.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-enum Verdict {
+enum CheckVerdict {
     Sound,
     NotGranted,
     Refused,
 }
 
-async fn check(desk: &Desk, file: &Path, json: bool) -> Result<Verdict, AloneError> {
+async fn check(desk: &Desk, file: &Path, json: bool) -> Result<CheckVerdict, AloneError> {
     let path = file.to_owned();
     let bytes = off_thread(file, move || small_file::read(&path, MAX_FILE_BYTES)).await;
     let bytes = bytes.map_err(AloneError::Read)?;
@@ -114,7 +114,7 @@ async fn check(desk: &Desk, file: &Path, json: bool) -> Result<Verdict, AloneErr
     });
     let mut warnings = desk.log.take();
     warnings.retain(|line| line.level != Level::INFO);
-    let report = Report {
+    let report = CheckOutput {
         file: file.display().to_string(),
         ok: loaded.is_ok(),
         refused: loaded.as_ref().err().cloned(),
@@ -133,9 +133,9 @@ async fn check(desk: &Desk, file: &Path, json: bool) -> Result<Verdict, AloneErr
         print(&report);
     }
     Ok(match (report.ok, report.not_granted.is_empty()) {
-        (false, _) => Verdict::Refused,
-        (true, false) => Verdict::NotGranted,
-        (true, true) => Verdict::Sound,
+        (false, _) => CheckVerdict::Refused,
+        (true, false) => CheckVerdict::NotGranted,
+        (true, true) => CheckVerdict::Sound,
     })
 }
 
@@ -161,7 +161,7 @@ fn is_standard(import: &str) -> bool {
     )
 }
 
-fn print(report: &Report<'_>) {
+fn print(report: &CheckOutput<'_>) {
     let verdict = if report.ok { "a host takes it" } else { "a host refuses it" };
     terminal::result!("{}: {verdict}", report.file);
     if let Some(why) = &report.refused {

@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use crate::cli::progress::patiently;
+use crate::cli::progress::with_progress;
 use crate::folder::alone::Alone;
 use crate::folder::alone::AloneError;
 use crate::folder::alone::load_alone;
@@ -66,6 +66,6 @@ impl Desk {
             self.engine.finish().await;
             loaded
         };
-        patiently(&what, loading).await
+        with_progress(&what, loading).await
     }
 }

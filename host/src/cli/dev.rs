@@ -9,12 +9,12 @@ use crate::cli::exit::EXIT_UNAVAILABLE;
 use crate::cli::exit::fail;
 use crate::cli::stop_signals::StopSignals;
 use crate::dev;
-use crate::dev::Page;
+use crate::dev::DevPage;
 
 /// Rebuild a plugin on each change, make it live and send the last callback again.
 #[derive(Debug, Args)]
 #[command(
-    after_help = "Example:\n  aviary dev leave-approval --open\n\nThe host and a simulated platform run on loopback. After each change the callbacks in DIR/callbacks/*.json are sent,\nor, once somebody clicked on the platform's page or sent one by hand, that one again:\n  curl -s http://127.0.0.1:PORT/simulator/send -H 'Content-Type: application/json' -d '{\"app_id\":\"cli_0123456789abcdef\",\"kind\":\"card_action\",\"value\":{}}'\nEnds with Ctrl-C. Exit codes: 0 it was told to stop, 1 it could not begin, 69 signals cannot be had."
+    after_help = "Example:\n  aviary dev leave-approval --open\n\nThe host and a simulated platform run on loopback. After each change the callbacks in DIR/callbacks/ are sent,\nor, once somebody clicked on the platform's page or sent one by hand, that one again:\n  curl -s http://127.0.0.1:PORT/simulator/send -H 'Content-Type: application/json' -d '{\"app_id\":\"cli_0123456789abcdef\",\"kind\":\"card_action\",\"value\":{}}'\nEnds with Ctrl-C. Exit codes: 0 it was told to stop, 1 it could not begin, 69 signals cannot be had."
 )]
 pub(super) struct DevArgs {
     /// Folder of the plugin, the one with plugin.toml.
@@ -32,7 +32,7 @@ pub(super) async fn run(arguments: &DevArgs) -> ExitCode {
             return fail(EXIT_UNAVAILABLE, &format!("cannot listen for signals: {error}"));
         }
     };
-    let page = if arguments.open { Page::Open } else { Page::Leave };
+    let page = if arguments.open { DevPage::Open } else { DevPage::Leave };
     tokio::select! {
         // Work under way is dropped: nobody waits for its answer.
         () = stop.received() => ExitCode::SUCCESS,

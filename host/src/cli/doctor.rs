@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use clap::Args;
 use serde_json::json;
 
-use crate::cli::progress::patiently;
+use crate::cli::progress::with_progress;
 use crate::doctor;
 use crate::doctor::finding::Finding;
 use crate::doctor::finding::Level;
@@ -27,7 +27,8 @@ pub(super) struct DoctorCommand {
 }
 
 pub(super) async fn run(command: &DoctorCommand) -> ExitCode {
-    let mut findings = patiently("looking at the plugins", doctor::examine(&command.config)).await;
+    let mut findings =
+        with_progress("looking at the plugins", doctor::examine(&command.config)).await;
     let sound = findings.iter().all(|finding| finding.level != Level::Fault);
     if command.json {
         terminal::result!("{}", json!({ "ok": sound, "findings": findings }));

@@ -19,19 +19,19 @@ pub(super) struct ExplainCommand {
     code: Option<i64>,
     /// Language of the explanation; by default the terminal's.
     #[arg(long)]
-    language: Option<Language>,
+    language: Option<ExplainLanguage>,
     /// Print one JSON object for each code instead of text.
     #[arg(long)]
     json: bool,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-enum Language {
+enum ExplainLanguage {
     En,
     Zh,
 }
 
-impl Language {
+impl ExplainLanguage {
     /// Reads the language that is set for the terminal, in the order in which POSIX looks.
     fn of_the_terminal() -> Self {
         let set = ["LC_ALL", "LC_MESSAGES", "LANG"];
@@ -56,7 +56,7 @@ pub(super) fn run(command: &ExplainCommand) -> ExitCode {
         );
         return ExitCode::FAILURE;
     }
-    let language = command.language.unwrap_or_else(Language::of_the_terminal);
+    let language = command.language.unwrap_or_else(ExplainLanguage::of_the_terminal);
     for known in wanted {
         if command.json {
             terminal::result!("{}", serde_json::json!(known));
@@ -67,10 +67,10 @@ pub(super) fn run(command: &ExplainCommand) -> ExitCode {
     ExitCode::SUCCESS
 }
 
-fn print_text(known: &PlatformCode, language: Language) {
+fn print_text(known: &PlatformCode, language: ExplainLanguage) {
     let (words, what_to_do) = match language {
-        Language::En => (&known.en, "What to do"),
-        Language::Zh => (&known.zh, "怎么办"),
+        ExplainLanguage::En => (&known.en, "What to do"),
+        ExplainLanguage::Zh => (&known.zh, "怎么办"),
     };
     terminal::result!(
         "{} ({})\n  {}\n  {what_to_do}: {}",

@@ -58,16 +58,16 @@ One line of `export` is one JSON object:
 Credentials, and what [journal] mask names, are replaced by as many letters.")]
 pub(super) struct JournalCommand {
     #[command(flatten)]
-    place: Place,
+    place: JournalPlace,
     #[command(flatten)]
-    wanted: Wanted,
+    wanted: JournalFilter,
     #[command(subcommand)]
-    action: Option<Action>,
+    action: Option<JournalAction>,
 }
 
 /// Options that say which journal to read.
 #[derive(Debug, Args)]
-pub(super) struct Place {
+pub(super) struct JournalPlace {
     /// Folder of the journal; by default the one in the configuration file.
     #[arg(long, global = true, value_name = "DIR")]
     journal: Option<PathBuf>,
@@ -76,7 +76,7 @@ pub(super) struct Place {
     config: PathBuf,
 }
 
-impl Place {
+impl JournalPlace {
     /// Returns the journal's folder, or an error if there is none.
     pub(super) fn folder(&self) -> anyhow::Result<PathBuf> {
         match &self.journal {
@@ -91,7 +91,7 @@ impl Place {
 
 /// Options that select entries.
 #[derive(Debug, Args)]
-struct Wanted {
+struct JournalFilter {
     /// Only callbacks of this plugin.
     #[arg(long, global = true, value_name = "NAME")]
     plugin: Option<String>,
@@ -109,7 +109,7 @@ struct Wanted {
     last: Option<usize>,
 }
 
-impl Wanted {
+impl JournalFilter {
     fn filter(&self) -> Filter {
         Filter {
             plugin: self.plugin.clone(),
@@ -122,7 +122,7 @@ impl Wanted {
 }
 
 #[derive(Debug, Subcommand)]
-enum Action {
+enum JournalAction {
     /// Show everything about one callback.
     Show {
         /// Id from the list, or the platform's event id.
@@ -147,12 +147,12 @@ pub(super) fn run(command: &JournalCommand) -> anyhow::Result<()> {
                 writeln!(out, "{}", escaped(&line(&entry), Keep::Nothing))?;
             }
         }
-        Some(Action::Show { id, json }) => {
+        Some(JournalAction::Show { id, json }) => {
             let entry = find(&folder, id)?.with_context(|| format!("there is no callback {id}"))?;
             let text = if *json { compact(&entry)? } else { describe(&entry) };
             writeln!(out, "{}", escaped(&text, Keep::Lines))?;
         }
-        Some(Action::Export) => match count {
+        Some(JournalAction::Export) => match count {
             Some(count) => {
                 for entry in last(&folder, &filter, count)? {
                     writeln!(out, "{}", compact(&entry)?)?;

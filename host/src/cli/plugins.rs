@@ -59,11 +59,11 @@ pub(super) struct PluginsCommand {
     #[arg(long, global = true, default_value = "aviary.toml")]
     config: PathBuf,
     #[command(subcommand)]
-    action: Option<Action>,
+    action: Option<PluginAction>,
 }
 
 #[derive(Debug, Subcommand)]
-enum Action {
+enum PluginAction {
     /// Make the previous version live again, until the file changes.
     Rollback {
         /// Name of the plugin: its file's name without the ending.
@@ -94,7 +94,7 @@ pub(super) async fn run(command: &PluginsCommand) -> anyhow::Result<String> {
         .build()?;
     let request = match &command.action {
         None => client.get(base + LIST_PATH),
-        Some(Action::Rollback { name, app }) => {
+        Some(PluginAction::Rollback { name, app }) => {
             let wanted = RollbackBody { name: name.clone(), app: app.clone() };
             client.post(base + ROLLBACK_PATH).json(&wanted)
         }
@@ -118,7 +118,7 @@ pub(super) async fn run(command: &PluginsCommand) -> anyhow::Result<String> {
     }
     Ok(match &command.action {
         None => table(&read(&body, admin)?),
-        Some(Action::Rollback { .. }) => {
+        Some(PluginAction::Rollback { .. }) => {
             let RollbackDone { name, version, .. } = read(&body, admin)?;
             let done = format!("{name} is {version} again, until its file changes");
             format!("{}\n", escaped(&done, Keep::Nothing))

@@ -9,7 +9,7 @@ use crate::terminal;
 const A_MOMENT: Duration = Duration::from_secs(1);
 
 /// Waits for `work`, and prints `what` to standard error if it takes longer than a moment.
-pub(super) async fn patiently<T>(what: &str, work: impl Future<Output = T>) -> T {
+pub(super) async fn with_progress<T>(what: &str, work: impl Future<Output = T>) -> T {
     tokio::pin!(work);
     tokio::select! {
         // Cancel safe: the work is only lent.

@@ -12,8 +12,8 @@ use crate::cli::desk::Desk;
 use crate::cli::exit::EXIT_UNAVAILABLE;
 use crate::cli::exit::EXIT_USAGE;
 use crate::cli::exit::fail;
-use crate::cli::journal::Place;
-use crate::cli::progress::patiently;
+use crate::cli::journal::JournalPlace;
+use crate::cli::progress::with_progress;
 use crate::folder::alone::AloneError;
 use crate::folder::playback::Difference;
 use crate::folder::playback::Played;
@@ -41,7 +41,7 @@ pub(super) struct ReplayArgs {
     /// Plugin file NAME.wasm, with NAME.toml and NAME.tests/ beside it.
     file: PathBuf,
     #[command(flatten)]
-    place: Place,
+    place: JournalPlace,
     /// Callbacks of this plugin; by default of the one with the file's name.
     #[arg(long, value_name = "NAME")]
     plugin: Option<String>,
@@ -58,26 +58,26 @@ pub(super) struct ReplayArgs {
 
 /// The object that `--json` prints.
 #[derive(Serialize)]
-struct Report {
+struct ReplayOutput {
     ok: bool,
     plugin: String,
     version: String,
     played: usize,
     skipped: usize,
     different: usize,
-    fuel: Sum,
-    ms: Sum,
+    fuel: ReplayTotals,
+    ms: ReplayTotals,
     callbacks: Vec<Different>,
 }
 
 /// Totals of all callbacks that were played: in the journal, and in this run.
 #[derive(Default, Serialize)]
-struct Sum {
+struct ReplayTotals {
     was: f64,
     now: f64,
 }
 
-impl Sum {
+impl ReplayTotals {
     fn add(&mut self, was: f64, now: f64) {
         self.was += was;
         self.now += now;
@@ -115,7 +115,7 @@ pub(super) async fn run(arguments: &ReplayArgs) -> ExitCode {
         Err(error) => return fail(EXIT_USAGE, &error.to_string()),
     };
     let report = replay(&desk, &alone.plugin, &entries, arguments.fuel_factor);
-    let report = patiently("playing callbacks", report).await;
+    let report = with_progress("playing callbacks", report).await;
     if arguments.json {
         terminal::result!("{}", serde_json::json!(report));
     } else {
@@ -139,16 +139,16 @@ async fn replay(
     plugin: &Arc<Plugin>,
     entries: &[Entry],
     fuel_factor: Option<f64>,
-) -> Report {
-    let mut report = Report {
+) -> ReplayOutput {
+    let mut report = ReplayOutput {
         ok: false,
         plugin: plugin.name().to_owned(),
         version: plugin.version().to_owned(),
         played: 0,
         skipped: 0,
         different: 0,
-        fuel: Sum::default(),
-        ms: Sum::default(),
+        fuel: ReplayTotals::default(),
+        ms: ReplayTotals::default(),
         callbacks: Vec::new(),
     };
     for entry in entries {
@@ -191,7 +191,7 @@ fn guest_ms(entry: &Entry) -> f64 {
     took_us as f64 / 1000.0
 }
 
-fn print(report: &Report) {
+fn print(report: &ReplayOutput) {
     for callback in &report.callbacks {
         let event = callback.event_id.as_deref().unwrap_or_default();
         terminal::result!("{} {} {event}", callback.id, callback.event_type);
@@ -199,7 +199,7 @@ fn print(report: &Report) {
             terminal::result!("  {difference}");
         }
     }
-    let Report { plugin, version, played, skipped, different, fuel, ms, .. } = report;
+    let ReplayOutput { plugin, version, played, skipped, different, fuel, ms, .. } = report;
     terminal::result!("plugin    {plugin} {version}");
     terminal::result!(
         "played    {played}, of which {different} differ; {skipped} could not be played"

@@ -3,12 +3,12 @@
 use std::path::Path;
 
 use crate::config::ConfigError;
-use crate::config::File;
+use crate::config::ConfigFile;
 
 /// Asserts that the error of a refused text names one of its lines. Parses only the text, without reading files or variables.
 pub fn configuration(bytes: &[u8]) {
     let Ok(text) = std::str::from_utf8(bytes) else { return };
-    let file = match File::parse(text, Path::new("aviary.toml")) {
+    let file = match ConfigFile::parse(text, Path::new("aviary.toml")) {
         Ok(file) => file,
         Err(ConfigError::Toml { line, .. }) => {
             let lines = text.split('\n').count();

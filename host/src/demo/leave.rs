@@ -8,7 +8,7 @@ use lark_simulator::sample::CardAction;
 use serde_json::Value;
 use serde_json::json;
 
-use crate::demo::scenario::Outcome;
+use crate::demo::scenario::ScenarioOutcome;
 use crate::demo::scenario::shows_toast;
 use crate::stage::Recorded;
 use crate::stage::Stage;
@@ -20,7 +20,7 @@ const APPROVER: &str = "ou_approver";
 const APPLICANT: &str = "ou_ana";
 
 /// Makes four clicks, on both doors in turns.
-pub(super) async fn play(stage: &mut Stage) -> anyhow::Result<Vec<Outcome>> {
+pub(super) async fn play(stage: &mut Stage) -> anyhow::Result<Vec<ScenarioOutcome>> {
     let form = CardAction {
         value: json!({ "leave": "request" }),
         form_value: Some(json!({ "days": "3" })),
@@ -60,10 +60,10 @@ async fn click(
     action: CardAction,
     door: Door,
     seen: impl Fn(&Exchange) -> bool,
-) -> anyhow::Result<Outcome> {
+) -> anyhow::Result<ScenarioOutcome> {
     let (exchange, record) = stage.send(&door, &Delivery::click(action), Recorded::Yes).await?;
     let ok = seen(&exchange);
-    Ok(Outcome::new(
+    Ok(ScenarioOutcome::new(
         name,
         "card.action.trigger",
         &door,

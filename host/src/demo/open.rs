@@ -24,7 +24,7 @@ pub(super) async fn play(
         () = stage.narrate() => {}
         result = ask_new_versions(&stage) => result?,
     }
-    Ok(stage.strike().await)
+    Ok(stage.stop().await)
 }
 
 /// Sends the last callback that was sent by hand to each version that replaces another.

@@ -13,7 +13,7 @@ use crate::stage::Stage;
 
 /// One row of the table.
 #[derive(Debug, Serialize)]
-pub(super) struct Outcome {
+pub(super) struct ScenarioOutcome {
     pub(super) name: &'static str,
     pub(super) door: &'static str,
     pub(super) callback: &'static str,
@@ -28,7 +28,7 @@ pub(super) struct Outcome {
 struct Scenario {
     name: &'static str,
     callback: &'static str,
-    doors: Doors,
+    doors: ScenarioDoors,
     recorded: Recorded,
     delivery: fn(&Stage) -> Delivery,
     /// The plugin that must have answered.
@@ -37,7 +37,7 @@ struct Scenario {
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Doors {
+enum ScenarioDoors {
     Both,
     Webhook,
     LongConnection,
@@ -48,7 +48,7 @@ const SCENARIOS: [Scenario; 15] = [
     Scenario {
         name: "approve a leave",
         callback: "card.action.trigger",
-        doors: Doors::Both,
+        doors: ScenarioDoors::Both,
         recorded: Recorded::Yes,
         delivery: |_| {
             Delivery::card_action(
@@ -61,7 +61,7 @@ const SCENARIOS: [Scenario; 15] = [
     Scenario {
         name: "the same, read in Chinese",
         callback: "card.action.trigger",
-        doors: Doors::Both,
+        doors: ScenarioDoors::Both,
         recorded: Recorded::Yes,
         delivery: |_| {
             Delivery::card_action(
@@ -75,7 +75,7 @@ const SCENARIOS: [Scenario; 15] = [
     Scenario {
         name: "in five fragments",
         callback: "card.action.trigger",
-        doors: Doors::LongConnection,
+        doors: ScenarioDoors::LongConnection,
         recorded: Recorded::Yes,
         delivery: |_| {
             Delivery::card_action(
@@ -89,7 +89,7 @@ const SCENARIOS: [Scenario; 15] = [
     Scenario {
         name: "a link to an issue",
         callback: "url.preview.get",
-        doors: Doors::Both,
+        doors: ScenarioDoors::Both,
         recorded: Recorded::Yes,
         delivery: |_| Delivery::link_preview("https://issues.example.com/browse/ABC-123"),
         plugin: Some("issue_preview"),
@@ -100,7 +100,7 @@ const SCENARIOS: [Scenario; 15] = [
     Scenario {
         name: "a link to a page, then from memory",
         callback: "url.preview.get",
-        doors: Doors::Both,
+        doors: ScenarioDoors::Both,
         recorded: Recorded::Yes,
         delivery: |stage| Delivery::link_preview(stage.page().unwrap_or_default()),
         plugin: Some("http_preview"),
@@ -111,7 +111,7 @@ const SCENARIOS: [Scenario; 15] = [
     Scenario {
         name: "old card: toast",
         callback: "card.action.trigger_v1",
-        doors: Doors::Webhook,
+        doors: ScenarioDoors::Webhook,
         recorded: Recorded::Yes,
         delivery: |_| Delivery::legacy_card(json!({"answer": "toast"})),
         plugin: Some("legacy_card"),
@@ -120,7 +120,7 @@ const SCENARIOS: [Scenario; 15] = [
     Scenario {
         name: "old card: new card",
         callback: "card.action.trigger_v1",
-        doors: Doors::Webhook,
+        doors: ScenarioDoors::Webhook,
         recorded: Recorded::Yes,
         delivery: |_| Delivery::legacy_card(json!({"answer": "card"})),
         plugin: Some("legacy_card"),
@@ -129,7 +129,7 @@ const SCENARIOS: [Scenario; 15] = [
     Scenario {
         name: "old card: template",
         callback: "card.action.trigger_v1",
-        doors: Doors::Webhook,
+        doors: ScenarioDoors::Webhook,
         recorded: Recorded::Yes,
         delivery: |_| Delivery::legacy_card(json!({"answer": "template"})),
         plugin: Some("legacy_card"),
@@ -140,7 +140,7 @@ const SCENARIOS: [Scenario; 15] = [
     Scenario {
         name: "old card: custom body",
         callback: "card.action.trigger_v1",
-        doors: Doors::Webhook,
+        doors: ScenarioDoors::Webhook,
         recorded: Recorded::Yes,
         delivery: |_| Delivery::legacy_card(json!({"answer": "custom"})),
         plugin: Some("legacy_card"),
@@ -149,7 +149,7 @@ const SCENARIOS: [Scenario; 15] = [
     Scenario {
         name: "an event, schema 2.0",
         callback: "im.message.receive_v1",
-        doors: Doors::Both,
+        doors: ScenarioDoors::Both,
         recorded: Recorded::Yes,
         delivery: |_| {
             Delivery::event("im.message.receive_v1", json!({"message": {"message_id": "om_1"}}))
@@ -160,7 +160,7 @@ const SCENARIOS: [Scenario; 15] = [
     Scenario {
         name: "an event, schema 1.0",
         callback: "out_approval",
-        doors: Doors::Both,
+        doors: ScenarioDoors::Both,
         recorded: Recorded::Yes,
         delivery: |_| Delivery::event_v1("out_approval", json!({"instance_code": "x"})),
         plugin: Some("event_logger"),
@@ -169,7 +169,7 @@ const SCENARIOS: [Scenario; 15] = [
     Scenario {
         name: "a type the contract does not know",
         callback: "profile.view.get",
-        doors: Doors::Both,
+        doors: ScenarioDoors::Both,
         recorded: Recorded::Yes,
         delivery: |_| Delivery::profile_view(),
         plugin: Some("profile_card"),
@@ -178,7 +178,7 @@ const SCENARIOS: [Scenario; 15] = [
     Scenario {
         name: "a button that nobody handles",
         callback: "card.action.trigger",
-        doors: Doors::Both,
+        doors: ScenarioDoors::Both,
         recorded: Recorded::Yes,
         delivery: |_| Delivery::card_action(json!({"kind": "unheard-of"})),
         plugin: None,
@@ -187,7 +187,7 @@ const SCENARIOS: [Scenario; 15] = [
     Scenario {
         name: "the console checks the URL",
         callback: "url_verification",
-        doors: Doors::Webhook,
+        doors: ScenarioDoors::Webhook,
         recorded: Recorded::No,
         delivery: |_| Delivery::challenge(),
         plugin: None,
@@ -196,7 +196,7 @@ const SCENARIOS: [Scenario; 15] = [
     Scenario {
         name: "a forged click",
         callback: "card.action.trigger",
-        doors: Doors::Webhook,
+        doors: ScenarioDoors::Webhook,
         recorded: Recorded::No,
         delivery: |_| {
             Delivery::card_action(json!({"kind": "leave", "decision": "approve"}))
@@ -208,29 +208,33 @@ const SCENARIOS: [Scenario; 15] = [
 ];
 
 /// Plays all scenarios, in order.
-pub(super) async fn play_all(stage: &mut Stage) -> anyhow::Result<Vec<Outcome>> {
+pub(super) async fn play_all(stage: &mut Stage) -> anyhow::Result<Vec<ScenarioOutcome>> {
     let mut outcomes = Vec::new();
     for scenario in &SCENARIOS {
-        if scenario.doors != Doors::LongConnection {
+        if scenario.doors != ScenarioDoors::LongConnection {
             let door = stage.webhook();
             outcomes.push(play(stage, scenario, &door).await?);
         }
-        if scenario.doors != Doors::Webhook {
+        if scenario.doors != ScenarioDoors::Webhook {
             outcomes.push(play(stage, scenario, &Door::LongConnection).await?);
         }
     }
     Ok(outcomes)
 }
 
-async fn play(stage: &mut Stage, scenario: &Scenario, door: &Door) -> anyhow::Result<Outcome> {
+async fn play(
+    stage: &mut Stage,
+    scenario: &Scenario,
+    door: &Door,
+) -> anyhow::Result<ScenarioOutcome> {
     let delivery = (scenario.delivery)(stage);
     let (exchange, record) = stage.send(door, &delivery, scenario.recorded).await?;
     let Scenario { name, callback, plugin, .. } = *scenario;
     let ok = (scenario.seen)(&exchange);
-    Ok(Outcome::new(name, callback, door, &exchange, record.as_deref(), ok, plugin))
+    Ok(ScenarioOutcome::new(name, callback, door, &exchange, record.as_deref(), ok, plugin))
 }
 
-impl Outcome {
+impl ScenarioOutcome {
     /// `ok` says whether the user saw the right thing; it must have come from `plugin`.
     pub(super) fn new(
         name: &'static str,

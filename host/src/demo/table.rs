@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use crate::demo::Report;
+use crate::demo::DemoReport;
 use crate::terminal;
 
 /// Width of the column that shows what the user saw; longer texts are cut.
@@ -21,12 +21,12 @@ pub(super) fn invite(page: &str, plugins: &Path) {
     terminal::result!("Playground, until Ctrl-C: {page}");
 }
 
-pub(super) fn print_json(report: &Report) -> anyhow::Result<()> {
+pub(super) fn print_json(report: &DemoReport) -> anyhow::Result<()> {
     terminal::result!("{}", serde_json::to_string(report)?);
     Ok(())
 }
 
-pub(super) fn print(report: &Report) {
+pub(super) fn print(report: &DemoReport) {
     terminal::result!("");
     terminal::result!(
         "{:2} {:34} {:15} {:22} {:14} {:SEEN_WIDTH$} {:>7} {:>9}",

@@ -7,6 +7,7 @@ use lark_simulator::delivery::Delivery;
 use lark_simulator::delivery::Door;
 use serde_json::Value;
 
+use crate::folder::self_test::is_callback;
 use crate::printable::MAX_TEXT_BYTES;
 use crate::printable::clipped;
 use crate::small_file;
@@ -72,9 +73,7 @@ async fn beside(folder: &Path, stage: &Stage) -> anyhow::Result<Vec<(String, Doo
     let payloads = off_thread(folder, move || payloads(&place)).await?;
     let delivery = |(name, payload)| {
         let delivery = Delivery::recorded(payload);
-        let door =
-            if delivery.is_for_webhook_only() { stage.webhook() } else { Door::LongConnection };
-        (name, door, delivery)
+        (name, stage.door(&delivery), delivery)
     };
     Ok(payloads.into_iter().map(delivery).collect())
 }
@@ -86,7 +85,7 @@ fn payloads(folder: &Path) -> anyhow::Result<Vec<(String, Value)>> {
     let mut paths = Vec::new();
     for entry in std::fs::read_dir(folder)? {
         let path = entry?.path();
-        if path.extension().is_some_and(|ending| ending == "json") {
+        if is_callback(&path) {
             paths.push(path);
         }
     }

@@ -19,8 +19,8 @@ use tokio::time::Instant;
 use crate::callback::model::Kind;
 use crate::deadline::Deadline;
 use crate::dispatch::admission::in_plugin::Waiter;
-use crate::dispatch::admission::state::State;
-use crate::dispatch::admission::state::Turn;
+use crate::dispatch::admission::state::AdmissionState;
+use crate::dispatch::admission::state::AdmissionTurn;
 use crate::plugin::loaded::Plugin;
 use crate::plugin::originator::Originator;
 use crate::plugin::originator::UserId;
@@ -99,7 +99,7 @@ impl Ask {
     /// Makes the request for one callback of that kind.
     pub fn new(plugin: &Arc<Plugin>, kind: Kind, from: Originator, deadline: Deadline) -> Self {
         let priority = match kind {
-            Kind::CardAction | Kind::LegacyCard => Priority::Click,
+            Kind::CardAction | Kind::LegacyCard | Kind::Approval(_) => Priority::Click,
             Kind::LinkPreview => Priority::Preview,
             Kind::Other => Priority::Event,
         };
@@ -126,12 +126,12 @@ impl Ask {
 pub struct Admission {
     max_calls: u32,
     max_waiting: u32,
-    state: Mutex<State>,
+    state: Mutex<AdmissionState>,
 }
 
 /// A place among the calls under way. Dropping it gives the place back.
 #[derive(Debug)]
-pub struct Place {
+pub struct AdmissionPlace {
     admission: Arc<Admission>,
     plugin: PluginKey,
     from: Originator,
@@ -145,12 +145,12 @@ impl Admission {
         Self {
             max_calls: config.max_calls,
             max_waiting: config.max_waiting,
-            state: Mutex::new(State::new(config.max_calls)),
+            state: Mutex::new(AdmissionState::new(config.max_calls)),
         }
     }
 
     /// Waits for a place, as long as an answer in time is possible. Cancel safe: a dropped request takes no place.
-    pub async fn enter(self: &Arc<Self>, ask: Ask) -> Result<Place, NotAdmitted> {
+    pub async fn enter(self: &Arc<Self>, ask: Ask) -> Result<AdmissionPlace, NotAdmitted> {
         let (latest, plugin) = (ask.latest_start(), ask.plugin);
         let (user, priority) = (ask.from.user, ask.priority);
         let (ticket, admitted) = match self.line_up(ask)? {
@@ -185,7 +185,7 @@ impl Admission {
     }
 
     /// Refuses a request that would wait too long, estimated from the requests ahead of it and the usual time per place.
-    fn worth_waiting(&self, state: &State, ask: &Ask) -> Result<(), NotAdmitted> {
+    fn worth_waiting(&self, state: &AdmissionState, ask: &Ask) -> Result<(), NotAdmitted> {
         let turns = |ahead: u32, at_once: u32| ahead.saturating_add(1) / at_once.max(1);
         let for_all = state.typical_hold.saturating_mul(turns(state.ahead(ask), self.max_calls));
         let for_plugin = ask.typical.saturating_mul(turns(state.ahead_in_plugin(ask), ask.calls));
@@ -197,7 +197,7 @@ impl Admission {
 
     /// Gives places to waiting requests that may have one, the most urgent first. Returns the places of requests that were
     /// dropped at that very moment. Dropping such a place takes the lock again, so the caller must release the lock first.
-    fn admit(self: &Arc<Self>, state: &mut State) -> Vec<Place> {
+    fn admit(self: &Arc<Self>, state: &mut AdmissionState) -> Vec<AdmissionPlace> {
         let mut unclaimed = Vec::new();
         if state.waiting_count() == 0 {
             return unclaimed;
@@ -205,13 +205,13 @@ impl Admission {
         'priorities: for priority in Priority::ALL {
             loop {
                 match state.next(priority) {
-                    Turn::Starts(waiter) => {
+                    AdmissionTurn::Starts(waiter) => {
                         let place = self.take(state, &waiter.ask);
                         unclaimed.extend(waiter.admit.send(place).err());
                     }
                     // A call that takes several places would never get them if small calls went past it.
-                    Turn::Blocked => break 'priorities,
-                    Turn::Nobody => break,
+                    AdmissionTurn::Blocked => break 'priorities,
+                    AdmissionTurn::Nobody => break,
                 }
             }
         }
@@ -219,9 +219,9 @@ impl Admission {
         unclaimed
     }
 
-    fn take(self: &Arc<Self>, state: &mut State, ask: &Ask) -> Place {
+    fn take(self: &Arc<Self>, state: &mut AdmissionState, ask: &Ask) -> AdmissionPlace {
         state.take(ask);
-        Place {
+        AdmissionPlace {
             admission: Arc::clone(self),
             plugin: ask.plugin,
             from: ask.from,
@@ -233,8 +233,8 @@ impl Admission {
 
 /// The state of a request after it has lined up.
 enum LinedUp {
-    Admitted(Place),
-    Waits { ticket: u64, admitted: oneshot::Receiver<Place> },
+    Admitted(AdmissionPlace),
+    Waits { ticket: u64, admitted: oneshot::Receiver<AdmissionPlace> },
 }
 
 /// Removes the request from the queue when dropped, whether it got a place or not.
@@ -255,7 +255,7 @@ impl Drop for Leave<'_> {
     }
 }
 
-impl Drop for Place {
+impl Drop for AdmissionPlace {
     fn drop(&mut self) {
         let mut state = self.admission.state.lock();
         state.give_back(self.plugin, self.from, self.places);

@@ -28,7 +28,7 @@ const MOST_BYTES: usize = 16 << 20;
 
 /// The key of a cached preview: the plugin that made it, and the link with the viewers' tenants.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
-struct Key {
+struct CacheKey {
     made_by: MadeBy,
     link: IdentityKey,
 }
@@ -40,12 +40,12 @@ struct Made {
 }
 
 #[derive(Debug)]
-struct Kept {
-    made: Bounded<Key, Made>,
-    making: HashMap<Key, watch::Receiver<Option<Reply>>>,
+struct CachedAnswer {
+    made: Bounded<CacheKey, Made>,
+    making: HashMap<CacheKey, watch::Receiver<Option<Reply>>>,
 }
 
-impl Default for Kept {
+impl Default for CachedAnswer {
     fn default() -> Self {
         Self { made: Bounded::weighing(MOST, MOST_BYTES), making: HashMap::new() }
     }
@@ -53,56 +53,56 @@ impl Default for Kept {
 
 /// The previews of one app.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Cached(Arc<Mutex<Kept>>);
+pub(super) struct Cached(Arc<Mutex<CachedAnswer>>);
 
 /// The result of looking for a cached preview.
 #[derive(Debug)]
-pub(super) enum Found {
+pub(super) enum CacheLookup {
     /// The preview is young enough.
     Fresh(Reply),
     /// The preview may be used, but is due for renewal by the holder of the slot. `None` if another request renews it already.
-    Stale(Reply, Option<Slot>),
+    Stale(Reply, Option<CacheSlot>),
     /// There is no preview, and no other request is making one.
-    Nothing(Slot),
+    Nothing(CacheSlot),
     /// Another request is making the preview.
-    InTheMaking(watch::Receiver<Option<Reply>>),
+    Pending(watch::Receiver<Option<Reply>>),
 }
 
 /// The right to make a preview. Dropping it without one wakes the requests that wait for it.
 #[derive(Debug)]
-pub(super) struct Slot {
+pub(super) struct CacheSlot {
     cached: Cached,
-    key: Key,
+    key: CacheKey,
     done: watch::Sender<Option<Reply>>,
 }
 
 impl Cached {
     /// Looks for the preview of a callback. `None` if the plugin's previews are not cached, or the tenant is unknown.
-    pub(super) fn find(&self, plugin: &Arc<Plugin>, callback: &Callback) -> Option<Found> {
+    pub(super) fn find(&self, plugin: &Arc<Plugin>, callback: &Callback) -> Option<CacheLookup> {
         let keep = plugin.policy().keep_previews()?;
-        let key = Key { made_by: MadeBy::plugin(plugin), link: link(callback)? };
+        let key = CacheKey { made_by: MadeBy::plugin(plugin), link: link(callback)? };
         Some(self.look(key, keep.fresh, keep.stale, Instant::now()))
     }
 
-    fn look(&self, key: Key, fresh: Duration, stale: Duration, now: Instant) -> Found {
+    fn look(&self, key: CacheKey, fresh: Duration, stale: Duration, now: Instant) -> CacheLookup {
         let mut kept = self.0.lock();
         let made = kept.made.get(&key).map(|made| (made.reply.clone(), now - made.at));
         let making = kept.making.get(&key).cloned();
         match (made, making) {
-            (Some((reply, age)), _) if age < fresh => Found::Fresh(reply),
-            (Some((reply, age)), Some(_)) if age < stale => Found::Stale(reply, None),
+            (Some((reply, age)), _) if age < fresh => CacheLookup::Fresh(reply),
+            (Some((reply, age)), Some(_)) if age < stale => CacheLookup::Stale(reply, None),
             (Some((reply, age)), None) if age < stale => {
-                Found::Stale(reply, Some(self.slot(&mut kept, key)))
+                CacheLookup::Stale(reply, Some(self.slot(&mut kept, key)))
             }
-            (_, Some(making)) => Found::InTheMaking(making),
-            (_, None) => Found::Nothing(self.slot(&mut kept, key)),
+            (_, Some(making)) => CacheLookup::Pending(making),
+            (_, None) => CacheLookup::Nothing(self.slot(&mut kept, key)),
         }
     }
 
-    fn slot(&self, kept: &mut Kept, key: Key) -> Slot {
+    fn slot(&self, kept: &mut CachedAnswer, key: CacheKey) -> CacheSlot {
         let (done, making) = watch::channel(None);
         kept.making.insert(key.clone(), making);
-        Slot { cached: self.clone(), key, done }
+        CacheSlot { cached: self.clone(), key, done }
     }
 }
 
@@ -124,18 +124,18 @@ pub(super) async fn made(
     tokio::time::timeout_at(until, made).await.ok()?.ok()?.clone()
 }
 
-impl Slot {
+impl CacheSlot {
     /// Stores the preview and hands it to everybody who waits for it.
     pub(super) fn fill(self, reply: &Reply) {
         let made = Made { reply: reply.clone(), at: Instant::now() };
-        let bytes = reply.to_remember().map_or(0, |bytes| bytes.len()) + size_of::<Key>();
+        let bytes = reply.to_remember().map_or(0, |bytes| bytes.len()) + size_of::<CacheKey>();
         self.cached.0.lock().made.insert_weighing(self.key.clone(), made, bytes);
         // Sending fails if nobody waits.
         let _ = self.done.send(Some(reply.clone()));
     }
 }
 
-impl Drop for Slot {
+impl Drop for CacheSlot {
     fn drop(&mut self) {
         let mut kept = self.cached.0.lock();
         kept.making.remove(&self.key);
@@ -162,8 +162,8 @@ mod tests {
         callback
     }
 
-    fn key(url: &str) -> Key {
-        Key { made_by: MadeBy::nobody(), link: link(&request("t", None, url)).unwrap() }
+    fn key(url: &str) -> CacheKey {
+        CacheKey { made_by: MadeBy::nobody(), link: link(&request("t", None, url)).unwrap() }
     }
 
     #[test]
@@ -177,39 +177,54 @@ mod tests {
         assert_ne!(link(&request("t", None, "u")), link(&request("t", None, "v")));
     }
 
-    fn look(cached: &Cached, url: &str, after: u64) -> Found {
+    fn look(cached: &Cached, url: &str, after: u64) -> CacheLookup {
         cached.look(key(url), FRESH, STALE, Instant::now() + Duration::from_secs(after))
     }
 
     #[tokio::test]
     async fn one_makes_it_and_the_others_wait() {
         let cached = Cached::default();
-        let Found::Nothing(slot) = look(&cached, "u", 0) else { panic!("nobody has made it") };
-        let Found::InTheMaking(making) = look(&cached, "u", 0) else { panic!("it is being made") };
+        let CacheLookup::Nothing(slot) = look(&cached, "u", 0) else {
+            panic!("nobody has made it")
+        };
+        let CacheLookup::Pending(making) = look(&cached, "u", 0) else {
+            panic!("it is being made")
+        };
         slot.fill(&Reply::accepted());
         let later = Instant::now() + Duration::from_secs(60);
         assert!(made(making, later).await.is_some());
-        assert!(matches!(look(&cached, "u", 0), Found::Fresh(_)));
-        assert!(matches!(look(&cached, "v", 0), Found::Nothing(_)));
+        assert!(matches!(look(&cached, "u", 0), CacheLookup::Fresh(_)));
+        assert!(matches!(look(&cached, "v", 0), CacheLookup::Nothing(_)));
     }
 
     #[tokio::test]
     async fn an_old_one_serves_while_one_makes_another() {
         let cached = Cached::default();
-        let Found::Nothing(slot) = look(&cached, "u", 0) else { panic!("nobody has made it") };
+        let CacheLookup::Nothing(slot) = look(&cached, "u", 0) else {
+            panic!("nobody has made it")
+        };
         slot.fill(&Reply::accepted());
-        let Found::Stale(_, Some(slot)) = look(&cached, "u", 11) else { panic!("it is stale") };
-        assert!(matches!(look(&cached, "u", 11), Found::Stale(_, None)));
+        let CacheLookup::Stale(_, Some(slot)) = look(&cached, "u", 11) else {
+            panic!("it is stale")
+        };
+        assert!(matches!(look(&cached, "u", 11), CacheLookup::Stale(_, None)));
         drop(slot);
-        assert!(matches!(look(&cached, "u", 11), Found::Stale(_, Some(_))), "nothing came of it");
-        assert!(matches!(look(&cached, "u", 101), Found::Nothing(_)), "it is too old");
+        assert!(
+            matches!(look(&cached, "u", 11), CacheLookup::Stale(_, Some(_))),
+            "nothing came of it"
+        );
+        assert!(matches!(look(&cached, "u", 101), CacheLookup::Nothing(_)), "it is too old");
     }
 
     #[tokio::test]
     async fn those_who_wait_for_nothing_are_told() {
         let cached = Cached::default();
-        let Found::Nothing(slot) = look(&cached, "u", 0) else { panic!("nobody has made it") };
-        let Found::InTheMaking(making) = look(&cached, "u", 0) else { panic!("it is being made") };
+        let CacheLookup::Nothing(slot) = look(&cached, "u", 0) else {
+            panic!("nobody has made it")
+        };
+        let CacheLookup::Pending(making) = look(&cached, "u", 0) else {
+            panic!("it is being made")
+        };
         drop(slot);
         assert!(made(making, Instant::now() + Duration::from_secs(60)).await.is_none());
     }
@@ -219,22 +234,26 @@ mod tests {
         let cached = Cached::default();
         let large = card_as_preview(&format!("\"{}\"", "a".repeat(1 << 20)));
         for number in 0..20 {
-            let Found::Nothing(slot) = look(&cached, &number.to_string(), 0) else { panic!() };
+            let CacheLookup::Nothing(slot) = look(&cached, &number.to_string(), 0) else {
+                panic!()
+            };
             slot.fill(&large);
         }
         assert!(cached.0.lock().made.weight() <= MOST_BYTES);
-        assert!(matches!(look(&cached, "4", 0), Found::Nothing(_)));
-        assert!(matches!(look(&cached, "5", 0), Found::Fresh(_)));
+        assert!(matches!(look(&cached, "4", 0), CacheLookup::Nothing(_)));
+        assert!(matches!(look(&cached, "5", 0), CacheLookup::Fresh(_)));
     }
 
     #[test]
     fn the_oldest_make_room() {
         let cached = Cached::default();
         for number in 0..MOST + 10 {
-            let Found::Nothing(slot) = look(&cached, &number.to_string(), 0) else { panic!() };
+            let CacheLookup::Nothing(slot) = look(&cached, &number.to_string(), 0) else {
+                panic!()
+            };
             slot.fill(&Reply::accepted());
         }
-        assert!(matches!(look(&cached, "0", 0), Found::Nothing(_)));
-        assert!(matches!(look(&cached, "15", 0), Found::Fresh(_)));
+        assert!(matches!(look(&cached, "0", 0), CacheLookup::Nothing(_)));
+        assert!(matches!(look(&cached, "15", 0), CacheLookup::Fresh(_)));
     }
 }

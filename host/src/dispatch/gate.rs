@@ -21,9 +21,9 @@ use crate::callback::seal::SealFault;
 use crate::clock::now_ms;
 use crate::deadline::Deadline;
 use crate::dispatch::cached;
+use crate::dispatch::cached::CacheLookup;
+use crate::dispatch::cached::CacheSlot;
 use crate::dispatch::cached::Cached;
-use crate::dispatch::cached::Found;
-use crate::dispatch::cached::Slot;
 use crate::dispatch::identity_key::Fields;
 use crate::dispatch::once::Entered;
 use crate::dispatch::once::Once;
@@ -46,7 +46,7 @@ const EVENTS_REMEMBERED: Duration = Duration::from_secs(8 * 60 * 60);
 pub(super) struct Tickets {
     same: Option<Ticket>,
     value: Option<Ticket>,
-    preview: Option<Slot>,
+    preview: Option<CacheSlot>,
 }
 
 impl Tickets {
@@ -65,7 +65,7 @@ impl Tickets {
     }
 
     /// Takes out the slot for a preview that comes after the answer.
-    pub(super) fn take_preview(&mut self) -> Option<Slot> {
+    pub(super) fn take_preview(&mut self) -> Option<CacheSlot> {
         self.preview.take()
     }
 }
@@ -77,7 +77,7 @@ pub(super) enum Passage {
     /// The plugin is not asked: this is answered in its place.
     Closed(Decision),
     /// The plugin is not called now: an older preview is the answer, and the plugin is to make it again.
-    Stale(Decision, Slot),
+    Stale(Decision, CacheSlot),
 }
 
 /// The gate in front of the plugins of one app.
@@ -152,12 +152,14 @@ impl Gate {
         let kept = |reply| Decision { reply, outcome: Outcome::Cached, reason: None };
         match self.cached.find(plugin, callback) {
             None => Passage::Open(Tickets::default()),
-            Some(Found::Nothing(slot)) => {
+            Some(CacheLookup::Nothing(slot)) => {
                 Passage::Open(Tickets { preview: Some(slot), ..Tickets::default() })
             }
-            Some(Found::Fresh(reply) | Found::Stale(reply, None)) => Passage::Closed(kept(reply)),
-            Some(Found::Stale(reply, Some(slot))) => Passage::Stale(kept(reply), slot),
-            Some(Found::InTheMaking(making)) => {
+            Some(CacheLookup::Fresh(reply) | CacheLookup::Stale(reply, None)) => {
+                Passage::Closed(kept(reply))
+            }
+            Some(CacheLookup::Stale(reply, Some(slot))) => Passage::Stale(kept(reply), slot),
+            Some(CacheLookup::Pending(making)) => {
                 match cached::made(making, deadline.soft()).await {
                     Some(reply) => Passage::Closed(kept(reply)),
                     // The other request made no preview, and there may be time to try again.

@@ -27,7 +27,7 @@ use crate::capability::deferred::MAX_UPDATES;
 use crate::clock::now_ms;
 use crate::deadline::Deadline;
 use crate::deadline::PLATFORM_PATIENCE;
-use crate::dispatch::cached::Slot;
+use crate::dispatch::cached::CacheSlot;
 use crate::dispatch::gate::Tickets;
 use crate::dispatch::late::delivery::CardUpdates;
 use crate::dispatch::late::delivery::Update;
@@ -101,7 +101,7 @@ impl Drop for Flushed {
 }
 
 /// The other end of a [`Flushed`]: work on a callback that may follow its answer.
-pub(super) struct Afterwards {
+pub(super) struct CallContinuation {
     late: Arc<Late>,
     callback: Arc<Callback>,
     deadline: Deadline,
@@ -188,7 +188,7 @@ pub async fn take_over(late: Arc<Late>) {
         match late.store.adopt(&late.app).await {
             Ok(left) => late.resume(left),
             Err(error) => {
-                tracing::warn!(app = %late.app, %error, "cannot see what other hosts have left");
+                tracing::warn!(app = %late.app, %error, "store: updates of other hosts not read");
                 metrics::record_store_failure();
             }
         }
@@ -201,20 +201,20 @@ pub async fn take_over(late: Arc<Late>) {
 }
 
 /// Makes the two ends: one for the door that sends the answer, one for the work after it.
-pub(super) fn afterwards(
+pub(super) fn continuation(
     late: &Arc<Late>,
     callback: &Arc<Callback>,
     deadline: Deadline,
     steps: &Steps,
-) -> (Flushed, Afterwards) {
+) -> (Flushed, CallContinuation) {
     let (sender, flushed) = oneshot::channel();
     let (late, callback) = (Arc::clone(late), Arc::clone(callback));
     let (began, sent) = (steps.began(), steps.sent());
     let door = Flushed { waiting: Some(sender), began, sent, draft: None };
-    (door, Afterwards { late, callback, deadline, flushed })
+    (door, CallContinuation { late, callback, deadline, flushed })
 }
 
-impl Afterwards {
+impl CallContinuation {
     /// Shows these cards, one after the other. Resolves once the updates are stored, or the answer cannot wait any longer.
     pub(super) async fn update(self, mut cards: Vec<Json>, plugin: &Arc<Plugin>) {
         let Some(last) = cards.pop() else { return };
@@ -261,7 +261,7 @@ impl Afterwards {
             match self.callback.kind() {
                 Kind::LinkPreview => self.refresh(report, &plugin, slot).await,
                 Kind::CardAction | Kind::LegacyCard => self.late_cards(report, &plugin).await,
-                Kind::Other => metrics::record_late(LateResult::NothingToShow),
+                Kind::Approval(_) | Kind::Other => metrics::record_late(LateResult::NothingToShow),
             }
         });
     }
@@ -293,7 +293,7 @@ impl Afterwards {
         if !late.faults.is_empty() {
             tracing::warn!(
                 app = %self.late.app, event_id = self.event_id(), plugin = plugin.name(), version = plugin.version(),
-                faults = %late.faults, "late reply dropped in part"
+                faults = %late.faults, "callback: late reply dropped in part"
             );
             metrics::record_late(LateResult::Invalid);
         }
@@ -309,13 +309,13 @@ impl Afterwards {
     }
 
     /// Keeps a preview that came too late for a moment, and tells the client to ask again.
-    async fn refresh(self, report: CallReport, plugin: &Arc<Plugin>, slot: Option<Slot>) {
+    async fn refresh(self, report: CallReport, plugin: &Arc<Plugin>, slot: Option<CacheSlot>) {
         let Ok(raw) = report.result else { return metrics::record_late(LateResult::Failed) };
         let checked = check(Kind::LinkPreview, raw, None);
         if !checked.faults.is_empty() {
             tracing::warn!(
                 app = %self.late.app, event_id = self.event_id(), plugin = plugin.name(), version = plugin.version(),
-                faults = %checked.faults, "late reply dropped in part"
+                faults = %checked.faults, "callback: late reply dropped in part"
             );
             metrics::record_late(LateResult::Invalid);
         }

@@ -13,9 +13,9 @@ use tokio::time::Instant;
 
 use crate::callback::reply::Reply;
 use crate::store::Store;
-use crate::store::marks::Begun;
 use crate::store::marks::Ended;
 use crate::store::marks::Mark;
+use crate::store::marks::MarkState;
 use crate::telemetry::metrics;
 
 /// The interval at which a host asks the store whether another host is done, which is rarely needed.
@@ -109,14 +109,14 @@ impl Once {
         loop {
             let lease = until.saturating_duration_since(Instant::now()) + GRACE;
             match self.store.begin(&ticket.mark, lease).await {
-                Ok(Begun::Now) => return Some(Entered::First(ticket)),
-                Ok(Begun::Done(answer)) => {
+                Ok(MarkState::Now) => return Some(Entered::First(ticket)),
+                Ok(MarkState::Done(answer)) => {
                     ticket.is_settled = true;
                     // Sending fails if nobody on this host waits.
                     let _ = ticket.running.send(Running::Done(answer.clone()));
                     return Some(before(&answer));
                 }
-                Ok(Begun::Elsewhere) => {}
+                Ok(MarkState::Elsewhere) => {}
                 // Without the store the callback is answered now: twice is better than never.
                 Err(error) => {
                     tracing::error!(%error, "store: cannot check for a duplicate event");
@@ -155,7 +155,7 @@ impl Ticket {
         self.is_settled = true;
         let ended = Ended::Done { answer: answer.clone(), keep: self.keep };
         match tokio::time::timeout_at(until, self.once.store.end(&self.mark, ended)).await {
-            Ok(result) => complain(result),
+            Ok(result) => report_store_error(result),
             Err(_elapsed) => {
                 tracing::warn!("store: slow, duplicate delivery is possible")
             }
@@ -176,14 +176,14 @@ impl Drop for Ticket {
         let (store, mark) = (self.once.store.clone(), self.mark.clone());
         // Without a runtime the process is ending; the mark then ends with its lease.
         if let Ok(runtime) = tokio::runtime::Handle::try_current() {
-            runtime.spawn(async move { complain(store.end(&mark, Ended::Failed).await) });
+            runtime.spawn(async move { report_store_error(store.end(&mark, Ended::Failed).await) });
         }
     }
 }
 
-fn complain(result: Result<(), crate::store::StoreError>) {
+fn report_store_error(result: Result<(), crate::store::StoreError>) {
     if let Err(error) = result {
-        tracing::error!(%error, "what has happened is not remembered, and may happen again");
+        tracing::error!(%error, "store: once-only mark not written, a repeated event may be handled again");
         metrics::record_store_failure();
     }
 }

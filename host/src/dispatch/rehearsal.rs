@@ -51,7 +51,7 @@ pub struct Rehearsal {
 
 /// Calls the plugin with `callback`, and checks its reply as a host would.
 pub async fn rehearse(engine: &GuestEngine, plugin: &Arc<Plugin>, callback: Callback) -> Rehearsal {
-    let deadline = DeadlineConfig::default().starting(Instant::now());
+    let deadline = callback.kind().deadline(DeadlineConfig::default(), Instant::now());
     let callback = Arc::new(callback);
     let alone = Live::new(vec![Arc::clone(plugin)]);
     let Some(Picked { plugin, handler, .. }) = route::pick(&alone, &callback) else {

@@ -32,9 +32,9 @@ pub(super) fn pick<'a>(live: &'a Live, callback: &Callback) -> Option<Picked<'a>
         live.narrowest(callback, &mut value, |plugin, route| has_handler(plugin) && may(route))
             .map(|(plugin, route)| Picked { plugin, handler, route })
     };
-    // A type that the contract does not know may be a callback that wants an answer. A plugin that names the type in a route
+    // A type without an interface of its own may be a callback that wants an answer. A plugin that names the type in a route
     // gives one; other plugins would take it only as an event.
-    let named = if kind == Kind::Other {
+    let named = if matches!(kind, Kind::Approval(_) | Kind::Other) {
         narrowest(Handler::Json, &|route| route.event_type.is_some())
     } else {
         None

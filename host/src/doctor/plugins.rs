@@ -5,10 +5,7 @@ use std::path::Path;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use crate::callback::model::CARD_ACTION;
 use crate::callback::model::Kind;
-use crate::callback::model::LEGACY_CARD;
-use crate::callback::model::LINK_PREVIEW;
 use crate::config::AppConfig;
 use crate::config::Config;
 use crate::doctor::finding::Finding;
@@ -118,12 +115,7 @@ fn files(app: &AppConfig) -> Vec<PathBuf> {
 
 /// Returns true if a host gives callbacks of that type to the plugin, provided that their other contents match its routes.
 pub(super) fn answers(plugin: &Plugin, app: &str, event_type: &str) -> bool {
-    let kind = match event_type {
-        CARD_ACTION => Kind::CardAction,
-        LINK_PREVIEW => Kind::LinkPreview,
-        LEGACY_CARD => Kind::LegacyCard,
-        _ => Kind::Other,
-    };
+    let kind = Kind::of_type(event_type);
     let handlers = plugin.handlers();
     let is_known = kind != Kind::Other;
     plugin.routes().iter().any(|route| {

@@ -13,8 +13,8 @@ use crate::capability::http::Outbound;
 use crate::folder::load::LoadError;
 use crate::folder::load::Loader;
 pub use crate::folder::load::MAX_FILE_BYTES;
+use crate::folder::load::PluginSource;
 use crate::folder::load::Promotion;
-use crate::folder::load::Source;
 use crate::open_api::transport::OpenApi;
 use crate::plugin::loaded::Plugin;
 use crate::runtime::engine::GuestEngine;
@@ -83,7 +83,7 @@ pub async fn load_alone(
     let began = Instant::now();
     let mut turn = None;
     let plugin = loop {
-        let source = Source::read(folder, name).await.map_err(refused)?;
+        let source = PluginSource::read(folder, name).await.map_err(refused)?;
         match loader.load(name, source, turn).await {
             Err(error) if error.waits_for_turn() => turn = Some(engine.loader.long_turn().await),
             loaded => break loaded.map_err(refused)?,

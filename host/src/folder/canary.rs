@@ -32,7 +32,7 @@ pub struct Canary {
     live: Live,
     share: u32,
     calls: u32,
-    tally: Mutex<Tally>,
+    tally: Mutex<CanaryTally>,
     judged: mpsc::Sender<Judged>,
 }
 
@@ -47,18 +47,18 @@ impl std::fmt::Debug for Canary {
 pub(super) struct Judged {
     pub(super) name: Arc<str>,
     pub(super) version: Arc<str>,
-    pub(super) verdict: Verdict,
+    pub(super) verdict: CanaryVerdict,
 }
 
 /// The end of a canary, with the reason.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Verdict {
+pub(super) enum CanaryVerdict {
     Promoted(String),
     RolledBack(String),
 }
 
 #[derive(Default)]
-struct Tally {
+struct CanaryTally {
     new: Side,
     old: Side,
     is_judged: bool,
@@ -170,13 +170,13 @@ impl Side {
     }
 }
 
-impl Tally {
+impl CanaryTally {
     /// Rolls back a version as soon as it fails too often. Promotes one, or finds it too slow, only after `enough` calls.
-    fn judge(&self, enough: u32) -> Option<Verdict> {
+    fn judge(&self, enough: u32) -> Option<CanaryVerdict> {
         let Self { new, old, .. } = self;
         let is_enough = new.calls >= enough;
         if new.rate() > old.rate() * WORSE + A_LITTLE && (new.failures > CHANCE || is_enough) {
-            return Some(Verdict::RolledBack(format!(
+            return Some(CanaryVerdict::RolledBack(format!(
                 "{} of its {} calls failed; of the version before, {} of {}",
                 new.failures, new.calls, old.failures, old.calls
             )));
@@ -191,9 +191,9 @@ impl Tally {
             let (now, then) = (ms(now), ms(then));
             let words =
                 format!("half of its calls took {now:.1} ms; of the version before, {then:.1} ms");
-            return Some(Verdict::RolledBack(words));
+            return Some(CanaryVerdict::RolledBack(words));
         }
-        Some(Verdict::Promoted(format!(
+        Some(CanaryVerdict::Promoted(format!(
             "{} of its {} calls failed; of the version before, {} of {}",
             new.failures, new.calls, old.failures, old.calls
         )))
@@ -208,34 +208,52 @@ mod tests {
         Side { calls, failures, times: vec![Duration::from_millis(ms); calls as usize] }
     }
 
-    fn judge(new: Side, old: Side) -> Option<Verdict> {
-        Tally { new, old, is_judged: false }.judge(100)
+    fn judge(new: Side, old: Side) -> Option<CanaryVerdict> {
+        CanaryTally { new, old, is_judged: false }.judge(100)
     }
 
     #[test]
     fn what_fails_goes_at_once_and_what_does_well_stays_for_a_while() {
         assert_eq!(judge(side(2, 2, 1), side(50, 0, 1)), None, "that may be chance");
-        assert!(matches!(judge(side(3, 3, 1), side(50, 0, 1)), Some(Verdict::RolledBack(_))));
+        assert!(matches!(judge(side(3, 3, 1), side(50, 0, 1)), Some(CanaryVerdict::RolledBack(_))));
         assert_eq!(judge(side(99, 0, 1), side(900, 0, 1)), None);
-        assert!(matches!(judge(side(100, 0, 1), side(900, 0, 1)), Some(Verdict::Promoted(_))));
-        assert!(matches!(judge(side(100, 2, 1), side(900, 0, 1)), Some(Verdict::Promoted(_))));
-        assert!(matches!(judge(side(100, 3, 1), side(900, 0, 1)), Some(Verdict::RolledBack(_))));
+        assert!(matches!(
+            judge(side(100, 0, 1), side(900, 0, 1)),
+            Some(CanaryVerdict::Promoted(_))
+        ));
+        assert!(matches!(
+            judge(side(100, 2, 1), side(900, 0, 1)),
+            Some(CanaryVerdict::Promoted(_))
+        ));
+        assert!(matches!(
+            judge(side(100, 3, 1), side(900, 0, 1)),
+            Some(CanaryVerdict::RolledBack(_))
+        ));
     }
 
     #[test]
     fn it_may_fail_as_often_as_the_version_before() {
         assert_eq!(judge(side(50, 20, 1), side(50, 20, 1)), None);
-        assert!(matches!(judge(side(100, 40, 1), side(900, 360, 1)), Some(Verdict::Promoted(_))));
+        assert!(matches!(
+            judge(side(100, 40, 1), side(900, 360, 1)),
+            Some(CanaryVerdict::Promoted(_))
+        ));
     }
 
     #[test]
     fn it_may_not_be_much_slower() {
         let slow = judge(side(100, 0, 60), side(900, 0, 10));
         assert!(
-            matches!(&slow, Some(Verdict::RolledBack(why)) if why.contains("60.0 ms")),
+            matches!(&slow, Some(CanaryVerdict::RolledBack(why)) if why.contains("60.0 ms")),
             "{slow:?}"
         );
-        assert!(matches!(judge(side(100, 0, 15), side(900, 0, 1)), Some(Verdict::Promoted(_))));
-        assert!(matches!(judge(side(100, 0, 900), side(0, 0, 0)), Some(Verdict::Promoted(_))));
+        assert!(matches!(
+            judge(side(100, 0, 15), side(900, 0, 1)),
+            Some(CanaryVerdict::Promoted(_))
+        ));
+        assert!(matches!(
+            judge(side(100, 0, 900), side(0, 0, 0)),
+            Some(CanaryVerdict::Promoted(_))
+        ));
     }
 }

@@ -27,13 +27,13 @@ const MAX_PATIENCE: Duration = Duration::from_secs(2);
 
 /// A plugin and the fingerprint of its files.
 #[derive(Clone)]
-pub(super) struct Version {
+pub(super) struct FileVersion {
     pub(super) plugin: Arc<Plugin>,
     pub(super) fingerprint: [u8; 32],
 }
 
 struct ActiveVersion {
-    version: Version,
+    version: FileVersion,
     since: SystemTime,
     rolled_back: bool,
     /// The reason for its promotion, if it was a canary.
@@ -46,16 +46,16 @@ struct Trying {
 }
 
 /// The state of one file in the plugins folder.
-pub(super) struct File {
+pub(super) struct PluginFile {
     look: Look,
     /// The fingerprint of the contents that were read last and not refused as broken.
     read: Option<[u8; 32]>,
     live: Option<ActiveVersion>,
     /// A version that loaded well and waits to be published, or for another plugin to release its routes.
-    candidate: Option<Version>,
+    candidate: Option<FileVersion>,
     trying: Option<Trying>,
     /// The version that was live before, kept for a rollback.
-    before: Option<Version>,
+    before: Option<FileVersion>,
     refused: Option<String>,
 }
 
@@ -86,7 +86,7 @@ impl Drop for Loading {
     }
 }
 
-impl File {
+impl PluginFile {
     pub(super) fn new(stamps: Stamps) -> Self {
         let look = Look {
             stamps,
@@ -183,7 +183,7 @@ impl File {
     }
 
     /// Makes the version the candidate.
-    pub(super) fn offer(&mut self, version: Version) {
+    pub(super) fn offer(&mut self, version: FileVersion) {
         self.read = Some(version.fingerprint);
         self.look.patience = Duration::ZERO;
         self.candidate = Some(version);
@@ -220,7 +220,7 @@ impl File {
 
     /// Makes the candidate the canary, for `share` percent of the users.
     pub(super) fn begin_canary(&mut self, share: u32, judged: mpsc::Sender<Judged>) {
-        let Some(Version { plugin, fingerprint }) = self.candidate.take() else { return };
+        let Some(FileVersion { plugin, fingerprint }) = self.candidate.take() else { return };
         self.stop_canary();
         plugin.begin_live();
         let canary = Arc::new(Canary::begin(plugin, share, judged));
@@ -229,10 +229,10 @@ impl File {
     }
 
     /// Ends the canary, if there is one, and returns its version.
-    fn stop_canary(&mut self) -> Option<Version> {
+    fn stop_canary(&mut self) -> Option<FileVersion> {
         let Trying { fingerprint, canary } = self.trying.take()?;
         canary.plugin().end_live();
-        Some(Version { plugin: Arc::clone(canary.plugin()), fingerprint })
+        Some(FileVersion { plugin: Arc::clone(canary.plugin()), fingerprint })
     }
 
     /// Makes the canary live. `None` if `version` is not the canary any more.
@@ -265,7 +265,7 @@ impl File {
         self.activate(version, true, None);
     }
 
-    fn activate(&mut self, version: Version, rolled_back: bool, promoted: Option<String>) {
+    fn activate(&mut self, version: FileVersion, rolled_back: bool, promoted: Option<String>) {
         version.plugin.begin_live();
         let live = ActiveVersion { version, since: SystemTime::now(), rolled_back, promoted };
         self.before = self.live.replace(live).map(|live| live.version);
@@ -279,11 +279,11 @@ impl File {
         self.live.as_ref().map(|live| &live.version.plugin)
     }
 
-    pub(super) fn candidate(&self) -> Option<&Version> {
+    pub(super) fn candidate(&self) -> Option<&FileVersion> {
         self.candidate.as_ref()
     }
 
-    pub(super) fn before(&self) -> Option<&Version> {
+    pub(super) fn before(&self) -> Option<&FileVersion> {
         self.before.as_ref()
     }
 

@@ -109,7 +109,7 @@ fn list_once(folder: &Path, identity: Identity) -> std::io::Result<Listing> {
             found.insert(name.to_owned(), stamps);
         }
         if found.len() == MAX_PLUGINS {
-            tracing::warn!(folder = %folder.display(), "more than {MAX_PLUGINS} plugins, the rest is left out");
+            tracing::warn!(folder = %folder.display(), "folder: more than {MAX_PLUGINS} plugins, the rest is left out");
             break;
         }
     }

@@ -20,8 +20,8 @@ use crate::folder::event::FolderEvent;
 use crate::folder::promote::NotPromoted;
 use crate::folder::promote::rehearse;
 use crate::folder::self_test;
-use crate::folder::self_test::SelfTest;
 use crate::folder::self_test::SelfTestError;
+use crate::folder::self_test::SelfTests;
 use crate::open_api::rate_limit::RateLimit;
 use crate::plugin::breaker::Breaker;
 use crate::plugin::config::promote::PromoteConfig;
@@ -110,14 +110,14 @@ impl LoadError {
 
 /// The files of one plugin, read.
 #[derive(Debug)]
-pub(super) struct Source {
+pub(super) struct PluginSource {
     folder: Arc<OpenFolder>,
     wasm: Wasm,
     sidecar: Option<String>,
-    tests: Vec<SelfTest>,
+    tests: SelfTests,
 }
 
-impl Source {
+impl PluginSource {
     /// Reads the files, all from one folder even if another takes its place meanwhile.
     pub(super) async fn read(folder: &Path, name: &str) -> Result<Self, LoadError> {
         let (path, name) = (folder.to_owned(), name.to_owned());
@@ -133,7 +133,7 @@ impl Source {
             Err(error) => return Err(error.into()),
         };
         let wasm = folder.read(&file("wasm"), MAX_FILE_BYTES)?;
-        let tests = self_test::read(&folder, &file("tests"))?;
+        let tests = SelfTests::read(&folder, &file("tests"))?;
         Ok(Self { folder, wasm: Wasm::new(wasm.into()), sidecar, tests })
     }
 
@@ -143,8 +143,8 @@ impl Source {
         hash.update(self.wasm.digest());
         hash.update([u8::from(self.sidecar.is_some())]);
         hash.update(sha2::Sha256::digest(self.sidecar.as_deref().unwrap_or_default()));
-        for test in &self.tests {
-            hash.update(sha2::Sha256::digest(test.body()));
+        for content in self.tests.contents() {
+            hash.update(sha2::Sha256::digest(content));
         }
         hash.finalize().into()
     }
@@ -195,10 +195,10 @@ impl Loader {
     pub(super) async fn load(
         &self,
         name: &str,
-        source: Source,
+        source: PluginSource,
         turn: Option<LongTurn>,
     ) -> Result<Arc<Plugin>, LoadError> {
-        let Source { folder, wasm, sidecar, tests } = source;
+        let PluginSource { folder, wasm, sidecar, tests } = source;
         let mut manifest = sidecar.as_deref().map(Manifest::parse).transpose()?.unwrap_or_default();
         let loading = self.engine.loader.load(wasm.clone(), turn);
         let (version, code) = tokio::join!(wasm.version(), loading);

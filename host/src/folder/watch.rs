@@ -65,7 +65,7 @@ impl FolderWatch {
             Ok(watcher) => self.watcher = Some((identity, watcher)),
             Err(error) if !self.warned => {
                 let folder = self.path.display();
-                tracing::warn!(%folder, %error, "no file notices, reading every 2 s");
+                tracing::warn!(%folder, %error, "folder: no notices of changed files, reading it every 2 s");
             }
             Err(_) => {}
         }

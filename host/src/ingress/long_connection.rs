@@ -28,7 +28,7 @@ use crate::ingress::long_connection::backoff::Backoff;
 use crate::ingress::long_connection::destination::HostName;
 use crate::ingress::long_connection::dial_error::Retry;
 use crate::ingress::long_connection::endpoint::Dialer;
-use crate::ingress::long_connection::settings::Settings;
+use crate::ingress::long_connection::settings::ConnectionSettings;
 use crate::ingress::long_connection::status::ConnectionStatus;
 use crate::open_api::identity::AppIdentity;
 use crate::setting::Section;
@@ -139,7 +139,7 @@ impl LongConnection {
         let connection = status.number();
         let dialer = Dialer::new(self.app, self.hosts, self.network);
         let mut backoff = Backoff::default();
-        let mut settings = Settings::default();
+        let mut settings = ConnectionSettings::default();
         while !shutdown.has_begun() {
             let dialed = tokio::select! {
                 // Cancel safe: a half-open connection is dropped, and the platform notices.
@@ -151,7 +151,7 @@ impl LongConnection {
                     settings.update(dialed.settings);
                     status.set_up();
                     tracing::info!(app, connection, device = dialed.device_id, "{CONNECTED}");
-                    let host = session::Host {
+                    let host = session::SessionHost {
                         dispatcher: &self.dispatcher,
                         deadline: self.deadline,
                         silence: self.silence,

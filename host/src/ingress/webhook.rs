@@ -3,6 +3,7 @@
 //! It provides an axum `Router` that any server can mount. The host's own listener in [`server`] also knows when the first byte
 //! of a request came and when the last byte of the answer left, which a mounted router does not.
 
+mod approval;
 mod body;
 mod client;
 mod config;
@@ -11,6 +12,7 @@ mod respond;
 pub mod server;
 mod unsigned;
 
+pub use crate::ingress::webhook::approval::ApprovalApp;
 pub use crate::ingress::webhook::config::WebhookConfig;
 pub use crate::ingress::webhook::replay::Moment;
 
@@ -27,6 +29,7 @@ use axum::http::Uri;
 use axum::http::request::Parts;
 use axum::response::Response;
 use axum::routing::post;
+use bytes::Bytes;
 use guarded_http::server::Wire;
 use lark_wire::signature::SignatureHeaders;
 use tokio::sync::Semaphore;
@@ -51,8 +54,8 @@ use crate::ingress::webhook::body::WholeBody;
 use crate::ingress::webhook::client::client;
 use crate::ingress::webhook::replay::ReplayMemory;
 use crate::ingress::webhook::respond::Rejection;
-use crate::ingress::webhook::unsigned::Turn;
 use crate::ingress::webhook::unsigned::UnsignedLimit;
+use crate::ingress::webhook::unsigned::UnsignedTurn;
 use crate::record::Door;
 use crate::steps::Step;
 use crate::steps::Steps;
@@ -74,41 +77,51 @@ pub struct WebhookApp {
 #[derive(Debug)]
 struct AppDoor {
     app: WebhookApp,
+    shared: Shared,
+    replays: Arc<ReplayMemory>,
+    unsigned: UnsignedLimit,
+}
+
+/// The settings and limits that all paths of a host share.
+#[derive(Clone, Debug)]
+struct Shared {
     deadline: DeadlineConfig,
     config: WebhookConfig,
     bodies: BodyRoom,
     requests: Arc<Semaphore>,
-    replays: Arc<ReplayMemory>,
-    unsigned: UnsignedLimit,
 }
 
 /// Time from the end of an unsigned body to its refusal. Decrypting and parsing happen within it, so that the time of an answer
 /// does not tell how far they came.
 const UNSIGNED_ANSWER: Duration = Duration::from_millis(20);
 
-/// Makes a router with every app at its path. Requests that were signed before the host `began` are refused.
+/// Makes a router with every app at its path, and the addresses for the approval center. Requests that were signed before the
+/// host `began` are refused.
 pub fn router(
     apps: Vec<WebhookApp>,
+    approvals: Vec<ApprovalApp>,
     config: &WebhookConfig,
     deadline: DeadlineConfig,
     began: Moment,
 ) -> Router {
-    let requests = Arc::new(Semaphore::new(config.max_requests));
-    let bodies = BodyRoom::new(config);
-    apps.into_iter().fold(Router::new(), |router, app| {
+    let shared = Shared {
+        deadline,
+        config: config.clone(),
+        bodies: BodyRoom::new(config),
+        requests: Arc::new(Semaphore::new(config.max_requests)),
+    };
+    let router = apps.into_iter().fold(Router::new(), |router, app| {
         let path = app.path.clone();
         let door = AppDoor {
             app,
-            deadline,
-            config: config.clone(),
-            bodies: bodies.clone(),
-            requests: Arc::clone(&requests),
+            shared: shared.clone(),
             replays: Arc::new(ReplayMemory::new(config.signature_window_secs, began)),
             unsigned: UnsignedLimit::new(began.steady),
         };
         let method = post(receive).fallback(respond::method_not_allowed);
         router.route(&path, method.with_state(Arc::new(door)))
-    })
+    });
+    approval::routes(router, approvals, &shared)
 }
 
 async fn receive(State(door): State<Arc<AppDoor>>, request: Request) -> Response {
@@ -119,7 +132,7 @@ async fn receive(State(door): State<Arc<AppDoor>>, request: Request) -> Response
     match door.answer(&head, body, received, wire).await {
         Ok(response) => response,
         Err(rejection) => {
-            let trusted = door.config.trusted_proxy_header.as_ref();
+            let trusted = door.shared.config.trusted_proxy_header.as_ref();
             let client = client(&head.headers, &head.extensions, trusted);
             door.record(&rejection, client);
             respond::rejected(&rejection)
@@ -140,15 +153,16 @@ impl AppDoor {
         received: Instant,
         wire: Option<Arc<Wire>>,
     ) -> Result<Response, Rejection> {
-        let limit = self.config.max_header_bytes;
+        let Shared { config, requests, .. } = &self.shared;
+        let limit = config.max_header_bytes;
         if head_bytes(&head.uri, &head.headers) > limit {
             return Err(Rejection::HeadTooLarge { limit });
         }
-        let deadline = self.deadline.starting(received);
+        let deadline = self.shared.deadline.starting(received);
         let signature = signature(&head.headers);
         if signature.is_none() && self.app.keys.has_encrypt_key() {
-            let limit = self.config.max_body_bytes.min(MAX_URL_CHECK_BYTES);
-            let read = self.read(&head.headers, body, limit, received, deadline).await;
+            let limit = config.max_body_bytes.min(MAX_URL_CHECK_BYTES);
+            let read = self.shared.read(&head.headers, body, limit, received, deadline).await;
             let due = Instant::now() + UNSIGNED_ANSWER;
             let answer = self.unsigned(head, read);
             if answer.is_err() {
@@ -158,10 +172,10 @@ impl AppDoor {
         }
         let source = Source::Webhook { signature, now: now() };
         let mut steps = Steps::starting(received);
-        let limit = self.config.max_body_bytes;
+        let limit = config.max_body_bytes;
         let WholeBody { bytes: body, _room } =
-            self.read(&head.headers, body, limit, received, deadline).await?;
-        let _place = self.requests.try_acquire().map_err(|_| Rejection::Busy)?;
+            self.shared.read(&head.headers, body, limit, received, deadline).await?;
+        let _place = requests.try_acquire().map_err(|_| Rejection::Busy)?;
         steps.done(Step::Receive);
         let verified = verify(RawCallback { source, body }, &self.app.keys)?;
         let admission =
@@ -174,7 +188,7 @@ impl AppDoor {
                 let answered = dispatcher.answer(*callback, Door::Webhook, deadline, steps).await;
                 // A request that the platform is asked to send again must not count as a replay then.
                 let again = matches!(answered.reply.outgoing(), Outgoing::Redeliver);
-                (respond::answered(answered, wire), !again)
+                (respond::answered(answered, wire, Bytes::clone), !again)
             }
         };
         if let Some(admission) = admission.filter(|_| answered) {
@@ -194,9 +208,9 @@ impl AppDoor {
             Err(Rejection::TooLarge { .. }) => return Err(refused),
             body => body?,
         };
-        let trusted = self.config.trusted_proxy_header.as_ref();
+        let trusted = self.shared.config.trusted_proxy_header.as_ref();
         let client = client(&head.headers, &head.extensions, trusted);
-        if let Turn::Refused { warn } = self.unsigned.take(client, Instant::now()) {
+        if let UnsignedTurn::Refused { warn } = self.unsigned.take(client, Instant::now()) {
             if warn {
                 let app = self.app.dispatcher.app();
                 tracing::warn!(
@@ -213,7 +227,9 @@ impl AppDoor {
             Inbound::Callback(_) => Err(refused),
         }
     }
+}
 
+impl Shared {
     async fn read(
         &self,
         headers: &HeaderMap,

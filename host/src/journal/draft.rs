@@ -51,14 +51,14 @@ pub struct Called {
 /// they are in its core's cache: memory that another thread frees costs both threads more than the copy.
 #[derive(Debug, Default)]
 pub(super) struct Drafts {
-    waiting: Vec<Waiting>,
+    waiting: Vec<QueuedDraft>,
     texts: Vec<u8>,
     /// Estimated memory of everything but the texts, in bytes.
     bytes: usize,
 }
 
 #[derive(Debug)]
-struct Waiting {
+struct QueuedDraft {
     facts: Facts,
     places: Places,
 }
@@ -75,14 +75,14 @@ pub(super) struct Facts {
     pub(super) took_us: u64,
     pub(super) fuel: Option<u64>,
     pub(super) steps_us: [Option<u64>; Step::ALL.len()],
-    pub(super) answer: Answer,
+    pub(super) answer: DraftAnswer,
     pub(super) called: Option<Called>,
     pub(super) secrets: Vec<Secret>,
 }
 
 /// The kind of an answer.
 #[derive(Clone, Copy, Debug)]
-pub(super) enum Answer {
+pub(super) enum DraftAnswer {
     Body { status: u16 },
     Accepted,
     Redeliver,
@@ -114,9 +114,9 @@ impl Drafts {
     pub(super) fn push(&mut self, draft: Draft) {
         let Draft { record, at_ms, callback, reply, called, secrets } = draft;
         let (answer, body) = match reply.outgoing() {
-            Outgoing::Body { status, json } => (Answer::Body { status }, &json[..]),
-            Outgoing::Accepted => (Answer::Accepted, &[][..]),
-            Outgoing::Redeliver => (Answer::Redeliver, &[][..]),
+            Outgoing::Body { status, json } => (DraftAnswer::Body { status }, &json[..]),
+            Outgoing::Accepted => (DraftAnswer::Accepted, &[][..]),
+            Outgoing::Redeliver => (DraftAnswer::Redeliver, &[][..]),
         };
         let places = Places {
             event_id: record.event_id.as_ref().map(|id| self.copy(id.as_bytes())),
@@ -125,7 +125,8 @@ impl Drafts {
             callback: self.copy(&callback.body_bytes()),
             body: self.copy(body),
         };
-        self.bytes += size_of::<Waiting>() + called.as_ref().map_or(0, |called| called.told.size());
+        self.bytes +=
+            size_of::<QueuedDraft>() + called.as_ref().map_or(0, |called| called.told.size());
         let mut steps_us = [None; Step::ALL.len()];
         record.steps.spans().for_each(|(step, span)| steps_us[step as usize] = Some(span.took_us));
         let facts = Facts {
@@ -142,7 +143,7 @@ impl Drafts {
             called,
             secrets,
         };
-        self.waiting.push(Waiting { facts, places });
+        self.waiting.push(QueuedDraft { facts, places });
     }
 
     fn copy(&mut self, text: &[u8]) -> Range<usize> {
@@ -164,7 +165,7 @@ impl Drafts {
     /// Removes all drafts and returns them in order. The texts are `None` if one of them is not UTF-8.
     pub(super) fn drain(&mut self) -> impl Iterator<Item = (Facts, Option<Texts<'_>>)> {
         let texts = &self.texts;
-        self.waiting.drain(..).map(|Waiting { facts, places }| (facts, places.of(texts)))
+        self.waiting.drain(..).map(|QueuedDraft { facts, places }| (facts, places.of(texts)))
     }
 
     /// Removes everything, and keeps at most `room` bytes of memory for texts, so that one flood does not hold its memory for

@@ -7,8 +7,8 @@ use serde::Deserialize;
 use serde::Serialize;
 use serde_json::value::RawValue;
 
-use crate::journal::draft::Answer;
 use crate::journal::draft::Called;
+use crate::journal::draft::DraftAnswer;
 use crate::journal::draft::Facts;
 use crate::journal::draft::Texts;
 use crate::journal::mask::Masking;
@@ -90,11 +90,11 @@ fn write_steps(steps_us: [Option<u64>; Step::ALL.len()], into: &mut Vec<u8>) {
 }
 
 /// Writes a [`Said`] with the masked body.
-fn write_reply(answer: Answer, body: &str, into: &mut Vec<u8>) {
+fn write_reply(answer: DraftAnswer, body: &str, into: &mut Vec<u8>) {
     let status = match answer {
-        Answer::Body { status } => status,
-        Answer::Accepted => return into.extend(br#""accepted""#),
-        Answer::Redeliver => return into.extend(br#""redeliver""#),
+        DraftAnswer::Body { status } => status,
+        DraftAnswer::Accepted => return into.extend(br#""accepted""#),
+        DraftAnswer::Redeliver => return into.extend(br#""redeliver""#),
     };
     let mut members = Members::begin(into);
     members.value("body", |into| {

@@ -14,7 +14,7 @@ use std::ops::Range;
 use serde_json::Value;
 
 use crate::journal::mask::found::Found;
-use crate::journal::mask::scan::Pass;
+use crate::journal::mask::scan::MaskPass;
 use crate::journal::mask::scan::scan;
 use crate::secret::in_text;
 use crate::secret::names::Names;
@@ -84,17 +84,17 @@ impl Masking<'_> {
     /// JSON.
     pub(super) fn callback<'t>(&mut self, json: &'t str) -> Option<Cow<'t, str>> {
         let has_pointers = !self.masks.pointers.is_empty();
-        scan(self, json, if has_pointers { Pass::FindPointers } else { Pass::Find }, 0)
+        scan(self, json, if has_pointers { MaskPass::FindPointers } else { MaskPass::Find }, 0)
     }
 
     /// Finds and masks values in other JSON, which the host has written.
     pub(super) fn other<'t>(&mut self, json: &'t str) -> Option<Cow<'t, str>> {
-        scan(self, json, Pass::Find, 0)
+        scan(self, json, MaskPass::Find, 0)
     }
 
     /// Finds and masks values in the JSON of a request to another server or its response: texts of any form, headers in pairs.
     pub(super) fn exchanged<'t>(&mut self, json: &'t str) -> Option<Cow<'t, str>> {
-        scan(self, json, Pass::FindClosely, 0)
+        scan(self, json, MaskPass::FindClosely, 0)
     }
 
     /// Finds and masks credentials in text that is not JSON.
@@ -107,7 +107,7 @@ impl Masking<'_> {
         if !self.texts.may_stand_in(&json) {
             return json;
         }
-        match scan(self, &json, Pass::Spread, 0) {
+        match scan(self, &json, MaskPass::Spread, 0) {
             Some(Cow::Owned(spread)) => Cow::Owned(spread),
             Some(Cow::Borrowed(_)) | None => json,
         }

@@ -38,7 +38,7 @@ pub struct Journal(Arc<Handle>);
 
 /// Ends the thread when the last handle is dropped.
 #[derive(Debug)]
-struct Handle(Arc<Shared>);
+struct Handle(Arc<WriterShared>);
 
 impl Drop for Handle {
     fn drop(&mut self) {
@@ -48,7 +48,7 @@ impl Drop for Handle {
 }
 
 #[derive(Debug)]
-struct Shared {
+struct WriterShared {
     settings: JournalSettings,
     queue: Mutex<Queue>,
     filled: Condvar,
@@ -83,7 +83,7 @@ impl Journal {
     pub fn open(settings: &JournalSettings) -> Result<Self, JournalError> {
         let failed = |error| JournalError::Folder { folder: settings.folder.clone(), error };
         let ring = Ring::open(settings).map_err(failed)?;
-        let shared = Arc::new(Shared::new(settings));
+        let shared = Arc::new(WriterShared::new(settings));
         let writing = Arc::clone(&shared);
         std::thread::Builder::new()
             .name("journal".to_owned())
@@ -117,7 +117,7 @@ impl Journal {
     }
 }
 
-impl Shared {
+impl WriterShared {
     fn new(settings: &JournalSettings) -> Self {
         Self {
             settings: settings.clone(),
@@ -146,7 +146,7 @@ impl Shared {
 
     fn run(&self, ring: Ring) {
         let masks = Masks::new(&self.settings.mask);
-        let mut batch = Batch::new(ring);
+        let mut batch = EntryBatch::new(ring);
         let mut numbers = 0;
         // The two buffers are swapped, so that no waiting draft is moved because others come.
         let mut drafts = Drafts::default();
@@ -195,14 +195,14 @@ fn id(at_ms: u64, number: u16) -> [u8; 8] {
 }
 
 /// Records that are written together.
-struct Batch {
+struct EntryBatch {
     ring: Ring,
     framed: Vec<u8>,
     count: u64,
     has_failed: bool,
 }
 
-impl Batch {
+impl EntryBatch {
     fn new(ring: Ring) -> Self {
         Self { ring, framed: Vec::new(), count: 0, has_failed: false }
     }
@@ -228,7 +228,7 @@ impl Batch {
             }
             Err(error) => {
                 if !self.has_failed {
-                    tracing::error!(%error, "the journal cannot be written, callbacks are missing from it");
+                    tracing::error!(%error, "journal: write failed, callbacks are missing from it");
                 }
                 self.has_failed = true;
                 metrics::record_journal_drop("write_failed", self.count);
@@ -283,7 +283,7 @@ mod tests {
 
     #[test]
     fn where_nobody_writes_it_is_dropped_and_nobody_waits() {
-        let shared = Shared::new(&settings(std::path::Path::new("none")));
+        let shared = WriterShared::new(&settings(std::path::Path::new("none")));
         let kept = (0..MOST_WAITING + 10).filter(|_| shared.submit(draft())).count();
         assert_eq!(kept, MOST_WAITING);
     }

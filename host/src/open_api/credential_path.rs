@@ -14,11 +14,11 @@ static PATTERNS: LazyLock<Vec<Pattern>> = LazyLock::new(|| {
 
 #[derive(Deserialize)]
 struct List {
-    refused: Vec<Refused>,
+    refused: Vec<RefusedPath>,
 }
 
 #[derive(Deserialize)]
-struct Refused {
+struct RefusedPath {
     pattern: String,
 }
 
@@ -29,7 +29,7 @@ struct Pattern(Vec<String>);
 /// Returns whether the answer to a request for this path may hold a credential. The platform's router may be more lenient than
 /// a comparison of texts, so the path is read as leniently: without regard to case, to empty segments, and to whatever follows
 /// the name in a segment.
-pub(super) fn gives_credentials(path: &str) -> bool {
+pub fn gives_credentials(path: &str) -> bool {
     let path = path.to_ascii_lowercase();
     let segments: Vec<&str> = segments(&path).map(name).collect();
     PATTERNS.iter().any(|pattern| matches(&pattern.0, &segments))
@@ -71,13 +71,13 @@ mod tests {
 
     #[derive(Deserialize)]
     #[serde(deny_unknown_fields)]
-    struct Complete {
-        refused: Vec<Entry>,
+    struct CompletePath {
+        refused: Vec<PathEntry>,
     }
 
     #[derive(Deserialize)]
     #[serde(deny_unknown_fields)]
-    struct Entry {
+    struct PathEntry {
         pattern: String,
         credential: String,
         documented: String,
@@ -86,9 +86,9 @@ mod tests {
 
     #[test]
     fn every_entry_says_what_it_is_about_and_refuses_its_requests() {
-        let list: Complete = toml::from_str(LIST).unwrap();
+        let list: CompletePath = toml::from_str(LIST).unwrap();
         let mut patterns = BTreeSet::new();
-        for Entry { pattern, credential, documented, requests } in list.refused {
+        for PathEntry { pattern, credential, documented, requests } in list.refused {
             assert!(pattern.starts_with("/open-apis/"), "{pattern}");
             assert!(patterns.insert(pattern.clone()), "{pattern} stands there twice");
             assert!(!credential.is_empty() && !requests.is_empty(), "{pattern}");

@@ -14,7 +14,7 @@ use crate::open_api::request::ApiResponse;
 use crate::open_api::ticket::AppTicket;
 use crate::open_api::token::Fresh;
 use crate::open_api::token::TokenCache;
-use crate::open_api::vault::Kept;
+use crate::open_api::vault::StoredCredential;
 use crate::open_api::vault::Vault;
 use crate::open_api::wire::Wire;
 use lark_wire::secret::Secret;
@@ -179,7 +179,7 @@ impl Credentials {
     }
 
     async fn ask_for_ticket(&self) -> Result<(), ApiError> {
-        tracing::info!(app = %self.app.id, "asking the platform for an app ticket");
+        tracing::info!(app = %self.app.id, "server API: app ticket requested");
         let body = json!({ "app_id": self.app.id, "app_secret": self.app.secret.expose() });
         let (answer, response) = self.post(TICKET_RESEND, &body).await?;
         if answer.code == 0 { Ok(()) } else { Err(refusal(answer, response)) }
@@ -220,7 +220,7 @@ impl Credentials {
 
     /// Returns the token that an earlier process or another host stored, unless it is the one that the platform refused.
     async fn kept(&self, name: &str, refused: Option<&Secret>) -> Option<Fresh> {
-        let Kept { secret, until_ms } = self.token_vault()?.load(name).await?;
+        let StoredCredential { secret, until_ms } = self.token_vault()?.load(name).await?;
         let lifetime = Duration::from_millis(until_ms.saturating_sub(now_ms()));
         let good = refused.is_none_or(|refused| refused.expose() != secret.expose());
         (good && lifetime > WORTH_TAKING).then_some(Fresh { token: secret, lifetime })
@@ -229,7 +229,7 @@ impl Credentials {
     async fn keep(&self, name: &str, fresh: &Fresh) {
         if let Some(vault) = self.token_vault() {
             let until_ms = now_ms() + fresh.lifetime.as_millis() as u64;
-            vault.save(name, &Kept { secret: fresh.token.clone(), until_ms }).await;
+            vault.save(name, &StoredCredential { secret: fresh.token.clone(), until_ms }).await;
         }
     }
 

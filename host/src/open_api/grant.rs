@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use serde::Deserialize;
 use wildmatch::WildMatchPattern;
 
-use crate::open_api::credential_path::gives_credentials;
+pub use crate::open_api::credential_path::gives_credentials;
 
 /// In a list of tenants, stands for all of them.
 const EVERY_TENANT: &str = "*";

@@ -10,7 +10,7 @@ use tokio::sync::watch;
 use tokio::time::Instant;
 
 use crate::open_api::request::ApiError;
-use crate::open_api::vault::Kept;
+use crate::open_api::vault::StoredCredential;
 use crate::open_api::vault::Vault;
 
 /// The name of the ticket in the vault.
@@ -39,7 +39,7 @@ impl AppTicket {
     pub(super) async fn take(&self, ticket: Secret) {
         if let Some(vault) = &self.vault {
             // A ticket is valid until the platform says otherwise.
-            let kept = Kept { secret: ticket.clone(), until_ms: u64::MAX };
+            let kept = StoredCredential { secret: ticket.clone(), until_ms: u64::MAX };
             if tokio::time::timeout(KEEPING, vault.save(NAME, &kept)).await.is_err() {
                 tracing::warn!("the store is slow: a restart now would lose the app ticket");
             }

@@ -36,18 +36,18 @@ pub(super) struct Fresh {
 
 /// The tokens of one kind, by name.
 #[derive(Debug, Default)]
-pub(super) struct TokenCache(Mutex<HashMap<String, Arc<Slot>>>);
+pub(super) struct TokenCache(Mutex<HashMap<String, Arc<TokenSlot>>>);
 
 /// The token of one name, or the attempt to fetch it.
 #[derive(Debug, Default)]
-struct Slot {
-    state: Mutex<State>,
+struct TokenSlot {
+    state: Mutex<TokenState>,
     /// Locked during a fetch; holds the failure of the last fetch, if it failed.
-    flight: Arc<tokio::sync::Mutex<Option<Failure>>>,
+    flight: Arc<tokio::sync::Mutex<Option<TokenFailure>>>,
 }
 
 #[derive(Debug, Default)]
-struct State {
+struct TokenState {
     held: Option<Held>,
     /// The token that the platform called stale, so that it is not taken from the store again.
     refused: Option<Secret>,
@@ -61,7 +61,7 @@ struct Held {
 }
 
 #[derive(Debug)]
-struct Failure {
+struct TokenFailure {
     at: Instant,
     error: ApiError,
 }
@@ -123,7 +123,7 @@ impl TokenCache {
         }
     }
 
-    fn slot(&self, name: &str) -> Arc<Slot> {
+    fn slot(&self, name: &str) -> Arc<TokenSlot> {
         let mut slots = self.0.lock();
         if let Some(slot) = slots.get(name) {
             return Arc::clone(slot);
@@ -143,14 +143,14 @@ impl TokenCache {
     }
 }
 
-impl Slot {
+impl TokenSlot {
     fn good(&self, now: Instant) -> Option<Held> {
         self.state.lock().held.clone().filter(|held| now < held.renew_at)
     }
 
     async fn fly(
         self: Arc<Self>,
-        mut flight: OwnedMutexGuard<Option<Failure>>,
+        mut flight: OwnedMutexGuard<Option<TokenFailure>>,
         fetching: impl Future<Output = Result<Fresh, ApiError>>,
     ) -> Result<Secret, ApiError> {
         let fetched = tokio::time::timeout(FETCH, fetching).await;
@@ -165,7 +165,7 @@ impl Slot {
                 Ok(token)
             }
             Err(error) => {
-                *flight = Some(Failure { at: Instant::now(), error: error.clone() });
+                *flight = Some(TokenFailure { at: Instant::now(), error: error.clone() });
                 Err(error)
             }
         }

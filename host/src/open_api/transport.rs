@@ -22,10 +22,10 @@ use crate::open_api::wire::Wire;
 
 /// Client of the server API for one app.
 #[derive(Debug)]
-pub struct OpenApi(Way);
+pub struct OpenApi(Transport);
 
 #[derive(Debug)]
-enum Way {
+enum Transport {
     Platform(Box<Platform>),
     Nowhere(Notebook),
 }
@@ -50,12 +50,12 @@ impl OpenApi {
         let id = app.id.as_str().into();
         let credentials = Arc::new(Credentials::new(app, wire.clone(), vault));
         let plugins = RateLimit::new(plugins);
-        Self(Way::Platform(Box::new(Platform { app: id, wire, credentials, plugins })))
+        Self(Transport::Platform(Box::new(Platform { app: id, wire, credentials, plugins })))
     }
 
     /// A client without a platform: sends nothing, and records each request in the notebook.
     pub fn offline(notebook: Notebook) -> Self {
-        Self(Way::Nowhere(notebook))
+        Self(Transport::Nowhere(notebook))
     }
 
     /// Sends the request on behalf of the tenant, by `deadline` at the latest. A token that the platform calls stale is renewed
@@ -67,8 +67,8 @@ impl OpenApi {
         deadline: Instant,
     ) -> Result<ApiResponse, ApiError> {
         let platform = match &self.0 {
-            Way::Platform(platform) => platform,
-            Way::Nowhere(notebook) => {
+            Transport::Platform(platform) => platform,
+            Transport::Nowhere(notebook) => {
                 notebook.note(request, Asked::NotSent);
                 return Err(ApiError::Offline);
             }
@@ -86,7 +86,7 @@ impl OpenApi {
         tenant: &str,
         deadline: Instant,
     ) -> Result<ApiResponse, ApiError> {
-        if let Way::Platform(platform) = &self.0
+        if let Transport::Platform(platform) = &self.0
             && !(plugin.turn_by(deadline).await && platform.plugins.turn_by(deadline).await)
         {
             return Err(ApiError::RateLimited);
@@ -96,14 +96,14 @@ impl OpenApi {
 
     /// Accepts an app ticket that the platform has sent.
     pub async fn take_ticket(&self, ticket: Secret) {
-        if let Way::Platform(platform) = &self.0 {
+        if let Transport::Platform(platform) = &self.0 {
             platform.credentials.take_ticket(ticket).await;
         }
     }
 
     /// Records a request that the plugin was not granted, where there is a notebook.
     pub fn not_granted(&self, request: &ApiRequest) {
-        if let Way::Nowhere(notebook) = &self.0 {
+        if let Transport::Nowhere(notebook) = &self.0 {
             notebook.note(request, Asked::NotGranted);
         }
     }
@@ -130,7 +130,7 @@ impl Platform {
         let ApiRequest { method, path, .. } = request;
         let (app, status, code) = (&self.app, response.status, response.code());
         let log_id = response.log_id.as_deref();
-        tracing::debug!(%app, method, path, status, code, log_id, "server API");
+        tracing::debug!(%app, method, path, status, code, log_id, "server API: answered");
         Ok(response)
     }
 }

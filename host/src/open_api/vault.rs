@@ -57,7 +57,7 @@ impl std::fmt::Debug for Vault {
 
 /// A credential and its end, in milliseconds since the Unix epoch.
 #[derive(Debug)]
-pub(super) struct Kept {
+pub(super) struct StoredCredential {
     pub(super) secret: Secret,
     pub(super) until_ms: u64,
 }
@@ -87,11 +87,11 @@ impl Vault {
 
     /// Loads the credential of that name. A credential that cannot be opened counts as absent: it may have been sealed with
     /// another app secret, or by a host that uses another format.
-    pub(super) async fn load(&self, name: &str) -> Option<Kept> {
+    pub(super) async fn load(&self, name: &str) -> Option<StoredCredential> {
         match self.store.get(self.bucket.clone(), name.to_owned()).await {
             Ok(sealed) => self.open(name, &sealed?),
             Err(error) => {
-                tracing::warn!(%error, "a credential cannot be read from the store");
+                tracing::warn!(%error, "store: credential not read");
                 metrics::record_store_failure();
                 None
             }
@@ -99,7 +99,7 @@ impl Vault {
     }
 
     /// Stores the credential. If the store fails, the only cost is another request later.
-    pub(super) async fn save(&self, name: &str, kept: &Kept) {
+    pub(super) async fn save(&self, name: &str, kept: &StoredCredential) {
         let Ok(sealed) = self.seal(name, kept) else {
             tracing::warn!(
                 "a credential is not kept in the store: the system gives no random numbers"
@@ -110,10 +110,10 @@ impl Vault {
         match write.await {
             Ok(()) => {}
             Err(WriteError::Store(error)) => {
-                tracing::warn!(%error, "a credential is not kept in the store");
+                tracing::warn!(%error, "store: credential not written");
                 metrics::record_store_failure();
             }
-            Err(full) => tracing::warn!(error = %full, "a credential is not kept in the store"),
+            Err(full) => tracing::warn!(error = %full, "store: credential not written"),
         }
     }
 
@@ -122,7 +122,7 @@ impl Vault {
     ///
     /// A random nonce is safe for four thousand million values under one key; a hundred thousand tenants take ten years to
     /// reach that.
-    fn seal(&self, name: &str, kept: &Kept) -> Result<Vec<u8>, Unspecified> {
+    fn seal(&self, name: &str, kept: &StoredCredential) -> Result<Vec<u8>, Unspecified> {
         let plain = Plain { secret: kept.secret.expose().into(), until_ms: kept.until_ms };
         let mut text = Zeroizing::new(serde_json::json!(plain).to_string().into_bytes());
         let mut nonce = [0; NONCE_LEN];
@@ -132,13 +132,13 @@ impl Vault {
         Ok([&[FORMAT][..], &nonce, &text, tag.as_ref()].concat())
     }
 
-    fn open(&self, name: &str, sealed: &[u8]) -> Option<Kept> {
+    fn open(&self, name: &str, sealed: &[u8]) -> Option<StoredCredential> {
         let (nonce, text) = sealed.strip_prefix(&[FORMAT])?.split_at_checked(NONCE_LEN)?;
         let nonce = Nonce::try_assume_unique_for_key(nonce).ok()?;
         let mut text = Zeroizing::new(text.to_vec());
         let plain = self.key.open_in_place(nonce, Aad::from(name), &mut text).ok()?;
         let Plain { secret, until_ms } = named_fields::from_slice(plain).ok()?;
-        Some(Kept { secret: Secret::new(secret), until_ms })
+        Some(StoredCredential { secret: Secret::new(secret), until_ms })
     }
 }
 
@@ -165,8 +165,8 @@ mod tests {
         "VQEheiOb+4o6/cRPC+Pceck7/I9pHmy1xTZSRudBvt7U1JKYqDjNq6rs+JrL76rhhyVc99McYib3sVbpWlL4Jw=="
     );
 
-    fn kept() -> Kept {
-        Kept { secret: Secret::new("t-secret"), until_ms: 7 }
+    fn kept() -> StoredCredential {
+        StoredCredential { secret: Secret::new("t-secret"), until_ms: 7 }
     }
 
     async fn store() -> Store {

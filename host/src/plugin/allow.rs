@@ -5,9 +5,9 @@ use std::collections::BTreeSet;
 use lark_card::fault::Faults;
 use serde::Deserialize;
 
-use crate::callback::fallback::OwnWords;
+use crate::callback::fallback::CustomToast;
 use crate::callback::model::Callback;
-use crate::plugin::own_words::ToastConfig;
+use crate::plugin::toast_config::ToastConfig;
 
 /// `[allow]` of a sidecar file, or `allow` of a route, which replaces it. A user has to be on every list that is present; an
 /// empty list allows nobody.
@@ -43,7 +43,7 @@ impl Allow {
     }
 
     /// Returns the toast for a click that is refused; `None` if the operator set none.
-    pub fn refusal(&self) -> Result<Option<OwnWords>, Faults> {
+    pub fn refusal(&self) -> Result<Option<CustomToast>, Faults> {
         self.refusal.as_ref().map(ToastConfig::words).transpose()
     }
 }

@@ -16,10 +16,10 @@ use aviary_state::Mutex;
 use serde::Deserialize;
 use tokio::time::Instant;
 
+use crate::plugin::breaker::circuit::BreakerTurn;
+use crate::plugin::breaker::circuit::CallEnd;
 use crate::plugin::breaker::circuit::Circuit;
-use crate::plugin::breaker::circuit::End;
 use crate::plugin::breaker::circuit::Row;
-use crate::plugin::breaker::circuit::Turn;
 use crate::plugin::breaker::circuits::Circuits;
 use crate::plugin::originator::Originator;
 use crate::plugin::originator::TenantId;
@@ -68,11 +68,11 @@ impl BreakerConfig {
 #[derive(Debug)]
 pub struct Breaker {
     config: BreakerConfig,
-    state: Mutex<State>,
+    state: Mutex<AllCircuits>,
 }
 
 #[derive(Debug, Default)]
-struct State {
+struct AllCircuits {
     all: Circuit,
     tenants: Circuits<TenantId>,
     users: Circuits<UserId>,
@@ -151,7 +151,7 @@ pub struct PausedFor {
 
 /// The result of a call, as far as the plugin is to blame.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Verdict {
+pub(super) enum CallVerdict {
     Good,
     Failed,
     /// The call did not run to its end, through no fault of the plugin.
@@ -191,7 +191,7 @@ impl Breaker {
     /// Asks for permission to start a call for that user.
     pub fn pass(self: &Arc<Self>, now: Instant, from: Originator) -> Result<Pass, Paused> {
         let mut state = self.state.lock();
-        let State { all, tenants, users, .. } = &mut *state;
+        let AllCircuits { all, tenants, users, .. } = &mut *state;
         // All circuits are checked before any probe begins: a call that one of them refuses is not a probe of the others.
         let scopes = [
             (Scope::All, Some(&*all)),
@@ -213,7 +213,7 @@ impl Breaker {
     }
 
     pub(super) fn reset(&self) {
-        *self.state.lock() = State::default();
+        *self.state.lock() = AllCircuits::default();
     }
 
     /// Returns the state for all users.
@@ -228,14 +228,14 @@ impl Breaker {
     }
 }
 
-impl State {
+impl AllCircuits {
     /// Records the end of a call. Returns the change for the widest scope, if there are several.
     fn settle(
         &mut self,
         config: &BreakerConfig,
         Probes { all, tenant, user }: Probes,
         from: Originator,
-        verdict: Verdict,
+        verdict: CallVerdict,
         now: Instant,
     ) -> Option<Change> {
         self.seen.note(from.tenant);
@@ -243,8 +243,8 @@ impl State {
         let is_tenants = |row: &Row| is_row(row) && row.has_several_users();
         let is_alone = !matches!(self.seen, Seen::Several);
         let is_everybody_s = |row: &Row| is_tenants(row) && (is_alone || row.has_several_tenants());
-        let end = |was_probe| End { from, was_probe, verdict, at: now };
-        if verdict == Verdict::Failed {
+        let end = |was_probe| CallEnd { from, was_probe, verdict, at: now };
+        if verdict == CallVerdict::Failed {
             self.tenants.failed(from.tenant);
             self.users.failed(from.user);
         }
@@ -267,8 +267,8 @@ impl State {
         self.users.tidy(from.user);
         turns.into_iter().find_map(|(scope, turn)| {
             Some(match turn? {
-                Turn::Opened(pause) => Change::Paused(scope, pause),
-                Turn::Closed => Change::Resumed(scope),
+                BreakerTurn::Opened(pause) => Change::Paused(scope, pause),
+                BreakerTurn::Closed => Change::Resumed(scope),
             })
         })
     }
@@ -276,7 +276,7 @@ impl State {
 
 impl Pass {
     /// Records the end of the call.
-    pub(super) fn settle(mut self, verdict: Verdict, now: Instant) -> Option<Change> {
+    pub(super) fn settle(mut self, verdict: CallVerdict, now: Instant) -> Option<Change> {
         let probes = self.probes.take().unwrap_or_default();
         self.breaker.state.lock().settle(&self.breaker.config, probes, self.from, verdict, now)
     }
@@ -289,7 +289,7 @@ impl Drop for Pass {
         };
         // The call was never made, so the next one may be the probe.
         let (now, mut state) = (Instant::now(), self.breaker.state.lock());
-        let State { all, tenants, users, .. } = &mut *state;
+        let AllCircuits { all, tenants, users, .. } = &mut *state;
         let circuits = [
             (probes.all, Some(all)),
             (probes.tenant, tenants.get_mut(self.from.tenant)),

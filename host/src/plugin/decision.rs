@@ -1,8 +1,10 @@
 //! Turns the result of a call into the answer, and its outcome and reason for the log.
 
+use crate::callback::approval::answer;
 use crate::callback::fallback::Reason;
 use crate::callback::fallback::fallback;
 use crate::callback::model::Callback;
+use crate::callback::model::Kind;
 use crate::callback::reply::RawReply;
 use crate::callback::reply::Reply;
 use crate::callback::reply_check::check;
@@ -51,6 +53,10 @@ pub fn decide(callback: &Callback, result: Result<RawReply, CallError>) -> Decis
     let reason = Some(error.to_string());
     let failed = |outcome| Decision::failed(callback, outcome, reason.clone());
     match error {
+        CallError::User(toast) if let Kind::Approval(kind) = callback.kind() => {
+            let reply = answer::failed(kind, &toast.content);
+            Decision { reply, outcome: Outcome::PluginFailure, reason }
+        }
         CallError::User(toast) => match RawReply::from_toast(callback.kind(), toast) {
             Some(raw) => checked(callback, raw, Outcome::PluginFailure),
             None => failed(Outcome::PluginFailure),

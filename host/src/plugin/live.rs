@@ -6,8 +6,8 @@ use crate::callback::model::Callback;
 use crate::plugin::loaded::Plugin;
 use crate::plugin::route::ActionValue;
 use crate::plugin::route::Route;
-use crate::plugin::route_index::Place;
 use crate::plugin::route_index::RouteIndex;
+use crate::plugin::route_index::RoutePlace;
 
 #[derive(Debug, Default)]
 pub struct Live {
@@ -29,7 +29,7 @@ impl Live {
         value: &mut ActionValue,
         may: impl Fn(&Plugin, &Route) -> bool,
     ) -> Option<(&Arc<Plugin>, &Route)> {
-        let at = |place: Place| {
+        let at = |place: RoutePlace| {
             let plugin = &self.plugins[place.plugin];
             (plugin, &plugin.routes()[place.route])
         };

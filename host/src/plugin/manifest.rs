@@ -3,7 +3,7 @@
 use lark_card::fault::Faults;
 use serde::Deserialize;
 
-use crate::callback::fallback::OwnWords;
+use crate::callback::fallback::CustomToast;
 use crate::capability::access::Grants;
 use crate::capability::access::GrantsError;
 use crate::plugin::allow::Allow;
@@ -12,10 +12,10 @@ use crate::plugin::config::clicks::ClicksConfig;
 use crate::plugin::config::events::EventsConfig;
 use crate::plugin::config::previews::PreviewsConfig;
 use crate::plugin::config::promote::PromoteConfig;
-use crate::plugin::own_words::ToastConfig;
 use crate::plugin::policy::Policy;
 use crate::plugin::route::Route;
 use crate::plugin::settings::Settings;
+use crate::plugin::toast_config::ToastConfig;
 use crate::runtime::limits::Limits;
 use crate::runtime::reuse::Reuse;
 use crate::runtime::reuse::Tenants;
@@ -64,7 +64,7 @@ pub struct StillWorkingConfig {
 
 impl StillWorkingConfig {
     /// Returns the toast, if one is set.
-    fn reply(&self) -> Result<Option<OwnWords>, ManifestError> {
+    fn reply(&self) -> Result<Option<CustomToast>, ManifestError> {
         self.toast.as_ref().map(ToastConfig::words).transpose().map_err(ManifestError::StillWorking)
     }
 }
@@ -135,7 +135,7 @@ impl Manifest {
     }
 
     /// Returns the toast for a callback whose plugin is still running when the answer is due.
-    pub fn still_working(&self) -> Result<Option<OwnWords>, ManifestError> {
+    pub fn still_working(&self) -> Result<Option<CustomToast>, ManifestError> {
         self.still_working.reply()
     }
 }

@@ -57,6 +57,7 @@ impl Originator {
                 of(Who::of(&card.operator, &card.location))
             }
             Body::LinkPreview(preview) => of(Who::of(&preview.operator, &preview.location)),
+            Body::Approval(request) => of(Who::of(&request.operator, &Location::default())),
             Body::Other(event) => of(EventIds::of(event).who()),
         }
     }
@@ -87,7 +88,7 @@ struct EventIds {
 impl EventIds {
     fn of(event: &Json) -> Self {
         #[derive(Deserialize)]
-        struct Event<'a> {
+        struct EventBody<'a> {
             #[serde(borrow)]
             sender: Option<&'a RawValue>,
             #[serde(borrow)]
@@ -115,10 +116,12 @@ impl EventIds {
             open_id: String,
         }
         #[derive(Deserialize)]
-        struct Message {
+        struct MessageBody {
             chat_id: String,
         }
-        let Ok(event) = serde_json::from_str::<Event<'_>>(event) else { return Self::default() };
+        let Ok(event) = serde_json::from_str::<EventBody<'_>>(event) else {
+            return Self::default();
+        };
         let person = |ids: Option<&RawValue>| Some(read::<Person>(ids?)?.open_id);
         let sender = event.sender.and_then(read::<Sender<'_>>).map(|sender| sender.sender_id);
         let text = |member: Option<&RawValue>| read::<String>(member?);
@@ -130,7 +133,7 @@ impl EventIds {
                 .or_else(|| text(event.open_id)),
             chat: event
                 .message
-                .and_then(read::<Message>)
+                .and_then(read::<MessageBody>)
                 .map(|message| message.chat_id)
                 .or_else(|| text(event.chat_id))
                 .or_else(|| text(event.open_chat_id)),

@@ -5,7 +5,7 @@ use std::time::Duration;
 use lark_card::fault::Faults;
 
 use crate::bindings::handlers::exports::lark::callback::plugin_info;
-use crate::callback::fallback::OwnWords;
+use crate::callback::fallback::CustomToast;
 use crate::plugin::allow::Allow;
 use crate::plugin::config::clicks::ClicksConfig;
 use crate::plugin::config::events::EventsConfig;
@@ -21,7 +21,7 @@ pub struct Policy {
     /// callback.
     pub routes: Vec<Route>,
     /// The toast that a user gets if the plugin is still running when the answer is due.
-    pub still_working: Option<OwnWords>,
+    pub still_working: Option<CustomToast>,
     /// Users whose clicks are allowed.
     pub allow: Allow,
     /// Age limit of events.
@@ -45,7 +45,7 @@ impl Policy {
             if self.still_working.is_none()
                 && let Some(toast) = info.still_working
             {
-                self.still_working = Some(OwnWords::new(&lift::toast(toast))?);
+                self.still_working = Some(CustomToast::new(&lift::toast(toast))?);
             }
         }
         if self.routes.is_empty() {

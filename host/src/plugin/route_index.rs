@@ -13,7 +13,7 @@ use crate::plugin::route::TEXTS;
 
 /// The numbers of a plugin and of a route within it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Place {
+pub(super) struct RoutePlace {
     pub(super) plugin: usize,
     pub(super) route: usize,
 }
@@ -25,7 +25,7 @@ type Ranks = Vec<usize>;
 #[derive(Debug, Default)]
 pub(super) struct RouteIndex {
     /// All routes, the narrowest first. Equal routes, which loading refuses, are in the order of their plugins.
-    order: Vec<Place>,
+    order: Vec<RoutePlace>,
     by_text: [HashMap<String, Ranks>; TEXTS.len()],
     by_value: HashMap<String, HashMap<String, Ranks>>,
     others: Ranks,
@@ -34,11 +34,11 @@ pub(super) struct RouteIndex {
 impl RouteIndex {
     /// Indexes the routes, given for each plugin.
     pub(super) fn new<'a>(plugins: impl Iterator<Item = &'a [Route]>) -> Self {
-        let mut all: Vec<(Place, &Route)> = plugins
+        let mut all: Vec<(RoutePlace, &Route)> = plugins
             .enumerate()
             .flat_map(|(plugin, routes)| {
                 let routes = routes.iter().enumerate();
-                routes.map(move |(route, wanted)| (Place { plugin, route }, wanted))
+                routes.map(move |(route, wanted)| (RoutePlace { plugin, route }, wanted))
             })
             .collect();
         // The sort is stable, so equal routes keep their order.
@@ -68,8 +68,8 @@ impl RouteIndex {
         &self,
         callback: &Callback,
         value: &mut ActionValue,
-        mut takes: impl FnMut(Place, &mut ActionValue) -> bool,
-    ) -> Option<Place> {
+        mut takes: impl FnMut(RoutePlace, &mut ActionValue) -> bool,
+    ) -> Option<RoutePlace> {
         let texts = self.by_text.iter().zip(&TEXTS).filter(|(of_text, _)| !of_text.is_empty());
         let by_text = texts.filter_map(|(of_text, text)| of_text.get((text.found)(callback)?));
         let mut met: Vec<&Ranks> = by_text.collect();
@@ -153,10 +153,10 @@ mod tests {
         ) {
             let value = &mut ActionValue::default();
             let places = plugins.iter().enumerate().flat_map(|(plugin, routes)| {
-                (0..routes.len()).map(move |route| Place { plugin, route })
+                (0..routes.len()).map(move |route| RoutePlace { plugin, route })
             });
-            let mut best: Option<Place> = None;
-            let wanted = |place: Place| &plugins[place.plugin][place.route];
+            let mut best: Option<RoutePlace> = None;
+            let wanted = |place: RoutePlace| &plugins[place.plugin][place.route];
             for place in places.filter(|place| wanted(*place).matches(&callback, value)) {
                 if best.is_none_or(|best| wanted(place).specificity() > wanted(best).specificity()) {
                     best = Some(place);

@@ -4,9 +4,9 @@ use std::sync::Arc;
 
 use crate::capability::access::PluginId;
 use crate::deadline::Deadline;
+use crate::plugin::breaker::CallVerdict;
 use crate::plugin::breaker::Change;
 use crate::plugin::breaker::Pass;
-use crate::plugin::breaker::Verdict;
 use crate::plugin::loaded::Plugin;
 use crate::runtime::call::error::CallError;
 use crate::runtime::call::report::CallReport;
@@ -27,7 +27,7 @@ pub fn start(
         (CallThreads::of(engine), Arc::clone(plugin.unit()), task.deadline);
     RunningCall::begin(engine, &unit, async move {
         let ended_well =
-            |report: &CallReport| plugin.conclude(pass, report, deadline) == Verdict::Good;
+            |report: &CallReport| plugin.conclude(pass, report, deadline) == CallVerdict::Good;
         let report = plugin.unit().run(threads, task, ended_well).await;
         drop(place);
         report
@@ -36,15 +36,15 @@ pub fn start(
 
 impl Plugin {
     /// Counts the call, and pauses the plugin after too many failures.
-    fn conclude(&self, pass: Pass, report: &CallReport, deadline: Deadline) -> Verdict {
+    fn conclude(&self, pass: Pass, report: &CallReport, deadline: Deadline) -> CallVerdict {
         let now = report.timing.ended;
-        let verdict = report.result.as_ref().map_or_else(verdict, |_| Verdict::Good);
+        let verdict = report.result.as_ref().map_or_else(verdict, |_| CallVerdict::Good);
         let usage = self.usage();
         if report.timing.fresh {
             usage.record_instance();
         }
-        usage.record(report.fuel, verdict == Verdict::Failed);
-        if verdict == Verdict::Good && now < deadline.soft() {
+        usage.record(report.fuel, verdict == CallVerdict::Failed);
+        if verdict == CallVerdict::Good && now < deadline.soft() {
             usage.record_duration(now - report.timing.began);
         }
         let PluginId { app, name: plugin, version } = self.id();
@@ -53,11 +53,11 @@ impl Plugin {
             Some(Change::Paused(scope, pause)) => {
                 let reason = report.result.as_ref().err().map(ToString::to_string);
                 let (seconds, scope) = (pause.as_secs_f64(), scope.as_str());
-                tracing::error!(%app, %plugin, %version, seconds, reason, whom = scope, "plugin paused");
+                tracing::error!(%app, %plugin, %version, seconds, reason, whom = scope, "plugin: paused");
             }
             Some(Change::Resumed(scope)) => {
                 let scope = scope.as_str();
-                tracing::info!(%app, %plugin, %version, whom = scope, "plugin resumed");
+                tracing::info!(%app, %plugin, %version, whom = scope, "plugin: resumed");
             }
         }
         verdict
@@ -65,7 +65,7 @@ impl Plugin {
 }
 
 /// Tells which errors count as failures of the plugin.
-fn verdict(error: &CallError) -> Verdict {
+fn verdict(error: &CallError) -> CallVerdict {
     match error {
         // Most languages report a crash by their exit code. A command that wants to tell the user something replies with a
         // toast.
@@ -75,9 +75,9 @@ fn verdict(error: &CallError) -> Verdict {
         | CallError::Stopped
         | CallError::Trap { .. }
         | CallError::ReplyTooLarge { .. }
-        | CallError::Unreadable(_) => Verdict::Failed,
+        | CallError::Unreadable(_) => CallVerdict::Failed,
         // The plugin works, and reports a failure of something else.
-        CallError::User(_) | CallError::Internal(_) => Verdict::Good,
-        CallError::HostMemory | CallError::NoRoom(_) => Verdict::Neither,
+        CallError::User(_) | CallError::Internal(_) => CallVerdict::Good,
+        CallError::HostMemory | CallError::NoRoom(_) => CallVerdict::Neither,
     }
 }

@@ -25,12 +25,12 @@ use crate::capability::context::CallContext;
 use crate::runtime::call::time_slice::TimeSlice;
 
 /// A call that is running.
-pub(super) struct Call {
+pub(super) struct CallData {
     pub(super) slice: TimeSlice,
     pub(super) services: Services,
 }
 
-impl Call {
+impl CallData {
     pub(super) fn begin(context: CallContext) -> Self {
         Self { slice: TimeSlice::begin(), services: Services::new(context) }
     }

@@ -25,7 +25,7 @@ use crate::runtime::code::linked::Compiled;
 use crate::runtime::code::wasm::WasmDigest;
 pub(super) use crate::runtime::code_cache::entry::Distrust;
 pub(super) use crate::runtime::code_cache::entry::sealed;
-use crate::runtime::code_cache::folder::Folder;
+use crate::runtime::code_cache::folder::CacheFolder;
 use crate::runtime::code_cache::functions::Functions;
 pub(super) use crate::runtime::code_cache::key::Key;
 use crate::runtime::code_cache::key::Keys;
@@ -103,7 +103,7 @@ impl CacheConfig {
     /// Returns the folder, and the reason if it cannot be used. Makes the folder if it is missing. `None` if no code is kept.
     pub fn look(&self) -> Option<(PathBuf, Result<(), String>)> {
         let path = self.path.folder()?;
-        let opened = Folder::open(path.clone(), self.max_bytes).map(drop);
+        let opened = CacheFolder::open(path.clone(), self.max_bytes).map(drop);
         Some((path, opened.map_err(|distrust| distrust.to_string())))
     }
 }
@@ -126,7 +126,7 @@ fn folder_of_user(variable: impl Fn(&str) -> Option<PathBuf>) -> Option<PathBuf>
 }
 
 /// The opened folder, before there is an engine. `None` if no code is kept on disk.
-pub(super) struct OpenCache(Option<(Arc<Folder>, Arc<Functions>)>);
+pub(super) struct OpenCache(Option<(Arc<CacheFolder>, Arc<Functions>)>);
 
 impl OpenCache {
     /// Opens the folder. If it cannot be used, the host starts without a cache.
@@ -139,7 +139,7 @@ impl OpenCache {
             }
             return Self(None);
         };
-        match Folder::open(path.clone(), config.max_bytes) {
+        match CacheFolder::open(path.clone(), config.max_bytes) {
             Ok(folder) => {
                 let folder = Arc::new(folder);
                 Self(Some((Arc::clone(&folder), Arc::new(Functions::new(folder)))))
@@ -164,7 +164,7 @@ impl OpenCache {
     pub(super) fn keep(&self, key: &Key, sealed: &[u8]) -> std::io::Result<()> {
         let Some((folder, functions)) = &self.0 else { return Ok(()) };
         functions.keep();
-        folder.write(&Folder::component(key), sealed)
+        folder.write(&CacheFolder::component(key), sealed)
     }
 
     /// Returns the function packs that were refused, each with its reason, and forgets them.
@@ -186,7 +186,7 @@ pub(super) fn copied(engine: &Engine, code: &Compiled) -> wasmtime::Result<Compi
 /// The code cache as the host uses it.
 #[derive(Debug)]
 pub(super) struct CodeCache {
-    folder: Option<Arc<Folder>>,
+    folder: Option<Arc<CacheFolder>>,
     keys: Keys,
 }
 
@@ -199,7 +199,7 @@ impl CodeCache {
     /// Loads the code of that name. Reads a file, so it must not run on an I/O thread.
     pub(super) fn load(&self, engine: &Engine, key: &Key) -> Option<Compiled> {
         let folder = self.folder.as_ref()?;
-        let name = Folder::component(key);
+        let name = CacheFolder::component(key);
         let loaded = folder
             .read(&name)
             .and_then(|file| entry::verified(file, key))

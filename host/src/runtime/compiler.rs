@@ -34,8 +34,8 @@ use crate::runtime::compiler::message::clipped;
 use crate::runtime::compiler::pools::Pools;
 use crate::runtime::machine::code_settings;
 
-pub(super) use crate::runtime::compiler::message::Answer;
-pub(super) use crate::runtime::compiler::message::Order;
+pub(super) use crate::runtime::compiler::message::CompileOrder;
+pub(super) use crate::runtime::compiler::message::CompilerAnswer;
 pub(super) use crate::runtime::compiler::pools::NICENESS;
 
 /// The first argument of a program that is started as a compiler. The second is the host's process id.
@@ -83,7 +83,7 @@ pub fn run_as_compiler() -> Option<ExitCode> {
     let host = arguments.next().and_then(|id| Pid::from_raw(id.to_str()?.parse().ok()?));
     let Err(error) = serve(host) else { return Some(ExitCode::SUCCESS) };
     // There is no reader if the host is gone.
-    let _ = Answer::Failed(clipped(error.to_string())).write(&mut io::stdout());
+    let _ = CompilerAnswer::Failed(clipped(error.to_string())).write(&mut io::stdout());
     Some(ExitCode::FAILURE)
 }
 
@@ -104,7 +104,7 @@ fn serve(host: Option<Pid>) -> io::Result<()> {
     confine::end_with(host)?;
     confine::go_first();
     let (mut input, mut output) = (io::stdin().lock(), io::stdout().lock());
-    let order = Order::read(&mut input)?;
+    let order = CompileOrder::read(&mut input)?;
     confine::limit(order.memory_bytes, order.processor_secs)?;
     let panicked = keep_panic_message();
     let cache = OpenCache::open(&cache_of(&order));
@@ -127,7 +127,7 @@ fn serve(host: Option<Pid>) -> io::Result<()> {
         |ran| {
             if is_short && ran > SHORT {
                 is_short = false;
-                written = Answer::TakesLong.write(&mut output);
+                written = CompilerAnswer::TakesLong.write(&mut output);
             }
         },
     );
@@ -135,24 +135,24 @@ fn serve(host: Option<Pid>) -> io::Result<()> {
     let compiled = compiled.unwrap_or_else(|| Err(panicked.words()));
     let code = match compiled {
         Ok(code) => sealed(&order.key, code),
-        Err(reason) => return Answer::Refused(clipped(reason)).write(&mut output),
+        Err(reason) => return CompilerAnswer::Refused(clipped(reason)).write(&mut output),
     };
     // The plugin need not wait until the code is on disk.
-    let answer = Answer::Code(code);
+    let answer = CompilerAnswer::Code(code);
     answer.write(&mut output)?;
-    let Answer::Code(code) = answer else { return Ok(()) };
+    let CompilerAnswer::Code(code) = answer else { return Ok(()) };
     // The packs have to be opened before the refused ones are known and a new one is added.
     let _ = looking.join();
     for refused in cache.take_refused() {
-        Answer::PackRefused(clipped(refused)).write(&mut output)?;
+        CompilerAnswer::PackRefused(clipped(refused)).write(&mut output)?;
     }
     match cache.keep(&order.key, &code) {
-        Ok(()) => Answer::Kept.write(&mut output),
-        Err(error) => Answer::NotKept(clipped(error.to_string())).write(&mut output),
+        Ok(()) => CompilerAnswer::Kept.write(&mut output),
+        Err(error) => CompilerAnswer::NotKept(clipped(error.to_string())).write(&mut output),
     }
 }
 
-fn cache_of(order: &Order) -> CacheConfig {
+fn cache_of(order: &CompileOrder) -> CacheConfig {
     match &order.cache {
         Some((folder, max_bytes)) => {
             CacheConfig { path: CachePath::Folder(folder.clone()), max_bytes: *max_bytes }

@@ -30,8 +30,8 @@ use tokio_util::task::TaskTracker;
 use crate::runtime::code::compile_error::CompileError;
 use crate::runtime::code::compile_error::TooCostly;
 use crate::runtime::code_cache::Key;
-use crate::runtime::compiler::Answer;
-use crate::runtime::compiler::Order;
+use crate::runtime::compiler::CompileOrder;
+use crate::runtime::compiler::CompilerAnswer;
 use crate::runtime::compiler::program;
 use crate::runtime::compiler_pool::starter::Starter;
 use crate::runtime::config::GuestsConfig;
@@ -120,12 +120,12 @@ impl CompilerPool {
             return Err(too_costly.into());
         }
         let place = match turn {
-            Some(LongTurn(permit)) => Place { is_long: true, _permit: permit },
-            None => Place { is_long: false, _permit: acquired(&self.short).await },
+            Some(LongTurn(permit)) => CompilerPlace { is_long: true, _permit: permit },
+            None => CompilerPlace { is_long: false, _permit: acquired(&self.short).await },
         };
         let no_compiler = |error: io::Error| CompileError::NoCompiler(error.to_string());
         let compiler = Compiler::start(&self.starter, place).await.map_err(no_compiler)?;
-        let order = Order {
+        let order = CompileOrder {
             wasm_bytes: wasm.len() as u64,
             key,
             threads: self.threads,
@@ -136,7 +136,7 @@ impl CompilerPool {
         let head = order.head().map_err(no_compiler)?;
         let at_most = Duration::from_secs(self.processor_secs) * WALL_CLOCK_FACTOR;
         let answered = timeout(at_most, compiler.ask(&head, wasm, &self.long)).await;
-        match answered.unwrap_or(Err(Failure::Hangs)) {
+        match answered.unwrap_or(Err(CompileFailure::Hangs)) {
             Ok((code, compiler)) => {
                 self.keeping.spawn(compiler.finish(key));
                 Ok(code)
@@ -152,15 +152,16 @@ impl CompilerPool {
         self.keeping.reopen();
     }
 
-    fn explain(&self, failure: Failure, key: Key) -> CompileError {
+    fn explain(&self, failure: CompileFailure, key: Key) -> CompileError {
         let too_costly = match failure {
-            Failure::Refused(reason) => return CompileError::Refused(reason),
-            Failure::TakesLong => return CompileError::TakesLong,
-            Failure::Pipe(error) => return CompileError::NoCompiler(error.to_string()),
-            Failure::Failed(reason) => return CompileError::NoCompiler(reason),
-            Failure::CodeTooLarge => TooCostly::Code(MAX_CODE_BYTES),
-            Failure::Hangs => TooCostly::Time(self.processor_secs),
-            Failure::Ended(status) => match status.signal().and_then(Signal::from_named_raw) {
+            CompileFailure::Refused(reason) => return CompileError::Refused(reason),
+            CompileFailure::TakesLong => return CompileError::TakesLong,
+            CompileFailure::Pipe(error) => return CompileError::NoCompiler(error.to_string()),
+            CompileFailure::Failed(reason) => return CompileError::NoCompiler(reason),
+            CompileFailure::CodeTooLarge => TooCostly::Code(MAX_CODE_BYTES),
+            CompileFailure::Hangs => TooCostly::Time(self.processor_secs),
+            CompileFailure::Ended(status) => match status.signal().and_then(Signal::from_named_raw)
+            {
                 Some(Signal::XCPU) => TooCostly::Time(self.processor_secs),
                 // Rust ends a program with these signals when it runs out of memory or stack.
                 Some(Signal::ABORT | Signal::SEGV) => TooCostly::Memory(self.memory_bytes),
@@ -196,14 +197,14 @@ async fn acquired(places: &Arc<Semaphore>) -> OwnedSemaphorePermit {
 }
 
 /// A compiler's place. It is free again when the compiler is dropped.
-struct Place {
+struct CompilerPlace {
     is_long: bool,
     _permit: OwnedSemaphorePermit,
 }
 
 /// Why a compiler sent no code.
 #[derive(Debug)]
-enum Failure {
+enum CompileFailure {
     Refused(String),
     TakesLong,
     CodeTooLarge,
@@ -218,11 +219,11 @@ struct Compiler {
     child: Child,
     input: ChildStdin,
     output: ChildStdout,
-    place: Place,
+    place: CompilerPlace,
 }
 
 impl Compiler {
-    async fn start(starter: &Starter, place: Place) -> io::Result<Self> {
+    async fn start(starter: &Starter, place: CompilerPlace) -> io::Result<Self> {
         let mut child = starter.start().await?;
         let no_pipe = || io::Error::other("a compiler without pipes");
         let input = child.stdin.take().ok_or_else(no_pipe)?;
@@ -236,7 +237,7 @@ impl Compiler {
         head: &[u8],
         wasm: Bytes,
         long: &Arc<Semaphore>,
-    ) -> Result<(Vec<u8>, Self), Failure> {
+    ) -> Result<(Vec<u8>, Self), CompileFailure> {
         let Self { input, output, place, .. } = &mut self;
         let ordering = async {
             input.write_all(head).await?;
@@ -245,9 +246,13 @@ impl Compiler {
         // If a compiler ends before it has read everything, its exit status says more than this error.
         let (_, answer) = tokio::join!(ordering, answer(output, place, long));
         match answer {
-            Err(Failure::Pipe(error)) if error.kind() == io::ErrorKind::UnexpectedEof => {
+            Err(CompileFailure::Pipe(error)) if error.kind() == io::ErrorKind::UnexpectedEof => {
                 drop(self.output);
-                Err(self.child.wait().await.map_or_else(Failure::Pipe, Failure::Ended))
+                Err(self
+                    .child
+                    .wait()
+                    .await
+                    .map_or_else(CompileFailure::Pipe, CompileFailure::Ended))
             }
             answer => answer.map(|code| (code, self)),
         }
@@ -258,11 +263,11 @@ impl Compiler {
     async fn finish(mut self, key: Key) {
         let kept = timeout(KEEPING, self.kept()).await;
         match kept {
-            Ok(Ok(Some(Answer::Kept))) => {
+            Ok(Ok(Some(CompilerAnswer::Kept))) => {
                 tracing::debug!(key = hex::encode(key), "{CODE_KEPT}");
             }
-            Ok(Ok(Some(Answer::NotKept(error) | Answer::Failed(error)))) => {
-                tracing::warn!(error, "compiled code is not kept");
+            Ok(Ok(Some(CompilerAnswer::NotKept(error) | CompilerAnswer::Failed(error)))) => {
+                tracing::warn!(error, "code cache: code not kept");
             }
             _ => tracing::warn!("compiled code is not kept: the compiler did not finish"),
         }
@@ -271,10 +276,10 @@ impl Compiler {
     }
 
     /// Logs the packs that were refused, and returns the answer that follows.
-    async fn kept(&mut self) -> io::Result<Option<Answer>> {
+    async fn kept(&mut self) -> io::Result<Option<CompilerAnswer>> {
         loop {
-            let answer = Answer::read(&mut self.output, 0).await?;
-            let Some(Answer::PackRefused(reason)) = answer else { return Ok(answer) };
+            let answer = CompilerAnswer::read(&mut self.output, 0).await?;
+            let Some(CompilerAnswer::PackRefused(reason)) = answer else { return Ok(answer) };
             tracing::warn!(reason, "{CACHED_FUNCTIONS_REFUSED}");
             metrics::record_code_cache_refusal("functions");
         }
@@ -285,27 +290,30 @@ impl Compiler {
 /// that it takes long.
 async fn answer(
     output: &mut ChildStdout,
-    place: &mut Place,
+    place: &mut CompilerPlace,
     long: &Arc<Semaphore>,
-) -> Result<Vec<u8>, Failure> {
+) -> Result<Vec<u8>, CompileFailure> {
     loop {
-        let answer = Answer::read(output, MAX_CODE_BYTES).await.map_err(|error| {
+        let answer = CompilerAnswer::read(output, MAX_CODE_BYTES).await.map_err(|error| {
             let too_large = error.kind() == io::ErrorKind::FileTooLarge;
-            if too_large { Failure::CodeTooLarge } else { Failure::Pipe(error) }
+            if too_large { CompileFailure::CodeTooLarge } else { CompileFailure::Pipe(error) }
         })?;
         match answer {
-            Some(Answer::Code(code)) => return Ok(code),
-            Some(Answer::Refused(reason)) => return Err(Failure::Refused(reason)),
-            Some(Answer::Failed(reason)) => return Err(Failure::Failed(reason)),
-            Some(Answer::TakesLong) => {
+            Some(CompilerAnswer::Code(code)) => return Ok(code),
+            Some(CompilerAnswer::Refused(reason)) => return Err(CompileFailure::Refused(reason)),
+            Some(CompilerAnswer::Failed(reason)) => return Err(CompileFailure::Failed(reason)),
+            Some(CompilerAnswer::TakesLong) => {
                 if !place.is_long {
                     let permit = Arc::clone(long).try_acquire_owned();
-                    let _permit = permit.map_err(|_taken| Failure::TakesLong)?;
-                    *place = Place { is_long: true, _permit };
+                    let _permit = permit.map_err(|_taken| CompileFailure::TakesLong)?;
+                    *place = CompilerPlace { is_long: true, _permit };
                 }
             }
-            Some(Answer::PackRefused(_) | Answer::Kept | Answer::NotKept(_)) | None => {
-                return Err(Failure::Pipe(io::ErrorKind::UnexpectedEof.into()));
+            Some(
+                CompilerAnswer::PackRefused(_) | CompilerAnswer::Kept | CompilerAnswer::NotKept(_),
+            )
+            | None => {
+                return Err(CompileFailure::Pipe(io::ErrorKind::UnexpectedEof.into()));
             }
         }
     }

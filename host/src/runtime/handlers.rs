@@ -7,7 +7,7 @@ use crate::bindings::handlers::exports::lark::callback::legacy_card_handler;
 use crate::bindings::handlers::exports::lark::callback::link_preview_handler;
 use crate::bindings::handlers::exports::lark::callback::plugin_info;
 use crate::callback::model::Kind;
-use crate::runtime::call::command::Command;
+use crate::runtime::call::command::CommandHandler;
 use crate::runtime::code::linked::Linked;
 
 /// Indices of the exported handlers in a plugin's code.
@@ -19,7 +19,7 @@ pub struct Handlers {
     pub(super) event: Option<event_handler::GuestIndices>,
     pub(super) callback: Option<callback_handler::GuestIndices>,
     /// For a plugin without handlers: a program that takes every callback as JSON.
-    pub(super) command: Option<Command>,
+    pub(super) command: Option<CommandHandler>,
     pub(super) info: Option<plugin_info::GuestIndices>,
 }
 
@@ -29,7 +29,7 @@ impl Handlers {
         let instance_pre = match linked {
             Linked::Component(instance_pre) => instance_pre,
             Linked::Program(_) => {
-                return Some(Self { command: Some(Command::Program), ..Self::default() });
+                return Some(Self { command: Some(CommandHandler::Program), ..Self::default() });
             }
         };
         let mut handlers = Self {
@@ -42,7 +42,7 @@ impl Handlers {
             info: plugin_info::GuestIndices::new(instance_pre).ok(),
         };
         if handlers.names().is_empty() {
-            handlers.command = Command::exported(instance_pre);
+            handlers.command = CommandHandler::exported(instance_pre);
         }
         (!handlers.names().is_empty()).then_some(handlers)
     }
@@ -53,6 +53,7 @@ impl Handlers {
             Kind::CardAction => self.card_action.is_some(),
             Kind::LinkPreview => self.link_preview.is_some(),
             Kind::LegacyCard => self.legacy_card.is_some(),
+            Kind::Approval(_) => false,
             Kind::Other => self.event.is_some(),
         }
     }

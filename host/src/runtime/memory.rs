@@ -40,7 +40,7 @@ impl MemoryBudget {
 
 /// The limit because of which memory was refused to a guest.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Refused {
+pub(super) enum GrowthRefused {
     /// The plugin's own limit.
     Own,
     /// The limit of all guests together, which is not this guest's fault.
@@ -55,7 +55,7 @@ pub(super) struct InstanceLimiter {
     used: usize,
     table_elements: usize,
     budget: MemoryBudget,
-    refused: Option<Refused>,
+    refused: Option<GrowthRefused>,
     /// A memory or a table was taken from the pool since the last `take_news`.
     has_news: bool,
 }
@@ -65,7 +65,7 @@ impl InstanceLimiter {
         Self { limit, used: 0, table_elements: 0, budget, refused: None, has_news: false }
     }
 
-    pub(super) fn refused(&self) -> Option<Refused> {
+    pub(super) fn refused(&self) -> Option<GrowthRefused> {
         self.refused
     }
 
@@ -104,11 +104,11 @@ impl ResourceLimiter for InstanceLimiter {
         self.has_news |= current == 0;
         let more = desired.saturating_sub(current);
         if self.used + more > self.limit || maximum.is_some_and(|maximum| desired > maximum) {
-            self.refused = Some(Refused::Own);
+            self.refused = Some(GrowthRefused::Own);
             return Ok(false);
         }
         if !self.budget.take(more) {
-            self.refused = Some(Refused::Host);
+            self.refused = Some(GrowthRefused::Host);
             return Ok(false);
         }
         self.used += more;
@@ -155,7 +155,7 @@ mod tests {
             !limiter.memory_growing(0, 60, None).unwrap(),
             "a second memory is no second limit"
         );
-        assert_eq!(limiter.refused(), Some(Refused::Own));
+        assert_eq!(limiter.refused(), Some(GrowthRefused::Own));
     }
 
     #[test]
@@ -165,7 +165,7 @@ mod tests {
         let mut second = InstanceLimiter::new(80, budget);
         assert!(first.memory_growing(0, 80, None).unwrap());
         assert!(!second.memory_growing(0, 80, None).unwrap());
-        assert_eq!(second.refused(), Some(Refused::Host));
+        assert_eq!(second.refused(), Some(GrowthRefused::Host));
         drop(first);
         assert!(second.memory_growing(0, 80, None).unwrap());
     }

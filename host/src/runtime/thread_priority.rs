@@ -5,7 +5,7 @@ pub(super) fn lower_priority(niceness: i32) {
     // On other systems the call would affect the whole process.
     #[cfg(target_os = "linux")]
     if let Err(error) = rustix::process::setpriority_process(None, niceness) {
-        tracing::warn!(%error, "guests run at the same priority as I/O");
+        tracing::warn!(%error, "runtime: guests run at the same priority as I/O");
     }
     #[cfg(not(target_os = "linux"))]
     let _ = niceness;

@@ -16,7 +16,7 @@ use memchr::memmem;
 
 use crate::secret::names::CREDENTIALS;
 use crate::secret::names::Names;
-use crate::secret::names::Place;
+use crate::secret::names::SecretPlace;
 use crate::secret::names::is_authorization;
 use crate::secret::names::is_cookie;
 
@@ -92,7 +92,8 @@ pub fn may_stand_in(json: &[u8]) -> bool {
 
 /// Returns whether the name of a credential stands before this colon inside a text.
 pub fn is_named_before(text: &str, colon: usize, names: &Names) -> bool {
-    name_before(text, colon).is_some_and(|name| names.hold(text[name].as_bytes(), Place::Member))
+    name_before(text, colon)
+        .is_some_and(|name| names.hold(text[name].as_bytes(), SecretPlace::Member))
 }
 
 /// Finds the credentials of a text, in order and without overlap.
@@ -204,7 +205,7 @@ fn under_names(text: &str, names: &Names, found: &mut Vec<Range<usize>>) {
             continue;
         }
         let is_parameter = bytes[sign] == b'=' && is_parameter(bytes, name.start);
-        let place = if is_parameter { Place::Parameter } else { Place::Member };
+        let place = if is_parameter { SecretPlace::Parameter } else { SecretPlace::Member };
         if !names.hold(unescaped_name(&text[name.clone()]).as_bytes(), place) {
             continue;
         }
@@ -328,7 +329,7 @@ fn form_part(text: &str, sign: usize, names: &Names, found: &mut Vec<Range<usize
     let head = &head[..head.len().min(LONGEST_PART_HEAD)];
     let Some(blank) = memmem::find(head, BLANK) else { return value.end };
     let from = value.end + blank + BLANK.len();
-    if !names.hold(text[value].as_bytes(), Place::Parameter) {
+    if !names.hold(text[value].as_bytes(), SecretPlace::Parameter) {
         return from;
     }
     let end = text[from..].find("\r\n--").map_or(text.len(), |length| from + length);

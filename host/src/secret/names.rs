@@ -104,7 +104,7 @@ const TAILS: usize = 1 << (5 * TAIL);
 
 /// The kind of place in which a name occurs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Place {
+pub enum SecretPlace {
     /// A member of JSON, or a word before a colon.
     Member,
     /// A header, a query parameter, a field of a form.
@@ -115,7 +115,7 @@ pub enum Place {
 #[derive(Debug)]
 pub struct Names {
     /// The names, grouped by their last letter.
-    known: Vec<Vec<Known>>,
+    known: Vec<Vec<KnownName>>,
     /// Names that end like a credential and are not one.
     harmless: Vec<Box<[u8]>>,
     /// One bit for each tail of a known name. Most names have none of these tails, so they cost one lookup.
@@ -125,7 +125,7 @@ pub struct Names {
 }
 
 #[derive(Debug)]
-struct Known {
+struct KnownName {
     /// The name, shortened as in [`Short`].
     name: Box<[u8]>,
     part: Part,
@@ -210,7 +210,7 @@ impl Names {
             // A short name matches whatever stands before it: a quote, a bracket, a space.
             None => self.any_tail = true,
         }
-        self.known[last_letter(name)].push(Known { name: name.into(), part });
+        self.known[last_letter(name)].push(KnownName { name: name.into(), part });
     }
 
     /// Returns whether a text may end in one of these names, as it is written. Fast, and usually `false`.
@@ -238,16 +238,16 @@ impl Names {
     }
 
     /// Returns whether the value of that name must not be written down.
-    pub fn hold(&self, name: &[u8], place: Place) -> bool {
+    pub fn hold(&self, name: &[u8], place: SecretPlace) -> bool {
         self.may_end(name) && self.look_up(name, place)
     }
 
     /// Answers like [`hold`](Self::hold), for a caller that has already asked [`may_end`](Self::may_end).
-    pub fn look_up(&self, name: &[u8], place: Place) -> bool {
+    pub fn look_up(&self, name: &[u8], place: SecretPlace) -> bool {
         let short = Short::of(name);
         let name = short.as_bytes();
         let mut is_secret = false;
-        for Known { name: known, part } in &self.known[last_letter(name)] {
+        for KnownName { name: known, part } in &self.known[last_letter(name)] {
             let fits = match part {
                 Part::End => name.len() >= known.len(),
                 Part::Whole | Part::WholeParameter => name.len() == known.len(),
@@ -258,7 +258,7 @@ impl Names {
             }
             match part {
                 Part::Whole => return true,
-                Part::WholeParameter => is_secret |= place == Place::Parameter,
+                Part::WholeParameter => is_secret |= place == SecretPlace::Parameter,
                 Part::End => is_secret = true,
             }
         }
@@ -288,7 +288,7 @@ mod tests {
     use super::*;
 
     fn holds(name: &str) -> bool {
-        let held = CREDENTIALS.look_up(name.as_bytes(), Place::Member);
+        let held = CREDENTIALS.look_up(name.as_bytes(), SecretPlace::Member);
         assert!(!held || CREDENTIALS.may_end(name.as_bytes()), "{name} is not even looked up");
         held
     }
@@ -355,8 +355,8 @@ mod tests {
     #[test]
     fn some_words_are_credentials_in_addresses_only() {
         for name in ["code", "KEY", "auth"] {
-            assert!(CREDENTIALS.hold(name.as_bytes(), Place::Parameter), "{name}");
-            assert!(!CREDENTIALS.hold(name.as_bytes(), Place::Member), "{name}");
+            assert!(CREDENTIALS.hold(name.as_bytes(), SecretPlace::Parameter), "{name}");
+            assert!(!CREDENTIALS.hold(name.as_bytes(), SecretPlace::Member), "{name}");
         }
     }
 
@@ -369,10 +369,12 @@ mod tests {
             "姓名".to_owned(),
         ]);
         for name in ["open_id", "openId", "X", "page_token", "姓名"] {
-            assert!(names.hold(name.as_bytes(), Place::Member), "{name}");
+            assert!(names.hold(name.as_bytes(), SecretPlace::Member), "{name}");
         }
-        assert!(!names.hold(b"my_open_id", Place::Member));
+        assert!(!names.hold(b"my_open_id", SecretPlace::Member));
         let long = "very-".repeat(40);
-        assert!(Names::with(std::slice::from_ref(&long)).hold(long.as_bytes(), Place::Member));
+        assert!(
+            Names::with(std::slice::from_ref(&long)).hold(long.as_bytes(), SecretPlace::Member)
+        );
     }
 }

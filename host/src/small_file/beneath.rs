@@ -114,17 +114,17 @@ impl OpenFolder {
         while let Some(step) = ahead.pop() {
             let here = way.last().map_or(self.folder.as_fd(), OwnedFd::as_fd);
             let name = match step {
-                Step::Up => {
+                PathStep::Up => {
                     way.pop().ok_or_else(|| self.outside())?;
                     continue;
                 }
-                Step::Root => {
+                PathStep::Root => {
                     let rest = self.strip_own_path(&mut ahead).ok_or_else(|| self.outside())?;
                     way.clear();
                     ahead = rest;
                     continue;
                 }
-                Step::Down(name) => name,
+                PathStep::Down(name) => name,
             };
             let flags = if ahead.is_empty() { flags } else { FOLDER };
             match rustix::fs::openat(here, &name, flags | OFlags::NOFOLLOW, Mode::empty()) {
@@ -152,13 +152,13 @@ impl OpenFolder {
     }
 
     /// Returns the rest of an absolute path below this folder; `None` if the path does not lead here.
-    fn strip_own_path(&self, ahead: &mut Vec<Step>) -> Option<Vec<Step>> {
+    fn strip_own_path(&self, ahead: &mut Vec<PathStep>) -> Option<Vec<PathStep>> {
         let mut absolute = PathBuf::from("/");
         while let Some(step) = ahead.pop() {
             match step {
-                Step::Down(name) => absolute.push(name),
+                PathStep::Down(name) => absolute.push(name),
                 // A parent or root step may lead out again, to a folder that the walk holds no descriptor of.
-                Step::Up | Step::Root => return None,
+                PathStep::Up | PathStep::Root => return None,
             }
         }
         // These only tell which text means this folder; the walk continues from its descriptor.
@@ -191,19 +191,19 @@ fn open_by_kernel(_: BorrowedFd<'_>, _: &Path, _: OFlags) -> rustix::io::Result<
 
 /// One component of a path.
 #[derive(Debug)]
-enum Step {
+enum PathStep {
     Root,
     Up,
     Down(OsString),
 }
 
 /// Returns the components of a path in reverse order.
-fn components(path: &Path) -> Vec<Step> {
+fn components(path: &Path) -> Vec<PathStep> {
     let step = |component| match component {
-        Component::Prefix(_) | Component::RootDir => Some(Step::Root),
+        Component::Prefix(_) | Component::RootDir => Some(PathStep::Root),
         Component::CurDir => None,
-        Component::ParentDir => Some(Step::Up),
-        Component::Normal(name) => Some(Step::Down(name.to_owned())),
+        Component::ParentDir => Some(PathStep::Up),
+        Component::Normal(name) => Some(PathStep::Down(name.to_owned())),
     };
     path.components().rev().filter_map(step).collect()
 }

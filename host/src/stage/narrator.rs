@@ -38,7 +38,7 @@ impl Stage {
 
     /// Tells the page what is live, so that it knows a new version before it is shown that version's answers.
     pub fn tell_of_plugins(&self) {
-        let webhook = self.webhook_url().to_owned();
+        let webhook = self.webhook_url();
         let plugins = json!(self.plugin_list());
         self.platform.tell_surroundings(Surroundings { webhook, plugins });
     }

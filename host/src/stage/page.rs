@@ -22,12 +22,12 @@ const PATH: &str = "/pages/roadmap";
 const PAGE: &str = "<!doctype html><title>Roadmap &amp; release dates</title><p>Soon.";
 
 /// Server of the page, which stops when this is dropped.
-pub(super) struct Page {
+pub(super) struct StagePage {
     url: String,
     _stop: DropGuard,
 }
 
-impl Page {
+impl StagePage {
     pub(super) async fn serve() -> std::io::Result<Self> {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
         let url = format!("http://{}{PATH}", listener.local_addr()?);

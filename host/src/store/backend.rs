@@ -12,9 +12,9 @@ use crate::store::bucket::KeyPage;
 use crate::store::bucket::Quota;
 use crate::store::bucket::WriteError;
 use crate::store::error::StoreError;
-use crate::store::marks::Begun;
 use crate::store::marks::Ended;
 use crate::store::marks::Mark;
+use crate::store::marks::MarkState;
 use crate::store::update::StoredUpdate;
 use crate::store::update::UpdateChange;
 use crate::store::update::UpdateId;
@@ -47,7 +47,7 @@ pub(super) trait Backend: Debug + Send + Sync {
         quota: Quota,
     ) -> BoxFuture<'_, Result<u64, WriteError>>;
 
-    fn begin(&self, mark: Mark, lease: Duration) -> BoxFuture<'_, Result<Begun, StoreError>>;
+    fn begin(&self, mark: Mark, lease: Duration) -> BoxFuture<'_, Result<MarkState, StoreError>>;
 
     fn end(&self, mark: Mark, ended: Ended) -> BoxFuture<'_, Result<(), StoreError>>;
 

@@ -20,12 +20,12 @@ use crate::store::error::StoreError;
 use crate::store::file::buckets::BucketChange;
 use crate::store::file::buckets::BucketChangeError;
 use crate::store::file::buckets::BucketWrite;
-use crate::store::file::buckets::Buckets;
+use crate::store::file::buckets::FileBuckets;
+use crate::store::file::marks::FileMarks;
 use crate::store::file::marks::MarkWrite;
-use crate::store::file::marks::Marks;
-use crate::store::marks::Begun;
 use crate::store::marks::Ended;
 use crate::store::marks::Mark;
+use crate::store::marks::MarkState;
 use crate::store::update::StoredUpdate;
 use crate::store::update::UpdateChange;
 use crate::store::update::UpdateId;
@@ -55,7 +55,7 @@ const BATCH: usize = 256;
 /// Memory for pages of the file, so that values that plugins read often come from memory.
 const CACHE_BYTES: usize = 16 << 20;
 
-enum Task {
+enum WriteTask {
     Update(UpdateId, UpdateChange),
     Bucket(BucketWrite),
     Mark(MarkWrite),
@@ -63,11 +63,11 @@ enum Task {
 
 /// The result of a task once it is durable: the sum of an increment, `None` for another change, or the reason why nothing
 /// changed.
-type Outcome = Result<Option<u64>, WriteError>;
+type WriteOutcome = Result<Option<u64>, WriteError>;
 
 struct Write {
-    task: Task,
-    durable: oneshot::Sender<Outcome>,
+    task: WriteTask,
+    durable: oneshot::Sender<WriteOutcome>,
 }
 
 /// Handle of the file and of the thread that writes to it.
@@ -125,14 +125,14 @@ impl FileStore {
         Ok(Self { writes, database })
     }
 
-    async fn perform(&self, task: Task) -> Outcome {
+    async fn perform(&self, task: WriteTask) -> WriteOutcome {
         let (durable, kept) = oneshot::channel();
         self.writes.send(Write { task, durable }).await.map_err(|_closed| StoreError::Closed)?;
         kept.await.map_err(|_closed| StoreError::Closed)?
     }
 
     /// Performs a change that no rule can refuse; it fails only if the file does.
-    async fn only(&self, task: Task) -> Result<(), StoreError> {
+    async fn only(&self, task: WriteTask) -> Result<(), StoreError> {
         match self.perform(task).await {
             Err(WriteError::Store(error)) => Err(error),
             Ok(_) | Err(_) => Ok(()),
@@ -174,11 +174,12 @@ impl Backend for FileStore {
         quota: Quota,
     ) -> BoxFuture<'_, Result<(), WriteError>> {
         let change = BucketChange::Set { value, quota };
-        self.perform(Task::Bucket(BucketWrite { bucket, key, change })).map_ok(drop).boxed()
+        self.perform(WriteTask::Bucket(BucketWrite { bucket, key, change })).map_ok(drop).boxed()
     }
 
     fn delete(&self, bucket: BucketId, key: String) -> BoxFuture<'_, Result<(), StoreError>> {
-        self.only(Task::Bucket(BucketWrite { bucket, key, change: BucketChange::Delete })).boxed()
+        self.only(WriteTask::Bucket(BucketWrite { bucket, key, change: BucketChange::Delete }))
+            .boxed()
     }
 
     fn increment(
@@ -189,16 +190,16 @@ impl Backend for FileStore {
         quota: Quota,
     ) -> BoxFuture<'_, Result<u64, WriteError>> {
         let change = BucketChange::Add { delta, quota };
-        let performed = self.perform(Task::Bucket(BucketWrite { bucket, key, change }));
+        let performed = self.perform(WriteTask::Bucket(BucketWrite { bucket, key, change }));
         // The thread answers every increment with its sum.
         performed.map_ok(Option::unwrap_or_default).boxed()
     }
 
-    fn begin(&self, mark: Mark, _lease: Duration) -> BoxFuture<'_, Result<Begun, StoreError>> {
+    fn begin(&self, mark: Mark, _lease: Duration) -> BoxFuture<'_, Result<MarkState, StoreError>> {
         async move {
             let answer =
                 self.read(move |transaction| marks::get(transaction, mark.as_str())).await?;
-            Ok(answer.map_or(Begun::Now, Begun::Done))
+            Ok(answer.map_or(MarkState::Now, MarkState::Done))
         }
         .boxed()
     }
@@ -211,7 +212,7 @@ impl Backend for FileStore {
                 Ended::Done { answer, keep } => {
                     let until_ms = now_ms() + keep.as_millis() as u64;
                     let mark = mark.as_str().to_owned();
-                    self.only(Task::Mark(MarkWrite { mark, answer, until_ms })).await
+                    self.only(WriteTask::Mark(MarkWrite { mark, answer, until_ms })).await
                 }
             }
         }
@@ -219,7 +220,7 @@ impl Backend for FileStore {
     }
 
     fn update(&self, id: UpdateId, change: UpdateChange) -> BoxFuture<'_, Result<(), StoreError>> {
-        self.only(Task::Update(id, change)).boxed()
+        self.only(WriteTask::Update(id, change)).boxed()
     }
 }
 
@@ -240,7 +241,7 @@ fn read(database: &Database) -> Result<Vec<StoredUpdate>, redb::Error> {
                 attempted: attempted.get(id.value())?.is_some(),
             }),
             Err(error) => {
-                tracing::error!(id = id.value(), %error, "an unreadable update in the store is left alone")
+                tracing::error!(id = id.value(), %error, "store: unreadable card update left alone")
             }
         }
     }
@@ -268,7 +269,7 @@ fn write_all(database: &Database, mut waiting: mpsc::Receiver<Write>) {
     }
 }
 
-fn commit(database: &Database, batch: &[Write]) -> Result<Vec<Outcome>, redb::Error> {
+fn commit(database: &Database, batch: &[Write]) -> Result<Vec<WriteOutcome>, redb::Error> {
     let transaction = database.begin_write()?;
     let outcomes = {
         let mut tables = Tables::open(&transaction)?;
@@ -288,8 +289,8 @@ fn commit(database: &Database, batch: &[Write]) -> Result<Vec<Outcome>, redb::Er
 struct Tables<'a> {
     updates: Table<'a, u64, &'static [u8]>,
     attempted: Table<'a, u64, ()>,
-    buckets: Buckets<'a>,
-    marks: Marks<'a>,
+    buckets: FileBuckets<'a>,
+    marks: FileMarks<'a>,
 }
 
 impl<'a> Tables<'a> {
@@ -297,19 +298,19 @@ impl<'a> Tables<'a> {
         Ok(Self {
             updates: transaction.open_table(UPDATES)?,
             attempted: transaction.open_table(ATTEMPTED)?,
-            buckets: Buckets::open(transaction)?,
-            marks: Marks::open(transaction)?,
+            buckets: FileBuckets::open(transaction)?,
+            marks: FileMarks::open(transaction)?,
         })
     }
 
-    fn apply(&mut self, task: &Task) -> Result<Option<u64>, BucketChangeError> {
+    fn apply(&mut self, task: &WriteTask) -> Result<Option<u64>, BucketChangeError> {
         match task {
-            Task::Bucket(write) => self.buckets.apply(write),
-            Task::Mark(write) => {
+            WriteTask::Bucket(write) => self.buckets.apply(write),
+            WriteTask::Mark(write) => {
                 self.marks.apply(write)?;
                 Ok(None)
             }
-            Task::Update(UpdateId(id), change) => {
+            WriteTask::Update(UpdateId(id), change) => {
                 match change {
                     UpdateChange::Put { bytes, .. } => {
                         self.updates.insert(id, bytes.as_slice())?;

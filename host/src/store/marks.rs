@@ -21,7 +21,7 @@ impl Mark {
 
 /// The result of an attempt to begin a mark.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Begun {
+pub enum MarkState {
     /// The mark was free; the caller has begun it now.
     Now,
     /// Another host has begun it.

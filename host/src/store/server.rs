@@ -29,11 +29,11 @@ use crate::store::bucket::KeyPage;
 use crate::store::bucket::Quota;
 use crate::store::bucket::WriteError;
 use crate::store::error::StoreError;
-use crate::store::marks::Begun;
 use crate::store::marks::Ended;
 use crate::store::marks::Mark;
-use crate::store::server::buckets::Buckets;
-use crate::store::server::marks::Marks;
+use crate::store::marks::MarkState;
+use crate::store::server::buckets::ServerBuckets;
+use crate::store::server::marks::ServerMarks;
 use crate::store::server::promises::Promises;
 use crate::store::update::StoredUpdate;
 use crate::store::update::UpdateChange;
@@ -108,8 +108,8 @@ impl ServerAddress {
 /// Connection to the server, with the scripts that run there.
 pub(super) struct ServerStore {
     connection: ConnectionManager,
-    buckets: Buckets,
-    marks: Marks,
+    buckets: ServerBuckets,
+    marks: ServerMarks,
     promises: Promises,
 }
 
@@ -136,8 +136,8 @@ impl ServerStore {
         let host = format!("{:016x}", fastrand::u64(..));
         Ok(Self {
             connection,
-            buckets: Buckets::default(),
-            marks: Marks::new(&host),
+            buckets: ServerBuckets::default(),
+            marks: ServerMarks::new(&host),
             promises: Promises::new(host),
         })
     }
@@ -197,7 +197,7 @@ impl Backend for ServerStore {
         async move { self.buckets.increment(connection, &bucket, &key, delta, quota).await }.boxed()
     }
 
-    fn begin(&self, mark: Mark, lease: Duration) -> BoxFuture<'_, Result<Begun, StoreError>> {
+    fn begin(&self, mark: Mark, lease: Duration) -> BoxFuture<'_, Result<MarkState, StoreError>> {
         let connection = self.connection.clone();
         async move { self.marks.begin(connection, &mark, lease).await }.boxed()
     }

@@ -93,7 +93,7 @@ impl<S: Subscriber> Layer<S> for Collector {
     }
 
     fn on_event(&self, event: &Event<'_>, _: Context<'_, S>) {
-        let mut fields = Fields::default();
+        let mut fields = LineFields::default();
         event.record(&mut fields);
         let message = match fields.0.remove("message") {
             Some(Value::String(message)) => message,
@@ -111,15 +111,15 @@ impl<S: Subscriber> Layer<S> for Collector {
 }
 
 #[derive(Default)]
-struct Fields(Map<String, Value>);
+struct LineFields(Map<String, Value>);
 
-impl Fields {
+impl LineFields {
     fn put(&mut self, field: &Field, value: Value) {
         self.0.insert(field.name().to_owned(), value);
     }
 }
 
-impl Visit for Fields {
+impl Visit for LineFields {
     fn record_debug(&mut self, field: &Field, value: &dyn std::fmt::Debug) {
         let mut text = String::new();
         let mut clipping = Clipping::new(MAX_TEXT_BYTES, |piece: &str| {

@@ -42,6 +42,10 @@ pub const SWAP_CAME_ON: LogEvent = LogEvent(
     "runtime: swap came on, fresh instances cost more from now on; no instance has seen the memory of another",
 );
 
+/// In a self-test, a plugin reported a failure instead of answering; it goes live all the same.
+pub const SELF_TEST_FAILURE_REPORTED: LogEvent =
+    LogEvent("plugin: reports a failure in its self-test");
+
 /// A callback or event was answered; the one line about it.
 pub const CALLBACK: LogEvent = LogEvent("callback: answered");
 /// Something that is not a callback came in and was turned away.

@@ -17,9 +17,9 @@ use tokio::time::Instant;
 use crate::record::CallbackRecord;
 use crate::telemetry::history::recent::Recent;
 use crate::telemetry::history::window::Figures;
-use crate::telemetry::history::window::Moment;
 use crate::telemetry::history::window::Sample;
 use crate::telemetry::history::window::Window;
+use crate::telemetry::history::window::WindowMoment;
 
 /// Number of latest callbacks that are kept, and of latest failed ones, which would otherwise be gone in a blink on a busy
 /// host.
@@ -32,25 +32,25 @@ const MOST_FOLLOWED: usize = 512;
 #[derive(Debug)]
 pub struct History {
     began: Instant,
-    state: Mutex<State>,
+    state: Mutex<HistoryState>,
 }
 
 #[derive(Debug)]
-struct State {
+struct HistoryState {
     all: Window,
     /// A lock for each plugin, because summing up an hour takes a while and no callback may wait for that.
-    plugins: Bounded<Name, Arc<Mutex<Window>>>,
+    plugins: Bounded<HistoryKey, Arc<Mutex<Window>>>,
     latest: Latest<(u64, Arc<Recent>)>,
     failed: Latest<(u64, Arc<Recent>)>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
-struct Name {
+struct HistoryKey {
     app: Arc<str>,
     plugin: Arc<str>,
 }
 
-impl Default for State {
+impl Default for HistoryState {
     fn default() -> Self {
         let (latest, failed) = (Latest::new(MOST_RECENT), Latest::new(MOST_RECENT));
         let plugins = Bounded::new(MOST_FOLLOWED);
@@ -68,7 +68,7 @@ impl History {
     pub(super) fn note(&self, record: &CallbackRecord) {
         let recent = Arc::new(Recent::of(record));
         let sample = Sample { outcome: record.outcome, took: record.elapsed, fuel: record.fuel };
-        let now = Moment::at(recent.at, self.began);
+        let now = WindowMoment::at(recent.at, self.began);
         let mut state = self.state.lock();
         let number = state.latest.count() + 1;
         let failed = record.outcome.is_failure();
@@ -80,7 +80,7 @@ impl History {
         state.all.add(now, sample);
         let followed = record.plugin.as_ref().map(|plugin| {
             let (app, plugin) = (Arc::clone(&record.app), Arc::clone(&plugin.name));
-            Arc::clone(state.plugins.renew(Name { app, plugin }, Arc::default))
+            Arc::clone(state.plugins.renew(HistoryKey { app, plugin }, Arc::default))
         });
         drop(state);
         if let Some(window) = followed {
@@ -96,7 +96,7 @@ impl History {
 
     /// Returns the figures of one plugin, for all its versions; `None` if it was not called.
     pub fn of_plugin(&self, app: &str, plugin: &str) -> Option<Figures> {
-        let name = Name { app: app.into(), plugin: plugin.into() };
+        let name = HistoryKey { app: app.into(), plugin: plugin.into() };
         let window = self.state.lock().plugins.get(&name).map(Arc::clone)?;
         let figures = window.lock().figures(self.now());
         Some(figures)
@@ -113,8 +113,8 @@ impl History {
         recent
     }
 
-    fn now(&self) -> Moment {
-        Moment::at(Instant::now(), self.began)
+    fn now(&self) -> WindowMoment {
+        WindowMoment::at(Instant::now(), self.began)
     }
 }
 

@@ -25,17 +25,17 @@ static LINES: OnceLock<Lines> = OnceLock::new();
 
 /// The queue of lines.
 #[derive(Clone)]
-pub(super) struct Lines(Arc<Shared>);
+pub(super) struct Lines(Arc<LinesShared>);
 
 #[derive(Default)]
-struct Shared {
-    waiting: Mutex<Waiting>,
+struct LinesShared {
+    waiting: Mutex<QueuedLines>,
     /// Signals new lines, and lines that were written.
     changed: Condvar,
 }
 
 #[derive(Default)]
-struct Waiting {
+struct QueuedLines {
     bytes: Vec<u8>,
     dropped: u64,
     /// True while the thread writes lines that it has taken.
@@ -87,7 +87,7 @@ pub fn flush() {
     }
 }
 
-impl Shared {
+impl LinesShared {
     fn write_for_ever(&self) {
         let mut taken = Vec::new();
         loop {

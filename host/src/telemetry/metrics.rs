@@ -16,6 +16,7 @@ use metrics::histogram;
 use metrics_exporter_prometheus::Matcher;
 use metrics_exporter_prometheus::PrometheusBuilder;
 
+use crate::callback::approval::ApprovalKind;
 use crate::callback::model;
 use crate::record::Door;
 use crate::telemetry::metrics::series::Series;
@@ -97,7 +98,7 @@ pub fn known_type(event_type: &str) -> &'static str {
         model::CARD_ACTION => model::CARD_ACTION,
         model::LINK_PREVIEW => model::LINK_PREVIEW,
         model::LEGACY_CARD => model::LEGACY_CARD,
-        _ => "event",
+        other => ApprovalKind::of_type(other).map_or("event", ApprovalKind::event_type),
     }
 }
 

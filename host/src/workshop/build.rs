@@ -8,6 +8,8 @@ use std::path::PathBuf;
 use std::process::ExitStatus;
 
 use crate::folder::alone::MAX_FILE_BYTES;
+use crate::folder::self_test::AUTHORS;
+use crate::folder::self_test::MAX_LIST_BYTES;
 use crate::small_file;
 use crate::small_file::ReadError;
 use crate::workshop::need::Missing;
@@ -18,12 +20,9 @@ use crate::workshop::recipe::RecipeError;
 use crate::workshop::tool;
 use crate::workshop::tool::Follower;
 
-/// Callbacks to send a plugin, in its source folder. Beside the component they are its self-tests: a host takes it only
-/// if it answers all of them.
+/// Callbacks to send a plugin, in its source folder, and answers for what it asks meanwhile. Beside the component they are its
+/// self-tests: a host takes it only if it answers all of them.
 const CALLBACKS: &str = "callbacks";
-/// List in the folder of a plugin's self-tests that names the author's. Those that the author has taken away go with the next
-/// build; an operator's stay.
-const AUTHORS: &str = ".authors";
 /// The sidecar file that the author proposes to the operator.
 const SIDECAR: &str = "sidecar.toml";
 /// File in the folder that an installation makes. It holds what the installation was made from.
@@ -32,8 +31,6 @@ const STAMP: &str = ".aviary-installed";
 /// Largest sidecar file and callback that a host takes, in bytes.
 const MAX_SIDECAR_BYTES: u64 = 1 << 20;
 const MAX_CALLBACK_BYTES: u64 = 1 << 20;
-/// Largest list of an author's callbacks, in bytes. A host takes 16 of them, but the list may name more.
-const MAX_LIST_BYTES: u64 = 1 << 20;
 /// Largest pinned file, in bytes. The largest lock file of a package manager has a few megabytes.
 const MAX_PIN_BYTES: u64 = 16 << 20;
 /// Pinned files of the largest size that fit into a stamp, which holds all of an installation.
@@ -145,6 +142,7 @@ impl Built {
     }
 
     fn place_callbacks(&self, tests: &Path) -> Result<(), BuildError> {
+        // Files that the author has taken away go with the next build; an operator's stay.
         let list = tests.join(AUTHORS);
         // Without a list, no file is known to be the author's.
         let before = small_file::read_text(&list, MAX_LIST_BYTES).unwrap_or_default();
@@ -166,7 +164,8 @@ impl Built {
             let name = callback.file_name().unwrap_or_default();
             let copy = tests.join(name);
             write_whole(&copy, &small_file::read(&callback, MAX_CALLBACK_BYTES)?)?;
-            names += &format!("{}\n", name.to_string_lossy());
+            // The whole path, so that a host can name the file that the author knows.
+            names += &format!("{}\n", callback.display());
         }
         write_whole(&list, names.as_bytes())
     }

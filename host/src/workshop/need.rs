@@ -16,7 +16,7 @@ pub struct Need {
     /// Command that succeeds where the tool is installed.
     pub check: Words,
     /// Least version that the command has to print.
-    pub at_least: Option<Version>,
+    pub at_least: Option<ToolVersion>,
     /// Text that the command has to print.
     pub says: Option<String>,
     /// Instruction for getting the tool: a command or an address.
@@ -26,9 +26,9 @@ pub struct Need {
 /// Version such as `20`, `3.10` or `1.95.0`, compared number by number.
 #[derive(Clone, Debug, Deserialize, PartialEq, Eq, PartialOrd, Ord)]
 #[serde(try_from = "String")]
-pub struct Version(Vec<u64>);
+pub struct ToolVersion(Vec<u64>);
 
-impl TryFrom<String> for Version {
+impl TryFrom<String> for ToolVersion {
     type Error = String;
 
     fn try_from(text: String) -> Result<Self, Self::Error> {
@@ -37,7 +37,7 @@ impl TryFrom<String> for Version {
     }
 }
 
-impl Version {
+impl ToolVersion {
     /// Returns the first version in what a tool prints about itself: 20.1.0 in `v20.1.0`, 3.11.7 in `Python 3.11.7`.
     fn first_in(text: &str) -> Option<Self> {
         let start = text.find(|c: char| c.is_ascii_digit())?;
@@ -77,7 +77,7 @@ impl Need {
             return Err(missing(format!("`{}` failed with {}", self.check, output.status)));
         }
         if let Some(least) = &self.at_least
-            && Version::first_in(&said).is_none_or(|found| found < *least)
+            && ToolVersion::first_in(&said).is_none_or(|found| found < *least)
         {
             return Err(missing(format!("`{}` says {said}", self.check)));
         }
@@ -107,11 +107,11 @@ mod tests {
 
     #[test]
     fn versions_are_compared_number_by_number() {
-        let version = |text: &str| Version::first_in(text).unwrap();
+        let version = |text: &str| ToolVersion::first_in(text).unwrap();
         assert!(version("v20.1.0") > version("Python 3.11.7"));
         assert!(version("3.9") < version("3.10"));
         assert_eq!(version("rustc 1.95.0 (abc 2026)"), version("1.95.0."));
-        assert_eq!(Version::first_in("none"), None);
+        assert_eq!(ToolVersion::first_in("none"), None);
     }
 
     #[tokio::test]

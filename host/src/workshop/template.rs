@@ -47,7 +47,7 @@ pub enum NewError {
 }
 
 /// Path and content of a file.
-type File = (PathBuf, Vec<u8>);
+type TemplateFile = (PathBuf, Vec<u8>);
 
 /// Writes the plugin into that folder, which may be there already; no file in it is overwritten.
 pub fn create(folder: &Path, name: &PluginName, language: Language) -> Result<(), NewError> {
@@ -64,7 +64,7 @@ pub fn create(folder: &Path, name: &PluginName, language: Language) -> Result<()
     Ok(())
 }
 
-fn files(name: &PluginName, language: Language) -> Vec<File> {
+fn files(name: &PluginName, language: Language) -> Vec<TemplateFile> {
     let example = embedded::example(language);
     let own = example
         .files
@@ -74,8 +74,8 @@ fn files(name: &PluginName, language: Language) -> Vec<File> {
 }
 
 /// Returns the files that an example takes from elsewhere in Aviary's source tree: the contract, and the SDK.
-fn companions(language: Language) -> Vec<File> {
-    let contract = |below: &str| -> Vec<File> {
+fn companions(language: Language) -> Vec<TemplateFile> {
+    let contract = |below: &str| -> Vec<TemplateFile> {
         let at = |path: &str| match path.strip_prefix("deps/") {
             // In a plugin of its own world the contract is a dependency beside its own.
             Some(dependency) => format!("wit/deps/{dependency}"),

@@ -20,7 +20,7 @@ pub use crate::siege::SiegeSize;
 
 /// Log filter of the hosts: only open doors and live plugins. With a line or more for each callback, the process that reads the
 /// log would limit the test.
-const QUIET: &str = "off,aviary::app=info,aviary::plugin=info";
+const QUIET: &str = "off,aviary::app=info,aviary::folder=info,aviary::plugin=info";
 
 /// Runs every part, one after the other, each on a host of its own.
 pub async fn run(size: Size) -> anyhow::Result<Report> {

@@ -38,7 +38,7 @@ pub(crate) async fn run(size: Size) -> anyhow::Result<Changes> {
 
 /// Compiles every plugin of the plan and keeps the code in `cache`.
 async fn compile_into(cache: &Path, plan: &Plan, plugins: usize) -> anyhow::Result<()> {
-    let level = "info,aviary::plugin::compilers=debug";
+    let level = "info,aviary::runtime::compiler_pool=debug";
     let plan = with_cache(plan, cache).set("log", "level", level);
     let mut host = contestant::aviary(&plan, Cores::Shared).await?;
     let is_kept = |line: &serde_json::Value| line["message"] == events::CODE_KEPT.text();

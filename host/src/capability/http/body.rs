@@ -23,18 +23,18 @@ use crate::capability::http::no_answer::NoAnswer;
 
 /// The body that a plugin sends. The request fails if it is too long.
 #[derive(Debug)]
-pub(super) struct Outgoing {
+pub(super) struct OutgoingBody {
     body: WasiBody,
     left: u64,
 }
 
-impl Outgoing {
+impl OutgoingBody {
     pub(super) fn new(body: WasiBody) -> Self {
         Self { body, left: MAX_REQUEST_BYTES }
     }
 }
 
-impl Body for Outgoing {
+impl Body for OutgoingBody {
     type Data = Bytes;
     type Error = NoAnswer;
 

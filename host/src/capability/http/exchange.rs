@@ -22,7 +22,7 @@ use tokio_util::task::AbortOnDropHandle;
 use url::Host;
 
 use crate::capability::http::address::is_public;
-use crate::capability::http::body::Outgoing;
+use crate::capability::http::body::OutgoingBody;
 use crate::capability::http::body::Patience;
 use crate::capability::http::body::Received;
 use crate::capability::http::grant::Addresses;
@@ -67,7 +67,7 @@ impl<T: AsyncRead + AsyncWrite + Send + Unpin> Stream for T {}
 /// Sends the request, and returns as soon as the head of the response is there.
 pub(super) async fn exchange(
     plan: Plan,
-    request: Request<Outgoing>,
+    request: Request<OutgoingBody>,
 ) -> Result<Response<Received>, NoAnswer> {
     let connecting = timeout_at(plan.by(plan.connect), connect(&plan));
     let stream = connecting.await.map_err(|_elapsed| NoAnswer::NoConnectionInTime)??;

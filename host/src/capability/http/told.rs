@@ -18,13 +18,13 @@ use crate::tape::told::Blob;
 
 /// A plugin's request, without the headers that the host adds and without its body, which is not there yet.
 #[derive(Debug, Serialize)]
-pub(super) struct Question {
+pub(super) struct RequestSummary {
     method: String,
     url: String,
     headers: Vec<(String, Blob)>,
 }
 
-impl Question {
+impl RequestSummary {
     pub(super) fn of(request: &Request<WasiBody>) -> Self {
         Self {
             method: request.method().to_string(),
@@ -43,6 +43,14 @@ pub(super) struct Whole {
 }
 
 impl Whole {
+    /// Makes a response of JSON or of other text.
+    pub(super) fn of(status: u16, body: String) -> Self {
+        let is_json = serde_json::from_str::<serde::de::IgnoredAny>(&body).is_ok();
+        let kind = if is_json { "application/json" } else { "text/plain; charset=utf-8" };
+        let headers = vec![("content-type".to_owned(), Blob::Text(kind.to_owned()))];
+        Self { status, headers, body: Blob::Text(body) }
+    }
+
     /// Reads the response to its end, within the limits of its body.
     pub(super) async fn read(answer: Response<Received>) -> Result<Self, NoAnswer> {
         let (parts, body) = answer.into_parts();

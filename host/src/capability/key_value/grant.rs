@@ -54,6 +54,14 @@ impl KeyValueGrant {
     }
 }
 
+/// Returns the grant of a bucket as it is written in a sidecar file.
+pub(super) fn example(bucket: &str) -> String {
+    match bucket {
+        "" | OWN => "key_value = {}".to_owned(),
+        shared => format!("key_value = {{ shared = [{}] }}", toml::Value::from(shared)),
+    }
+}
+
 /// The buckets that one plugin may open, its own first; without a grant there are none.
 #[derive(Clone, Debug, Default)]
 pub struct Buckets(Arc<GrantedBuckets>);

@@ -29,7 +29,7 @@ impl ApiAccess {
         &self,
         request: &ApiRequest,
         own: &str,
-        named: Option<String>,
+        named: Option<&str>,
     ) -> Option<String> {
         if !self.granted.allows(request.method, &request.path) {
             return None;
@@ -37,7 +37,7 @@ impl ApiAccess {
         match named {
             Some(named) if named != own => {
                 let fits = (1..=MAX_TENANT_KEY_BYTES).contains(&named.len());
-                (fits && self.granted.extends_to(&named)).then_some(named)
+                (fits && self.granted.extends_to(named)).then(|| named.to_owned())
             }
             Some(_) | None => Some(own.to_owned()),
         }

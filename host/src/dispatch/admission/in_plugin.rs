@@ -8,9 +8,9 @@ use std::collections::VecDeque;
 
 use tokio::sync::oneshot;
 
+use crate::dispatch::admission::AdmissionPlace;
 use crate::dispatch::admission::Ask;
 use crate::dispatch::admission::PRIORITIES;
-use crate::dispatch::admission::Place;
 use crate::dispatch::admission::Priority;
 use crate::plugin::originator::Originator;
 use crate::plugin::originator::TenantId;
@@ -49,7 +49,7 @@ struct User {
 pub(super) struct Waiter {
     pub(super) ticket: u64,
     pub(super) ask: Ask,
-    pub(super) admit: oneshot::Sender<Place>,
+    pub(super) admit: oneshot::Sender<AdmissionPlace>,
 }
 
 /// The waiting call that is next in this plugin.

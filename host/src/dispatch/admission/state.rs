@@ -25,7 +25,7 @@ const IDLE_PLUGINS: usize = 256;
 
 /// The users and plugins with places, and the calls that wait for one.
 #[derive(Debug)]
-pub(super) struct State {
+pub(super) struct AdmissionState {
     pub(super) free: u32,
     max_calls: u32,
     plugins: HashMap<PluginKey, InPlugin, BuildHasherDefault<Spread>>,
@@ -75,7 +75,7 @@ impl Hasher for Spread {
 }
 
 /// The waiting call whose turn it is, among all plugins.
-pub(super) enum Turn {
+pub(super) enum AdmissionTurn {
     /// This call starts; it is out of the queue.
     Starts(Waiter),
     /// The next call needs more places than are free: all others wait for them too.
@@ -83,7 +83,7 @@ pub(super) enum Turn {
     Nobody,
 }
 
-impl State {
+impl AdmissionState {
     pub(super) fn new(max_calls: u32) -> Self {
         Self {
             free: max_calls,
@@ -195,9 +195,9 @@ impl State {
     }
 
     /// Takes the next call out of the queue. Between plugins, the user with the fewest places overall comes first.
-    pub(super) fn next(&mut self, priority: Priority) -> Turn {
+    pub(super) fn next(&mut self, priority: Priority) -> AdmissionTurn {
         if self.waiting[priority as usize] == 0 {
-            return Turn::Nobody;
+            return AdmissionTurn::Nobody;
         }
         let waited_for = self.plugins.iter().filter(|(_, plugin)| plugin.waiting_at(priority) > 0);
         let nexts = waited_for.filter_map(|(key, plugin)| {
@@ -205,15 +205,15 @@ impl State {
             Some(((self.places_of(next.from.user), next.ticket), *key, next))
         });
         let Some((_, plugin, next)) = nexts.min_by_key(|(rank, ..)| *rank) else {
-            return Turn::Nobody;
+            return AdmissionTurn::Nobody;
         };
         if !next.fits {
-            return Turn::Blocked;
+            return AdmissionTurn::Blocked;
         }
         let user = next.from.user;
         match self.take_out(plugin, user, priority, |of_plugin| of_plugin.pop(user, priority)) {
-            Some(waiter) => Turn::Starts(waiter),
-            None => Turn::Nobody,
+            Some(waiter) => AdmissionTurn::Starts(waiter),
+            None => AdmissionTurn::Nobody,
         }
     }
 

@@ -36,7 +36,7 @@ fn ask_of(plugin: PluginKey, priority: Priority, from: Originator) -> Ask {
     }
 }
 
-fn now(admission: &Arc<Admission>, ask: Ask) -> Option<Result<Place, NotAdmitted>> {
+fn now(admission: &Arc<Admission>, ask: Ask) -> Option<Result<AdmissionPlace, NotAdmitted>> {
     let entering = admission.enter(ask);
     entering.now_or_never()
 }
@@ -162,7 +162,7 @@ async fn a_large_call_is_not_overtaken_for_ever() {
 }
 
 /// Takes as many places as can be had at once.
-fn take_all(admission: &Arc<Admission>, ask: impl Fn() -> Ask) -> Vec<Place> {
+fn take_all(admission: &Arc<Admission>, ask: impl Fn() -> Ask) -> Vec<AdmissionPlace> {
     std::iter::from_fn(|| now(admission, ask())?.ok()).collect()
 }
 
@@ -170,7 +170,7 @@ fn take_all(admission: &Arc<Admission>, ask: impl Fn() -> Ask) -> Vec<Place> {
 fn waiting(
     admission: &Arc<Admission>,
     ask: Ask,
-) -> std::pin::Pin<Box<dyn Future<Output = Result<Place, NotAdmitted>> + '_>> {
+) -> std::pin::Pin<Box<dyn Future<Output = Result<AdmissionPlace, NotAdmitted>> + '_>> {
     let mut entering = Box::pin(admission.enter(ask));
     assert!(entering.as_mut().now_or_never().is_none(), "it waits");
     entering

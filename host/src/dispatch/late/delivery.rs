@@ -90,7 +90,7 @@ enum Attempt {
 
 /// The end of the work on one update.
 #[derive(PartialEq, Eq)]
-enum End {
+enum DeliveryEnd {
     Settled(UpdateResult),
     /// The host is stopping, or another host took the update over: another process continues.
     Left,
@@ -136,7 +136,7 @@ impl CardUpdates {
         // All at once, so that they share one commit.
         let puts = updates.iter().map(|update| self.store.put(update.id, &update.pending));
         for kept in join_all(puts).await {
-            self.complain("kept", kept);
+            self.report_store_error("kept", kept);
         }
     }
 
@@ -145,46 +145,46 @@ impl CardUpdates {
         let mut updates = updates.into_iter().peekable();
         while let Some(update) = updates.next() {
             match self.show(&update, updates.peek().is_some()).await {
-                End::Left => return,
-                End::Settled(result) => {
+                DeliveryEnd::Left => return,
+                DeliveryEnd::Settled(result) => {
                     metrics::record_card_update(result);
                     let done = self.store.done(update.id).await;
-                    self.complain("settled", done);
+                    self.report_store_error("settled", done);
                 }
             }
         }
     }
 
     /// Tries until the card is shown or never will be. `superseded`: another update of the same card waits.
-    async fn show(&self, update: &Update, superseded: bool) -> End {
+    async fn show(&self, update: &Update, superseded: bool) -> DeliveryEnd {
         let mut marked = update.attempted;
         let mut maybe_shown = update.attempted;
         let mut pause = FIRST_PAUSE;
         loop {
             if let Some(result) = self.too_late(update, maybe_shown && superseded) {
-                return End::Settled(result);
+                return DeliveryEnd::Settled(result);
             }
             tokio::select! {
                 // Cancel safe: both only wait. If the rate allows a request at once, it is sent even while the host stops.
                 biased;
                 () = self.rate.turn() => {}
-                () = self.shutdown.begun() => return End::Left,
+                () = self.shutdown.begun() => return DeliveryEnd::Left,
             }
             if !marked {
                 let kept = self.store.attempted(update.id).await;
                 if let Err(StoreError::TakenOver) = kept {
-                    return End::Left;
+                    return DeliveryEnd::Left;
                 }
-                self.complain("marked", kept);
+                self.report_store_error("marked", kept);
                 marked = true;
             }
             let reason = match self.attempt(update, maybe_shown).await {
-                Attempt::Shown => return End::Settled(UpdateResult::Delivered),
-                Attempt::Refused => return End::Settled(UpdateResult::Refused),
+                Attempt::Shown => return DeliveryEnd::Settled(UpdateResult::Delivered),
+                Attempt::Refused => return DeliveryEnd::Settled(UpdateResult::Refused),
                 Attempt::NotTaken(reason) => {
                     if !maybe_shown {
                         let kept = self.store.not_taken(update.id).await;
-                        self.complain("marked", kept);
+                        self.report_store_error("marked", kept);
                         marked = false;
                     }
                     reason
@@ -202,7 +202,7 @@ impl CardUpdates {
             tokio::select! {
                 // Cancel safe: both only wait.
                 () = tokio::time::sleep(wait) => {}
-                () = self.shutdown.begun() => return End::Left,
+                () = self.shutdown.begun() => return DeliveryEnd::Left,
             }
             pause = (pause * 2).min(LONGEST_PAUSE);
         }
@@ -217,7 +217,7 @@ impl CardUpdates {
             return Some(UpdateResult::Superseded);
         }
         if update.pending.time_left().is_zero() {
-            tracing::error!(app = %self.app, event_id, "card update not delivered while its token was good");
+            tracing::error!(app = %self.app, event_id, "card update: not delivered before its token expired");
             return Some(UpdateResult::Expired);
         }
         None
@@ -254,15 +254,15 @@ impl CardUpdates {
             None => Attempt::Unknown(said()),
             Some(code) => {
                 let log_id = response.log_id.as_deref();
-                tracing::error!(app = %self.app, event_id, status, code, log_id, "card update refused");
+                tracing::error!(app = %self.app, event_id, status, code, log_id, "card update: refused");
                 Attempt::Refused
             }
         }
     }
 
-    fn complain(&self, what: &str, result: Result<(), StoreError>) {
+    fn report_store_error(&self, what: &str, result: Result<(), StoreError>) {
         if let Err(error) = result {
-            tracing::error!(app = %self.app, %error, "a card update is not {what} in the store: a restart may lose or repeat it");
+            tracing::error!(app = %self.app, %error, "store: card update not {what}, a restart may lose or repeat it");
             metrics::record_store_failure();
         }
     }

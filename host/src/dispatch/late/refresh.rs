@@ -100,13 +100,13 @@ impl Refreshes {
             let until = Instant::now() + ATTEMPT;
             let reason = match self.open_api.call(&request, tenant, until).await {
                 Ok(response) if response.code() == Some(0) => {
-                    tracing::info!(app = %self.app, viewers = viewers.len(), "link preview refreshed");
+                    tracing::info!(app = %self.app, viewers = viewers.len(), "link preview: refreshed");
                     return metrics::record_preview_refresh("delivered");
                 }
                 Ok(response) => format!("HTTP {}, code {:?}", response.status, response.code()),
                 Err(error) => error.to_string(),
             };
-            tracing::warn!(app = %self.app, attempt, reason, "link preview not refreshed");
+            tracing::warn!(app = %self.app, attempt, reason, "link preview: not refreshed");
             tokio::select! {
                 // Cancel safe: both only wait. A refused attempt may count, so the next one keeps the distance.
                 () = tokio::time::sleep(REFRESH_INTERVAL) => {}

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::ingress::long_connection::settings::Settings;
+use crate::ingress::long_connection::settings::ConnectionSettings;
 
 /// The first pauses after a failure. The platform's own interval may be minutes, and a host that is offline for minutes after a
 /// network failure of one second loses clicks that are never sent again.
@@ -33,7 +33,7 @@ impl Backoff {
     }
 
     /// Returns the pause before the next attempt, up to half longer at random so that many hosts do not dial in step.
-    pub(super) fn next(&mut self, settings: &Settings) -> Duration {
+    pub(super) fn next(&mut self, settings: &ConnectionSettings) -> Duration {
         let failures = self.failures;
         self.failures = failures.saturating_add(1);
         match FIRST_WAITS.get(failures) {
@@ -48,7 +48,7 @@ fn jitter() -> f64 {
     1.0 + fastrand::f64() / 2.0
 }
 
-fn spread(settings: &Settings) -> Duration {
+fn spread(settings: &ConnectionSettings) -> Duration {
     settings.reconnect_nonce.min(MAX_FIRST_SPREAD).mul_f64(fastrand::f64())
 }
 
@@ -58,7 +58,7 @@ mod tests {
 
     #[test]
     fn waits_grow_to_the_longest_and_stay_there() {
-        let settings = Settings::default();
+        let settings = ConnectionSettings::default();
         let mut backoff = Backoff::default();
         let waits: Vec<_> = (0..1000).map(|_| backoff.next(&settings)).collect();
         assert!(waits[0] <= FIRST_WAITS[0] + MAX_FIRST_SPREAD, "{:?}", waits[0]);

@@ -72,12 +72,12 @@ pub(super) enum DestinationError {
 
 /// The hosts that one app's connections may lead to.
 #[derive(Debug)]
-pub(super) struct Destinations {
+pub(super) struct AllowedHosts {
     domain: Domain,
     named: Vec<HostName>,
 }
 
-impl Destinations {
+impl AllowedHosts {
     /// Allows the hosts of that domain, and those that the operator named.
     pub(super) fn new(domain: Domain, named: Vec<HostName>) -> Self {
         Self { domain, named }
@@ -155,7 +155,7 @@ mod tests {
     fn leads(domain: &str, named: &[&str], url: &str) -> Result<(), DestinationError> {
         let domain = Domain::try_from(domain.to_owned()).unwrap();
         let named = named.iter().map(|name| HostName::try_from((*name).to_owned()).unwrap());
-        Destinations::new(domain, named.collect()).check(&Url::parse(url).unwrap())
+        AllowedHosts::new(domain, named.collect()).check(&Url::parse(url).unwrap())
     }
 
     #[test]

@@ -14,7 +14,7 @@ use tokio_tungstenite::tungstenite::protocol::WebSocketConfig;
 use url::Url;
 
 use crate::ingress::long_connection::Network;
-use crate::ingress::long_connection::destination::Destinations;
+use crate::ingress::long_connection::destination::AllowedHosts;
 use crate::ingress::long_connection::destination::HostName;
 use crate::ingress::long_connection::dial_error::DialError;
 use crate::ingress::long_connection::dial_error::STEP_TIMEOUT;
@@ -58,7 +58,7 @@ struct Discovery {
 /// Opens connections for one app.
 pub(super) struct Dialer {
     app: AppIdentity,
-    destinations: Destinations,
+    destinations: AllowedHosts,
     network: Network,
     proxies: Proxies,
 }
@@ -67,7 +67,7 @@ impl Dialer {
     /// `named` are hosts that discovery may name besides those of the app's domain.
     pub(super) fn new(app: AppIdentity, named: Vec<HostName>, network: Network) -> Self {
         let proxies = Proxies::from_environment(Arc::clone(&network.tls));
-        let destinations = Destinations::new(app.domain.clone(), named);
+        let destinations = AllowedHosts::new(app.domain.clone(), named);
         Self { app, destinations, network, proxies }
     }
 

@@ -7,7 +7,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use tokio::time::Instant;
 
-use crate::ingress::long_connection::reassembly::Place;
+use crate::ingress::long_connection::reassembly::FragmentPlace;
 use crate::ingress::long_connection::reassembly::Reassembler;
 
 /// Maximum number of incomplete messages of one connection.
@@ -33,7 +33,7 @@ pub fn reassembly(input: &[u8]) {
         }
         let part = fragment(length, number);
         let message_id = id(message);
-        let place = Place { message_id: &message_id, sum: sum.into(), seq: seq.into() };
+        let place = FragmentPlace { message_id: &message_id, sum: sum.into(), seq: seq.into() };
         let added = joined.add(place, &part, now);
         let (pending, held) = joined.held();
         assert!(pending <= MOST_PENDING && held <= MOST_PENDING_BYTES, "{pending}, {held}");

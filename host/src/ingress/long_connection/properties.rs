@@ -5,7 +5,7 @@ use proptest::prelude::*;
 use tokio::time::Instant;
 
 use crate::ingress::long_connection::reassembly::FragmentError;
-use crate::ingress::long_connection::reassembly::Place;
+use crate::ingress::long_connection::reassembly::FragmentPlace;
 use crate::ingress::long_connection::reassembly::Reassembler;
 
 /// Generates a fragment with arbitrary claims: few ids, so that they meet, and numbers from harmless to absurd.
@@ -35,7 +35,7 @@ proptest! {
         let mut complete = Vec::new();
         // Every fragment comes twice, and the message must be completed once.
         for seq in places.iter().chain(&places) {
-            let place = Place { message_id: "m", sum: parts.len(), seq: *seq };
+            let place = FragmentPlace { message_id: "m", sum: parts.len(), seq: *seq };
             let part = Bytes::copy_from_slice(parts[*seq]);
             complete.extend(reassembler.add(place, &part, Instant::now()).unwrap());
         }
@@ -50,7 +50,7 @@ proptest! {
         let now = Instant::now();
         let mut sent = 0;
         for (message_id, sum, seq, length) in &claims {
-            let place = Place { message_id, sum: *sum, seq: *seq };
+            let place = FragmentPlace { message_id, sum: *sum, seq: *seq };
             sent += length;
             let added = reassembler.add(place, &Bytes::from(vec![0; *length]), now);
             if *sum > 1024 {
@@ -76,21 +76,21 @@ fn a_flood_of_fragments_is_turned_away() {
     let ids: Vec<_> = (0..300).map(|number| format!("m{number}")).collect();
     let mut refused = 0;
     for id in &ids {
-        let place = Place { message_id: id, sum: 2, seq: 0 };
+        let place = FragmentPlace { message_id: id, sum: 2, seq: 0 };
         refused += usize::from(reassembler.add(place, &megabyte, now).is_err());
     }
     assert_eq!(reassembler.held(), (64, 64 << 20));
     assert_eq!(refused, 300 - 64);
     reassembler.expire(now + std::time::Duration::from_secs(6));
     for id in &ids {
-        let place = Place { message_id: id, sum: 2, seq: 0 };
+        let place = FragmentPlace { message_id: id, sum: 2, seq: 0 };
         // Empty fragments take a place but no bytes.
         drop(reassembler.add(place, &Bytes::new(), now));
     }
     assert_eq!(reassembler.held(), (256, 0));
     let mut reassembler = Reassembler::default();
     let large = (0..17).map(|seq| {
-        let place = Place { message_id: "m", sum: 18, seq };
+        let place = FragmentPlace { message_id: "m", sum: 18, seq };
         reassembler.add(place, &megabyte, now).map(|complete| complete.is_some())
     });
     assert_eq!(large.last(), Some(Err(FragmentError::TooLarge)));
@@ -103,7 +103,7 @@ fn a_repeated_fragment_is_known_until_a_thousand_messages_later() {
     let (now, part) = (Instant::now(), Bytes::from_static(b"part"));
     let ids: Vec<_> = (0..1025).map(|number| format!("m{number}")).collect();
     let mut add = |message_id: &str, seq| {
-        let place = Place { message_id, sum: 2, seq };
+        let place = FragmentPlace { message_id, sum: 2, seq };
         let complete = reassembler.add(place, &part, now).unwrap();
         (complete.is_some(), reassembler.held().0)
     };

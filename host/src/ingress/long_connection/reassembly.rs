@@ -29,7 +29,7 @@ const MAX_COMPLETED: usize = 1024;
 
 /// One fragment's place in its message.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Place<'a> {
+pub(super) struct FragmentPlace<'a> {
     /// The id of the message.
     pub(super) message_id: &'a str,
     /// The message's number of fragments.
@@ -40,7 +40,7 @@ pub(super) struct Place<'a> {
 
 /// A whole message, and when its first byte arrived.
 #[derive(Debug)]
-pub(super) struct Complete {
+pub(super) struct CompleteMessage {
     pub(super) payload: Bytes,
     pub(super) received: Instant,
 }
@@ -90,13 +90,13 @@ impl Reassembler {
     /// Adds a fragment; returns the message if this completes it.
     pub(super) fn add(
         &mut self,
-        place: Place<'_>,
+        place: FragmentPlace<'_>,
         part: &Bytes,
         now: Instant,
-    ) -> Result<Option<Complete>, FragmentError> {
-        let Place { message_id, sum, seq } = place;
+    ) -> Result<Option<CompleteMessage>, FragmentError> {
+        let FragmentPlace { message_id, sum, seq } = place;
         if sum <= 1 {
-            return Ok(Some(Complete { payload: part.clone(), received: now }));
+            return Ok(Some(CompleteMessage { payload: part.clone(), received: now }));
         }
         if sum > MAX_FRAGMENTS {
             return Err(FragmentError::TooMany(sum));
@@ -181,11 +181,11 @@ impl Reassembler {
 }
 
 impl Pending {
-    fn join(self) -> Complete {
+    fn join(self) -> CompleteMessage {
         let mut payload = BytesMut::with_capacity(self.bytes);
         for part in self.parts.into_iter().flatten() {
             payload.extend_from_slice(&part);
         }
-        Complete { payload: payload.freeze(), received: self.received }
+        CompleteMessage { payload: payload.freeze(), received: self.received }
     }
 }

@@ -32,18 +32,18 @@ use crate::callback::verify::verify;
 use crate::deadline::DeadlineConfig;
 use crate::dispatch::Dispatcher;
 use crate::dispatch::Flushed;
-use crate::first_poll::Begun;
+use crate::first_poll::FirstPoll;
 use crate::first_poll::begin;
 use crate::ingress::long_connection::dial_error::clip;
 use crate::ingress::long_connection::endpoint::Dialed;
 use crate::ingress::long_connection::endpoint::Socket;
-use crate::ingress::long_connection::reassembly::Complete;
-use crate::ingress::long_connection::reassembly::Place;
+use crate::ingress::long_connection::reassembly::CompleteMessage;
+use crate::ingress::long_connection::reassembly::FragmentPlace;
 use crate::ingress::long_connection::reassembly::Reassembler;
 use crate::ingress::long_connection::respond;
 use crate::ingress::long_connection::session::drain::Drain;
 use crate::ingress::long_connection::session::heartbeat::Heartbeat;
-use crate::ingress::long_connection::settings::Settings;
+use crate::ingress::long_connection::settings::ConnectionSettings;
 use crate::ingress::long_connection::settings::WireSettings;
 use crate::record::Door;
 use crate::shutdown::Shutdown;
@@ -99,7 +99,7 @@ pub(super) struct SessionEnded {
 
 /// The parts of the host that a session uses.
 #[derive(Clone, Copy)]
-pub(super) struct Host<'a> {
+pub(super) struct SessionHost<'a> {
     pub(super) dispatcher: &'a Arc<Dispatcher>,
     pub(super) deadline: DeadlineConfig,
     /// The time beyond a ping interval for which the platform may be silent.
@@ -107,7 +107,7 @@ pub(super) struct Host<'a> {
 }
 
 /// A reply on its way to the connection that its request came in on.
-struct Outgoing {
+struct OutgoingReply {
     frame: Frame,
     flushed: Option<Flushed>,
 }
@@ -118,7 +118,7 @@ enum SessionEvent {
     /// It is time to drop messages that will not be completed.
     SweepDue,
     /// A callback that had to wait has its answer.
-    Reply(Outgoing),
+    Reply(OutgoingReply),
     /// Enough answers are ready to be sent, or there is nothing else to do.
     RepliesReady,
     CallbackEnded(Result<(), JoinError>),
@@ -136,8 +136,8 @@ struct Session<'a> {
     socket: Socket,
     /// The id that every ping carries.
     service_id: i32,
-    settings: &'a mut Settings,
-    host: Host<'a>,
+    settings: &'a mut ConnectionSettings,
+    host: SessionHost<'a>,
     heartbeat: Heartbeat,
     drain: Drain<'a>,
     fragments: Reassembler,
@@ -149,10 +149,10 @@ struct Session<'a> {
 /// The replies of one session that are not sent yet.
 struct Replies {
     /// Answers of callbacks that did not have to wait.
-    ready: Vec<Outgoing>,
+    ready: Vec<OutgoingReply>,
     /// Sends the answers of callbacks that have to wait.
-    sender: mpsc::Sender<Outgoing>,
-    receiver: mpsc::Receiver<Outgoing>,
+    sender: mpsc::Sender<OutgoingReply>,
+    receiver: mpsc::Receiver<OutgoingReply>,
 }
 
 impl Replies {
@@ -165,8 +165,8 @@ impl Replies {
 /// Serves one connection until it ends. The socket is closed when this returns.
 pub(super) async fn run(
     dialed: Dialed,
-    settings: &mut Settings,
-    host: Host<'_>,
+    settings: &mut ConnectionSettings,
+    host: SessionHost<'_>,
     shutdown: &Shutdown,
 ) -> SessionEnded {
     let mut sweep = tokio::time::interval(SWEEP);
@@ -300,7 +300,7 @@ impl Session<'_> {
         match serde_json::from_slice(payload) {
             Ok(json) => self.settings.update(WireSettings::read(&json)),
             Err(error) => {
-                tracing::warn!(app = self.app(), %error, "a pong with a broken configuration")
+                tracing::warn!(app = self.app(), %error, "long connection: pong with an unreadable configuration")
             }
         }
     }
@@ -333,7 +333,7 @@ impl Session<'_> {
         }
     }
 
-    fn callback(&mut self, frame: Frame, complete: Complete) {
+    fn callback(&mut self, frame: Frame, complete: CompleteMessage) {
         let deadline = self.host.deadline.starting(complete.received);
         let mut steps = Steps::starting(complete.received);
         steps.done(Step::Receive);
@@ -349,36 +349,36 @@ impl Session<'_> {
         let answering = async move {
             let answered = dispatcher.answer(inbound, Door::LongConnection, deadline, steps).await;
             let frame = respond::answered(frame, &answered.reply, deadline.elapsed());
-            Outgoing { frame, flushed: Some(answered.flushed) }
+            OutgoingReply { frame, flushed: Some(answered.flushed) }
         };
         match begin(answering) {
-            Begun::Over(reply) => self.replies.ready.push(reply),
-            Begun::Waits(answering) => {
+            FirstPoll::Over(reply) => self.replies.ready.push(reply),
+            FirstPoll::Waits(answering) => {
                 let (replies, dispatcher) =
                     (self.replies.sender.clone(), Arc::clone(self.host.dispatcher));
                 self.callbacks.spawn(async move {
                     if replies.send(answering.await).await.is_err() {
                         tracing::warn!(
                             app = dispatcher.app(),
-                            "the connection of a callback ended before its answer was sent"
+                            "long connection: ended before the answer was sent"
                         );
                     }
                 });
             }
-            Begun::Panicked => self.unanswered(&"it panicked"),
+            FirstPoll::Panicked => self.unanswered(&"it panicked"),
         }
     }
 
     fn answer_rejected(&mut self, frame: Frame) {
         self.replies
             .ready
-            .push(Outgoing { frame: respond::rejected(frame, Duration::ZERO), flushed: None });
+            .push(OutgoingReply { frame: respond::rejected(frame, Duration::ZERO), flushed: None });
     }
 
     /// Sends all ready replies with one flush.
     async fn send_replies(&mut self) -> Result<(), EndReason> {
         let mut flushed = Vec::new();
-        for Outgoing { frame, flushed: mark } in self.replies.ready.drain(..) {
+        for OutgoingReply { frame, flushed: mark } in self.replies.ready.drain(..) {
             timely(self.socket.feed(Message::Binary(frame.to_bytes()))).await?;
             flushed.extend(mark);
         }
@@ -421,7 +421,7 @@ impl Session<'_> {
             tracing::warn!(
                 app = self.app(),
                 unsent,
-                "a connection ended before these answers were sent"
+                "long connection: ended before these answers were sent"
             );
         }
         match reason {
@@ -463,12 +463,12 @@ fn is_data(message: &Message) -> bool {
 }
 
 /// Reads which fragment of which message a frame carries. Without numbers it is the whole message, as in one official SDK.
-fn place(frame: &Frame) -> Result<Place<'_>, String> {
+fn place(frame: &Frame) -> Result<FragmentPlace<'_>, String> {
     let number = |key: &str, absent| match frame.header(key) {
         None => Ok(absent),
         Some(text) => text.parse().map_err(|_| format!("`{key}` is {:?}", clip(text))),
     };
-    Ok(Place {
+    Ok(FragmentPlace {
         message_id: frame.header("message_id").unwrap_or_default(),
         sum: number("sum", 1)?,
         seq: number("seq", 0)?,

@@ -50,7 +50,7 @@ fn seconds(json: &Value, key: &'static str) -> Option<i64> {
 
 /// The settings in effect.
 #[derive(Clone, Debug)]
-pub(super) struct Settings {
+pub(super) struct ConnectionSettings {
     /// The interval between two pings.
     pub(super) ping_interval: Duration,
     /// The upper bound of the random first pause after a lost connection, so that a thousand hosts do not return at once.
@@ -59,7 +59,7 @@ pub(super) struct Settings {
     pub(super) reconnect_interval: Duration,
 }
 
-impl Default for Settings {
+impl Default for ConnectionSettings {
     /// The official SDKs' defaults, used until the platform sends its own.
     fn default() -> Self {
         Self {
@@ -70,7 +70,7 @@ impl Default for Settings {
     }
 }
 
-impl Settings {
+impl ConnectionSettings {
     /// Adopts the settings that the platform sent.
     pub(super) fn update(&mut self, wire: WireSettings) {
         take(&mut self.ping_interval, wire.ping_interval, &PING);
@@ -84,10 +84,9 @@ fn take(current: &mut Duration, wire: Option<i64>, bounds: &RangeInclusive<i64>)
         Some(seconds) if seconds >= *bounds.start() => {
             *current = Duration::from_secs(seconds.min(*bounds.end()).unsigned_abs());
         }
-        Some(seconds) => tracing::warn!(
-            seconds,
-            "the platform sent an interval that makes no sense, it is ignored"
-        ),
+        Some(seconds) => {
+            tracing::warn!(seconds, "long connection: ignored an interval that is out of range")
+        }
         None => {}
     }
 }
@@ -99,9 +98,9 @@ mod tests {
     use super::*;
 
     fn after(config: &Value) -> (u64, u64, u64) {
-        let mut settings = Settings::default();
+        let mut settings = ConnectionSettings::default();
         settings.update(WireSettings::read(config));
-        let Settings { ping_interval, reconnect_nonce, reconnect_interval } = settings;
+        let ConnectionSettings { ping_interval, reconnect_nonce, reconnect_interval } = settings;
         (ping_interval.as_secs(), reconnect_nonce.as_secs(), reconnect_interval.as_secs())
     }
 

@@ -10,7 +10,7 @@ use crate::telemetry::metrics;
 
 /// The state of one connection.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum State {
+pub enum ConnectionState {
     /// The connection is open, and messages can arrive.
     Up,
     /// The connection is being dialled; the reason says why it is not up.
@@ -23,13 +23,13 @@ pub enum State {
 #[derive(Clone, Debug)]
 pub struct Connections {
     app: Arc<str>,
-    states: Arc<Mutex<Vec<State>>>,
+    states: Arc<Mutex<Vec<ConnectionState>>>,
 }
 
 impl Connections {
     /// Makes `count` connections that are down.
     pub fn new(app: Arc<str>, count: u32) -> Self {
-        let states = vec![State::Down("not connected yet".to_owned()); count as usize];
+        let states = vec![ConnectionState::Down("not connected yet".to_owned()); count as usize];
         Self { app, states: Arc::new(Mutex::new(states)) }
     }
 
@@ -45,17 +45,18 @@ impl Connections {
     }
 
     /// Returns the states, in the order of the connections' numbers.
-    pub fn states(&self) -> Vec<State> {
+    pub fn states(&self) -> Vec<ConnectionState> {
         self.states.lock().clone()
     }
 
-    fn set(&self, index: usize, state: State) {
+    fn set(&self, index: usize, state: ConnectionState) {
         let mut states = self.states.lock();
         if let Some(slot) = states.get_mut(index) {
             *slot = state;
         }
-        let up = states.iter().filter(|state| **state == State::Up).count();
-        let given_up = states.iter().filter(|state| matches!(state, State::Fatal(_))).count();
+        let up = states.iter().filter(|state| **state == ConnectionState::Up).count();
+        let given_up =
+            states.iter().filter(|state| matches!(state, ConnectionState::Fatal(_))).count();
         metrics::set_connections(&self.app, up, given_up);
     }
 }
@@ -79,14 +80,14 @@ impl ConnectionStatus {
     }
 
     pub(super) fn set_up(&self) {
-        self.connections.set(self.index, State::Up);
+        self.connections.set(self.index, ConnectionState::Up);
     }
 
     pub(super) fn set_down(&self, reason: &str) {
-        self.connections.set(self.index, State::Down(brief(reason)));
+        self.connections.set(self.index, ConnectionState::Down(brief(reason)));
     }
 
     pub(super) fn set_fatal(&self, reason: &str) {
-        self.connections.set(self.index, State::Fatal(brief(reason)));
+        self.connections.set(self.index, ConnectionState::Fatal(brief(reason)));
     }
 }

@@ -89,10 +89,10 @@ impl Hasher for AsItIs {
     }
 }
 
-/// The acceptance of a new signature. Dropped without [`Admission::keep`], the signature may come again: the platform may repeat
+/// The acceptance of a new signature. Dropped without [`ReplayCheck::keep`], the signature may come again: the platform may repeat
 /// a request that was not answered.
 #[derive(Debug)]
-pub(super) struct Admission {
+pub(super) struct ReplayCheck {
     memory: Arc<ReplayMemory>,
     digest: Digest,
     kept: bool,
@@ -114,7 +114,7 @@ impl ReplayMemory {
         self: &Arc<Self>,
         signed: &Signed,
         moment: Moment,
-    ) -> Result<Admission, NotOnce> {
+    ) -> Result<ReplayCheck, NotOnce> {
         let now = moment.steady;
         let running = now.duration_since(self.began);
         // Compares with the running time and not with the start time, because the wall clock may have been set since.
@@ -129,18 +129,18 @@ impl ReplayMemory {
         }
         seen.insert(digest, now);
         drop(seen);
-        Ok(Admission { memory: Arc::clone(self), digest, kept: false })
+        Ok(ReplayCheck { memory: Arc::clone(self), digest, kept: false })
     }
 }
 
-impl Admission {
+impl ReplayCheck {
     /// Remembers the signature after its request was answered: a second one is a replay.
     pub(super) fn keep(mut self) {
         self.kept = true;
     }
 }
 
-impl Drop for Admission {
+impl Drop for ReplayCheck {
     fn drop(&mut self) {
         if !self.kept {
             self.memory.seen.lock().remove(&self.digest);

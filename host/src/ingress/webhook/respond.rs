@@ -17,6 +17,8 @@ use hyper::body::Frame;
 use hyper::body::SizeHint;
 use serde_json::json;
 
+use crate::callback::approval::keys::ApprovalError;
+use crate::callback::approval::keys::NotFromApproval;
 use crate::callback::envelope::EnvelopeError;
 use crate::callback::freshness::FreshnessError;
 use crate::callback::reply::Outgoing;
@@ -44,6 +46,17 @@ pub(super) enum Rejection {
     Verify(#[from] VerifyError),
     #[error(transparent)]
     Envelope(#[from] EnvelopeError),
+    #[error(transparent)]
+    NotFromApproval(NotFromApproval),
+}
+
+impl From<ApprovalError> for Rejection {
+    fn from(error: ApprovalError) -> Self {
+        match error {
+            ApprovalError::NotGenuine(why) => Self::NotFromApproval(why),
+            ApprovalError::Envelope(error) => Self::Envelope(error),
+        }
+    }
 }
 
 impl Rejection {
@@ -106,6 +119,10 @@ impl Rejection {
             Self::Envelope(EnvelopeError::WrongToken | EnvelopeError::NoVerificationToken) => {
                 (StatusCode::UNAUTHORIZED, "bad_token", "bad verification token")
             }
+            // All its faults are one to the sender, who could otherwise try keys.
+            Self::NotFromApproval(_) => {
+                (StatusCode::UNAUTHORIZED, "not_from_approval", "bad token or key")
+            }
         }
     }
 }
@@ -131,11 +148,16 @@ pub(super) fn challenge(challenge: &str) -> Response {
 /// server writes the body at once, and this time covers one wait for the socket.
 const UNSEEN_FLUSH: Duration = Duration::from_millis(100);
 
-/// Makes the answer to a callback. Its `Flushed` stays with the body until the last byte is written.
-pub(super) fn answered(answered: Answered, wire: Option<Arc<Wire>>) -> Response {
+/// Makes the answer to a callback, of which `seal` encrypts what the platform expects encrypted. Its `Flushed` stays with the body
+/// until the last byte is written.
+pub(super) fn answered(
+    answered: Answered,
+    wire: Option<Arc<Wire>>,
+    seal: impl FnOnce(&Bytes) -> Bytes,
+) -> Response {
     let (status, json) = match answered.reply.outgoing() {
         Outgoing::Body { status, json } => {
-            (StatusCode::from_u16(status).unwrap_or(StatusCode::OK), json.clone())
+            (StatusCode::from_u16(status).unwrap_or(StatusCode::OK), seal(json))
         }
         Outgoing::Accepted => (StatusCode::OK, Bytes::from_static(br#"{"msg":"success"}"#)),
         Outgoing::Redeliver => (

@@ -16,14 +16,14 @@ use tokio::time::Instant;
 /// The number of networks that are remembered. Beyond that, the one that was silent for longest is forgotten.
 const MAX_NETWORKS: usize = 1024;
 /// The rate of one network. Somebody who tries to save an address again and again stays far below.
-const OF_A_NETWORK: Rate = Rate { at_once: 20.0, per_second: 1.0 / 3.0 };
+const OF_A_NETWORK: UnsignedRate = UnsignedRate { at_once: 20.0, per_second: 1.0 / 3.0 };
 /// The rate of all networks. Decrypting that many requests takes no noticeable time.
-const OF_ALL: Rate = Rate { at_once: 200.0, per_second: 20.0 };
+const OF_ALL: UnsignedRate = UnsignedRate { at_once: 200.0, per_second: 20.0 };
 /// The least time between two log lines about the limit.
 const BETWEEN_WARNINGS: Duration = Duration::from_secs(60);
 
 #[derive(Clone, Copy, Debug)]
-struct Rate {
+struct UnsignedRate {
     at_once: f64,
     per_second: f64,
 }
@@ -36,11 +36,11 @@ struct Allowance {
 }
 
 impl Allowance {
-    fn full(rate: Rate, now: Instant) -> Self {
+    fn full(rate: UnsignedRate, now: Instant) -> Self {
         Self { left: rate.at_once, since: now }
     }
 
-    fn take(&mut self, rate: Rate, now: Instant) -> bool {
+    fn take(&mut self, rate: UnsignedRate, now: Instant) -> bool {
         let refilled = now.duration_since(self.since).as_secs_f64() * rate.per_second;
         self.left = (self.left + refilled).min(rate.at_once);
         self.since = now;
@@ -54,10 +54,10 @@ impl Allowance {
 
 /// The limit of one app.
 #[derive(Debug)]
-pub(super) struct UnsignedLimit(Mutex<State>);
+pub(super) struct UnsignedLimit(Mutex<LimiterState>);
 
 #[derive(Debug)]
-struct State {
+struct LimiterState {
     all: Allowance,
     networks: Bounded<IpAddr, Allowance>,
     warned: Option<Instant>,
@@ -65,7 +65,7 @@ struct State {
 
 /// The decision on an unsigned request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Turn {
+pub(super) enum UnsignedTurn {
     /// The request is examined.
     Now,
     /// The request is refused without being examined.
@@ -77,27 +77,27 @@ pub(super) enum Turn {
 
 impl UnsignedLimit {
     pub(super) fn new(now: Instant) -> Self {
-        Self(Mutex::new(State {
+        Self(Mutex::new(LimiterState {
             all: Allowance::full(OF_ALL, now),
             networks: Bounded::new(MAX_NETWORKS),
             warned: None,
         }))
     }
 
-    pub(super) fn take(&self, client: Option<IpAddr>, now: Instant) -> Turn {
+    pub(super) fn take(&self, client: Option<IpAddr>, now: Instant) -> UnsignedTurn {
         let mut state = self.0.lock();
         let of_network = client.and_then(network).is_none_or(|network| {
             let full = || Allowance::full(OF_A_NETWORK, now);
             state.networks.renew(network, full).take(OF_A_NETWORK, now)
         });
         if of_network && state.all.take(OF_ALL, now) {
-            return Turn::Now;
+            return UnsignedTurn::Now;
         }
         let warn = state.warned.is_none_or(|warned| now.duration_since(warned) >= BETWEEN_WARNINGS);
         if warn {
             state.warned = Some(now);
         }
-        Turn::Refused { warn }
+        UnsignedTurn::Refused { warn }
     }
 }
 
@@ -132,7 +132,7 @@ mod tests {
     }
 
     fn taken(limit: &UnsignedLimit, client: Option<IpAddr>, tries: usize, now: Instant) -> usize {
-        (0..tries).filter(|_| limit.take(client, now) == Turn::Now).count()
+        (0..tries).filter(|_| limit.take(client, now) == UnsignedTurn::Now).count()
     }
 
     #[test]
@@ -170,7 +170,7 @@ mod tests {
         assert_eq!(limit.0.lock().networks.len(), MAX_NETWORKS);
         let limit = UnsignedLimit::new(now);
         taken(&limit, None, 200, now);
-        assert_eq!(limit.take(None, now), Turn::Refused { warn: true });
-        assert_eq!(limit.take(None, now), Turn::Refused { warn: false });
+        assert_eq!(limit.take(None, now), UnsignedTurn::Refused { warn: true });
+        assert_eq!(limit.take(None, now), UnsignedTurn::Refused { warn: false });
     }
 }

@@ -13,7 +13,7 @@ use serde::de::IgnoredAny;
 use crate::callback::nesting::TOO_DEEP;
 use crate::journal::mask::Masking;
 use crate::secret::in_text;
-use crate::secret::names::Place;
+use crate::secret::names::SecretPlace;
 
 /// Levels of JSON inside strings that are parsed: cards in messages in callbacks. A deeper level is masked whole.
 const DEEPEST: usize = 4;
@@ -22,7 +22,7 @@ const LONGEST_NAME: usize = 256;
 
 /// The purpose of a pass over JSON.
 #[derive(Clone, Copy)]
-pub(super) enum Pass {
+pub(super) enum MaskPass {
     /// Finds values to mask by the names of members.
     Find,
     /// Finds values in host calls of plugins: also looks for names in pairs and in texts, without a hint that there are any.
@@ -37,25 +37,25 @@ pub(super) enum Pass {
 pub(super) fn scan<'t>(
     masking: &mut Masking<'_>,
     text: &'t str,
-    pass: Pass,
+    pass: MaskPass,
     depth: usize,
 ) -> Option<Cow<'t, str>> {
     let has_escapes = memchr(b'\\', text.as_bytes()).is_some();
     let closely = match pass {
-        Pass::FindClosely => true,
-        Pass::Find | Pass::FindPointers => {
+        MaskPass::FindClosely => true,
+        MaskPass::Find | MaskPass::FindPointers => {
             in_text::may_stand_in(text.as_bytes())
                 // Any character may be written as an escape.
                 || (has_escapes && memmem::find(text.as_bytes(), b"\\u").is_some())
         }
-        Pass::Spread => false,
+        MaskPass::Spread => false,
     };
     let (out, path) = (String::new(), String::new());
     let mut scan = Scan { text, at: 0, copied: 0, out, path, pass, depth, closely };
     match pass {
-        Pass::Find if !has_escapes && !closely => scan.names(masking)?,
-        Pass::Find | Pass::FindClosely | Pass::Spread => scan.strings(masking)?,
-        Pass::FindPointers => scan.value(masking, 0)?,
+        MaskPass::Find if !has_escapes && !closely => scan.names(masking)?,
+        MaskPass::Find | MaskPass::FindClosely | MaskPass::Spread => scan.strings(masking)?,
+        MaskPass::FindPointers => scan.value(masking, 0)?,
     }
     Some(scan.finish())
 }
@@ -94,7 +94,7 @@ struct Scan<'a> {
     copied: usize,
     out: String,
     path: String,
-    pass: Pass,
+    pass: MaskPass,
     depth: usize,
     /// True if strings are searched for credentials too.
     closely: bool,
@@ -130,7 +130,7 @@ impl<'a> Scan<'a> {
             let least = end.saturating_sub(LONGEST_NAME);
             let Some(quote) = memrchr(b'"', &bytes[least..end - 1]) else { continue };
             let name = &bytes[least + quote + 1..end - 1];
-            if names.look_up(name, Place::Member) {
+            if names.look_up(name, SecretPlace::Member) {
                 self.under(masking, name)?;
             }
         }
@@ -161,11 +161,11 @@ impl<'a> Scan<'a> {
     /// Handles the name of a member, and masks its value if the name demands it.
     fn name(&mut self, masking: &mut Masking<'_>, string: Quoted<'_>) -> Option<()> {
         let name = string.decoded();
-        if matches!(self.pass, Pass::Spread) {
+        if matches!(self.pass, MaskPass::Spread) {
             if let Some(letters) = masking.texts.instead_of(&name) {
                 self.put(string.from, &quoted(letters));
             }
-        } else if masking.masks.names.hold(name.as_bytes(), Place::Member) {
+        } else if masking.masks.names.hold(name.as_bytes(), SecretPlace::Member) {
             self.space();
             self.sign(b':')?;
             self.under(masking, name.as_bytes())?;
@@ -177,8 +177,8 @@ impl<'a> Scan<'a> {
     /// not, the position stays.
     fn pair(&mut self, masking: &mut Masking<'_>, name: Quoted<'_>) -> Option<bool> {
         let name = name.decoded();
-        if matches!(self.pass, Pass::Spread)
-            || !masking.masks.names.hold(name.as_bytes(), Place::Parameter)
+        if matches!(self.pass, MaskPass::Spread)
+            || !masking.masks.names.hold(name.as_bytes(), SecretPlace::Parameter)
         {
             return Some(false);
         }
@@ -278,7 +278,7 @@ impl<'a> Scan<'a> {
         let decoded = string.decoded();
         let replaced = match self.inner(masking, &decoded) {
             Some(inner) => inner,
-            None if matches!(self.pass, Pass::Spread) => masking.texts.replaced(&decoded),
+            None if matches!(self.pass, MaskPass::Spread) => masking.texts.replaced(&decoded),
             None if self.closely || has_a_name(&decoded, masking) => {
                 masking.found_in_text(&decoded)
             }
@@ -297,12 +297,12 @@ impl<'a> Scan<'a> {
         }
         serde_json::from_str::<IgnoredAny>(decoded).ok()?;
         let pass = match self.pass {
-            Pass::Find | Pass::FindPointers => Pass::Find,
-            Pass::FindClosely => Pass::FindClosely,
-            Pass::Spread => Pass::Spread,
+            MaskPass::Find | MaskPass::FindPointers => MaskPass::Find,
+            MaskPass::FindClosely => MaskPass::FindClosely,
+            MaskPass::Spread => MaskPass::Spread,
         };
         if self.depth == DEEPEST {
-            let hides = !matches!(pass, Pass::Spread) && decoded.contains(['"', ':']);
+            let hides = !matches!(pass, MaskPass::Spread) && decoded.contains(['"', ':']);
             return hides.then(|| Some(masking.mask(decoded).to_owned()));
         }
         match scan(masking, decoded, pass, self.depth + 1)? {
@@ -319,7 +319,7 @@ impl<'a> Scan<'a> {
             self.space();
             self.sign(b':')?;
             let before = self.step(&name.replace('~', "~0").replace('/', "~1"));
-            if masking.masks.names.hold(name.as_bytes(), Place::Member)
+            if masking.masks.names.hold(name.as_bytes(), SecretPlace::Member)
                 || self.is_pointed_at(masking)
             {
                 self.under(masking, name.as_bytes())?;

@@ -5,8 +5,8 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use crate::plugin::breaker::BreakerConfig;
+use crate::plugin::breaker::CallVerdict;
 use crate::plugin::breaker::Condition;
-use crate::plugin::breaker::Verdict;
 use crate::plugin::originator::Originator;
 use crate::plugin::originator::TenantId;
 use crate::plugin::originator::UserId;
@@ -89,7 +89,7 @@ impl Row {
 
 /// The effect of a verdict on one circuit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Turn {
+pub(super) enum BreakerTurn {
     Opened(Duration),
     Closed,
 }
@@ -120,41 +120,41 @@ impl Circuit {
     /// Records the end of a call. Opens a closed circuit if the failures in a row satisfy `is_enough`.
     pub(super) fn settle(
         &mut self,
-        end: End,
+        end: CallEnd,
         config: &BreakerConfig,
         is_enough: impl Fn(&Row) -> bool,
-    ) -> Option<Turn> {
+    ) -> Option<BreakerTurn> {
         match (&mut *self, end.was_probe, end.verdict) {
-            (Self::Closed(row), _, Verdict::Good) => {
+            (Self::Closed(row), _, CallVerdict::Good) => {
                 *row = Row::default();
                 None
             }
-            (Self::Closed(row), _, Verdict::Failed) => {
+            (Self::Closed(row), _, CallVerdict::Failed) => {
                 row.note(end.from);
                 let is_enough = is_enough(row);
                 is_enough.then(|| self.pause(end.at, Duration::from_millis(config.pause_ms)))
             }
-            (Self::Probing { .. }, true, Verdict::Good) => {
+            (Self::Probing { .. }, true, CallVerdict::Good) => {
                 *self = Self::default();
-                Some(Turn::Closed)
+                Some(BreakerTurn::Closed)
             }
-            (Self::Probing { pause }, true, Verdict::Failed) => {
+            (Self::Probing { pause }, true, CallVerdict::Failed) => {
                 let pause = (*pause * 2).min(Duration::from_millis(config.max_pause_ms));
                 Some(self.pause(end.at, pause))
             }
-            (Self::Probing { .. }, true, Verdict::Neither) => {
+            (Self::Probing { .. }, true, CallVerdict::Neither) => {
                 self.give_up_probe(end.at);
                 None
             }
             // Calls that began before the pause say nothing about the present.
             (Self::Paused { .. } | Self::Probing { .. }, ..)
-            | (Self::Closed(_), _, Verdict::Neither) => None,
+            | (Self::Closed(_), _, CallVerdict::Neither) => None,
         }
     }
 
-    fn pause(&mut self, now: Instant, pause: Duration) -> Turn {
+    fn pause(&mut self, now: Instant, pause: Duration) -> BreakerTurn {
         *self = Self::Paused { until: now + pause, pause };
-        Turn::Opened(pause)
+        BreakerTurn::Opened(pause)
     }
 
     /// Records that the probe was not made: the next call may be one.
@@ -184,9 +184,9 @@ impl Circuit {
 
 /// The end of a call, as one circuit sees it.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct End {
+pub(super) struct CallEnd {
     pub(super) from: Originator,
     pub(super) was_probe: bool,
-    pub(super) verdict: Verdict,
+    pub(super) verdict: CallVerdict,
     pub(super) at: Instant,
 }

@@ -20,14 +20,14 @@ use crate::runtime::call::state::Wasi;
 const NOTHING: &str = "{}";
 
 /// The entry point of a plugin of the command form.
-pub(in crate::runtime) enum Command {
+pub(in crate::runtime) enum CommandHandler {
     /// A component's exported `run`.
     Run(GuestIndices),
     /// The start function of a core module.
     Program,
 }
 
-impl Command {
+impl CommandHandler {
     /// Finds the entry point in a component.
     pub(in crate::runtime) fn exported(instance_pre: &InstancePre<GuestState>) -> Option<Self> {
         GuestIndices::new(instance_pre).ok().map(Self::Run)

@@ -9,7 +9,7 @@ use crate::callback::reply::Toast;
 use crate::capability::plugin_settings::PluginSettings;
 use crate::runtime::call::lift;
 use crate::runtime::limits::Limits;
-use crate::runtime::memory::Refused;
+use crate::runtime::memory::GrowthRefused;
 
 /// Why a handler did not return a reply.
 #[derive(Debug, thiserror::Error)]
@@ -94,7 +94,7 @@ impl CallError {
     pub(in crate::runtime) fn of(
         error: &wasmtime::Error,
         limits: &Limits,
-        refused: Option<Refused>,
+        refused: Option<GrowthRefused>,
     ) -> Self {
         let said = || format!("{error:#}");
         let trap = error.downcast_ref::<Trap>();
@@ -116,11 +116,11 @@ impl CallError {
     /// Returns the error for a guest that was refused memory, even if the guest then gave up in its own way.
     pub(in crate::runtime) fn for_want_of_memory(
         limits: &Limits,
-        refused: Option<Refused>,
+        refused: Option<GrowthRefused>,
     ) -> Option<Self> {
         Some(match refused? {
-            Refused::Own => Self::OutOfMemory { limit: limits.memory_bytes },
-            Refused::Host => Self::HostMemory,
+            GrowthRefused::Own => Self::OutOfMemory { limit: limits.memory_bytes },
+            GrowthRefused::Host => Self::HostMemory,
         })
     }
 

@@ -6,7 +6,7 @@ use wasmtime::Store;
 use wasmtime::component::Instance;
 
 use crate::capability::context::CallContext;
-use crate::runtime::call::Call;
+use crate::runtime::call::CallData;
 use crate::runtime::call::command_input::CommandInput;
 use crate::runtime::call::host_call_hook::HostCallHook;
 use crate::runtime::call::state::GuestState;
@@ -87,7 +87,7 @@ impl Guest {
     fn begin_call(&mut self, limits: &Limits, context: CallContext) {
         let state = self.store.data_mut();
         state.limiter.begin_call();
-        state.call = Some(Call::begin(context));
+        state.call = Some(CallData::begin(context));
         // Fuel is on, as in `new`.
         self.store
             .set_fuel(limits.fuel)

@@ -17,7 +17,7 @@ use crate::capability::context::CallMode;
 use crate::deadline::Deadline;
 use crate::deadline::DeadlineConfig;
 use crate::runtime::call::command;
-use crate::runtime::call::command::Command;
+use crate::runtime::call::command::CommandHandler;
 use crate::runtime::call::error::CallError;
 use crate::runtime::call::guest::Guest;
 use crate::runtime::call::last_words::last_words;
@@ -178,7 +178,7 @@ async fn invoke(
     timing.instantiated = Some(Instant::now());
     let header = &callback.header;
     let handlers = &runnable.handlers;
-    if let Some(Command::Run(indices)) = &handlers.command {
+    if let Some(CommandHandler::Run(indices)) = &handlers.command {
         let code = command::run(indices, store, &instance).await?;
         return Ok(command::answer(code, callback, &store.data().wasi, reply_bytes));
     }
@@ -216,6 +216,7 @@ async fn invoke(
                 .await?
                 .map(lift::legacy_reply)
         }
+        (Handler::Typed, Body::Approval(_)) => return Err(absent()),
         (Handler::Typed, Body::Other(event)) => {
             let guest = handlers.event.as_ref().ok_or_else(absent)?.load(&mut *store, &instance)?;
             guest
@@ -227,12 +228,18 @@ async fn invoke(
     Ok(reply.map_err(CallError::from))
 }
 
-/// Runs one call for a self-test or a replay: without grants, uncounted, and stopped at the soft deadline.
-pub async fn try_out(engine: &GuestEngine, unit: &Arc<Unit>, task: Task) -> CallReport {
+/// Runs one call for a self-test or a replay: uncounted, and stopped at the soft deadline.
+pub async fn try_out(
+    engine: &GuestEngine,
+    unit: &Arc<Unit>,
+    task: Task,
+    mode: CallMode,
+) -> CallReport {
     let Task { handler, callback, deadline, tape } = task;
     let (CallThreads { io, long }, unit) = (CallThreads::of(engine), Arc::clone(unit));
     let trying = engine.threads().spawn(async move {
-        let guest = unit.fresh_guest(unit.trial(&callback, deadline, io, tape));
+        let context = CallContext { mode, ..unit.trial(&callback, deadline, io, tape) };
+        let guest = unit.fresh_guest(context);
         let call = run(&unit, handler, &callback, deadline, guest);
         let ((report, _), _) = take_turns(call, &long).await;
         report

@@ -11,7 +11,7 @@ use std::future::ready;
 use tokio::task::JoinHandle;
 use tokio::time::Instant;
 
-use crate::first_poll::Begun;
+use crate::first_poll::FirstPoll;
 use crate::first_poll::begin;
 use crate::runtime::call::error::CallError;
 use crate::runtime::call::report::CallReport;
@@ -39,12 +39,12 @@ impl RunningCall {
             return Self(Progress::OnGuestThread(engine.threads().spawn(call)));
         }
         Self(match begin(call) {
-            Begun::Over(report) => Progress::Over(ready(Box::new(report))),
-            Begun::Waits(call) => {
+            FirstPoll::Over(report) => Progress::Over(ready(Box::new(report))),
+            FirstPoll::Waits(call) => {
                 unit.hint.record_unfinished();
                 Progress::OnGuestThread(engine.threads().spawn(call))
             }
-            Begun::Panicked => Progress::Over(ready(Box::new(lost(&"it panicked")))),
+            FirstPoll::Panicked => Progress::Over(ready(Box::new(lost(&"it panicked")))),
         })
     }
 

@@ -15,7 +15,7 @@ use crate::capability::HasServices;
 use crate::capability::Services;
 use crate::capability::http;
 use crate::capability::stdio::Printed;
-use crate::runtime::call::Call;
+use crate::runtime::call::CallData;
 use crate::runtime::call::command_input::CommandInput;
 use crate::runtime::call::command_input::REMAINING;
 use crate::runtime::call::taped::Taped;
@@ -34,7 +34,7 @@ pub(in crate::runtime) struct GuestState {
     pub(in crate::runtime) wasi: Wasi,
     pub(in crate::runtime) limiter: InstanceLimiter,
     /// `None` between two calls.
-    pub(in crate::runtime) call: Option<Call>,
+    pub(in crate::runtime) call: Option<CallData>,
     pub(in crate::runtime) machine: Arc<Machine>,
 }
 
@@ -47,12 +47,12 @@ impl GuestState {
     }
 
     /// Returns the current call.
-    pub(in crate::runtime) fn call(&mut self) -> &mut Call {
+    pub(in crate::runtime) fn call(&mut self) -> &mut CallData {
         under_way(&mut self.call)
     }
 }
 
-fn under_way(call: &mut Option<Call>) -> &mut Call {
+fn under_way(call: &mut Option<CallData>) -> &mut CallData {
     call.as_mut().unwrap_or_else(|| unreachable!("a guest runs only in a call"))
 }
 

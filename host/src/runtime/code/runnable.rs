@@ -84,7 +84,7 @@ impl MovableCode {
         let moved = moved.map(Arc::new)?;
         self.current.store(Arc::clone(&moved));
         let took_ms = began.elapsed().as_secs_f64() * 1000.0;
-        tracing::debug!(took_ms, "code of a plugin moved to another engine");
+        tracing::debug!(took_ms, "runtime: code moved to another engine");
         Ok(moved)
     }
 }

@@ -34,7 +34,7 @@ const ABANDONED: Duration = Duration::from_secs(60 * 60);
 
 /// An open folder. Its files are reached through this handle, and never by a path.
 #[derive(Debug)]
-pub(super) struct Folder {
+pub(super) struct CacheFolder {
     open: File,
     /// The path for messages.
     path: PathBuf,
@@ -42,33 +42,33 @@ pub(super) struct Folder {
 }
 
 /// The name of a file in the folder, without any path.
-pub(super) type Name = String;
+pub(super) type FileName = String;
 
 /// A file of this cache.
-struct Kept {
-    name: Name,
+struct CachedFile {
+    name: FileName,
     bytes: u64,
     used: SystemTime,
 }
 
-impl Folder {
+impl CacheFolder {
     /// Opens the folder, and makes it if it is missing.
     pub(super) fn open(path: PathBuf, max_bytes: u64) -> Result<Self, Distrust> {
         Ok(Self { open: way::open(&path)?, path, max_bytes })
     }
 
     /// Returns the file name for a compiled component.
-    pub(super) fn component(key: &Key) -> Name {
+    pub(super) fn component(key: &Key) -> FileName {
         format!("{}.{COMPONENT}", hex::encode(key))
     }
 
     /// Returns the file name for compiled functions.
-    pub(super) fn pack(key: &Key) -> Name {
+    pub(super) fn pack(key: &Key) -> FileName {
         format!("{}.{PACK}", hex::encode(key))
     }
 
     /// Lists the files of compiled functions, the least recently used first. Empty if the folder cannot be read.
-    pub(super) fn packs(&self) -> Vec<Name> {
+    pub(super) fn packs(&self) -> Vec<FileName> {
         let kept = self.kept(SystemTime::now()).unwrap_or_default();
         let names = kept.into_iter().map(|kept| kept.name);
         names.filter(|name| Path::new(name).extension() == Some(PACK.as_ref())).collect()
@@ -94,7 +94,11 @@ impl Folder {
         let size = bytes.len() as u64;
         let Some(room) = self.max_bytes.checked_sub(size) else {
             let max_bytes = self.max_bytes;
-            tracing::info!(size, max_bytes, "compiled code is larger than cache.max_bytes");
+            tracing::info!(
+                size,
+                max_bytes,
+                "code cache: code larger than cache.max_bytes not kept"
+            );
             return Ok(());
         };
         let (mut file, unfinished) = self.begin_file()?;
@@ -114,7 +118,7 @@ impl Folder {
     }
 
     /// Makes a new file under an unused name.
-    fn begin_file(&self) -> std::io::Result<(File, Name)> {
+    fn begin_file(&self) -> std::io::Result<(File, FileName)> {
         let flags =
             OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
         loop {
@@ -143,7 +147,7 @@ impl Folder {
     }
 
     /// Lists the finished files of this cache, the least recently used first. Deletes abandoned unfinished ones.
-    fn kept(&self, now: SystemTime) -> std::io::Result<Vec<Kept>> {
+    fn kept(&self, now: SystemTime) -> std::io::Result<Vec<CachedFile>> {
         let mut kept = Vec::new();
         for entry in Dir::read_from(&self.open)? {
             let entry = entry?;
@@ -163,7 +167,7 @@ impl Folder {
                 Some(UNFINISHED) => self.remove(name),
                 _ => {
                     let bytes = u64::try_from(stat.st_size).unwrap_or(0);
-                    kept.push(Kept { name: name.to_owned(), bytes, used });
+                    kept.push(CachedFile { name: name.to_owned(), bytes, used });
                 }
             }
         }
@@ -202,28 +206,31 @@ mod tests {
     #[test]
     fn what_was_used_longest_ago_makes_room() {
         let home = tempfile::tempdir().unwrap();
-        let folder = Folder::open(home.path().join("deep/code"), 100).unwrap();
+        let folder = CacheFolder::open(home.path().join("deep/code"), 100).unwrap();
         for (minutes, key) in [(3, [1; 32]), (1, [2; 32]), (2, [3; 32])] {
-            folder.write(&Folder::component(&key), &[0; 30]).unwrap();
-            set_used(&folder.place(&Folder::component(&key)), Duration::from_secs(60 * minutes));
+            folder.write(&CacheFolder::component(&key), &[0; 30]).unwrap();
+            set_used(
+                &folder.place(&CacheFolder::component(&key)),
+                Duration::from_secs(60 * minutes),
+            );
         }
         std::fs::write(folder.path.join("of-somebody-else"), [0; 1000]).unwrap();
-        folder.write(&Folder::component(&[4; 32]), &[0; 60]).unwrap();
+        folder.write(&CacheFolder::component(&[4; 32]), &[0; 60]).unwrap();
         let left = [[2; 32], [4; 32]].map(|key| format!("{}.component", hex::encode(key)));
         assert_eq!(names(&folder.path), [&left[0], &left[1], "of-somebody-else"]);
-        folder.write(&Folder::component(&[5; 32]), &[0; 101]).unwrap();
+        folder.write(&CacheFolder::component(&[5; 32]), &[0; 101]).unwrap();
         assert_eq!(names(&folder.path).len(), 3, "too large for the whole folder");
     }
 
     #[test]
     fn what_a_killed_host_left_goes() {
         let home = tempfile::tempdir().unwrap();
-        let folder = Folder::open(home.path().join("code"), 100).unwrap();
+        let folder = CacheFolder::open(home.path().join("code"), 100).unwrap();
         for (name, ago) in [("a.unfinished", ABANDONED * 2), ("b.unfinished", Duration::ZERO)] {
             std::fs::write(folder.path.join(name), "").unwrap();
             set_used(&folder.path.join(name), ago);
         }
-        folder.write(&Folder::component(&[1; 32]), b"code").unwrap();
+        folder.write(&CacheFolder::component(&[1; 32]), b"code").unwrap();
         let component = format!("{}.component", hex::encode([1; 32]));
         assert_eq!(names(&folder.path), [component.as_str(), "b.unfinished"]);
     }
@@ -231,7 +238,7 @@ mod tests {
     #[test]
     fn a_link_is_not_followed_and_a_missing_file_is_no_fault() {
         let home = tempfile::tempdir().unwrap();
-        let folder = Folder::open(home.path().join("code"), 100).unwrap();
+        let folder = CacheFolder::open(home.path().join("code"), 100).unwrap();
         std::fs::write(home.path().join("file"), "").unwrap();
         std::os::unix::fs::symlink(home.path().join("file"), folder.place("link")).unwrap();
         assert!(matches!(folder.read("link"), Err(Distrust::WrongKind("file"))));
@@ -242,13 +249,16 @@ mod tests {
     fn it_is_for_the_host_s_user_alone() {
         let home = tempfile::tempdir().unwrap();
         let path = home.path().join("code");
-        Folder::open(path.clone(), 100).unwrap();
+        CacheFolder::open(path.clone(), 100).unwrap();
         let mode = std::fs::metadata(&path).unwrap().permissions().mode();
         assert_eq!(mode & 0o777, 0o700);
         std::fs::set_permissions(&path, PermissionsExt::from_mode(0o770)).unwrap();
-        assert!(matches!(Folder::open(path, 100), Err(Distrust::WritableByOthers { mode: 0o770 })));
+        assert!(matches!(
+            CacheFolder::open(path, 100),
+            Err(Distrust::WritableByOthers { mode: 0o770 })
+        ));
         let file = home.path().join("file");
         std::fs::write(&file, "").unwrap();
-        assert!(Folder::open(file, 100).is_err());
+        assert!(CacheFolder::open(file, 100).is_err());
     }
 }

@@ -17,7 +17,7 @@ use aviary_state::Mutex;
 use wasmtime::CacheStore;
 
 use crate::runtime::code_cache::entry::Distrust;
-use crate::runtime::code_cache::folder::Folder;
+use crate::runtime::code_cache::folder::CacheFolder;
 use crate::runtime::code_cache::functions::pack::FunctionKey;
 use crate::runtime::code_cache::functions::pack::Pack;
 
@@ -31,13 +31,13 @@ const MAX_FRESH_BYTES: usize = 32 << 20;
 
 /// The packs of one folder, and the functions that were compiled since the last pack was written.
 pub(super) struct Functions {
-    folder: Arc<Folder>,
+    folder: Arc<CacheFolder>,
     looked: Once,
-    state: Mutex<State>,
+    state: Mutex<PackState>,
 }
 
 #[derive(Default)]
-struct State {
+struct PackState {
     /// The least recently used first.
     packs: Vec<Arc<Pack>>,
     fresh: HashMap<FunctionKey, Vec<u8>>,
@@ -54,7 +54,7 @@ impl fmt::Debug for Functions {
 
 impl Functions {
     /// Makes a store that reads nothing before the first search.
-    pub(super) fn new(folder: Arc<Folder>) -> Self {
+    pub(super) fn new(folder: Arc<CacheFolder>) -> Self {
         Self { folder, looked: Once::new(), state: Mutex::default() }
     }
 
@@ -81,7 +81,7 @@ impl Functions {
         match Pack::write(&self.folder, fresh) {
             Ok(Some(pack)) => self.state.lock().add(pack),
             Ok(None) => {}
-            Err(error) => tracing::warn!(%error, "compiled functions are not kept"),
+            Err(error) => tracing::warn!(%error, "code cache: functions not kept"),
         }
     }
 
@@ -107,12 +107,12 @@ impl Functions {
 
 /// Returns every function of a pack, for the fuzz target. `None` if the pack is invalid.
 #[cfg(any(test, feature = "fuzzing"))]
-pub(super) fn open_pack(folder: &Folder, name: &str) -> Option<Vec<Vec<u8>>> {
+pub(super) fn open_pack(folder: &CacheFolder, name: &str) -> Option<Vec<Vec<u8>>> {
     let pack = Pack::open(folder, name).ok()?;
     Some(pack.keys().filter_map(|key| pack.get(key)).collect())
 }
 
-impl State {
+impl PackState {
     fn add(&mut self, pack: Pack) {
         self.packs.push(Arc::new(pack));
         let functions = |packs: &[Arc<Pack>]| packs.iter().map(|pack| pack.len()).sum::<usize>();
@@ -155,7 +155,7 @@ mod tests {
     use super::*;
 
     fn functions(home: &tempfile::TempDir) -> Functions {
-        let folder = Folder::open(home.path().to_owned(), 1 << 20).unwrap();
+        let folder = CacheFolder::open(home.path().to_owned(), 1 << 20).unwrap();
         Functions::new(Arc::new(folder))
     }
 

@@ -7,16 +7,16 @@ use tempfile::TempDir;
 
 use crate::runtime::code_cache::entry::sealed;
 use crate::runtime::code_cache::entry::verified;
-use crate::runtime::code_cache::folder::Folder;
+use crate::runtime::code_cache::folder::CacheFolder;
 use crate::runtime::code_cache::functions::open_pack;
 use crate::runtime::code_cache::key::Key;
 
 const KEY: Key = [7; 32];
 
 /// A temporary folder with the one file that every input is written to.
-static PLACE: LazyLock<(TempDir, Folder)> = LazyLock::new(|| {
+static PLACE: LazyLock<(TempDir, CacheFolder)> = LazyLock::new(|| {
     let parent = tempfile::tempdir().expect("the machine has room for a folder");
-    let folder = Folder::open(parent.path().join("cache"), u64::MAX);
+    let folder = CacheFolder::open(parent.path().join("cache"), u64::MAX);
     (parent, folder.expect("the folder is the host's own"))
 });
 
@@ -30,7 +30,7 @@ pub fn code_cache(input: &[u8]) {
     let (_, length) =
         verified(written(&whole), &KEY).expect("a file that was just written is good");
     assert_eq!(length, code.len() as u64);
-    if let Some(functions) = open_pack(&PLACE.1, &Folder::pack(&KEY)) {
+    if let Some(functions) = open_pack(&PLACE.1, &CacheFolder::pack(&KEY)) {
         assert!(functions.iter().all(|function| function.len() <= code.len()));
     }
     let mut damaged = whole;
@@ -52,7 +52,7 @@ fn is_trusted_as_written(bytes: &[u8]) {
 
 /// Writes these bytes to the file and opens it.
 fn written(bytes: &[u8]) -> File {
-    let (folder, name) = (&PLACE.1, Folder::pack(&KEY));
+    let (folder, name) = (&PLACE.1, CacheFolder::pack(&KEY));
     std::fs::write(folder.place(&name), bytes).expect("the machine has room for a file");
     folder.read(&name).expect("a file that was just written can be read")
 }

@@ -18,7 +18,7 @@ pub(super) struct Keys {
 
 impl Keys {
     pub(super) fn new(engine: &Engine) -> Self {
-        let mut settings = Settings(blake3::Hasher::new());
+        let mut settings = CompilerSettings(blake3::Hasher::new());
         // Covers wasmtime's version, the target with its features, and every setting that affects the code.
         engine.precompile_compatibility_hash().hash(&mut settings);
         env!("CARGO_PKG_VERSION").hash(&mut settings);
@@ -43,9 +43,9 @@ fn build() -> Option<(u64, u128)> {
 }
 
 /// Hashes any value. The bytes that `std` feeds to a hasher are the same in every process of one build.
-struct Settings(blake3::Hasher);
+struct CompilerSettings(blake3::Hasher);
 
-impl std::hash::Hasher for Settings {
+impl std::hash::Hasher for CompilerSettings {
     fn write(&mut self, bytes: &[u8]) {
         self.0.update(bytes);
     }

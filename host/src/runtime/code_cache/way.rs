@@ -39,7 +39,7 @@ const LOOK_UP: OFlags = OFlags::RDONLY;
 /// A parent may be reached through a link, as `/home` is on some systems, but only if nobody else can have made that link. The
 /// folder itself may not be a link.
 pub(super) fn open(path: &Path) -> Result<File, Distrust> {
-    let mut way = Way::from_root()?;
+    let mut way = PathWalk::from_root()?;
     way.left = names(&std::path::absolute(path)?);
     while let Some(name) = way.left.pop_front() {
         way.step(&name)?;
@@ -54,14 +54,14 @@ pub(super) fn open(path: &Path) -> Result<File, Distrust> {
 }
 
 /// The part of the way that was checked, and the names that are left.
-struct Way {
+struct PathWalk {
     folder: File,
     path: PathBuf,
     left: VecDeque<OsString>,
     links: usize,
 }
 
-impl Way {
+impl PathWalk {
     fn from_root() -> Result<Self, Distrust> {
         let path = PathBuf::from("/");
         let folder = open_folder(rustix::fs::CWD, &path)?;

@@ -21,7 +21,7 @@ const PIECE: u64 = 1 << 20;
 
 /// A file to compile, with the limits. The file's bytes follow the order.
 #[derive(Debug, Serialize, Deserialize)]
-pub(in crate::runtime) struct Order {
+pub(in crate::runtime) struct CompileOrder {
     /// The length of the file.
     pub(in crate::runtime) wasm_bytes: u64,
     /// The name under which the code is cached, which is part of its seal.
@@ -36,7 +36,7 @@ pub(in crate::runtime) struct Order {
     pub(in crate::runtime) cache: Option<(PathBuf, u64)>,
 }
 
-impl Order {
+impl CompileOrder {
     /// Returns the bytes that precede the file.
     pub(in crate::runtime) fn head(&self) -> io::Result<Vec<u8>> {
         let json = serde_json::to_vec(self)?;
@@ -62,7 +62,7 @@ impl Order {
 /// A compiler's answers to an order, in this sequence: perhaps `TakesLong`, then one of `Code` and `Refused`, and after `Code`
 /// any number of `PackRefused` and one of `Kept` and `NotKept`. `Failed` may come in place of any of them.
 #[derive(Debug, PartialEq, Eq)]
-pub(in crate::runtime) enum Answer {
+pub(in crate::runtime) enum CompilerAnswer {
     /// The compilation has used the processor time of a short one, and continues.
     TakesLong,
     /// Machine code with its seal.
@@ -79,7 +79,7 @@ pub(in crate::runtime) enum Answer {
     Failed(String),
 }
 
-impl Answer {
+impl CompilerAnswer {
     fn parts(&self) -> (u8, &[u8]) {
         match self {
             Self::TakesLong => (0, &[]),
@@ -146,8 +146,8 @@ mod tests {
 
     const MOST: u64 = 1 << 20;
 
-    fn order() -> Order {
-        Order {
+    fn order() -> CompileOrder {
+        CompileOrder {
             wasm_bytes: 5,
             key: [7; 32],
             threads: 2,
@@ -160,22 +160,22 @@ mod tests {
     #[test]
     fn an_order_is_read_as_it_was_given() {
         let head = order().head().unwrap();
-        let read = Order::read(&mut head.as_slice()).unwrap();
+        let read = CompileOrder::read(&mut head.as_slice()).unwrap();
         assert_eq!(format!("{read:?}"), format!("{:?}", order()));
-        assert!(Order::read(&mut &head[..head.len() - 1]).is_err());
-        assert!(Order::read(&mut [0xff; 8].as_slice()).is_err(), "a head of four gigabytes");
+        assert!(CompileOrder::read(&mut &head[..head.len() - 1]).is_err());
+        assert!(CompileOrder::read(&mut [0xff; 8].as_slice()).is_err(), "a head of four gigabytes");
     }
 
     #[tokio::test]
     async fn answers_are_read_as_they_were_given() {
         let all = [
-            Answer::TakesLong,
-            Answer::Code(vec![1; 100_000]),
-            Answer::Refused("no plugin".to_owned()),
-            Answer::PackRefused("pack: not a file".to_owned()),
-            Answer::Kept,
-            Answer::NotKept("the disk is full".to_owned()),
-            Answer::Failed("no thread".to_owned()),
+            CompilerAnswer::TakesLong,
+            CompilerAnswer::Code(vec![1; 100_000]),
+            CompilerAnswer::Refused("no plugin".to_owned()),
+            CompilerAnswer::PackRefused("pack: not a file".to_owned()),
+            CompilerAnswer::Kept,
+            CompilerAnswer::NotKept("the disk is full".to_owned()),
+            CompilerAnswer::Failed("no thread".to_owned()),
         ];
         let mut bytes = Vec::new();
         for answer in &all {
@@ -183,16 +183,16 @@ mod tests {
         }
         let mut input = bytes.as_slice();
         for answer in all {
-            assert_eq!(Answer::read(&mut input, MOST).await.unwrap(), Some(answer));
+            assert_eq!(CompilerAnswer::read(&mut input, MOST).await.unwrap(), Some(answer));
         }
-        assert_eq!(Answer::read(&mut input, MOST).await.unwrap(), None);
+        assert_eq!(CompilerAnswer::read(&mut input, MOST).await.unwrap(), None);
     }
 
     #[tokio::test]
     async fn an_answer_that_cannot_be_is_refused() {
         let framed = |kind: u8, length: u64| [&[kind][..], &length.to_le_bytes()].concat();
         for bad in [framed(1, MOST + 1), framed(2, 1 << 40), framed(9, 0), framed(1, 1)] {
-            assert!(Answer::read(&mut bad.as_slice(), MOST).await.is_err(), "{bad:?}");
+            assert!(CompilerAnswer::read(&mut bad.as_slice(), MOST).await.is_err(), "{bad:?}");
         }
     }
 

@@ -40,7 +40,7 @@ pub(super) struct Pools {
 impl Pools {
     /// Starts idle threads. As many threads with a share follow if those are starved.
     pub(super) fn start(threads: usize) -> Result<Self, ThreadPoolBuildError> {
-        let idle = Pool::start(threads, Priority::Idle)?;
+        let idle = Pool::start(threads, CompilerPriority::Idle)?;
         Ok(Self { threads, idle, share: None, began: Instant::now() })
     }
 
@@ -69,7 +69,7 @@ impl Pools {
             if self.share.is_none()
                 && let (Some(earlier), Some(later)) = (before, now)
                 && later.saturating_sub(earlier) < since.elapsed() / LEAST_SHARE
-                && let Ok(share) = Pool::start(self.threads, Priority::Share)
+                && let Ok(share) = Pool::start(self.threads, CompilerPriority::Share)
             {
                 share.begin(work.clone(), sender.clone());
                 self.share = Some(share);
@@ -87,7 +87,7 @@ impl Pools {
 
 /// The share of the cores that threads get.
 #[derive(Clone, Copy)]
-enum Priority {
+enum CompilerPriority {
     /// Threads run only when no other thread of the machine wants the core.
     Idle,
     /// Threads run seldom, but surely.
@@ -101,7 +101,7 @@ struct Pool {
 }
 
 impl Pool {
-    fn start(threads: usize, priority: Priority) -> Result<Self, ThreadPoolBuildError> {
+    fn start(threads: usize, priority: CompilerPriority) -> Result<Self, ThreadPoolBuildError> {
         let records: Arc<Mutex<Vec<_>>> = Arc::default();
         let known = Arc::clone(&records);
         let threads = ThreadPoolBuilder::new()
@@ -109,8 +109,8 @@ impl Pool {
             .thread_name(|_| "compile".to_owned())
             .start_handler(move |_| {
                 let is_idle = match priority {
-                    Priority::Idle => use_idle_priority(),
-                    Priority::Share => false,
+                    CompilerPriority::Idle => use_idle_priority(),
+                    CompilerPriority::Share => false,
                 };
                 if !is_idle {
                     lower_priority(NICENESS);

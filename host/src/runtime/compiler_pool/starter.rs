@@ -30,24 +30,24 @@ const LIBRARIES: &str = "LD_LIBRARY_PATH";
 const RESERVE_ONLY: (&str, &str) = ("MIMALLOC_ARENA_EAGER_COMMIT", "0");
 
 /// A request for a compiler.
-struct Wanted {
+struct StartRequest {
     /// The runtime that serves the compiler's pipes.
     runtime: Handle,
     started: oneshot::Sender<io::Result<Child>>,
 }
 
 /// Starts compilers until it is dropped.
-pub(super) struct Starter(mpsc::Sender<Wanted>);
+pub(super) struct Starter(mpsc::Sender<StartRequest>);
 
 impl Starter {
     /// Opens the program and starts the thread.
     pub(super) fn new(program: &CompilerProgram) -> io::Result<Self> {
-        let program = Program::open(program)?;
-        let (sender, mut wanted) = mpsc::channel::<Wanted>(MAX_WAITING);
+        let program = OpenProgram::open(program)?;
+        let (sender, mut wanted) = mpsc::channel::<StartRequest>(MAX_WAITING);
         thread::Builder::new().name("compilers".to_owned()).spawn(move || {
             // Compilers inherit this priority, so that all of their work comes after guests.
             lower_priority(NICENESS);
-            while let Some(Wanted { runtime, started }) = wanted.blocking_recv() {
+            while let Some(StartRequest { runtime, started }) = wanted.blocking_recv() {
                 let _runtime = runtime.enter();
                 // The request may have been dropped meanwhile. Then the compiler is dropped here, which ends it.
                 let _ = started.send(program.start());
@@ -59,7 +59,7 @@ impl Starter {
     /// Starts a compiler that waits for its order. Dropping the process ends it.
     pub(super) async fn start(&self) -> io::Result<Child> {
         let (started, child) = oneshot::channel();
-        let wanted = Wanted { runtime: Handle::current(), started };
+        let wanted = StartRequest { runtime: Handle::current(), started };
         let gone = || io::Error::other("the thread that starts compilers has ended");
         self.0.send(wanted).await.map_err(|_closed| gone())?;
         child.await.map_err(|_closed| gone())?
@@ -67,13 +67,13 @@ impl Starter {
 }
 
 /// The program that is started.
-enum Program {
+enum OpenProgram {
     /// Held open: an upgrade puts another file at the path, which would compile for another version of the host.
     Open(File),
     Path(PathBuf),
 }
 
-impl Program {
+impl OpenProgram {
     fn open(program: &CompilerProgram) -> io::Result<Self> {
         match program {
             CompilerProgram::ThisOne => File::open(THIS_PROGRAM)

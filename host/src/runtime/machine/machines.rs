@@ -53,7 +53,7 @@ impl Machines {
             let reason = format!("{error:#}");
             tracing::error!(
                 reason,
-                "memory may be swapped out, and no other engine can be made: restart the host"
+                "runtime: memory may be swapped out and no other engine can be made, restart the host"
             );
         })?;
         self.current.store(Arc::clone(&safe));

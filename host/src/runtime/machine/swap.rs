@@ -51,13 +51,13 @@ impl Exposure {
 /// Notices that memory could have been swapped out since the watch began, even if it cannot be any more.
 #[derive(Debug)]
 pub(in crate::runtime) struct SwapWatch {
-    reason: Reason,
+    reason: SwapReason,
     broken: AtomicBool,
 }
 
 /// Why memory cannot be swapped out.
 #[derive(Debug)]
-enum Reason {
+enum SwapReason {
     /// A cgroup allows no swap.
     Limit(Limit),
     /// There is no swap. The system reports a change of the open list to one poll only, so one thread polls at a time.
@@ -68,11 +68,11 @@ impl SwapWatch {
     /// Returns `None` if memory may be swapped out already, or if a later change would go unnoticed.
     pub(in crate::runtime) fn begin() -> Option<Self> {
         let reason = match cgroup::limit() {
-            Some(limit) => Reason::Limit(limit),
+            Some(limit) => SwapReason::Limit(limit),
             None => {
                 // Opened before the size is read, so that no change falls between the two.
                 let swaps = File::open(SWAPS).ok()?;
-                (swap_bytes() == 0).then(|| Reason::NoSwap(Mutex::new(swaps)))?
+                (swap_bytes() == 0).then(|| SwapReason::NoSwap(Mutex::new(swaps)))?
             }
         };
         Some(Self { reason, broken: AtomicBool::new(false) })
@@ -87,8 +87,8 @@ impl SwapWatch {
             return true;
         }
         let holds = match &self.reason {
-            Reason::Limit(limit) => limit.holds(),
-            Reason::NoSwap(swaps) => swap_bytes() == 0 && !self.has_changed(swaps),
+            SwapReason::Limit(limit) => limit.holds(),
+            SwapReason::NoSwap(swaps) => swap_bytes() == 0 && !self.has_changed(swaps),
         };
         if !holds {
             self.broken.store(true, Ordering::Release);
@@ -98,7 +98,7 @@ impl SwapWatch {
 
     /// Like `is_broken`, and also checks whether the process is still in the same cgroup, which takes longer.
     pub(in crate::runtime) fn is_broken_looking_closely(&self) -> bool {
-        if let Reason::Limit(limit) = &self.reason
+        if let SwapReason::Limit(limit) = &self.reason
             && !limit.applies()
         {
             self.broken.store(true, Ordering::Release);
@@ -155,7 +155,7 @@ mod tests {
             open: file.reopen().unwrap(),
             cgroup: String::new(),
         };
-        let watch = SwapWatch { reason: Reason::Limit(limit), broken: AtomicBool::new(false) };
+        let watch = SwapWatch { reason: SwapReason::Limit(limit), broken: AtomicBool::new(false) };
         assert!(!watch.is_broken());
         for raised in ["1048576\n", "max\n"] {
             std::fs::write(file.path(), raised).unwrap();
@@ -168,10 +168,10 @@ mod tests {
     #[test]
     fn a_change_that_one_thread_was_told_of_counts_for_all() {
         let watch = SwapWatch {
-            reason: Reason::NoSwap(Mutex::new(File::open(SWAPS).unwrap())),
+            reason: SwapReason::NoSwap(Mutex::new(File::open(SWAPS).unwrap())),
             broken: AtomicBool::new(true),
         };
-        let Reason::NoSwap(swaps) = &watch.reason else { unreachable!() };
+        let SwapReason::NoSwap(swaps) = &watch.reason else { unreachable!() };
         assert!(watch.has_changed(swaps));
     }
 }

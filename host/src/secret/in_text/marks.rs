@@ -15,22 +15,22 @@ const LEAST_BEARER: usize = 6;
 const LEAST_JWT: usize = 20;
 
 /// Texts that mark a credential, whatever its name is.
-const MARKS: [(&str, Mark); 9] = [
-    ("bearer ", Mark::Bearer),
-    ("bearer%20", Mark::Bearer),
-    ("bearer+", Mark::Bearer),
-    ("basic ", Mark::Basic),
+const MARKS: [(&str, SecretMark); 9] = [
+    ("bearer ", SecretMark::Bearer),
+    ("bearer%20", SecretMark::Bearer),
+    ("bearer+", SecretMark::Bearer),
+    ("basic ", SecretMark::Basic),
     // `{"` in Base64: the header of a JSON Web Token.
-    ("eyj", Mark::Jwt),
-    ("-----begin ", Mark::PrivateKey),
+    ("eyj", SecretMark::Jwt),
+    ("-----begin ", SecretMark::PrivateKey),
     // Addresses that are credentials: whoever knows one can post there.
-    ("/bot/v2/hook/", Mark::Path),
-    ("hooks.slack.com/services/", Mark::Path),
-    ("api.telegram.org/bot", Mark::Path),
+    ("/bot/v2/hook/", SecretMark::Path),
+    ("hooks.slack.com/services/", SecretMark::Path),
+    ("api.telegram.org/bot", SecretMark::Path),
 ];
 
 #[derive(Clone, Copy, Debug)]
-enum Mark {
+enum SecretMark {
     Bearer,
     Basic,
     Jwt,
@@ -85,19 +85,21 @@ pub(super) fn find(text: &str, found: &mut Vec<Range<usize>>) {
         }
         let mark = MARKS[kind].1;
         let run = match mark {
-            Mark::Bearer | Mark::Basic => run(end, is_token),
-            Mark::Jwt => run(start, |byte| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte)),
-            Mark::Path => {
+            SecretMark::Bearer | SecretMark::Basic => run(end, is_token),
+            SecretMark::Jwt => {
+                run(start, |byte| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte))
+            }
+            SecretMark::Path => {
                 run(end, |byte| !byte.is_ascii_whitespace() && !b"?#\"'<>\\".contains(&byte))
             }
-            Mark::PrivateKey => private_key(text, start).unwrap_or(end..end),
+            SecretMark::PrivateKey => private_key(text, start).unwrap_or(end..end),
         };
         looked_at[kind] = run.end;
         let is_credential = match mark {
-            Mark::Bearer => run.len() >= LEAST_BEARER,
-            Mark::Basic => basic_password(&text[run.clone()]).is_some(),
-            Mark::Jwt => is_jwt(text, &run),
-            Mark::PrivateKey | Mark::Path => true,
+            SecretMark::Bearer => run.len() >= LEAST_BEARER,
+            SecretMark::Basic => basic_password(&text[run.clone()]).is_some(),
+            SecretMark::Jwt => is_jwt(text, &run),
+            SecretMark::PrivateKey | SecretMark::Path => true,
         };
         if is_credential && !run.is_empty() {
             found.push(run);

@@ -58,13 +58,13 @@ struct Old {
 }
 
 /// The bucket tables of a write transaction.
-pub(super) struct Buckets<'a> {
+pub(super) struct FileBuckets<'a> {
     entries: Table<'a, (&'static str, &'static str), (u64, &'static [u8])>,
     order: Table<'a, (&'static str, u64), &'static str>,
     usage: Table<'a, &'static str, (u64, u64, u64)>,
 }
 
-impl<'a> Buckets<'a> {
+impl<'a> FileBuckets<'a> {
     pub(super) fn open(transaction: &'a WriteTransaction) -> Result<Self, redb::Error> {
         Ok(Self {
             entries: transaction.open_table(ENTRIES)?,

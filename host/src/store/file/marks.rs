@@ -30,13 +30,13 @@ pub(super) struct MarkWrite {
     pub(super) until_ms: u64,
 }
 
-pub(super) struct Marks<'a> {
+pub(super) struct FileMarks<'a> {
     marks: Table<'a, &'static str, (u64, &'static [u8])>,
     by_time: Table<'a, (u64, &'static str), ()>,
     size: Table<'a, (), u64>,
 }
 
-impl<'a> Marks<'a> {
+impl<'a> FileMarks<'a> {
     pub(super) fn open(transaction: &'a WriteTransaction) -> Result<Self, redb::Error> {
         Ok(Self {
             marks: transaction.open_table(MARKS)?,

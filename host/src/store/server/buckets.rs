@@ -59,14 +59,14 @@ return {found[1], keys}
 ";
 
 /// The scripts that work on buckets.
-pub(super) struct Buckets {
+pub(super) struct ServerBuckets {
     set: Script,
     delete: Script,
     add: Script,
     keys: Script,
 }
 
-impl Default for Buckets {
+impl Default for ServerBuckets {
     fn default() -> Self {
         Self {
             set: Script::new(SET),
@@ -94,7 +94,7 @@ pub(super) async fn get(
     Ok(connection.hget(entries(bucket), key).await?)
 }
 
-impl Buckets {
+impl ServerBuckets {
     pub(super) async fn keys(
         &self,
         mut connection: ConnectionManager,

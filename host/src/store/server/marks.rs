@@ -7,9 +7,9 @@ use redis::Script;
 use redis::aio::ConnectionManager;
 
 use crate::store::error::StoreError;
-use crate::store::marks::Begun;
 use crate::store::marks::Ended;
 use crate::store::marks::Mark;
+use crate::store::marks::MarkState;
 
 /// First byte of a finished mark, before the answer. A mark that is only begun holds `b` and the id of its host.
 const DONE: u8 = b'd';
@@ -28,13 +28,13 @@ return 0
 ";
 
 /// The marks that one host begins and ends.
-pub(super) struct Marks {
+pub(super) struct ServerMarks {
     begun: String,
     begin: Script,
     give_up: Script,
 }
 
-impl Marks {
+impl ServerMarks {
     pub(super) fn new(host: &str) -> Self {
         Self { begun: format!("b{host}"), begin: Script::new(BEGIN), give_up: Script::new(GIVE_UP) }
     }
@@ -45,14 +45,14 @@ impl Marks {
         mut connection: ConnectionManager,
         mark: &Mark,
         lease: Duration,
-    ) -> Result<Begun, StoreError> {
+    ) -> Result<MarkState, StoreError> {
         let mut call = self.begin.key(name(mark));
         call.arg(&self.begun).arg(lease.as_millis() as u64);
         let found: Option<Vec<u8>> = call.invoke_async(&mut connection).await?;
         Ok(match found.as_deref() {
-            None => Begun::Now,
-            Some([DONE, answer @ ..]) => Begun::Done(answer.to_vec()),
-            Some(_) => Begun::Elsewhere,
+            None => MarkState::Now,
+            Some([DONE, answer @ ..]) => MarkState::Done(answer.to_vec()),
+            Some(_) => MarkState::Elsewhere,
         })
     }
 

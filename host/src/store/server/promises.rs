@@ -137,7 +137,7 @@ impl Promises {
                 match named_fields::from_slice(&bytes) {
                     Ok(update) => Some(StoredUpdate { id: UpdateId(id), update, attempted }),
                     Err(error) => {
-                        tracing::error!(id, %error, "an unreadable update in the store is left alone");
+                        tracing::error!(id, %error, "store: unreadable card update left alone");
                         None
                     }
                 }

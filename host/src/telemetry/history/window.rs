@@ -19,9 +19,9 @@ const SHORTEST: Duration = Duration::from_secs(5);
 
 /// A point in time, as the windows of one history count it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) struct Moment(Duration);
+pub(super) struct WindowMoment(Duration);
 
-impl Moment {
+impl WindowMoment {
     pub(super) fn at(at: Instant, began: Instant) -> Self {
         Self(at.saturating_duration_since(began))
     }
@@ -46,16 +46,16 @@ pub(super) struct Sample {
 
 /// The buckets of the last hour, oldest first.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Window(VecDeque<Bucket>);
+pub(super) struct Window(VecDeque<WindowBucket>);
 
 #[derive(Clone, Debug, Default)]
-struct Bucket {
+struct WindowBucket {
     number: u64,
-    tally: Tally,
+    tally: CallTally,
 }
 
 #[derive(Clone, Debug, Default)]
-struct Tally {
+struct CallTally {
     calls: u64,
     failures: u64,
     /// A list, because few of the possible outcomes occur.
@@ -80,7 +80,7 @@ pub struct Figures {
 pub struct Summary {
     /// Counts and percentiles.
     #[serde(flatten)]
-    pub hour: Sum,
+    pub hour: WindowSum,
     /// Callbacks per second over the last 30 to 60 seconds.
     pub per_second: f64,
     /// Every outcome that occurred, with its count.
@@ -91,7 +91,7 @@ pub struct Summary {
 
 /// Counts and percentiles of a period.
 #[derive(Clone, Debug, Default, Serialize)]
-pub struct Sum {
+pub struct WindowSum {
     /// Number of callbacks.
     pub calls: u64,
     /// Number of callbacks that failed.
@@ -109,10 +109,10 @@ pub struct Point {
     pub per_second: f64,
     /// Counts and percentiles of the bucket.
     #[serde(flatten)]
-    pub sum: Sum,
+    pub sum: WindowSum,
 }
 
-impl Tally {
+impl CallTally {
     fn add(&mut self, Sample { outcome, took, fuel }: Sample) {
         self.calls += 1;
         self.failures += u64::from(outcome.is_failure());
@@ -141,21 +141,21 @@ impl Tally {
         self.times.merge(&other.times);
     }
 
-    fn sum(&self) -> Sum {
+    fn sum(&self) -> WindowSum {
         let ms = |percent| Some(self.times.percentile(percent)?.as_secs_f64() * 1000.0);
         let (calls, failures) = (self.calls, self.failures);
-        Sum { calls, failures, p50_ms: ms(50), p99_ms: ms(99) }
+        WindowSum { calls, failures, p50_ms: ms(50), p99_ms: ms(99) }
     }
 }
 
 impl Window {
-    pub(super) fn add(&mut self, now: Moment, sample: Sample) {
+    pub(super) fn add(&mut self, now: WindowMoment, sample: Sample) {
         let number = now.bucket();
         if self.0.back().is_none_or(|newest| newest.number < number) {
             while self.0.front().is_some_and(|oldest| oldest.number + BUCKETS as u64 <= number) {
                 self.0.pop_front();
             }
-            self.0.push_back(Bucket { number, tally: Tally::default() });
+            self.0.push_back(WindowBucket { number, tally: CallTally::default() });
         }
         // Two callbacks that end at the turn of a bucket may be added in either order.
         if let Some(newest) = self.0.back_mut() {
@@ -163,11 +163,11 @@ impl Window {
         }
     }
 
-    pub(super) fn figures(&self, now: Moment) -> Figures {
+    pub(super) fn figures(&self, now: WindowMoment) -> Figures {
         let newest = now.bucket();
-        let mut hour = Tally::default();
+        let mut hour = CallTally::default();
         let mut buckets = vec![Point::default(); BUCKETS];
-        for Bucket { number, tally } in &self.0 {
+        for WindowBucket { number, tally } in &self.0 {
             let age = usize::try_from(newest.saturating_sub(*number)).unwrap_or(usize::MAX);
             let Some(point) = BUCKETS.checked_sub(age + 1).and_then(|at| buckets.get_mut(at))
             else {
@@ -192,7 +192,7 @@ impl Window {
     }
 
     /// Returns the rate over the present bucket and the one before it, if there was one.
-    fn rate(&self, now: Moment) -> f64 {
+    fn rate(&self, now: WindowMoment) -> f64 {
         let newest = now.bucket();
         let counted = self.0.iter().rev().take_while(|bucket| bucket.number + 1 >= newest);
         let calls: u64 = counted.map(|bucket| bucket.tally.calls).sum();
@@ -205,8 +205,8 @@ impl Window {
 mod tests {
     use super::*;
 
-    fn after(seconds: u64) -> Moment {
-        Moment(Duration::from_secs(seconds))
+    fn after(seconds: u64) -> WindowMoment {
+        WindowMoment(Duration::from_secs(seconds))
     }
 
     fn sample() -> Sample {

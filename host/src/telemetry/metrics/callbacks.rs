@@ -28,7 +28,7 @@ struct Labels {
     outcome: Outcome,
 }
 
-struct Figures {
+struct CallbackSeries {
     total: Counter,
     /// Shared by all outcomes.
     seconds: Histogram,
@@ -38,13 +38,13 @@ struct Figures {
 
 /// The series that one thread has cached, and the age at which it did.
 #[derive(Default)]
-struct Known {
+struct KnownSeries {
     age: u64,
-    figures: HashMap<Labels, Figures>,
+    figures: HashMap<Labels, CallbackSeries>,
 }
 
 thread_local! {
-    static KNOWN: RefCell<Known> = RefCell::default();
+    static KNOWN: RefCell<KnownSeries> = RefCell::default();
 }
 
 /// Counts a callback that has its answer.
@@ -52,9 +52,10 @@ pub(in crate::telemetry) fn record_callback(record: &CallbackRecord) {
     KNOWN.with_borrow_mut(|known| {
         let age = SERIES_AGE.load(Ordering::Relaxed);
         if known.age != age {
-            *known = Known { age, ..Known::default() };
+            *known = KnownSeries { age, ..KnownSeries::default() };
         }
-        let figures = known.figures.entry(Labels::of(record)).or_insert_with_key(Figures::of);
+        let figures =
+            known.figures.entry(Labels::of(record)).or_insert_with_key(CallbackSeries::of);
         figures.total.increment(1);
         figures.seconds.record(record.elapsed.as_secs_f64());
         if let Some(fuel) = record.fuel {
@@ -75,7 +76,7 @@ impl Labels {
     }
 }
 
-impl Figures {
+impl CallbackSeries {
     fn of(Labels { app, plugin, kind, door, outcome }: &Labels) -> Self {
         let total = counter!(
             "aviary_callbacks_total",

@@ -25,12 +25,12 @@ use metrics_exporter_prometheus::PrometheusRecorder;
 pub(super) struct Series {
     builder: fn() -> PrometheusBuilder,
     host: PrometheusRecorder,
-    plugins: RwLock<HashMap<Owner, PrometheusRecorder>>,
+    plugins: RwLock<HashMap<SeriesOwner, PrometheusRecorder>>,
 }
 
 /// A plugin of an app, as both occur in labels.
 #[derive(Clone, PartialEq, Eq, Hash)]
-struct Owner {
+struct SeriesOwner {
     app: Box<str>,
     plugin: Box<str>,
 }
@@ -45,7 +45,7 @@ impl Series {
     /// Sets the live plugins of an app. The series of its other plugins are dropped; a plugin that comes back begins anew.
     /// Returns whether anything has changed.
     pub(super) fn set_plugins(&self, app: &str, live: &BTreeSet<&str>) -> bool {
-        let known = |plugins: &HashMap<Owner, PrometheusRecorder>| {
+        let known = |plugins: &HashMap<SeriesOwner, PrometheusRecorder>| {
             let known = plugins.keys().filter(|owner| &*owner.app == app);
             known.map(|owner| owner.plugin.clone()).collect::<BTreeSet<_>>()
         };
@@ -56,7 +56,7 @@ impl Series {
         let mut plugins = self.plugins.write();
         plugins.retain(|owner, _| &*owner.app != app || live.contains(&*owner.plugin));
         for plugin in live {
-            let owner = Owner { app: app.into(), plugin: (*plugin).into() };
+            let owner = SeriesOwner { app: app.into(), plugin: (*plugin).into() };
             plugins.entry(owner).or_insert_with(|| (self.builder)().build_recorder());
         }
         true
@@ -84,11 +84,11 @@ impl Series {
         let label = |name| key.labels().find(|label| label.key() == name).map(|one| one.value());
         let plugin = label("plugin").filter(|plugin| !plugin.is_empty());
         let (Some(app), Some(plugin)) = (label("app"), plugin) else { return register(&self.host) };
-        let owner = Owner { app: app.into(), plugin: plugin.into() };
+        let owner = SeriesOwner { app: app.into(), plugin: plugin.into() };
         self.plugins().get(&owner).map_or(nowhere, register)
     }
 
-    fn plugins(&self) -> RwLockReadGuard<'_, HashMap<Owner, PrometheusRecorder>> {
+    fn plugins(&self) -> RwLockReadGuard<'_, HashMap<SeriesOwner, PrometheusRecorder>> {
         self.plugins.read()
     }
 }

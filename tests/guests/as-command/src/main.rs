@@ -37,10 +37,24 @@ fn main() -> ExitCode {
         None if event_type == Some("url.preview.get") => {
             println!("{}", json!({ "inline": { "title": event["context"]["url"] } }));
         }
+        None if event_type == Some("approval.external_options") => println!("{}", options(event)),
         None if event_type == Some("profile.view.get") => println!("{}", what_is_given(&callback)),
         None => {}
     }
     ExitCode::SUCCESS
+}
+
+/// Offers one option, which is called as what was searched for.
+fn options(event: &Value) -> Value {
+    let texts = json!({ "@i18n@1": event["query"] });
+    json!({
+        "code": 0,
+        "msg": "success!",
+        "data": { "result": {
+            "options": [{ "id": "1", "value": "@i18n@1" }],
+            "i18nResources": [{ "locale": "en_us", "isDefault": true, "texts": texts }],
+        } },
+    })
 }
 
 fn what_is_given(callback: &Value) -> Value {

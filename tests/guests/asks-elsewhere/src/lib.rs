@@ -1,6 +1,6 @@
 //! Sends the HTTP request that the button's value describes, and answers with its result: `url`, with `method`, `body_bytes`,
 //! `headers`, `patience_ms`, `follow` for a redirect, `times` for requests in sequence, `at_once` for all of them at the same
-//! time.
+//! time. Crashes unless the result holds the text in `must`.
 
 use std::time::Duration;
 
@@ -39,6 +39,9 @@ fn answer(action: CardAction) -> Result<CardReply, Failure> {
         }
         Err(error) => format!("{error:?}"),
     };
+    if let Some(expected) = value["must"].as_str() {
+        assert!(text.contains(expected), "{text}");
+    }
     // A late answer reaches no user, so the result also goes to the log.
     log::write(Level::Info, "asked", &text);
     Ok(Toast::info(text).into())

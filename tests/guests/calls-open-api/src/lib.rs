@@ -1,6 +1,6 @@
 //! Sends a message through the platform's API and answers with the result. A button named `elsewhere` requests another path,
-//! `twice` sends two messages, `for:` and a tenant's key sends one in that tenant's name, and `ask:` sends the requests that
-//! follow it, a method and a path on each line.
+//! `twice` sends two messages, `for:` and a tenant's key sends one in that tenant's name, `ask:` sends the requests that follow
+//! it, a method and a path on each line, and `must:` crashes unless the results hold the text that follows it.
 
 use aviary_sdk::CardAction;
 use aviary_sdk::CardReply;
@@ -34,7 +34,13 @@ fn answer(action: CardAction) -> Result<CardReply, Failure> {
         Ok(response) => format!("status {} {}", response.status, response.body),
         Err(error) => format!("{error:?}"),
     });
-    Ok(Toast::info(outcomes.collect::<Vec<_>>().join(" | ")).into())
+    let outcomes = outcomes.collect::<Vec<_>>().join(" | ");
+    if let Some(expected) =
+        action.action.name.as_deref().and_then(|name| name.strip_prefix("must:"))
+    {
+        assert!(outcomes.contains(expected), "{outcomes}");
+    }
+    Ok(Toast::info(outcomes).into())
 }
 
 fn request(line: &str) -> ApiRequest {

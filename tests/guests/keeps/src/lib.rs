@@ -1,4 +1,5 @@
-//! Performs the bucket operation that `do` in the action's value names, and answers with its result.
+//! Performs the bucket operation that `do` in the action's value names, and answers with its result. Crashes unless the result
+//! is the text in `must`.
 
 use aviary_sdk::CardAction;
 use aviary_sdk::CardReply;
@@ -13,6 +14,9 @@ aviary_sdk::export!(card_action: answer);
 fn answer(action: CardAction) -> Result<CardReply, Failure> {
     let asked = action.action.value_json()?;
     let came_of_it = act(&asked).unwrap_or_else(|error| format!("{error:?}"));
+    if let Some(expected) = asked["must"].as_str() {
+        assert_eq!(came_of_it, expected);
+    }
     Ok(Toast::info(if came_of_it.is_empty() { "nothing".to_owned() } else { came_of_it }).into())
 }
 

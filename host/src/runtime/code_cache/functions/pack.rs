@@ -11,7 +11,7 @@ use std::time::SystemTime;
 use crate::runtime::code_cache::entry::Distrust;
 use crate::runtime::code_cache::entry::sealed;
 use crate::runtime::code_cache::entry::verified;
-use crate::runtime::code_cache::folder::Folder;
+use crate::runtime::code_cache::folder::CacheFolder;
 use crate::runtime::code_cache::key::Key;
 
 /// The compiler's name of a function.
@@ -25,18 +25,18 @@ const PLACE_BYTES: usize = 32 + 8 + 4;
 /// An open pack that was found valid. Its contents do not change, even if the file is deleted or replaced.
 pub(super) struct Pack {
     file: File,
-    places: HashMap<FunctionKey, Place>,
+    places: HashMap<FunctionKey, FunctionPlace>,
     was_used: AtomicBool,
 }
 
 #[derive(Clone, Copy)]
-struct Place {
+struct FunctionPlace {
     begin: u64,
     length: u32,
 }
 
 impl Pack {
-    pub(super) fn open(folder: &Folder, name: &str) -> Result<Self, Distrust> {
+    pub(super) fn open(folder: &CacheFolder, name: &str) -> Result<Self, Distrust> {
         let stem = Path::new(name).file_stem().and_then(|stem| stem.to_str()).unwrap_or_default();
         let mut key = Key::default();
         hex::decode_to_slice(stem, &mut key).map_err(|_not_our_name| Distrust::Damaged)?;
@@ -47,7 +47,7 @@ impl Pack {
 
     /// Writes a new pack. `None` if it does not fit into the folder.
     pub(super) fn write(
-        folder: &Folder,
+        folder: &CacheFolder,
         functions: HashMap<FunctionKey, Vec<u8>>,
     ) -> Result<Option<Self>, Distrust> {
         let mut functions: Vec<_> = functions.into_iter().collect();
@@ -68,7 +68,7 @@ impl Pack {
             bytes.extend_from_slice(code);
         }
         let key: Key = name.finalize().into();
-        let name = Folder::pack(&key);
+        let name = CacheFolder::pack(&key);
         folder.write(&name, &sealed(&key, bytes)).map_err(Distrust::Read)?;
         match Self::open(folder, &name) {
             Ok(pack) => Ok(Some(pack)),
@@ -87,7 +87,7 @@ impl Pack {
     }
 
     pub(super) fn get(&self, key: &FunctionKey) -> Option<Vec<u8>> {
-        let Place { begin, length } = *self.places.get(key)?;
+        let FunctionPlace { begin, length } = *self.places.get(key)?;
         let mut code = vec![0; length as usize];
         // If the disk fails, the function is compiled again.
         self.file.read_exact_at(&mut code, begin).ok()?;
@@ -113,7 +113,7 @@ impl Pack {
 fn read_places(
     file: &File,
     length: u64,
-) -> Result<Option<HashMap<FunctionKey, Place>>, std::io::Error> {
+) -> Result<Option<HashMap<FunctionKey, FunctionPlace>>, std::io::Error> {
     if length < COUNT_BYTES as u64 {
         return Ok(None);
     }
@@ -128,7 +128,7 @@ fn read_places(
     let place = |bytes: &[u8]| {
         let (key, rest) = bytes.split_first_chunk::<32>()?;
         let (begin, rest) = rest.split_first_chunk::<8>()?;
-        let place = Place {
+        let place = FunctionPlace {
             begin: u64::from_le_bytes(*begin),
             length: u32::from_le_bytes(rest.try_into().ok()?),
         };

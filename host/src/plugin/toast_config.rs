@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use lark_card::fault::Faults;
 use serde::Deserialize;
 
-use crate::callback::fallback::OwnWords;
+use crate::callback::fallback::CustomToast;
 use crate::callback::reply::Toast;
 use crate::callback::reply::ToastKind;
 
@@ -29,8 +29,8 @@ fn info() -> ToastKind {
 
 impl ToastConfig {
     /// Checks the toast. The error names the platform's rules that it breaks.
-    pub fn words(&self) -> Result<OwnWords, Faults> {
-        OwnWords::new(&Toast {
+    pub fn words(&self) -> Result<CustomToast, Faults> {
+        CustomToast::new(&Toast {
             kind: self.kind,
             content: self.content.clone(),
             i18n: self.i18n.clone().into_iter().collect(),
