@@ -19,6 +19,7 @@ use crate::callback::freshness::SignatureWindow;
 use crate::callback::verify::WebhookKeys;
 use crate::config::admin::AdminFile;
 use crate::deadline::DeadlineConfig;
+use crate::inbox::config::InboxConfig;
 use crate::ingress::long_connection::LongConnectionConfig;
 use crate::ingress::webhook::WebhookConfig;
 use crate::journal::config::JournalConfig;
@@ -66,6 +67,8 @@ struct File {
     cache: CacheConfig,
     #[serde(default)]
     store: StoreConfig,
+    #[serde(default)]
+    inbox: InboxConfig,
     journal: Option<JournalConfig>,
     #[serde(default)]
     promote: PromoteConfig,
@@ -125,6 +128,8 @@ pub struct Config {
     pub cache: CacheConfig,
     /// Location of the store, which outlives the process.
     pub store: StorePlace,
+    /// Room for events that wait to be handled.
+    pub inbox: InboxConfig,
     /// Credentials that are kept in the store.
     pub keeps: Keeps,
     /// Settings of the journal, if one is kept.
@@ -276,6 +281,7 @@ impl File {
     fn check(self, folder: &Path) -> Result<Config, ConfigError> {
         self.deadline.validate()?;
         self.guests.validate()?;
+        self.inbox.validate()?;
         self.webhook.validate()?;
         self.promote.validate()?;
         if self.apps.is_empty() {
@@ -311,6 +317,7 @@ impl File {
             cache: self.cache.check(folder)?,
             keeps: if self.store.keep_tokens { Keeps::TicketAndTokens } else { Keeps::Ticket },
             store: self.store.check(folder, &extra_roots)?,
+            inbox: self.inbox,
             promote: self.promote,
             journal: self.journal.map(|journal| journal.check(folder)).transpose()?,
             log: self.log,

@@ -59,6 +59,11 @@ impl DeadlineConfig {
 }
 
 impl Deadline {
+    /// Returns the deadline of work that nobody waits for: it ends when its time is over.
+    pub fn of_work(began: Instant, time: Duration) -> Self {
+        Self { received: began, soft: began + time, hard: began + time }
+    }
+
     /// Returns the time at which the first byte arrived.
     pub fn received(&self) -> Instant {
         self.received
