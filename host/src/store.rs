@@ -43,6 +43,7 @@ use crate::store::inbox::NewEntry;
 use crate::store::inbox::Put;
 use crate::store::inbox::QueueFigures;
 use crate::store::inbox::Settle;
+use crate::store::inbox::Shown;
 use crate::store::inbox::Verdict;
 use crate::store::inbox::Want;
 use crate::store::marks::Begun;
@@ -264,11 +265,7 @@ impl Store {
     }
 
     /// Returns one entry of an app with its body.
-    pub async fn inbox_entry(
-        &self,
-        app: &str,
-        id: EntryId,
-    ) -> Result<Option<(Listed, Vec<u8>)>, StoreError> {
+    pub async fn inbox_entry(&self, app: &str, id: EntryId) -> Result<Option<Shown>, StoreError> {
         self.backend.show(app.to_owned(), id).await
     }
 

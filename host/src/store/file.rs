@@ -254,8 +254,8 @@ fn prepare(database: &Database) -> Result<InboxIndex, redb::Error> {
     let making = database.begin_write()?;
     let effects = {
         let mut tables = Tables::open(&making)?;
-        tables.inbox.take_over()?;
-        std::mem::take(&mut tables.inbox.effects)
+        tables.inbox()?.take_over()?;
+        tables.effects()
     };
     making.commit()?;
     let mut index = InboxIndex::default();
@@ -327,7 +327,7 @@ fn commit(
                 Err(BucketChangeError::Backend(error)) => Err(error),
             })
             .collect::<Result<_, redb::Error>>()?;
-        (outcomes, std::mem::take(&mut tables.inbox.effects))
+        (outcomes, tables.effects())
     };
     transaction.commit()?;
     Ok((outcomes, effects))
@@ -338,7 +338,9 @@ struct Tables<'a> {
     attempted: Table<'a, u64, ()>,
     buckets: Buckets<'a>,
     marks: Marks<'a>,
-    inbox: Inbox<'a>,
+    transaction: &'a WriteTransaction,
+    /// Opened when it is needed: most transactions do not touch it.
+    inbox: Option<Inbox<'a>>,
 }
 
 impl<'a> Tables<'a> {
@@ -348,8 +350,24 @@ impl<'a> Tables<'a> {
             attempted: transaction.open_table(ATTEMPTED)?,
             buckets: Buckets::open(transaction)?,
             marks: Marks::open(transaction)?,
-            inbox: Inbox::open(transaction)?,
+            transaction,
+            inbox: None,
         })
+    }
+
+    fn inbox(&mut self) -> Result<&mut Inbox<'a>, redb::Error> {
+        if self.inbox.is_none() {
+            self.inbox = Some(Inbox::open(self.transaction)?);
+        }
+        match &mut self.inbox {
+            Some(inbox) => Ok(inbox),
+            None => unreachable!("it was opened just now"),
+        }
+    }
+
+    /// Returns what the changes mean for the index of the inbox.
+    fn effects(self) -> Vec<Effect> {
+        self.inbox.map(|inbox| inbox.effects).unwrap_or_default()
     }
 
     fn apply(&mut self, task: &Task) -> Result<Answer, BucketChangeError> {
@@ -359,7 +377,12 @@ impl<'a> Tables<'a> {
                 self.marks.apply(write)?;
                 Ok(Answer::Made)
             }
-            Task::Inbox(write) => Ok(Answer::Inbox(self.inbox.apply(write, &mut self.marks)?)),
+            Task::Inbox(write) => {
+                self.inbox()?;
+                // It was opened just now.
+                let Self { inbox: Some(inbox), marks, .. } = self else { return Ok(Answer::Made) };
+                Ok(Answer::Inbox(inbox.apply(write, marks)?))
+            }
             Task::Update(UpdateId(id), change) => {
                 match change {
                     UpdateChange::Put { bytes, .. } => {

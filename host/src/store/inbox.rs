@@ -219,6 +219,9 @@ pub struct Listed {
     pub head: EntryHead,
 }
 
+/// An entry as an operator sees it, with its body.
+pub type Shown = (Listed, Vec<u8>);
+
 /// An operator's decision on an entry.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Verdict {
@@ -253,11 +256,7 @@ pub(super) trait InboxBackend {
 
     fn list(&self, app: String) -> BoxFuture<'_, Result<Vec<Listed>, StoreError>>;
 
-    fn show(
-        &self,
-        app: String,
-        id: EntryId,
-    ) -> BoxFuture<'_, Result<Option<(Listed, Vec<u8>)>, StoreError>>;
+    fn show(&self, app: String, id: EntryId) -> BoxFuture<'_, Result<Option<Shown>, StoreError>>;
 
     fn change(
         &self,

@@ -12,9 +12,12 @@ use crate::telemetry::metrics::known_type;
 /// Types that are remembered to have been named: more than the platform has.
 const MOST_TYPES: usize = 1024;
 
+/// An app and a type of its events.
+type Kind = (Arc<str>, String);
+
 /// The types that were named.
 #[derive(Clone, Debug)]
-pub(super) struct Unclaimed(Arc<Mutex<Bounded<(Arc<str>, String), ()>>>);
+pub(super) struct Unclaimed(Arc<Mutex<Bounded<Kind, ()>>>);
 
 impl Default for Unclaimed {
     fn default() -> Self {

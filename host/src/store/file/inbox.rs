@@ -22,6 +22,7 @@ use crate::store::inbox::Put;
 use crate::store::inbox::Queue;
 use crate::store::inbox::Room;
 use crate::store::inbox::Settle;
+use crate::store::inbox::Shown;
 use crate::store::inbox::Verdict;
 use crate::store::inbox::Whose;
 
@@ -329,7 +330,7 @@ pub(super) fn show(
     transaction: &ReadTransaction,
     app: &str,
     id: EntryId,
-) -> Result<Option<(Listed, Vec<u8>)>, redb::Error> {
+) -> Result<Option<Shown>, redb::Error> {
     let Some(row) = read(transaction, id)?.filter(|row| row.app == app) else { return Ok(None) };
     Ok(Some((row.listed(id), body(transaction, id)?)))
 }

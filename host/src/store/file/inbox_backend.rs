@@ -29,6 +29,7 @@ use crate::store::inbox::Put;
 use crate::store::inbox::Queue;
 use crate::store::inbox::QueueFigures;
 use crate::store::inbox::Settle;
+use crate::store::inbox::Shown;
 use crate::store::inbox::Taken;
 use crate::store::inbox::Verdict;
 use crate::store::inbox::Want;
@@ -135,11 +136,7 @@ impl InboxBackend for FileStore {
         self.read(move |transaction| inbox::list(transaction, &ids)).boxed()
     }
 
-    fn show(
-        &self,
-        app: String,
-        id: EntryId,
-    ) -> BoxFuture<'_, Result<Option<(Listed, Vec<u8>)>, StoreError>> {
+    fn show(&self, app: String, id: EntryId) -> BoxFuture<'_, Result<Option<Shown>, StoreError>> {
         self.read(move |transaction| inbox::show(transaction, &app, id)).boxed()
     }
 

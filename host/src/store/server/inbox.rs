@@ -23,6 +23,7 @@ use crate::store::inbox::Put;
 use crate::store::inbox::Queue;
 use crate::store::inbox::QueueFigures;
 use crate::store::inbox::Settle;
+use crate::store::inbox::Shown;
 use crate::store::inbox::Taken;
 use crate::store::inbox::Verdict;
 use crate::store::inbox::Want;
@@ -228,7 +229,7 @@ impl Inbox {
         mut connection: ConnectionManager,
         app: String,
         id: EntryId,
-    ) -> Result<Option<(Listed, Vec<u8>)>, StoreError> {
+    ) -> Result<Option<Shown>, StoreError> {
         let p = prefix(&app);
         let key = format!("{p}entry:{id}");
         let (plugin, body): (Option<String>, Option<Vec<u8>>) =
