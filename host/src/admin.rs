@@ -3,6 +3,7 @@
 mod access;
 mod dashboard;
 pub mod doors;
+pub mod inbox;
 mod in_turn;
 mod page;
 pub mod plugins;
@@ -26,6 +27,7 @@ use tokio::time::Instant;
 use crate::admin::dashboard::Dashboard;
 use crate::admin::doors::Doors;
 use crate::folder::status::FolderHandle;
+use crate::inbox::Inbox;
 use crate::shutdown::Shutdown;
 use crate::telemetry::history::History;
 use crate::telemetry::metrics;
@@ -37,17 +39,21 @@ pub struct Admin {
     pub doors: Doors,
     /// Plugins folders of the apps.
     pub folders: Arc<[FolderHandle]>,
+    /// Inboxes of the apps.
+    pub inboxes: Arc<[Inbox]>,
     /// Figures and callbacks of the last hour.
     pub history: Arc<History>,
     /// Token that requests have to show, if one is configured.
     pub token: Option<Secret>,
 }
 
-/// Serves `/`, `/healthz`, `/readyz`, `/metrics` and `/plugins` until it is stopped, and then finishes its answers.
+/// Serves `/`, `/healthz`, `/readyz`, `/metrics`, `/plugins` and `/inbox` until it is stopped, and then finishes its answers.
 pub async fn serve(listener: TcpListener, admin: Admin, shutdown: Shutdown) {
-    let Admin { doors, folders, history, token } = admin;
-    let counted = Arc::clone(&folders);
+    let Admin { doors, folders, inboxes, history, token } = admin;
+    let (counted, looked_into) = (Arc::clone(&folders), Arc::clone(&inboxes));
     let metrics = move || async move {
+        // Figures that the store does not give now stay as they were.
+        let _ = inbox::figures(&looked_into).await;
         in_turn::build(move || {
             counted.iter().for_each(FolderHandle::refresh_metrics);
             metrics::render()
@@ -57,6 +63,7 @@ pub async fn serve(listener: TcpListener, admin: Admin, shutdown: Shutdown) {
     let dashboard = Dashboard {
         doors: doors.clone(),
         folders: Arc::clone(&folders),
+        inboxes: Arc::clone(&inboxes),
         history,
         wants_token: token.is_some(),
         began: Instant::now(),
@@ -67,6 +74,7 @@ pub async fn serve(listener: TcpListener, admin: Admin, shutdown: Shutdown) {
         .route("/metrics", get(metrics))
         .with_state(doors)
         .merge(plugins::router(folders))
+        .merge(inbox::router(inboxes))
         .merge(dashboard::router(dashboard))
         .merge(page::router());
     let router = access::guarded(router, token.as_ref());

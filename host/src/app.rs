@@ -6,7 +6,6 @@ use std::time::Duration;
 
 use axum::Router;
 use futures_util::future::join_all;
-use rustls::ClientConfig;
 use tokio::net::TcpListener;
 use tokio::sync::broadcast;
 use tokio::time::Instant;
@@ -34,6 +33,11 @@ use crate::folder::Promotion;
 use crate::folder::registry::Registry;
 use crate::folder::report::HostReport;
 use crate::folder::status::FolderHandle;
+use crate::inbox::Inbox;
+use crate::inbox::config::InboxConfig;
+use crate::inbox::places::Places;
+use crate::inbox::workers;
+use crate::inbox::workers::Worker;
 use crate::ingress::long_connection::LongConnection;
 use crate::ingress::long_connection::Network;
 use crate::ingress::long_connection::status::Connections;
@@ -164,19 +168,20 @@ impl HostBuilder {
         let observers = Observers::new(history.clone());
         let parts = Parts::new(&config, observers, shutdown.clone()).await?;
         let mut left = parts.store.take_pending_updates();
-        let (observers, http) = (&parts.observers, &parts.http);
+        let (observers, http) = (&parts.observers, &parts.network.http);
         let traces = config.trace.map(|trace| Traces::start(trace, observers, http.clone()));
         let (mut apps, mut approvals, mut webhooks) = (Vec::new(), Vec::new(), Vec::new());
         let mut connections = Vec::new();
-        let mut folders = Vec::new();
+        let (mut folders, mut inboxes) = (Vec::new(), Vec::new());
         let loading = config.apps.iter().map(|app| {
             let left: Vec<_> = left.extract_if(.., |left| left.update.app == app.id).collect();
             parts.load_plugins(app, left, Instant::now() + config.guests.start_wait())
         });
         // All at once: one app's plugins must not use up the time in which another's would be loaded.
         let loaded = join_all(loading.collect::<Vec<_>>()).await;
-        for (app, (dispatcher, folder)) in config.apps.iter().zip(loaded) {
+        for (app, Loaded { dispatcher, folder, inbox }) in config.apps.iter().zip(loaded) {
             folders.push(folder);
+            inboxes.push(inbox);
             if let Some(path) = app.webhook_path.clone() {
                 let (keys, dispatcher) = (app.keys.clone(), Arc::clone(&dispatcher));
                 let address = webhook.as_ref().map(|(_, address)| *address);
@@ -203,11 +208,11 @@ impl HostBuilder {
         let folders: Arc<[FolderHandle]> = folders.into();
         let doors = Doors::new(connections, webhooks, Arc::clone(&folders), shutdown.clone());
         let admin = admin.zip(history).map(|((listener, address), history)| {
-            let (doors, folders) = (doors.clone(), Arc::clone(&folders));
+            let (doors, folders, inboxes) = (doors.clone(), Arc::clone(&folders), inboxes.into());
             let token = config.admin.and_then(|admin| admin.token);
             // It has a shutdown of its own, because it answers until the very end.
             let stop = Shutdown::new();
-            let admin = Admin { doors, folders, history, token };
+            let admin = Admin { doors, folders, inboxes, history, token };
             stop.spawn(admin::serve(listener, admin, stop.clone()));
             say_listening("admin", address);
             stop
@@ -344,13 +349,26 @@ fn say_listening(what: &'static str, address: SocketAddr) {
     tracing::info!(what, %address, "{LISTENING}");
 }
 
+/// What the inboxes of all apps share.
+struct Work {
+    config: InboxConfig,
+    places: Arc<Places>,
+}
+
+/// One app with its plugins.
+struct Loaded {
+    dispatcher: Arc<Dispatcher>,
+    folder: FolderHandle,
+    inbox: Inbox,
+}
+
 /// Parts that all apps of a host share.
 struct Parts {
     engine: Arc<GuestEngine>,
     admission: Arc<Admission>,
-    tls: Arc<ClientConfig>,
-    http: reqwest::Client,
+    network: Network,
     store: Store,
+    work: Work,
     keeps: Keeps,
     journal: Option<Journal>,
     promotion: Promotion,
@@ -371,9 +389,9 @@ impl Parts {
         Ok(Self {
             engine: Arc::new(GuestEngine::new(config.guests, &config.cache)?),
             admission: Arc::new(Admission::new(config.guests)),
-            http: http_client(&tls)?,
-            tls,
+            network: Network { http: http_client(&tls)?, tls },
             store,
+            work: Work { config: config.inbox, places: Places::new(config.guests) },
             keeps: config.keeps,
             journal,
             promotion: Promotion { config: config.promote, journal: folder },
@@ -389,11 +407,12 @@ impl Parts {
         app: &AppConfig,
         left: Vec<StoredUpdate>,
         then: Instant,
-    ) -> (Arc<Dispatcher>, FolderHandle) {
+    ) -> Loaded {
         let id: Arc<str> = app.id.as_str().into();
         let vault = Vault::new(self.store.clone(), &app.id, &app.secret, self.keeps);
         let rate = app.api.rate();
-        let open_api = Arc::new(OpenApi::new(app.identity(), self.http.clone(), Some(vault), rate));
+        let open_api =
+            Arc::new(OpenApi::new(app.identity(), self.network.http.clone(), Some(vault), rate));
         let late = Late::new(
             Arc::clone(&id),
             Arc::clone(&open_api),
@@ -402,6 +421,8 @@ impl Parts {
         );
         late.resume(left);
         self.shutdown.spawn(late::take_over(Arc::clone(&late)));
+        let Work { config, places } = &self.work;
+        let inbox = Inbox::new(Arc::clone(&id), self.store.clone(), *config, Arc::clone(places));
         let registry = Registry::default();
         metrics::set_plugins_live(&id, []);
         let mut folder = Folder::new(FolderSpec {
@@ -410,7 +431,7 @@ impl Parts {
             engine: Arc::clone(&self.engine),
             outside: Outside {
                 open_api,
-                http: Outbound::Network(Arc::clone(&self.tls)),
+                http: Outbound::Network(Arc::clone(&self.network.tls)),
                 store: self.store.clone(),
             },
             seal_key: SealKey::of(&app.secret),
@@ -420,16 +441,19 @@ impl Parts {
         let handle = folder.handle();
         folder.load_until(then).await;
         self.shutdown.spawn(folder.run(self.shutdown.clone()));
-        let dispatcher = Dispatcher::new(DispatcherParts {
+        let dispatcher = Arc::new(Dispatcher::new(DispatcherParts {
             app: id,
             engine: Arc::clone(&self.engine),
             admission: Arc::clone(&self.admission),
             registry,
             late,
+            inbox: inbox.clone(),
             observers: self.observers.clone(),
             journal: self.journal.clone(),
-        });
-        (Arc::new(dispatcher), handle)
+        }));
+        let worker: Arc<dyn Worker> = Arc::<Dispatcher>::clone(&dispatcher);
+        self.shutdown.spawn(workers::run(inbox.clone(), worker, self.shutdown.clone()));
+        Loaded { dispatcher, folder: handle, inbox }
     }
 
     /// Removes expired card updates of apps that are no longer configured. Others stay while they could still be shown.
@@ -454,7 +478,7 @@ impl Parts {
             let connection = LongConnection {
                 app: app.identity(),
                 hosts: wanted.hosts.clone(),
-                network: Network { http: self.http.clone(), tls: Arc::clone(&self.tls) },
+                network: self.network.clone(),
                 dispatcher: Arc::clone(dispatcher),
                 deadline,
                 silence: Duration::from_millis(wanted.silence_ms),

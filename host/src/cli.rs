@@ -3,6 +3,7 @@
 //! 0: all went well. 1: it ran and something failed. 64: the command line or the configuration is wrong. 69: a port or another
 //! resource of this machine is not available.
 
+mod admin_port;
 #[cfg(feature = "workshop")]
 mod author;
 mod bench;
@@ -15,6 +16,7 @@ mod dev;
 mod doctor;
 mod exit;
 mod explain;
+mod inbox;
 mod journal;
 mod plugins;
 mod progress;
@@ -49,6 +51,7 @@ use crate::cli::exit::EXIT_UNAVAILABLE;
 use crate::cli::exit::EXIT_USAGE;
 use crate::cli::exit::fail;
 use crate::cli::explain::ExplainCommand;
+use crate::cli::inbox::InboxCommand;
 use crate::cli::journal::JournalCommand;
 use crate::cli::plugins::PluginsCommand;
 use crate::cli::replay::ReplayArgs;
@@ -82,6 +85,7 @@ enum Command {
         config: PathBuf,
     },
     Plugins(PluginsCommand),
+    Inbox(InboxCommand),
     Doctor(DoctorCommand),
     #[cfg(feature = "workshop")]
     New(NewArgs),
@@ -152,7 +156,8 @@ pub fn main() -> ExitCode {
             Command::Check(arguments) => check::run(&arguments).await,
             Command::Bench(arguments) => bench::run(&arguments).await,
             Command::Completions { shell } => complete(shell),
-            Command::Plugins(command) => list_plugins(&command).await,
+            Command::Plugins(command) => print_answer(plugins::run(&command).await),
+            Command::Inbox(command) => print_answer(inbox::run(&command).await),
             #[cfg(feature = "simulator")]
             Command::Demo { json, open } => show(json, open).await,
             Command::Card { command } => card::run(command),
@@ -235,8 +240,9 @@ fn printed(result: anyhow::Result<()>) -> ExitCode {
     }
 }
 
-async fn list_plugins(command: &PluginsCommand) -> ExitCode {
-    match plugins::run(command).await {
+/// Prints what a running host has answered.
+fn print_answer(answer: anyhow::Result<String>) -> ExitCode {
+    match answer {
         Ok(text) => {
             // A reader that closed its end, as `head` does, has what it wanted.
             let _ = std::io::stdout().write_all(text.as_bytes());

@@ -21,6 +21,7 @@ use crate::callback::verify::WebhookKeys;
 use crate::config::admin::AdminFile;
 use crate::config::approval::ApprovalFile;
 use crate::deadline::DeadlineConfig;
+use crate::inbox::config::InboxConfig;
 use crate::ingress::long_connection::LongConnectionConfig;
 use crate::ingress::webhook::WebhookConfig;
 use crate::journal::config::JournalConfig;
@@ -69,6 +70,8 @@ struct ConfigFile {
     cache: CacheConfig,
     #[serde(default)]
     store: StoreConfig,
+    #[serde(default)]
+    inbox: InboxConfig,
     journal: Option<JournalConfig>,
     #[serde(default)]
     promote: PromoteConfig,
@@ -137,6 +140,8 @@ pub struct Config {
     pub cache: CacheConfig,
     /// Location of the store, which outlives the process.
     pub store: StorePlace,
+    /// Room for events that wait to be handled.
+    pub inbox: InboxConfig,
     /// Credentials that are kept in the store.
     pub keeps: Keeps,
     /// Settings of the journal, if one is kept.
@@ -291,6 +296,7 @@ impl ConfigFile {
     fn check(self, folder: &Path) -> Result<Config, ConfigError> {
         self.deadline.validate()?;
         self.guests.validate()?;
+        self.inbox.validate()?;
         self.webhook.validate()?;
         self.promote.validate()?;
         if self.apps.is_empty() {
@@ -328,6 +334,7 @@ impl ConfigFile {
             cache: self.cache.check(folder)?,
             keeps: if self.store.keep_tokens { Keeps::TicketAndTokens } else { Keeps::Ticket },
             store: self.store.check(folder, &extra_roots)?,
+            inbox: self.inbox,
             promote: self.promote,
             journal: self.journal.map(|journal| journal.check(folder)).transpose()?,
             log: self.log,

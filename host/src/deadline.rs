@@ -76,6 +76,12 @@ impl DeadlineConfig {
 }
 
 impl Deadline {
+    /// Returns the deadline of work that nobody waits for: it ends when its time is over.
+    pub fn of_work(began: Instant, time: Duration) -> Self {
+        let given_up = began + PLATFORM_PATIENCE;
+        Self { received: began, soft: began + time, hard: began + time, given_up }
+    }
+
     /// Returns the time at which the first byte arrived.
     pub fn received(&self) -> Instant {
         self.received

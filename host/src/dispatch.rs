@@ -5,11 +5,13 @@ mod app_ticket;
 mod cached;
 mod gate;
 mod identity_key;
+mod intake;
 pub mod late;
 mod made_by;
 mod once;
 pub mod rehearsal;
 mod route;
+pub mod work;
 
 use std::sync::Arc;
 
@@ -19,6 +21,7 @@ use tokio::time::Instant;
 use crate::callback::fallback::Reason;
 use crate::callback::model::Callback;
 use crate::callback::model::Json;
+use crate::callback::model::Kind;
 use crate::callback::reply::Reply;
 use crate::clock::now_ms;
 use crate::deadline::Deadline;
@@ -29,11 +32,13 @@ use crate::dispatch::cached::CacheSlot;
 use crate::dispatch::gate::Gate;
 use crate::dispatch::gate::Passage;
 use crate::dispatch::gate::Tickets;
+use crate::dispatch::intake::Intake;
 use crate::dispatch::late::CallContinuation;
 use crate::dispatch::late::Late;
 use crate::dispatch::route::Picked;
 use crate::folder::registry::Registry;
 use crate::folder::registry::Snapshot;
+use crate::inbox::Inbox;
 use crate::journal::draft::Called;
 use crate::journal::draft::Draft;
 use crate::journal::writer::Journal;
@@ -70,6 +75,7 @@ pub struct Dispatcher {
     admission: Arc<Admission>,
     registry: Registry,
     late: Arc<Late>,
+    inbox: Inbox,
     gate: Gate,
     observers: Observers,
     journal: Option<Journal>,
@@ -88,6 +94,8 @@ pub struct DispatcherParts {
     pub registry: Registry,
     /// Shows late replies and card updates after the app's answers.
     pub late: Arc<Late>,
+    /// Holds events until they are handled.
+    pub inbox: Inbox,
     /// Receive the record of every callback.
     pub observers: Observers,
     /// Records every callback, if there is one.
@@ -156,9 +164,10 @@ enum InTime {
 impl Dispatcher {
     /// Answers with the plugins in the registry.
     pub fn new(parts: DispatcherParts) -> Self {
-        let DispatcherParts { app, engine, admission, registry, late, observers, journal } = parts;
+        let DispatcherParts { app, engine, admission, registry, late, inbox, observers, journal } =
+            parts;
         let gate = Gate::new(Arc::clone(&app), late.store().clone());
-        Self { app, engine, admission, registry, late, gate, observers, journal }
+        Self { app, engine, admission, registry, late, inbox, gate, observers, journal }
     }
 
     /// Returns the id of the app whose callbacks these are.
@@ -181,30 +190,53 @@ impl Dispatcher {
         steps: Steps,
     ) -> Answered {
         let callback = Arc::new(callback);
-        let (flushed, continuation) = late::continuation(&self.late, &callback, deadline, &steps);
+        let (mut flushed, continuation) = late::continuation(&self.late, &callback, deadline, &steps);
         let snapshot = self.registry.snapshot();
-        let handled = self.handle(&snapshot, &callback, deadline, continuation).await;
-        self.report(Arrived { callback, door, deadline, steps }, handled, flushed)
+        let arrived = Arrived { callback, door, deadline, steps };
+        let Some(handled) = self.handle(&snapshot, &arrived, continuation).await else {
+            // There will be a record of it once somebody has worked on it.
+            return Answered { reply: Reply::accepted(), flushed };
+        };
+        let (reply, draft) = self.report(arrived, handled);
+        if let Some((journal, draft)) = self.journal.as_ref().zip(draft) {
+            flushed.then_write(journal, draft);
+        }
+        Answered { reply, flushed }
     }
 
-    /// Decides on the answer: by the host itself, or by the plugin that the callback is routed to.
+    /// Decides on the answer: by the host itself, or by the plugin that the callback is routed to. `None` if it is an event that
+    /// is in the inbox now.
     async fn handle<'a>(
         &self,
         snapshot: &'a Snapshot,
-        callback: &Arc<Callback>,
-        deadline: Deadline,
+        arrived: &Arrived,
         continuation: CallContinuation,
-    ) -> Handled<'a> {
+    ) -> Option<Handled<'a>> {
+        let Arrived { callback, deadline, .. } = arrived;
+        let deadline = *deadline;
         let open_api = self.late.open_api();
         if let Some(decision) = app_ticket::take(callback, &self.app, open_api).await {
-            return Handled { plugin: None, decision, call: None };
+            return Some(Handled { plugin: None, decision, call: None });
         }
         let Some(picked) = route::pick(snapshot.live(), callback) else {
             let decision = Decision::by_host(callback, Reason::NoHandler, None);
-            return Handled { plugin: None, decision, call: None };
+            return Some(Handled { plugin: None, decision, call: None });
         };
         let canary = snapshot.canary(picked.plugin);
         let picked = route::pick_canary(canary, callback).unwrap_or(picked);
+        let intake = match callback.kind() {
+            // Boxed, because a click need not carry its state.
+            Kind::Other => Box::pin(self.take_in(picked, arrived)).await,
+            _ => Intake::NotForInbox,
+        };
+        match intake {
+            Intake::NotForInbox => {}
+            Intake::Stored => return None,
+            Intake::Decided(decision) => {
+                let plugin = Some(picked.plugin);
+                return Some(Handled { plugin, decision, call: None });
+            }
+        }
         let handled = match self.gate.pass(picked, callback, deadline).await {
             Passage::Open(tickets) => {
                 self.ask(picked, callback, tickets, deadline, continuation).await
@@ -221,11 +253,11 @@ impl Dispatcher {
             let took = handled.call.as_ref().map(|call| call.timing.took());
             canary.record(picked.plugin, handled.decision.outcome, took);
         }
-        handled
+        Some(handled)
     }
 
-    /// Passes the record to the observers and the journal, and hands out the answer.
-    fn report(&self, arrived: Arrived, handled: Handled<'_>, mut flushed: Flushed) -> Answered {
+    /// Passes the record to the observers. Returns the answer, and what the journal is to be told.
+    fn report(&self, arrived: Arrived, handled: Handled<'_>) -> (Reply, Option<Draft>) {
         let Arrived { callback, door, deadline, mut steps } = arrived;
         let Handled { plugin, decision, call } = handled;
         note_steps(&mut steps, call.as_ref(), decision.outcome);
@@ -247,12 +279,11 @@ impl Dispatcher {
             steps,
         };
         self.observers.record(&record);
-        if let Some(journal) = &self.journal {
+        let draft = self.journal.is_some().then(|| {
             let secrets = plugin.map(|plugin| plugin.secrets().to_vec()).unwrap_or_default();
-            let draft = draft(callback, record, &decision.reply, call, secrets);
-            flushed.then_write(journal, draft);
-        }
-        Answered { reply: decision.reply, flushed }
+            draft(callback, record, &decision.reply, call, secrets)
+        });
+        (decision.reply, draft)
     }
 
     /// Calls the plugin. Decides on its reply, or on the answer given in its place.

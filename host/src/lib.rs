@@ -43,6 +43,7 @@ mod capability;
 mod runtime;
 mod plugin;
 mod folder;
+mod inbox;
 mod dispatch;
 mod ingress;
 mod config;

@@ -103,7 +103,8 @@ impl FromStr for Outcome {
 }
 
 /// The way a callback came in.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq, Hash, Serialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Door {
     /// An HTTP request of the platform.
     Webhook,
@@ -136,7 +137,7 @@ pub struct CallbackRecord {
     pub plugin: Option<PluginVersion>,
     /// Fuel that the call used; `None` if no call ended before the answer.
     pub fuel: Option<u64>,
-    /// Time from the first byte to the decision on the answer.
+    /// Time from the first byte to the decision on the answer; for an event that waited in the inbox, the time that the try took.
     pub elapsed: Duration,
     /// The way in which it ended.
     pub outcome: Outcome,

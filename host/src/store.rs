@@ -1,4 +1,5 @@
-//! Data that outlives the process: card updates that were promised and not yet shown, once-only marks, and plugins' buckets.
+//! Data that outlives the process: card updates that were promised and not yet shown, once-only marks, plugins' buckets, and the
+//! inbox.
 //!
 //! The data is in a file that one host has for itself, or on a Redis or Valkey server that several hosts share. It is not a
 //! cache.
@@ -7,6 +8,7 @@ mod backend;
 mod error;
 pub mod bucket;
 mod file;
+pub mod inbox;
 pub mod marks;
 mod server;
 pub mod update;
@@ -31,9 +33,22 @@ use crate::store::bucket::KeyPage;
 use crate::store::bucket::Quota;
 use crate::store::bucket::WriteError;
 use crate::store::file::FileStore;
+use crate::store::inbox::Batch;
+use crate::store::inbox::Bounds;
+use crate::store::inbox::Changed;
+use crate::store::inbox::Claim;
+use crate::store::inbox::EntryId;
+use crate::store::inbox::Listed;
+use crate::store::inbox::NewEntry;
+use crate::store::inbox::Put;
+use crate::store::inbox::QueueFigures;
+use crate::store::inbox::Settle;
+use crate::store::inbox::Shown;
+use crate::store::inbox::Verdict;
+use crate::store::inbox::Want;
+use crate::store::marks::MarkState;
 use crate::store::marks::Ended;
 use crate::store::marks::Mark;
-use crate::store::marks::MarkState;
 use crate::store::server::ServerAddress;
 use crate::store::server::ServerStore;
 use crate::store::update::PendingUpdate;
@@ -215,6 +230,53 @@ impl Store {
     /// Returns whether other hosts may use the store too.
     pub fn is_shared(&self) -> bool {
         self.backend.is_shared()
+    }
+
+    /// Puts an entry into the inbox, unless it was put there before or there is no room. Resolves once the entry would survive
+    /// the end of this process; if the future is dropped before, the entry may or may not be stored.
+    pub async fn put_entry(&self, new: NewEntry, bounds: Bounds) -> Result<Put, StoreError> {
+        self.backend.put_entry(new, bounds).await
+    }
+
+    /// Claims entries of an app that may be worked on now, one of each lane. Each has to be settled, and its claim renewed
+    /// every [`RENEWAL`](inbox::RENEWAL) until then.
+    pub async fn claim(&self, app: &str, wants: Vec<Want>) -> Result<Batch, StoreError> {
+        self.backend.claim(app.to_owned(), wants).await
+    }
+
+    /// Renews claims of an app. One that another host has taken over meanwhile stays lost.
+    pub async fn renew(&self, app: &str, claims: Vec<Claim>) -> Result<(), StoreError> {
+        self.backend.renew(app.to_owned(), claims).await
+    }
+
+    /// Ends a claim. The next entry of its lane may be claimed once the end of this one would survive the end of this process.
+    pub async fn settle(&self, claim: &Claim, how: Settle) -> Result<(), StoreError> {
+        self.backend.settle(claim.clone(), how).await
+    }
+
+    /// Counts the entries of an app, for each plugin that has any.
+    pub async fn inbox_figures(&self, app: &str) -> Result<Vec<QueueFigures>, StoreError> {
+        self.backend.figures(app.to_owned()).await
+    }
+
+    /// Lists the first [`LISTED`](inbox::LISTED) entries of an app: those that are set aside, and then those that wait.
+    pub async fn inbox_list(&self, app: &str) -> Result<Vec<Listed>, StoreError> {
+        self.backend.list(app.to_owned()).await
+    }
+
+    /// Returns one entry of an app with its body.
+    pub async fn inbox_entry(&self, app: &str, id: EntryId) -> Result<Option<Shown>, StoreError> {
+        self.backend.show(app.to_owned(), id).await
+    }
+
+    /// Carries out an operator's decision on an entry of an app.
+    pub async fn inbox_change(
+        &self,
+        app: &str,
+        id: EntryId,
+        verdict: Verdict,
+    ) -> Result<Changed, StoreError> {
+        self.backend.change(app.to_owned(), id, verdict).await
     }
 
     /// Takes over the updates of that app that other hosts, which are gone, have left, and returns them oldest first. Must be

@@ -6,6 +6,7 @@ pub mod history;
 mod format;
 mod lines;
 mod log;
+mod unclaimed;
 pub mod metrics;
 
 use std::net::IpAddr;
@@ -17,6 +18,7 @@ use crate::record::CallbackRecord;
 use crate::record::Door;
 use crate::telemetry::events::REJECTED;
 use crate::telemetry::history::History;
+use crate::telemetry::unclaimed::Unclaimed;
 
 pub use crate::telemetry::lines::flush;
 pub use crate::telemetry::log::LogConfig;
@@ -32,12 +34,14 @@ const OBSERVED: usize = 4096;
 pub struct Observers {
     subscribers: broadcast::Sender<Arc<CallbackRecord>>,
     history: Option<Arc<History>>,
+    unclaimed: Unclaimed,
 }
 
 impl Observers {
     /// Starts without subscribers; `history` receives every record if it is there.
     pub fn new(history: Option<Arc<History>>) -> Self {
-        Self { subscribers: broadcast::Sender::new(OBSERVED), history }
+        let unclaimed = Unclaimed::default();
+        Self { subscribers: broadcast::Sender::new(OBSERVED), history, unclaimed }
     }
 
     /// Returns a receiver of every record from now on.
@@ -52,7 +56,12 @@ impl Observers {
 
     /// Writes the log line, updates the counters, and passes the record to the receivers.
     pub fn record(&self, record: &CallbackRecord) {
-        log::callback(record);
+        if Unclaimed::is(record) {
+            self.unclaimed.note(record);
+            log::quietly(record);
+        } else {
+            log::callback(record);
+        }
         metrics::record_callback(record);
         if let Some(history) = &self.history {
             history.note(record);

@@ -98,7 +98,9 @@ async fn at_the_deadline(
 
 #[tokio::test]
 async fn every_type_has_an_answer_at_the_deadline() -> anyhow::Result<()> {
-    let running = with_deadline(App::default().webhook_only().guest("slow")?).await?;
+    let running =
+        with_deadline(App::default().webhook_only().guest("slow")?.acknowledging_when_done())
+            .await?;
     let mut sent = 0;
     for (kind, click) in [
         ("card.action.trigger", sender::click as fn(&str) -> Value),
@@ -134,7 +136,10 @@ async fn every_type_has_an_answer_at_the_deadline() -> anyhow::Result<()> {
 
 #[tokio::test]
 async fn every_type_has_an_answer_at_the_deadline_of_the_long_connection() -> anyhow::Result<()> {
-    let running = with_deadline(App::default().long_connection_only().guest("slow")?).await?;
+    let running = with_deadline(
+        App::default().long_connection_only().guest("slow")?.acknowledging_when_done(),
+    )
+    .await?;
     let platform = running.platform()?;
     let seen = async |kind: &str, callback: fn() -> Delivery| {
         let send = async || {

@@ -115,7 +115,8 @@ async fn clicks_do_not_wait_behind_events() -> anyhow::Result<()> {
     // One place in all, and a plugin that holds it for half of what the answers may take.
     let settings = json!({ "settings": { "millis": "700" } });
     let app = App::default().guest_with("slow", settings)?;
-    let setup = Setup::new(app.webhook_only()).set("guests", "max_calls", 1);
+    let setup =
+        Setup::new(app.webhook_only().acknowledging_when_done()).set("guests", "max_calls", 1);
     let running = setup.start().await?;
     let (first, event, second) = (sender::event(), sender::event(), sender::click("b"));
     let begun = |count| running.host.log().wait_for_count(count, events::PLUGIN_LOG, &[]);

@@ -29,6 +29,7 @@ mod folder;
 mod fuel;
 mod healing;
 mod http;
+mod inbox;
 mod isolation;
 mod journal;
 mod key_value;

@@ -90,7 +90,8 @@ async fn a_signed_request_is_answered_once() -> anyhow::Result<()> {
 /// The platform repeats an event that was not handled, and may send the very same bytes.
 #[tokio::test]
 async fn an_event_that_was_not_handled_may_come_again() -> anyhow::Result<()> {
-    let running = setup("failing")?.start().await?;
+    let app = App::default().webhook_only().encrypted().guest("failing")?;
+    let running = Setup::new(app.acknowledging_when_done()).start().await?;
     let event: Value = sender::event();
     let request = sender::sealed(event.to_string());
     for _ in 0..2 {

@@ -206,6 +206,16 @@ impl App {
         self
     }
 
+    /// Makes the plugins that were added so far handle events while the platform waits for the acknowledgement.
+    #[must_use]
+    pub fn acknowledging_when_done(mut self) -> Self {
+        for plugin in &mut self.plugins {
+            let sidecar = plugin.sidecar.get_or_insert_with(|| json!({}));
+            sidecar["acknowledge"] = "when-done".into();
+        }
+        self
+    }
+
     /// Returns the app's id.
     pub fn id(&self) -> &str {
         &self.id

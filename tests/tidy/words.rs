@@ -10,11 +10,12 @@ use crate::rust_files;
 
 /// Modules that look up members of foreign JSON, headers and files by name, because that is their input. Data of the host itself
 /// has a type: no line may be added for it, and an unused line is removed.
-const READS_BY_NAME: [(&str, &str); 9] = [
+const READS_BY_NAME: [(&str, &str); 10] = [
     ("callback/", "cards and callbacks are the platform's and the plugins'"),
     ("demo/leave.rs", "the card is the plugin's"),
     ("demo/scenario.rs", "the card is the plugin's"),
     ("doctor/", "the answers are the platform's"),
+    ("inbox/lane.rs", "the path is the operator's, and the value the platform's"),
     ("ingress/long_connection/endpoint.rs", "the answer is the platform's"),
     ("ingress/webhook.rs", "the headers are the platform's"),
     ("open_api/wire.rs", "the headers are the platform's"),

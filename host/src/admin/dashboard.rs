@@ -18,9 +18,12 @@ use url::form_urlencoded;
 
 use crate::admin::doors::Doors;
 use crate::admin::in_turn;
+use crate::admin::inbox;
+use crate::admin::inbox::AppFigures;
 use crate::folder::report::AppReport;
 use crate::folder::report::PluginReport;
 use crate::folder::status::FolderHandle;
+use crate::inbox::Inbox;
 use crate::telemetry::history::History;
 use crate::telemetry::history::window::Figures;
 use crate::telemetry::history::window::Summary;
@@ -33,6 +36,7 @@ const IN_A_POINT: usize = 4;
 pub(super) struct Dashboard {
     pub(super) doors: Doors,
     pub(super) folders: Arc<[FolderHandle]>,
+    pub(super) inboxes: Arc<[Inbox]>,
     pub(super) history: Arc<History>,
     pub(super) wants_token: bool,
     pub(super) began: Instant,
@@ -68,12 +72,15 @@ pub(super) fn router(dashboard: Dashboard) -> Router {
 }
 
 async fn show(State(dashboard): State<Arc<Dashboard>>, uri: Uri) -> impl IntoResponse {
-    let answer = in_turn::build(move || dashboard.answer(&PageQuery::read(&uri))).await;
+    // The page says so if the store does not answer.
+    let inbox = inbox::figures(&dashboard.inboxes).await.ok();
+    let answer =
+        in_turn::build(move || dashboard.answer(&PageQuery::read(&uri), inbox.as_deref())).await;
     ([(CACHE_CONTROL, "no-store")], Json(answer))
 }
 
 impl Dashboard {
-    fn answer(&self, question: &PageQuery) -> Value {
+    fn answer(&self, question: &PageQuery, inbox: Option<&[AppFigures]>) -> Value {
         let hour = match &question.plugin {
             Some((app, plugin)) => self.history.of_plugin(app, plugin),
             None => Some(self.history.all()),
@@ -87,6 +94,7 @@ impl Dashboard {
             "missing": self.doors.missing(),
             "doors": self.doors.to_json(),
             "apps": self.apps(),
+            "inbox": inbox,
             "hour": hour,
             "recent": recent,
         })

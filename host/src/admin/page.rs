@@ -15,13 +15,14 @@ pub(super) const PATH: &str = "/";
 
 const SCRIPT: &str = "text/javascript; charset=utf-8";
 const STYLE: &str = include_str!("page/style.css");
-const FILES: [(&str, &str, &str); 8] = [
+const FILES: [(&str, &str, &str); 9] = [
     ("style.css", "text/css; charset=utf-8", STYLE),
     ("app.js", SCRIPT, include_str!("page/app.js")),
     ("callbacks.js", SCRIPT, include_str!("page/callbacks.js")),
     ("charts.js", SCRIPT, include_str!("page/charts.js")),
     ("dom.js", SCRIPT, include_str!("page/dom.js")),
     ("doors.js", SCRIPT, include_str!("page/doors.js")),
+    ("inbox.js", SCRIPT, include_str!("page/inbox.js")),
     ("plugins.js", SCRIPT, include_str!("page/plugins.js")),
     ("words.js", SCRIPT, include_str!("page/words.js")),
 ];

@@ -1,29 +1,19 @@
 //! `aviary plugins`: asks a running host over its admin port.
 
 use std::fmt::Write as _;
-use std::net::SocketAddr;
-use std::path::Path;
-use std::path::PathBuf;
 use std::time::Duration;
 use std::time::SystemTime;
 use std::time::UNIX_EPOCH;
 
-use anyhow::Context as _;
-use anyhow::bail;
 use clap::Args;
 use clap::Subcommand;
-use rustls::ClientConfig;
-use serde::de::DeserializeOwned;
-use serde_json::Value;
 use serde_json::json;
 
-use crate::admin::plugins::AdminRefusal;
 use crate::admin::plugins::LIST_PATH;
 use crate::admin::plugins::ROLLBACK_PATH;
 use crate::admin::plugins::RollbackBody;
 use crate::admin::plugins::RollbackDone;
-use crate::config::AdminConfig;
-use crate::config::Config;
+use crate::cli::admin_port::AdminPort;
 use crate::folder::report::AppReport;
 use crate::folder::report::CanaryReport;
 use crate::folder::report::HostReport;
@@ -32,15 +22,6 @@ use crate::folder::report::PluginReport;
 use crate::folder::report::UsageReport;
 use crate::printable::Keep;
 use crate::printable::escaped;
-use crate::secret::SecretSource;
-use crate::tls;
-use crate::tls::ExtraRoots;
-
-/// Time limit for an answer of the admin port. A host that takes longer is not there, or not well.
-const PATIENCE: Duration = Duration::from_secs(10);
-
-/// Environment variable with the token of a host that no configuration file here describes.
-const TOKEN: &str = "AVIARY_ADMIN_TOKEN";
 
 /// List the plugins of a running host, or roll one back.
 #[derive(Debug, Args)]
@@ -51,13 +32,8 @@ pub(super) struct PluginsCommand {
     /// Print the host's JSON instead of a table.
     #[arg(long, global = true)]
     json: bool,
-    /// Address of the host's admin port; by default the one in the configuration file. With this option, a token is read from
-    /// AVIARY_ADMIN_TOKEN.
-    #[arg(long, global = true, value_name = "ADDRESS")]
-    admin: Option<SocketAddr>,
-    /// Configuration file that names the admin port.
-    #[arg(long, global = true, default_value = "aviary.toml")]
-    config: PathBuf,
+    #[command(flatten)]
+    port: AdminPort,
     #[command(subcommand)]
     action: Option<PluginAction>,
 }
@@ -76,60 +52,24 @@ enum PluginAction {
 
 /// Sends the request and returns the text to print.
 pub(super) async fn run(command: &PluginsCommand) -> anyhow::Result<String> {
-    let AdminConfig { listen: admin, token } = match command.admin {
-        // Without the variable no token is sent; the host says so if it wants one.
-        Some(listen) => {
-            let token = SecretSource::Env(TOKEN.to_owned()).read(Path::new(".")).ok();
-            AdminConfig { listen, token }
-        }
-        None => {
-            Config::admin(&command.config).context("--admin says where the host's admin port is")?
-        }
-    };
-    let base = format!("http://{admin}");
-    let client = reqwest::Client::builder()
-        .tls_backend_preconfigured(ClientConfig::clone(&tls::client_config(&ExtraRoots::default())))
-        // The admin port is on this machine, or beside it; a proxy is for the platform.
-        .no_proxy()
-        .build()?;
-    let request = match &command.action {
-        None => client.get(base + LIST_PATH),
+    let body = match &command.action {
+        None => command.port.get(LIST_PATH).await?,
         Some(PluginAction::Rollback { name, app }) => {
             let wanted = RollbackBody { name: name.clone(), app: app.clone() };
-            client.post(base + ROLLBACK_PATH).json(&wanted)
+            command.port.post(ROLLBACK_PATH, &wanted).await?
         }
     };
-    let request = match &token {
-        Some(token) => request.bearer_auth(token.expose()),
-        None => request,
-    };
-    let response =
-        request.timeout(PATIENCE).send().await.with_context(|| format!("no host at {admin}"))?;
-    let is_refused = !response.status().is_success();
-    let body = response.bytes().await;
-    let body = body.with_context(|| format!("the host at {admin} stopped answering"))?;
-    if is_refused {
-        let AdminRefusal { error } = read(&body, admin)?;
-        bail!(error);
-    }
     if command.json {
-        let answer: Value = read(&body, admin)?;
-        return Ok(format!("{}\n", escaped(&answer.to_string(), Keep::Nothing)));
+        return body.as_text();
     }
     Ok(match &command.action {
-        None => table(&read(&body, admin)?),
+        None => table(&body.read()?),
         Some(PluginAction::Rollback { .. }) => {
-            let RollbackDone { name, version, .. } = read(&body, admin)?;
+            let RollbackDone { name, version, .. } = body.read()?;
             let done = format!("{name} is {version} again, until its file changes");
             format!("{}\n", escaped(&done, Keep::Nothing))
         }
     })
-}
-
-/// Parses an answer, which may be that of another version of the host, or of another program.
-fn read<T: DeserializeOwned>(body: &[u8], admin: SocketAddr) -> anyhow::Result<T> {
-    serde_json::from_slice(body)
-        .with_context(|| format!("what answers at {admin} is not an admin port of this version"))
 }
 
 fn table(host: &HostReport) -> String {

@@ -152,7 +152,7 @@ const SCENARIOS: [Scenario; 15] = [
         doors: ScenarioDoors::Both,
         recorded: Recorded::Yes,
         delivery: |_| {
-            Delivery::event("im.message.receive_v1", json!({"message": {"message_id": "om_1"}}))
+            Delivery::event("im.message.receive_v1", json!({"message": {"message_type": "text"}}))
         },
         plugin: Some("event_logger"),
         seen: |exchange| exchange.verdict.acknowledged,

@@ -90,6 +90,8 @@ pub struct Ask {
     typical: Duration,
     /// The time at which the answer is due.
     due: Instant,
+    /// False for work on an event, which may take minutes.
+    is_short: bool,
 }
 
 /// Tells versions of plugins apart while they have calls under way: the address of the plugin.
@@ -112,6 +114,7 @@ impl Ask {
             priority,
             typical: plugin.usage().typical(),
             due: deadline.soft(),
+            is_short: deadline.soft() <= deadline.given_up(),
         }
     }
 
@@ -137,6 +140,7 @@ pub struct AdmissionPlace {
     from: Originator,
     places: u32,
     since: Instant,
+    is_short: bool,
 }
 
 impl Admission {
@@ -227,6 +231,7 @@ impl Admission {
             from: ask.from,
             places: ask.places,
             since: Instant::now(),
+            is_short: ask.is_short,
         }
     }
 }
@@ -259,8 +264,10 @@ impl Drop for AdmissionPlace {
     fn drop(&mut self) {
         let mut state = self.admission.state.lock();
         state.give_back(self.plugin, self.from, self.places);
-        let held = self.since.elapsed();
-        state.typical_hold = state.typical_hold - state.typical_hold / WEIGHT + held / WEIGHT;
+        if self.is_short {
+            let held = self.since.elapsed();
+            state.typical_hold = state.typical_hold - state.typical_hold / WEIGHT + held / WEIGHT;
+        }
         let unclaimed = self.admission.admit(&mut state);
         drop(state);
         drop(unclaimed);

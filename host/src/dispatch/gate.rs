@@ -30,6 +30,7 @@ use crate::dispatch::once::Once;
 use crate::dispatch::once::Ticket;
 use crate::dispatch::route::Picked;
 use crate::dispatch::still_working;
+use crate::inbox::entry::message_id;
 use crate::plugin::allow::Allow;
 use crate::plugin::decision::Decision;
 use crate::plugin::loaded::Plugin;
@@ -38,7 +39,7 @@ use crate::store::Store;
 use crate::store::marks::Mark;
 
 /// The time for which an event is remembered. The platform sends one again for seven hours.
-const EVENTS_REMEMBERED: Duration = Duration::from_secs(8 * 60 * 60);
+pub(super) const EVENTS_REMEMBERED: Duration = Duration::from_secs(8 * 60 * 60);
 
 /// The rights that a callback holds while it is answered: to be the first among its repetitions, to use its value once, and to
 /// fill a slot of the preview cache.
@@ -220,9 +221,8 @@ impl Gate {
     fn mark(&self, plugin: &Plugin, callback: &Callback) -> Option<(Mark, Duration)> {
         match (callback.kind(), callback.card_action()) {
             (Kind::Other, _) => {
-                let id = callback.header.event_id.as_deref()?;
-                let event = Fields::of("event", callback).text(id).key().to_hex();
-                Some((Mark::new(&self.app, "event", &event), EVENTS_REMEMBERED))
+                let mark = event_marks(&self.app, callback).into_iter().next()?;
+                Some((mark, EVENTS_REMEMBERED))
             }
             (Kind::CardAction | Kind::LegacyCard, Some(click)) => {
                 let window = plugin.policy().repeat_window()?;
@@ -234,7 +234,22 @@ impl Gate {
     }
 }
 
-fn not_too_old(plugin: &Plugin, callback: &Callback) -> Result<(), Decision> {
+/// Returns the marks that an event shares with its repetitions, the widest first: the platform sends one message under several
+/// event ids. An empty id is no id.
+pub(super) fn event_marks(app: &str, callback: &Callback) -> Vec<Mark> {
+    let event_id = callback.header.event_id.as_deref().filter(|id| !id.is_empty());
+    let message = message_id(callback).map(|id| ("message", id));
+    let event = event_id.map(|id| ("event", id.to_owned()));
+    let names = message.into_iter().chain(event);
+    names
+        .map(|(what, id)| {
+            Mark::new(app, what, &Fields::of(what, callback).text(&id).key().to_hex())
+        })
+        .collect()
+}
+
+/// Refuses an event that is older than the plugin takes.
+pub(super) fn not_too_old(plugin: &Plugin, callback: &Callback) -> Result<(), Decision> {
     let created = callback.header.created_ms;
     let age = Duration::from_millis(now_ms().saturating_sub(created));
     match plugin.policy().oldest_event() {

@@ -4,3 +4,4 @@ pub mod clicks;
 pub mod events;
 pub mod previews;
 pub mod promote;
+pub mod work;

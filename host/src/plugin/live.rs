@@ -22,6 +22,11 @@ impl Live {
         Self { plugins, routes }
     }
 
+    /// Returns all live plugins, sorted by name.
+    pub fn plugins(&self) -> &[Arc<Plugin>] {
+        &self.plugins
+    }
+
     /// Returns the plugin with the narrowest route that matches the callback, among those for which `may` is true.
     pub fn narrowest(
         &self,

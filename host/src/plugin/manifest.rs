@@ -12,10 +12,12 @@ use crate::plugin::config::clicks::ClicksConfig;
 use crate::plugin::config::events::EventsConfig;
 use crate::plugin::config::previews::PreviewsConfig;
 use crate::plugin::config::promote::PromoteConfig;
+use crate::plugin::config::work::Acknowledge;
+use crate::plugin::config::work::WorkConfig;
+use crate::plugin::toast_config::ToastConfig;
 use crate::plugin::policy::Policy;
 use crate::plugin::route::Route;
 use crate::plugin::settings::Settings;
-use crate::plugin::toast_config::ToastConfig;
 use crate::runtime::limits::Limits;
 use crate::runtime::reuse::Reuse;
 use crate::runtime::reuse::Tenants;
@@ -40,6 +42,10 @@ pub struct Manifest {
     pub still_working: StillWorkingConfig,
     /// Age limit of events.
     pub events: EventsConfig,
+    /// When the platform is told that an event needs not be sent again.
+    pub acknowledge: Acknowledge,
+    /// Work on the events in the inbox.
+    pub work: WorkConfig,
     /// Users whose clicks are allowed.
     pub allow: Allow,
     /// Treatment of repeated clicks.
@@ -106,6 +112,7 @@ impl Manifest {
         manifest.limits.validate()?;
         manifest.reuse.validate()?;
         manifest.breaker.validate()?;
+        manifest.work.validate()?;
         manifest.promote.as_ref().map_or(Ok(()), PromoteConfig::validate)?;
         manifest.grants.validate()?;
         manifest.still_working()?;
@@ -128,6 +135,8 @@ impl Manifest {
             routes: self.routes,
             allow: self.allow,
             events: self.events,
+            acknowledge: self.acknowledge,
+            work: self.work,
             clicks: self.clicks,
             previews: self.previews,
             promote: self.promote.unwrap_or(promote),

@@ -80,13 +80,16 @@ impl<'a> Who<'a> {
 
 /// The identities in an event. Members of another shape count as absent.
 #[derive(Default)]
-struct EventIds {
-    open_id: Option<String>,
-    chat: Option<String>,
+pub struct EventIds {
+    /// The person that the event is about.
+    pub open_id: Option<String>,
+    /// The chat that the event is about.
+    pub chat: Option<String>,
 }
 
 impl EventIds {
-    fn of(event: &Json) -> Self {
+    /// Finds the identities in the `event` object.
+    pub fn of(event: &Json) -> Self {
         #[derive(Deserialize)]
         struct EventBody<'a> {
             #[serde(borrow)]

@@ -12,6 +12,8 @@ use crate::plugin::config::events::EventsConfig;
 use crate::plugin::config::previews::KeepPreviews;
 use crate::plugin::config::previews::PreviewsConfig;
 use crate::plugin::config::promote::PromoteConfig;
+use crate::plugin::config::work::Acknowledge;
+use crate::plugin::config::work::WorkConfig;
 use crate::plugin::route::Route;
 use crate::runtime::call::lift;
 
@@ -26,6 +28,10 @@ pub struct Policy {
     pub allow: Allow,
     /// Age limit of events.
     pub events: EventsConfig,
+    /// When the platform is told that an event needs not be sent again.
+    pub acknowledge: Acknowledge,
+    /// Work on the events in the inbox.
+    pub work: WorkConfig,
     /// Treatment of repeated clicks.
     pub clicks: ClicksConfig,
     /// Caching of link previews.

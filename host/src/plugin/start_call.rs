@@ -44,7 +44,8 @@ impl Plugin {
             usage.record_instance();
         }
         usage.record(report.fuel, verdict == CallVerdict::Failed);
-        if verdict == CallVerdict::Good && now < deadline.soft() {
+        // Work on an event may take minutes, and says nothing about how long an answer takes.
+        if verdict == CallVerdict::Good && now < deadline.soft().min(deadline.given_up()) {
             usage.record_duration(now - report.timing.began);
         }
         let PluginId { app, name: plugin, version } = self.id();

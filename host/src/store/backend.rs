@@ -12,15 +12,16 @@ use crate::store::bucket::KeyPage;
 use crate::store::bucket::Quota;
 use crate::store::bucket::WriteError;
 use crate::store::error::StoreError;
+use crate::store::inbox::InboxBackend;
+use crate::store::marks::MarkState;
 use crate::store::marks::Ended;
 use crate::store::marks::Mark;
-use crate::store::marks::MarkState;
 use crate::store::update::StoredUpdate;
 use crate::store::update::UpdateChange;
 use crate::store::update::UpdateId;
 
 /// A place where data is kept. [`Store`](crate::store::Store) documents each method.
-pub(super) trait Backend: Debug + Send + Sync {
+pub(super) trait Backend: InboxBackend + Debug + Send + Sync {
     fn get(
         &self,
         bucket: BucketId,

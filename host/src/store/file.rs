@@ -1,6 +1,9 @@
 //! The store in a redb file. One thread writes, and commits all waiting changes together.
 
 mod buckets;
+mod inbox;
+mod inbox_backend;
+mod inbox_index;
 mod marks;
 
 use std::fs::OpenOptions;
@@ -21,6 +24,11 @@ use crate::store::file::buckets::BucketChange;
 use crate::store::file::buckets::BucketChangeError;
 use crate::store::file::buckets::BucketWrite;
 use crate::store::file::buckets::FileBuckets;
+use crate::store::file::inbox::Inbox;
+use crate::store::file::inbox::InboxChange;
+use crate::store::file::inbox::InboxWrite;
+use crate::store::file::inbox_index::Effect;
+use crate::store::file::inbox_index::InboxIndex;
 use crate::store::file::marks::FileMarks;
 use crate::store::file::marks::MarkWrite;
 use crate::store::marks::Ended;
@@ -29,6 +37,7 @@ use crate::store::marks::MarkState;
 use crate::store::update::StoredUpdate;
 use crate::store::update::UpdateChange;
 use crate::store::update::UpdateId;
+use aviary_state::Mutex;
 use futures_util::FutureExt as _;
 use futures_util::TryFutureExt as _;
 use futures_util::future::BoxFuture;
@@ -59,11 +68,20 @@ enum WriteTask {
     Update(UpdateId, UpdateChange),
     Bucket(BucketWrite),
     Mark(MarkWrite),
+    Inbox(InboxWrite),
 }
 
-/// The result of a task once it is durable: the sum of an increment, `None` for another change, or the reason why nothing
-/// changed.
-type WriteOutcome = Result<Option<u64>, WriteError>;
+/// The answer to a task once it is durable.
+#[derive(Clone, Copy)]
+enum Answer {
+    Made,
+    /// The sum of an increment.
+    Sum(u64),
+    Inbox(InboxChange),
+}
+
+/// The answer, or the reason why nothing changed.
+type WriteOutcome = Result<Answer, WriteError>;
 
 struct Write {
     task: WriteTask,
@@ -75,6 +93,7 @@ struct Write {
 pub(super) struct FileStore {
     writes: mpsc::Sender<Write>,
     database: Arc<Database>,
+    inbox: Arc<Mutex<InboxIndex>>,
 }
 
 impl FileStore {
@@ -100,8 +119,9 @@ impl FileStore {
             .set_cache_size(CACHE_BYTES)
             .create_file(file)
             .map_err(|error| failed(format!("{error}; each host needs a file of its own")))?;
+        let inbox = prepare(&database).map_err(|error| failed(error.to_string()))?;
         let left = read(&database).map_err(|error| failed(error.to_string()))?;
-        Ok((Self::start(database)?, left))
+        Ok((Self::start(database, inbox)?, left))
     }
 
     /// Creates a store that ends with the process.
@@ -110,19 +130,19 @@ impl FileStore {
         let database = Database::builder()
             .create_with_backend(InMemoryBackend::new())
             .map_err(|error| failed(error.into()))?;
-        read(&database).map_err(failed)?;
-        Self::start(database)
+        let inbox = prepare(&database).map_err(failed)?;
+        Self::start(database, inbox)
     }
 
-    fn start(database: Database) -> Result<Self, StoreError> {
-        let database = Arc::new(database);
+    fn start(database: Database, inbox: InboxIndex) -> Result<Self, StoreError> {
+        let (database, inbox) = (Arc::new(database), Arc::new(Mutex::new(inbox)));
         let (writes, waiting) = mpsc::channel(QUEUE);
-        let written = Arc::clone(&database);
+        let (written, index) = (Arc::clone(&database), Arc::clone(&inbox));
         std::thread::Builder::new()
             .name("aviary-store".to_owned())
-            .spawn(move || write_all(&written, waiting))
+            .spawn(move || write_all(&written, &index, waiting))
             .map_err(|error| StoreError::Write(error.to_string().into()))?;
-        Ok(Self { writes, database })
+        Ok(Self { writes, database, inbox })
     }
 
     async fn perform(&self, task: WriteTask) -> WriteOutcome {
@@ -191,8 +211,13 @@ impl Backend for FileStore {
     ) -> BoxFuture<'_, Result<u64, WriteError>> {
         let change = BucketChange::Add { delta, quota };
         let performed = self.perform(WriteTask::Bucket(BucketWrite { bucket, key, change }));
-        // The thread answers every increment with its sum.
-        performed.map_ok(Option::unwrap_or_default).boxed()
+        performed
+            .map_ok(|answer| match answer {
+                Answer::Sum(sum) => sum,
+                // The thread answers every increment with its sum.
+                Answer::Made | Answer::Inbox(_) => 0,
+            })
+            .boxed()
     }
 
     fn begin(&self, mark: Mark, _lease: Duration) -> BoxFuture<'_, Result<MarkState, StoreError>> {
@@ -224,11 +249,22 @@ impl Backend for FileStore {
     }
 }
 
-fn read(database: &Database) -> Result<Vec<StoredUpdate>, redb::Error> {
+/// Creates the tables that are missing, and returns the index of the inbox.
+fn prepare(database: &Database) -> Result<InboxIndex, redb::Error> {
     // The first transaction that opens a table for writing creates it.
     let making = database.begin_write()?;
-    Tables::open(&making)?;
+    let effects = {
+        let mut tables = Tables::open(&making)?;
+        tables.inbox()?.take_over()?;
+        tables.effects()
+    };
     making.commit()?;
+    let mut index = InboxIndex::default();
+    effects.into_iter().for_each(|effect| index.apply(effect));
+    Ok(index)
+}
+
+fn read(database: &Database) -> Result<Vec<StoredUpdate>, redb::Error> {
     let reading = database.begin_read()?;
     let (updates, attempted) = (reading.open_table(UPDATES)?, reading.open_table(ATTEMPTED)?);
     let mut left = Vec::new();
@@ -249,7 +285,7 @@ fn read(database: &Database) -> Result<Vec<StoredUpdate>, redb::Error> {
 }
 
 /// Commits changes until the last handle is gone. Changes that arrive during a commit go into the next one together.
-fn write_all(database: &Database, mut waiting: mpsc::Receiver<Write>) {
+fn write_all(database: &Database, inbox: &Mutex<InboxIndex>, mut waiting: mpsc::Receiver<Write>) {
     let mut batch = Vec::with_capacity(BATCH);
     while let Some(first) = waiting.blocking_recv() {
         batch.push(first);
@@ -258,10 +294,17 @@ fn write_all(database: &Database, mut waiting: mpsc::Receiver<Write>) {
         {
             batch.push(next);
         }
-        let outcomes = commit(database, &batch).unwrap_or_else(|error| {
-            let failed = StoreError::Write(error.to_string().into());
-            batch.iter().map(|_| Err(failed.clone().into())).collect()
-        });
+        let outcomes = match commit(database, &batch) {
+            Ok((outcomes, effects)) => {
+                let mut inbox = inbox.lock();
+                effects.into_iter().for_each(|effect| inbox.apply(effect));
+                outcomes
+            }
+            Err(error) => {
+                let failed = StoreError::Write(error.to_string().into());
+                batch.iter().map(|_| Err(failed.clone().into())).collect()
+            }
+        };
         for (write, outcome) in batch.drain(..).zip(outcomes) {
             // The caller may have stopped waiting.
             let _ = write.durable.send(outcome);
@@ -269,21 +312,26 @@ fn write_all(database: &Database, mut waiting: mpsc::Receiver<Write>) {
     }
 }
 
-fn commit(database: &Database, batch: &[Write]) -> Result<Vec<WriteOutcome>, redb::Error> {
+/// Makes the changes of a batch. Also returns what they mean for the index of the inbox.
+fn commit(
+    database: &Database,
+    batch: &[Write],
+) -> Result<(Vec<WriteOutcome>, Vec<Effect>), redb::Error> {
     let transaction = database.begin_write()?;
-    let outcomes = {
+    let (outcomes, effects) = {
         let mut tables = Tables::open(&transaction)?;
-        batch
+        let outcomes = batch
             .iter()
             .map(|write| match tables.apply(&write.task) {
-                Ok(sum) => Ok(Ok(sum)),
+                Ok(answer) => Ok(Ok(answer)),
                 Err(BucketChangeError::Refused(refused)) => Ok(Err(refused)),
                 Err(BucketChangeError::Backend(error)) => Err(error),
             })
-            .collect::<Result<_, _>>()?
+            .collect::<Result<_, redb::Error>>()?;
+        (outcomes, tables.effects())
     };
     transaction.commit()?;
-    Ok(outcomes)
+    Ok((outcomes, effects))
 }
 
 struct Tables<'a> {
@@ -291,6 +339,9 @@ struct Tables<'a> {
     attempted: Table<'a, u64, ()>,
     buckets: FileBuckets<'a>,
     marks: FileMarks<'a>,
+    transaction: &'a WriteTransaction,
+    /// Opened when it is needed: most transactions do not touch it.
+    inbox: Option<Inbox<'a>>,
 }
 
 impl<'a> Tables<'a> {
@@ -300,15 +351,38 @@ impl<'a> Tables<'a> {
             attempted: transaction.open_table(ATTEMPTED)?,
             buckets: FileBuckets::open(transaction)?,
             marks: FileMarks::open(transaction)?,
+            transaction,
+            inbox: None,
         })
     }
 
-    fn apply(&mut self, task: &WriteTask) -> Result<Option<u64>, BucketChangeError> {
+    fn inbox(&mut self) -> Result<&mut Inbox<'a>, redb::Error> {
+        if self.inbox.is_none() {
+            self.inbox = Some(Inbox::open(self.transaction)?);
+        }
+        match &mut self.inbox {
+            Some(inbox) => Ok(inbox),
+            None => unreachable!("it was opened just now"),
+        }
+    }
+
+    /// Returns what the changes mean for the index of the inbox.
+    fn effects(self) -> Vec<Effect> {
+        self.inbox.map(|inbox| inbox.effects).unwrap_or_default()
+    }
+
+    fn apply(&mut self, task: &WriteTask) -> Result<Answer, BucketChangeError> {
         match task {
-            WriteTask::Bucket(write) => self.buckets.apply(write),
+            WriteTask::Bucket(write) => Ok(self.buckets.apply(write)?.map_or(Answer::Made, Answer::Sum)),
             WriteTask::Mark(write) => {
                 self.marks.apply(write)?;
-                Ok(None)
+                Ok(Answer::Made)
+            }
+            WriteTask::Inbox(write) => {
+                self.inbox()?;
+                // It was opened just now.
+                let Self { inbox: Some(inbox), marks, .. } = self else { return Ok(Answer::Made) };
+                Ok(Answer::Inbox(inbox.apply(write, marks)?))
             }
             WriteTask::Update(UpdateId(id), change) => {
                 match change {
@@ -326,7 +400,7 @@ impl<'a> Tables<'a> {
                         self.attempted.remove(id)?;
                     }
                 }
-                Ok(None)
+                Ok(Answer::Made)
             }
         }
     }

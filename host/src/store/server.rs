@@ -4,6 +4,8 @@
 //! `appendfsync always` as safe as in a file.
 
 mod buckets;
+mod inbox;
+mod inbox_backend;
 mod marks;
 mod promises;
 
@@ -33,6 +35,7 @@ use crate::store::marks::Ended;
 use crate::store::marks::Mark;
 use crate::store::marks::MarkState;
 use crate::store::server::buckets::ServerBuckets;
+use crate::store::server::inbox::Inbox;
 use crate::store::server::marks::ServerMarks;
 use crate::store::server::promises::Promises;
 use crate::store::update::StoredUpdate;
@@ -111,6 +114,7 @@ pub(super) struct ServerStore {
     buckets: ServerBuckets,
     marks: ServerMarks,
     promises: Promises,
+    inbox: Inbox,
 }
 
 impl std::fmt::Debug for ServerStore {
@@ -138,6 +142,7 @@ impl ServerStore {
             connection,
             buckets: ServerBuckets::default(),
             marks: ServerMarks::new(&host),
+            inbox: Inbox::new(host.clone()),
             promises: Promises::new(host),
         })
     }

@@ -1,5 +1,7 @@
 //! Tests of the store in a file. `tests/e2e/key_value.rs` shows, where there is a server, that a server does the same.
 
+mod inbox;
+
 use std::io::BufRead as _;
 use std::io::BufReader;
 use std::path::Path;

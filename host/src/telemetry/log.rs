@@ -70,36 +70,39 @@ pub fn init(config: &LogConfig) -> Result<(), LogError> {
     Ok(())
 }
 
+/// Writes the line about a callback at that level. `tracing` fixes the level of a line at compile time.
+macro_rules! line {
+    ($level:ident, $record:expr) => {{
+        let record: &CallbackRecord = $record;
+        tracing::$level!(
+            event_id = record.event_id.as_deref(),
+            r#type = record.event_type,
+            app = &*record.app,
+            door = record.door.as_str(),
+            plugin = record.plugin.as_ref().map(|plugin| &*plugin.name),
+            version = record.plugin.as_ref().map(|plugin| &*plugin.version),
+            fuel = record.fuel,
+            ms = record.elapsed.as_secs_f64() * 1000.0,
+            outcome = record.outcome.as_str(),
+            reason = record.reason.as_deref(),
+            "{CALLBACK}"
+        )
+    }};
+}
+
 /// Writes the line about a callback.
 pub(super) fn callback(record: &CallbackRecord) {
-    let (door, outcome) = (record.door.as_str(), record.outcome.as_str());
-    let ms = record.elapsed.as_secs_f64() * 1000.0;
-    let plugin = record.plugin.as_ref().map(|plugin| &*plugin.name);
-    let version = record.plugin.as_ref().map(|plugin| &*plugin.version);
-    // `tracing` fixes the level of a line at compile time, hence one line for each level.
-    macro_rules! line {
-        ($level:ident) => {
-            tracing::$level!(
-                event_id = record.event_id.as_deref(),
-                r#type = record.event_type,
-                app = &*record.app,
-                door,
-                plugin,
-                version,
-                fuel = record.fuel,
-                ms,
-                outcome,
-                reason = record.reason.as_deref(),
-                "{CALLBACK}"
-            )
-        };
-    }
     // A refusal is a warning too, because a user who is refused again and again is worth a look. So is a reply that was mended:
     // its author should know.
     let was_mended = record.outcome == Outcome::Answered && record.reason.is_some();
     if record.outcome.is_failure() || record.outcome == Outcome::Refused || was_mended {
-        line!(warn);
+        line!(warn, record);
     } else {
-        line!(info);
+        line!(info, record);
     }
+}
+
+/// Writes the line about a callback that comes often and is worth no look.
+pub(super) fn quietly(record: &CallbackRecord) {
+    line!(debug, record);
 }

@@ -200,6 +200,32 @@ pub fn record_store_failure() {
     counter!("aviary_store_failures_total").increment(1);
 }
 
+/// Counts an event that was acknowledged because it is in the inbox, and records the time from its first byte until then.
+pub fn record_inbox_stored(app: &Arc<str>, plugin: &Arc<str>, took: Duration) {
+    let (app, plugin) = (Arc::clone(app), Arc::clone(plugin));
+    histogram!("aviary_inbox_stored_seconds", "app" => app, "plugin" => plugin)
+        .record(took.as_secs_f64());
+}
+
+/// Counts a try of an entry of the inbox by its result: `done`, `again`, `set_aside`, or `released` if it does not count.
+pub fn record_inbox_try(app: &Arc<str>, plugin: &str, result: &'static str) {
+    let (app, plugin) = (Arc::clone(app), plugin.to_owned());
+    counter!("aviary_inbox_tries_total", "app" => app, "plugin" => plugin, "result" => result)
+        .increment(1);
+}
+
+/// Sets the number of a plugin's entries in the inbox by their state, and the age of the oldest that is not set aside.
+pub fn set_inbox(app: &Arc<str>, plugin: &str, states: [(&'static str, u64); 3], oldest: Duration) {
+    for (state, count) in states {
+        let (app, plugin) = (Arc::clone(app), plugin.to_owned());
+        gauge!("aviary_inbox_entries", "app" => app, "plugin" => plugin, "state" => state)
+            .set(count as f64);
+    }
+    let (app, plugin) = (Arc::clone(app), plugin.to_owned());
+    gauge!("aviary_inbox_oldest_seconds", "app" => app, "plugin" => plugin)
+        .set(oldest.as_secs_f64());
+}
+
 /// Counts callbacks that were written to the journal.
 pub fn record_journal_entries(count: u64) {
     counter!("aviary_journal_entries_total").increment(count);

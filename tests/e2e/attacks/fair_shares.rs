@@ -146,8 +146,8 @@ async fn crashes_of_one_tenant_s_users_pause_it_for_that_tenant_alone() -> anyho
 #[tokio::test]
 async fn one_sender_s_events_pause_no_clicks_of_others() -> anyhow::Result<()> {
     let breaker = json!({ "breaker": { "pause_ms": 3_600_000, "max_pause_ms": 3_600_000 } });
-    let running =
-        Setup::new(App::default().webhook_only().guest_with("trap", breaker)?).start().await?;
+    let app = App::default().webhook_only().guest_with("trap", breaker)?.acknowledging_when_done();
+    let running = Setup::new(app).start().await?;
     // One user clicks in any number of chats.
     let mut outcomes = Vec::new();
     for chat in 0..8 {

@@ -3,6 +3,7 @@
 use anyhow::ensure;
 use aviary::telemetry::events;
 use aviary_e2e::http::Request;
+use aviary_e2e::metrics::Metrics;
 use aviary_e2e::sender;
 use aviary_e2e::setup::App;
 use aviary_e2e::setup::Running;
@@ -117,6 +118,11 @@ async fn an_event_of_another_tenant_is_another_event() -> anyhow::Result<()> {
     for event in [&event, &event, &elsewhere, &elsewhere] {
         ensure!(running.deliver(event).await?.status == 200);
     }
+    let is_done = |metrics: &Metrics| {
+        metrics.sum("aviary_inbox_tries_total", &[("result", "done")]) == 2.0
+            && metrics.sum("aviary_inbox_entries", &[]) == 0.0
+    };
+    running.host.wait_for_metrics("both events are done", is_done).await?;
     let look = running.deliver(&sender::click("look")).await?.toast();
     ensure!(look == "2", "{look} events were handled");
     Ok(())

@@ -137,7 +137,10 @@ async fn platform(scenarios: &[Scenario], contestants: &[Contestant]) -> anyhow:
 /// Starts a host with an app for each scenario, and one for each of the referees' webhooks.
 async fn host(scenarios: &[Scenario], simulator: &Simulator) -> anyhow::Result<Running> {
     let guest = artifacts::guest("as-asked")?;
-    let answering = |app: App| app.component("as-asked", guest.clone(), None);
+    let answering = |app: App| {
+        // The SDKs acknowledge an event when its handler has ended, too.
+        app.component("as-asked", guest.clone(), None).acknowledging_when_done()
+    };
     let mut apps = vec![
         answering(App::new("cli_encrypted", "/encrypted").encrypted().webhook_only()),
         answering(App::new("cli_plain", "/plain").webhook_only()),

@@ -4,6 +4,7 @@ import { after, choose, forget, learn, showCallbacks } from './callbacks.js';
 import { showHour } from './charts.js';
 import { find, keep, make, say, set } from './dom.js';
 import { concerns, showConcerns, showDoors } from './doors.js';
+import { setAside, showInbox } from './inbox.js';
 import { showPlugins } from './plugins.js';
 import { currentLanguage, lasting, speak, word } from './words.js';
 
@@ -33,7 +34,7 @@ async function look() {
 }
 
 function show() {
-  const found = concerns(last);
+  const found = [...concerns(last), ...setAside(last.inbox)];
   const state = last.missing.length ? ['bad', word('not_ready')] : found.length ? ['warn', word('look_at', found.length)] : ['good', word('well')];
   tell(...state);
   document.body.classList.remove('silent');
@@ -43,6 +44,7 @@ function show() {
   showChoices(last.apps);
   showHour(last.hour);
   showPlugins(last.apps);
+  showInbox(last.inbox);
   showDoors(last.doors);
   showCallbacks();
 }

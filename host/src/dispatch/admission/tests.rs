@@ -33,6 +33,7 @@ fn ask_of(plugin: PluginKey, priority: Priority, from: Originator) -> Ask {
         priority,
         typical: Duration::ZERO,
         due: Instant::now() + SOON,
+        is_short: true,
     }
 }
 

@@ -45,6 +45,11 @@ impl<'a> FileMarks<'a> {
         })
     }
 
+    /// Tells whether the mark is there and has not expired.
+    pub(super) fn has(&self, mark: &str) -> Result<bool, redb::Error> {
+        Ok(self.marks.get(mark)?.is_some_and(|found| found.value().0 > now_ms()))
+    }
+
     pub(super) fn apply(&mut self, write: &MarkWrite) -> Result<(), redb::Error> {
         let MarkWrite { mark, answer, until_ms } = write;
         let mut size = self.size.get(())?.map_or(0, |size| size.value());

@@ -77,6 +77,6 @@ impl ServerMarks {
     }
 }
 
-fn name(mark: &Mark) -> String {
+pub(super) fn name(mark: &Mark) -> String {
     format!("aviary:mark:{}", mark.as_str())
 }

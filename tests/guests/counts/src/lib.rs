@@ -1,5 +1,5 @@
-//! Counts events in its bucket; an event can ask it to fail or to take its time. A click is answered with the number, and so is a
-//! link preview, which is counted too.
+//! Counts events in its bucket; an event can ask it to fail or to take its time, and one with a name is logged as it begins and
+//! ends. A click is answered with the number, and so is a link preview, which is counted too.
 
 use std::time::Duration;
 
@@ -11,17 +11,30 @@ use aviary_sdk::PreviewReply;
 use aviary_sdk::PreviewRequest;
 use aviary_sdk::Toast;
 use aviary_sdk::key_value::Bucket;
+use aviary_sdk::log;
+use aviary_sdk::request;
 
 aviary_sdk::export!(event: count, card_action: tell, link_preview: preview);
 
 fn count(event: Event) -> Result<(), Failure> {
     Bucket::open()?.increment("events", 1)?;
     let body = event.body_json()?;
+    let attempt = request::attempt();
+    let name = body["name"].as_str();
+    if let Some(name) = name {
+        log::info(format!("{name} begins, attempt {attempt}"));
+    }
     std::thread::sleep(Duration::from_millis(body["sleep_ms"].as_u64().unwrap_or_default()));
     match body["please"].as_str() {
-        Some("fail") => Err(Failure::internal("as asked")),
-        _ => Ok(()),
+        Some("fail") => return Err(Failure::internal("as asked")),
+        Some("fail once") if attempt == 1 => return Err(Failure::internal("as asked, once")),
+        Some("fail for good") => return Err(Failure::user("as asked, for good")),
+        _ => {}
     }
+    if let Some(name) = name {
+        log::info(format!("{name} ends"));
+    }
+    Ok(())
 }
 
 fn tell(action: CardAction) -> Result<CardReply, Failure> {
