@@ -96,6 +96,7 @@ pub(crate) struct Shape {
     pub(crate) unknown: Option<Severity>,
     /// Properties, in the order of the documentation. There are 64 at most.
     pub(crate) properties: Vec<Property>,
+    index: Index,
     pub(crate) note: Note,
     /// Number of properties that the component's page lists.
     pub(crate) documented: Option<usize>,
@@ -104,7 +105,50 @@ pub(crate) struct Shape {
 impl Shape {
     /// Returns the place of a property among `properties`.
     pub(crate) fn find(&self, name: &str) -> Option<usize> {
-        self.properties.iter().position(|property| property.name == name)
+        let mut candidates = self.index.by_length[name.len().min(LONGEST)];
+        while candidates != 0 {
+            let place = candidates.trailing_zeros() as usize;
+            if self.properties[place].name == name {
+                return Some(place);
+            }
+            candidates &= candidates - 1;
+        }
+        None
+    }
+
+    /// Returns the properties that have to be there and are not in `seen`, as bits.
+    pub(crate) fn missing(&self, seen: u64, in_form: bool) -> u64 {
+        let required = self.index.required | if in_form { self.index.in_form } else { 0 };
+        required & !seen
+    }
+}
+
+/// Names of properties with this length or more share a place in an [`Index`].
+const LONGEST: usize = 31;
+
+/// What the walk over an object asks again and again, as bits of the properties.
+#[derive(Debug)]
+struct Index {
+    /// Properties by the length of their names.
+    by_length: [u64; LONGEST + 1],
+    required: u64,
+    /// Those that are required inside a form.
+    in_form: u64,
+}
+
+impl Index {
+    fn of(properties: &[Property]) -> Self {
+        let mut index = Self { by_length: [0; LONGEST + 1], required: 0, in_form: 0 };
+        for (place, property) in properties.iter().enumerate() {
+            let bit = 1 << place;
+            index.by_length[property.name.len().min(LONGEST)] |= bit;
+            match property.presence {
+                Presence::Required(_) => index.required |= bit,
+                Presence::InForm(_) => index.in_form |= bit,
+                Presence::Optional | Presence::Removed(..) => {}
+            }
+        }
+        index
     }
 }
 

@@ -232,15 +232,14 @@ impl<'c, 'f> Walk<'c, 'f> {
 
     /// Reports what has to be there and is not.
     fn missing(&mut self, shape: &Shape, seen: u64, at: &At<'_>, place: Place) {
-        for (number, property) in shape.properties.iter().enumerate() {
-            let severity = match property.presence {
-                Presence::Required(severity) => severity,
-                Presence::InForm(severity) if place.form.is_some() => severity,
-                Presence::InForm(_) | Presence::Optional | Presence::Removed(..) => continue,
-            };
-            if seen & (1 << number) != 0 {
+        let mut missing = shape.missing(seen, place.form.is_some());
+        while missing != 0 {
+            let property = &shape.properties[missing.trailing_zeros() as usize];
+            missing &= missing - 1;
+            let (Presence::Required(severity) | Presence::InForm(severity)) = property.presence
+            else {
                 continue;
-            }
+            };
             let here = at.key(&property.name);
             let in_form = matches!(property.presence, Presence::InForm(_));
             if property.name == "name" && (in_form || shape.nature == Nature::Form) {

@@ -6,6 +6,7 @@ use serde_json::json;
 use toml::Table;
 use toml::Value;
 
+use crate::rules::Index;
 use crate::rules::Nature;
 use crate::rules::Note;
 use crate::rules::Places;
@@ -206,6 +207,7 @@ impl Context<'_> {
             places,
             sets,
             unknown: unknown.unwrap_or(self.severities.unknown_property),
+            index: Index::of(&properties),
             properties,
             documented: reader.count("documented")?,
             note: note(&mut reader)?,
