@@ -35,7 +35,7 @@ use crate::folder::report::HostReport;
 use crate::folder::status::FolderHandle;
 use crate::inbox::Inbox;
 use crate::inbox::config::InboxConfig;
-use crate::inbox::places::Places;
+use crate::inbox::places::WorkPlaces;
 use crate::inbox::workers;
 use crate::inbox::workers::Worker;
 use crate::ingress::long_connection::LongConnection;
@@ -179,7 +179,7 @@ impl HostBuilder {
         });
         // All at once: one app's plugins must not use up the time in which another's would be loaded.
         let loaded = join_all(loading.collect::<Vec<_>>()).await;
-        for (app, Loaded { dispatcher, folder, inbox }) in config.apps.iter().zip(loaded) {
+        for (app, LoadedApps { dispatcher, folder, inbox }) in config.apps.iter().zip(loaded) {
             folders.push(folder);
             inboxes.push(inbox);
             if let Some(path) = app.webhook_path.clone() {
@@ -352,11 +352,11 @@ fn say_listening(what: &'static str, address: SocketAddr) {
 /// What the inboxes of all apps share.
 struct Work {
     config: InboxConfig,
-    places: Arc<Places>,
+    places: Arc<WorkPlaces>,
 }
 
 /// One app with its plugins.
-struct Loaded {
+struct LoadedApps {
     dispatcher: Arc<Dispatcher>,
     folder: FolderHandle,
     inbox: Inbox,
@@ -391,7 +391,7 @@ impl Parts {
             admission: Arc::new(Admission::new(config.guests)),
             network: Network { http: http_client(&tls)?, tls },
             store,
-            work: Work { config: config.inbox, places: Places::new(config.guests) },
+            work: Work { config: config.inbox, places: WorkPlaces::new(config.guests) },
             keeps: config.keeps,
             journal,
             promotion: Promotion { config: config.promote, journal: folder },
@@ -407,7 +407,7 @@ impl Parts {
         app: &AppConfig,
         left: Vec<StoredUpdate>,
         then: Instant,
-    ) -> Loaded {
+    ) -> LoadedApps {
         let id: Arc<str> = app.id.as_str().into();
         let vault = Vault::new(self.store.clone(), &app.id, &app.secret, self.keeps);
         let rate = app.api.rate();
@@ -453,7 +453,7 @@ impl Parts {
         }));
         let worker: Arc<dyn Worker> = Arc::<Dispatcher>::clone(&dispatcher);
         self.shutdown.spawn(workers::run(inbox.clone(), worker, self.shutdown.clone()));
-        Loaded { dispatcher, folder: handle, inbox }
+        LoadedApps { dispatcher, folder: handle, inbox }
     }
 
     /// Removes expired card updates of apps that are no longer configured. Others stay while they could still be shown.

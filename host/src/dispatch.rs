@@ -190,7 +190,8 @@ impl Dispatcher {
         steps: Steps,
     ) -> Answered {
         let callback = Arc::new(callback);
-        let (mut flushed, continuation) = late::continuation(&self.late, &callback, deadline, &steps);
+        let (mut flushed, continuation) =
+            late::continuation(&self.late, &callback, deadline, &steps);
         let snapshot = self.registry.snapshot();
         let arrived = Arrived { callback, door, deadline, steps };
         let Some(handled) = self.handle(&snapshot, &arrived, continuation).await else {

@@ -95,7 +95,7 @@ pub struct Folder {
     files: BTreeMap<String, PluginFile>,
     loads: JoinSet<Finished>,
     handle: FolderHandle,
-    inbox: Inbox,
+    inbox: FolderChanges,
     /// Changes that are announced as soon as the snapshot and the status show them.
     untold: Vec<FolderEvent>,
     /// Plugins that were still loading when the doors opened.
@@ -105,7 +105,7 @@ pub struct Folder {
 }
 
 /// Messages to a folder from other tasks.
-struct Inbox {
+struct FolderChanges {
     rollbacks: mpsc::Receiver<RollbackRequest>,
     judged: mpsc::Receiver<Judged>,
     /// Given to each canary that begins.
@@ -151,7 +151,7 @@ impl Folder {
             registry,
             files: BTreeMap::new(),
             loads: JoinSet::new(),
-            inbox: Inbox { rollbacks, judged, judge },
+            inbox: FolderChanges { rollbacks, judged, judge },
             untold: Vec::new(),
             awaited: BTreeSet::new(),
             missing: false,

@@ -1,6 +1,6 @@
 //! The inbox: what starts a handler without anybody waiting for its answer is stored, acknowledged, and worked on for as long as
 //! it takes. Today these are events; whatever comes later (a timer, a request of another system) is one more
-//! [`Source`](crate::store::inbox::Source).
+//! [`EntrySource`](crate::store::inbox::Source).
 //!
 //! [`entry`] makes an entry of an event. [`workers`] takes entries out and hands them to a [`Worker`](workers::Worker). [`tries`]
 //! decides on those that failed. The store keeps the order, the claims, and everything that has to survive.
@@ -21,7 +21,7 @@ use aviary_state::Mutex;
 use tokio::sync::Notify;
 
 use crate::inbox::config::InboxConfig;
-use crate::inbox::places::Places;
+use crate::inbox::places::WorkPlaces;
 use crate::plugin::config::work::WorkConfig;
 use crate::store::Store;
 use crate::store::StoreError;
@@ -36,7 +36,7 @@ pub struct Inbox {
     app: Arc<str>,
     store: Store,
     room: Room,
-    places: Arc<Places>,
+    places: Arc<WorkPlaces>,
     /// Told whenever there may be something to do.
     news: Arc<Notify>,
     /// The plugins whose figures the metrics show.
@@ -45,7 +45,7 @@ pub struct Inbox {
 
 impl Inbox {
     /// Opens the inbox of an app. Its entries are in `store`, and `places` limits the work of all apps together.
-    pub fn new(app: Arc<str>, store: Store, config: InboxConfig, places: Arc<Places>) -> Self {
+    pub fn new(app: Arc<str>, store: Store, config: InboxConfig, places: Arc<WorkPlaces>) -> Self {
         let (news, shown) = Default::default();
         Self { app, store, room: config.room(), places, news, shown }
     }

@@ -43,12 +43,12 @@ use crate::store::inbox::NewEntry;
 use crate::store::inbox::Put;
 use crate::store::inbox::QueueFigures;
 use crate::store::inbox::Settle;
-use crate::store::inbox::Shown;
+use crate::store::inbox::ShownEntry;
 use crate::store::inbox::Verdict;
 use crate::store::inbox::Want;
-use crate::store::marks::MarkState;
 use crate::store::marks::Ended;
 use crate::store::marks::Mark;
+use crate::store::marks::MarkState;
 use crate::store::server::ServerAddress;
 use crate::store::server::ServerStore;
 use crate::store::update::PendingUpdate;
@@ -265,7 +265,11 @@ impl Store {
     }
 
     /// Returns one entry of an app with its body.
-    pub async fn inbox_entry(&self, app: &str, id: EntryId) -> Result<Option<Shown>, StoreError> {
+    pub async fn inbox_entry(
+        &self,
+        app: &str,
+        id: EntryId,
+    ) -> Result<Option<ShownEntry>, StoreError> {
         self.backend.show(app.to_owned(), id).await
     }
 

@@ -55,7 +55,7 @@ use crate::capability::http::target::Target;
 use crate::capability::http::told::RequestSummary;
 use crate::capability::http::told::Whole;
 use crate::capability::interface::RequiredGrant;
-use crate::capability::prepared::Answer;
+use crate::capability::prepared::PreparedAnswer;
 use crate::telemetry::events::PLUGIN_REQUEST_FAILED;
 use crate::telemetry::events::PLUGIN_REQUEST_REFUSED;
 use crate::telemetry::metrics;
@@ -161,7 +161,7 @@ impl HttpCalls {
             return Err(NoAnswer::RequestTooLong);
         }
         if let Some(prepared) = self.context.prepared() {
-            let Answer { status, body } =
+            let PreparedAnswer { status, body } =
                 prepared.http_answer(request.method().as_str(), &target.to_string());
             self.discard(request.into_body());
             return Ok(Admitted::Prepared(Whole::of(status, body)));

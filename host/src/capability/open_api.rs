@@ -12,7 +12,7 @@ use crate::capability::context::CallContext;
 use crate::capability::interface::CONTRACT_VERSION;
 use crate::capability::interface::Interface;
 use crate::capability::interface::RequiredGrant;
-use crate::capability::prepared::Answer;
+use crate::capability::prepared::PreparedAnswer;
 use crate::open_api::grant::gives_credentials;
 use crate::open_api::grant::is_plain_path;
 use crate::open_api::request::ApiError;
@@ -77,7 +77,8 @@ impl OpenApiView<'_> {
             return Err(open_api::ApiError::NotGranted);
         };
         if let Some(prepared) = self.context.prepared() {
-            let Answer { status, body } = prepared.api_answer(request.method, &request.path);
+            let PreparedAnswer { status, body } =
+                prepared.api_answer(request.method, &request.path);
             return Ok(open_api::ApiResponse { status, body, log_id: None });
         }
         let until = self.context.deadline.hard();

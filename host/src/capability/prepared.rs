@@ -7,9 +7,9 @@ use aviary_state::Mutex;
 
 use crate::store::Store;
 
-pub use crate::capability::prepared::answers::Answer;
 pub use crate::capability::prepared::answers::Answers;
 pub use crate::capability::prepared::answers::AnswersError;
+pub use crate::capability::prepared::answers::PreparedAnswer;
 
 /// The body of a server API answer that nobody prepared.
 const API_SUCCESS: &str = r#"{"code":0,"msg":"success","data":{}}"#;
@@ -31,13 +31,16 @@ impl Prepared {
     }
 
     /// Returns the answer to a request to the server API.
-    pub(super) fn api_answer(&self, method: &str, path: &str) -> Answer {
-        self.answers.lock().take(method, path).unwrap_or_else(|| Answer::ok(API_SUCCESS))
+    pub(super) fn api_answer(&self, method: &str, path: &str) -> PreparedAnswer {
+        self.answers.lock().take(method, path).unwrap_or_else(|| PreparedAnswer::ok(API_SUCCESS))
     }
 
     /// Returns the answer to a request to another server.
-    pub(super) fn http_answer(&self, method: &str, address: &str) -> Answer {
-        self.answers.lock().take(method, address).unwrap_or_else(|| Answer::ok(HTTP_SUCCESS))
+    pub(super) fn http_answer(&self, method: &str, address: &str) -> PreparedAnswer {
+        self.answers
+            .lock()
+            .take(method, address)
+            .unwrap_or_else(|| PreparedAnswer::ok(HTTP_SUCCESS))
     }
 
     /// Returns the store of this self-test.

@@ -39,11 +39,11 @@ pub(super) struct InboxCommand {
     #[arg(long, global = true)]
     app: Option<String>,
     #[command(subcommand)]
-    action: Option<Action>,
+    action: Option<InboxAction>,
 }
 
 #[derive(Debug, Subcommand)]
-enum Action {
+enum InboxAction {
     /// List the entries: those that are set aside, and then those that wait. The same as no command.
     List,
     /// Show an entry with its event.
@@ -72,17 +72,17 @@ pub(super) async fn run(command: &InboxCommand) -> anyhow::Result<String> {
         if *json { answer.as_text() } else { text(&answer) }
     };
     match action {
-        None | Some(Action::List) => {
+        None | Some(InboxAction::List) => {
             print(port.get(LIST_PATH).await?, |answer| Ok(table(&answer.read()?)))
         }
-        Some(Action::Show { id }) => {
+        Some(InboxAction::Show { id }) => {
             let app = command.app().await?;
             print(port.get(&format!("{ENTRY_PATH}/{app}/{id}")).await?, |answer| {
                 Ok(shown(&answer.read()?))
             })
         }
-        Some(Action::Retry { ids }) => command.decide(ids, OperatorDecision::Retry).await,
-        Some(Action::Drop { ids }) => command.decide(ids, OperatorDecision::Drop).await,
+        Some(InboxAction::Retry { ids }) => command.decide(ids, OperatorDecision::Retry).await,
+        Some(InboxAction::Drop { ids }) => command.decide(ids, OperatorDecision::Drop).await,
     }
 }
 

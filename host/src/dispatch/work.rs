@@ -34,7 +34,7 @@ use crate::runtime::call::report::CallReport;
 use crate::runtime::call::report::Handler;
 use crate::steps::Steps;
 use crate::store::inbox::Settle;
-use crate::store::inbox::Taken;
+use crate::store::inbox::TakenEntry;
 
 /// Pause before an entry is tried again for which there was no place.
 const NO_PLACE: Duration = Duration::from_secs(1);
@@ -57,14 +57,14 @@ impl Worker for Dispatcher {
             .collect()
     }
 
-    fn work(&self, taken: Taken) -> BoxFuture<'static, Settle> {
+    fn work(&self, taken: TakenEntry) -> BoxFuture<'static, Settle> {
         let dispatcher = self.clone();
         async move { dispatcher.work_on(taken).await }.boxed()
     }
 }
 
 impl Dispatcher {
-    async fn work_on(&self, taken: Taken) -> Settle {
+    async fn work_on(&self, taken: TakenEntry) -> Settle {
         let callback = match read(&taken) {
             Ok(callback) => Arc::new(callback),
             Err(error) => {
@@ -147,7 +147,7 @@ impl Dispatcher {
     }
 }
 
-fn read(taken: &Taken) -> Result<Callback, Box<dyn std::error::Error + Send + Sync>> {
+fn read(taken: &TakenEntry) -> Result<Callback, Box<dyn std::error::Error + Send + Sync>> {
     Ok(plain::read(body::for_handler(&taken.body, taken.attempt)?)?)
 }
 

@@ -12,14 +12,14 @@ use serde_json::value::to_raw_value;
 const ADDED: &str = "aviary";
 
 /// The members of an object. Their values stay as they were written.
-type Members = BTreeMap<String, Box<RawValue>>;
+type BodyMembers = BTreeMap<String, Box<RawValue>>;
 
 /// Returns the body for the store. The callback's parser has read the same bytes, so that they are a JSON object.
 pub fn for_store(body: &[u8]) -> Result<Bytes, serde_json::Error> {
-    let mut members: Members = serde_json::from_slice(body)?;
+    let mut members: BodyMembers = serde_json::from_slice(body)?;
     match members.get_mut("header") {
         Some(header) => {
-            let mut inner: Members = serde_json::from_str(header.get())?;
+            let mut inner: BodyMembers = serde_json::from_str(header.get())?;
             inner.remove("token");
             *header = to_raw_value(&inner)?;
         }
@@ -30,7 +30,7 @@ pub fn for_store(body: &[u8]) -> Result<Bytes, serde_json::Error> {
 
 /// Returns the body for a handler, with the number of the attempt.
 pub fn for_handler(body: &[u8], attempt: u32) -> Result<Bytes, serde_json::Error> {
-    let mut members: Members = serde_json::from_slice(body)?;
+    let mut members: BodyMembers = serde_json::from_slice(body)?;
     members.insert(ADDED.to_owned(), to_raw_value(&json!({ "attempt": attempt }))?);
     serde_json::to_vec(&members).map(Bytes::from)
 }

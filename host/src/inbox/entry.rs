@@ -12,9 +12,9 @@ use crate::inbox::lane::lane;
 use crate::plugin::loaded::Plugin;
 use crate::record::Door;
 use crate::store::inbox::EntryHead;
+use crate::store::inbox::EntrySource;
 use crate::store::inbox::NewEntry;
-use crate::store::inbox::Queue;
-use crate::store::inbox::Source;
+use crate::store::inbox::PluginQueue;
 use crate::store::marks::Mark;
 
 /// Makes an entry for that plugin. `marks` are remembered for as long as the platform may send the event again.
@@ -27,10 +27,10 @@ pub fn of_event(
     remembered: Duration,
 ) -> Result<NewEntry, serde_json::Error> {
     Ok(NewEntry {
-        queue: Queue { app: app.to_owned(), plugin: plugin.name().to_owned() },
+        queue: PluginQueue { app: app.to_owned(), plugin: plugin.name().to_owned() },
         lane: lane(&plugin.policy().work.order, callback),
         head: EntryHead {
-            source: Source::Event,
+            source: EntrySource::Event,
             door,
             event_id: callback.header.event_id.clone(),
             event_type: callback.header.event_type.clone(),

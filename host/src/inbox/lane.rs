@@ -4,18 +4,18 @@ use serde_json::Value;
 
 use crate::callback::model::Body;
 use crate::callback::model::Callback;
-use crate::plugin::config::work::Order;
+use crate::plugin::config::work::WorkOrder;
 use crate::plugin::originator::EventIds;
 
 /// Longest value that names a lane as it is. A longer one is hashed.
 const LONGEST: usize = 200;
 
 /// Returns the lane of an event in that order.
-pub fn lane(order: &Order, callback: &Callback) -> String {
+pub fn lane(order: &WorkOrder, callback: &Callback) -> String {
     match order {
-        Order::None => alone(),
-        Order::Chat => by_chat(callback),
-        Order::Pointer(pointer) => {
+        WorkOrder::None => alone(),
+        WorkOrder::Chat => by_chat(callback),
+        WorkOrder::Pointer(pointer) => {
             let found = serde_json::from_slice::<Value>(&callback.body_bytes()).ok();
             let value = found.as_ref().and_then(|body| body.pointer(pointer));
             match value {
@@ -68,18 +68,18 @@ mod tests {
     #[test]
     fn a_chat_is_a_lane_and_a_person_where_there_is_none() {
         let said = r#"{"sender":{"sender_id":{"open_id":"ou_1"}},"message":{"chat_id":"oc_1","root_id":"om_1"}}"#;
-        assert_eq!(lane(&Order::Chat, &event(said)), "chat/oc_1");
+        assert_eq!(lane(&WorkOrder::Chat, &event(said)), "chat/oc_1");
         assert_eq!(
-            lane(&Order::Chat, &event(r#"{"operator_id":{"open_id":"ou_1"}}"#)),
+            lane(&WorkOrder::Chat, &event(r#"{"operator_id":{"open_id":"ou_1"}}"#)),
             "user/ou_1"
         );
-        let root = Order::Pointer("/event/message/root_id".to_owned());
+        let root = WorkOrder::Pointer("/event/message/root_id".to_owned());
         assert_eq!(lane(&root, &event(said)), "key/om_1");
         assert_eq!(
             lane(&root, &event(r#"{"message":{"chat_id":"oc_1","root_id":""}}"#)),
             "chat/oc_1"
         );
-        for (order, body) in [(&Order::None, said), (&Order::Chat, "{}")] {
+        for (order, body) in [(&WorkOrder::None, said), (&WorkOrder::Chat, "{}")] {
             assert_ne!(lane(order, &event(body)), lane(order, &event(body)), "no two share one");
         }
     }

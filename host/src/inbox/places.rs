@@ -7,36 +7,36 @@ use std::sync::Arc;
 use aviary_state::Mutex;
 
 use crate::runtime::config::GuestsConfig;
-use crate::store::inbox::Queue;
+use crate::store::inbox::PluginQueue;
 
 /// The places of one host, for the inboxes of all its apps.
 #[derive(Debug)]
-pub struct Places {
+pub struct WorkPlaces {
     all: u32,
-    taken: Mutex<Taken>,
+    taken: Mutex<TakenPlaces>,
 }
 
 #[derive(Debug, Default)]
-struct Taken {
+struct TakenPlaces {
     all: u32,
-    by_queue: HashMap<Queue, u32>,
+    by_queue: HashMap<PluginQueue, u32>,
 }
 
 /// A place that is taken. Dropping it gives the place back.
 #[derive(Debug)]
-pub struct Place {
-    places: Arc<Places>,
-    queue: Queue,
+pub struct WorkPlace {
+    places: Arc<WorkPlaces>,
+    queue: PluginQueue,
 }
 
-impl Places {
+impl WorkPlaces {
     /// Half of `guests.max_calls`.
     pub fn new(guests: GuestsConfig) -> Arc<Self> {
         Arc::new(Self { all: (guests.max_calls / 2).max(1), taken: Mutex::default() })
     }
 
     /// Returns how many entries of the queue may be begun now, for a plugin that may have so many calls.
-    pub fn free(&self, queue: &Queue, calls: u32) -> u32 {
+    pub fn free(&self, queue: &PluginQueue, calls: u32) -> u32 {
         let taken = self.taken.lock();
         let own = taken.by_queue.get(queue).copied().unwrap_or_default();
         let left = self.all.saturating_sub(taken.all);
@@ -46,15 +46,15 @@ impl Places {
     }
 
     /// Takes a place.
-    pub fn take(self: &Arc<Self>, queue: &Queue) -> Place {
+    pub fn take(self: &Arc<Self>, queue: &PluginQueue) -> WorkPlace {
         let mut taken = self.taken.lock();
         taken.all += 1;
         *taken.by_queue.entry(queue.clone()).or_default() += 1;
-        Place { places: Arc::clone(self), queue: queue.clone() }
+        WorkPlace { places: Arc::clone(self), queue: queue.clone() }
     }
 }
 
-impl Drop for Place {
+impl Drop for WorkPlace {
     fn drop(&mut self) {
         let mut taken = self.places.taken.lock();
         taken.all = taken.all.saturating_sub(1);
@@ -73,8 +73,8 @@ mod tests {
 
     #[test]
     fn a_plugin_that_hangs_leaves_places_to_the_others() {
-        let places = Places::new(GuestsConfig { max_calls: 64, ..GuestsConfig::default() });
-        let queue = |plugin: &str| Queue { app: "a".to_owned(), plugin: plugin.to_owned() };
+        let places = WorkPlaces::new(GuestsConfig { max_calls: 64, ..GuestsConfig::default() });
+        let queue = |plugin: &str| PluginQueue { app: "a".to_owned(), plugin: plugin.to_owned() };
         let mut held = Vec::new();
         let mut fill = |plugin: &str, calls: u32| {
             let mut count = 0;

@@ -11,10 +11,10 @@ use crate::inbox::Inbox;
 use crate::shutdown::Shutdown;
 use crate::store::inbox::Batch;
 use crate::store::inbox::Claim;
-use crate::store::inbox::Queue;
+use crate::store::inbox::PluginQueue;
 use crate::store::inbox::RENEWAL;
 use crate::store::inbox::Settle;
-use crate::store::inbox::Taken;
+use crate::store::inbox::TakenEntry;
 use crate::store::inbox::Want;
 use crate::telemetry::metrics;
 
@@ -38,7 +38,7 @@ pub trait Worker: Send + Sync + 'static {
     fn ready(&self) -> Vec<Ready>;
 
     /// Works on one entry, and decides what becomes of it.
-    fn work(&self, taken: Taken) -> BoxFuture<'static, Settle>;
+    fn work(&self, taken: TakenEntry) -> BoxFuture<'static, Settle>;
 }
 
 /// Has the entries of an inbox worked on.
@@ -68,14 +68,14 @@ pub async fn run(inbox: Inbox, worker: Arc<dyn Worker>, shutdown: Shutdown) {
 
 fn wants(inbox: &Inbox, worker: &dyn Worker) -> Vec<Want> {
     let wants = worker.ready().into_iter().map(|Ready { plugin, calls }| {
-        let queue = Queue { app: inbox.app.to_string(), plugin };
+        let queue = PluginQueue { app: inbox.app.to_string(), plugin };
         let most = inbox.places.free(&queue, calls) as usize;
         Want { plugin: queue.plugin, most }
     });
     wants.filter(|want| want.most > 0).collect()
 }
 
-fn begin(inbox: &Inbox, worker: &dyn Worker, taken: Taken, shutdown: &Shutdown) {
+fn begin(inbox: &Inbox, worker: &dyn Worker, taken: TakenEntry, shutdown: &Shutdown) {
     let claim = taken.claim.clone();
     let place = inbox.places.take(&claim.queue);
     let work = worker.work(taken);

@@ -19,7 +19,7 @@ use tokio::time::Instant;
 use crate::plugin::breaker::circuit::BreakerTurn;
 use crate::plugin::breaker::circuit::CallEnd;
 use crate::plugin::breaker::circuit::Circuit;
-use crate::plugin::breaker::circuit::Row;
+use crate::plugin::breaker::circuit::FailureStreak;
 use crate::plugin::breaker::circuits::Circuits;
 use crate::plugin::originator::Originator;
 use crate::plugin::originator::TenantId;
@@ -239,10 +239,11 @@ impl AllCircuits {
         now: Instant,
     ) -> Option<Change> {
         self.seen.note(from.tenant);
-        let is_row = |row: &Row| row.failures() >= config.failures;
-        let is_tenants = |row: &Row| is_row(row) && row.has_several_users();
+        let is_row = |row: &FailureStreak| row.failures() >= config.failures;
+        let is_tenants = |row: &FailureStreak| is_row(row) && row.has_several_users();
         let is_alone = !matches!(self.seen, Seen::Several);
-        let is_everybody_s = |row: &Row| is_tenants(row) && (is_alone || row.has_several_tenants());
+        let is_everybody_s =
+            |row: &FailureStreak| is_tenants(row) && (is_alone || row.has_several_tenants());
         let end = |was_probe| CallEnd { from, was_probe, verdict, at: now };
         if verdict == CallVerdict::Failed {
             self.tenants.failed(from.tenant);

@@ -24,7 +24,7 @@ use crate::store::file::buckets::BucketChange;
 use crate::store::file::buckets::BucketChangeError;
 use crate::store::file::buckets::BucketWrite;
 use crate::store::file::buckets::FileBuckets;
-use crate::store::file::inbox::Inbox;
+use crate::store::file::inbox::FileInbox;
 use crate::store::file::inbox::InboxChange;
 use crate::store::file::inbox::InboxWrite;
 use crate::store::file::inbox_index::Effect;
@@ -73,7 +73,7 @@ enum WriteTask {
 
 /// The answer to a task once it is durable.
 #[derive(Clone, Copy)]
-enum Answer {
+enum WriteAnswer {
     Made,
     /// The sum of an increment.
     Sum(u64),
@@ -81,7 +81,7 @@ enum Answer {
 }
 
 /// The answer, or the reason why nothing changed.
-type WriteOutcome = Result<Answer, WriteError>;
+type WriteOutcome = Result<WriteAnswer, WriteError>;
 
 struct Write {
     task: WriteTask,
@@ -213,9 +213,9 @@ impl Backend for FileStore {
         let performed = self.perform(WriteTask::Bucket(BucketWrite { bucket, key, change }));
         performed
             .map_ok(|answer| match answer {
-                Answer::Sum(sum) => sum,
+                WriteAnswer::Sum(sum) => sum,
                 // The thread answers every increment with its sum.
-                Answer::Made | Answer::Inbox(_) => 0,
+                WriteAnswer::Made | WriteAnswer::Inbox(_) => 0,
             })
             .boxed()
     }
@@ -341,7 +341,7 @@ struct Tables<'a> {
     marks: FileMarks<'a>,
     transaction: &'a WriteTransaction,
     /// Opened when it is needed: most transactions do not touch it.
-    inbox: Option<Inbox<'a>>,
+    inbox: Option<FileInbox<'a>>,
 }
 
 impl<'a> Tables<'a> {
@@ -356,9 +356,9 @@ impl<'a> Tables<'a> {
         })
     }
 
-    fn inbox(&mut self) -> Result<&mut Inbox<'a>, redb::Error> {
+    fn inbox(&mut self) -> Result<&mut FileInbox<'a>, redb::Error> {
         if self.inbox.is_none() {
-            self.inbox = Some(Inbox::open(self.transaction)?);
+            self.inbox = Some(FileInbox::open(self.transaction)?);
         }
         match &mut self.inbox {
             Some(inbox) => Ok(inbox),
@@ -371,18 +371,22 @@ impl<'a> Tables<'a> {
         self.inbox.map(|inbox| inbox.effects).unwrap_or_default()
     }
 
-    fn apply(&mut self, task: &WriteTask) -> Result<Answer, BucketChangeError> {
+    fn apply(&mut self, task: &WriteTask) -> Result<WriteAnswer, BucketChangeError> {
         match task {
-            WriteTask::Bucket(write) => Ok(self.buckets.apply(write)?.map_or(Answer::Made, Answer::Sum)),
+            WriteTask::Bucket(write) => {
+                Ok(self.buckets.apply(write)?.map_or(WriteAnswer::Made, WriteAnswer::Sum))
+            }
             WriteTask::Mark(write) => {
                 self.marks.apply(write)?;
-                Ok(Answer::Made)
+                Ok(WriteAnswer::Made)
             }
             WriteTask::Inbox(write) => {
                 self.inbox()?;
                 // It was opened just now.
-                let Self { inbox: Some(inbox), marks, .. } = self else { return Ok(Answer::Made) };
-                Ok(Answer::Inbox(inbox.apply(write, marks)?))
+                let Self { inbox: Some(inbox), marks, .. } = self else {
+                    return Ok(WriteAnswer::Made);
+                };
+                Ok(WriteAnswer::Inbox(inbox.apply(write, marks)?))
             }
             WriteTask::Update(UpdateId(id), change) => {
                 match change {
@@ -400,7 +404,7 @@ impl<'a> Tables<'a> {
                         self.attempted.remove(id)?;
                     }
                 }
-                Ok(Answer::Made)
+                Ok(WriteAnswer::Made)
             }
         }
     }

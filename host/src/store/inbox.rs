@@ -26,14 +26,14 @@ pub type EntryId = u64;
 /// What brought an entry into the inbox.
 #[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Source {
+pub enum EntrySource {
     /// The platform sent an event.
     Event,
 }
 
 /// The entries of one plugin.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct Queue {
+pub struct PluginQueue {
     /// Id of the app.
     pub app: String,
     /// Name of the plugin.
@@ -44,7 +44,7 @@ pub struct Queue {
 #[derive(Clone, Debug, Deserialize, PartialEq, Eq, Serialize)]
 pub struct EntryHead {
     /// What brought it here.
-    pub source: Source,
+    pub source: EntrySource,
     /// The door that it came in by.
     pub door: Door,
     /// Id of the event; `None` if the platform gave none.
@@ -59,7 +59,7 @@ pub struct EntryHead {
 #[derive(Clone, Debug)]
 pub struct NewEntry {
     /// The plugin that it is for.
-    pub queue: Queue,
+    pub queue: PluginQueue,
     /// Its order key.
     pub lane: String,
     /// The facts about it.
@@ -123,7 +123,7 @@ pub struct Want {
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Claim {
     /// The plugin.
-    pub queue: Queue,
+    pub queue: PluginQueue,
     /// The lane that is claimed.
     pub lane: String,
     /// The entry.
@@ -134,7 +134,7 @@ pub struct Claim {
 
 /// An entry that is to be worked on now.
 #[derive(Clone, Debug)]
-pub struct Taken {
+pub struct TakenEntry {
     /// The right to do so, which has to be settled.
     pub claim: Claim,
     /// The facts about the entry.
@@ -151,7 +151,7 @@ pub struct Taken {
 #[derive(Clone, Debug, Default)]
 pub struct Batch {
     /// One entry of each lane.
-    pub taken: Vec<Taken>,
+    pub taken: Vec<TakenEntry>,
     /// Time until another entry may be worked on; `None` if none waits for its time.
     pub next: Option<Duration>,
 }
@@ -220,7 +220,7 @@ pub struct Listed {
 }
 
 /// An entry as an operator sees it, with its body.
-pub type Shown = (Listed, Vec<u8>);
+pub type ShownEntry = (Listed, Vec<u8>);
 
 /// An operator's decision on an entry.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -256,7 +256,11 @@ pub(super) trait InboxBackend {
 
     fn list(&self, app: String) -> BoxFuture<'_, Result<Vec<Listed>, StoreError>>;
 
-    fn show(&self, app: String, id: EntryId) -> BoxFuture<'_, Result<Option<Shown>, StoreError>>;
+    fn show(
+        &self,
+        app: String,
+        id: EntryId,
+    ) -> BoxFuture<'_, Result<Option<ShownEntry>, StoreError>>;
 
     fn change(
         &self,

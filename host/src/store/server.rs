@@ -35,7 +35,7 @@ use crate::store::marks::Ended;
 use crate::store::marks::Mark;
 use crate::store::marks::MarkState;
 use crate::store::server::buckets::ServerBuckets;
-use crate::store::server::inbox::Inbox;
+use crate::store::server::inbox::ServerInbox;
 use crate::store::server::marks::ServerMarks;
 use crate::store::server::promises::Promises;
 use crate::store::update::StoredUpdate;
@@ -114,7 +114,7 @@ pub(super) struct ServerStore {
     buckets: ServerBuckets,
     marks: ServerMarks,
     promises: Promises,
-    inbox: Inbox,
+    inbox: ServerInbox,
 }
 
 impl std::fmt::Debug for ServerStore {
@@ -142,7 +142,7 @@ impl ServerStore {
             connection,
             buckets: ServerBuckets::default(),
             marks: ServerMarks::new(&host),
-            inbox: Inbox::new(host.clone()),
+            inbox: ServerInbox::new(host.clone()),
             promises: Promises::new(host),
         })
     }

@@ -13,11 +13,11 @@ use crate::telemetry::metrics::known_type;
 const MOST_TYPES: usize = 1024;
 
 /// An app and a type of its events.
-type Kind = (Arc<str>, String);
+type UnclaimedKind = (Arc<str>, String);
 
 /// The types that were named.
 #[derive(Clone, Debug)]
-pub(super) struct Unclaimed(Arc<Mutex<Bounded<Kind, ()>>>);
+pub(super) struct Unclaimed(Arc<Mutex<Bounded<UnclaimedKind, ()>>>);
 
 impl Default for Unclaimed {
     fn default() -> Self {

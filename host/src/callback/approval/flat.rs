@@ -22,9 +22,9 @@ const OF_OPTIONS: [&str; 6] =
     ["employee_id", "user_id", "linkage_params", "page_token", "query", "locale"];
 
 /// The members of a flat body in their order, each value as it came.
-pub(super) struct Members<'a>(Vec<(String, &'a RawValue)>);
+pub(super) struct FlatMembers<'a>(Vec<(String, &'a RawValue)>);
 
-impl<'a> Members<'a> {
+impl<'a> FlatMembers<'a> {
     pub(super) fn read(body: &'a str) -> Result<Self, serde_json::Error> {
         serde_json::from_str(body)
     }
@@ -41,22 +41,25 @@ impl<'a> Members<'a> {
     }
 }
 
-impl<'de: 'a, 'a> Deserialize<'de> for Members<'a> {
+impl<'de: 'a, 'a> Deserialize<'de> for FlatMembers<'a> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         struct Reading;
         impl<'de> Visitor<'de> for Reading {
-            type Value = Members<'de>;
+            type Value = FlatMembers<'de>;
 
             fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
                 formatter.write_str("an object")
             }
 
-            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Members<'de>, A::Error> {
+            fn visit_map<A: MapAccess<'de>>(
+                self,
+                mut map: A,
+            ) -> Result<FlatMembers<'de>, A::Error> {
                 let mut members = Vec::new();
                 while let Some(member) = map.next_entry()? {
                     members.push(member);
                 }
-                Ok(Members(members))
+                Ok(FlatMembers(members))
             }
         }
         deserializer.deserialize_map(Reading)
@@ -65,7 +68,7 @@ impl<'de: 'a, 'a> Deserialize<'de> for Members<'a> {
 
 /// Tells which kind of flat body a text is, by its members. For files, in which nothing else says so.
 pub(in crate::callback) fn kind_of(body: &str) -> Option<ApprovalKind> {
-    let members = Members::read(body).ok()?;
+    let members = FlatMembers::read(body).ok()?;
     if OF_A_DECISION.iter().all(|name| members.has(name)) {
         Some(ApprovalKind::QuickApproval)
     } else if members.has(TOKEN) && members.0.iter().all(|(name, _)| is_of_options(name)) {
@@ -86,7 +89,7 @@ pub(in crate::callback) fn in_envelope(
     path: Option<&str>,
     body: &str,
 ) -> Result<String, serde_json::Error> {
-    let members = Members::read(body)?;
+    let members = FlatMembers::read(body)?;
     let path = path.map(|path| (PATH, text(path)));
     let path = path.iter().map(|(name, path)| (*name, path.as_str()));
     let others = members.0.iter().map(|(name, value)| (name.as_str(), value.get()));
@@ -131,9 +134,13 @@ mod tests {
             (r#"{"event":{"token":"right"}}"#, false),
             ("{}", false),
         ] {
-            assert_eq!(Members::read(body).unwrap().vouched_for("right"), vouched_for, "{body}");
+            assert_eq!(
+                FlatMembers::read(body).unwrap().vouched_for("right"),
+                vouched_for,
+                "{body}"
+            );
         }
-        assert!(Members::read(r#"["token"]"#).is_err());
+        assert!(FlatMembers::read(r#"["token"]"#).is_err());
     }
 
     #[test]

@@ -8,7 +8,7 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use crate::callback::approval::ApprovalKind;
-use crate::callback::approval::flat::Members;
+use crate::callback::approval::flat::FlatMembers;
 use crate::callback::approval::flat::in_envelope;
 use crate::callback::envelope::EnvelopeError;
 use crate::callback::envelope::Inbound;
@@ -90,7 +90,7 @@ impl ApprovalKeys {
             }
         };
         let body = String::from_utf8(body).map_err(|_| NotFromApproval::NotAnObject)?;
-        let members = Members::read(&body).map_err(|_| NotFromApproval::NotAnObject)?;
+        let members = FlatMembers::read(&body).map_err(|_| NotFromApproval::NotAnObject)?;
         if !members.vouched_for(self.token.expose()) {
             return Err(NotFromApproval::WrongToken.into());
         }

@@ -28,14 +28,14 @@ pub enum AnswersError {
 
 /// An answer to one request.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Answer {
+pub struct PreparedAnswer {
     /// The HTTP status.
     pub status: u16,
     /// The body.
     pub body: String,
 }
 
-impl Answer {
+impl PreparedAnswer {
     pub(super) fn ok(body: &str) -> Self {
         Self { status: 200, body: body.to_owned() }
     }
@@ -43,13 +43,13 @@ impl Answer {
 
 /// The answers of one self-test. Each fits the requests of its method and path; one that names neither fits any request.
 #[derive(Debug, Default)]
-pub struct Answers(Vec<Entry>);
+pub struct Answers(Vec<AnswerEntry>);
 
 #[derive(Debug)]
-struct Entry {
+struct AnswerEntry {
     method: Option<String>,
     path: Option<WildMatchPattern<'*', '\0'>>,
-    answer: Answer,
+    answer: PreparedAnswer,
     used: bool,
 }
 
@@ -75,14 +75,14 @@ impl Answers {
         let written: Vec<Written<'_>> = named_fields::from_slice(json)?;
         let entries = written.into_iter().enumerate().map(|(index, written)| {
             let wrong = |problem| AnswersError::Wrong { number: index + 1, problem };
-            Entry::new(written).map_err(wrong)
+            AnswerEntry::new(written).map_err(wrong)
         });
         Ok(Self(entries.collect::<Result<_, _>>()?))
     }
 
     /// Takes the answer to a request: the first that fits and was not given yet, or else the last that fits again. `None` if none
     /// fits.
-    pub(super) fn take(&mut self, method: &str, path: &str) -> Option<Answer> {
+    pub(super) fn take(&mut self, method: &str, path: &str) -> Option<PreparedAnswer> {
         let mut fitting = self.0.iter_mut().filter(|entry| entry.fits(method, path));
         let mut found = fitting.next()?;
         for entry in fitting {
@@ -96,7 +96,7 @@ impl Answers {
     }
 }
 
-impl Entry {
+impl AnswerEntry {
     fn new(written: Written<'_>) -> Result<Self, String> {
         let Written { method, path, status, answer } = written;
         if let Some(method) = method.as_deref().filter(|method| !METHODS.contains(method)) {
@@ -119,7 +119,7 @@ impl Entry {
             Err(_) => answer.get().to_owned(),
         };
         let path = path.map(|path| WildMatchPattern::new(&path));
-        Ok(Self { method, path, answer: Answer { status, body }, used: false })
+        Ok(Self { method, path, answer: PreparedAnswer { status, body }, used: false })
     }
 
     fn fits(&self, method: &str, path: &str) -> bool {

@@ -19,20 +19,20 @@ const SEVERAL_TENANTS: usize = 2;
 /// The state of calls for everybody, for one tenant or for one user.
 #[derive(Debug)]
 pub(super) enum Circuit {
-    Closed(Row),
+    Closed(FailureStreak),
     Paused { until: Instant, pause: Duration },
     Probing { pause: Duration },
 }
 
 impl Default for Circuit {
     fn default() -> Self {
-        Self::Closed(Row::default())
+        Self::Closed(FailureStreak::default())
     }
 }
 
 /// Failures in a row, with the users and tenants that called.
 #[derive(Clone, Copy, Debug, Default)]
-pub(super) struct Row {
+pub(super) struct FailureStreak {
     failures: u32,
     users: Few<UserId, SEVERAL_USERS>,
     tenants: Few<TenantId, SEVERAL_TENANTS>,
@@ -67,7 +67,7 @@ impl<T: PartialEq, const MOST: usize> Few<T, MOST> {
     }
 }
 
-impl Row {
+impl FailureStreak {
     fn note(&mut self, from: Originator) {
         self.failures = self.failures.saturating_add(1);
         self.users.note(from.user);
@@ -122,11 +122,11 @@ impl Circuit {
         &mut self,
         end: CallEnd,
         config: &BreakerConfig,
-        is_enough: impl Fn(&Row) -> bool,
+        is_enough: impl Fn(&FailureStreak) -> bool,
     ) -> Option<BreakerTurn> {
         match (&mut *self, end.was_probe, end.verdict) {
             (Self::Closed(row), _, CallVerdict::Good) => {
-                *row = Row::default();
+                *row = FailureStreak::default();
                 None
             }
             (Self::Closed(row), _, CallVerdict::Failed) => {

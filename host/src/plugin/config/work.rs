@@ -36,7 +36,7 @@ pub struct WorkConfig {
     /// Milliseconds until the second try, 1 to 3600000. Each further pause is twice as long, an hour at most.
     pub pause_ms: u64,
     /// The events that are worked on one after the other.
-    pub order: Order,
+    pub order: WorkOrder,
     /// Events of the plugin that may be in the inbox; half of `inbox.entries` by default.
     pub entries: Option<u64>,
     /// Bytes of those events; half of `inbox.bytes` by default.
@@ -49,7 +49,7 @@ impl Default for WorkConfig {
             time_ms: 300_000,
             tries: 3,
             pause_ms: 5000,
-            order: Order::default(),
+            order: WorkOrder::default(),
             entries: None,
             bytes: None,
         }
@@ -59,7 +59,7 @@ impl Default for WorkConfig {
 /// The events that are worked on one after the other.
 #[derive(Clone, Debug, Default, Deserialize, PartialEq, Eq)]
 #[serde(try_from = "String")]
-pub enum Order {
+pub enum WorkOrder {
     /// `chat`: those of one chat; where no chat is named, those of one person.
     #[default]
     Chat,
@@ -76,7 +76,7 @@ pub enum Order {
 )]
 pub struct NotAnOrder(String);
 
-impl TryFrom<String> for Order {
+impl TryFrom<String> for WorkOrder {
     type Error = NotAnOrder;
 
     fn try_from(text: String) -> Result<Self, Self::Error> {
@@ -133,9 +133,9 @@ mod tests {
 
     #[test]
     fn an_order_is_a_word_or_a_pointer() {
-        assert_eq!(work("").order, Order::Chat);
-        assert_eq!(work("order = \"none\"").order, Order::None);
-        let pointer = Order::Pointer("/event/message/root_id".to_owned());
+        assert_eq!(work("").order, WorkOrder::Chat);
+        assert_eq!(work("order = \"none\"").order, WorkOrder::None);
+        let pointer = WorkOrder::Pointer("/event/message/root_id".to_owned());
         assert_eq!(work("order = \"/event/message/root_id\"").order, pointer);
         let wrong = toml::from_str::<WorkConfig>("order = \"chats\"").unwrap_err().to_string();
         assert!(wrong.contains("`chats` is not an order"), "{wrong}");

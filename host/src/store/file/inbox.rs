@@ -10,19 +10,19 @@ use serde::Serialize;
 
 use crate::clock::now_ms;
 use crate::store::file::inbox_index::Effect;
-use crate::store::file::inbox_index::Place;
-use crate::store::file::marks::MarkWrite;
+use crate::store::file::inbox_index::LanePlace;
 use crate::store::file::marks::FileMarks;
+use crate::store::file::marks::MarkWrite;
 use crate::store::inbox::Bounds;
 use crate::store::inbox::EntryHead;
 use crate::store::inbox::EntryId;
 use crate::store::inbox::Listed;
 use crate::store::inbox::NewEntry;
+use crate::store::inbox::PluginQueue;
 use crate::store::inbox::Put;
-use crate::store::inbox::Queue;
 use crate::store::inbox::Room;
 use crate::store::inbox::Settle;
-use crate::store::inbox::Shown;
+use crate::store::inbox::ShownEntry;
 use crate::store::inbox::Verdict;
 use crate::store::inbox::Whose;
 
@@ -37,7 +37,7 @@ const NEXT: TableDefinition<'_, (), u64> = TableDefinition::new("inbox-next");
 
 /// An entry as it is stored.
 #[derive(Clone, Debug, Deserialize, Serialize)]
-struct Row {
+struct InboxRow {
     app: String,
     plugin: String,
     lane: String,
@@ -51,13 +51,13 @@ struct Row {
     aside: bool,
 }
 
-impl Row {
-    fn queue(&self) -> Queue {
-        Queue { app: self.app.clone(), plugin: self.plugin.clone() }
+impl InboxRow {
+    fn queue(&self) -> PluginQueue {
+        PluginQueue { app: self.app.clone(), plugin: self.plugin.clone() }
     }
 
-    fn place(&self, id: EntryId) -> Place {
-        Place { queue: self.queue(), lane: self.lane.clone(), id }
+    fn place(&self, id: EntryId) -> LanePlace {
+        LanePlace { queue: self.queue(), lane: self.lane.clone(), id }
     }
 
     fn listed(self, id: EntryId) -> Listed {
@@ -82,7 +82,7 @@ pub(super) enum InboxChange {
     Changed(bool),
 }
 
-pub(super) struct Inbox<'a> {
+pub(super) struct FileInbox<'a> {
     entries: Table<'a, u64, &'static [u8]>,
     bodies: Table<'a, u64, &'static [u8]>,
     usage: Table<'a, (&'static str, &'static str), (u64, u64)>,
@@ -91,7 +91,7 @@ pub(super) struct Inbox<'a> {
     pub(super) effects: Vec<Effect>,
 }
 
-impl<'a> Inbox<'a> {
+impl<'a> FileInbox<'a> {
     pub(super) fn open(transaction: &'a WriteTransaction) -> Result<Self, redb::Error> {
         Ok(Self {
             entries: transaction.open_table(ENTRIES)?,
@@ -108,7 +108,7 @@ impl<'a> Inbox<'a> {
         let mut left = Vec::new();
         for entry in self.entries.iter()? {
             let (id, bytes) = entry?;
-            match named_fields::from_slice::<Row>(bytes.value()) {
+            match named_fields::from_slice::<InboxRow>(bytes.value()) {
                 Ok(row) => left.push((id.value(), row)),
                 Err(error) => {
                     let id = id.value();
@@ -155,7 +155,7 @@ impl<'a> Inbox<'a> {
                 return Ok(Put::Repeated);
             }
         }
-        let Queue { app, plugin } = &new.queue;
+        let PluginQueue { app, plugin } = &new.queue;
         let size = new.body.len() as u64;
         if let Some(whose) = self.full(&new.queue, size, bounds)? {
             return Ok(Put::Full(whose));
@@ -167,7 +167,7 @@ impl<'a> Inbox<'a> {
         }
         let id = self.next.get(())?.map_or(1, |next| next.value());
         self.next.insert((), id + 1)?;
-        let row = Row {
+        let row = InboxRow {
             app: app.clone(),
             plugin: plugin.clone(),
             lane: new.lane.clone(),
@@ -189,7 +189,7 @@ impl<'a> Inbox<'a> {
     /// Returns whose room the entry would not fit into.
     fn full(
         &self,
-        queue: &Queue,
+        queue: &PluginQueue,
         size: u64,
         bounds: &Bounds,
     ) -> Result<Option<Whose>, redb::Error> {
@@ -262,18 +262,18 @@ impl<'a> Inbox<'a> {
         Ok(true)
     }
 
-    fn row(&self, id: EntryId) -> Result<Option<Row>, redb::Error> {
+    fn row(&self, id: EntryId) -> Result<Option<InboxRow>, redb::Error> {
         Ok(self.entries.get(id)?.and_then(|bytes| named_fields::from_slice(bytes.value()).ok()))
     }
 
-    fn write(&mut self, id: EntryId, row: &Row) -> Result<(), redb::Error> {
+    fn write(&mut self, id: EntryId, row: &InboxRow) -> Result<(), redb::Error> {
         // A row is text and numbers, which JSON always takes.
         let bytes = serde_json::to_vec(row).unwrap_or_default();
         self.entries.insert(id, bytes.as_slice())?;
         Ok(())
     }
 
-    fn remove(&mut self, id: EntryId, row: &Row) -> Result<(), redb::Error> {
+    fn remove(&mut self, id: EntryId, row: &InboxRow) -> Result<(), redb::Error> {
         self.entries.remove(id)?;
         self.bodies.remove(id)?;
         let size = row.size;
@@ -282,7 +282,7 @@ impl<'a> Inbox<'a> {
 
     fn count(
         &mut self,
-        row: &Row,
+        row: &InboxRow,
         change: impl FnOnce((u64, u64)) -> (u64, u64),
     ) -> Result<(), redb::Error> {
         let key = (row.app.as_str(), row.plugin.as_str());
@@ -296,7 +296,7 @@ impl<'a> Inbox<'a> {
 }
 
 /// An entry that is to be worked on, as the file has it.
-pub(super) struct Found {
+pub(super) struct FoundEntry {
     pub(super) head: EntryHead,
     pub(super) body: Vec<u8>,
     pub(super) attempts: u32,
@@ -307,10 +307,10 @@ pub(super) struct Found {
 pub(super) fn get(
     transaction: &ReadTransaction,
     id: EntryId,
-) -> Result<Option<Found>, redb::Error> {
+) -> Result<Option<FoundEntry>, redb::Error> {
     let Some(row) = read(transaction, id)? else { return Ok(None) };
-    let Row { head, attempts, failures, .. } = row;
-    Ok(Some(Found { head, body: body(transaction, id)?, attempts, failures }))
+    let InboxRow { head, attempts, failures, .. } = row;
+    Ok(Some(FoundEntry { head, body: body(transaction, id)?, attempts, failures }))
 }
 
 /// Reads these entries; one that is gone meanwhile is left out.
@@ -330,7 +330,7 @@ pub(super) fn show(
     transaction: &ReadTransaction,
     app: &str,
     id: EntryId,
-) -> Result<Option<Shown>, redb::Error> {
+) -> Result<Option<ShownEntry>, redb::Error> {
     let Some(row) = read(transaction, id)?.filter(|row| row.app == app) else { return Ok(None) };
     Ok(Some((row.listed(id), body(transaction, id)?)))
 }
@@ -340,12 +340,12 @@ pub(super) fn place(
     transaction: &ReadTransaction,
     app: &str,
     id: EntryId,
-) -> Result<Option<(Place, bool)>, redb::Error> {
+) -> Result<Option<(LanePlace, bool)>, redb::Error> {
     let row = read(transaction, id)?.filter(|row| row.app == app);
     Ok(row.map(|row| (row.place(id), row.aside)))
 }
 
-fn read(transaction: &ReadTransaction, id: EntryId) -> Result<Option<Row>, redb::Error> {
+fn read(transaction: &ReadTransaction, id: EntryId) -> Result<Option<InboxRow>, redb::Error> {
     let entries = transaction.open_table(ENTRIES)?;
     let found = entries.get(id)?;
     Ok(found.and_then(|bytes| named_fields::from_slice(bytes.value()).ok()))

@@ -8,14 +8,14 @@ use futures_util::future::ready;
 
 use crate::store::bucket::WriteError;
 use crate::store::error::StoreError;
-use crate::store::file::Answer;
 use crate::store::file::FileStore;
+use crate::store::file::WriteAnswer;
 use crate::store::file::WriteTask;
 use crate::store::file::inbox;
-use crate::store::file::inbox::Found;
+use crate::store::file::inbox::FoundEntry;
 use crate::store::file::inbox::InboxChange;
 use crate::store::file::inbox::InboxWrite;
-use crate::store::file::inbox_index::Place;
+use crate::store::file::inbox_index::LanePlace;
 use crate::store::inbox::Batch;
 use crate::store::inbox::Bounds;
 use crate::store::inbox::Changed;
@@ -25,27 +25,27 @@ use crate::store::inbox::InboxBackend;
 use crate::store::inbox::LISTED;
 use crate::store::inbox::Listed;
 use crate::store::inbox::NewEntry;
+use crate::store::inbox::PluginQueue;
 use crate::store::inbox::Put;
-use crate::store::inbox::Queue;
 use crate::store::inbox::QueueFigures;
 use crate::store::inbox::Settle;
-use crate::store::inbox::Shown;
-use crate::store::inbox::Taken;
+use crate::store::inbox::ShownEntry;
+use crate::store::inbox::TakenEntry;
 use crate::store::inbox::Verdict;
 use crate::store::inbox::Want;
 
 impl FileStore {
     async fn write(&self, write: InboxWrite) -> Result<InboxChange, StoreError> {
         match self.perform(WriteTask::Inbox(write)).await {
-            Ok(Answer::Inbox(change)) => Ok(change),
+            Ok(WriteAnswer::Inbox(change)) => Ok(change),
             Err(WriteError::Store(error)) => Err(error),
             // The thread answers every change of the inbox in kind.
-            Ok(Answer::Made | Answer::Sum(_)) | Err(_) => Err(StoreError::Closed),
+            Ok(WriteAnswer::Made | WriteAnswer::Sum(_)) | Err(_) => Err(StoreError::Closed),
         }
     }
 
     /// Reads what was claimed, and gives it back if that fails.
-    async fn read_claimed(&self, claimed: Vec<Place>) -> Result<Vec<Taken>, StoreError> {
+    async fn read_claimed(&self, claimed: Vec<LanePlace>) -> Result<Vec<TakenEntry>, StoreError> {
         let ids: Vec<_> = claimed.iter().map(|place| place.id).collect();
         let read = self
             .read(move |transaction| {
@@ -56,17 +56,17 @@ impl FileStore {
             Ok(found) => found,
             Err(error) => {
                 let mut index = self.inbox.lock();
-                for Place { queue, lane, .. } in &claimed {
+                for LanePlace { queue, lane, .. } in &claimed {
                     index.release(queue, lane, Duration::from_secs(1));
                 }
                 return Err(error);
             }
         };
         let taken = claimed.into_iter().zip(found).filter_map(|(place, found)| {
-            let Place { queue, lane, id } = place;
-            let Found { head, body, attempts, failures } = found?;
+            let LanePlace { queue, lane, id } = place;
+            let FoundEntry { head, body, attempts, failures } = found?;
             let claim = Claim { queue, lane, id, token: String::new() };
-            Some(Taken { claim, head, body, attempt: attempts + 1, failures })
+            Some(TakenEntry { claim, head, body, attempt: attempts + 1, failures })
         });
         Ok(taken.collect())
     }
@@ -89,7 +89,7 @@ impl InboxBackend for FileStore {
             {
                 let mut index = self.inbox.lock();
                 for Want { plugin, most } in wants {
-                    let queue = Queue { app: app.clone(), plugin };
+                    let queue = PluginQueue { app: app.clone(), plugin };
                     claimed.extend(index.claim(&queue, most));
                     next = next.into_iter().chain(index.next(&queue)).min();
                 }
@@ -136,7 +136,11 @@ impl InboxBackend for FileStore {
         self.read(move |transaction| inbox::list(transaction, &ids)).boxed()
     }
 
-    fn show(&self, app: String, id: EntryId) -> BoxFuture<'_, Result<Option<Shown>, StoreError>> {
+    fn show(
+        &self,
+        app: String,
+        id: EntryId,
+    ) -> BoxFuture<'_, Result<Option<ShownEntry>, StoreError>> {
         self.read(move |transaction| inbox::show(transaction, &app, id)).boxed()
     }
 

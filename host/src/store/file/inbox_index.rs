@@ -9,12 +9,12 @@ use std::time::Duration;
 
 use crate::clock::now_ms;
 use crate::store::inbox::EntryId;
-use crate::store::inbox::Queue;
+use crate::store::inbox::PluginQueue;
 use crate::store::inbox::QueueFigures;
 
 /// All queues of the file.
 #[derive(Debug, Default)]
-pub(super) struct InboxIndex(BTreeMap<Queue, QueueIndex>);
+pub(super) struct InboxIndex(BTreeMap<PluginQueue, QueueIndex>);
 
 #[derive(Debug, Default)]
 struct QueueIndex {
@@ -37,8 +37,8 @@ struct Lane {
 
 /// The place of an entry.
 #[derive(Clone, Debug)]
-pub(super) struct Place {
-    pub(super) queue: Queue,
+pub(super) struct LanePlace {
+    pub(super) queue: PluginQueue,
     pub(super) lane: String,
     pub(super) id: EntryId,
 }
@@ -47,17 +47,17 @@ pub(super) struct Place {
 #[derive(Debug)]
 pub(super) enum Effect {
     /// The entry is the last of its lane.
-    Queued { place: Place, received_ms: u64, bytes: u64 },
+    Queued { place: LanePlace, received_ms: u64, bytes: u64 },
     /// The entry is set aside, and its bytes are counted.
-    Kept { place: Place, bytes: u64 },
+    Kept { place: LanePlace, bytes: u64 },
     /// The entry is gone, its lane is free, and its bytes are not counted any more.
-    Done { place: Place, bytes: u64 },
+    Done { place: LanePlace, bytes: u64 },
     /// The entry has become one of those set aside, and its lane is free.
-    SetAside { place: Place },
+    SetAside { place: LanePlace },
     /// An entry that was set aside is the last of its lane again.
-    Requeued { place: Place, received_ms: u64 },
+    Requeued { place: LanePlace, received_ms: u64 },
     /// An entry that was set aside is gone.
-    Forgotten { place: Place, bytes: u64 },
+    Forgotten { place: LanePlace, bytes: u64 },
 }
 
 impl InboxIndex {
@@ -97,7 +97,7 @@ impl InboxIndex {
     }
 
     /// Claims up to `most` lanes of the queue whose first entry is due.
-    pub(super) fn claim(&mut self, queue: &Queue, most: usize) -> Vec<Place> {
+    pub(super) fn claim(&mut self, queue: &PluginQueue, most: usize) -> Vec<LanePlace> {
         let Some(index) = self.0.get_mut(queue) else { return Vec::new() };
         let now = now_ms();
         let mut claimed = Vec::new();
@@ -110,19 +110,19 @@ impl InboxIndex {
             let Some(id) = found.entries.front().copied() else { continue };
             found.is_claimed = true;
             index.working += 1;
-            claimed.push(Place { queue: queue.clone(), lane, id });
+            claimed.push(LanePlace { queue: queue.clone(), lane, id });
         }
         claimed
     }
 
     /// Returns the time until the next lane of the queue is due.
-    pub(super) fn next(&self, queue: &Queue) -> Option<Duration> {
+    pub(super) fn next(&self, queue: &PluginQueue) -> Option<Duration> {
         let (due_ms, _) = self.0.get(queue)?.due.first()?;
         Some(Duration::from_millis(due_ms.saturating_sub(now_ms())))
     }
 
     /// Gives a claim back: the lane may be claimed again after a while.
-    pub(super) fn release(&mut self, queue: &Queue, lane: &str, after: Duration) {
+    pub(super) fn release(&mut self, queue: &PluginQueue, lane: &str, after: Duration) {
         let due_ms = now_ms().saturating_add(u64::try_from(after.as_millis()).unwrap_or(u64::MAX));
         if let Some(index) = self.0.get_mut(queue) {
             index.free(lane, due_ms);
@@ -130,7 +130,7 @@ impl InboxIndex {
     }
 
     /// Takes an entry that waits out of its lane, so that nobody claims it. False if it is being worked on.
-    pub(super) fn withdraw(&mut self, place: &Place) -> bool {
+    pub(super) fn withdraw(&mut self, place: &LanePlace) -> bool {
         let Some(index) = self.0.get_mut(&place.queue) else { return false };
         let Some(lane) = index.lanes.get_mut(&place.lane) else { return false };
         let Some(at) = lane.entries.iter().position(|id| *id == place.id) else { return false };

@@ -19,12 +19,12 @@ use crate::store::inbox::EntryId;
 use crate::store::inbox::LISTED;
 use crate::store::inbox::Listed;
 use crate::store::inbox::NewEntry;
+use crate::store::inbox::PluginQueue;
 use crate::store::inbox::Put;
-use crate::store::inbox::Queue;
 use crate::store::inbox::QueueFigures;
 use crate::store::inbox::Settle;
-use crate::store::inbox::Shown;
-use crate::store::inbox::Taken;
+use crate::store::inbox::ShownEntry;
+use crate::store::inbox::TakenEntry;
 use crate::store::inbox::Verdict;
 use crate::store::inbox::Want;
 use crate::store::inbox::Whose;
@@ -36,16 +36,16 @@ const LEASE: Duration = Duration::from_secs(6);
 /// A taken entry as the script returns it: plugin, lane, id, attempt, failures, head, body.
 type TakenRow = (String, String, EntryId, u32, u32, Vec<u8>, Vec<u8>);
 
-/// The fields of an entry that is listed, in the order of [`Fields`].
+/// The fields of an entry that is listed, in the order of [`EntryFields`].
 const FIELDS: [&str; 6] = ["plugin", "lane", "head", "attempts", "failures", "reason"];
-type Fields =
+type EntryFields =
     (Option<String>, Option<String>, Option<Vec<u8>>, Option<u32>, Option<u32>, Option<String>);
 
 /// Figures of a plugin: waiting, working, set aside, bytes, and the entry that waits the longest with its time.
-type Figures = (u64, u64, u64, Option<u64>, Vec<(EntryId, f64)>);
+type FigureRow = (u64, u64, u64, Option<u64>, Vec<(EntryId, f64)>);
 
 /// The inbox as one host uses it.
-pub(super) struct Inbox {
+pub(super) struct ServerInbox {
     host: String,
     claims: AtomicU64,
     put: Script,
@@ -55,7 +55,7 @@ pub(super) struct Inbox {
     change: Script,
 }
 
-impl Inbox {
+impl ServerInbox {
     pub(super) fn new(host: String) -> Self {
         Self {
             host,
@@ -74,7 +74,8 @@ impl Inbox {
         new: NewEntry,
         bounds: Bounds,
     ) -> Result<Put, StoreError> {
-        let NewEntry { queue: Queue { app, plugin }, lane, head, body, marks, remembered } = new;
+        let NewEntry { queue: PluginQueue { app, plugin }, lane, head, body, marks, remembered } =
+            new;
         let head = serde_json::to_vec(&head)
             .map_err(|error| StoreError::Write(error.to_string().into()))?;
         let mut call = self.put.prepare_invoke();
@@ -113,9 +114,9 @@ impl Inbox {
         let (next, rows): (i64, Vec<TakenRow>) = call.invoke_async(&mut connection).await?;
         let taken = rows.into_iter().filter_map(|row| {
             let (plugin, lane, id, attempt, failures, head, body) = row;
-            let queue = Queue { app: app.clone(), plugin };
+            let queue = PluginQueue { app: app.clone(), plugin };
             let claim = Claim { queue, lane, id, token: token.clone() };
-            Some(Taken { claim, head: head_of(id, &head)?, body, attempt, failures })
+            Some(TakenEntry { claim, head: head_of(id, &head)?, body, attempt, failures })
         });
         let next = u64::try_from(next).ok().map(Duration::from_millis);
         Ok(Batch { taken: taken.collect(), next })
@@ -150,7 +151,7 @@ impl Inbox {
         claim: Claim,
         how: Settle,
     ) -> Result<(), StoreError> {
-        let Claim { queue: Queue { app, plugin }, lane, id, token } = claim;
+        let Claim { queue: PluginQueue { app, plugin }, lane, id, token } = claim;
         let (word, after, reason) = match how {
             Settle::Done => ("done", Duration::ZERO, String::new()),
             Settle::Aside { reason } => ("aside", Duration::ZERO, reason),
@@ -187,7 +188,7 @@ impl Inbox {
             ask.zcard(format!("{p}aside:{plugin}"));
             ask.hget(format!("{p}usage"), format!("bytes/{plugin}"));
             ask.zrange_withscores(format!("{p}waiting:{plugin}"), 0, 0);
-            let told: Figures = ask.query_async(&mut connection).await?;
+            let told: FigureRow = ask.query_async(&mut connection).await?;
             let (waiting, working, aside, bytes, oldest) = told;
             if waiting + aside > 0 {
                 let oldest_ms = oldest.first().map(|(_, ms)| *ms as u64);
@@ -229,7 +230,7 @@ impl Inbox {
         mut connection: ConnectionManager,
         app: String,
         id: EntryId,
-    ) -> Result<Option<Shown>, StoreError> {
+    ) -> Result<Option<ShownEntry>, StoreError> {
         let p = prefix(&app);
         let key = format!("{p}entry:{id}");
         let (plugin, body): (Option<String>, Option<Vec<u8>>) =
@@ -270,7 +271,7 @@ async fn entry(
     aside: bool,
 ) -> Result<Option<Listed>, StoreError> {
     let key = format!("{prefix}entry:{id}");
-    let (plugin, lane, head, attempts, failures, reason): Fields =
+    let (plugin, lane, head, attempts, failures, reason): EntryFields =
         connection.hmget(key, &FIELDS).await?;
     let (Some(plugin), Some(lane), Some(head)) = (plugin, lane, head) else { return Ok(None) };
     let (attempts, failures) = (attempts.unwrap_or_default(), failures.unwrap_or_default());

@@ -15,7 +15,7 @@ use crate::store::inbox::NewEntry;
 use crate::store::inbox::Put;
 use crate::store::inbox::QueueFigures;
 use crate::store::inbox::Settle;
-use crate::store::inbox::Shown;
+use crate::store::inbox::ShownEntry;
 use crate::store::inbox::Verdict;
 use crate::store::inbox::Want;
 use crate::store::server::ServerStore;
@@ -45,7 +45,11 @@ impl InboxBackend for ServerStore {
         self.inbox.list(self.connection.clone(), app).boxed()
     }
 
-    fn show(&self, app: String, id: EntryId) -> BoxFuture<'_, Result<Option<Shown>, StoreError>> {
+    fn show(
+        &self,
+        app: String,
+        id: EntryId,
+    ) -> BoxFuture<'_, Result<Option<ShownEntry>, StoreError>> {
         self.inbox.show(self.connection.clone(), app, id).boxed()
     }
 

@@ -9,13 +9,13 @@ use crate::store::Store;
 use crate::store::inbox::Bounds;
 use crate::store::inbox::Changed;
 use crate::store::inbox::EntryHead;
+use crate::store::inbox::EntrySource;
 use crate::store::inbox::NewEntry;
+use crate::store::inbox::PluginQueue;
 use crate::store::inbox::Put;
-use crate::store::inbox::Queue;
 use crate::store::inbox::Room;
 use crate::store::inbox::Settle;
-use crate::store::inbox::Source;
-use crate::store::inbox::Taken;
+use crate::store::inbox::TakenEntry;
 use crate::store::inbox::Verdict;
 use crate::store::inbox::Want;
 use crate::store::inbox::Whose;
@@ -30,10 +30,10 @@ const fn bounds(app: u64, plugin: u64) -> Bounds {
 
 async fn put(store: &Store, lane: &str, name: &str, bounds: Bounds) -> Put {
     let entry = NewEntry {
-        queue: Queue { app: "cli_a".to_owned(), plugin: "p".to_owned() },
+        queue: PluginQueue { app: "cli_a".to_owned(), plugin: "p".to_owned() },
         lane: lane.to_owned(),
         head: EntryHead {
-            source: Source::Event,
+            source: EntrySource::Event,
             door: Door::Webhook,
             event_id: Some(name.to_owned()),
             event_type: "message".to_owned(),
@@ -46,13 +46,13 @@ async fn put(store: &Store, lane: &str, name: &str, bounds: Bounds) -> Put {
     store.put_entry(entry, bounds).await.unwrap()
 }
 
-async fn claim(store: &Store) -> Vec<Taken> {
+async fn claim(store: &Store) -> Vec<TakenEntry> {
     let wants = vec![Want { plugin: "p".to_owned(), most: 10 }];
     store.claim("cli_a", wants).await.unwrap().taken
 }
 
-fn names(taken: &[Taken]) -> Vec<(String, u32)> {
-    let name = |taken: &Taken| String::from_utf8(taken.body.clone()).unwrap();
+fn names(taken: &[TakenEntry]) -> Vec<(String, u32)> {
+    let name = |taken: &TakenEntry| String::from_utf8(taken.body.clone()).unwrap();
     taken.iter().map(|taken| (name(taken), taken.attempt)).collect()
 }
 
