@@ -1,6 +1,6 @@
 //! The inbox: what starts a handler without anybody waiting for its answer is stored, acknowledged, and worked on for as long as
 //! it takes. Today these are events; whatever comes later (a timer, a request of another system) is one more
-//! [`EntrySource`](crate::store::inbox::Source).
+//! [`EntrySource`](crate::store::inbox::EntrySource).
 //!
 //! [`entry`] makes an entry of an event. [`workers`] takes entries out and hands them to a [`Worker`](workers::Worker). [`tries`]
 //! decides on those that failed. The store keeps the order, the claims, and everything that has to survive.
