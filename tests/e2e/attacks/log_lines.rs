@@ -1,5 +1,8 @@
 //! Text from outside must not make long log lines or break a line in two.
 
+use std::net::Ipv4Addr;
+use std::net::SocketAddr;
+
 use anyhow::Context as _;
 use anyhow::ensure;
 use aviary::telemetry::events;
@@ -37,9 +40,17 @@ fn click(button: &str, member: &str, text: &str) -> Value {
     body
 }
 
+/// Reads the address from the line that says so in either format. Debug lines before it name the addresses of others.
+async fn webhook_address(running: &Running) -> anyhow::Result<SocketAddr> {
+    let line = running.host.log().wait_for_text(events::LISTENING.text()).await?;
+    let port = line.text().split("127.0.0.1:").nth(1).context("the line has an address")?;
+    let port: String = port.chars().take_while(char::is_ascii_digit).collect();
+    Ok(SocketAddr::from((Ipv4Addr::LOCALHOST, port.parse()?)))
+}
+
 /// Sends text through both doors, in every member that the host may write to its log.
 async fn attack(running: &Running) -> anyhow::Result<()> {
-    let webhook = running.host.printed_address().await?;
+    let webhook = webhook_address(running).await?;
     let (large, platform) = ("x".repeat(LARGE), running.platform()?);
     let mut bodies: Vec<String> = ["event_id", "event_type", "app_id", "token", "tenant_key"]
         .into_iter()
