@@ -167,6 +167,8 @@ impl HostBuilder {
         let history = config.admin.is_some().then(|| Arc::new(History::beginning()));
         let observers = Observers::new(history.clone());
         let parts = Parts::new(&config, observers, shutdown.clone()).await?;
+        // No click waits for the rules of cards to be read.
+        tokio::task::spawn_blocking(lark_card::prepare);
         let mut left = parts.store.take_pending_updates();
         let (observers, http) = (&parts.observers, &parts.network.http);
         let traces = config.trace.map(|trace| Traces::start(trace, observers, http.clone()));

@@ -28,6 +28,12 @@ pub(crate) fn of(version: CardVersion) -> &'static Rules {
     }
 }
 
+/// Reads the rules of both versions.
+pub(crate) fn prepare() {
+    LazyLock::force(&V1);
+    LazyLock::force(&V2);
+}
+
 fn embedded(text: &str) -> Rules {
     // A test reads both files.
     file::read(text)
