@@ -13,7 +13,7 @@ pub(crate) mod json_text;
 pub mod model;
 pub mod nesting;
 pub mod plain;
-mod raw_object;
+pub(crate) mod raw_object;
 pub mod reply;
 pub mod reply_check;
 pub mod seal;

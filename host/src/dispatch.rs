@@ -219,12 +219,10 @@ impl Dispatcher {
         if let Some(decision) = app_ticket::take(callback, &self.app, open_api).await {
             return Some(Handled { plugin: None, decision, call: None });
         }
-        let Some(picked) = route::pick(snapshot.live(), callback) else {
+        let Some((picked, canary)) = route::pick_version(snapshot, callback) else {
             let decision = Decision::by_host(callback, Reason::NoHandler, None);
             return Some(Handled { plugin: None, decision, call: None });
         };
-        let canary = snapshot.canary(picked.plugin);
-        let picked = route::pick_canary(canary, callback).unwrap_or(picked);
         let intake = match callback.kind() {
             // Boxed, because a click need not carry its state.
             Kind::Other => Box::pin(self.take_in(picked, arrived)).await,

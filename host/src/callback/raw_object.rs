@@ -14,7 +14,7 @@ use serde_json::value::RawValue;
 
 /// The members of an object in their order.
 #[derive(Debug, Default)]
-pub(super) struct RawObject<'a>(pub(super) Vec<(Cow<'a, str>, &'a RawValue)>);
+pub(crate) struct RawObject<'a>(pub(crate) Vec<(Cow<'a, str>, &'a RawValue)>);
 
 /// The name of a member, without escapes.
 #[derive(Deserialize)]
@@ -22,7 +22,7 @@ struct RawName<'a>(#[serde(borrow)] Cow<'a, str>);
 
 impl<'a> RawObject<'a> {
     /// Reads an object; anything else is an error.
-    pub(super) fn read(json: &'a str) -> serde_json::Result<Self> {
+    pub(crate) fn read(json: &'a str) -> serde_json::Result<Self> {
         serde_json::from_str(json)
     }
 
@@ -53,7 +53,7 @@ impl<'a> RawObject<'a> {
     }
 
     /// Removes all members of that name.
-    pub(super) fn remove(&mut self, name: &str) {
+    pub(crate) fn remove(&mut self, name: &str) {
         self.0.retain(|(member, _)| member != name);
     }
 
@@ -64,7 +64,7 @@ impl<'a> RawObject<'a> {
     }
 
     /// Writes the object, with its values as they came.
-    pub(super) fn to_json(&self) -> String {
+    pub(crate) fn to_json(&self) -> String {
         // Writing to memory does not fail, and the names are text.
         serde_json::to_string(self).unwrap_or_else(|error| unreachable!("{error}"))
     }

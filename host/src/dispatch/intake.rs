@@ -46,10 +46,6 @@ impl Dispatcher {
         };
         let marks = event_marks(&self.app, callback);
         let entry = entry::of_event(&self.app, plugin, callback, *door, marks, EVENTS_REMEMBERED);
-        let entry = match entry {
-            Ok(entry) => entry,
-            Err(error) => return refused(format!("the event cannot be stored: {error}")),
-        };
         let put = self.inbox.put(entry, &plugin.policy().work);
         match tokio::time::timeout_at(deadline.soft(), put).await {
             Ok(Ok(Put::Stored)) => {

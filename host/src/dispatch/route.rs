@@ -7,6 +7,7 @@ use std::sync::Arc;
 use crate::callback::model::Callback;
 use crate::callback::model::Kind;
 use crate::folder::canary::Canary;
+use crate::folder::registry::Snapshot;
 use crate::plugin::live::Live;
 use crate::plugin::loaded::Plugin;
 use crate::plugin::route::ActionValue;
@@ -49,11 +50,15 @@ pub(super) fn pick<'a>(live: &'a Live, callback: &Callback) -> Option<Picked<'a>
     }
 }
 
-/// Picks the new version of a plugin, if the user is in its canary and the version takes that callback.
-pub(super) fn pick_canary<'a>(
-    canary: Option<&'a Arc<Canary>>,
+/// Picks the plugin and, while a new version of it is a canary, the version: the new one for those who are in the canary, if it
+/// takes the callback. Also returns the canary, which counts the calls of both versions.
+pub(super) fn pick_version<'a>(
+    snapshot: &'a Snapshot,
     callback: &Callback,
-) -> Option<Picked<'a>> {
-    let canary = canary.filter(|canary| callback.user().is_some_and(|user| canary.has(user)))?;
-    pick(canary.live(), callback)
+) -> Option<(Picked<'a>, Option<&'a Arc<Canary>>)> {
+    let picked = pick(snapshot.live(), callback)?;
+    let canary = snapshot.canary(picked.plugin);
+    let is_in = |canary: &&Arc<Canary>| callback.user().is_some_and(|user| canary.has(user));
+    let new = canary.filter(is_in).and_then(|canary| pick(canary.live(), callback));
+    Some((new.unwrap_or(picked), canary))
 }

@@ -111,9 +111,7 @@ impl Dispatcher {
     /// Chooses the plugin. The snapshot is let go, so that work that takes an hour does not keep old versions in memory.
     fn choose(&self, callback: &Callback) -> Option<Chosen> {
         let snapshot = self.registry.snapshot();
-        let picked = route::pick(snapshot.live(), callback)?;
-        let canary = snapshot.canary(picked.plugin);
-        let picked = route::pick_canary(canary, callback).unwrap_or(picked);
+        let (picked, canary) = route::pick_version(&snapshot, callback)?;
         let (plugin, canary) = (Arc::clone(picked.plugin), canary.cloned());
         Some(Chosen { plugin, handler: picked.handler, canary })
     }
@@ -148,7 +146,8 @@ impl Dispatcher {
 }
 
 fn read(taken: &TakenEntry) -> Result<Callback, Box<dyn std::error::Error + Send + Sync>> {
-    Ok(plain::read(body::for_handler(&taken.body, taken.attempt)?)?)
+    let body = std::str::from_utf8(&taken.body)?;
+    Ok(plain::read(body::for_handler(body, taken.attempt)?)?)
 }
 
 fn arrived(callback: Arc<Callback>, door: Door, deadline: Deadline) -> Arrived {

@@ -25,8 +25,8 @@ pub fn of_event(
     door: Door,
     marks: Vec<Mark>,
     remembered: Duration,
-) -> Result<NewEntry, serde_json::Error> {
-    Ok(NewEntry {
+) -> NewEntry {
+    NewEntry {
         queue: PluginQueue { app: app.to_owned(), plugin: plugin.name().to_owned() },
         lane: lane(&plugin.policy().work.order, callback),
         head: EntryHead {
@@ -36,10 +36,10 @@ pub fn of_event(
             event_type: callback.header.event_type.clone(),
             received_ms: now_ms(),
         },
-        body: body::for_store(&callback.body_bytes())?,
+        body: body::for_store(callback),
         marks,
         remembered,
-    })
+    }
 }
 
 /// Tells whether a callback of an unknown type may be a callback that wants an answer. The types of events end with the version

@@ -1,15 +1,9 @@
 //! The flat bodies of the approval center, and the envelope in which plugins get them.
 
-use std::fmt;
-
 use lark_wire::signature::same_text;
-use serde::Deserialize;
-use serde::Deserializer;
-use serde::de::MapAccess;
-use serde::de::Visitor;
-use serde_json::value::RawValue;
 
 use crate::callback::approval::ApprovalKind;
+use crate::callback::raw_object::RawObject;
 
 /// The member that vouches for the body. No plugin sees it.
 const TOKEN: &str = "token";
@@ -21,54 +15,16 @@ const OF_A_DECISION: [&str; 2] = ["action_type", "approval_code"];
 const OF_OPTIONS: [&str; 6] =
     ["employee_id", "user_id", "linkage_params", "page_token", "query", "locale"];
 
-/// The members of a flat body in their order, each value as it came.
-pub(super) struct FlatMembers<'a>(Vec<(String, &'a RawValue)>);
-
-impl<'a> FlatMembers<'a> {
-    pub(super) fn read(body: &'a str) -> Result<Self, serde_json::Error> {
-        serde_json::from_str(body)
-    }
-
-    /// Returns whether the body has exactly one token, and it is this one.
-    pub(super) fn vouched_for(&self, token: &str) -> bool {
-        let mut found = self.0.iter().filter(|(name, _)| name == TOKEN);
-        let (Some((_, found)), None) = (found.next(), found.next()) else { return false };
-        serde_json::from_str::<String>(found.get()).is_ok_and(|found| same_text(token, &found))
-    }
-
-    fn has(&self, name: &str) -> bool {
-        self.0.iter().any(|(member, _)| member == name)
-    }
-}
-
-impl<'de: 'a, 'a> Deserialize<'de> for FlatMembers<'a> {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct Reading;
-        impl<'de> Visitor<'de> for Reading {
-            type Value = FlatMembers<'de>;
-
-            fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-                formatter.write_str("an object")
-            }
-
-            fn visit_map<A: MapAccess<'de>>(
-                self,
-                mut map: A,
-            ) -> Result<FlatMembers<'de>, A::Error> {
-                let mut members = Vec::new();
-                while let Some(member) = map.next_entry()? {
-                    members.push(member);
-                }
-                Ok(FlatMembers(members))
-            }
-        }
-        deserializer.deserialize_map(Reading)
-    }
+/// Returns whether a flat body has exactly one token, and it is this one.
+pub(super) fn vouched_for(body: &RawObject<'_>, token: &str) -> bool {
+    let mut found = body.0.iter().filter(|(name, _)| name == TOKEN);
+    let (Some((_, found)), None) = (found.next(), found.next()) else { return false };
+    serde_json::from_str::<String>(found.get()).is_ok_and(|found| same_text(token, &found))
 }
 
 /// Tells which kind of flat body a text is, by its members. For files, in which nothing else says so.
 pub(in crate::callback) fn kind_of(body: &str) -> Option<ApprovalKind> {
-    let members = FlatMembers::read(body).ok()?;
+    let members = RawObject::read(body).ok()?;
     if OF_A_DECISION.iter().all(|name| members.has(name)) {
         Some(ApprovalKind::QuickApproval)
     } else if members.has(TOKEN) && members.0.iter().all(|(name, _)| is_of_options(name)) {
@@ -89,10 +45,10 @@ pub(in crate::callback) fn in_envelope(
     path: Option<&str>,
     body: &str,
 ) -> Result<String, serde_json::Error> {
-    let members = FlatMembers::read(body)?;
+    let members = RawObject::read(body)?;
     let path = path.map(|path| (PATH, text(path)));
     let path = path.iter().map(|(name, path)| (*name, path.as_str()));
-    let others = members.0.iter().map(|(name, value)| (name.as_str(), value.get()));
+    let others = members.0.iter().map(|(name, value)| (&**name, value.get()));
     let others = others.filter(|(name, _)| *name != TOKEN && *name != PATH);
     let event: Vec<_> =
         path.chain(others).map(|(name, value)| format!("{}:{value}", text(name))).collect();
@@ -135,12 +91,12 @@ mod tests {
             ("{}", false),
         ] {
             assert_eq!(
-                FlatMembers::read(body).unwrap().vouched_for("right"),
+                super::vouched_for(&RawObject::read(body).unwrap(), "right"),
                 vouched_for,
                 "{body}"
             );
         }
-        assert!(FlatMembers::read(r#"["token"]"#).is_err());
+        assert!(RawObject::read(r#"["token"]"#).is_err());
     }
 
     #[test]

@@ -8,12 +8,13 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use crate::callback::approval::ApprovalKind;
-use crate::callback::approval::flat::FlatMembers;
+use crate::callback::approval::flat;
 use crate::callback::approval::flat::in_envelope;
 use crate::callback::envelope::EnvelopeError;
 use crate::callback::envelope::Inbound;
 use crate::callback::envelope::parse;
 use crate::callback::model::Callback;
+use crate::callback::raw_object::RawObject;
 use crate::callback::verify::WebhookKeys;
 use crate::callback::verify::vouched_for;
 
@@ -90,8 +91,8 @@ impl ApprovalKeys {
             }
         };
         let body = String::from_utf8(body).map_err(|_| NotFromApproval::NotAnObject)?;
-        let members = FlatMembers::read(&body).map_err(|_| NotFromApproval::NotAnObject)?;
-        if !members.vouched_for(self.token.expose()) {
+        let members = RawObject::read(&body).map_err(|_| NotFromApproval::NotAnObject)?;
+        if !flat::vouched_for(&members, self.token.expose()) {
             return Err(NotFromApproval::WrongToken.into());
         }
         let envelope = in_envelope(kind, app, Some(path), &body)
